@@ -1,0 +1,112 @@
+package incident
+
+import (
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// SecretName names one write-only value of the account.
+type SecretName string
+
+const (
+	ClientSecret  SecretName = "client_secret"
+	APISecret     SecretName = "api_secret"
+	WebhookToken1 SecretName = "webhook_secret_token_1" // the newest
+	WebhookToken2 SecretName = "webhook_secret_token_2" // the one being retired
+)
+
+// SecretNames is every secret of an account, in the order of the form.
+var SecretNames = []SecretName{ClientSecret, APISecret, WebhookToken1, WebhookToken2}
+
+// Account is the one connected Zoom app. The zero Account is "not connected".
+type Account struct {
+	Auth          zoom.AuthMethod
+	ZoomAccountID string
+	ClientID      string
+	APIKey        string
+	Cluster       string // "zoom.us" or "zoomgov.com"
+	BackupUser    string // e-mail
+
+	// Kept for the standby and static rungs, which configuration files may
+	// already name.
+	StandbyMeetings int
+	StaticLinks     []StaticLink
+
+	Secrets map[SecretName]StoredSecret
+
+	WebhookValidatedAt time.Time // last signed endpoint.url_validation answered
+	Check              CheckReport
+	Version            int64 // grows with each save; 0 = never saved
+	UpdatedAt          time.Time
+}
+
+// StoredSecret is a secret with what a page may say about it.
+// Value is zero, and Locked set, when the master key cannot open it.
+type StoredSecret struct {
+	Value  Secret
+	Locked bool
+	SetAt  time.Time
+	SetBy  string
+}
+
+// StaticLink is a way to meet that is not a Zoom meeting of ours.
+type StaticLink struct {
+	Name  string `json:"name" yaml:"name"`
+	URL   string `json:"url" yaml:"url"`
+	Phone string `json:"phone,omitempty" yaml:"phone,omitempty"`
+}
+
+// Connected reports whether the account has what it takes to ask for a token.
+func (a Account) Connected() bool {
+	if a.Auth == zoom.JWT {
+		return a.APIKey != "" && !a.Secrets[APISecret].Value.IsZero()
+	}
+	return a.ZoomAccountID != "" && a.ClientID != "" && !a.Secrets[ClientSecret].Value.IsZero()
+}
+
+// WebhookTokens are the secret tokens that may sign, newest first.
+// locked is true when one is stored that the master key cannot open: then a
+// failed signature proves nothing.
+func (a Account) WebhookTokens() (tokens []Secret, locked bool) {
+	for _, name := range []SecretName{WebhookToken1, WebhookToken2} {
+		s, ok := a.Secrets[name]
+		locked = locked || (ok && s.Locked)
+		if !s.Value.IsZero() {
+			tokens = append(tokens, s.Value)
+		}
+	}
+	return tokens, locked
+}
+
+// CheckReport is the result of "Check connection".
+type CheckReport struct {
+	At    time.Time   `json:"at"`
+	Lines []CheckLine `json:"lines"`
+}
+
+// CheckLine is one thing that was looked at. Level is "green", "amber" or "red".
+type CheckLine struct {
+	Topic   string `json:"topic"`   // "token", "scopes", "backup_user", "pmi", "settings", "webhook"
+	Subject string `json:"subject"` // "Backup user oncall@example.com"
+	Level   string `json:"level"`
+	Reason  string `json:"reason"`
+	Fix     string `json:"fix,omitempty"` // "In Zoom: Settings → Meeting → …"
+	Copy    string `json:"copy,omitempty"`
+}
+
+// Level is the worst level of the report, "" when nothing was checked.
+func (r CheckReport) Level() string {
+	worst := ""
+	for _, l := range r.Lines {
+		switch {
+		case l.Level == "red":
+			return "red"
+		case l.Level == "amber":
+			worst = "amber"
+		case worst == "":
+			worst = "green"
+		}
+	}
+	return worst
+}

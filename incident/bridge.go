@@ -1,0 +1,145 @@
+package incident
+
+import "time"
+
+// BridgeState is where a bridge stands:
+// new → creating → ready → live → ended, with unknown (Zoom did not say whether
+// the meeting exists) and failed (no rung gave a link).
+type BridgeState string
+
+const (
+	BridgeNew      BridgeState = "new"
+	BridgeCreating BridgeState = "creating"
+	BridgeUnknown  BridgeState = "unknown"
+	BridgeReady    BridgeState = "ready"
+	BridgeLive     BridgeState = "live"
+	BridgeEnded    BridgeState = "ended"
+	BridgeFailed   BridgeState = "failed"
+)
+
+// Kinds of bridges.
+const (
+	KindMeeting = "meeting"
+	KindStandby = "standby"
+	KindStatic  = "static" // a link somebody gave
+)
+
+// Rungs, in the order they are tried.
+const (
+	RungOpener = "opener"
+	RungBackup = "backup_user"
+)
+
+// Bridge is the call of an incident.
+type Bridge struct {
+	ID             string // UUIDv7; also the marker by which we find our meeting in Zoom
+	IncidentNumber int64
+	StepRunID      string
+	Kind           string
+	State          BridgeState
+	Rung           string // the rung that is tried or that gave the link
+
+	// What was asked, rendered.
+	Asked MeetingTemplate
+
+	// What came out.
+	MeetingID      string // decimal text; Zoom's ids exceed 32 bits
+	MeetingUUID    string
+	PMI            string // set when Zoom used a personal meeting id
+	Topic          string
+	Agenda         string
+	Recording      string
+	JoinURL        string
+	Passcode       string
+	HostEmail      string
+	UsedBackupUser bool
+	DialIn         []DialIn
+	Findings       []Finding // asked against got; empty = everything as asked
+
+	// Why it is as it is: which rung and why, or what failed.
+	Reason string
+	Fix    string // what a person can do, with failed and unknown
+
+	CreatedAt  time.Time
+	ReadyAt    time.Time
+	StartedAt  time.Time
+	EndedAt    time.Time
+	UpdatedAt  time.Time
+	Inside     int // people in it now
+	InsideMost int
+	Recordings []RecordingLink
+}
+
+// DialIn is one telephone number of a meeting.
+type DialIn struct {
+	Country string `json:"country"`
+	City    string `json:"city,omitempty"`
+	Number  string `json:"number"`
+	Type    string `json:"type"` // toll, tollfree
+}
+
+// Finding is one setting that Zoom answered otherwise than asked.
+// Level is "amber" or "red".
+type Finding struct {
+	Level   string `json:"level"`
+	Setting string `json:"setting"`
+	Text    string `json:"text"`
+	Fix     string `json:"fix"`
+}
+
+// RecordingLink is one recording of a bridge, as recording.completed named it.
+type RecordingLink struct {
+	URL   string    `json:"url"`
+	Type  string    `json:"type"`
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// AttemptState is how one call for a meeting went.
+type AttemptState string
+
+const (
+	AttemptCalling   AttemptState = "calling" // written before the call; after a restart it means unknown
+	AttemptDone      AttemptState = "done"
+	AttemptRefused   AttemptState = "refused"
+	AttemptUnknown   AttemptState = "unknown"
+	AttemptDiscarded AttemptState = "discarded" // the meeting exists and was not used; it is deleted
+)
+
+// Attempt is one call to Zoom for a bridge.
+type Attempt struct {
+	ID         string // UUIDv7
+	BridgeID   string
+	Rung       string
+	HostEmail  string
+	State      AttemptState
+	MeetingID  string
+	Code       int // Zoom's error code, 0 for none
+	Cause      string
+	StartedAt  time.Time
+	FinishedAt time.Time
+}
+
+// Instance is one running of a bridge's meeting; Zoom gives each a uuid.
+type Instance struct {
+	UUID      string
+	StartedAt time.Time
+	EndedAt   time.Time
+}
+
+// Presence is one person's stay in one instance. Zoom sends joins and leaves in
+// any order, so JoinedAt and LeftAt are each the latest seen; see Inside.
+type Presence struct {
+	UUID      string // of the instance
+	SessionID string // Zoom's user_id, else participant_uuid
+	Person    string // participant_uuid, else user_id
+	Name      string
+	Email     string
+	JoinedAt  time.Time
+	LeftAt    time.Time
+}
+
+// Inside reports whether the person is in the meeting, if the instance runs.
+func (p Presence) Inside() bool {
+	return !p.JoinedAt.IsZero() && p.LeftAt.Before(p.JoinedAt)
+}

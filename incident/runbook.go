@@ -1,0 +1,74 @@
+package incident
+
+import "time"
+
+// Kinds of steps.
+const KindCreateMeeting = "create_meeting"
+
+// Runbook is what to do for one type of incident.
+type Runbook struct {
+	ID           string // UUIDv7
+	Name         string // unique among runbooks that are not archived
+	IncidentType string
+	Description  string
+	Variables    []Variable
+	Steps        []Step
+	DisabledAt   time.Time
+	ArchivedAt   time.Time
+	Version      int64 // of the last save; a save with another is a conflict
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// Variable is one field that the runbook's form asks for.
+type Variable struct {
+	Name     string   `json:"name" yaml:"name"` // [a-z][a-z0-9_]*
+	Label    string   `json:"label" yaml:"label"`
+	Type     string   `json:"type" yaml:"type"` // text, number, choice, date
+	Required bool     `json:"required,omitempty" yaml:"required,omitempty"`
+	Default  string   `json:"default,omitempty" yaml:"default,omitempty"`
+	Help     string   `json:"help,omitempty" yaml:"help,omitempty"`
+	Choices  []string `json:"choices,omitempty" yaml:"choices,omitempty"`
+}
+
+// Step is one action of a runbook. Conditions and Schedule are JSON texts whose
+// place is kept; "" means always, and at once.
+type Step struct {
+	ID                   string
+	Kind                 string
+	ExecuteAutomatically bool
+	Meeting              MeetingTemplate // of create_meeting
+	Conditions           string
+	Schedule             string
+}
+
+// Who hosts a bridge.
+const (
+	HostOpener = "opener_with_backup"
+	HostBackup = "always_backup"
+)
+
+// MeetingTemplate is what a create_meeting step asks Zoom for. Topic and Agenda
+// are Liquid templates, see ParseTemplate.
+type MeetingTemplate struct {
+	Topic            string   `json:"topic"`
+	Agenda           string   `json:"agenda"`
+	Recording        string   `json:"recording"` // none, local, cloud
+	DurationMinutes  int      `json:"duration_minutes"`
+	Host             string   `json:"host"`
+	WaitingRoom      bool     `json:"waiting_room"`
+	JoinBeforeHost   bool     `json:"join_before_host"`
+	AlternativeHosts []string `json:"alternative_hosts,omitempty"`
+}
+
+// NewMeetingTemplate is the template a new step starts with.
+func NewMeetingTemplate() MeetingTemplate {
+	return MeetingTemplate{
+		Topic:           "{{ incident.key }} {{ incident.name }}",
+		Agenda:          "{{ incident.description }}",
+		Recording:       "none",
+		DurationMinutes: 60,
+		Host:            HostOpener,
+		JoinBeforeHost:  true,
+	}
+}

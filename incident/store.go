@@ -1,0 +1,144 @@
+package incident
+
+import (
+	"context"
+	"time"
+)
+
+// Store is the storage the Service needs. It is here, and not beside its one
+// implementation in package db, because db imports this package.
+//
+// Every method is one transaction. A method that takes an AuditEntry writes it
+// in that transaction when its Action is not empty. Reads of something that is
+// not there are a NotFound error. A storage that does not answer is
+// Unavailable. Whatever changes what a page shows bumps the topics of Pulse.
+type Store interface {
+	// Account. A fresh database has the zero Account.
+	Account(ctx context.Context) (Account, error)
+	// SaveAccount writes everything but Secrets, Check and WebhookValidatedAt,
+	// seals the secrets in set, removes those in remove, and increments Version.
+	// a.Version must be the stored one, else Conflict.
+	SaveAccount(ctx context.Context, a Account, set map[SecretName]Secret, remove []SecretName, audit AuditEntry) error
+	SaveCheck(ctx context.Context, r CheckReport) error
+	SetWebhookValidated(ctx context.Context, at time.Time) error
+
+	// Runbooks.
+	Runbook(ctx context.Context, id string) (Runbook, error)
+	RunbookByName(ctx context.Context, name string) (Runbook, error) // not archived ones
+	InsertRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
+	// UpdateRunbook replaces the runbook and its steps where Version is still
+	// r.Version, and increments it.
+	UpdateRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
+	// DeleteRunbook deletes one without incidents and archives any other.
+	DeleteRunbook(ctx context.Context, id string, at time.Time, audit AuditEntry) (archived bool, err error)
+
+	// Incidents.
+	// OpenIncident gives the incident the next number and writes all of it, or,
+	// when an open incident has its DedupKey or any has its FormKey, returns
+	// that one and created = false. IncidentNumber of the rows and the number in
+	// texts (NumberMark) are filled in by the store.
+	OpenIncident(ctx context.Context, n NewIncident) (i Incident, created bool, err error)
+	Incident(ctx context.Context, number int64) (Incident, error)
+	// SetIncidentStatus moves it from one status to the other; Conflict if it is not there.
+	SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry TimelineEntry, audit AuditEntry) error
+	StepRun(ctx context.Context, id string) (StepRun, error)
+	StepRuns(ctx context.Context, number int64) ([]StepRun, error)
+	AddTimeline(ctx context.Context, entries ...TimelineEntry) error
+
+	// Bridges.
+	Bridge(ctx context.Context, id string) (Bridge, error)
+	BridgeOfStepRun(ctx context.Context, stepRunID string) (Bridge, error)
+	Bridges(ctx context.Context, number int64) ([]Bridge, error)
+	Attempt(ctx context.Context, id string) (Attempt, error)
+	Attempts(ctx context.Context, bridgeID string) ([]Attempt, error) // oldest first
+	// ChangeBridge makes one transition; Conflict if the bridge, the step run or
+	// the attempt is not in a state the change expects. Nothing is written then.
+	ChangeBridge(ctx context.Context, c BridgeChange) error
+	// OpenBridgeWithMeeting is the id of another bridge, not ended or failed,
+	// that has the meeting id, or "".
+	OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error)
+	Presences(ctx context.Context, bridgeID string) ([]Presence, error)
+
+	// Events.
+	// AppendEvent stores a verified event and returns after it is on disk.
+	// A body that is stored already is a duplicate: id is the first one's.
+	AppendEvent(ctx context.Context, e NewEvent) (id int64, duplicate bool, err error)
+	Event(ctx context.Context, id int64) (Event, error)
+	NewEvents(ctx context.Context, limit int) ([]Event, error) // state new, oldest first
+	// BridgeForMeeting finds the bridge an event belongs to: by uuid of an
+	// instance or of the created meeting, else the newest by meeting id or PMI
+	// created before at (plus a minute). "" = none.
+	BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (bridgeID string, incidentNumber int64, err error)
+	// ApplyReadings marks events read with all that follows, then sets each
+	// touched bridge to what DeriveBridge says of its instances and presences.
+	ApplyReadings(ctx context.Context, readings []Reading, at time.Time) error
+	// ReprocessEvent makes a stored event new again, no longer stale.
+	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
+	AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error
+
+	// Jobs. ClaimJobs leases due jobs (queued, or running with a lease that is
+	// over) to worker; ClaimJob one by id even if it is not due, false when it
+	// is leased, done or dead.
+	ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]Job, error)
+	ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (Job, bool, error)
+	// FinishJob and RetryJob do nothing when the worker has lost the lease.
+	FinishJob(ctx context.Context, j Job, state JobState, lastError string) error
+	RetryJob(ctx context.Context, j Job, runAt time.Time, lastError string) error
+
+	// People.
+	User(ctx context.Context, id string) (User, error)
+	UserByEmail(ctx context.Context, email string) (User, error)
+	CountAdmins(ctx context.Context) (int, error)                   // not disabled ones
+	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the e-mail is taken
+	// UpdateUser writes name, role, password hash and DisabledAt. endSessions
+	// deletes the person's sessions in the same transaction, all but keepSession
+	// (a hashed session token, "" = none). It refuses with Conflict to leave no
+	// admin who is not disabled.
+	UpdateUser(ctx context.Context, u User, endSessions bool, keepSession string, audit AuditEntry) error
+	TouchUser(ctx context.Context, id string, at time.Time) error
+	// SaveSetupLink replaces any setup link. UseSetupLink makes the first admin
+	// with it, once: Conflict when it was used or there is an admin, NotFound
+	// when it is unknown or over.
+	SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error
+	SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error)
+	UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u User, audit AuditEntry) error
+	InsertToken(ctx context.Context, t Token, audit AuditEntry) error
+	TokenByHash(ctx context.Context, hash string) (Token, error)
+	RevokeToken(ctx context.Context, id string, at time.Time, audit AuditEntry) error
+	TouchToken(ctx context.Context, id string, at time.Time) error
+	LoginFailures(ctx context.Context, key string) (LoginFailures, error)
+	AddLoginFailure(ctx context.Context, key string, at time.Time) error
+	ClearLoginFailures(ctx context.Context, key string) error
+	AddAudit(ctx context.Context, e AuditEntry) error
+}
+
+// NumberMark stands for the incident's number in the texts of NewIncident,
+// which are made before the number is known.
+const NumberMark = "\x00number\x00"
+
+// NewIncident is everything that opening an incident writes at once.
+type NewIncident struct {
+	Incident Incident
+	StepRuns []StepRun
+	Bridges  []Bridge // one for each create_meeting step that runs by itself
+	Jobs     []Job
+	Timeline []TimelineEntry
+	Audit    AuditEntry
+}
+
+// BridgeChange is one transition of a bridge with all that goes with it.
+type BridgeChange struct {
+	Bridge Bridge
+	Insert bool          // the bridge is new; From is not looked at
+	From   []BridgeState // the states it may be in
+
+	Attempt     *Attempt     // inserted, or updated when AttemptFrom is set
+	AttemptFrom AttemptState // expected state of an attempt that is updated
+
+	StepRun     *StepRun // state, reason and times are written
+	StepRunFrom []StepState
+
+	Timeline []TimelineEntry
+	Jobs     []Job
+	Audit    AuditEntry
+}

@@ -1,0 +1,174 @@
+package incident
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Status of an incident.
+const (
+	StatusOpen     = "open"
+	StatusResolved = "resolved"
+)
+
+// Incident is something being handled.
+type Incident struct {
+	Number      int64
+	RunbookID   string
+	RunbookName string
+	Name        string
+	Severity    string
+	Type        string
+	Description string
+	Status      string
+	OpenerEmail string
+	OpenerName  string
+	DedupKey    string // "" = none; unique among open incidents
+	FormKey     string // "" = none; unique for ever: one form, one incident
+	Vars        map[string]string
+	Source      string // "form", "api"
+	CreatedBy   string // actor's e-mail or token name
+	CreatedAt   time.Time
+	ResolvedAt  time.Time
+	UpdatedAt   time.Time
+}
+
+// Key is the incident's name in speech and links: INC-42.
+func (i Incident) Key() string { return Key(i.Number) }
+
+// StepState: waiting (for a person or a condition) → scheduled → running →
+// done, failed or skipped.
+type StepState string
+
+const (
+	StepWaiting   StepState = "waiting"
+	StepScheduled StepState = "scheduled"
+	StepRunning   StepState = "running"
+	StepDone      StepState = "done"
+	StepFailed    StepState = "failed"
+	StepSkipped   StepState = "skipped"
+)
+
+// StepRun is one step of one incident, with the step as it was when the
+// incident was opened.
+type StepRun struct {
+	ID             string // UUIDv7
+	IncidentNumber int64
+	Position       int
+	Step           Step
+	State          StepState
+	Reason         string
+	StartedAt      time.Time
+	FinishedAt     time.Time
+}
+
+// TimelineEntry is one thing that happened to an incident.
+type TimelineEntry struct {
+	ID             string // UUIDv7, or derived from the event that caused it
+	IncidentNumber int64
+	BridgeID       string
+	At             time.Time
+	Kind           string // "opened", "bridge", "joined", "left", "step", "resolved", "reopened", "recording", "note"
+	Text           string
+	Actor          string // "" = the program or Zoom
+}
+
+// JobState: queued → running → done | dead.
+type JobState string
+
+const (
+	JobQueued  JobState = "queued"
+	JobRunning JobState = "running"
+	JobDone    JobState = "done"
+	JobDead    JobState = "dead"
+)
+
+// Kinds of jobs. Subject is the id the job is about.
+const (
+	JobRunStep   = "run_step"          // a step run
+	JobReconcile = "reconcile_attempt" // an attempt whose outcome is unknown
+	JobDiscard   = "discard_meeting"   // an attempt whose meeting is not used
+)
+
+// Job is work that must be done even if the program stops.
+type Job struct {
+	ID         string
+	Kind       string
+	Subject    string
+	State      JobState
+	RunAt      time.Time
+	Attempt    int // how often it was claimed
+	LeaseUntil time.Time
+	Worker     string
+	LastError  string
+	CreatedAt  time.Time
+}
+
+// EventState: new → read | unreadable.
+type EventState string
+
+const (
+	EventNew        EventState = "new"
+	EventRead       EventState = "read"
+	EventUnreadable EventState = "unreadable"
+)
+
+// NewEvent is a verified webhook on its way to the log.
+type NewEvent struct {
+	ReceivedAt time.Time
+	SignedAt   time.Time // the time of its signature
+	Slot       int       // which secret token verified it: 0 is the newest
+	Stale      bool      // signed outside the time window
+	Body       []byte    // as received
+	Headers    map[string]string
+}
+
+// Event is a stored webhook. The fields below Headers are empty until it is read.
+type Event struct {
+	ID int64
+	NewEvent
+	State          EventState
+	ReadError      string
+	Event          string
+	EventAt        time.Time
+	AccountID      string
+	MeetingID      string
+	MeetingUUID    string
+	Topic          string
+	Who            string // participant or user the event is about
+	BridgeID       string
+	IncidentNumber int64 // of the bridge, filled by reads
+}
+
+// Reading is what the worker found in an event, and what follows from it. It is
+// applied in one transaction together with marking the event read.
+type Reading struct {
+	EventID     int64
+	State       EventState
+	ReadError   string
+	Event       string
+	EventAt     time.Time
+	AccountID   string
+	MeetingID   string
+	MeetingUUID string
+	Topic       string
+	Who         string
+	BridgeID    string          // "" = belongs to no bridge, or stale: no effects
+	Instance    *Instance       // upserted: earliest start, latest end
+	Presence    *Presence       // upserted: latest join, latest leave
+	Recordings  []RecordingLink // added if their URL is new
+	Timeline    []TimelineEntry // ids derived from the event, so twice is once
+}
+
+// Key is how people name incident n: "INC-42".
+func Key(n int64) string { return "INC-" + strconv.FormatInt(n, 10) }
+
+// ParseKey reads "INC-42" in any case, or "42".
+func ParseKey(s string) (int64, bool) {
+	if len(s) > 4 && strings.EqualFold(s[:4], "INC-") {
+		s = s[4:]
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n > 0 && s[0] != '+'
+}
