@@ -35,8 +35,7 @@ type Store interface {
 	// Incidents.
 	// OpenIncident gives the incident the next number and writes all of it, or,
 	// when an open incident has its DedupKey or any has its FormKey, returns
-	// that one and created = false. IncidentNumber of the rows and the number in
-	// texts (NumberMark) are filled in by the store.
+	// that one and created = false. The store fills in IncidentNumber of the rows.
 	OpenIncident(ctx context.Context, n NewIncident) (i Incident, created bool, err error)
 	Incident(ctx context.Context, number int64) (Incident, error)
 	// SetIncidentStatus moves it from one status to the other; Conflict if it is not there.
@@ -111,10 +110,6 @@ type Store interface {
 	ClearLoginFailures(ctx context.Context, key string) error
 	AddAudit(ctx context.Context, e AuditEntry) error
 }
-
-// NumberMark stands for the incident's number in the texts of NewIncident,
-// which are made before the number is known.
-const NumberMark = "\x00number\x00"
 
 // NewIncident is everything that opening an incident writes at once.
 type NewIncident struct {
