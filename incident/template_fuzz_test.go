@@ -1,0 +1,58 @@
+package incident_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// FuzzTemplate (F12, Q14): whatever the source and the data, checking and
+// filling end quickly and without a panic, and the result keeps its promises.
+func FuzzTemplate(f *testing.F) {
+	for _, src := range append([]string{
+		"{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})",
+		`{% if incident.severity == "SEV1" %}{{ incident.name | upcase }}{% elsif true %}b{% else %}c{% endif %}`,
+		`{% case incident.type %}{% when "a", 'b' or "c" %}x{% else %}y{% endcase %}`,
+		`{{ incident.started_at | tz: "Europe/Oslo" | date: "%d %B %Y" }}`,
+		`{{- vars.customer | default: "none" | truncate: 10, "…" -}}`,
+		"{% for i in (1..1000000000) %}{% endfor %}", "{{ %assign x = 1 }}", "{{ %loop x in y }}", "{{ {%when 1 }}",
+		"{{", "{%", "{{}}", "{{-}}", "{{--1}}", "{% if -%}", "{{ 99999999999999999999 }}", "{{ 'a }}", `{{ "\" }}`,
+		"{{ incident[0] }}", "{{ (1..3) | size }}", "{{ a.b.c | d: e, f: g }}", "{% endif %}{% else %}", "\xff{{ \xff }}", "{{ æ̊ }}",
+	}, dearTemplates...) {
+		f.Add(src, "Acme", 200)
+	}
+	f.Add("{{ vars.customer | date: vars.customer | tz: vars.customer }}", "%", 3)
+	f.Add("{{ vars.customer | replace: 'a', vars.customer }}", "{{ incident.name }}\x00\xff", -1)
+	f.Fuzz(func(t *testing.T, src, data string, limit int) {
+		tpl, err := incident.ParseTemplate(src, []string{"customer"})
+		if err != nil {
+			for _, e := range err.(incident.TemplateErrors) {
+				if e.Line < 1 || e.Line > strings.Count(src, "\n")+1 || e.Column < 1 || e.Message == "" {
+					t.Errorf("ParseTemplate(%q): %+v", src, e)
+				}
+			}
+			return
+		}
+		d := incident.TemplateData{
+			Name: data, Key: "INC-7", Number: 7, Severity: data, Description: data, OpenerName: data,
+			StartedAt: time.Unix(int64(len(data)), 0), Vars: map[string]string{"customer": data},
+		}
+		out, cut, err := tpl.Render(d, limit)
+		if err != nil && (out != "" || cut) {
+			t.Errorf("Render returned %q with an error", out)
+		}
+		if !utf8.ValidString(out) || utf8.RuneCountInString(out) > max(limit, 0) {
+			t.Errorf("Render(%q, %d) = %q", src, limit, out)
+		}
+		if i := strings.IndexFunc(out, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
+			t.Errorf("control character at byte %d of %q", i, out)
+		}
+		if again, _, _ := tpl.Render(d, limit); again != out {
+			t.Errorf("second Render = %q, first %q", again, out)
+		}
+	})
+}
