@@ -1,9 +1,24 @@
 package zoom
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // AuthMethod says how a Zoom app proves who it is.
@@ -11,7 +26,9 @@ type AuthMethod string
 
 const (
 	ServerToServer AuthMethod = "server_to_server"
-	JWT            AuthMethod = "jwt"
+	// JWT apps were switched off by Zoom in September 2023; old installations
+	// behind a gateway of their own still use them.
+	JWT AuthMethod = "jwt"
 )
 
 // Credentials of one Zoom app. ServerToServer uses AccountID, ClientID and
@@ -30,22 +47,262 @@ type Config struct {
 	APIURL      string // such as https://api.zoom.us/v2; see Endpoints
 	OAuthURL    string // such as https://zoom.us/oauth/token
 	Credentials Credentials
-	HTTP        *http.Client     // nil: a client of our own with a time limit of 15 s
+	HTTP        *http.Client     // nil: one of our own with a time limit of 15 s
 	Now         func() time.Time // required
 }
 
-// Client speaks with Zoom for one app. It is safe for concurrent use.
-type Client struct{}
+const (
+	maxAnswer = 4 << 20 // 300 meetings of one page are well below
+	maxTries  = 3
+	// A wait that Zoom asks for and that is longer than this is the caller's
+	// business, not ours.
+	maxWait = 15 * time.Second
+)
 
-// New starts nothing.
-func New(cfg Config) *Client { return &Client{} }
+// Client speaks with Zoom for one app. It is safe for concurrent use and has
+// nothing to close.
+//
+// Calls take as long as their context allows. A read is tried up to three
+// times; everything else is repeated only when Zoom certainly did not act on
+// it: it could not be reached, it answered that the token is not valid (once),
+// or that the per-second limit is exceeded. Redirects are not followed.
+type Client struct {
+	api     string
+	apiHost string // host of a simulator or gateway; "" for Zoom itself
+	oauth   string
+	creds   Credentials
+	http    *http.Client
+	now     func() time.Time
 
-// Token is what is known about the current access token, without the token.
-type Token struct {
-	Scopes    []string
-	ExpiresAt time.Time
+	mu      sync.Mutex
+	current accessToken
+	skews   []time.Duration
+	flight  singleflight.Group
 }
 
-func (c *Client) Token(ctx context.Context) (Token, error) { panic("skeleton") }
+// New starts nothing.
+func New(cfg Config) *Client {
+	hc := http.Client{Timeout: 15 * time.Second}
+	if cfg.HTTP != nil {
+		hc = *cfg.HTTP
+	}
+	// A redirect would carry the request, or what is left of it without the
+	// Authorization header, to a host that nobody configured.
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	hc.Jar = nil
+	c := &Client{
+		api:   strings.TrimRight(cfg.APIURL, "/"),
+		oauth: cfg.OAuthURL,
+		creds: cfg.Credentials,
+		http:  &hc,
+		now:   cfg.Now,
+	}
+	if u, err := url.Parse(c.api); err == nil && !zoomHost(u.Hostname()) {
+		c.apiHost = strings.ToLower(u.Hostname())
+	}
+	return c
+}
 
-func (c *Client) Skew() (time.Duration, bool) { panic("skeleton") }
+// Skew is Zoom's clock minus ours: the median over the Date headers of the
+// last five answers, exact to a second or two. It reports false before the
+// first answer.
+func (c *Client) Skew() (time.Duration, bool) {
+	c.mu.Lock()
+	s := slices.Clone(c.skews)
+	c.mu.Unlock()
+	if len(s) == 0 {
+		return 0, false
+	}
+	slices.Sort(s)
+	return s[len(s)/2], true
+}
+
+func (c *Client) noteDate(h http.Header) {
+	t, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return
+	}
+	// Round(0) drops our monotonic reading: here the wall clocks are compared.
+	d := t.Sub(c.now().Round(0))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.skews) == 5 {
+		c.skews = slices.Delete(c.skews, 0, 1)
+	}
+	c.skews = append(c.skews, d)
+}
+
+// request is one call of the API. The path is escaped and begins with a slash.
+type request struct {
+	op, method, path string
+	body             any
+}
+
+// call returns the body of an answer that is a success. Every error is an
+// *Error.
+func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
+	var payload []byte
+	if r.body != nil {
+		var err error
+		if payload, err = json.Marshal(r.body); err != nil {
+			return nil, &Error{Op: r.op, Outcome: NotSent, Err: err}
+		}
+	}
+	tok, e := c.token(ctx)
+	if e != nil {
+		return nil, e
+	}
+	body, e := c.send(ctx, r, payload, tok)
+	if e != nil && e.tokenRefused() {
+		c.dropToken(tok)
+		fresh, te := c.token(ctx)
+		if te != nil {
+			return nil, te
+		}
+		if fresh.value != tok.value {
+			tok = fresh
+			body, e = c.send(ctx, r, payload, tok)
+		}
+	}
+	if e != nil {
+		if len(e.Scopes) > 0 {
+			// Scopes that are added to the app are only in tokens made after.
+			c.dropToken(tok)
+		}
+		return nil, e
+	}
+	return body, nil
+}
+
+// send tries one request with one token.
+func (c *Client) send(ctx context.Context, r request, payload []byte, tok accessToken) (body []byte, e *Error) {
+	e = tryAgain(ctx, r.method == http.MethodGet, func() *Error {
+		req, err := http.NewRequestWithContext(ctx, r.method, c.api+r.path, bytes.NewReader(payload))
+		if err != nil {
+			return &Error{Op: r.op, Outcome: NotSent, Err: errors.New("the address of Zoom's API is not a URL")}
+		}
+		if payload != nil {
+			req.Header.Set("Content-Type", "application/json")
+		}
+		req.Header.Set("Authorization", "Bearer "+tok.value)
+		a, e := c.exchange(req, r.op, tok.value)
+		if e != nil {
+			return e
+		}
+		if e := c.answerError(a, r.op, tok.value); e != nil {
+			return e
+		}
+		if a.broken {
+			return &Error{Op: r.op, Status: a.status, Outcome: Unknown, Err: errBroken}
+		}
+		body = a.body
+		return nil
+	})
+	return body, e
+}
+
+// answer of Zoom, whatever its status.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte // at most maxAnswer
+	broken bool   // the body broke off or is too long
+}
+
+// exchange sends one request. The error says whether it left this machine;
+// secrets are taken out of its text.
+func (c *Client) exchange(req *http.Request, op string, token string) (answer, *Error) {
+	if err := req.Context().Err(); err != nil {
+		return answer{}, &Error{Op: op, Outcome: NotSent, Err: err}
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "drawbridge")
+	// A transport that asked for a connection and got none has sent nothing.
+	// One that got none because it needs none (in tests, say) never asked.
+	var asked, connected atomic.Bool
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}))
+	res, err := c.http.Do(req)
+	if err != nil {
+		e := &Error{Op: op, Outcome: Unknown, Err: c.cause(err, token)}
+		var op *net.OpError
+		if asked.Load() && !connected.Load() || errors.As(err, &op) && op.Op == "dial" {
+			e.Outcome = NotSent
+		}
+		return answer{}, e
+	}
+	defer res.Body.Close()
+	c.noteDate(res.Header)
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	a := answer{status: res.StatusCode, header: res.Header, body: body, broken: err != nil}
+	if len(body) > maxAnswer {
+		a.body, a.broken = body[:maxAnswer], true
+	}
+	return a, nil
+}
+
+// tryAgain repeats send as long as that is safe, likely to help and within the
+// context. A safe request has no effect at Zoom.
+func tryAgain(ctx context.Context, safe bool, send func() *Error) *Error {
+	for n := 1; ; n++ {
+		e := send()
+		if e == nil || n == maxTries {
+			return e
+		}
+		wait, again := e.pause(safe, n)
+		if !again || !sleep(ctx, wait) {
+			return e
+		}
+	}
+}
+
+// pause says whether try n+1 makes sense, and after what time.
+func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
+	jitter := func(d time.Duration) time.Duration { return d + rand.N(d) }
+	short := jitter(time.Duration(n) * 100 * time.Millisecond)
+	switch {
+	case e.RetryAfter > maxWait:
+		return 0, false
+	case e.RateLimit == "second" && e.RetryAfter == 0:
+		return jitter(time.Second), true
+	case e.RateLimit == "second", e.RateLimit == "" && e.Status == http.StatusTooManyRequests && e.RetryAfter > 0:
+		return e.RetryAfter + rand.N(time.Second), true
+	case e.Status >= 500, e.Err == errBroken:
+		return short, safe
+	case e.Status == 0:
+		return short, (safe || e.Outcome == NotSent) && !e.outOfTime() && !e.distrusted()
+	}
+	return 0, false
+}
+
+// sleep reports false, without having slept, when ctx ends before the time is up.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// scrub takes our secrets out of a text that comes from outside, where a
+// server or a proxy may have repeated them to us.
+func (c *Client) scrub(s, token string) string {
+	id, secret := c.creds.ClientID, c.creds.ClientSecret.Reveal()
+	for _, x := range []string{
+		token, secret, c.creds.APISecret.Reveal(),
+		base64.StdEncoding.EncodeToString([]byte(id + ":" + secret)),
+	} {
+		if len(x) >= 6 {
+			s = strings.ReplaceAll(s, x, redacted)
+		}
+	}
+	return s
+}

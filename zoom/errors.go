@@ -1,44 +1,269 @@
 package zoom
 
-import "time"
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+)
 
 // Outcome says what a failed call may have done at Zoom.
 type Outcome string
 
 const (
-	NotSent Outcome = "not_sent" // never reached Zoom's API: dial, DNS, TLS or token failure
-	Refused Outcome = "refused"  // Zoom answered no; nothing was done
-	Unknown Outcome = "unknown"  // it may have happened
+	// NotSent: the call never reached Zoom's API (dial, DNS, TLS, no token).
+	NotSent Outcome = "not_sent"
+	// Refused: Zoom answered no, and did nothing.
+	Refused Outcome = "refused"
+	// Unknown: nobody can say. The request left and no answer came, or one of
+	// status 5xx, or a success without a usable body. A meeting may exist.
+	Unknown Outcome = "unknown"
 )
 
-// FieldError is one field of a request that Zoom did not like.
+// FieldError is one field of a request that Zoom did not accept.
 type FieldError struct{ Field, Message string }
 
-// Error is the error of every call of Client.
+// Error is the error of every call of Client. Its texts come from Zoom, made
+// printable and cut, without our secrets; they are for the log and for admins,
+// Explain is for everybody.
 type Error struct {
-	Op         string
-	Status     int
-	Code       int
+	Op         string // such as "create meeting"
+	Status     int    // HTTP; 0: no answer
+	Code       int    // Zoom's, see its error catalogue; 0: none. Decide by this, not by Status
 	OAuth      string // error of the token endpoint, such as invalid_client
-	Message    string
+	Message    string // ≤ 300 characters, one line
 	Fields     []FieldError
-	Scopes     []string
-	RetryAfter time.Duration
-	RateLimit  string // second, day, user_day or ""
-	TrackingID string
+	Scopes     []string      // missing; any one of them suffices
+	RetryAfter time.Duration // 0: not said; at most 24 h
+	RateLimit  string        // which limit is exceeded: second, day, user_day or "" (none or not said)
+	TrackingID string        // what Zoom's support asks for
 	Outcome    Outcome
-	Err        error
+	Err        error // cause, if it is not an answer of Zoom
 }
 
-func (e *Error) Error() string { return "zoom: " + e.Op }
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("zoom: " + e.Op)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": HTTP %d", e.Status)
+	}
+	if e.Code != 0 {
+		fmt.Fprintf(&b, ", code %d", e.Code)
+	}
+	for _, s := range []string{e.OAuth, e.Message} {
+		if s != "" {
+			b.WriteString(": " + s)
+		}
+	}
+	for _, f := range e.Fields {
+		fmt.Fprintf(&b, " (%s: %s)", f.Field, f.Message)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	fmt.Fprintf(&b, " [%s]", e.Outcome)
+	return b.String()
+}
+
 func (e *Error) Unwrap() error { return e.Err }
 
-// Explanation is an error in words for people.
-type Explanation struct {
-	Cause       string
-	Fix         string
-	TryBackup   bool // another host may succeed
-	AccountWide bool // every host of the account fails in the same way
+var (
+	errUnusable  = errors.New("the answer cannot be used")
+	errNoHost    = errors.New("not a user id or e-mail address")
+	errNoMeeting = errors.New("not a meeting id")
+	errBroken    = errors.New("the answer broke off or is too long")
+)
+
+// cause is an error of the transport without what it must not tell: secrets,
+// and URLs with their query. errors.Is sees what is behind it.
+type cause struct {
+	text string
+	err  error
 }
 
-func Explain(err error) Explanation { panic("skeleton") }
+func (c *cause) Error() string        { return c.text }
+func (c *cause) Is(target error) bool { return errors.Is(c.err, target) }
+
+var urlQuery = regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s"]*`)
+
+func (c *Client) cause(err error, token string) error {
+	var ue *url.Error
+	for errors.As(err, &ue) {
+		err = ue.Err
+	}
+	text := urlQuery.ReplaceAllString(c.scrub(err.Error(), token), "$1?…")
+	return &cause{text: oneLine(text), err: err}
+}
+
+func (e *Error) outOfTime() bool {
+	return errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, context.Canceled)
+}
+
+// distrusted reports whether the other side could not prove to be Zoom.
+func (e *Error) distrusted() bool {
+	var c *cause
+	var bad *tls.CertificateVerificationError
+	return errors.As(e.Err, &c) && errors.As(c.err, &bad)
+}
+
+// tokenRefused reports whether a new token may help. Zoom documents code 124
+// with status 400 and sends it with 401.
+func (e *Error) tokenRefused() bool {
+	switch e.Code {
+	case 124, 4700, 4737, 4740, 4741:
+		return true
+	}
+	return e.Code == 0 && e.Status == http.StatusUnauthorized
+}
+
+// answerError reads the error out of an answer; nil if it is a success. Code 0
+// with a 2xx is a success, any other code is an error even with status 200.
+func (c *Client) answerError(a answer, op, token string) *Error {
+	e := &Error{Op: op, Status: a.status, Outcome: Refused}
+	text := func(s string) string { return oneLine(c.scrub(s, token)) }
+	ok := a.status >= 200 && a.status <= 299
+	if j, isObject := readObject(a.body); isObject {
+		e.Code = int(j.Get("code").Int())
+		if ok && e.Code == 0 {
+			return nil
+		}
+		e.Message = text(first(j.Get("message").String(), j.Get("reason").String()))
+		e.OAuth = text(j.Get("error").String())
+		each(j.Get("errors"), 20, func(f gjson.Result) {
+			e.Fields = append(e.Fields, FieldError{text(f.Get("field").String()), text(f.Get("message").String())})
+		})
+	} else if ok {
+		return nil // what has to have a body finds that there is none
+	} else {
+		e.readBroken(string(a.body), text)
+	}
+	if m := missingScopes.FindStringSubmatch(e.Message + string(a.body)); m != nil {
+		e.Scopes = scopeName.FindAllString(m[1], 20)
+	}
+	if e.Status >= 500 {
+		e.Outcome = Unknown
+	}
+	if e.Status == http.StatusTooManyRequests || e.Code == http.StatusTooManyRequests {
+		e.RateLimit = rateLimit(a.header, e.Message)
+	}
+	e.RetryAfter = c.retryAfter(a.header.Get("Retry-After"))
+	e.TrackingID = text(a.header.Get("X-Zm-Trackingid"))
+	return e
+}
+
+var (
+	// The message of a missing scope has been seen with quotes that make the
+	// whole answer invalid JSON.
+	missingScopes = regexp.MustCompile(`does not contain scopes: ?\[([^\]]{0,2000})\]`)
+	scopeName     = regexp.MustCompile(`[a-z_]+(?::[a-z_]+)+`)
+	brokenCode    = regexp.MustCompile(`"code"\s*:\s*"?([0-9]{1,6})\b`)
+	brokenMessage = regexp.MustCompile(`"message"\s*:\s*"(.*)`)
+)
+
+// readBroken reads an answer that should be JSON and is not.
+func (e *Error) readBroken(body string, text func(string) string) {
+	if m := brokenCode.FindStringSubmatch(body); m != nil {
+		e.Code, _ = strconv.Atoi(m[1])
+	}
+	if m := brokenMessage.FindStringSubmatch(body); m != nil {
+		e.Message = text(strings.TrimRight(m[1], "\"} \r\n"))
+		return
+	}
+	if strings.Contains(body, "<") {
+		e.Message = "The answer is a web page, not Zoom's API."
+		return
+	}
+	e.Message = text(body)
+}
+
+// rateLimit tells the limits apart. All headers are optional: Zoom documents
+// X-RateLimit-Type and often does not send it, so that only the words remain.
+func rateLimit(h http.Header, message string) string {
+	message = strings.ToLower(message)
+	kind := strings.ToLower(h.Get("X-RateLimit-Type"))
+	switch {
+	case strings.Contains(message, "particular user"):
+		return "user_day"
+	case kind == "qps", strings.Contains(message, "per-second"), strings.Contains(message, "concurrent"):
+		return "second"
+	case strings.HasPrefix(kind, "daily"), strings.Contains(message, "daily"):
+		return "day"
+	}
+	return ""
+}
+
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter reads a header that Zoom documents as an ISO-8601 time, and that
+// HTTP defines as seconds or an HTTP date. 0 if it is none of these or past.
+func (c *Client) retryAfter(v string) time.Duration {
+	v = strings.TrimSpace(v)
+	if v == "" {
+		return 0
+	}
+	if digits.MatchString(v) {
+		s, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || s > int64(maxRetryAfter/time.Second) {
+			return maxRetryAfter
+		}
+		return time.Duration(s) * time.Second
+	}
+	at, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		if at, err = http.ParseTime(v); err != nil {
+			return 0
+		}
+	}
+	return min(max(at.Sub(c.now()), 0), maxRetryAfter)
+}
+
+var digits = regexp.MustCompile(`^[0-9]+$`)
+
+// oneLine cuts s to 300 characters and escapes what would break a line of a
+// log or turn the direction of writing.
+func oneLine(s string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range strings.TrimSpace(s) { // invalid UTF-8 yields U+FFFD
+		if n++; n > 300 {
+			return cutRunes(b.String(), 299) + "…"
+		}
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteByte(' ')
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return cutRunes(b.String(), 300)
+}
+
+func cutRunes(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n])
+}
+
+func first(s ...string) string {
+	for _, x := range s {
+		if x != "" {
+			return x
+		}
+	}
+	return ""
+}

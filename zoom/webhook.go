@@ -1,22 +1,116 @@
 package zoom
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // Signature of a webhook that verified.
 type Signature struct {
-	Slot      int // index of the token that signed
-	Timestamp time.Time
+	Slot      int       // index of the token that signed it
+	Timestamp time.Time // when Zoom says it signed, to the second
 }
 
-// VerifyError says why a webhook is not believed.
-type VerifyError struct{ Reason string }
+// VerifyError says why a webhook is not believed. Its text holds nothing of
+// the request.
+type VerifyError struct {
+	// Reason is one of no_secret (our fault: there is no token), no_signature,
+	// malformed_signature, malformed_timestamp, millisecond_timestamp,
+	// wrong_signature, and for URLValidation malformed_plain_token.
+	Reason string
+}
 
 func (e *VerifyError) Error() string { return "zoom webhook: " + e.Reason }
 
-func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) { panic("skeleton") }
+var (
+	// Zoom sends lower case; the whole text is compared.
+	signatureShape = regexp.MustCompile(`^v0=[0-9a-f]{64}$`)
+	secondsShape   = regexp.MustCompile(`^[0-9]{10}$`)
+	millisShape    = regexp.MustCompile(`^[0-9]{13}$`)
+	plainToken     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+)
+
+// Verify checks that body was signed by Zoom with one of tokens, the app's
+// secret tokens, newest first. The scheme is Zoom's "verify webhook events":
+//
+//	x-zm-signature = "v0=" + hex(HMAC-SHA256(token, "v0:" + x-zm-request-timestamp + ":" + body))
+//
+// body must be the bytes as they came: Zoom escapes some characters and leaves
+// others, so that no re-encoding gives the same bytes. Both headers must be
+// there exactly once. The shape of the timestamp is part of the security: with
+// a colon in it, bytes could move between header and body.
+//
+// Verify does not judge the time. Every error is a *VerifyError.
+func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
+	refuse := func(reason string) (Signature, error) { return Signature{}, &VerifyError{reason} }
+	if !slices.ContainsFunc(tokens, func(t Secret) bool { return !t.IsZero() }) {
+		return refuse("no_secret")
+	}
+	signatures, timestamps := h.Values("X-Zm-Signature"), h.Values("X-Zm-Request-Timestamp")
+	switch {
+	case len(signatures) == 0 || len(signatures) == 1 && signatures[0] == "":
+		return refuse("no_signature")
+	case len(signatures) != 1 || !signatureShape.MatchString(signatures[0]):
+		return refuse("malformed_signature")
+	case len(timestamps) == 1 && millisShape.MatchString(timestamps[0]):
+		return refuse("millisecond_timestamp")
+	case len(timestamps) != 1 || !secondsShape.MatchString(timestamps[0]):
+		return refuse("malformed_timestamp")
+	}
+	got, ts := []byte(signatures[0]), timestamps[0]
+	slot := -1
+	for i, t := range tokens { // every one, so that the time does not tell which matched
+		if t.IsZero() {
+			continue // anybody can sign with the empty token
+		}
+		mac := hmac.New(sha256.New, []byte(t.Reveal()))
+		mac.Write([]byte("v0:" + ts + ":"))
+		mac.Write(body)
+		want := "v0=" + hex.EncodeToString(mac.Sum(nil))
+		if hmac.Equal(got, []byte(want)) && slot < 0 {
+			slot = i
+		}
+	}
+	if slot < 0 {
+		return refuse("wrong_signature")
+	}
+	seconds, _ := strconv.ParseInt(ts, 10, 64)
+	return Signature{Slot: slot, Timestamp: time.Unix(seconds, 0).UTC()}, nil
+}
+
+// URLValidation answers Zoom's challenge-response check. is says whether body
+// is such a check; if so, answer is the JSON to send with status 200, or err a
+// *VerifyError for a challenge that must not be answered.
+//
+// Call it only with a body that Verify accepted, and with the token that signed
+// it. Whoever gets an answer gets an HMAC with that token: unsigned, or over a
+// challenge with a colon in it, that would be a signature for any event.
 func URLValidation(body []byte, token Secret) (answer []byte, is bool, err error) {
-	panic("skeleton")
+	j, ok := readObject(body)
+	if !ok || j.Get("event").Type != gjson.String || j.Get("event").Str != "endpoint.url_validation" {
+		return nil, false, nil
+	}
+	challenge := j.Get("payload.plainToken")
+	if challenge.Type != gjson.String || !plainToken.MatchString(challenge.Str) {
+		return nil, true, &VerifyError{"malformed_plain_token"}
+	}
+	if token.IsZero() {
+		return nil, true, &VerifyError{"no_secret"}
+	}
+	mac := hmac.New(sha256.New, []byte(token.Reveal()))
+	mac.Write([]byte(challenge.Str))
+	answer, err = json.Marshal(struct {
+		Plain     string `json:"plainToken"`
+		Encrypted string `json:"encryptedToken"`
+	}{challenge.Str, hex.EncodeToString(mac.Sum(nil))})
+	return answer, true, err
 }

@@ -1,0 +1,204 @@
+package zoom
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/tidwall/gjson"
+)
+
+// Token is what may be known about the access token in use.
+type Token struct {
+	Scopes    []string // nil: all (JWT); empty but not nil: none
+	ExpiresAt time.Time
+}
+
+const (
+	tokenLife    = time.Hour // Zoom's; also the most we believe
+	tokenMargin  = 5 * time.Minute
+	tokenTimeout = 10 * time.Second
+	jwtLife      = 120 * time.Second
+	// For so long a call waits for the successor of a token that still works.
+	tokenPatience = time.Second
+	// After a failed renewal of a token that still works.
+	tokenHoldOff = 30 * time.Second
+)
+
+var errIncomplete = errors.New("the credentials are incomplete")
+
+type accessToken struct {
+	value string
+	Token
+	renewAt time.Time
+}
+
+// newToken sets the times. The margin is five minutes, or a tenth of a short life.
+func newToken(value string, scopes []string, now time.Time, life time.Duration) accessToken {
+	return accessToken{
+		value:   value,
+		Token:   Token{Scopes: scopes, ExpiresAt: now.Add(life)},
+		renewAt: now.Add(life - min(tokenMargin, life/10)),
+	}
+}
+
+// Token returns the token in use, or a new one if there is none or it is about
+// to expire. Calls at the same time share one request.
+func (c *Client) Token(ctx context.Context) (Token, error) {
+	t, e := c.token(ctx)
+	if e != nil {
+		return Token{}, e
+	}
+	return t.Token, nil
+}
+
+func (c *Client) token(ctx context.Context) (accessToken, *Error) {
+	cur, now := c.cached(), c.now()
+	if now.Before(cur.renewAt) {
+		return cur, nil
+	}
+	if c.creds.Method == JWT {
+		return c.signToken(now)
+	}
+	// The request outlives the caller who happened to come first: others wait
+	// for the same answer.
+	fetched := c.flight.DoChan("", func() (any, error) {
+		if t := c.cached(); c.now().Before(t.renewAt) {
+			return t, nil // somebody was faster
+		}
+		fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
+		defer cancel()
+		t, e := c.fetchToken(fctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if e != nil {
+			c.current.renewAt = c.now().Add(tokenHoldOff)
+			if c.current.renewAt.After(c.current.ExpiresAt) {
+				c.current.renewAt = c.current.ExpiresAt
+			}
+			return nil, e
+		}
+		c.current = t
+		return t, nil
+	})
+	var enough <-chan time.Time
+	usable := now.Before(cur.ExpiresAt)
+	if usable {
+		timer := time.NewTimer(tokenPatience)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	select {
+	case r := <-fetched:
+		if r.Err == nil {
+			return r.Val.(accessToken), nil
+		}
+		if usable {
+			return cur, nil
+		}
+		e := *r.Err.(*Error) // a copy: others hold the same
+		return accessToken{}, &e
+	case <-enough:
+		return cur, nil
+	case <-ctx.Done():
+		return accessToken{}, &Error{Op: "get token", Outcome: NotSent, Err: ctx.Err()}
+	}
+}
+
+func (c *Client) cached() accessToken {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
+// dropToken forgets t, unless another has taken its place already.
+func (c *Client) dropToken(t accessToken) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current.value == t.value {
+		c.current = accessToken{}
+	}
+}
+
+// signToken makes the token of a JWT app: HS256, iss the API key, exp in
+// seconds (Zoom's own sample has milliseconds, which makes it valid for ever).
+func (c *Client) signToken(now time.Time) (accessToken, *Error) {
+	if c.creds.APIKey == "" || c.creds.APISecret.IsZero() {
+		return accessToken{}, &Error{Op: "get token", Outcome: NotSent, Err: errIncomplete}
+	}
+	skew, _ := c.Skew()
+	value, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
+		Issuer:    c.creds.APIKey,
+		ExpiresAt: jwt.NewNumericDate(now.Add(skew + jwtLife)),
+	}).SignedString([]byte(c.creds.APISecret.Reveal()))
+	if err != nil {
+		return accessToken{}, &Error{Op: "get token", Outcome: NotSent, Err: errors.New("the token could not be signed")}
+	}
+	t := newToken(value, nil, now, jwtLife)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = t
+	return t, nil
+}
+
+// fetchToken asks for a token of a Server-to-Server OAuth app. The parameters
+// are in the form: Zoom also takes them in the query, where they would be
+// logged. Whatever goes wrong here, the call that needed the token was not
+// sent.
+func (c *Client) fetchToken(ctx context.Context) (accessToken, *Error) {
+	const op = "get token"
+	if c.creds.AccountID == "" || c.creds.ClientID == "" || c.creds.ClientSecret.IsZero() {
+		return accessToken{}, &Error{Op: op, Outcome: NotSent, Err: errIncomplete}
+	}
+	form := url.Values{"grant_type": {"account_credentials"}, "account_id": {c.creds.AccountID}}.Encode()
+	var t accessToken
+	e := tryAgain(ctx, false, func() *Error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.oauth, strings.NewReader(form))
+		if err != nil {
+			return &Error{Op: op, Outcome: NotSent, Err: errors.New("the address of Zoom's token endpoint is not a URL")}
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.SetBasicAuth(c.creds.ClientID, c.creds.ClientSecret.Reveal())
+		a, e := c.exchange(req, op, "")
+		if e == nil {
+			e = c.answerError(a, op, "")
+		}
+		if e == nil {
+			var ok bool
+			if t, ok = c.readToken(a); !ok {
+				e = &Error{Op: op, Status: a.status, Err: errUnusable}
+			}
+		}
+		if e != nil {
+			e.Outcome = NotSent
+		}
+		return e
+	})
+	return t, e
+}
+
+func (c *Client) readToken(a answer) (accessToken, bool) {
+	j, ok := readObject(a.body)
+	if !ok || a.broken {
+		return accessToken{}, false
+	}
+	value := j.Get("access_token")
+	if value.Type != gjson.String || value.Str == "" || len(value.Str) > 16<<10 ||
+		strings.IndexFunc(value.Str, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		return accessToken{}, false
+	}
+	// A number, sometimes a string of digits. If it makes no sense, the token
+	// is used until Zoom refuses it.
+	life := tokenLife
+	if s := j.Get("expires_in").Int(); s > 0 && s < int64(tokenLife/time.Second) {
+		life = time.Duration(s) * time.Second
+	}
+	scopes := strings.Fields(printable(j.Get("scope").String()))
+	// The answer may name a regional api_url. It is not used: the configured
+	// address always works, and a host from an answer is a host nobody chose.
+	return newToken(value.Str, scopes, c.now(), life), true
+}
