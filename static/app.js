@@ -1,0 +1,230 @@
+// What pages do beyond being pages. Everything works without it, less comfortably.
+(() => {
+  "use strict";
+  const $ = (sel, from = document) => from.querySelector(sel);
+  const $$ = (sel, from = document) => Array.from(from.querySelectorAll(sel));
+  const say = (text) => { const el = $("#db-say"); if (el) el.textContent = text; };
+
+  // Copy. navigator.clipboard is missing on plain http from another machine.
+  const copy = async (text) => {
+    if (navigator.clipboard && isSecureContext) {
+      try { await navigator.clipboard.writeText(text); return true; } catch { /* the old way, then */ }
+    }
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "visually-hidden";
+    document.body.append(area);
+    area.select();
+    let ok = false;
+    try { ok = document.execCommand("copy"); } catch { ok = false; }
+    area.remove();
+    return ok;
+  };
+  const copied = async (button) => {
+    const ok = await copy(button.dataset.dbCopy);
+    const label = $("[data-db-copy-label]", button);
+    if (label) {
+      button.dataset.dbWas ??= label.textContent;
+      label.textContent = ok ? "Copied" : "Select and copy";
+    }
+    button.classList.toggle("db-copied", ok);
+    say(ok ? "Copied" : "The browser refused to copy");
+    button.focus();
+    clearTimeout(button.dbTimer);
+    button.dbTimer = setTimeout(() => {
+      button.classList.remove("db-copied");
+      if (label) label.textContent = button.dataset.dbWas;
+      say("");
+    }, 1600);
+  };
+
+  // Times, worded as views.Ago words them.
+  const span = (s) => {
+    if (s < 90 * 60) return Math.max(1, Math.round(s / 60)) + " min";
+    if (s < 36 * 3600) return Math.round(s / 3600) + " h";
+    const days = Math.round(s / 86400);
+    return days === 1 ? "1 day" : days + " days";
+  };
+  const ago = (s) => {
+    if (s < 0) return s > -45 ? "now" : "in " + span(-s);
+    return s < 45 ? "just now" : span(s) + " ago";
+  };
+  const tick = () => {
+    for (const el of $$("time[data-db-ago]")) {
+      const text = ago((Date.now() - Date.parse(el.dateTime)) / 1000);
+      if (el.textContent !== text) el.textContent = text;
+    }
+  };
+  setInterval(tick, 15000);
+
+  // Theme: chosen here, kept in a cookie so that the server's first byte already has it.
+  const showTheme = () => {
+    for (const b of $$("[data-db-theme-set]")) {
+      b.setAttribute("aria-pressed", String(b.dataset.dbThemeSet === document.documentElement.dataset.dbTheme));
+    }
+  };
+  const setTheme = (theme) => {
+    document.cookie = theme === "auto"
+      ? "theme=; path=/; max-age=0; samesite=lax"
+      : "theme=" + theme + "; path=/; max-age=31536000; samesite=lax";
+    document.dispatchEvent(new Event("db:theme"));
+    showTheme();
+  };
+
+  // Dialogs. showModal gives the focus back by itself; the opener is remembered in case the page part was replaced meanwhile.
+  const openDialog = (id, opener) => {
+    const dialog = document.getElementById(id);
+    if (!(dialog instanceof HTMLDialogElement) || dialog.open) return false;
+    const menu = $("#menu:popover-open");
+    if (menu) menu.hidePopover();
+    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      const back = opener && (opener.isConnected ? opener : opener.id && document.getElementById(opener.id));
+      if (back) back.focus();
+    }, { once: true });
+    return true;
+  };
+
+  document.addEventListener("click", (e) => {
+    if (!(e.target instanceof Element)) return;
+    const copyButton = e.target.closest("[data-db-copy]");
+    if (copyButton) { e.preventDefault(); copied(copyButton); return; }
+    const theme = e.target.closest("[data-db-theme-set]");
+    if (theme) { setTheme(theme.dataset.dbThemeSet); return; }
+    const opener = e.target.closest("a[data-db-dialog]");
+    if (opener) {
+      if (openDialog(opener.hash.slice(1), opener)) e.preventDefault();
+      return;
+    }
+    const closer = e.target.closest("[data-db-close]");
+    if (closer) {
+      const dialog = closer.closest("dialog");
+      if (dialog && dialog.open) { e.preventDefault(); dialog.close(); }
+      return;
+    }
+    if (e.target instanceof HTMLDialogElement && e.target.open) {
+      // Only the backdrop: a click inside has a child as its target, or lies within the box.
+      const box = e.target.getBoundingClientRect();
+      if (e.clientX < box.left || e.clientX > box.right || e.clientY < box.top || e.clientY > box.bottom) e.target.close();
+    }
+  });
+
+  // A form that was sent says so and is not sent twice; a page restored by the back button can be used again.
+  document.addEventListener("submit", (e) => {
+    const form = e.target;
+    if (!(form instanceof HTMLFormElement) || form.method !== "post") return;
+    if (form.dataset.dbSent) { e.preventDefault(); return; }
+    form.dataset.dbSent = "1";
+    const button = e.submitter;
+    if (button) setTimeout(() => { if (form.isConnected) button.classList.add("db-busy"); }, 200);
+  });
+  addEventListener("pageshow", () => {
+    for (const f of $$("form[data-db-sent]")) delete f.dataset.dbSent;
+    for (const b of $$(".db-busy")) b.classList.remove("db-busy");
+    showTheme();
+    tick();
+  });
+  document.addEventListener("change", (e) => {
+    if (e.target instanceof Element && e.target.matches("[data-db-submit]")) e.target.form.requestSubmit();
+  });
+
+  // Keyboard.
+  let afterG = 0;
+  const typing = (el) => el instanceof HTMLElement && (el.isContentEditable || /^(input|textarea|select)$/i.test(el.tagName) && !/^(checkbox|radio|button|submit)$/.test(el.type));
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || e.isComposing) return;
+    if (typing(e.target)) return;
+    if ($("dialog[open]")) return;
+    if (afterG && Date.now() - afterG < 1500) {
+      afterG = 0;
+      const link = $$("[data-db-key]").find((a) => a.dataset.dbKey === e.key);
+      if (link) { e.preventDefault(); location.assign(link.href); }
+      return;
+    }
+    switch (e.key) {
+      case "g": afterG = Date.now(); break;
+      case "/": {
+        const search = $("[data-db-search]");
+        if (!search) return;
+        const folded = search.closest("details:not([open])");
+        if (folded) folded.open = true;
+        e.preventDefault();
+        search.focus();
+        search.select();
+        break;
+      }
+      case "n": { const link = $("a[data-db-new]"); if (link) { e.preventDefault(); link.click(); } break; }
+      case "?": if (openDialog("help", document.activeElement)) e.preventDefault(); break;
+    }
+  });
+
+  // Live. A message says only that something changed; at most one refresh a second, and the last change is never dropped.
+  const words = { live: "live", paused: "paused", reconnecting: "reconnecting", connecting: "connecting" };
+  let state = "connecting", wanted = false, last = 0, timer = 0, wasDown = false;
+  const show = (next) => {
+    state = next ?? state;
+    for (const el of $$("[data-db-live]")) {
+      el.dataset.dbLive = state;
+      const word = $("[data-db-live-word]", el);
+      if (word && word.textContent !== words[state]) word.textContent = words[state];
+    }
+  };
+  const inUse = (live) => {
+    const at = document.activeElement;
+    return live.contains(at) && typing(at) || $("dialog[open]", live) !== null || $("[data-db-hold][open]", live) !== null ||
+      (() => { const s = getSelection(); return s && !s.isCollapsed && live.contains(s.anchorNode); })();
+  };
+  const refresh = () => {
+    timer = 0;
+    const live = $("#live");
+    if (!live || !wanted) return;
+    if (document.hidden) return;
+    if (inUse(live)) { timer = setTimeout(refresh, 1000); return; }
+    wanted = false;
+    last = Date.now();
+    htmx.trigger(live, "db:refresh");
+  };
+  const want = () => {
+    wanted = true;
+    timer ||= setTimeout(refresh, Math.max(50, last + 1000 - Date.now()));
+  };
+  document.addEventListener("sse:changed", want);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) want(); });
+  document.addEventListener("htmx:sseOpen", () => { show("live"); if (wasDown) want(); wasDown = false; });
+  document.addEventListener("htmx:sseError", () => { show("reconnecting"); wasDown = true; });
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const { xhr, target } = e.detail;
+    if (!target || target.id !== "live") return;
+    // The session ended or another page answered: show it whole instead of an empty hole.
+    if (xhr.status === 200 && !/\sid="live"/.test(xhr.responseText)) {
+      e.detail.shouldSwap = false;
+      location.reload();
+    }
+  });
+  document.addEventListener("htmx:responseError", (e) => {
+    if (e.detail.target?.id === "live") { show("paused"); wanted = true; setTimeout(want, 5000); }
+  });
+  document.addEventListener("htmx:sendError", (e) => {
+    if (e.detail.target?.id === "live") { show("paused"); wanted = true; setTimeout(want, 5000); }
+  });
+  // Folded-out parts stay open when their part of the page is replaced.
+  let open = [];
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    if (e.detail.target?.id === "live") open = $$("details[id][open]", e.detail.target).map((d) => d.id);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of open) { const d = document.getElementById(id); if (d) d.open = true; }
+    open = [];
+    if (state === "paused") state = "live";
+    show();
+    tick();
+  });
+  // A row opened beside the list moves the reader to it where it stands below the list.
+  document.addEventListener("htmx:afterSettle", (e) => {
+    const pane = $("#detail");
+    if (pane && e.detail.requestConfig?.boosted && innerWidth < 1100) pane.scrollIntoView({ block: "start" });
+  });
+
+  showTheme();
+  tick();
+})();

@@ -1,0 +1,82 @@
+package views
+
+import "strconv"
+
+// Bar is one span of a chart, an hour as a rule. Parts are counts in the order of the chart's series.
+type Bar struct {
+	Label string // "02:00–03:00", for the tooltip and the table
+	Tick  string // written under the axis; empty for most bars
+	Parts []int
+	Href  string // narrows the list to this span; empty for none
+}
+
+// Series is one family of a chart; its place decides its colour.
+type Series struct {
+	Name  string
+	Total int
+}
+
+// Chart is a small stacked bar chart, drawn on the server, with a table for those who cannot see it.
+type Chart struct {
+	Title  string // what a reader hears: "Events per hour, last 24 hours"
+	Unit   string // "events"
+	Series []Series
+	Bars   []Bar
+	Small  bool // a sparkline: lower, without ticks and legend
+}
+
+func (c Chart) max() int {
+	m := 1
+	for _, b := range c.Bars {
+		m = max(m, b.total())
+	}
+	return m
+}
+
+func (b Bar) total() int {
+	n := 0
+	for _, p := range b.Parts {
+		n += p
+	}
+	return n
+}
+
+const chartWidth = 720.0
+
+func (c Chart) height() float64 {
+	if c.Small {
+		return 32
+	}
+	return 112
+}
+
+func (c Chart) viewBox() string {
+	return "0 0 " + num(chartWidth) + " " + num(c.height())
+}
+
+type rect struct{ x, y, w, h, class string }
+
+// rects places the bars: a stack from the bottom, at least 1.5 high where there is anything, so that one event in a busy day is seen.
+func (c Chart) rects(i int) []rect {
+	b := c.Bars[i]
+	step := chartWidth / float64(len(c.Bars))
+	gap := min(3, step*0.2)
+	x, y := float64(i)*step+gap/2, c.height()
+	var out []rect
+	for k, p := range b.Parts {
+		if p == 0 {
+			continue
+		}
+		h := max(1.5, (c.height()-4)*float64(p)/float64(c.max()))
+		y -= h
+		out = append(out, rect{num(x), num(y), num(step - gap), num(h), "db-series-" + strconv.Itoa(k+1)})
+	}
+	return out
+}
+
+// says is the tooltip of one bar.
+func (c Chart) says(b Bar) string {
+	return b.Label + ": " + Count(b.total()) + " " + c.Unit
+}
+
+func num(f float64) string { return strconv.FormatFloat(f, 'f', -1, 32) }

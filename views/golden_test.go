@@ -1,0 +1,202 @@
+package views_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"github.com/drawbridge-hq/drawbridge/static"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.golden.html anew")
+
+// hostile tries to leave every context a page has: text, attribute, URL, script.
+const hostile = `"><img src=x onerror=alert(1)></bdi></title><script>alert('x')</script>'` + "\u202e javascript:alert(1)"
+
+var (
+	now = time.Date(2026, 11, 22, 2, 14, 7, 0, time.UTC)
+	cet = time.FixedZone("CET", 3600)
+)
+
+func when(ago time.Duration) views.When { return views.NewWhen(now.Add(-ago), now, cet) }
+
+var (
+	ana   = &views.Person{Name: "Ana Ruiz", Email: "ana@example.com", Role: "admin"}
+	frame = views.Frame{User: ana, Version: "v0.1.0", Theme: "light"}
+)
+
+// in is frame with its title, section and path.
+func in(title, section, path string) views.Frame {
+	f := frame
+	f.Title, f.Section, f.Path = title, section, path
+	return f
+}
+
+type golden struct {
+	name string // the file's name: page-case
+	page templ.Component
+}
+
+// testGolden renders every case, compares it with its file, and checks what holds for every page:
+// hostile text stays text, nothing inline, every control has a name, every id is unique.
+func testGolden(t *testing.T, cases []golden) {
+	t.Helper()
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			var buf bytes.Buffer
+			if err := tc.page.Render(t.Context(), &buf); err != nil {
+				t.Fatal(err)
+			}
+			checkPage(t, buf.String())
+			got := stable(t, buf.String())
+			file := filepath.Join("testdata", tc.name+".golden.html")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatalf("%v; go test ./views -update writes it", err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s changed (-want +got); go test ./views -update accepts it:\n%s", file, diff)
+			}
+		})
+	}
+}
+
+// stable is a page with one tag a line and without the hashes of static files, so that a
+// diff shows what changed and a style sheet may change without it.
+func stable(t *testing.T, page string) string {
+	t.Helper()
+	for _, name := range []string{"app.css", "app.js", "theme.js", "mark.svg", "vendor/tabler.css", "vendor/htmx.js", "vendor/sse.js"} {
+		page = strings.ReplaceAll(page, static.URL(name), static.Prefix+name)
+	}
+	var b strings.Builder
+	z := html.NewTokenizer(strings.NewReader(page))
+	depth := 0
+	for z.Next() != html.ErrorToken {
+		tok := z.Token()
+		switch tok.Type {
+		case html.TextToken:
+			if text := strings.Join(strings.Fields(tok.Data), " "); text != "" {
+				b.WriteString(strings.Repeat(" ", depth) + html.EscapeString(text) + "\n")
+			}
+			continue
+		case html.EndTagToken:
+			depth = max(0, depth-1)
+		}
+		b.WriteString(strings.Repeat(" ", depth) + tok.String() + "\n")
+		if tok.Type == html.StartTagToken && !void[tok.Data] {
+			depth++
+		}
+	}
+	return b.String()
+}
+
+var void = map[string]bool{"meta": true, "link": true, "input": true, "br": true, "hr": true, "img": true}
+
+// urlAttributes may only hold paths of our own, fragments, or http(s) links.
+var urlAttributes = map[string]bool{"href": true, "src": true, "action": true, "formaction": true, "hx-get": true, "sse-connect": true}
+
+// banned elements have no place on a page, whatever they hold.
+var banned = map[string]bool{"style": true, "iframe": true, "object": true, "embed": true, "base": true, "img": true, "foreignObject": true}
+
+func checkPage(t *testing.T, page string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, refs := map[string]int{}, map[string]string{}
+	labelled := map[string]bool{}
+	var controls []*html.Node
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		if n.Type == html.ElementNode {
+			if banned[n.Data] {
+				t.Errorf("<%s> on the page", n.Data)
+			}
+			if n.Data == "script" && (attr(n, "src") == "" || n.FirstChild != nil) {
+				t.Error("a script that is not a file of ours")
+			}
+			if n.Data == "input" && attr(n, "type") != "hidden" || n.Data == "select" || n.Data == "textarea" {
+				controls = append(controls, n)
+			}
+			for _, a := range n.Attr {
+				key := strings.ToLower(a.Key)
+				switch {
+				case key == "style", key == "srcdoc", key == "xlink:href", strings.HasPrefix(key, "on"), strings.HasPrefix(key, "hx-on"), strings.HasPrefix(key, "x-"):
+					t.Errorf("<%s %s=%q>", n.Data, key, a.Val)
+				case strings.HasPrefix(key, "hx-") && strings.Contains(a.Val, "alert("):
+					t.Errorf("data in <%s %s=%q>", n.Data, key, a.Val)
+				case urlAttributes[key] && !safeURL(a.Val):
+					t.Errorf("<%s %s=%q> leads nowhere good", n.Data, key, a.Val)
+				case key == "id":
+					ids[a.Val]++
+				case key == "for":
+					labelled[a.Val] = true
+				case key == "aria-describedby", key == "aria-labelledby":
+					for _, id := range strings.Fields(a.Val) {
+						refs[id] = n.Data + " " + key
+					}
+				}
+			}
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c)
+		}
+	}
+	walk(doc)
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("id %q stands %d times", id, n)
+		}
+	}
+	for id, where := range refs {
+		if ids[id] == 0 {
+			t.Errorf("%s names %q, which is not there", where, id)
+		}
+	}
+	for _, c := range controls {
+		if !labelled[attr(c, "id")] && attr(c, "aria-label") == "" && !inside(c, "label") {
+			t.Errorf("<%s name=%q> has no label", c.Data, attr(c, "name"))
+		}
+	}
+}
+
+func safeURL(u string) bool {
+	return u == "" || u[0] == '#' || u[0] == '?' ||
+		u[0] == '/' && !strings.HasPrefix(u, "//") && !strings.HasPrefix(u, `/\`) ||
+		strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") || strings.HasPrefix(u, "tel:") ||
+		u == "about:invalid#TemplFailedSanitizationURL"
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func inside(n *html.Node, tag string) bool {
+	for p := n.Parent; p != nil; p = p.Parent {
+		if p.Data == tag {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,122 @@
+package views
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// kind is the closed set of tones a message can have; anything else is plain information.
+func kind(k string) string {
+	switch k {
+	case "ok", "warning", "danger":
+		return k
+	}
+	return "info"
+}
+
+type mark struct{ word, class, shape string }
+
+// stateMark gives the word, colour class and shape of a state. A state nobody drew is shown by its own name.
+func stateMark(state string) mark {
+	switch state {
+	case "new", "creating", "queued", "running", "scheduled", "waiting":
+		return mark{state, "db-st-creating", "dots"}
+	case "ready", "open", "ok", "done", "active":
+		return mark{state, "db-st-ready", "disc"}
+	case "live":
+		return mark{state, "db-st-live", "target"}
+	case "ended", "resolved", "skipped", "disabled", "archived", "reconciled", "revoked", "expired":
+		return mark{state, "db-st-ended", "ring"}
+	case "unknown", "warning", "attention", "unread", "stale":
+		return mark{state, "db-st-unknown", "half"}
+	case "failed", "dead", "bad", "refused":
+		return mark{state, "db-st-failed", "cross"}
+	}
+	return mark{state, "db-st-ended", "ring"}
+}
+
+// severityLevel reads how grave a severity is from the names teams use: 1 the gravest, 4 the least, 0 for a
+// name that says nothing.
+func severityLevel(severity string) int {
+	s := strings.ToLower(strings.TrimSpace(severity))
+	switch s {
+	case "critical", "blocker", "disaster":
+		return 1
+	case "high", "major", "error":
+		return 2
+	case "medium", "moderate", "minor", "warning", "average":
+		return 3
+	case "low", "info", "informational", "cosmetic":
+		return 4
+	}
+	digits := strings.TrimLeft(s, "sevpriotyl -_")
+	switch digits {
+	case "0", "1":
+		return 1
+	case "2":
+		return 2
+	case "3":
+		return 3
+	case "4", "5":
+		return 4
+	}
+	return 0
+}
+
+func initials(name, email string) string {
+	if strings.TrimSpace(name) == "" {
+		name = email
+	}
+	words := strings.Fields(name)
+	out := ""
+	for _, i := range []int{0, len(words) - 1} {
+		if i < 0 || i == 0 && out != "" {
+			continue
+		}
+		r, _ := utf8.DecodeRuneInString(words[i])
+		out += string(r)
+	}
+	return strings.ToUpper(Visible(out))
+}
+
+// Tab is one of several views of a page; each is a link, so it works without JavaScript.
+type Tab struct {
+	Label, Href string
+	Current     bool
+	Note        string // small text behind the label, "2 warnings"
+}
+
+// Chip is a filter that can be on. Href is the page with it switched.
+type Chip struct {
+	Label, Href string
+	On          bool
+	Count       string // "" shows none
+}
+
+// Pager leads through a list by cursor. An empty link is a button that cannot be pressed.
+type Pager struct {
+	Newer, Older string // hrefs
+	Says         string // "50 of about 1,204"
+}
+
+// KeyValue is a line of a detail list: text from outside, or a moment, with a copy button where asked.
+type KeyValue struct {
+	Key, Value string
+	When       When   // shown instead of Value when its ISO is set
+	Href       string // makes the value a link
+	Mono, Copy bool
+}
+
+// ConfirmForm asks once before something that cannot be undone, naming what goes.
+type ConfirmForm struct {
+	ID      string // of the dialog; the opener is a link to "#"+ID with data-db-dialog, see ConfirmLink
+	Title   string // "Delete runbook “Production outage”?"
+	Text    string // what goes and what stays
+	Action  string // where the form posts
+	Button  string // "Delete runbook"
+	Hidden  []Hidden
+	Primary bool // true for a step that destroys nothing
+}
+
+// Hidden is a value a form carries along.
+type Hidden struct{ Name, Value string }

@@ -1,0 +1,198 @@
+// Package views turns plain structs into pages. What is shown is declared beside the
+// component that shows it, as strings, numbers and booleans, so that a secret or a row of
+// the database has no path to a page. It must not know databases, Zoom or HTTP.
+//
+// Rules every component keeps, because the Content-Security-Policy and the tests demand it:
+// no style=, no inline script, no on… attribute, no hx-… attribute whose value is data, no
+// templ.Raw; text that came from outside goes through Text.
+package views
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Frame is what every page needs round its content.
+type Frame struct {
+	Title   string // "INC-42 · db down"; the product's name is added
+	Section string // which entry of the sidebar is current: overview, incidents, bridges, runbooks, events, account, settings
+	User    *Person
+
+	LiveBridges     int // count beside Bridges; 0 shows none
+	RefusedLastHour int // refused webhook requests of the last hour, beside Events; 0 shows none
+
+	Banner  *Banner // one at most: the worst thing that is true now
+	Flash   *Flash  // the result of what the person just did, shown once
+	Demo    bool    // strip with the link to the simulator
+	Version string
+	Theme   string // cookie "theme": "", "light" or "dark"
+	Path    string // this page's path and query; login uses it to come back
+}
+
+// Person is who is logged in. Role is admin, responder or viewer.
+type Person struct{ Name, Email, Role string }
+
+// CanRespond says whether the person may open and resolve incidents.
+func (p *Person) CanRespond() bool { return p != nil && (p.Role == "admin" || p.Role == "responder") }
+
+// CanAdmin says whether the person may change the configuration.
+func (p *Person) CanAdmin() bool { return p != nil && p.Role == "admin" }
+
+// Banner is the one thing that is degraded. Kind is warning or danger. Href may be empty.
+type Banner struct{ Kind, Text, LinkText, Href string }
+
+// Flash is one sentence about what was just done. Kind is ok, warning or danger.
+type Flash struct{ Kind, Text string }
+
+// When is one moment, written in the viewer's zone by NewWhen.
+type When struct {
+	ISO   string // 2026-11-22T02:14:07Z
+	Ago   string // "2 min ago"
+	Exact string // "22 Nov 2026, 03:14:07 CET"
+	Clock string // "03:14:07", for dense lists
+	UTC   string // "22 Nov 2026, 02:14:07 UTC"
+}
+
+// NewWhen writes t for a viewer in loc as seen at now. The zero time gives the zero When, which shows as a dash.
+func NewWhen(t, now time.Time, loc *time.Location) When {
+	if t.IsZero() {
+		return When{}
+	}
+	const exact = "2 Jan 2006, 15:04:05 MST"
+	return When{
+		ISO:   t.UTC().Format("2006-01-02T15:04:05Z"),
+		Ago:   Ago(now.Sub(t)),
+		Exact: t.In(loc).Format(exact),
+		Clock: t.In(loc).Format("15:04:05"),
+		UTC:   t.UTC().Format(exact),
+	}
+}
+
+// Ago says how long ago something was, or for a negative d how long until it is.
+// static/app.js words the same spans the same way when it keeps them current.
+func Ago(d time.Duration) string {
+	if d < 0 {
+		if d > -45*time.Second {
+			return "now"
+		}
+		return "in " + span(-d)
+	}
+	if d < 45*time.Second {
+		return "just now"
+	}
+	return span(d) + " ago"
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < 90*time.Minute:
+		return strconv.Itoa(max(1, int(d.Round(time.Minute).Minutes()))) + " min"
+	case d < 36*time.Hour:
+		return strconv.Itoa(int(d.Round(time.Hour).Hours())) + " h"
+	}
+	days := int(d.Round(24*time.Hour).Hours()) / 24
+	if days == 1 {
+		return "1 day"
+	}
+	return strconv.Itoa(days) + " days"
+}
+
+// Length says how long something took: "0.8 s", "42 s", "14 min", "2 h 05 min".
+func Length(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + " s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + " min"
+	}
+	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Count writes n with a comma between thousands: "1,204".
+func Count(n int) string {
+	if n < 0 {
+		return "-" + Count(-n)
+	}
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Plural gives "1 bridge" or "2 bridges".
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(n) + " " + many
+}
+
+// Visible shows characters that would hide or reorder text (controls, bidi overrides,
+// zero-width spaces) as escapes, and keeps at most four combining marks in a row. Line feeds and tabs
+// stay, and so does the joiner that emoji are made with.
+func Visible(s string) string {
+	marks, plain := 0, true
+	for _, r := range s {
+		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
+			marks++
+		} else {
+			marks = 0
+		}
+		if hides(r) || marks > 4 {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	var b strings.Builder
+	marks = 0
+	for _, r := range s {
+		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
+			if marks++; marks > 4 {
+				continue
+			}
+		} else {
+			marks = 0
+		}
+		switch {
+		case !hides(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+func hides(r rune) bool {
+	switch r {
+	case '\n', '\t', '\u200d':
+		return false
+	case '\u2028', '\u2029', '\ufffc':
+		return true
+	}
+	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Variation_Selector, r)
+}
+
+
+// describedBy names the error and the help text of a field, as far as they are there.
+func describedBy(f Field) string {
+	var all []string
+	if f.Error != "" {
+		all = append(all, f.id()+"-error")
+	}
+	if f.Help != "" {
+		all = append(all, f.id()+"-help")
+	}
+	return strings.Join(all, " ")
+}
