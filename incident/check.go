@@ -1,0 +1,215 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// checkLimit is how long a check may take in all.
+const checkLimit = 20 * time.Second
+
+// validationEvery is how often Zoom validates a webhook address by itself
+// (72 h; Zoom, "Webhooks"), with a margin.
+const validationEvery = 80 * time.Hour
+
+// CheckConnection asks Zoom everything that would go wrong in the next
+// incident: the token, its scopes, the backup user, and personal meeting ids
+// and meeting settings of the backup user and of emails. The report is kept.
+func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...string) (CheckReport, error) {
+	if err := need(actor, Admin); err != nil {
+		return CheckReport{}, err
+	}
+	var people []string
+	for _, e := range emails {
+		if e = CanonicalEmail(e); e != "" && !validEmail(e) {
+			return CheckReport{}, invalid("This is not an e-mail address.", map[string]string{"email": "This is not an e-mail address."})
+		} else if e != "" {
+			people = append(people, e)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	account, err := s.store.Account(ctx)
+	if err != nil {
+		return CheckReport{}, err
+	}
+	c := checker{report: CheckReport{At: s.now()}}
+	c.all(ctx, s, account, people)
+
+	ctx, cancelWrite := attached(ctx, stateWrite)
+	defer cancelWrite()
+	return c.report, s.store.SaveCheck(ctx, c.report)
+}
+
+type checker struct{ report CheckReport }
+
+func (c *checker) add(topic, level, subject, reason, fix string) {
+	c.report.Lines = append(c.report.Lines, CheckLine{Topic: topic, Level: level, Subject: subject, Reason: reason, Fix: fix})
+}
+
+func (c *checker) all(ctx context.Context, s *Service, a Account, people []string) {
+	client, err := s.zoomClient(a)
+	if err != nil {
+		e := explain(err)
+		c.add("token", "red", "Connection", e.Cause, e.Fix)
+		return
+	}
+	token, err := client.Token(ctx)
+	if err != nil {
+		e := explain(err)
+		c.add("token", "red", "Access token", e.Cause, e.Fix)
+		c.webhook(s, a)
+		return
+	}
+	if a.Auth == zoom.JWT {
+		c.add("token", "amber", "Access token", "A JWT token was made. Zoom ended JWT apps on 2023-09-08 and may refuse it.", "Move to Server-to-Server OAuth on this page.")
+	} else {
+		c.add("token", "green", "Access token", fmt.Sprintf("Zoom gave a token, valid for %d minutes.", int(token.ExpiresAt.Sub(s.now()).Minutes())), "")
+		c.scopes(token)
+	}
+	if a.BackupUser == "" {
+		c.add("backup_user", "red", "Backup user", "No backup user is set. An opener who has no Zoom user gets no bridge.", "Set the e-mail address of a licensed Zoom user above.")
+	} else {
+		c.person(ctx, client, a.BackupUser, true)
+	}
+	for _, e := range people {
+		if e != a.BackupUser {
+			c.person(ctx, client, e, false)
+		}
+	}
+	c.webhook(s, a)
+	if skew, ok := client.Skew(); ok && (skew > time.Minute || skew < -time.Minute) {
+		c.add("clock", "amber", "Clock", fmt.Sprintf("This server’s clock differs from Zoom’s by %s.", skew.Abs().Round(time.Second)), "Let the server set its time by NTP.")
+	}
+}
+
+func (c *checker) scopes(token zoom.Token) {
+	for _, f := range zoom.CheckScopes(token.Scopes) {
+		line := CheckLine{Topic: "scopes", Level: "green", Subject: f.Label, Reason: "The app has the scopes for it."}
+		if !f.OK {
+			line.Level, line.Copy = "red", strings.Join(f.Missing, "\n")
+			line.Reason = "The app lacks: " + strings.Join(f.Missing, ", ") + " (classic: " + strings.Join(f.Classic, ", ") + ")."
+			line.Fix = "In Zoom’s marketplace: your app → Scopes → Add scopes, then check again."
+			if f.Name != "open_bridge" && f.Name != "check_people" {
+				line.Level = "amber"
+			}
+		}
+		c.report.Lines = append(c.report.Lines, line)
+	}
+}
+
+// person looks at one Zoom user as a host of bridges.
+func (c *checker) person(ctx context.Context, client *zoom.Client, email string, backup bool) {
+	topic, who := "person", email
+	if backup {
+		topic, who = "backup_user", "Backup user "+email
+	}
+	user, err := client.GetUser(ctx, email)
+	if err != nil {
+		e := explain(err)
+		level := "red"
+		var z *zoom.Error
+		if !backup && errors.As(err, &z) && z.Code == 1001 {
+			level = "amber" // the backup user hosts for them
+		}
+		c.add(topic, level, who, e.Cause, e.Fix)
+		return
+	}
+	switch {
+	case user.Status != "active":
+		c.add(topic, "red", who, "This Zoom user is "+user.Status+" and cannot host.", "In Zoom: User Management → Users: activate the user.")
+	case user.Type == zoom.UserBasic:
+		c.add(topic, "amber", who, "This Zoom user has no licence: meetings end after 40 minutes.", "In Zoom: User Management → Users: give the user a licence.")
+	case user.Type != zoom.UserLicensed:
+		c.add(topic, "red", who, "This Zoom user is not allowed to host meetings.", "In Zoom: User Management → Users: give the user a licence.")
+	default:
+		c.add(topic, "green", who, "Exists, is active and licensed.", "")
+	}
+	settings, err := client.GetUserSettings(ctx, email)
+	if err != nil {
+		e := explain(err)
+		c.add("settings", "amber", who, "The meeting settings cannot be read. "+e.Cause, e.Fix)
+		return
+	}
+	c.settings(email, user, settings)
+}
+
+func (c *checker) settings(email string, user zoom.User, st zoom.UserSettings) {
+	flag := func(topic string, bad bool, subject, reason, good, fix string) {
+		if bad {
+			c.add(topic, "amber", subject, reason, fix)
+		} else {
+			c.add(topic, "green", subject, good, "")
+		}
+	}
+	flag("pmi", st.UsePMIForScheduled, "Personal meeting id, scheduled meetings, "+email,
+		"On. Bridges could get the personal meeting id, which other calls use too (use_pmi_for_scheduled_meetings).",
+		"Off, as it should be.",
+		"In Zoom: Settings → Meeting → Schedule Meeting → “Use Personal Meeting ID (PMI) when scheduling a meeting”: turn it off.")
+	flag("pmi", st.UsePMIForInstant || user.UsePMI, "Personal meeting id, instant meetings, "+email,
+		"On. Drawbridge does not make instant meetings, but people who start one by hand share one id (use_pmi_for_instant_meetings).",
+		"Off, as it should be.",
+		"In Zoom: Settings → Meeting → Schedule Meeting → “Use Personal Meeting ID (PMI) when starting an instant meeting”: turn it off.")
+	flag("settings", st.WaitingRoom, "Waiting room, "+email,
+		"On. If it is locked, people wait until a host lets them in.",
+		"Off.",
+		"In Zoom: Settings → Meeting → Security → Waiting Room: turn it off, or unlock it so that a bridge may turn it off.")
+	flag("settings", !st.JoinBeforeHost, "Join before host, "+email,
+		"Off. If it is locked, nobody gets in before the host.",
+		"On.",
+		"In Zoom: Settings → Meeting → Schedule Meeting → “Allow participants to join before host”: turn it on.")
+	flag("settings", !st.CloudRecording, "Cloud recording, "+email,
+		"Off. Runbooks that record to the cloud get no recording.",
+		"On.",
+		"In Zoom: Settings → Recording → Cloud recording: turn it on. It needs a paid plan.")
+}
+
+func (c *checker) webhook(s *Service, a Account) {
+	tokens, locked := a.WebhookTokens()
+	const app = "In Zoom’s marketplace: your app → Feature → Event Subscriptions"
+	switch {
+	case locked:
+		c.add("webhook", "red", "Webhook", "The secret token cannot be opened with the master key of this server.", "Start the server with the key it was stored with, or enter the token again.")
+	case len(tokens) == 0:
+		c.add("webhook", "red", "Webhook", "No webhook secret token is set, so Zoom’s events are turned away and kept by Zoom for 85 minutes.", "Copy the secret token from your app → Feature → Token.")
+	case a.WebhookValidatedAt.IsZero():
+		c.add("webhook", "amber", "Webhook", "Zoom has not validated this server’s webhook address yet.", app+": enter the address and press Validate.")
+	case s.now().Sub(a.WebhookValidatedAt) > validationEvery:
+		c.add("webhook", "amber", "Webhook", "Zoom last validated the webhook address more than three days ago. It does so every three days and turns the subscription off after six failures.", app+": press Validate.")
+	default:
+		c.add("webhook", "green", "Webhook", "Zoom has validated this server’s webhook address.", "")
+	}
+}
+
+// Readiness answers "would a bridge come out now?" from what is known, without
+// asking Zoom: "green", "amber" or "red" with the reasons that are not green.
+func (a Account) Readiness() (level string, reasons []CheckLine) {
+	if !a.Connected() {
+		return "red", []CheckLine{{Topic: "token", Subject: "Zoom account", Level: "red", Reason: "No Zoom app is connected."}}
+	}
+	for _, l := range a.Check.Lines {
+		if l.Level != "green" {
+			reasons = append(reasons, l)
+		}
+	}
+	slices.SortStableFunc(reasons, func(x, y CheckLine) int { return strings.Compare(y.Level, x.Level) })
+	if a.Check.At.IsZero() {
+		return "amber", []CheckLine{{Topic: "token", Subject: "Connection", Level: "amber", Reason: "The connection was never checked."}}
+	}
+	level = "green"
+	for _, l := range reasons {
+		switch {
+		case l.Level == "red" && l.Topic != "webhook" && l.Topic != "person":
+			return "red", reasons
+		default:
+			level = "amber"
+		}
+	}
+	return level, reasons
+}

@@ -1,0 +1,418 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// Zoom's limits for a meeting, in characters.
+const (
+	maxTopic  = 200
+	maxAgenda = 2000
+)
+
+// rungLimit is what one rung may take while others come after it; the last one
+// may take what is left. stateWrite is the limit of writing down how it went.
+const (
+	rungLimit  = 1400 * time.Millisecond
+	lastMargin = 150 * time.Millisecond
+	stateWrite = 5 * time.Second
+)
+
+// rung is one way to get a meeting. They are tried in order until one gives a link.
+type rung struct {
+	name string
+	host string // Zoom user, by e-mail
+}
+
+// rungs lists the ways for a bridge. One host is never asked twice.
+func rungs(a Account, i Incident, asked MeetingTemplate) []rung {
+	var list []rung
+	if asked.Host != HostBackup && i.OpenerEmail != "" {
+		list = append(list, rung{RungOpener, i.OpenerEmail})
+	}
+	if a.BackupUser != "" && (len(list) == 0 || list[0].host != a.BackupUser) {
+		list = append(list, rung{RungBackup, a.BackupUser})
+	}
+	return list
+}
+
+// climber carries what one bridge needs on its way up the rungs.
+type climber struct {
+	s        *Service
+	incident Incident
+	run      StepRun
+	bridge   Bridge
+	account  Account
+	client   *zoom.Client
+
+	why  []string // why earlier rungs gave nothing, for people
+	last zoom.Explanation
+	// spare is a meeting that works and should not be used: its id is shared.
+	// It is better than no bridge.
+	spare *spareMeeting
+	// doubt is set when a rung may have made a meeting we do not know of.
+	doubt bool
+}
+
+type spareMeeting struct {
+	rung    rung
+	attempt Attempt
+	meeting zoom.Meeting
+	finding Finding
+}
+
+// climb gets a link for the bridge of a step that is scheduled or was
+// interrupted. It returns an error only when it must be called again.
+func (s *Service) climb(ctx context.Context, run StepRun) error {
+	c := climber{s: s, run: run}
+	var err error
+	if c.bridge, err = s.store.BridgeOfStepRun(ctx, run.ID); err != nil {
+		return err
+	}
+	switch c.bridge.State {
+	case BridgeNew:
+	case BridgeCreating:
+		return s.interrupted(ctx, c.bridge, run)
+	default:
+		return nil // somebody else is further
+	}
+	if c.incident, err = s.store.Incident(ctx, run.IncidentNumber); err != nil {
+		return err
+	}
+	if c.account, err = s.store.Account(ctx); err != nil {
+		return err
+	}
+	c.render()
+
+	c.client, err = s.zoomClient(c.account)
+	if err != nil {
+		c.last = explain(err)
+		return c.fail(ctx)
+	}
+	list := rungs(c.account, c.incident, c.bridge.Asked)
+	if len(list) == 0 {
+		c.last = zoom.Explanation{
+			Cause: "There is nobody to host: the opener is not known and no backup user is set.",
+			Fix:   "An admin can set the backup user on the Zoom account page.",
+		}
+		return c.fail(ctx)
+	}
+	for at, r := range list {
+		done, goOn, err := c.try(ctx, r, at == len(list)-1)
+		if done || err != nil {
+			return err
+		}
+		if !goOn {
+			break
+		}
+	}
+	if c.spare != nil {
+		return c.ready(ctx, c.spare.rung, c.spare.attempt, AttemptRefused, c.spare.meeting, []Finding{c.spare.finding})
+	}
+	return c.fail(ctx)
+}
+
+// try asks one rung. done means the bridge has a link; goOn that the next rung
+// may help.
+func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, err error) {
+	attempt := Attempt{ID: newID(), BridgeID: c.bridge.ID, Rung: r.name, HostEmail: r.host, State: AttemptCalling, StartedAt: c.s.now()}
+	from := c.bridge.State
+	c.bridge.State, c.bridge.Rung, c.bridge.HostEmail = BridgeCreating, r.name, r.host
+	c.run.State, c.run.StartedAt = StepRunning, c.s.now()
+	if err := c.write(ctx, BridgeChange{
+		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt,
+		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning},
+	}); err != nil {
+		return false, false, err
+	}
+
+	limit := rungLimit
+	if deadline, ok := ctx.Deadline(); ok && last {
+		limit = time.Until(deadline) - lastMargin
+	} else if last {
+		limit = 10 * time.Second
+	}
+	zctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	meeting, err := c.client.CreateMeeting(zctx, r.host, c.request(attempt.ID))
+	if err != nil {
+		return false, c.refused(ctx, r, attempt, err), nil
+	}
+
+	attempt.MeetingID = meeting.ID
+	finding, shared, err := c.shared(ctx, meeting)
+	if err != nil {
+		return false, false, err
+	}
+	if shared {
+		c.why = append(c.why, finding.Text)
+		c.finish(ctx, attempt, AttemptRefused, 0, finding.Text, nil)
+		c.spare = &spareMeeting{r, attempt, meeting, finding}
+		return false, true, nil
+	}
+	err = c.ready(ctx, r, attempt, AttemptCalling, meeting, nil)
+	return err == nil, false, err
+}
+
+// request is what Zoom is asked for. Every setting that matters is sent: a
+// meeting made by the API does not take the host's own defaults.
+func (c *climber) request(marker string) zoom.MeetingRequest {
+	return zoom.MeetingRequest{
+		Topic:            c.bridge.Topic,
+		Agenda:           markAgenda(c.bridge.Agenda, marker),
+		StartTime:        c.s.now(),
+		DurationMinutes:  c.bridge.Asked.DurationMinutes,
+		AutoRecording:    c.bridge.Asked.Recording,
+		WaitingRoom:      c.bridge.Asked.WaitingRoom,
+		JoinBeforeHost:   c.bridge.Asked.JoinBeforeHost,
+		AlternativeHosts: c.bridge.Asked.AlternativeHosts,
+	}
+}
+
+// markAgenda puts the attempt's id at the end of the agenda: Zoom has no key
+// that makes a repeated request harmless, so this is how we find our meeting.
+func markAgenda(agenda, marker string) string {
+	mark := "Drawbridge ref " + marker
+	room := maxAgenda - utf8.RuneCountInString(mark) - 2
+	if agenda = cutRunes(agenda, room); agenda == "" {
+		return mark
+	}
+	return agenda + "\n\n" + mark
+}
+
+func cutRunes(s string, limit int) string {
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit])
+	}
+	return s
+}
+
+// render fills in topic and agenda. A template that fails never stops the bridge.
+func (c *climber) render() {
+	data := c.s.templateData(c.incident)
+	names := make([]string, 0, len(c.incident.Vars))
+	for name := range c.incident.Vars {
+		names = append(names, name)
+	}
+	topic, err := renderTemplate(c.bridge.Asked.Topic, names, data, maxTopic)
+	if topic = oneLine(topic); topic == "" || err != nil {
+		topic = cutRunes(c.incident.Key()+" "+oneLine(c.incident.Name), maxTopic)
+	}
+	if err != nil {
+		c.note("The topic’s template failed, so the meeting is called “" + topic + "”. " + sentence(err))
+	}
+	agenda, err := renderTemplate(c.bridge.Asked.Agenda, names, data, maxAgenda)
+	if err != nil {
+		agenda = ""
+		c.note("The agenda’s template failed, so the meeting has no agenda. " + sentence(err))
+	}
+	c.bridge.Topic, c.bridge.Agenda, c.bridge.Recording = topic, agenda, c.bridge.Asked.Recording
+}
+
+func renderTemplate(src string, names []string, data TemplateData, limit int) (string, error) {
+	t, err := ParseTemplate(src, names)
+	if err != nil {
+		return "", err
+	}
+	out, _, err := t.Render(data, limit)
+	return out, err
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func sentence(err error) string {
+	s := strings.TrimSpace(err.Error())
+	if s != "" && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return s
+}
+
+// note is an entry of the timeline that must not hold up the bridge.
+func (c *climber) note(text string) {
+	ctx, cancel := context.WithTimeout(context.Background(), stateWrite)
+	defer cancel()
+	if err := c.s.store.AddTimeline(ctx, c.entry("note", text)); err != nil {
+		c.s.log.Error("write a note to the timeline", "incident", c.incident.Key(), "err", err)
+	}
+}
+
+func (c *climber) entry(kind, text string) TimelineEntry {
+	return TimelineEntry{ID: newID(), IncidentNumber: c.bridge.IncidentNumber, BridgeID: c.bridge.ID, At: c.s.now(), Kind: kind, Text: text}
+}
+
+// write makes a transition even when the person's time is over: what was done
+// outside must be known here.
+func (c *climber) write(ctx context.Context, change BridgeChange) error {
+	ctx, cancel := attached(ctx, stateWrite)
+	defer cancel()
+	change.Bridge.UpdatedAt = c.s.now()
+	return c.s.store.ChangeBridge(ctx, change)
+}
+
+// refused writes down a rung that gave no meeting and says whether to go on.
+func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool) {
+	c.last = explain(err)
+	c.why = append(c.why, c.last.Cause)
+	state, code := AttemptRefused, 0
+	var jobs []Job
+	var z *zoom.Error
+	if errors.As(err, &z) {
+		code = z.Code
+		if z.Outcome == zoom.Unknown {
+			state = AttemptUnknown
+			c.doubt = true
+			jobs = append(jobs, c.s.newJob(JobReconcile, attempt.ID, c.s.now().Add(firstLook)))
+		}
+	}
+	c.s.log.Warn("no meeting from this host", "incident", c.incident.Key(), "rung", r.name, "err", err)
+	c.finish(ctx, attempt, state, code, c.last.Cause, jobs)
+	return !c.last.AccountWide || state == AttemptUnknown
+}
+
+// finish closes an attempt while the bridge stays as it is.
+func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptState, code int, cause string, jobs []Job) {
+	attempt.State, attempt.Code, attempt.Cause, attempt.FinishedAt = state, code, cause, c.s.now()
+	if err := c.write(ctx, BridgeChange{
+		Bridge: c.bridge, From: []BridgeState{c.bridge.State},
+		Attempt: &attempt, AttemptFrom: AttemptCalling, Jobs: jobs,
+		Timeline: []TimelineEntry{c.entry("bridge", fmt.Sprintf("No meeting from %s. %s", attempt.HostEmail, cause))},
+	}); err != nil {
+		// The attempt stays "calling"; when the step is done again that means unknown.
+		c.s.log.Error("write how a call to Zoom went", "bridge", c.bridge.ID, "err", err)
+	}
+}
+
+// ready gives the bridge its meeting. When the bridge has a link by now, from a
+// person or from another try, the meeting is not needed and is deleted.
+func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from AttemptState, m zoom.Meeting, findings []Finding) error {
+	before := c.bridge.State
+	c.bridge.take(m)
+	c.bridge.Findings = append(findings, compare(c.bridge.Asked, m)...)
+	c.bridge.Rung, c.bridge.UsedBackupUser = r.name, r.host == c.account.BackupUser
+	if c.bridge.HostEmail = r.host; m.HostEmail != "" {
+		c.bridge.HostEmail = CanonicalEmail(m.HostEmail)
+	}
+	c.bridge.State, c.bridge.ReadyAt = BridgeReady, c.s.now()
+	c.bridge.Reason, c.bridge.Fix = strings.Join(c.why, " "), ""
+	if c.bridge.Reason == "" && r.name == RungBackup && c.bridge.Asked.Host == HostBackup {
+		c.bridge.Reason = "The runbook says so."
+	}
+	attempt.State, attempt.MeetingID, attempt.FinishedAt = AttemptDone, m.ID, c.s.now()
+	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, "", c.s.now()
+
+	err := c.write(ctx, BridgeChange{
+		Bridge: c.bridge, From: []BridgeState{before},
+		Attempt: &attempt, AttemptFrom: from,
+		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+		Timeline: []TimelineEntry{c.entry("bridge", c.bridge.readyText())},
+	})
+	if CodeOf(err) == Conflict {
+		return c.s.discard(ctx, attempt, from)
+	}
+	return err
+}
+
+func (b Bridge) readyText() string {
+	text := "The bridge is ready, hosted by " + b.HostEmail
+	if b.Reason != "" {
+		return text + ". " + b.Reason
+	}
+	return text + "."
+}
+
+// take copies the meeting as Zoom answered. The start URL is not among it: it
+// is a key to the meeting and is asked for at the click of a host.
+func (b *Bridge) take(m zoom.Meeting) {
+	b.MeetingID, b.MeetingUUID, b.PMI = m.ID, m.UUID, m.PMI
+	b.JoinURL, b.Passcode = m.JoinURL, m.Passcode
+	if m.Topic != "" {
+		b.Topic = m.Topic
+	}
+	if m.Settings.AutoRecording != "" {
+		b.Recording = m.Settings.AutoRecording
+	}
+	b.DialIn = nil
+	for _, d := range m.DialIn {
+		country := d.CountryName
+		if country == "" {
+			country = d.Country
+		}
+		b.DialIn = append(b.DialIn, DialIn{Country: country, City: d.City, Number: d.Number, Type: d.Type})
+	}
+}
+
+// fail ends a climb without a link: unknown while Zoom may have made one,
+// failed otherwise.
+func (c *climber) fail(ctx context.Context) error {
+	before := c.bridge.State
+	c.bridge.State, c.bridge.Reason, c.bridge.Fix = BridgeFailed, c.last.Cause, c.last.Fix
+	if len(c.why) > 1 {
+		c.bridge.Reason = strings.Join(c.why, " ")
+	}
+	text := "No bridge came out. " + c.bridge.Reason
+	if c.doubt {
+		c.bridge.State = BridgeUnknown
+		c.bridge.Fix = "Drawbridge keeps looking for the meeting and makes a new one if there is none. Use another link if you cannot wait."
+		text = "Zoom did not say whether it made the meeting. " + c.bridge.Reason
+	} else {
+		c.run.State, c.run.Reason, c.run.FinishedAt = StepFailed, c.last.Cause, c.s.now()
+	}
+	err := c.write(ctx, BridgeChange{
+		Bridge: c.bridge, From: []BridgeState{before},
+		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning},
+		Timeline: []TimelineEntry{c.entry("bridge", text)},
+	})
+	if CodeOf(err) == Conflict {
+		return nil // somebody gave it a link meanwhile
+	}
+	return err
+}
+
+// interrupted goes on after the program stopped in the middle of a call: the
+// call's outcome is unknown, so our meeting is looked for before another is made.
+func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun) error {
+	attempts, err := s.store.Attempts(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	b.Reason = "Drawbridge was restarted while it asked Zoom for the meeting."
+	b.Fix = "It looks for the meeting and makes a new one if there is none."
+	for _, a := range attempts {
+		if a.State != AttemptCalling {
+			continue
+		}
+		a.State, a.Cause, a.FinishedAt = AttemptUnknown, b.Reason, s.now()
+		b.UpdatedAt = s.now()
+		err := s.store.ChangeBridge(ctx, BridgeChange{
+			Bridge: withState(b, BridgeUnknown), From: []BridgeState{b.State},
+			Attempt: &a, AttemptFrom: AttemptCalling,
+			Jobs: []Job{s.newJob(JobReconcile, a.ID, s.now())},
+		})
+		if err != nil {
+			return err
+		}
+		b.State = BridgeUnknown
+	}
+	if b.State == BridgeCreating { // between two rungs
+		run.State = StepScheduled
+		return s.store.ChangeBridge(ctx, BridgeChange{
+			Bridge: withState(b, BridgeNew), From: []BridgeState{BridgeCreating},
+			StepRun: &run, StepRunFrom: []StepState{StepRunning, StepScheduled},
+			Jobs: []Job{s.newJob(JobRunStep, run.ID, s.now())},
+		})
+	}
+	return nil
+}
+
+func withState(b Bridge, state BridgeState) Bridge {
+	b.State = state
+	return b
+}

@@ -1,0 +1,323 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// humanBudget is how long a person who opens an incident waits at most for its
+// bridge. What is not done by then goes on in the worker.
+const humanBudget = 2900 * time.Millisecond
+
+// jobLease is how long a claimed job is ours; a job of a program that died is
+// free again after it.
+const jobLease = 30 * time.Second
+
+// OpenRequest asks for an incident.
+type OpenRequest struct {
+	RunbookID   string // or
+	RunbookName string
+	Name        string
+	Severity    string
+	Type        string // "" = the runbook's
+	Description string
+	OpenerEmail string // "" = the actor's
+	DedupKey    string // "" = none
+	FormKey     string // of one rendered form: sending it twice opens one incident
+	Source      string // "form", "api"
+	Vars        map[string]string
+}
+
+// OpenIncident opens an incident, runs the steps that run automatically, and
+// returns when they are done or humanBudget is over, whichever is first; the
+// bridges then say how far they are. When an open incident has the DedupKey, or
+// any has the FormKey, that one is returned and created is false.
+func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest) (i Incident, created bool, err error) {
+	if err := need(actor, Responder); err != nil {
+		return Incident{}, false, err
+	}
+	runbook, err := s.findRunbook(ctx, req)
+	if err != nil {
+		return Incident{}, false, err
+	}
+	if i, err = s.newIncident(actor, runbook, req); err != nil {
+		return Incident{}, false, err
+	}
+	if i.OpenerName == "" {
+		if u, err := s.store.UserByEmail(ctx, i.OpenerEmail); err == nil {
+			i.OpenerName = u.Name
+		}
+	}
+
+	n := NewIncident{
+		Incident: i,
+		Audit:    s.audit(actor, "incident.open", i.Name, nil, []string{"runbook: " + runbook.Name, "severity: " + i.Severity}),
+		Timeline: []TimelineEntry{{ID: newID(), At: i.CreatedAt, Kind: "opened", Actor: actor.Email,
+			Text: "Opened with the runbook “" + runbook.Name + "”."}},
+	}
+	for at, step := range runbook.Steps {
+		run := StepRun{ID: newID(), Position: at, Step: step, State: StepWaiting}
+		if step.ExecuteAutomatically {
+			run.State = StepScheduled
+			n.Bridges = append(n.Bridges, s.newBridge(run))
+			n.Jobs = append(n.Jobs, s.newJob(JobRunStep, run.ID, i.CreatedAt))
+		}
+		n.StepRuns = append(n.StepRuns, run)
+	}
+
+	ctx, cancel := attached(ctx, humanBudget)
+	defer cancel()
+	i, created, err = s.store.OpenIncident(ctx, n)
+	if err != nil || !created {
+		return i, false, err
+	}
+	for _, job := range n.Jobs {
+		s.runNow(ctx, job.ID)
+	}
+	return i, true, nil
+}
+
+// runNow does one job at once instead of leaving it to the worker. A failure is
+// the worker's to repeat.
+func (s *Service) runNow(ctx context.Context, jobID string) {
+	job, ok, err := s.store.ClaimJob(ctx, jobID, s.worker, s.now(), jobLease)
+	if err == nil && ok {
+		s.do(ctx, job)
+		return
+	}
+	if err != nil {
+		s.log.Error("claim a job", "job", jobID, "err", err)
+	}
+	nudge(s.wakeJobs)
+}
+
+func (s *Service) newBridge(run StepRun) Bridge {
+	now := s.now()
+	return Bridge{
+		ID: newID(), IncidentNumber: run.IncidentNumber, StepRunID: run.ID,
+		Kind: KindMeeting, State: BridgeNew, Asked: run.Step.Meeting,
+		CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+func (s *Service) newJob(kind, subject string, at time.Time) Job {
+	return Job{ID: newID(), Kind: kind, Subject: subject, State: JobQueued, RunAt: at, CreatedAt: s.now()}
+}
+
+func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, error) {
+	missing := invalid("This runbook does not exist.", map[string]string{"runbook": "There is no runbook of this name. It may have been renamed or deleted."})
+	var r Runbook
+	var err error
+	switch {
+	case req.RunbookID != "":
+		r, err = s.store.Runbook(ctx, req.RunbookID)
+	case req.RunbookName != "":
+		r, err = s.store.RunbookByName(ctx, req.RunbookName)
+	default:
+		return Runbook{}, invalid("Say which runbook to run.", map[string]string{"runbook": "Give the name of a runbook."})
+	}
+	switch {
+	case CodeOf(err) == NotFound:
+		return Runbook{}, missing
+	case err != nil:
+		return Runbook{}, err
+	case !r.ArchivedAt.IsZero():
+		return Runbook{}, missing
+	case !r.DisabledAt.IsZero():
+		return Runbook{}, invalid("This runbook is disabled.", map[string]string{"runbook": "This runbook is disabled. An admin can enable it."})
+	}
+	return r, nil
+}
+
+// Limits of what a form or a script may send, in characters.
+const (
+	maxName        = 200
+	maxDescription = 4000
+	maxVar         = 1000
+	maxKey         = 200
+)
+
+func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident, error) {
+	now := s.now()
+	i := Incident{
+		RunbookID: r.ID, RunbookName: r.Name,
+		Name:        strings.TrimSpace(req.Name),
+		Severity:    strings.TrimSpace(req.Severity),
+		Type:        strings.TrimSpace(req.Type),
+		Description: strings.TrimSpace(req.Description),
+		Status:      StatusOpen,
+		OpenerEmail: CanonicalEmail(req.OpenerEmail),
+		DedupKey:    req.DedupKey,
+		FormKey:     req.FormKey,
+		Vars:        map[string]string{},
+		Source:      req.Source,
+		CreatedBy:   actor.Email,
+		CreatedAt:   now, UpdatedAt: now,
+	}
+	if i.Type == "" {
+		i.Type = r.IncidentType
+	}
+	if i.OpenerEmail == "" && actor.Kind == "user" {
+		i.OpenerEmail, i.OpenerName = actor.Email, actor.Name
+	}
+
+	fields := map[string]string{}
+	if i.Name == "" {
+		fields["name"] = "Say in a few words what is wrong."
+	}
+	tooLong(fields, "name", i.Name, maxName)
+	tooLong(fields, "severity", i.Severity, 40)
+	tooLong(fields, "type", i.Type, 100)
+	tooLong(fields, "description", i.Description, maxDescription)
+	tooLong(fields, "dedup_key", i.DedupKey, maxKey)
+	tooLong(fields, "form_key", i.FormKey, maxKey)
+	if i.OpenerEmail != "" && !validEmail(i.OpenerEmail) {
+		fields["opener_email"] = "This is not an e-mail address."
+	}
+	for _, v := range r.Variables {
+		value := strings.TrimSpace(req.Vars[v.Name])
+		if value == "" {
+			value = v.Default
+		}
+		if problem := v.check(value); problem != "" {
+			fields["vars."+v.Name] = problem
+		}
+		i.Vars[v.Name] = value
+	}
+	for name := range req.Vars {
+		if _, known := i.Vars[name]; !known {
+			fields["vars."+name] = "The runbook has no variable of this name."
+		}
+	}
+	if len(fields) > 0 {
+		return Incident{}, invalid("Something is missing or wrong.", fields)
+	}
+	return i, nil
+}
+
+// check says what is wrong with a value of the variable, "" for nothing.
+func (v Variable) check(value string) string {
+	if value == "" {
+		if v.Required {
+			return v.label() + " is needed."
+		}
+		return ""
+	}
+	if utf8.RuneCountInString(value) > maxVar {
+		return fmt.Sprintf("Use at most %d characters.", maxVar)
+	}
+	switch v.Type {
+	case "number":
+		if _, err := strconv.ParseFloat(value, 64); err != nil {
+			return "Give a number, such as 42 or 0.5."
+		}
+	case "date":
+		if _, err := time.Parse(time.DateOnly, value); err != nil {
+			return "Give a date as 2026-01-31."
+		}
+	case "choice":
+		if !slices.Contains(v.Choices, value) {
+			return "Choose one of: " + strings.Join(v.Choices, ", ") + "."
+		}
+	}
+	return ""
+}
+
+func (v Variable) label() string {
+	if v.Label != "" {
+		return v.Label
+	}
+	return v.Name
+}
+
+func tooLong(fields map[string]string, name, value string, limit int) {
+	if n := utf8.RuneCountInString(value); n > limit {
+		fields[name] = fmt.Sprintf("Use at most %d characters; these are %d.", limit, n)
+	}
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		fields[name] = "This text holds characters that cannot be stored."
+	}
+}
+
+// CanonicalEmail is the one form in which an address is stored and compared.
+func CanonicalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+func validEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s && len(s) <= 254 && !strings.ContainsAny(s, " \t\r\n/\\?#%")
+}
+
+// ResolveIncident ends an open incident. Its bridge stays usable.
+func (s *Service) ResolveIncident(ctx context.Context, actor Actor, number int64) error {
+	return s.setStatus(ctx, actor, number, StatusOpen, StatusResolved)
+}
+
+// ReopenIncident opens a resolved incident again; Conflict when another open
+// incident has taken its dedup key meanwhile.
+func (s *Service) ReopenIncident(ctx context.Context, actor Actor, number int64) error {
+	return s.setStatus(ctx, actor, number, StatusResolved, StatusOpen)
+}
+
+func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, from, to string) error {
+	if err := need(actor, Responder); err != nil {
+		return err
+	}
+	kind, text := "resolved", "Resolved."
+	if to == StatusOpen {
+		kind, text = "reopened", "Opened again."
+	}
+	now := s.now()
+	entry := TimelineEntry{ID: newID(), IncidentNumber: number, At: now, Kind: kind, Text: text, Actor: actor.Email}
+	return s.store.SetIncidentStatus(ctx, number, from, to, now, entry,
+		s.audit(actor, "incident."+kind, Key(number), []string{"status: " + from}, []string{"status: " + to}))
+}
+
+// RunStep runs a step that waits for a person, or one that failed, and returns
+// when it is done or humanBudget is over. A step that runs or is done already
+// is a Conflict.
+func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) error {
+	if err := need(actor, Responder); err != nil {
+		return err
+	}
+	ctx, cancel := attached(ctx, humanBudget)
+	defer cancel()
+	run, err := s.store.StepRun(ctx, stepRunID)
+	if err != nil {
+		return err
+	}
+	bridge, err := s.store.BridgeOfStepRun(ctx, run.ID)
+	insert := CodeOf(err) == NotFound
+	if err != nil && !insert {
+		return err
+	}
+	if insert {
+		bridge = s.newBridge(run)
+	}
+	bridge.State, bridge.Reason, bridge.Fix = BridgeNew, "", ""
+	return s.schedule(ctx, actor, BridgeChange{
+		Bridge: bridge, Insert: insert, From: []BridgeState{BridgeFailed},
+		StepRun: &run, StepRunFrom: []StepState{StepWaiting, StepFailed},
+		Audit: s.audit(actor, "step.run", Key(run.IncidentNumber), nil, nil),
+	}, "Started “Create Zoom meeting”.")
+}
+
+// schedule writes the change with a job to do its step, and does the job.
+func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange, text string) error {
+	now := s.now()
+	job := s.newJob(JobRunStep, c.StepRun.ID, now)
+	c.StepRun.State, c.StepRun.Reason = StepScheduled, ""
+	c.Jobs = []Job{job}
+	c.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: c.Bridge.IncidentNumber, BridgeID: c.Bridge.ID,
+		At: now, Kind: "step", Text: text, Actor: actor.Email}}
+	if err := s.store.ChangeBridge(ctx, c); err != nil {
+		return err
+	}
+	s.runNow(ctx, job.ID)
+	return nil
+}

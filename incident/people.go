@@ -1,0 +1,372 @@
+package incident
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+)
+
+// hashParams follow the OWASP Password Storage Cheat Sheet (argon2id, 19 MiB,
+// 2 passes). They stand in each hash, so they can be raised later.
+var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// dummyHash is compared with when there is no such user, so that an unknown
+// e-mail takes as long as a wrong password. It is the hash of a random value.
+const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$MmsTkR9HVTE29e/7m07kJA$BvRGr+4S6qFGy6TbKpHvzMmUc1FkK9gAQQD4ln9Wy58"
+
+const (
+	setupFor         = 30 * time.Minute
+	freeLoginTries   = 5
+	longestLoginWait = time.Minute
+	loginMemory      = time.Hour // wrong passwords older than this are forgotten
+	minPassword      = 12
+	maxPassword      = 1024 // bytes
+	tokenPrefix      = "db_"
+)
+
+var (
+	errLogin = refuse(Unauthorized, "The e-mail address or the password is wrong.")
+	errBusy  = &Error{Code: Limited, Message: "The server is busy. Try again in a moment.", RetryAfter: time.Second}
+	errToken = refuse(Unauthorized, "A valid API token is needed: Authorization: Bearer …")
+)
+
+// newToken is 256 random bits, URL-safe.
+func newToken() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// hash bounds how many passwords are hashed at once; each takes 19 MiB.
+func (s *Service) hash(ctx context.Context, f func() error) error {
+	select {
+	case s.hashing <- struct{}{}:
+		defer func() { <-s.hashing }()
+		return f()
+	case <-ctx.Done():
+		return errBusy
+	}
+}
+
+func (s *Service) hashPassword(ctx context.Context, password string) (hash string, err error) {
+	err = s.hash(ctx, func() (err error) {
+		hash, err = argon2id.CreateHash(password, hashParams)
+		return err
+	})
+	return hash, err
+}
+
+// passwordProblem says why a password is refused, "" for nothing. Length is
+// what counts (NIST SP 800-63B).
+func passwordProblem(password string) string {
+	switch {
+	case len(password) > maxPassword:
+		return "Use at most 1024 bytes."
+	case utf8.RuneCountInString(password) < minPassword:
+		return "Use at least 12 characters. A few words are easier to remember than signs."
+	}
+	return ""
+}
+
+// SetupLink makes the one-time token with which the first admin is created,
+// valid for 30 minutes, and ends any earlier one. It is "" when there is an admin.
+func (s *Service) SetupLink(ctx context.Context) (token string, err error) {
+	n, err := s.store.CountAdmins(ctx)
+	if err != nil || n > 0 {
+		return "", err
+	}
+	token = newToken()
+	return token, s.store.SaveSetupLink(ctx, hashToken(token), s.now().Add(setupFor))
+}
+
+// CheckSetup says whether a setup link can still be used: NotFound when it is
+// unknown or over, Conflict when it was used.
+func (s *Service) CheckSetup(ctx context.Context, token string) error {
+	expires, used, err := s.store.SetupLink(ctx, hashToken(token))
+	switch {
+	case CodeOf(err) == NotFound || (err == nil && used.IsZero() && !s.now().Before(expires)):
+		return refuse(NotFound, "This link is not valid any more. Restart Drawbridge: it prints a new one while there is no admin.")
+	case err != nil:
+		return err
+	case !used.IsZero():
+		return refuse(Conflict, "This link was used already. If it was not you, ask who has access to the server’s log, and reset the password with “drawbridge user reset-password”.")
+	}
+	return nil
+}
+
+// FirstAdmin creates the first admin with a setup link, once.
+func (s *Service) FirstAdmin(ctx context.Context, token, email, name, password, address string) (User, error) {
+	if err := s.CheckSetup(ctx, token); err != nil {
+		return User{}, err
+	}
+	u, err := s.newUser(ctx, email, name, Admin, password)
+	if err != nil {
+		return User{}, err
+	}
+	actor := Actor{Kind: "user", Email: u.Email, Address: address}
+	err = s.store.UseSetupLink(ctx, hashToken(token), s.now(), u, s.audit(actor, "user.first_admin", u.Email, nil, []string{"role: admin"}))
+	return u, err
+}
+
+func (s *Service) newUser(ctx context.Context, email, name string, role Role, password string) (User, error) {
+	u := User{ID: newID(), Email: CanonicalEmail(email), Name: strings.TrimSpace(name), Role: role, CreatedAt: s.now()}
+	fields := map[string]string{}
+	if !validEmail(u.Email) || strings.ContainsFunc(u.Email, func(r rune) bool { return r > unicode.MaxASCII }) {
+		fields["email"] = "This is not an e-mail address."
+	}
+	if tooLong(fields, "name", u.Name, 100); u.Name == "" {
+		u.Name, _, _ = strings.Cut(u.Email, "@")
+	}
+	if rank(role) == 0 {
+		fields["role"] = "Choose admin, responder or viewer."
+	}
+	if problem := passwordProblem(password); problem != "" {
+		fields["password"] = problem
+	}
+	if len(fields) > 0 {
+		return User{}, invalid("Something is missing or wrong.", fields)
+	}
+	var err error
+	u.PasswordHash, err = s.hashPassword(ctx, password)
+	return u, err
+}
+
+// LogIn checks a password. Unknown, disabled and wrong are one answer and take
+// the same time. Wrong passwords make the next try wait, for this account from
+// this part of the network only: nobody can lock on-call out.
+func (s *Service) LogIn(ctx context.Context, email, password, address string) (User, error) {
+	now := s.now()
+	email = CanonicalEmail(email)
+	key := hashToken(email + "\n" + addressPrefix(address))
+	failures, err := s.store.LoginFailures(ctx, key)
+	if err != nil {
+		return User{}, err
+	}
+	if wait := loginWait(failures, now); wait > 0 {
+		return User{}, &Error{Code: Limited, RetryAfter: wait, Message: "Too many wrong passwords. Wait a moment before the next try."}
+	}
+
+	u, err := s.store.UserByEmail(ctx, email)
+	known := err == nil
+	if err != nil && CodeOf(err) != NotFound {
+		return User{}, err
+	}
+	stored := dummyHash
+	if known {
+		stored = u.PasswordHash
+	}
+	right := false
+	if len(password) <= maxPassword {
+		err = s.hash(ctx, func() error {
+			match, err := argon2id.ComparePasswordAndHash(password, stored)
+			right = match && err == nil
+			return nil
+		})
+		if err != nil {
+			return User{}, err
+		}
+	}
+	if !right || !known || !u.DisabledAt.IsZero() {
+		if err := s.store.AddLoginFailure(ctx, key, now); err != nil {
+			return User{}, err
+		}
+		return User{}, errLogin
+	}
+	if failures.Count > 0 {
+		if err := s.store.ClearLoginFailures(ctx, key); err != nil {
+			return User{}, err
+		}
+	}
+	return u, nil
+}
+
+// loginWait doubles from a second with each wrong password after the free ones.
+func loginWait(f LoginFailures, now time.Time) time.Duration {
+	if f.Count < freeLoginTries || now.Sub(f.LastAt) > loginMemory {
+		return 0
+	}
+	pause := min(longestLoginWait, time.Second<<min(f.Count-freeLoginTries, 6))
+	return f.LastAt.Add(pause).Sub(now)
+}
+
+// addressPrefix is the network an address belongs to: one person can have many
+// addresses of it.
+func addressPrefix(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	bits := 24
+	if a = a.Unmap(); a.Is6() {
+		bits = 64
+	}
+	p, err := a.WithZone("").Prefix(bits)
+	if err != nil {
+		return address
+	}
+	return p.String()
+}
+
+// CreateUser lets a person log in; Fields keyed email, name, role, password.
+func (s *Service) CreateUser(ctx context.Context, actor Actor, email, name string, role Role, password string) (User, error) {
+	if err := need(actor, Admin); err != nil {
+		return User{}, err
+	}
+	u, err := s.newUser(ctx, email, name, role, password)
+	if err != nil {
+		return User{}, err
+	}
+	return u, s.store.InsertUser(ctx, u, s.audit(actor, "user.create", u.Email, nil, []string{"role: " + string(role)}))
+}
+
+// SetRole changes what a person may do, from the next request on.
+func (s *Service) SetRole(ctx context.Context, actor Actor, userID string, role Role) error {
+	if rank(role) == 0 {
+		return invalid("Choose a role.", map[string]string{"role": "Choose admin, responder or viewer."})
+	}
+	return s.changeUser(ctx, actor, userID, "user.set_role", true, func(u *User) (before, after string) {
+		before = "role: " + string(u.Role)
+		u.Role = role
+		return before, "role: " + string(role)
+	})
+}
+
+// SetDisabled shuts a person out, or lets them in again. Sessions end at once.
+func (s *Service) SetDisabled(ctx context.Context, actor Actor, userID string, disabled bool) error {
+	action := "user.enable"
+	if disabled {
+		action = "user.disable"
+	}
+	return s.changeUser(ctx, actor, userID, action, true, func(u *User) (before, after string) {
+		if u.DisabledAt = (time.Time{}); disabled {
+			u.DisabledAt = s.now()
+		}
+		return "", ""
+	})
+}
+
+// ResetPassword gives a person a new password and ends their sessions.
+func (s *Service) ResetPassword(ctx context.Context, actor Actor, userID, password string) error {
+	if problem := passwordProblem(password); problem != "" {
+		return invalid(problem, map[string]string{"password": problem})
+	}
+	hash, err := s.hashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.changeUser(ctx, actor, userID, "user.reset_password", true, func(u *User) (before, after string) {
+		u.PasswordHash = hash
+		return "", ""
+	})
+}
+
+func (s *Service) changeUser(ctx context.Context, actor Actor, userID, action string, endSessions bool, change func(*User) (before, after string)) error {
+	if err := need(actor, Admin); err != nil {
+		return err
+	}
+	u, err := s.store.User(ctx, userID)
+	if err != nil {
+		return err
+	}
+	before, after := change(&u)
+	return s.store.UpdateUser(ctx, u, endSessions, "", s.audit(actor, action, u.Email, []string{before}, []string{after}))
+}
+
+// ChangePassword changes the actor's own password and ends all their sessions
+// but keepSession. Fields: old_password, new_password.
+func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password, keepSession string) error {
+	u, err := s.store.User(ctx, actor.UserID)
+	if err != nil {
+		return err
+	}
+	// The same brake as at the login: whoever holds a session cannot guess on.
+	if _, err := s.LogIn(ctx, u.Email, old, actor.Address); err != nil {
+		if CodeOf(err) == Unauthorized {
+			return invalid("The password was not changed.", map[string]string{"old_password": "This is not your password."})
+		}
+		return err
+	}
+	if problem := passwordProblem(password); problem != "" {
+		return invalid("The password was not changed.", map[string]string{"new_password": problem})
+	}
+	if u.PasswordHash, err = s.hashPassword(ctx, password); err != nil {
+		return err
+	}
+	return s.store.UpdateUser(ctx, u, true, keepSession, s.audit(actor, "user.change_password", u.Email, nil, nil))
+}
+
+// CreateToken makes an API token and returns it; it is not kept and cannot be
+// shown again.
+func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, scopes []string) (plain string, t Token, err error) {
+	if err := need(actor, Admin); err != nil {
+		return "", Token{}, err
+	}
+	fields := map[string]string{}
+	if name = strings.TrimSpace(name); name == "" {
+		fields["name"] = "Give the token a name, such as the script that uses it."
+	}
+	tooLong(fields, "name", name, 100)
+	scopes = slices.Compact(slices.Sorted(slices.Values(scopes)))
+	if len(scopes) == 0 {
+		fields["scopes"] = "Choose what the token may do."
+	}
+	for _, scope := range scopes {
+		if scope != ScopeRead && scope != ScopeIncidentsWrite {
+			fields["scopes"] = "The scopes are incidents:write and read."
+		}
+	}
+	if len(fields) > 0 {
+		return "", Token{}, invalid("Something is missing or wrong.", fields)
+	}
+	plain = tokenPrefix + newToken()
+	t = Token{ID: newID(), Name: name, Hash: hashToken(plain), Scopes: scopes, CreatedBy: actor.Email, CreatedAt: s.now()}
+	return plain, t, s.store.InsertToken(ctx, t, s.audit(actor, "token.create", name, nil, []string{"scopes: " + strings.Join(scopes, ", ")}))
+}
+
+// RevokeToken ends an API token at once.
+func (s *Service) RevokeToken(ctx context.Context, actor Actor, id string) error {
+	if err := need(actor, Admin); err != nil {
+		return err
+	}
+	return s.store.RevokeToken(ctx, id, s.now(), s.audit(actor, "token.revoke", id, nil, nil))
+}
+
+// TokenActor is who an API token acts as. A token that may write acts with the
+// role responder.
+func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor, Token, error) {
+	if !strings.HasPrefix(plain, tokenPrefix) || len(plain) != len(tokenPrefix)+43 {
+		return Actor{}, Token{}, errToken
+	}
+	t, err := s.store.TokenByHash(ctx, hashToken(plain))
+	switch {
+	case CodeOf(err) == NotFound || (err == nil && !t.RevokedAt.IsZero()):
+		return Actor{}, Token{}, errToken
+	case err != nil:
+		return Actor{}, Token{}, err
+	}
+	if s.now().Sub(t.LastUsedAt) > time.Minute {
+		if err := s.store.TouchToken(ctx, t.ID, s.now()); err != nil {
+			s.log.Warn("note the use of a token", "err", err)
+		}
+	}
+	actor := Actor{Kind: "token", Email: t.Name, Name: t.Name, Role: Viewer, Address: address}
+	if slices.Contains(t.Scopes, ScopeIncidentsWrite) {
+		actor.Role = Responder
+	}
+	return actor, t, nil
+}

@@ -1,0 +1,168 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// readBatch is how many events are read in one transaction.
+const readBatch = 200
+
+// ReadEvents reads stored events that are new, oldest first, applies what
+// follows from them, and returns how many it read.
+func (s *Service) ReadEvents(ctx context.Context) (int, error) {
+	events, err := s.store.NewEvents(ctx, readBatch)
+	if err != nil || len(events) == 0 {
+		return 0, err
+	}
+	readings := make([]Reading, 0, len(events))
+	for _, e := range events {
+		r, err := s.read(ctx, e)
+		if err != nil {
+			return 0, err
+		}
+		readings = append(readings, r)
+	}
+	return len(readings), s.store.ApplyReadings(ctx, readings, s.now())
+}
+
+// read says what one event means. An event that cannot be read is kept as it
+// is; only a storage that does not answer is an error.
+func (s *Service) read(ctx context.Context, e Event) (r Reading, err error) {
+	r = Reading{EventID: e.ID, State: EventRead}
+	defer func() {
+		// A body that defeats the reader must not stop the events behind it.
+		if p := recover(); p != nil {
+			s.log.Error("reading an event panicked", "event", e.ID, "panic", p)
+			r, err = Reading{EventID: e.ID, State: EventUnreadable, ReadError: "The reader failed on this body."}, nil
+		}
+	}()
+	z, readErr := zoom.ReadEvent(e.Body)
+	if readErr != nil {
+		r.State, r.ReadError = EventUnreadable, cutRunes(readErr.Error(), 300)
+		return r, nil
+	}
+	r.Event, r.EventAt, r.AccountID = cutRunes(z.Name, 100), z.At, cutRunes(z.AccountID, 100)
+	if r.EventAt.IsZero() {
+		r.EventAt = e.SignedAt
+	}
+	if z.Participant != nil {
+		r.Who = cutRunes(z.Participant.Name, 200)
+	}
+	if z.Meeting == nil {
+		return r, nil
+	}
+	r.MeetingID, r.MeetingUUID, r.Topic = cutRunes(z.Meeting.ID, 100), cutRunes(z.Meeting.UUID, 100), cutRunes(z.Meeting.Topic, 500)
+	if e.Stale || (r.MeetingID == "" && r.MeetingUUID == "") {
+		return r, nil
+	}
+	bridgeID, number, err := s.store.BridgeForMeeting(ctx, r.MeetingUUID, r.MeetingID, r.EventAt)
+	if err != nil || bridgeID == "" {
+		return r, err
+	}
+	r.BridgeID = bridgeID
+	r.follow(z, number)
+	return r, nil
+}
+
+// follow adds what the event means for its bridge.
+func (r *Reading) follow(z zoom.Event, number int64) {
+	entry := func(kind, text string) {
+		r.Timeline = append(r.Timeline, TimelineEntry{
+			ID: fmt.Sprintf("event-%d-%s", r.EventID, kind), IncidentNumber: number, BridgeID: r.BridgeID,
+			At: r.EventAt, Kind: kind, Text: text,
+		})
+	}
+	who := r.Who
+	if who == "" {
+		who = "Somebody"
+	}
+	instance := Instance{UUID: r.MeetingUUID}
+	if instance.UUID == "" {
+		instance.UUID = r.MeetingID // Zoom left it out; one instance is all we can tell apart
+	}
+	switch z.Name {
+	case "meeting.started":
+		instance.StartedAt = z.Meeting.StartTime
+		if instance.StartedAt.IsZero() {
+			instance.StartedAt = r.EventAt
+		}
+		r.Instance = &instance
+		entry("started", "The call began.")
+	case "meeting.ended":
+		instance.StartedAt, instance.EndedAt = z.Meeting.StartTime, z.Meeting.EndTime
+		if instance.EndedAt.IsZero() {
+			instance.EndedAt = r.EventAt
+		}
+		r.Instance = &instance
+		entry("ended", "The call ended.")
+	case "meeting.participant_joined", "meeting.participant_left":
+		p := z.Participant
+		if p == nil {
+			return
+		}
+		r.Instance = &instance
+		r.Presence = &Presence{
+			UUID: instance.UUID, SessionID: cutRunes(p.UserID, 100), Person: cutRunes(p.Key, 100),
+			Name: r.Who, Email: cutRunes(p.Email, 254),
+		}
+		if r.Presence.SessionID == "" {
+			r.Presence.SessionID = r.Presence.Person
+		}
+		if r.Presence.Person == "" {
+			r.Presence.SessionID, r.Presence.Person = r.Who, r.Who
+		}
+		if strings.HasSuffix(z.Name, "joined") {
+			if r.Presence.JoinedAt = p.JoinTime; p.JoinTime.IsZero() {
+				r.Presence.JoinedAt = r.EventAt
+			}
+			entry("joined", who+" joined.")
+		} else {
+			if r.Presence.LeftAt = p.LeaveTime; p.LeaveTime.IsZero() {
+				r.Presence.LeftAt = r.EventAt
+			}
+			entry("left", who+" left.")
+		}
+	case "meeting.participant_jbh_waiting":
+		entry("waiting", who+" waits for the host to start the call.")
+	case "meeting.participant_joined_waiting_room":
+		entry("waiting", who+" is in the waiting room.")
+	case "meeting.deleted", "meeting.permanently_deleted":
+		entry("deleted", "The meeting was deleted in Zoom. Its link does not work any more.")
+	case "recording.started":
+		entry("recording", "The recording began.")
+	case "recording.completed":
+		if z.Recording == nil {
+			return
+		}
+		r.Recordings = recordingLinks(z.Recording)
+		entry("recording", "The recording is ready.")
+	}
+}
+
+// recordingLinks are the links worth showing: the page that has all files, else
+// the files. Links that do not lead to Zoom are left out.
+func recordingLinks(rec *zoom.EventRecording) []RecordingLink {
+	var list []RecordingLink
+	if zoom.ZoomLink(rec.ShareURL) {
+		link := RecordingLink{URL: rec.ShareURL, Type: "recording"}
+		for _, f := range rec.Files {
+			if link.Start.IsZero() || (!f.Start.IsZero() && f.Start.Before(link.Start)) {
+				link.Start = f.Start
+			}
+			if f.End.After(link.End) {
+				link.End = f.End
+			}
+		}
+		return []RecordingLink{link}
+	}
+	for _, f := range rec.Files {
+		if zoom.ZoomLink(f.PlayURL) {
+			list = append(list, RecordingLink{URL: f.PlayURL, Type: strings.ToLower(f.Type), Start: f.Start, End: f.End})
+		}
+	}
+	return list
+}

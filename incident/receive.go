@@ -1,0 +1,135 @@
+package incident
+
+import (
+	"context"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// The window in which a signature counts as fresh, by a clock corrected with
+// the skew seen in Zoom's answers. Zoom repeats a delivery for 85 minutes.
+const (
+	signedBefore = 2 * time.Hour
+	signedAfter  = 5 * time.Minute
+)
+
+// tokensFor is how long secret tokens are used without asking the database, so
+// that a burst of webhooks is one read.
+const tokensFor = time.Second
+
+// webhookTokens is what WebhookTokens last read.
+type webhookTokens struct {
+	at     time.Time
+	tokens []Secret
+	locked bool
+}
+
+// WebhookTokens are the secret tokens that may sign a webhook, newest first.
+// When the database does not answer, those of the last read are returned: Zoom
+// must be answered when it validates our address. err is only returned when
+// there was never a read. locked means a token is stored that the master key
+// cannot open, so a wrong signature proves nothing.
+func (s *Service) WebhookTokens(ctx context.Context) (tokens []Secret, locked bool, err error) {
+	s.mu.Lock()
+	last := s.tokens
+	s.mu.Unlock()
+	if age := s.now().Sub(last.at); !last.at.IsZero() && age >= 0 && age < tokensFor {
+		return last.tokens, last.locked, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	account, err := s.store.Account(ctx)
+	if err != nil {
+		if !last.at.IsZero() {
+			return last.tokens, last.locked, nil
+		}
+		return nil, false, err
+	}
+	next := webhookTokens{at: s.now()}
+	next.tokens, next.locked = account.WebhookTokens()
+	s.mu.Lock()
+	s.tokens = next
+	s.mu.Unlock()
+	return next.tokens, next.locked, nil
+}
+
+// KeepEvent stores a verified webhook and returns after it is on disk. An event
+// signed outside the time window is kept and marked stale: our wrong clock must
+// not cost an event, and a replay has no effect.
+func (s *Service) KeepEvent(ctx context.Context, sig zoom.Signature, headers map[string]string, body []byte) (duplicate bool, err error) {
+	now := s.now()
+	age := now.Add(s.skew()).Sub(sig.Timestamp)
+	_, duplicate, err = s.store.AppendEvent(ctx, NewEvent{
+		ReceivedAt: now,
+		SignedAt:   sig.Timestamp,
+		Slot:       sig.Slot,
+		Stale:      age > signedBefore || age < -signedAfter,
+		Body:       body,
+		Headers:    headers,
+	})
+	if err == nil && !duplicate {
+		nudge(s.wakeReader)
+	}
+	return duplicate, err
+}
+
+// skew is how far Zoom's clock is ahead of ours, 0 when not known.
+func (s *Service) skew() time.Duration {
+	s.mu.Lock()
+	client := s.client
+	s.mu.Unlock()
+	if client == nil {
+		return 0
+	}
+	skew, _ := client.Skew()
+	return skew
+}
+
+// NoteValidation remembers that Zoom validated our webhook address.
+func (s *Service) NoteValidation(ctx context.Context) error {
+	return s.store.SetWebhookValidated(ctx, s.now())
+}
+
+// CountRefusal counts a request that was refused. Refused requests are not
+// stored; their number is, within seconds, so that a flood costs nothing.
+func (s *Service) CountRefusal(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals[reason]++
+}
+
+func (s *Service) flushRefusals(ctx context.Context) error {
+	s.mu.Lock()
+	counts := s.refusals
+	s.refusals = map[string]int64{}
+	s.mu.Unlock()
+	if len(counts) == 0 {
+		return nil
+	}
+	err := s.store.AddRefusals(ctx, s.now().Truncate(time.Minute), counts)
+	if err != nil {
+		s.mu.Lock()
+		for reason, n := range counts {
+			s.refusals[reason] += n
+		}
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// ReprocessEvent lets an event that was kept as stale have its effects.
+func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) error {
+	if err := need(actor, Admin); err != nil {
+		return err
+	}
+	event, err := s.store.Event(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = s.store.ReprocessEvent(ctx, id, s.audit(actor, "event.reprocess", event.Event, nil, nil))
+	if err == nil {
+		nudge(s.wakeReader)
+	}
+	return err
+}

@@ -1,0 +1,179 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// AccountForm is what an admin says about the Zoom app.
+type AccountForm struct {
+	Auth          string // server_to_server, jwt
+	ZoomAccountID string
+	ClientID      string
+	APIKey        string
+	Cluster       string // "" = zoom.us
+	BackupUser    string
+	Secrets       map[SecretName]string // "" keeps what is stored
+	Remove        []SecretName
+	Version       int64 // of the account the form was made from
+
+	// Set by configuration files; nil keeps.
+	StandbyMeetings *int
+	StaticLinks     *[]StaticLink
+}
+
+// minWebhookToken is the length below which a webhook secret token is refused:
+// Zoom's have 22 characters, and a short one could be guessed.
+const minWebhookToken = 16
+
+// SaveAccount connects the Zoom app, or changes it, and says what changed. A
+// blank secret keeps the stored one.
+func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (changed []string, err error) {
+	if err := need(actor, Admin); err != nil {
+		return nil, err
+	}
+	old, err := s.store.Account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next, set, err := f.account(old)
+	if err != nil {
+		return nil, err
+	}
+	before, after := diff(accountLines(old), accountLines(next))
+	for _, name := range SecretNames {
+		_, isSet := set[name]
+		if isSet {
+			after = append(after, string(name)+": replaced")
+		} else if slices.Contains(f.Remove, name) {
+			after = append(after, string(name)+": removed")
+		}
+	}
+	if len(before) == 0 && len(after) == 0 {
+		return nil, nil
+	}
+	if err := s.store.SaveAccount(ctx, next, set, f.Remove, s.audit(actor, "account.save", "Zoom account", before, after)); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.tokens = webhookTokens{} // a new token signs at once
+	s.mu.Unlock()
+	for _, line := range append(after, before...) {
+		name, _, _ := strings.Cut(line, ":")
+		if !slices.Contains(changed, name) {
+			changed = append(changed, name)
+		}
+	}
+	return changed, nil
+}
+
+// account checks the form and lays it over the stored account.
+func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secret, err error) {
+	fields := map[string]string{}
+	next = old
+	next.Auth = zoom.AuthMethod(f.Auth)
+	next.ZoomAccountID, next.ClientID = strings.TrimSpace(f.ZoomAccountID), strings.TrimSpace(f.ClientID)
+	next.APIKey = strings.TrimSpace(f.APIKey)
+	next.BackupUser = CanonicalEmail(f.BackupUser)
+	if next.Cluster = f.Cluster; next.Cluster == "" {
+		next.Cluster = "zoom.us"
+	}
+	next.Version = f.Version
+	if f.StandbyMeetings != nil {
+		next.StandbyMeetings = *f.StandbyMeetings
+	}
+	if f.StaticLinks != nil {
+		next.StaticLinks = *f.StaticLinks
+	}
+	set = map[SecretName]Secret{}
+	for name, value := range f.Secrets {
+		if !slices.Contains(SecretNames, name) {
+			return Account{}, nil, fmt.Errorf("no secret is named %q", name)
+		}
+		// Copying from a web page brings spaces and line ends along.
+		if value = strings.TrimSpace(value); value == "" {
+			continue
+		}
+		set[name] = zoom.NewSecret(value)
+		if len(value) > 512 || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			fields[string(name)] = "This does not look like a value that Zoom gives. Copy it again."
+		}
+		if (name == WebhookToken1 || name == WebhookToken2) && len(value) < minWebhookToken {
+			fields[string(name)] = fmt.Sprintf("A secret token has at least %d characters. Copy it from Zoom: your app → Feature → Token.", minWebhookToken)
+		}
+	}
+	has := func(name SecretName) bool {
+		_, isSet := set[name]
+		_, stored := old.Secrets[name]
+		return isSet || (stored && !slices.Contains(f.Remove, name))
+	}
+
+	required := func(field, value, text string) {
+		if value == "" {
+			fields[field] = text
+		}
+		tooLong(fields, field, value, 200)
+	}
+	switch next.Auth {
+	case zoom.ServerToServer:
+		required("account_id", next.ZoomAccountID, "Copy the account id from your app’s credentials in Zoom.")
+		required("client_id", next.ClientID, "Copy the client id from your app’s credentials in Zoom.")
+		if !has(ClientSecret) {
+			fields["client_secret"] = "Copy the client secret from your app’s credentials in Zoom."
+		}
+	case zoom.JWT:
+		required("api_key", next.APIKey, "Copy the API key from your JWT app in Zoom.")
+		if !has(APISecret) {
+			fields["api_secret"] = "Copy the API secret from your JWT app in Zoom."
+		}
+	default:
+		fields["auth"] = "Choose Server-to-Server OAuth or JWT app."
+	}
+	if next.Cluster != "zoom.us" && next.Cluster != "zoomgov.com" {
+		fields["cluster"] = "Choose zoom.us or zoomgov.com."
+	}
+	if next.BackupUser != "" && !validEmail(next.BackupUser) {
+		fields["backup_user_email"] = "This is not an e-mail address."
+	}
+	if next.StandbyMeetings < 0 || next.StandbyMeetings > 20 {
+		fields["standby_meetings"] = "Give a number from 0 to 20."
+	}
+	for i, l := range next.StaticLinks {
+		if u, err := url.Parse(l.URL); err != nil || u.Scheme != "https" || u.Hostname() == "" {
+			fields[fmt.Sprintf("static_links.%d.url", i)] = "Give a whole link that begins with https://."
+		}
+	}
+	if len(fields) > 0 {
+		return Account{}, nil, invalid("Something is missing or wrong. Nothing was saved.", fields)
+	}
+	return next, set, nil
+}
+
+// accountLines is the account without secrets, one "field: value" a line.
+func accountLines(a Account) []string {
+	return []string{
+		"auth: " + string(a.Auth), "account_id: " + a.ZoomAccountID, "client_id: " + a.ClientID,
+		"api_key: " + a.APIKey, "cluster: " + a.Cluster, "backup_user_email: " + a.BackupUser,
+		fmt.Sprintf("standby_meetings: %d", a.StandbyMeetings), fmt.Sprintf("static_links: %v", a.StaticLinks),
+	}
+}
+
+// diff leaves the lines that differ.
+func diff(before, after []string) (old, next []string) {
+	for _, l := range before {
+		if !slices.Contains(after, l) {
+			old = append(old, l)
+		}
+	}
+	for _, l := range after {
+		if !slices.Contains(before, l) {
+			next = append(next, l)
+		}
+	}
+	return old, next
+}

@@ -1,0 +1,110 @@
+package incident
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// RetryBridge asks Zoom again for a bridge that failed.
+func (s *Service) RetryBridge(ctx context.Context, actor Actor, bridgeID string) error {
+	bridge, err := s.store.Bridge(ctx, bridgeID)
+	if err != nil {
+		return err
+	}
+	return s.RunStep(ctx, actor, bridge.StepRunID)
+}
+
+// UseLink makes a person's own link the bridge. It is possible while the bridge
+// has no link of its own; the link must be https.
+func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, passcode string) error {
+	if err := need(actor, Responder); err != nil {
+		return err
+	}
+	link, passcode = strings.TrimSpace(link), strings.TrimSpace(passcode)
+	fields := map[string]string{}
+	u, err := url.Parse(link)
+	switch {
+	case link == "":
+		fields["url"] = "Paste the link people shall use."
+	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(link) > 2000 || strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' }):
+		fields["url"] = "Paste a whole link that begins with https://."
+	}
+	if utf8.RuneCountInString(passcode) > 50 {
+		fields["passcode"] = "Use at most 50 characters."
+	}
+	if len(fields) > 0 {
+		return invalid("The link cannot be used.", fields)
+	}
+
+	bridge, err := s.store.Bridge(ctx, bridgeID)
+	if err != nil {
+		return err
+	}
+	run, err := s.store.StepRun(ctx, bridge.StepRunID)
+	if err != nil {
+		return err
+	}
+	from := bridge.State
+	now := s.now()
+	bridge.State, bridge.Kind, bridge.Rung = BridgeReady, KindStatic, ""
+	bridge.JoinURL, bridge.Passcode = link, passcode
+	bridge.MeetingID, bridge.MeetingUUID, bridge.PMI, bridge.HostEmail = "", "", "", ""
+	bridge.Recording, bridge.DialIn, bridge.Findings, bridge.UsedBackupUser = "", nil, nil, false
+	bridge.Reason, bridge.Fix = "The link was given by "+actor.Email+".", ""
+	bridge.ReadyAt, bridge.UpdatedAt = now, now
+	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reason, now
+	if from != BridgeFailed && from != BridgeUnknown {
+		return refuse(Conflict, "The bridge has a link by now. Look at it before you use another.")
+	}
+	return s.store.ChangeBridge(ctx, BridgeChange{
+		Bridge: bridge, From: []BridgeState{from},
+		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+		Timeline: []TimelineEntry{{ID: newID(), IncidentNumber: bridge.IncidentNumber, BridgeID: bridge.ID, At: now,
+			Kind: "bridge", Text: "Uses a link that was given by hand: " + u.Hostname(), Actor: actor.Email}},
+		Audit: s.audit(actor, "bridge.use_link", Key(bridge.IncidentNumber), nil, []string{"host: " + u.Hostname()}),
+	})
+}
+
+// StartURL asks Zoom for the link by which its bearer becomes host of the
+// bridge's meeting. It is a secret and valid for two hours (Zoom, "Get a
+// meeting"); it is asked for at the click, shown to nobody else and not kept.
+// Admins may have it, and the person the bridge's meeting belongs to.
+func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (Secret, error) {
+	bridge, err := s.store.Bridge(ctx, bridgeID)
+	if err != nil {
+		return Secret{}, err
+	}
+	incident, err := s.store.Incident(ctx, bridge.IncidentNumber)
+	if err != nil {
+		return Secret{}, err
+	}
+	if !MayHost(actor, incident, bridge) {
+		return Secret{}, refuse(Forbidden, "Only an admin, the opener of the incident or the host of the bridge can start it as host.")
+	}
+	if bridge.MeetingID == "" || bridge.Kind != KindMeeting {
+		return Secret{}, refuse(Conflict, "This bridge has no Zoom meeting to start.")
+	}
+	account, err := s.store.Account(ctx)
+	if err != nil {
+		return Secret{}, err
+	}
+	client, err := s.zoomClient(account)
+	if err != nil {
+		return Secret{}, err
+	}
+	meeting, err := client.GetMeeting(ctx, bridge.MeetingID)
+	if err != nil || meeting.StartURL.IsZero() {
+		return Secret{}, &Error{Code: Unavailable, Message: "Zoom gave no link to start the meeting. " + explain(err).Cause + " Join with the ordinary link instead.", Err: err}
+	}
+	return meeting.StartURL, s.store.AddAudit(ctx, s.audit(actor, "bridge.start", Key(bridge.IncidentNumber), nil, nil))
+}
+
+// MayHost reports whether the actor may start the bridge's meeting as its host.
+func MayHost(actor Actor, i Incident, b Bridge) bool {
+	if actor.Kind != "user" || !actor.Role.Includes(Responder) {
+		return false
+	}
+	return actor.Role.Includes(Admin) || actor.Email == b.HostEmail || actor.Email == i.OpenerEmail
+}

@@ -1,0 +1,118 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// tick is how often the worker looks for work that nothing woke it for.
+const tick = time.Second
+
+// maxTries is how often a job may fail before it is dead.
+const maxTries = 20
+
+// Run does what must go on without a person until ctx ends: it reads events,
+// does jobs and writes counts down. It returns nil when ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	// Two loops, because a job may wait for Zoom and events must not.
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readOnce) })
+	g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
+	return g.Wait()
+}
+
+// loop calls once until there is nothing to do, then waits for a wake or a tick.
+func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(context.Context) (int, error)) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		for {
+			did, err := once(ctx)
+			if ctx.Err() != nil {
+				break
+			}
+			if err != nil {
+				s.log.Error("the worker could not do its work; it tries again", "err", err)
+			}
+			if did == 0 || err != nil {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			// What was counted must not be lost with the last second.
+			last, cancel := attached(ctx, time.Second)
+			defer cancel()
+			return s.flushRefusals(last)
+		case <-ticker.C:
+		case <-wake:
+		}
+	}
+}
+
+// RunOnce does everything that is due now and returns how much it was.
+func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
+	read, readErr := s.readOnce(ctx)
+	done, jobsErr := s.jobsOnce(ctx)
+	return read + done, errors.Join(readErr, jobsErr)
+}
+
+func (s *Service) readOnce(ctx context.Context) (int, error) {
+	n, err := s.ReadEvents(ctx)
+	return n, errors.Join(err, s.flushRefusals(ctx))
+}
+
+func (s *Service) jobsOnce(ctx context.Context) (int, error) {
+	jobs, err := s.store.ClaimJobs(ctx, s.worker, s.now(), jobLease, 1)
+	for _, job := range jobs {
+		s.do(ctx, job)
+	}
+	return len(jobs), err
+}
+
+// do does a claimed job and writes down how it went.
+func (s *Service) do(ctx context.Context, job Job) {
+	again, err := s.perform(ctx, job)
+	ctx, cancel := attached(ctx, stateWrite)
+	defer cancel()
+	switch {
+	case err == nil && again.IsZero():
+		err = s.store.FinishJob(ctx, job, JobDone, "")
+	case err == nil:
+		err = s.store.RetryJob(ctx, job, again, "")
+	case job.Attempt >= maxTries || CodeOf(err) == NotFound:
+		s.log.Error("a job is given up", "kind", job.Kind, "subject", job.Subject, "err", err)
+		err = s.store.FinishJob(ctx, job, JobDead, err.Error())
+	default:
+		s.log.Warn("a job failed; it is tried again", "kind", job.Kind, "subject", job.Subject, "err", err)
+		err = s.store.RetryJob(ctx, job, s.now().Add(backoff(job.Attempt)), err.Error())
+	}
+	if err != nil {
+		s.log.Error("write how a job went", "kind", job.Kind, "subject", job.Subject, "err", err)
+	}
+}
+
+func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	switch job.Kind {
+	case JobRunStep:
+		run, err := s.store.StepRun(ctx, job.Subject)
+		if err != nil {
+			return time.Time{}, err
+		}
+		return time.Time{}, s.climb(ctx, run)
+	case JobReconcile:
+		return s.reconcile(ctx, job)
+	case JobDiscard:
+		return s.deleteDiscarded(ctx, job)
+	}
+	return time.Time{}, fmt.Errorf("unknown kind of job %q", job.Kind)
+}
