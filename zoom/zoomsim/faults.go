@@ -1,6 +1,10 @@
 package zoomsim
 
-import "time"
+import (
+	"net/http"
+	"strings"
+	"time"
+)
 
 // Faults are what is wrong with Zoom just now. The zero value is a healthy Zoom. Several may be on at
 // once; they strike in the order of the fields.
@@ -56,4 +60,94 @@ func (s *Sim) Faults() Faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.faults
+}
+
+// strike returns the faults that hit a call, and counts it. A call they do not hit still sees those
+// that are about the whole of Zoom.
+func (s *Sim) strike(q *request) Faults {
+	f := s.faults
+	if f.Only != "" && !strings.EqualFold(f.Only, q.op.name()) && !strings.EqualFold(f.Only, s.hostOf(q)) {
+		return Faults{DocumentedRateHeaders: f.DocumentedRateHeaders, ClockSkew: f.ClockSkew, PerSecond: f.PerSecond}
+	}
+	if f.Times > 0 {
+		if s.faults.Times--; s.faults.Times == 0 {
+			s.faults = Faults{}
+		}
+	}
+	return f
+}
+
+// hostOf is the e-mail address of the user a call is about.
+func (s *Sim) hostOf(q *request) string {
+	if q.op == nil || q.id == "" {
+		return ""
+	}
+	if strings.HasPrefix(q.op.path, "/users/") {
+		if u := s.user(q.id); u != nil {
+			return u.Email
+		}
+		return q.id
+	}
+	if m, _ := s.meeting(q.id); m != nil {
+		return m.host.Email
+	}
+	return ""
+}
+
+const (
+	limitSecond = "You have reached the maximum per-second rate limit for this API. Try again later."
+	limitDay    = "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request."
+	limitUser   = "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this particular user. You may resume these requests at GMT 00:00:00."
+)
+
+// limited answers 429 when a limit is switched on or, for PerSecond, passed.
+func (s *Sim) limited(q *request) (answer, bool) {
+	kind := q.faults.RateLimited
+	if q.faults.PerSecond > 0 {
+		second := q.now.Unix()
+		if s.perSecond[second]++; s.perSecond[second] > q.faults.PerSecond {
+			kind = "second"
+		}
+	}
+	switch kind {
+	case "":
+		return answer{}, true
+	case "day":
+		return tooMany(q, limitDay), false
+	case "user_day":
+		if q.op.name() != "POST /users/{userId}/meetings" && q.op.name() != "PATCH /meetings/{meetingId}" {
+			return answer{}, true
+		}
+		return tooMany(q, limitUser), false
+	default:
+		return tooMany(q, limitSecond), false
+	}
+}
+
+// tooMany has the rate headers of the documentation or, as measured, the category and healthy numbers
+// even for a limit that is used up.
+func tooMany(q *request, message string) answer {
+	a := fail(http.StatusTooManyRequests, 429, message)
+	midnight := q.now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+	a.header = map[string]string{"X-Ratelimit-Limit": "6000", "X-Ratelimit-Remaining": "5893"}
+	if q.faults.DocumentedRateHeaders && message != limitUser {
+		a.header = map[string]string{"X-Ratelimit-Type": "QPS", "X-Ratelimit-Limit": "80", "X-Ratelimit-Remaining": "0"}
+		if message == limitDay {
+			a.header["X-Ratelimit-Type"] = "Daily-limit"
+			a.header["Retry-After"] = utc(midnight) // a date and time, not seconds
+		}
+	}
+	if q.faults.RetryAfter != "" {
+		a.header["Retry-After"] = q.faults.RetryAfter
+	}
+	return a
+}
+
+// countUpdate counts a create or update for a host: 100 in a day of UTC.
+func (s *Sim) countUpdate(q *request, host *User) (answer, bool) {
+	key := host.ID + q.now.UTC().Format(" 2006-01-02")
+	if s.updates[key]++; s.updates[key] > 100 || host.DailyLimitReached {
+		return tooMany(q, limitUser), false
+	}
+	return answer{}, true
 }

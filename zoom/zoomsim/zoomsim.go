@@ -41,13 +41,15 @@ type Sim struct {
 	client *http.Client
 
 	mu         sync.Mutex
-	inflight   sync.WaitGroup // answers whose events are still being delivered
-	serial     uint64         // counts everything that needs an id
+	settled    *sync.Cond // answering went down
+	answering  int        // calls that are not answered, or whose events are not delivered
+	serial     uint64     // counts everything that needs an id
+	uuids      int
 	seed       int64
 	faults     Faults
 	users      []*User
 	meetings   []*meeting
-	past       []*instance
+	past       []*instance // all instances, the running too
 	tokens     map[string]token
 	pages      map[string]page // next_page_token → where that list goes on
 	perSecond  map[int64]int   // calls seen in a second, for Faults.PerSecond
@@ -69,9 +71,11 @@ func New(o Options) *Sim {
 	c := *client
 	// Zoom takes a redirect for a failed delivery.
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Sim{
+	s := &Sim{
 		opts: o, client: &c, seed: o.Now().UnixNano(),
 		tokens: map[string]token{}, pages: map[string]page{},
 		perSecond: map[int64]int{}, updates: map[string]int{},
 	}
+	s.settled = sync.NewCond(&s.mu)
+	return s
 }

@@ -1,0 +1,54 @@
+package zoomsim
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+)
+
+// hash is 43 characters of base64url that look random and depend on the arguments alone.
+func hash(seed int64, label string, n int64, text string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d %s", seed, label, n, text))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// random is text of n < 44 characters that was not given out before.
+func (s *Sim) random(label string, n int) string {
+	s.serial++
+	return hash(s.seed, label, int64(s.serial), "")[:n]
+}
+
+// number is 63 bits that look random and depend on the arguments alone.
+func (s *Sim) number(label, text string) int64 {
+	b, _ := base64.RawURLEncoding.DecodeString(hash(s.seed, label, 0, text))
+	return int64(binary.BigEndian.Uint64(b) >> 1)
+}
+
+// newMeetingID has 11 digits and does not fit into 32 bits. The step is prime to 10^10, so none comes twice.
+func (s *Sim) newMeetingID() int64 {
+	s.serial++
+	return 80000000000 + (s.number("meeting", "")%10000000000+int64(s.serial)*7368787873)%10000000000
+}
+
+// newUUID is 16 bytes of base64. Every fourth begins with "/" and every fourth holds "//", which must
+// be percent-encoded twice in a path.
+func (s *Sim) newUUID() string {
+	b, _ := base64.RawURLEncoding.DecodeString(s.random("uuid", 43))
+	b = b[:16]
+	s.uuids++
+	switch s.uuids % 4 {
+	case 2:
+		b[0] |= 0xfc
+	case 0:
+		b[3], b[4] = 0xff, b[4]|0xf0
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+func (s *Sim) digits(label string, n int) string {
+	return fmt.Sprintf("%019d", s.number(label, s.random(label, 20)))[19-n:]
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,387 @@
+package zoomsim
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Meeting is what the simulator's ledger knows about one meeting.
+type Meeting struct {
+	ID             int64  // what the create answer said; always above 2^32
+	PMI            int64  // the number events carry instead of ID, when the meeting is in the host's personal room; else 0
+	UUID           string // of the running, last or first instance
+	HostID         string
+	HostEmail      string
+	Topic          string
+	Agenda         string
+	Type           int
+	Status         string // "waiting", "started", "ended", "deleted"
+	Password       string
+	JoinURL        string
+	Recording      string // auto_recording: "none", "local", "cloud"
+	WaitingRoom    bool
+	JoinBeforeHost bool
+	CreatedAt      time.Time
+	StartedAt      time.Time // of the last instance
+	EndedAt        time.Time // of the last instance; zero while it runs
+	People         []Participant
+	Recorded       bool // a recording of the last instance is ready
+}
+
+// meeting is a scheduled meeting or somebody's personal room.
+type meeting struct {
+	body     meetingBody
+	host     *User
+	created  time.Time
+	deleted  bool
+	room     *meeting // the personal room this meeting takes place in; nil: in itself
+	personal bool     // this is a personal room
+	last     *instance
+	lobby    []*participant // those who wait for the host to start
+}
+
+// meetingBody is a meeting as the API shows it.
+type meetingBody struct {
+	UUID              string          `json:"uuid"`
+	ID                int64           `json:"id"`
+	HostID            string          `json:"host_id"`
+	HostEmail         string          `json:"host_email"`
+	AssistantID       string          `json:"assistant_id,omitempty"`
+	RegistrationURL   string          `json:"registration_url,omitempty"`
+	Topic             string          `json:"topic"`
+	Type              int             `json:"type"`
+	Status            string          `json:"status"`
+	StartTime         string          `json:"start_time,omitempty"`
+	Duration          int             `json:"duration"`
+	Timezone          string          `json:"timezone"`
+	Agenda            string          `json:"agenda"`
+	CreatedAt         string          `json:"created_at"`
+	StartURL          string          `json:"start_url"`
+	JoinURL           string          `json:"join_url"`
+	Password          string          `json:"password,omitempty"`
+	H323Password      string          `json:"h323_password,omitempty"`
+	PSTNPassword      string          `json:"pstn_password,omitempty"`
+	EncryptedPassword string          `json:"encrypted_password,omitempty"`
+	PMI               string          `json:"pmi,omitempty"` // text here, a number in the user
+	TrackingFields    json.RawMessage `json:"tracking_fields,omitempty"`
+	Recurrence        json.RawMessage `json:"recurrence,omitempty"`
+	Settings          settings        `json:"settings"`
+	CreationSource    string          `json:"creation_source"`
+	PreSchedule       bool            `json:"pre_schedule"`
+}
+
+// meeting finds what is not deleted by id, personal meeting ID or uuid, and the instance the uuid
+// names. key is decoded once; a uuid is decoded again, and one that begins with "/" or holds "//" is
+// found only when it had been encoded twice.
+func (s *Sim) meeting(key string) (*meeting, *instance) {
+	uuid := ""
+	if !strings.HasPrefix(key, "/") && !strings.Contains(key, "//") {
+		uuid = key
+		if strings.Contains(key, "%") {
+			uuid, _ = url.PathUnescape(key)
+		}
+	}
+	for _, i := range s.past {
+		if i.uuid == uuid && !i.room.deleted {
+			return i.room, i
+		}
+	}
+	for _, m := range s.meetings {
+		if !m.deleted && (number(m.body.ID) == key || m.body.UUID == uuid) {
+			return m, nil
+		}
+	}
+	return nil, nil
+}
+
+// place is where the meeting happens: itself or the host's personal room.
+func (m *meeting) place() *meeting {
+	if m.room != nil {
+		return m.room
+	}
+	return m
+}
+
+func (m *meeting) running() *instance {
+	if i := m.place().last; i != nil && i.ended.IsZero() {
+		return i
+	}
+	return nil
+}
+
+// gone is true for an instant meeting that is over: its id works no longer.
+func (m *meeting) gone() bool { return m.body.Type == 1 && m.last != nil && m.running() == nil }
+
+// named is the meeting in the call's path, or the refusal.
+func (s *Sim) named(q *request) (*meeting, answer, bool) {
+	m, _ := s.meeting(q.id)
+	if m == nil || q.faults.Lag > 0 && q.now.Before(m.created.Add(q.faults.Lag)) {
+		key := q.id
+		if decoded, err := url.PathUnescape(key); err == nil {
+			key = decoded
+		}
+		message := "Meeting does not exist: " + key + "."
+		if q.Method == http.MethodDelete {
+			message = "Meeting with this " + key + " is not found or has expired."
+		}
+		return nil, fail(http.StatusNotFound, 3001, message), false
+	}
+	if m.host.OtherAccount {
+		return nil, fail(http.StatusBadRequest, 1010, "User does not belong to this account: "+s.opts.AccountID+"."), false
+	}
+	if a, ok := m.host.mayHost(q); !ok {
+		return nil, a, false
+	}
+	return m, answer{}, true
+}
+
+// personalRoom is the host's room with the personal meeting ID, of type 4.
+func (s *Sim) personalRoom(host *User, now time.Time) *meeting {
+	for _, m := range s.meetings {
+		if m.personal && m.host == host {
+			return m
+		}
+	}
+	m := &meeting{host: host, created: now, personal: true}
+	m.body = meetingBody{UUID: s.newUUID(), ID: host.PMI, HostID: host.ID, HostEmail: host.Email, Type: 4, Timezone: "UTC",
+		Topic: host.DisplayName + "'s Personal Meeting Room", CreatedAt: utc(now), PMI: number(host.PMI), Settings: newSettings(), CreationSource: "other"}
+	m.body.Settings.UsePMI, m.body.Settings.JoinBeforeHost = true, true
+	s.setPassword(m, s.digits("pmi password", 6))
+	s.meetings = append(s.meetings, m)
+	return m
+}
+
+func (s *Sim) setPassword(m *meeting, password string) {
+	b := &m.body
+	if password != b.Password || password == "" {
+		b.Password, b.EncryptedPassword, b.PSTNPassword, b.H323Password = password, "", "", ""
+		if password != "" {
+			b.EncryptedPassword = s.random("pwd", 30) + ".1"
+			b.PSTNPassword = s.digits("pstn", 9)
+			b.H323Password = b.PSTNPassword
+		}
+	}
+	id := number(m.place().body.ID)
+	b.JoinURL = s.link("/j/" + id)
+	if pwd := m.place().body.EncryptedPassword; pwd != "" {
+		b.JoinURL += "?pwd=" + pwd
+	}
+}
+
+// link is an address at Zoom or, when the simulator can be reached by a browser, at its page.
+func (s *Sim) link(path string) string {
+	if s.opts.BaseURL != "" {
+		return strings.TrimSuffix(s.opts.BaseURL, "/") + "/simulator" + path
+	}
+	return "https://us05web.zoom.us" + path
+}
+
+func (s *Sim) createMeeting(q *request) answer {
+	host, a, ok := s.target(q)
+	if !ok {
+		return a
+	}
+	if a, ok = host.mayHost(q); !ok {
+		return a
+	}
+	if a, ok = s.countUpdate(q, host); !ok {
+		return a
+	}
+	r, a, ok := q.parseMeeting(2)
+	if !ok {
+		return a
+	}
+	if a, ok = s.mayScheduleFor(r, host); !ok {
+		return a
+	}
+	m := &meeting{host: host, created: q.now}
+	m.body = meetingBody{UUID: s.newUUID(), ID: s.newMeetingID(), HostID: host.ID, HostEmail: host.Email, Topic: "Zoom Meeting",
+		Type: 2, Duration: 60, Timezone: "UTC", CreatedAt: utc(q.now), Settings: newSettings(), CreationSource: "open_api"}
+	if a, ok = s.apply(q, m, r, true); !ok {
+		return a
+	}
+	if r.usePMI(q.faults, host) {
+		m.room = s.personalRoom(host, q.now)
+		room := m.room.body
+		m.body.PMI, m.body.Settings.UsePMI, m.body.JoinURL = number(host.PMI), true, room.JoinURL
+		m.body.Password, m.body.EncryptedPassword, m.body.PSTNPassword, m.body.H323Password = room.Password, room.EncryptedPassword, room.PSTNPassword, room.H323Password
+	}
+	s.meetings = append(s.meetings, m)
+	q.events = append(q.events, s.meetingEvent("meeting.created", m, q.now))
+	return answer{status: http.StatusCreated, body: s.shown(m)}
+}
+
+// shown is the body of a meeting with its state and a new start_url.
+func (s *Sim) shown(m *meeting) meetingBody {
+	b := m.body
+	b.Status = "waiting"
+	if i := m.running(); i != nil {
+		b.Status, b.UUID = "started", i.uuid
+	}
+	// Good for two hours, and for whoever has it: the bearer is the host.
+	b.StartURL = s.link("/s/"+number(m.place().body.ID)) + "?zak=eyJ0eXAiOiJKV1QiLCJzdiI6IjAwMDAwMSJ9." + s.random("zak", 40) + "." + s.random("zak", 40)
+	return b
+}
+
+func (s *Sim) getMeeting(q *request) answer {
+	m, a, ok := s.named(q)
+	if ok && m.gone() {
+		a, ok = fail(http.StatusNotFound, 3001, "Meeting does not exist: "+q.id+"."), false
+	}
+	if !ok {
+		return a
+	}
+	return answer{status: http.StatusOK, body: s.shown(m)}
+}
+
+func (s *Sim) updateMeeting(q *request) answer {
+	m, a, ok := s.named(q)
+	if !ok {
+		return a
+	}
+	if a, ok = s.countUpdate(q, m.host); !ok {
+		return a
+	}
+	r, a, ok := q.parseMeeting(m.body.Type)
+	if !ok {
+		return a
+	}
+	if a, ok = s.mayScheduleFor(r, m.host); !ok {
+		return a
+	}
+	before := m.body
+	if a, ok = s.apply(q, m, r, false); !ok {
+		return a
+	}
+	q.events = append(q.events, s.updatedEvent(m, before, q.now))
+	return noContent
+}
+
+func (s *Sim) deleteMeeting(q *request) answer {
+	m, a, ok := s.named(q)
+	switch {
+	case !ok:
+		return a
+	case q.URL.Query().Get("occurrence_id") != "":
+		return fail(http.StatusBadRequest, 3000, "Cannot access meeting information.Invalid occurrence_id.")
+	case m.personal:
+		return fail(http.StatusBadRequest, 3018, "Not allowed to delete PMI.")
+	case m.room == nil && m.running() != nil:
+		return fail(http.StatusBadRequest, 3002, "Sorry, you cannot delete this meeting since it is in progress.")
+	case m.gone():
+		return fail(http.StatusBadRequest, 3007, "Sorry, you cannot delete this meeting since it has ended.")
+	}
+	m.deleted = true
+	q.events = append(q.events, s.meetingEvent("meeting.deleted", m, q.now))
+	return noContent
+}
+
+// changeStatus ends a meeting or brings a deleted one back. What Zoom answers for "end" when the
+// meeting does not run is not documented; here it is 204 too.
+func (s *Sim) changeStatus(q *request) answer {
+	all, ok := q.object()
+	if !ok {
+		return notJSON
+	}
+	var action string
+	_ = json.Unmarshal(all["action"], &action)
+	if action == "recover" {
+		for _, m := range s.meetings {
+			if m.deleted && number(m.body.ID) == q.id {
+				m.deleted = false
+				q.events = append(q.events, s.meetingEvent("meeting.recovered", m, q.now))
+				return noContent
+			}
+		}
+	}
+	m, a, ok := s.named(q)
+	switch {
+	case !ok:
+		return a
+	case action == "end":
+		q.events = append(q.events, s.end(m, q.now)...)
+	case action != "recover":
+		return invalid(fieldError{"action", "Invalid field."})
+	}
+	return noContent
+}
+
+// ledger is a meeting as Meetings and the page show it.
+func (m *meeting) ledger() Meeting {
+	b := m.body
+	l := Meeting{ID: b.ID, UUID: b.UUID, HostID: b.HostID, HostEmail: b.HostEmail, Topic: b.Topic, Agenda: b.Agenda, Type: b.Type,
+		Status: "waiting", Password: b.Password, JoinURL: b.JoinURL, Recording: b.Settings.AutoRecording,
+		WaitingRoom: b.Settings.WaitingRoom, JoinBeforeHost: b.Settings.JoinBeforeHost, CreatedAt: m.created}
+	if m.room != nil {
+		l.PMI = m.room.body.ID
+	}
+	p := m.place()
+	if i := p.last; i != nil {
+		l.UUID, l.StartedAt, l.EndedAt, l.Recorded = i.uuid, i.started, i.ended, i.recorded
+		l.Status = "ended"
+		if i.ended.IsZero() {
+			l.Status = "started"
+		}
+		for _, who := range i.people {
+			if who.left.IsZero() {
+				l.People = append(l.People, who.Participant)
+			}
+		}
+	}
+	for _, who := range p.lobby {
+		l.People = append(l.People, who.Participant)
+	}
+	if m.deleted {
+		l.Status = "deleted"
+	}
+	return l
+}
+
+// Meetings lists all meetings ever made by a call, oldest first, deleted ones too.
+func (s *Sim) Meetings() []Meeting {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Meeting
+	for _, m := range s.meetings {
+		if !m.personal {
+			list = append(list, m.ledger())
+		}
+	}
+	return list
+}
+
+// mayScheduleFor refuses schedule_for: nobody here has given anybody the scheduling privilege.
+func (s *Sim) mayScheduleFor(r meetingRequest, host *User) (answer, bool) {
+	if r.ScheduleFor == "" || strings.EqualFold(r.ScheduleFor, host.Email) || r.ScheduleFor == host.ID {
+		return answer{}, true
+	}
+	message := "You cannot schedule a meeting for " + r.ScheduleFor + "."
+	switch {
+	case r.Type == 1:
+		message = "Instant meetings do not support the `schedule_for` parameter, and you can't schedule an instant meeting for another user."
+	case s.user(r.ScheduleFor) == nil:
+		return fail(http.StatusBadRequest, 300, "The value that you entered in the schedule_for field is invalid. Enter a valid value and try again."), false
+	}
+	return fail(http.StatusBadRequest, 3000, message), false
+}
+
+// alternativeHosts must be licensed users of the account.
+func (s *Sim) alternativeHosts(list string) (answer, bool) {
+	for _, key := range strings.FieldsFunc(list, func(r rune) bool { return r == ';' }) {
+		key = strings.TrimSpace(key)
+		if u := s.user(key); u == nil || u.Type != 2 || u.Status != "active" || u.Unknown {
+			return fail(http.StatusBadRequest, 1114, "This user can't be an alternative host: "+key+"."), false
+		}
+	}
+	return answer{}, true
+}
+
+// isHost says whether the address is the host's or an alternative host's.
+func (m *meeting) isHost(email string) bool {
+	return email != "" && (strings.EqualFold(email, m.host.Email) ||
+		slices.ContainsFunc(strings.Split(m.body.Settings.AlternativeHosts, ";"), func(a string) bool { return strings.EqualFold(strings.TrimSpace(a), email) }))
+}

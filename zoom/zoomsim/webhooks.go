@@ -1,0 +1,268 @@
+package zoomsim
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Delivery is one attempt to deliver a webhook.
+type Delivery struct {
+	Event   string
+	Body    []byte
+	Header  http.Header
+	Attempt int // 1, then 2 to 4 for the retries
+	Status  int // 0: no answer
+	Err     string
+	At      time.Time
+	RetryAt time.Time // when it is tried again; zero: never
+}
+
+// ValidationResult is what became of an endpoint.url_validation request.
+type ValidationResult struct {
+	At             time.Time
+	OK             bool
+	PlainToken     string
+	EncryptedToken string // as answered
+	Status         int
+	Problem        string // why not OK
+	Failures       int    // in a row
+	Disabled       bool   // after six failures in a row no events are sent
+}
+
+// retry is a delivery that failed and is tried again.
+type retry struct {
+	event   Event
+	attempt int
+	due     time.Time
+	signed  time.Time
+}
+
+// retryAfter are the pauses of Zoom's schedule: 5, 25 and 85 minutes after the first attempt.
+var retryAfter = []time.Duration{5 * time.Minute, 20 * time.Minute, 60 * time.Minute}
+
+const (
+	deliveryTimeout = 3 * time.Second
+	validateEvery   = 72 * time.Hour
+	disableAfter    = 6
+)
+
+// Sign returns the headers of a delivery of exactly these bytes at a time:
+// "v0=" + hex(HMAC-SHA256(secret token, "v0:" + Unix seconds + ":" + body)).
+func (s *Sim) Sign(body []byte, at time.Time) http.Header {
+	seconds := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(s.opts.SecretToken))
+	mac.Write([]byte("v0:" + seconds + ":"))
+	mac.Write(body)
+	s.mu.Lock()
+	id, trace := s.random("request", 43), s.random("trace", 43)
+	s.mu.Unlock()
+	x, y := hex.EncodeToString([]byte(id)), hex.EncodeToString([]byte(trace))
+	h := http.Header{}
+	h.Set("User-Agent", "Zoom Marketplace/1.0a")
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Authorization", hash(s.seed, "verification", 0, "")[:22]) // the retired verification token: worth nothing
+	h.Set("Traceparent", "00-"+y[:32]+"-"+y[32:48]+"-01")
+	h.Set("X-Zm-Request-Timestamp", seconds)
+	h.Set("X-Zm-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
+	h.Set("X-Zm-Request-Id", x[:8]+"_"+x[8:12]+"_"+x[12:16]+"_"+x[16:20]+"_"+x[20:32]) // new for each attempt
+	return h
+}
+
+// Send signs and posts exactly these bytes, now, whatever is held or switched off, and retries as for
+// any event. The error is that of the connection.
+func (s *Sim) Send(ctx context.Context, event string, body []byte) (Delivery, error) {
+	if s.opts.WebhookURL == "" {
+		return Delivery{}, errors.New("the simulator has no webhook URL")
+	}
+	now := s.opts.Now()
+	d, _ := s.deliver(ctx, retry{Event{event, body}, 1, now, now})
+	if d.Err != "" {
+		return d, errors.New(d.Err)
+	}
+	return d, nil
+}
+
+// emit sends events one after the other, or keeps them while they are held.
+func (s *Sim) emit(ctx context.Context, events []Event) {
+	s.mu.Lock()
+	if s.opts.WebhookURL == "" || s.crc.Disabled {
+		events = nil
+	}
+	if s.faults.DuplicateEvents {
+		var twice []Event
+		for _, e := range events {
+			twice = append(twice, e, e)
+		}
+		events = twice
+	}
+	if s.hold {
+		s.held = append(s.held, events...)
+		events = nil
+	}
+	s.mu.Unlock()
+	// An event does not depend on whether the caller stays to hear the answer.
+	ctx = context.WithoutCancel(ctx)
+	for _, e := range events {
+		now := s.opts.Now()
+		s.deliver(ctx, retry{e, 1, now, now})
+	}
+}
+
+// deliver makes one attempt, records it and plans the next: only no answer and 500 and above are tried again.
+func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
+	now := s.opts.Now()
+	at := now
+	if s.opts.RetryKeepsTimestamp {
+		at = r.signed
+	}
+	d := Delivery{Event: r.event.Event, Body: r.event.Body, Attempt: r.attempt, At: now, Header: s.Sign(r.event.Body, at.Add(s.Faults().ClockSkew))}
+	body, status, err := s.post(ctx, d)
+	d.Status = status
+	if err != nil {
+		d.Err = err.Error()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if (err != nil || status >= 500) && r.attempt <= len(retryAfter) && r.event.Event != "endpoint.url_validation" {
+		d.RetryAt = r.due.Add(retryAfter[r.attempt-1])
+		s.retries = append(s.retries, retry{r.event, r.attempt + 1, d.RetryAt, r.signed})
+	}
+	s.deliveries = append(s.deliveries, d)
+	return d, body
+}
+
+func (s *Sim) post(ctx context.Context, d Delivery) ([]byte, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.opts.WebhookURL, bytes.NewReader(d.Body))
+	if err != nil {
+		return nil, 0, err
+	}
+	req.Header = d.Header.Clone()
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	return body, resp.StatusCode, err
+}
+
+// RetryDue delivers again what is due by Now, in the order of the schedule, and says how many attempts
+// that were. An attempt that fails may be followed at once by its next, when that is due too.
+func (s *Sim) RetryDue(ctx context.Context) int {
+	for n := 0; ; n++ {
+		s.mu.Lock()
+		next := -1
+		for i, r := range s.retries {
+			if !s.opts.Now().Before(r.due) && (next < 0 || r.due.Before(s.retries[next].due)) {
+				next = i
+			}
+		}
+		if next < 0 {
+			s.mu.Unlock()
+			return n
+		}
+		r := s.retries[next]
+		s.retries = slices.Delete(s.retries, next, next+1)
+		s.mu.Unlock()
+		s.deliver(ctx, r)
+	}
+}
+
+// Hold keeps events back until Release; Hold(false) lets new ones pass again and leaves the held ones
+// to Release.
+func (s *Sim) Hold(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hold = on
+}
+
+// Release sends the events held so far, as order returns them: reversed, doubled, some left out. A nil
+// order sends them as they came. It says how many were sent.
+func (s *Sim) Release(ctx context.Context, order func([]Event) []Event) int {
+	s.mu.Lock()
+	events := s.held
+	s.held = nil
+	s.mu.Unlock()
+	if order != nil {
+		events = order(events)
+	}
+	for _, e := range events {
+		now := s.opts.Now()
+		s.deliver(ctx, retry{e, 1, now, now})
+	}
+	return len(events)
+}
+
+// Deliveries lists every attempt, oldest first.
+func (s *Sim) Deliveries() []Delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.deliveries)
+}
+
+// Validate sends endpoint.url_validation, signed like every event, and checks the answer: within three
+// seconds, status 200, JSON, the same plainToken, and its HMAC with the secret token. A success switches
+// a disabled subscription on again. The error says that there is no webhook URL.
+func (s *Sim) Validate(ctx context.Context) (ValidationResult, error) {
+	if s.opts.WebhookURL == "" {
+		return ValidationResult{}, errors.New("the simulator has no webhook URL")
+	}
+	s.mu.Lock()
+	v := ValidationResult{At: s.opts.Now(), PlainToken: s.random("plain", 22), Failures: s.crc.Failures, Disabled: s.crc.Disabled}
+	e := s.event("endpoint.url_validation", object("plainToken", v.PlainToken), v.At)
+	s.mu.Unlock()
+	d, body := s.deliver(ctx, retry{e, 1, v.At, v.At})
+	v.Status = d.Status
+	var got struct{ PlainToken, EncryptedToken string }
+	parsed := json.Unmarshal(body, &got)
+	v.EncryptedToken = got.EncryptedToken
+	mac := hmac.New(sha256.New, []byte(s.opts.SecretToken))
+	mac.Write([]byte(v.PlainToken))
+	switch {
+	case d.Err != "":
+		v.Problem = "no answer within three seconds: " + d.Err
+	case d.Status != http.StatusOK:
+		v.Problem = "the answer has status " + strconv.Itoa(d.Status) + ", not 200"
+	case parsed != nil:
+		v.Problem = "the answer is not JSON"
+	case got.PlainToken != v.PlainToken:
+		v.Problem = "the answer has another plainToken"
+	case got.EncryptedToken != hex.EncodeToString(mac.Sum(nil)):
+		v.Problem = "encryptedToken is not the HMAC of plainToken; is it the right secret token?"
+	}
+	v.OK = v.Problem == ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v.OK {
+		v.Failures, v.Disabled = 0, false
+	} else if v.Failures++; v.Failures >= disableAfter {
+		v.Disabled = true
+	}
+	s.crc = v
+	return v, nil
+}
+
+// ValidateDue validates again when the last validation is 72 hours old, as Zoom does by itself, unless
+// the subscription is disabled. It says whether it did.
+func (s *Sim) ValidateDue(ctx context.Context) (ValidationResult, bool) {
+	s.mu.Lock()
+	last := s.crc
+	s.mu.Unlock()
+	if last.At.IsZero() || last.Disabled || s.opts.Now().Sub(last.At) < validateEvery {
+		return last, false
+	}
+	v, err := s.Validate(ctx)
+	return v, err == nil
+}
