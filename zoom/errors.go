@@ -164,7 +164,7 @@ func (c *Client) answerError(a answer, op, token string) *Error {
 var (
 	// The message of a missing scope has been seen with quotes that make the
 	// whole answer invalid JSON.
-	missingScopes = regexp.MustCompile(`does not contain scopes: ?\[([^\]]{0,2000})\]`)
+	missingScopes = regexp.MustCompile(`does not contain scopes: ?\[([^\]]*)\]`)
 	scopeName     = regexp.MustCompile(`[a-z_]+(?::[a-z_]+)+`)
 	brokenCode    = regexp.MustCompile(`"code"\s*:\s*"?([0-9]{1,6})\b`)
 	brokenMessage = regexp.MustCompile(`"message"\s*:\s*"(.*)`)
