@@ -1,0 +1,219 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const (
+	livePoll      = 300 * time.Millisecond
+	liveKeepAlive = 15 * time.Second // proxies close what is silent for long
+	liveRecheck   = 5 * time.Second  // how long a stream outlives its session at most
+	liveWrite     = 10 * time.Second // a browser that reads slower is dropped
+	liveMax       = 2000
+)
+
+// Live tells open pages that what they show has changed. One loop asks the
+// store for all of them.
+type Live struct {
+	pulse func(ctx context.Context, topics []string) (map[string]int64, error)
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	readers map[*liveReader]struct{}
+	stopped bool
+	arrived chan struct{} // wakes Run when it has nobody to work for
+}
+
+// liveReader is one open page. changed holds one message at most: a reader that
+// is slow learns that something changed, not how often.
+type liveReader struct {
+	topic   string
+	changed chan struct{}
+	stop    chan struct{} // closed when the server stops
+}
+
+// NewLive makes a Live; Run must run for anything to happen. pulse gives the
+// versions of topics.
+func NewLive(pulse func(ctx context.Context, topics []string) (map[string]int64, error), log *slog.Logger) *Live {
+	return &Live{pulse: pulse, log: log, readers: map[*liveReader]struct{}{}, arrived: make(chan struct{}, 1)}
+}
+
+// Run asks for changes while somebody listens, until ctx ends; then it ends all
+// streams.
+func (l *Live) Run(ctx context.Context) error {
+	defer l.Stop()
+	known := map[string]int64{}
+	healthy := true
+	tick := time.NewTicker(livePoll)
+	defer tick.Stop()
+	for {
+		topics := l.topics()
+		if len(topics) == 0 {
+			known = map[string]int64{}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-l.arrived:
+			}
+			continue
+		}
+		versions, err := l.pulse(ctx, topics)
+		if err != nil && healthy && ctx.Err() == nil {
+			l.log.Warn("live pages wait for the database", "error", err)
+		}
+		healthy = err == nil
+		for topic, version := range versions {
+			if before, ok := known[topic]; ok && before != version {
+				l.tell(topic)
+			}
+			known[topic] = version
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Stop ends all streams and takes no more.
+func (l *Live) Stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = true
+	for r := range l.readers {
+		close(r.stop)
+	}
+	clear(l.readers)
+}
+
+// Readers is how many pages listen.
+func (l *Live) Readers() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.readers)
+}
+
+func (l *Live) topics() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	topics := map[string]struct{}{}
+	for r := range l.readers {
+		topics[r.topic] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(topics))
+}
+
+func (l *Live) tell(topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for r := range l.readers {
+		if r.topic != topic {
+			continue
+		}
+		select {
+		case r.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *Live) join(topic string) (*liveReader, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped || len(l.readers) >= liveMax {
+		return nil, false
+	}
+	r := &liveReader{topic: topic, changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	// The page was made before it listens. What changed in between it learns now.
+	r.changed <- struct{}{}
+	l.readers[r] = struct{}{}
+	select {
+	case l.arrived <- struct{}{}:
+	default:
+	}
+	return r, true
+}
+
+func (l *Live) leave(r *liveReader) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.readers, r)
+}
+
+var liveTopic = regexp.MustCompile(`^(events|bridges|incidents|runbooks|account|incident:[1-9][0-9]{0,17})$`)
+
+// Stream is GET /live?topic=…: server-sent events without data. "changed" says
+// that the page should ask again for what it shows.
+func (s *Site) Stream(c echo.Context) error {
+	topic := c.QueryParam("topic")
+	if !liveTopic.MatchString(topic) {
+		return BadRequest("There is no topic %s.", quote(topic))
+	}
+	reader, ok := s.Live.join(topic)
+	if !ok {
+		return &incident.Error{Code: incident.Unavailable, Message: "Too many pages are live. Reload this one to see what is new."}
+	}
+	defer s.Live.leave(reader)
+
+	control := http.NewResponseController(c.Response())
+	// The server's limits on reading and writing are for requests that end.
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{})
+	send := func(text string) error {
+		// A write that hangs is cut by a deadline in the past.
+		cut := time.AfterFunc(liveWrite, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
+		defer cut.Stop()
+		if _, err := c.Response().Write([]byte(text)); err != nil {
+			return err
+		}
+		return control.Flush()
+	}
+
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	c.Response().WriteHeader(http.StatusOK)
+	s.stream(c.Request().Context(), reader, s.sessionToken(c), send)
+	return nil // the answer has begun: nothing can be said about an error
+}
+
+func (s *Site) stream(ctx context.Context, reader *liveReader, token string, send func(string) error) {
+	keepAlive := time.NewTicker(liveKeepAlive)
+	defer keepAlive.Stop()
+	recheck := time.NewTicker(liveRecheck)
+	defer recheck.Stop()
+	for {
+		text := ""
+		select {
+		case <-ctx.Done():
+			return
+		case <-reader.stop:
+			return
+		case <-reader.changed:
+			text = "event: changed\ndata: " + reader.topic + "\n\n"
+		case <-keepAlive.C:
+			text = ": still here\n\n"
+		case <-recheck.C:
+			user, session, err := s.sessionUser(ctx, token)
+			if err == nil && (session == nil || !user.Role.Includes(incident.Viewer)) {
+				return
+			}
+			continue
+		}
+		if send(text) != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+)
+
+// Limits of what is read from a request, in bytes and fields.
+const (
+	maxForm       = 256 << 10
+	maxFormFields = 1000
+	maxFormValue  = 64 << 10
+	maxJSON       = 64 << 10
+)
+
+// Render writes a page. It is rendered whole before the first byte goes out, so
+// that a component that fails is an error page and not half a page.
+func Render(c echo.Context, status int, page templ.Component) error {
+	var b bytes.Buffer
+	if err := page.Render(c.Request().Context(), &b); err != nil {
+		return fmt.Errorf("render the page: %w", err)
+	}
+	return c.HTMLBlob(status, b.Bytes())
+}
+
+// BadRequest is a request that no program of ours makes: 400 with a sentence.
+func BadRequest(format string, args ...any) error {
+	return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf(format, args...))
+}
+
+// Form is what a browser posted.
+type Form struct{ values url.Values }
+
+// ReadForm reads the posted form. names are the fields it may have; one that
+// ends in "*" allows every name that begins so ("vars.*"). A field that is not
+// named, or comes twice, is refused: nobody adds "role" to a form that has none.
+func ReadForm(c echo.Context, names ...string) (Form, error) {
+	r := c.Request()
+	kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if err != nil || kind != echo.MIMEApplicationForm {
+		return Form{}, echo.NewHTTPError(http.StatusUnsupportedMediaType, "This address takes forms only.")
+	}
+	body, err := readBody(c, maxForm)
+	if err != nil {
+		return Form{}, err
+	}
+	if bytes.Count(body, []byte("&")) >= maxFormFields {
+		return Form{}, BadRequest("The form has too many fields.")
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return Form{}, BadRequest("The form cannot be read.")
+	}
+	if err := checkValues(values, names); err != nil {
+		return Form{}, err
+	}
+	return Form{values}, nil
+}
+
+// ReadQuery reads the query of the URL under the rules of ReadForm.
+func ReadQuery(c echo.Context, names ...string) (Form, error) {
+	values, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return Form{}, BadRequest("The query of the address cannot be read.")
+	}
+	if err := checkValues(values, names); err != nil {
+		return Form{}, err
+	}
+	return Form{values}, nil
+}
+
+func checkValues(values url.Values, names []string) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.ContainsFunc(names, func(n string) bool {
+			prefix, open := strings.CutSuffix(n, "*")
+			return n == name || open && strings.HasPrefix(name, prefix)
+		}) {
+			return BadRequest("The field %s is not known here.", quote(name))
+		}
+		if len(values[name]) > 1 {
+			return BadRequest("The field %s is there more than once.", quote(name))
+		}
+		if v := values[name][0]; len(v) > maxFormValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			return BadRequest("The field %s is too long or is not text.", quote(name))
+		}
+	}
+	return nil
+}
+
+// quote shows a name that came from outside, cut and with escapes.
+func quote(name string) string {
+	if len(name) > 60 {
+		name = name[:60] + "…"
+	}
+	return strconv.QuoteToGraphic(strings.ToValidUTF8(name, "�"))
+}
+
+// Get is a field without the space round it, with line feeds as the only line ends.
+func (f Form) Get(name string) string {
+	return strings.TrimSpace(strings.ReplaceAll(f.values.Get(name), "\r\n", "\n"))
+}
+
+// Raw is a field as it was typed, for passwords and secrets.
+func (f Form) Raw(name string) string { return f.values.Get(name) }
+
+// Has reports whether the field was sent, as a ticked box is.
+func (f Form) Has(name string) bool { return f.values.Has(name) }
+
+// Names are the fields that were sent and begin with prefix, in order.
+func (f Form) Names(prefix string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(f.values)) {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Int is a field as a whole number; "" is 0, and anything else is refused.
+func (f Form) Int(name string) (int64, error) {
+	text := f.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, BadRequest("The field %s is not a whole number.", quote(name))
+	}
+	return n, nil
+}
+
+// Limit is the field "limit" of a list: 50 when it is not there, at most 200.
+func (f Form) Limit() (int, error) {
+	n, err := f.Int("limit")
+	if err != nil || n < 0 {
+		return 0, BadRequest("The field \"limit\" is not a number from 1 to 200.")
+	}
+	if n == 0 {
+		n = 50
+	}
+	return int(min(n, 200)), nil
+}
+
+// Time is a field that holds a time of RFC 3339, the zero time when it is empty.
+func (f Form) Time(name string) (time.Time, error) {
+	text := f.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, BadRequest("The field %s is not a time such as 2026-11-22T02:14:07Z.", quote(name))
+	}
+	return t.UTC(), nil
+}
+
+// readBody reads the body up to limit bytes; more is 413.
+func readBody(c echo.Context, limit int64) ([]byte, error) {
+	r := c.Request()
+	if r.ContentLength > limit {
+		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, r.Body, limit))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+		}
+		return nil, echo.NewHTTPError(http.StatusBadRequest, "The request ended before it was whole.").WithInternal(err)
+	}
+	return body, nil
+}
+
+// ReadJSON reads a JSON object into fields, name → pointer. Names must be
+// exact; an unknown name, a name that comes twice, and anything behind the
+// object are refused with 400. encoding/json alone folds the case of names and
+// takes the last of several.
+func ReadJSON(c echo.Context, fields map[string]any) error {
+	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil || kind != echo.MIMEApplicationJSON || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send JSON with the content type application/json.")
+	}
+	body, err := readBody(c, maxJSON)
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(body) {
+		return BadRequest("The body is not UTF-8.")
+	}
+	object, err := readObject(body)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		into, ok := fields[name]
+		if !ok {
+			return BadRequest("The field %s is not known here. Known are: %s.", quote(name), strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+		}
+		if err := json.Unmarshal(object[name], into); err != nil {
+			var refused *echo.HTTPError
+			if errors.As(err, &refused) {
+				return refused
+			}
+			return BadRequest("The field %s has a value of the wrong type.", quote(name))
+		}
+	}
+	return nil
+}
+
+// readObject reads one JSON object and nothing else.
+func readObject(body []byte) (map[string]json.RawMessage, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, BadRequest("The body is not a JSON object.")
+	}
+	object := map[string]json.RawMessage{}
+	for dec.More() {
+		key, err := dec.Token()
+		name, ok := key.(string)
+		if err != nil || !ok {
+			return nil, BadRequest("The body is not valid JSON.")
+		}
+		if _, twice := object[name]; twice {
+			return nil, BadRequest("The field %s is there more than once.", quote(name))
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, BadRequest("The body is not valid JSON.")
+		}
+		object[name] = value
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, BadRequest("The body is not valid JSON.")
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, BadRequest("Something follows the JSON object.")
+	}
+	return object, nil
+}
+
+// texts is a JSON object of texts, numbers and booleans, each kept as text.
+type texts map[string]string
+
+func (t *texts) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	object, err := readObject(b)
+	if err != nil {
+		return err
+	}
+	*t = texts{}
+	for name, raw := range object {
+		var value any
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber()
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+		switch v := value.(type) {
+		case nil:
+		case string:
+			(*t)[name] = v
+		case json.Number:
+			(*t)[name] = v.String()
+		case bool:
+			(*t)[name] = strconv.FormatBool(v)
+		default:
+			return BadRequest("The value of %s is not a text, a number or a boolean.", quote(name))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package handlers
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// Site is what every handler works with. Make it with New.
+type Site struct {
+	Service   *incident.Service
+	Store     *db.Store
+	Sessions  *scs.SessionManager
+	Now       func() time.Time
+	Log       *slog.Logger
+	PublicURL string // how people reach this server, no slash at the end; "" = not known
+	Version   string
+	Demo      bool
+	Live      *Live // Live.Run must run for pages to be live
+
+	webhookBytes *inFlight
+	readiness    *readiness
+}
+
+// New completes a Site: it makes Sessions and Live where they are nil. It
+// starts nothing.
+func New(s Site) *Site {
+	site := &s
+	site.webhookBytes, site.readiness = &inFlight{}, &readiness{}
+	site.PublicURL = strings.TrimRight(site.PublicURL, "/")
+	if site.Sessions == nil {
+		site.Sessions = newSessions(site.Store)
+	}
+	if site.Live == nil {
+		site.Live = NewLive(site.Store.Pulse, site.Log)
+	}
+	return site
+}
+
+type contextKey int
+
+const (
+	actorKey contextKey = iota
+	visitorKey
+	tokenKey
+)
+
+// SetActor says who makes the request. The middleware of package web calls it.
+func SetActor(c echo.Context, a incident.Actor) { set(c, actorKey, a) }
+
+// Actor is who makes the request, the zero Actor when nobody is logged in.
+func Actor(c echo.Context) incident.Actor {
+	a, _ := c.Request().Context().Value(actorKey).(incident.Actor)
+	return a
+}
+
+// SetToken remembers the API token that the request was made with.
+func SetToken(c echo.Context, t incident.Token) { set(c, tokenKey, t) }
+
+// Token is the API token of the request, the zero Token for a page.
+func Token(c echo.Context) incident.Token {
+	t, _ := c.Request().Context().Value(tokenKey).(incident.Token)
+	return t
+}
+
+func set(c echo.Context, key contextKey, value any) {
+	r := c.Request()
+	c.SetRequest(r.WithContext(context.WithValue(r.Context(), key, value)))
+}
+
+// RequestID is the number a person can quote. It is also in the log.
+func RequestID(c echo.Context) string {
+	return c.Response().Header().Get(echo.HeaderXRequestID)
+}
+
+// Frame is what stands round a page: who is logged in, what is live, what is
+// degraded. It never fails: a page must be possible when the database is not.
+// It takes the flash of the last action, so call it once a page.
+func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
+	f := views.Frame{
+		Title:   title,
+		Section: section,
+		Flash:   s.takeFlash(c),
+		Demo:    s.Demo,
+		Version: s.Version,
+		Theme:   theme(c),
+		Path:    c.Request().URL.RequestURI(),
+	}
+	user := CurrentUser(c)
+	if user == nil {
+		return f
+	}
+	f.User = &views.Person{Name: user.Name, Email: user.Email, Role: string(user.Role)}
+	ctx := c.Request().Context()
+	live, err := s.Store.CountLiveBridges(ctx)
+	if err == nil {
+		f.LiveBridges = live
+		f.RefusedLastHour, err = s.refusedLastHour(ctx)
+	}
+	f.Banner = s.banner(c, err)
+	return f
+}
+
+func (s *Site) refusedLastHour(ctx context.Context) (int, error) {
+	counts, err := s.Store.Refusals(ctx, s.Now().Add(-time.Hour))
+	var n int64
+	for _, c := range counts {
+		n += c.Count
+	}
+	return int(n), err
+}
+
+// banner is the worst thing that is true now, nil when nothing is wrong.
+// readErr is what the reads of the frame came to.
+func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
+	if readErr != nil {
+		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
+	}
+	if problem := s.Store.KeyProblem(); problem != "" {
+		return &views.Banner{Kind: "danger", Text: problem}
+	}
+	account, err := s.Store.Account(c.Request().Context())
+	if err != nil {
+		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
+	}
+	for _, secret := range account.Secrets {
+		if secret.Locked {
+			return &views.Banner{Kind: "danger", Text: "A stored secret cannot be opened with the master key that is in use.", LinkText: "Zoom account", Href: "/account"}
+		}
+	}
+	if account.Connected() && account.Check.Level() == "red" {
+		return &views.Banner{Kind: "danger", Text: "The last check of the Zoom account found what would stop a bridge.", LinkText: "See what", Href: "/account"}
+	}
+	if !s.HTTPS(c) && !isLoopback(c.RealIP()) {
+		return &views.Banner{Kind: "warning", Text: "This connection is not encrypted. Others in the network can read it, passwords too."}
+	}
+	return nil
+}
+
+func theme(c echo.Context) string {
+	cookie, err := c.Cookie("theme")
+	if err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
+		return cookie.Value
+	}
+	return ""
+}
+
+// When writes t for the person who looks: in the zone of the cookie "tz", which
+// the browser sets, else in UTC.
+func (s *Site) When(c echo.Context, t time.Time) views.When {
+	return views.NewWhen(t, s.Now(), Zone(c))
+}
+
+// Zone is the time zone of the person who looks, UTC when it is not known.
+func Zone(c echo.Context) *time.Location {
+	cookie, err := c.Cookie("tz")
+	if err != nil {
+		return time.UTC
+	}
+	name := cookie.Value
+	if name == "" || name == "Local" || len(name) > 64 || name[0] == '/' || strings.Contains(name, "..") || strings.ContainsFunc(name, notInZoneName) {
+		return time.UTC
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
+}
+
+func notInZoneName(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+-/", r))
+}
+
+// Flash keeps one sentence for the next page. Kind is ok, warning or danger.
+// It travels in a cookie, so that saying it costs no write.
+func (s *Site) Flash(c echo.Context, kind, text string) {
+	if len(text) > 1000 {
+		text = strings.ToValidUTF8(text[:1000], "") + "…"
+	}
+	value := base64.RawURLEncoding.EncodeToString([]byte(kind + " " + text))
+	c.SetCookie(s.cookie(c, "flash", value, 60))
+}
+
+func (s *Site) takeFlash(c echo.Context) *views.Flash {
+	cookie := s.cookie(c, "flash", "", -1)
+	sent, err := c.Cookie(cookie.Name)
+	if err != nil {
+		return nil
+	}
+	c.SetCookie(cookie)
+	text, err := base64.RawURLEncoding.DecodeString(sent.Value)
+	kind, said, ok := strings.Cut(string(text), " ")
+	if err != nil || !ok {
+		return nil
+	}
+	return &views.Flash{Kind: kind, Text: said}
+}
+
+// cookie is a cookie of ours. On https its name says that no other host and no
+// unencrypted page can have set it. maxAge is in seconds; -1 deletes it.
+func (s *Site) cookie(c echo.Context, name, value string, maxAge int) *http.Cookie {
+	cookie := &http.Cookie{Name: "drawbridge_" + name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if s.HTTPS(c) {
+		cookie.Name, cookie.Secure = "__Host-"+cookie.Name, true
+	}
+	return cookie
+}
+
+// HTTPS reports whether the browser speaks https: with us, with a proxy that is
+// trusted to say so, or at the public address.
+func (s *Site) HTTPS(c echo.Context) bool {
+	if c.Scheme() == "https" {
+		return true
+	}
+	u, err := url.Parse(s.PublicURL)
+	return err == nil && u.Scheme == "https" && u.Host == c.Request().Host
+}
+
+func isLoopback(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// Refusal takes a refused form apart: the sentence to show and what is wrong
+// with each field. ok is false for errors no form can answer; return those.
+func Refusal(err error) (message string, fields map[string]string, ok bool) {
+	var refused *incident.Error
+	if !errors.As(err, &refused) || refused.Code != incident.Invalid && refused.Code != incident.Conflict {
+		return "", nil, false
+	}
+	return refused.Message, refused.Fields, true
+}

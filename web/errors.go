@@ -1,0 +1,133 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/handlers"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// statusOf is the one map from codes to statuses.
+var statusOf = map[incident.Code]int{
+	incident.Invalid:      http.StatusUnprocessableEntity,
+	incident.Unauthorized: http.StatusUnauthorized,
+	incident.Forbidden:    http.StatusForbidden,
+	incident.NotFound:     http.StatusNotFound,
+	incident.Conflict:     http.StatusConflict,
+	incident.Limited:      http.StatusTooManyRequests,
+	incident.Unavailable:  http.StatusServiceUnavailable,
+	incident.Internal:     http.StatusInternalServerError,
+}
+
+// problem is RFC 9457's problem details, with what is wrong field by field.
+type problem struct {
+	Type      string            `json:"type"`
+	Title     string            `json:"title"`
+	Status    int               `json:"status"`
+	Detail    string            `json:"detail,omitempty"`
+	Fields    map[string]string `json:"fields,omitempty"`
+	RequestID string            `json:"request_id,omitempty"`
+}
+
+// refusal is an error as the outside may see it: no cause.
+type refusal struct {
+	status     int
+	text       string
+	fields     map[string]string
+	retryAfter time.Duration
+}
+
+func refusalOf(err error, method string) refusal {
+	var known *incident.Error
+	var http9 *echo.HTTPError
+	switch {
+	case errors.As(err, &known):
+		r := refusal{status: statusOf[known.Code], text: known.Message, fields: known.Fields, retryAfter: known.RetryAfter}
+		if known.Code == incident.Invalid && method == http.MethodGet {
+			r.status = http.StatusBadRequest // nothing was filled in: the address is wrong
+		}
+		if r.status == 0 || r.status == http.StatusInternalServerError {
+			return refusal{status: http.StatusInternalServerError}
+		}
+		return r
+	case errors.As(err, &http9):
+		r := refusal{status: http9.Code}
+		if text, ok := http9.Message.(string); ok && text != http.StatusText(http9.Code) && r.status < 500 {
+			r.text = text
+		}
+		return r
+	}
+	return refusal{status: http.StatusInternalServerError}
+}
+
+// answer turns an error into a response: problem details for programs, a page
+// for people. What caused it goes to the log, here and nowhere else.
+func (m *middleware) answer(err error, c echo.Context) {
+	request := c.Request()
+	r := refusalOf(err, request.Method)
+	m.logError(c, r.status, err)
+	if c.Response().Committed {
+		return
+	}
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	switch r.status {
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(r.retryAfter.Seconds())))))
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
+	}
+	if forPrograms(request.URL.Path) {
+		if r.status == http.StatusUnauthorized && request.URL.Path != "/webhook" {
+			h.Set("WWW-Authenticate", "Bearer")
+		}
+		err = m.answerProgram(c, r)
+	} else {
+		err = m.answerPerson(c, r)
+	}
+	if err != nil {
+		m.site.Log.Error("an error could not be shown", "error", err, "id", handlers.RequestID(c))
+		_ = c.NoContent(http.StatusInternalServerError)
+	}
+}
+
+func (m *middleware) answerProgram(c echo.Context, r refusal) error {
+	p := problem{Type: "about:blank", Title: http.StatusText(r.status), Status: r.status, Detail: r.text, Fields: r.fields, RequestID: handlers.RequestID(c)}
+	if r.status == http.StatusUnauthorized {
+		p.RequestID = "" // one unchanging body: it tells nothing about why
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return c.Blob(r.status, "application/problem+json", body)
+}
+
+func (m *middleware) answerPerson(c echo.Context, r refusal) error {
+	page := views.ErrorPage{
+		Frame:     m.site.Frame(c, "", ""),
+		Status:    r.status,
+		Text:      r.text,
+		RequestID: handlers.RequestID(c),
+	}
+	return handlers.Render(c, r.status, views.Error(page))
+}
+
+// forPrograms reports whether an address is used by programs, which get
+// problem details and have no session.
+func forPrograms(path string) bool {
+	switch path {
+	case "/webhook", "/livez", "/readyz", "/metrics":
+		return true
+	}
+	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/static/")
+}

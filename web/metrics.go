@@ -1,0 +1,68 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/drawbridge-hq/drawbridge/handlers"
+)
+
+// metrics has a registry of its own: what a library registers globally is not ours to show.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	serve    echo.HandlerFunc
+}
+
+func newMetrics(site *handlers.Site) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "drawbridge_http_requests_total",
+			Help: "Answered requests by route and status.",
+		}, []string{"route", "method", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "drawbridge_http_request_seconds",
+			Help:    "Time to answer, by route.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"route"}),
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		m.requests, m.seconds,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "drawbridge_live_pages",
+			Help: "Open pages that listen for changes.",
+		}, func() float64 { return float64(site.Live.Readers()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "drawbridge_build_info",
+			Help:        "1, with the version as a label.",
+			ConstLabels: prometheus.Labels{"version": site.Version},
+		}, func() float64 { return 1 }),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	m.serve = echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return m
+}
+
+// observe counts one answer. Labels have few values whatever is asked for.
+func (m *metrics) observe(route, method string, status int, took time.Duration) {
+	if route == "" {
+		route = "none"
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	default:
+		method = "other"
+	}
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	if route != "/live" {
+		m.seconds.WithLabelValues(route).Observe(took.Seconds())
+	}
+}

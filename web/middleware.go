@@ -1,0 +1,322 @@
+package web
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
+
+	"github.com/drawbridge-hq/drawbridge/handlers"
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+type middleware struct {
+	site       *handlers.Site
+	origins    *http.CrossOriginProtection
+	metrics    *metrics
+	errorLines *rate.Sometimes // a broken disk must not fill another with lines
+
+	logins    *limiter // by client address
+	apiReads  *limiter // by token
+	apiWrites *limiter // by token
+}
+
+func newMiddleware(site *handlers.Site) *middleware {
+	m := &middleware{
+		site:       site,
+		origins:    http.NewCrossOriginProtection(),
+		metrics:    newMetrics(site),
+		errorLines: &rate.Sometimes{First: 20, Interval: time.Second},
+		logins:     newLimiter(rate.Every(3*time.Second), 20),
+		apiReads:   newLimiter(20, 200),
+		apiWrites:  newLimiter(2, 100),
+	}
+	if u, err := url.Parse(site.PublicURL); err == nil && u.Host != "" {
+		// A proxy may change Host; browsers that send no Sec-Fetch-Site are
+		// then known by the public address.
+		_ = m.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
+	return m
+}
+
+// extractors say who the client is and whether it speaks https: the connection
+// itself, or what one of the trusted proxies says.
+func extractors(trusted []netip.Prefix) (echo.IPExtractor, echo.SchemeExtractor) {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect(), echo.ExtractSchemeDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range trusted {
+		p = p.Masked()
+		options = append(options, echo.TrustIPRange(&net.IPNet{
+			IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...), echo.ExtractSchemeFromHeaders(options...)
+}
+
+// requestID gives every request a number of ours; one that was sent is not
+// taken over.
+func (m *middleware) requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderXRequestID, rand.Text()[:16])
+		return next(c)
+	}
+}
+
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// headers are on every answer, whatever it is.
+func (m *middleware) headers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		// Not no-referrer: under it browsers send "Origin: null" with our own
+		// forms, which on plain http is all we have to know them by.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Cache-Control", "no-store") // static files say otherwise
+		if m.site.HTTPS(c) {
+			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		}
+		return next(c)
+	}
+}
+
+// observe counts and logs each request: its path without the query, no body.
+func (m *middleware) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := m.site.Now()
+		err := next(c)
+		took := m.site.Now().Sub(start)
+		r := c.Request()
+		m.metrics.observe(c.Path(), r.Method, c.Response().Status, took)
+		if ctx := r.Context(); m.site.Log.Enabled(ctx, slog.LevelDebug) {
+			m.site.Log.DebugContext(ctx, "request", "id", handlers.RequestID(c), "method", clip(r.Method), "path", clip(r.URL.Path),
+				"status", c.Response().Status, "bytes", c.Response().Size, "took", took, "client", c.RealIP())
+		}
+		return err
+	}
+}
+
+// logError writes the cause of an answer, once: our own faults as errors.
+func (m *middleware) logError(c echo.Context, status int, err error) {
+	r := c.Request()
+	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
+		return // the client left
+	}
+	line := func(level slog.Level) {
+		m.site.Log.Log(r.Context(), level, "request refused", "id", handlers.RequestID(c), "method", clip(r.Method),
+			"path", clip(r.URL.Path), "status", status, "error", err)
+	}
+	if status < 500 {
+		line(slog.LevelDebug)
+		return
+	}
+	m.errorLines.Do(func() { line(slog.LevelError) })
+}
+
+// clip makes text from outside fit for a line of the log.
+func clip(s string) string {
+	if len(s) > 256 {
+		s = s[:256] + "…"
+	}
+	return strings.Trim(strconv.QuoteToGraphic(s), `"`)
+}
+
+// answers turns errors into responses inside observe, so that it sees their status.
+func (m *middleware) answers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := next(c); err != nil {
+			m.answer(err, c)
+		}
+		return nil
+	}
+}
+
+// recovers turns a panic into an error; the stack is in the log.
+func (m *middleware) recovers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				if r == http.ErrAbortHandler {
+					panic(r)
+				}
+				err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			}
+		}()
+		return next(c)
+	}
+}
+
+var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "The request did not come from a page of this Drawbridge. Open the page again and repeat it there."}
+
+// sameOrigin refuses what another site made a browser send. Zoom's address is
+// the only one that is exempt, by its exact path: it is not for browsers and
+// looks at no cookie.
+func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Method == http.MethodPost && r.URL.Path == "/webhook" {
+			return next(c)
+		}
+		fetchSite, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
+		foreign := fetchSite == "cross-site" || fetchSite == "same-site"
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			if foreign || m.origins.Check(r) != nil {
+				return errCrossOrigin
+			}
+			return next(c)
+		}
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodOptions:
+			// Another site may link to a page; it may not load one as a part of its own.
+			if foreign && r.Header.Get("Sec-Fetch-Mode") != "navigate" && r.Header.Get("Sec-Fetch-Mode") != "" {
+				return errCrossOrigin
+			}
+		default:
+			// Every browser says where a form comes from; a request that does
+			// not say is no form of ours. Check alone would let it through, and
+			// would take http for https.
+			if m.origins.Check(r) != nil || fetchSite == "" && (origin == "" || m.site.HTTPS(c) && strings.HasPrefix(origin, "http:")) {
+				return errCrossOrigin
+			}
+		}
+		return next(c)
+	}
+}
+
+// limits bounds how often one address tries to log in. Each account has its own
+// bound in the service.
+func (m *middleware) limits(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Method == http.MethodPost && (r.URL.Path == "/login" || r.URL.Path == "/setup") {
+			if wait := m.logins.take(network(c.RealIP()), m.site.Now()); wait > 0 {
+				return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "Too many tries from this network. Wait a moment before the next."}
+			}
+		}
+		return next(c)
+	}
+}
+
+// network is the part of an address that one client cannot choose freely.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	p, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
+}
+
+// session finds out who is there, for pages.
+func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !forPrograms(c.Request().URL.Path) {
+			if err := m.site.LoadSession(c); err != nil {
+				return err
+			}
+		}
+		return next(c)
+	}
+}
+
+// needs lets only those through that the route table names.
+func (m *middleware) needs(need Need) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			var err error
+			switch {
+			case need.role != "":
+				user := handlers.CurrentUser(c)
+				if user == nil {
+					return askToLogIn(c)
+				}
+				if !user.Role.Includes(need.role) {
+					err = &incident.Error{Code: incident.Forbidden, Message: "Your role does not allow this. An admin can do it, or change your role under Settings."}
+				}
+			case need.loopback && isLocal(c):
+			case need.scope != "":
+				err = m.checkToken(c, need.scope)
+			}
+			if err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+// askToLogIn sends a person to the log in page and back afterwards. What was
+// posted cannot be sent on.
+func askToLogIn(c echo.Context) error {
+	r := c.Request()
+	if (r.Method != http.MethodGet && r.Method != http.MethodHead) || r.URL.Path == "/live" {
+		return &incident.Error{Code: incident.Unauthorized}
+	}
+	target := "/login"
+	if next := r.URL.RequestURI(); next != "/" && handlers.SafeNext(next) == next {
+		target += "?next=" + url.QueryEscape(next)
+	}
+	return c.Redirect(http.StatusSeeOther, target)
+}
+
+// checkToken reads the API token from the header, and from nowhere else: an
+// address ends up in logs, and a cookie is sent by any page.
+func (m *middleware) checkToken(c echo.Context, scope string) error {
+	ctx := c.Request().Context()
+	plain, _ := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
+	if len(c.Request().Header.Values(echo.HeaderAuthorization)) > 1 {
+		plain = ""
+	}
+	actor, token, err := m.site.Service.TokenActor(ctx, plain, c.RealIP())
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(token.Scopes, scope) {
+		return &incident.Error{Code: incident.Forbidden, Message: "The token has no scope " + scope + "."}
+	}
+	limit := m.apiReads
+	if scope == incident.ScopeIncidentsWrite {
+		limit = m.apiWrites
+	}
+	if wait := limit.take(token.ID, m.site.Now()); wait > 0 {
+		return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "The token is used too often. Retry-After says when to go on."}
+	}
+	handlers.SetActor(c, actor)
+	handlers.SetToken(c, token)
+	return nil
+}
+
+// isLocal reports whether the client runs on this machine. A request that a
+// proxy on this machine passed on does not.
+func isLocal(c echo.Context) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if c.Request().Header.Get(name) != "" {
+			return false
+		}
+	}
+	ip, err := netip.ParseAddr(c.RealIP())
+	return err == nil && ip.Unmap().IsLoopback()
+}

@@ -1,0 +1,94 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/static"
+)
+
+// Route is one line of the route table.
+type Route struct {
+	Method, Path string
+	Need         Need
+	Handler      echo.HandlerFunc
+}
+
+// Need is who may use a route.
+type Need struct {
+	role     incident.Role // a person with at least this role
+	scope    string        // an API token with this scope
+	loopback bool          // or a client on this machine
+}
+
+// Public is for everybody.
+var Public = Need{}
+
+// Session is for people who are logged in and may do what role may.
+func Session(role incident.Role) Need { return Need{role: role} }
+
+// Scope is for API tokens.
+func Scope(scope string) Need { return Need{scope: scope} }
+
+// String is how the golden matrix names a Need.
+func (n Need) String() string {
+	switch {
+	case n.role != "":
+		return "session:" + string(n.role)
+	case n.loopback:
+		return "loopback or scope:" + n.scope
+	case n.scope != "":
+		return "scope:" + n.scope
+	}
+	return "public"
+}
+
+// routes is every address of the site, and who may use it. HEAD goes with GET.
+func routes(cfg Config, m *middleware) []Route {
+	const (
+		GET  = http.MethodGet
+		POST = http.MethodPost
+	)
+	var (
+		s      = cfg.Site
+		viewer = Session(incident.Viewer)
+		read   = Scope(incident.ScopeRead)
+		write  = Scope(incident.ScopeIncidentsWrite)
+	)
+	table := []Route{
+		{GET, "/livez", Public, s.Livez},
+		{GET, "/readyz", Public, s.Readyz},
+		{GET, "/metrics", Need{scope: incident.ScopeRead, loopback: true}, m.metrics.serve},
+		{GET, static.Prefix + "*", Public, echo.WrapHandler(static.Handler())},
+
+		{POST, "/webhook", Public, s.Webhook}, // signed by Zoom
+
+		{POST, "/api/v1/incidents", write, s.OpenIncident},
+		{POST, "/api/v1/incidents/:number/resolve", write, s.ResolveIncident},
+		{GET, "/api/v1/incidents", read, s.ListIncidents},
+		{GET, "/api/v1/incidents/:number", read, s.GetIncident},
+		{GET, "/api/v1/bridges", read, s.ListBridges},
+		{GET, "/api/v1/events", read, s.ListEvents},
+		{GET, "/api/v1/events/:id/raw", read, s.RawEvent},
+		{GET, "/api/v1/runbooks", read, s.ListRunbooks},
+
+		{GET, "/login", Public, s.LoginPage},
+		{POST, "/login", Public, s.Login},
+		{POST, "/logout", Public, s.Logout},
+		{GET, "/setup", Public, s.SetupPage},
+		{POST, "/setup", Public, s.Setup},
+
+		{GET, "/live", viewer, s.Stream},
+	}
+	if cfg.Simulator != nil {
+		// Its links to join must work for everybody, as Zoom's do.
+		simulator := echo.WrapHandler(http.MaxBytesHandler(cfg.Simulator, 256<<10))
+		table = append(table,
+			Route{GET, "/simulator/*", Public, simulator},
+			Route{POST, "/simulator/*", Public, simulator},
+		)
+	}
+	return table
+}
