@@ -1,0 +1,49 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const auditColumns = `id, at, actor_kind, actor, action, target, before, after, address`
+
+func scanAudit(r row) (e incident.AuditEntry, err error) {
+	err = r.Scan(&e.ID, timeOf(&e.At), &e.ActorKind, &e.Actor, &e.Action, &e.Target, &e.Before, &e.After, &e.Address)
+	return e, err
+}
+
+// insertAudit writes an entry, or nothing when it has no action.
+func insertAudit(ctx context.Context, tx *sql.Tx, e incident.AuditEntry) error {
+	if e.Action == "" {
+		return nil
+	}
+	_, err := exec(ctx, tx, `INSERT INTO audit_entries (`+auditColumns+`) VALUES (`+placeholders(1, 9)+`)`,
+		e.ID, e.At, e.ActorKind, e.Actor, e.Action, e.Target, e.Before, e.After, e.Address)
+	return err
+}
+
+// AddAudit; see incident.Store.
+func (s *Store) AddAudit(ctx context.Context, e incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error { return insertAudit(ctx, tx, e) })
+}
+
+// Audit is the audit trail, newest first.
+func (s *Store) Audit(ctx context.Context, cursor string, limit int) (Page[incident.AuditEntry], error) {
+	var page Page[incident.AuditEntry]
+	var w where
+	if err := w.beforeCursor(cursor, "at", "id"); err != nil {
+		return page, err
+	}
+	limit = pageLimit(limit)
+	items, err := list(ctx, s.r, scanAudit,
+		`SELECT `+auditColumns+` FROM audit_entries`+w.String()+` ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if len(items) > limit {
+		items = items[:limit]
+		page.Next = timeCursor(items[limit-1].At, items[limit-1].ID)
+	}
+	page.Items = items
+	return page, err
+}

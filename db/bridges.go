@@ -1,0 +1,341 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, b.rung, b.asked,
+	b.meeting_id, b.meeting_uuid, b.pmi, b.topic, b.agenda, b.recording, b.join_url, b.passcode,
+	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reason, b.fix,
+	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.recordings`
+
+func scanBridge(r row) (b incident.Bridge, err error) {
+	err = r.Scan(bridgeFields(&b)...)
+	return b, err
+}
+
+func bridgeFields(b *incident.Bridge) []any {
+	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
+		textOf(&b.MeetingID), textOf(&b.MeetingUUID), textOf(&b.PMI), &b.Topic, &b.Agenda, &b.Recording, &b.JoinURL, &b.Passcode,
+		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), &b.Reason, &b.Fix,
+		timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), timeOf(&b.StartedAt), timeOf(&b.EndedAt), timeOf(&b.UpdatedAt),
+		&b.Inside, &b.InsideMost, jsonOf(&b.Recordings)}
+}
+
+func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
+	_, err := exec(ctx, tx, `
+		INSERT INTO bridges (id, incident_number, step_run_id, kind, state, rung, asked,
+			meeting_id, meeting_uuid, pmi, topic, agenda, recording, join_url, passcode,
+			host_email, used_backup_user, dial_in, findings, worst_finding, reason, fix,
+			created_at, ready_at, started_at, ended_at, updated_at, inside, inside_most, recordings)
+		VALUES (`+placeholders(1, 30)+`)`,
+		b.ID, b.IncidentNumber, b.StepRunID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
+		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
+		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), worst(b.Findings), b.Reason, b.Fix,
+		b.CreatedAt, b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.Inside, b.InsideMost, asJSON(b.Recordings))
+	return err
+}
+
+// worst is the worst level of findings: "red", "amber" or "".
+func worst(findings []incident.Finding) string {
+	level := ""
+	for _, f := range findings {
+		if f.Level == "red" {
+			return "red"
+		}
+		level = f.Level
+	}
+	return level
+}
+
+// Bridge; see incident.Store.
+func (s *Store) Bridge(ctx context.Context, id string) (incident.Bridge, error) {
+	return one(ctx, s.r, "bridge", scanBridge, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, id)
+}
+
+// BridgeOfStepRun; see incident.Store.
+func (s *Store) BridgeOfStepRun(ctx context.Context, stepRunID string) (incident.Bridge, error) {
+	return one(ctx, s.r, "bridge", scanBridge, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.step_run_id = $1`, stepRunID)
+}
+
+// Bridges; see incident.Store. Oldest first.
+func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, error) {
+	return list(ctx, s.r, scanBridge,
+		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number = $1 ORDER BY b.created_at, b.id`, number)
+}
+
+// ChangeBridge; see incident.Store. What events say of a bridge, people inside,
+// at most and recordings, is left to ApplyReadings, and a start that is known is
+// not forgotten.
+func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if err := writeBridge(ctx, tx, c); err != nil {
+			return err
+		}
+		if err := writeAttempt(ctx, tx, c); err != nil {
+			return err
+		}
+		if run := c.StepRun; run != nil {
+			args := []any{run.ID, run.State, run.Reason, run.StartedAt, run.FinishedAt}
+			n, err := exec(ctx, tx, `
+				UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5
+				WHERE id = $1 AND state IN (`+placeholders(6, len(c.StepRunFrom))+`)`, withAll(args, c.StepRunFrom)...)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return errMoved()
+			}
+		}
+		number := c.Bridge.IncidentNumber
+		for _, e := range c.Timeline {
+			if err := insertTimeline(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		if err := insertJobs(ctx, tx, c.Jobs); err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, c.Audit); err != nil {
+			return err
+		}
+		return bump(ctx, tx, TopicBridges, TopicIncidents, TopicIncident(number))
+	})
+}
+
+func errMoved() error {
+	return conflict("Something else has just happened to this bridge. Reload the page to see it.")
+}
+
+func withAll[T any](args []any, more []T) []any {
+	for _, v := range more {
+		args = append(args, v)
+	}
+	return args
+}
+
+func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
+	b := c.Bridge
+	if c.Insert {
+		return insertBridge(ctx, tx, b)
+	}
+	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
+		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
+		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), worst(b.Findings), b.Reason, b.Fix,
+		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt}
+	n, err := exec(ctx, tx, `
+		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
+			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
+			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reason = $19, fix = $20,
+			ready_at = $21, started_at = COALESCE($22, started_at), ended_at = $23, updated_at = $24
+		WHERE id = $1 AND state IN (`+placeholders(25, len(c.From))+`)`, withAll(args, c.From)...)
+	if err == nil && n == 0 {
+		err = errMoved()
+	}
+	return err
+}
+
+const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, cause, started_at, finished_at`
+
+func scanAttempt(r row) (a incident.Attempt, err error) {
+	err = r.Scan(&a.ID, &a.BridgeID, &a.Rung, &a.HostEmail, &a.State, &a.MeetingID, &a.Code, &a.Cause, timeOf(&a.StartedAt), timeOf(&a.FinishedAt))
+	return a, err
+}
+
+func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
+	a := c.Attempt
+	if a == nil {
+		return nil
+	}
+	if c.AttemptFrom == "" {
+		_, err := exec(ctx, tx, `INSERT INTO bridge_attempts (`+attemptColumns+`) VALUES (`+placeholders(1, 10)+`)`,
+			a.ID, a.BridgeID, a.Rung, a.HostEmail, a.State, a.MeetingID, a.Code, a.Cause, a.StartedAt, a.FinishedAt)
+		return err
+	}
+	n, err := exec(ctx, tx, `
+		UPDATE bridge_attempts SET state = $3, meeting_id = $4, code = $5, cause = $6, finished_at = $7
+		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, a.Cause, a.FinishedAt)
+	if err == nil && n == 0 {
+		err = errMoved()
+	}
+	return err
+}
+
+// Attempt; see incident.Store.
+func (s *Store) Attempt(ctx context.Context, id string) (incident.Attempt, error) {
+	return one(ctx, s.r, "attempt", scanAttempt, `SELECT `+attemptColumns+` FROM bridge_attempts WHERE id = $1`, id)
+}
+
+// Attempts; see incident.Store.
+func (s *Store) Attempts(ctx context.Context, bridgeID string) ([]incident.Attempt, error) {
+	return list(ctx, s.r, scanAttempt,
+		`SELECT `+attemptColumns+` FROM bridge_attempts WHERE bridge_id = $1 ORDER BY started_at, id`, bridgeID)
+}
+
+// OpenBridgeWithMeeting; see incident.Store.
+func (s *Store) OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error) {
+	ids, err := list(ctx, s.r, scalar[string], `
+		SELECT id FROM bridges
+		WHERE meeting_id = $1 AND id <> $2 AND state NOT IN ('ended', 'failed')
+		ORDER BY created_at DESC, id DESC LIMIT 1`, meetingID, exceptBridgeID)
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return ids[0], nil
+}
+
+// Presences; see incident.Store. In the order of joining.
+func (s *Store) Presences(ctx context.Context, bridgeID string) ([]incident.Presence, error) {
+	return presences(ctx, s.r, bridgeID)
+}
+
+func presences(ctx context.Context, q queryer, bridgeID string) ([]incident.Presence, error) {
+	return list(ctx, q, func(r row) (p incident.Presence, err error) {
+		err = r.Scan(&p.UUID, &p.SessionID, &p.Person, &p.Name, &p.Email, timeOf(&p.JoinedAt), timeOf(&p.LeftAt))
+		return p, err
+	}, `SELECT uuid, session_id, person, name, email, joined_at, left_at
+		FROM presences WHERE bridge_id = $1 ORDER BY joined_at, uuid, session_id`, bridgeID)
+}
+
+func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Instance, error) {
+	return list(ctx, q, func(r row) (i incident.Instance, err error) {
+		err = r.Scan(&i.UUID, timeOf(&i.StartedAt), timeOf(&i.EndedAt))
+		return i, err
+	}, `SELECT uuid, started_at, ended_at FROM bridge_instances WHERE bridge_id = $1 ORDER BY started_at, uuid`, bridgeID)
+}
+
+// BridgeFilter narrows the bridges log. Zero fields do not.
+type BridgeFilter struct {
+	State          string // "live", "attention" (failed, unknown or with a red finding), "backup" (hosted by the backup user)
+	Host           string // e-mail
+	IncidentNumber int64
+	After, Before  time.Time // of the creation: After ≤ t < Before
+}
+
+// BridgeRow is a bridge in the bridges log.
+type BridgeRow struct {
+	incident.Bridge
+	IncidentName, IncidentStatus, Severity string
+}
+
+// BridgeRows is the bridges log, newest first.
+func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, limit int) (Page[BridgeRow], error) {
+	var page Page[BridgeRow]
+	var w where
+	switch f.State {
+	case "":
+	case "live":
+		w.add(`b.state = $?`, incident.BridgeLive)
+	case "attention":
+		w.conditions = append(w.conditions, `(b.state IN ('failed', 'unknown') OR b.worst_finding = 'red')`)
+	case "backup":
+		w.add(`b.used_backup_user = $?`, true)
+	default:
+		return page, &incident.Error{Code: incident.Invalid, Message: "There is no such filter of bridges.",
+			Fields: map[string]string{"state": "One of live, attention, backup."}}
+	}
+	if f.Host != "" {
+		w.add(`b.host_email = $?`, f.Host)
+	}
+	if f.IncidentNumber != 0 {
+		w.add(`b.incident_number = $?`, f.IncidentNumber)
+	}
+	if !f.After.IsZero() {
+		w.add(`b.created_at >= $?`, f.After)
+	}
+	if !f.Before.IsZero() {
+		w.add(`b.created_at < $?`, f.Before)
+	}
+	if err := w.beforeCursor(cursor, "b.created_at", "b.id"); err != nil {
+		return page, err
+	}
+	limit = pageLimit(limit)
+	items, err := list(ctx, s.r, func(r row) (b BridgeRow, err error) {
+		err = r.Scan(append(bridgeFields(&b.Bridge), &b.IncidentName, &b.IncidentStatus, &b.Severity)...)
+		return b, err
+	}, `SELECT `+bridgeColumns+`, i.name, i.status, i.severity
+		FROM bridges b JOIN incidents i ON i.number = b.incident_number`+w.String()+`
+		ORDER BY b.created_at DESC, b.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if len(items) > limit {
+		items = items[:limit]
+		page.Next = timeCursor(items[limit-1].CreatedAt, items[limit-1].ID)
+	}
+	page.Items = items
+	return page, err
+}
+
+// CountLiveBridges is how many bridges are live now.
+func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
+	return one(ctx, s.r, "bridge", scalar[int], `SELECT COUNT(*) FROM bridges WHERE state = 'live'`)
+}
+
+// BridgeForMeeting; see incident.Store. A zero at stands for no limit.
+func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (string, int64, error) {
+	type found struct {
+		id     string
+		number int64
+	}
+	scan := func(r row) (f found, err error) {
+		err = r.Scan(&f.id, &f.number)
+		return f, err
+	}
+	var hits []found
+	var err error
+	if uuid != "" {
+		hits, err = list(ctx, s.r, scan, `
+			SELECT id, incident_number FROM bridges
+			WHERE meeting_uuid = $1 OR id IN (SELECT bridge_id FROM bridge_instances WHERE uuid = $1)
+			ORDER BY created_at DESC, id DESC LIMIT 1`, uuid)
+	}
+	if err == nil && len(hits) == 0 && meetingID != "" {
+		var w where
+		w.add(`(meeting_id = $? OR pmi = $?)`, meetingID)
+		if !at.IsZero() {
+			w.add(`created_at <= $?`, at.Add(time.Minute))
+		}
+		hits, err = list(ctx, s.r, scan,
+			`SELECT id, incident_number FROM bridges`+w.String()+` ORDER BY created_at DESC, id DESC LIMIT 1`, w.args...)
+	}
+	if err != nil || len(hits) == 0 {
+		return "", 0, err
+	}
+	return hits[0].id, hits[0].number, nil
+}
+
+// lockBridges makes other servers wait that would derive the same bridges. It
+// comes before everything else a transaction does, in one order.
+func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, ids []string) error {
+	if !s.postgres || len(ids) == 0 {
+		return nil
+	}
+	_, err := list(ctx, tx, scalar[string],
+		`SELECT id FROM bridges WHERE id IN (`+placeholders(1, len(ids))+`) ORDER BY id FOR NO KEY UPDATE`, withAll(nil, ids)...)
+	return err
+}
+
+// deriveBridge sets a bridge to what its instances and presences say.
+func deriveBridge(ctx context.Context, tx *sql.Tx, id string, at time.Time) error {
+	states, err := list(ctx, tx, scalar[incident.BridgeState], `SELECT state FROM bridges WHERE id = $1`, id)
+	if err != nil {
+		return err
+	}
+	running, err := instances(ctx, tx, id)
+	if err != nil || len(states) == 0 || len(running) == 0 {
+		return err
+	}
+	people, err := presences(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	d := incident.DeriveBridge(states[0], running, people)
+	_, err = exec(ctx, tx, `
+		UPDATE bridges SET state = $2, started_at = COALESCE($3, started_at), ended_at = $4,
+			inside = $5, inside_most = $6, updated_at = $7
+		WHERE id = $1`, id, d.State, d.StartedAt, d.EndedAt, d.Inside, d.InsideMost, at)
+	return err
+}

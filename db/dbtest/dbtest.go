@@ -1,0 +1,99 @@
+// Package dbtest gives tests an empty, migrated database of their own: SQLite
+// always, PostgreSQL when one is to be had.
+//
+// PostgreSQL is the server that TEST_POSTGRES_URL names, whose user must be
+// allowed to create databases, or else one that is started from the binaries
+// on this machine, once for each test program. Without either its tests are
+// skipped, and with REQUIRE_POSTGRES=1 they fail.
+package dbtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+)
+
+// Each runs test on every engine, each with a fresh database.
+func Each(t *testing.T, test func(t *testing.T, s *db.Store)) {
+	t.Helper()
+	EachConfig(t, func(t *testing.T, cfg db.Config) { test(t, Open(t, cfg)) })
+}
+
+// EachConfig is Each for tests that open the database themselves.
+func EachConfig(t *testing.T, test func(t *testing.T, cfg db.Config)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
+}
+
+// New is a fresh SQLite database, for tests that do not care which.
+func New(t testing.TB) *db.Store {
+	t.Helper()
+	return Open(t, SQLite(t))
+}
+
+// SQLite is the configuration of a fresh SQLite database.
+func SQLite(t testing.TB) db.Config {
+	t.Helper()
+	return config(t, t.TempDir(), "")
+}
+
+// Postgres is the configuration of a fresh PostgreSQL database, which is
+// dropped when the test ends. It skips the test when there is no server.
+func Postgres(t testing.TB) db.Config {
+	t.Helper()
+	return config(t, t.TempDir(), PostgresURL(t))
+}
+
+func config(t testing.TB, dir, url string) db.Config {
+	t.Helper()
+	return db.Config{
+		DataDir: dir, DatabaseURL: url,
+		Keys: Keys(t, "test"),
+		Now:  time.Now,
+		Log:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// Keys is a keyring of the keys that the names stand for, newest first.
+func Keys(t testing.TB, names ...string) *db.Keyring {
+	t.Helper()
+	var keys []string
+	for _, name := range names {
+		key := sha256.Sum256([]byte(name))
+		keys = append(keys, base64.StdEncoding.EncodeToString(key[:]))
+	}
+	k, err := db.NewKeyring(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// Open opens a database and runs its writer until the test ends.
+func Open(t testing.TB, cfg db.Config) *db.Store {
+	t.Helper()
+	s, err := db.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("run the database's writer: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("close the database: %v", err)
+		}
+	})
+	return s
+}

@@ -1,0 +1,3 @@
+package dbtest
+
+func startServer() (string, error) { return "", errNone }

@@ -1,0 +1,274 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const incidentColumns = `i.number, i.runbook_id, i.runbook_name, i.name, i.severity, i.type, i.description, i.status,
+	i.opener_email, i.opener_name, i.dedup_key, i.form_key, i.vars, i.source, i.created_by,
+	i.created_at, i.resolved_at, i.updated_at`
+
+func scanIncident(r row) (i incident.Incident, err error) {
+	err = r.Scan(&i.Number, &i.RunbookID, &i.RunbookName, &i.Name, &i.Severity, &i.Type, &i.Description, &i.Status,
+		&i.OpenerEmail, &i.OpenerName, textOf(&i.DedupKey), textOf(&i.FormKey), jsonOf(&i.Vars), &i.Source, &i.CreatedBy,
+		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt))
+	return i, err
+}
+
+// errKnown ends the transaction of an incident that exists, so that its number
+// is not used up.
+var errKnown = errors.New("the incident exists")
+
+// OpenIncident; see incident.Store.
+func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incident.Incident, bool, error) {
+	for try := 0; ; try++ {
+		var opened incident.Incident
+		err := s.write(ctx, func(tx *sql.Tx) (err error) {
+			opened, err = openIncident(ctx, tx, n)
+			return err
+		})
+		switch {
+		case errors.Is(err, errKnown):
+			return opened, false, nil
+		case isUnique(err) && try < 3: // a resolved incident was opened again meanwhile
+			continue
+		case err != nil:
+			return incident.Incident{}, false, err
+		}
+		return opened, true, nil
+	}
+}
+
+func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (incident.Incident, error) {
+	// The counter's row is locked until the end: one opening after the other,
+	// and the second sees what the first has written.
+	numbers, err := list(ctx, tx, scalar[int64], `
+		INSERT INTO counters (name, value) VALUES ('incident', 1)
+		ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
+		RETURNING value`)
+	if err != nil {
+		return incident.Incident{}, err
+	}
+	known, err := list(ctx, tx, scanIncident, `
+		SELECT `+incidentColumns+` FROM incidents i
+		WHERE i.form_key = $1 OR (i.dedup_key = $2 AND i.status = 'open')
+		ORDER BY i.number LIMIT 1`, nullable(n.Incident.FormKey), nullable(n.Incident.DedupKey))
+	if err != nil {
+		return incident.Incident{}, err
+	}
+	if len(known) > 0 {
+		return known[0], errKnown
+	}
+
+	i := n.Incident
+	i.Number = numbers[0]
+	_, err = exec(ctx, tx, `
+		INSERT INTO incidents (number, runbook_id, runbook_name, name, severity, type, description, status,
+			opener_email, opener_name, dedup_key, form_key, vars, source, created_by, created_at, resolved_at, updated_at)
+		VALUES (`+placeholders(1, 18)+`)`,
+		i.Number, i.RunbookID, i.RunbookName, i.Name, i.Severity, i.Type, i.Description, i.Status,
+		i.OpenerEmail, i.OpenerName, nullable(i.DedupKey), nullable(i.FormKey), asJSON(i.Vars), i.Source, i.CreatedBy,
+		i.CreatedAt, i.ResolvedAt, i.UpdatedAt)
+	if err != nil {
+		return i, err
+	}
+	for _, run := range n.StepRuns {
+		run.IncidentNumber = i.Number
+		if err := insertStepRun(ctx, tx, run); err != nil {
+			return i, err
+		}
+	}
+	for _, b := range n.Bridges {
+		b.IncidentNumber = i.Number
+		if err := insertBridge(ctx, tx, b); err != nil {
+			return i, err
+		}
+	}
+	if err := insertJobs(ctx, tx, n.Jobs); err != nil {
+		return i, err
+	}
+	for _, entry := range n.Timeline {
+		entry.IncidentNumber = i.Number
+		if err := insertTimeline(ctx, tx, entry); err != nil {
+			return i, err
+		}
+	}
+	if err := insertAudit(ctx, tx, n.Audit); err != nil {
+		return i, err
+	}
+	return i, bump(ctx, tx, TopicIncidents, TopicBridges, TopicRunbooks)
+}
+
+// Incident; see incident.Store.
+func (s *Store) Incident(ctx context.Context, number int64) (incident.Incident, error) {
+	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`, number)
+}
+
+// SetIncidentStatus; see incident.Store.
+func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
+	var resolved time.Time
+	if to == incident.StatusResolved {
+		resolved = at
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `
+			UPDATE incidents SET status = $3, resolved_at = $4, updated_at = $5
+			WHERE number = $1 AND status = $2`, number, from, to, resolved, at)
+		if isUnique(err) {
+			return &incident.Error{Code: incident.Conflict, Message: "Another open incident has the same key. Resolve that one first.", Err: err}
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if _, err := one(ctx, tx, "incident", scalar[int64], `SELECT number FROM incidents WHERE number = $1`, number); err != nil {
+				return err
+			}
+			return conflict("The incident is not " + from + " any more. Reload the page.")
+		}
+		entry.IncidentNumber = number
+		if err := insertTimeline(ctx, tx, entry); err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, audit); err != nil {
+			return err
+		}
+		return bump(ctx, tx, TopicIncidents, TopicIncident(number), TopicBridges)
+	})
+}
+
+// IncidentFilter narrows the list of incidents. Zero fields do not.
+type IncidentFilter struct {
+	Status, Severity, RunbookID string
+	Text                        string    // part of the name or the description
+	After, Before               time.Time // of the opening: After ≤ t < Before
+}
+
+// IncidentRow is an incident in the list of incidents.
+type IncidentRow struct {
+	incident.Incident
+	Bridge *incident.Bridge // the newest, nil for none
+}
+
+// Incidents lists incidents, newest first.
+func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, limit int) (Page[IncidentRow], error) {
+	var page Page[IncidentRow]
+	var w where
+	if f.Status != "" {
+		w.add(`i.status = $?`, f.Status)
+	}
+	if f.Severity != "" {
+		w.add(`i.severity = $?`, f.Severity)
+	}
+	if f.RunbookID != "" {
+		w.add(`i.runbook_id = $?`, f.RunbookID)
+	}
+	if f.Text != "" {
+		w.add(`(LOWER(i.name) LIKE $? ESCAPE '\' OR LOWER(i.description) LIKE $? ESCAPE '\')`, likeText(f.Text))
+	}
+	if !f.After.IsZero() {
+		w.add(`i.created_at >= $?`, f.After)
+	}
+	if !f.Before.IsZero() {
+		w.add(`i.created_at < $?`, f.Before)
+	}
+	if cursor != "" {
+		number, err := numberCursor(cursor)
+		if err != nil {
+			return page, err
+		}
+		w.add(`i.number < $?`, number)
+	}
+	limit = pageLimit(limit)
+	found, err := list(ctx, s.r, scanIncident,
+		`SELECT `+incidentColumns+` FROM incidents i`+w.String()+` ORDER BY i.number DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if err != nil || len(found) == 0 {
+		return page, err
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		page.Next = strconv.FormatInt(found[limit-1].Number, 10)
+	}
+	page.Items = make([]IncidentRow, len(found))
+	numbers := make([]any, len(found))
+	at := make(map[int64]*IncidentRow, len(found))
+	for i := range found {
+		page.Items[i].Incident = found[i]
+		numbers[i] = found[i].Number
+		at[found[i].Number] = &page.Items[i]
+	}
+	bridges, err := list(ctx, s.r, scanBridge,
+		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY b.created_at, b.id`, numbers...)
+	for i := range bridges {
+		at[bridges[i].IncidentNumber].Bridge = &bridges[i]
+	}
+	return page, err
+}
+
+const stepRunColumns = `id, incident_number, position, step, state, reason, started_at, finished_at`
+
+func scanStepRun(r row) (run incident.StepRun, err error) {
+	err = r.Scan(&run.ID, &run.IncidentNumber, &run.Position, jsonOf(&run.Step), &run.State, &run.Reason,
+		timeOf(&run.StartedAt), timeOf(&run.FinishedAt))
+	return run, err
+}
+
+func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error {
+	_, err := exec(ctx, tx, `INSERT INTO step_runs (`+stepRunColumns+`) VALUES (`+placeholders(1, 8)+`)`,
+		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, run.Reason, run.StartedAt, run.FinishedAt)
+	return err
+}
+
+// StepRun; see incident.Store.
+func (s *Store) StepRun(ctx context.Context, id string) (incident.StepRun, error) {
+	return one(ctx, s.r, "step", scanStepRun, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
+}
+
+// StepRuns; see incident.Store. They come in the order of the runbook.
+func (s *Store) StepRuns(ctx context.Context, number int64) ([]incident.StepRun, error) {
+	return list(ctx, s.r, scanStepRun,
+		`SELECT `+stepRunColumns+` FROM step_runs WHERE incident_number = $1 ORDER BY position, id`, number)
+}
+
+const timelineColumns = `id, incident_number, bridge_id, at, kind, text, actor`
+
+// insertTimeline writes an entry once: one that has the id of another is that
+// other.
+func insertTimeline(ctx context.Context, tx *sql.Tx, e incident.TimelineEntry) error {
+	_, err := exec(ctx, tx, `INSERT INTO timeline_entries (`+timelineColumns+`) VALUES (`+placeholders(1, 7)+`)
+		ON CONFLICT (id) DO NOTHING`,
+		e.ID, e.IncidentNumber, e.BridgeID, e.At, e.Kind, e.Text, e.Actor)
+	return err
+}
+
+// AddTimeline; see incident.Store.
+func (s *Store) AddTimeline(ctx context.Context, entries ...incident.TimelineEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		var topics []string
+		for _, e := range entries {
+			if err := insertTimeline(ctx, tx, e); err != nil {
+				return err
+			}
+			topics = append(topics, TopicIncident(e.IncidentNumber))
+		}
+		return bump(ctx, tx, topics...)
+	})
+}
+
+// Timeline is what happened to an incident, newest first.
+func (s *Store) Timeline(ctx context.Context, number int64, limit int) ([]incident.TimelineEntry, error) {
+	return list(ctx, s.r, func(r row) (e incident.TimelineEntry, err error) {
+		err = r.Scan(&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, &e.Text, &e.Actor)
+		return e, err
+	}, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1
+		ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(max(limit, 1)), number)
+}

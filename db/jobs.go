@@ -1,0 +1,110 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const jobColumns = `id, kind, subject, state, run_at, attempt, lease_until, worker, last_error, created_at`
+
+func scanJob(r row) (j incident.Job, err error) {
+	var lease int64
+	err = r.Scan(&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, &lease, &j.Worker, &j.LastError, timeOf(&j.CreatedAt))
+	if lease > 0 {
+		j.LeaseUntil = time.UnixMilli(lease).UTC()
+	}
+	return j, err
+}
+
+// insertJobs adds work in the transaction of its cause.
+func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
+	for _, j := range jobs {
+		var lease int64 // 0 = nobody has it
+		if !j.LeaseUntil.IsZero() {
+			lease = j.LeaseUntil.UnixMilli()
+		}
+		_, err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 10)+`)`,
+			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, lease, j.Worker, j.LastError, j.CreatedAt)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ClaimJobs; see incident.Store. The jobs come in the order in which they are
+// due.
+func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]incident.Job, error) {
+	var jobs []incident.Job
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		// The state stands in the outer WHERE too: PostgreSQL looks at that
+		// again after it has waited for a row, and not at the subquery.
+		jobs, err = list(ctx, tx, scanJob, `
+			UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $2, worker = $3
+			WHERE id IN (
+				SELECT id FROM jobs
+				WHERE state IN ('queued', 'running') AND run_at <= $1 AND lease_until <= $1
+				ORDER BY run_at, id LIMIT $4`+s.skipLocked()+`
+			) AND state IN ('queued', 'running') AND lease_until <= $1
+			RETURNING `+jobColumns, now, now.Add(lease), worker, limit)
+		return err
+	})
+	slices.SortFunc(jobs, func(a, b incident.Job) int {
+		return cmp.Or(a.RunAt.Compare(b.RunAt), cmp.Compare(a.ID, b.ID))
+	})
+	return jobs, err
+}
+
+// ClaimJob; see incident.Store.
+func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (incident.Job, bool, error) {
+	var jobs []incident.Job
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		jobs, err = list(ctx, tx, scanJob, `
+			UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $3, worker = $4
+			WHERE id = $1 AND state IN ('queued', 'running') AND lease_until <= $2
+			RETURNING `+jobColumns, id, now, now.Add(lease), worker)
+		return err
+	})
+	if err != nil || len(jobs) == 0 {
+		return incident.Job{}, false, err
+	}
+	return jobs[0], true, nil
+}
+
+// FinishJob; see incident.Store. Worker and attempt together are the lease: a
+// worker that was paused beyond it has an attempt that is over.
+func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.JobState, lastError string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `
+			UPDATE jobs SET state = $4, last_error = $5, lease_until = 0, worker = ''
+			WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
+			j.ID, j.Worker, j.Attempt, state, lastError)
+		return err
+	})
+}
+
+// RetryJob; see incident.Store.
+func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time, lastError string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `
+			UPDATE jobs SET state = 'queued', run_at = $4, last_error = $5, lease_until = 0, worker = ''
+			WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
+			j.ID, j.Worker, j.Attempt, runAt, lastError)
+		return err
+	})
+}
+
+// DeleteFinishedJobs forgets jobs that are done and were made before a time.
+// Dead ones stay: somebody may want to know.
+func (s *Store) DeleteFinishedJobs(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err = exec(ctx, tx, `DELETE FROM jobs WHERE state = 'done' AND created_at < $1`, before)
+		return err
+	})
+	return n, err
+}

@@ -1,0 +1,27 @@
+package db
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+const errorSharingViolation syscall.Errno = 32
+
+// tryLock opens path so that nobody else can, which the system ends when the
+// process ends, however it ends. It reports false when somebody else has it.
+func tryLock(path string) (release func(), ok bool, err error) {
+	name, err := syscall.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, false, err
+	}
+	h, err := syscall.CreateFile(name, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil,
+		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
+	if errors.Is(err, errorSharingViolation) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return func() { syscall.CloseHandle(h) }, true, nil
+}

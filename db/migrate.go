@@ -1,0 +1,64 @@
+package db
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// Both folders hold the same numbers. A released file is never edited.
+//
+//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
+var migrations embed.FS
+
+// migrate brings the schema up to this program's, each step in a transaction.
+// On PostgreSQL several servers may start at once: one does the work, the
+// others wait. On SQLite openSQLite holds a lock.
+func (s *Store) migrate(ctx context.Context) error {
+	dialect := goose.DialectSQLite3
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.postgres {
+		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(100*time.Millisecond, 3000))
+		if err != nil {
+			return err
+		}
+		dialect = goose.DialectPostgres
+		options = append(options, goose.WithLocker(locker))
+	}
+	files, err := fs.Sub(migrations, "migrations/"+s.Engine())
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(dialect, s.w, files, options...)
+	if err != nil {
+		return err
+	}
+	// Asked before the lock is taken, so that a start with nothing to do never
+	// waits for it.
+	current, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the version of the schema: %w", err)
+	}
+	if current > known {
+		return fmt.Errorf("the database has schema version %d and this program knows versions up to %d: "+
+			"a newer Drawbridge has used it; start that version, or restore a backup made before the update", current, known)
+	}
+	if current == known {
+		return nil
+	}
+	if _, err := p.Up(ctx); err != nil {
+		var partial *goose.PartialError
+		if errors.As(err, &partial) && partial.Failed != nil {
+			return fmt.Errorf("update the schema to version %d: %w; the database is as it was before that step", partial.Failed.Source.Version, partial.Err)
+		}
+		return fmt.Errorf("update the schema: %w", err)
+	}
+	s.log.Info("schema updated", "engine", s.Engine(), "from", current, "to", known)
+	return nil
+}

@@ -1,0 +1,58 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+)
+
+// Topics of Pulse. An incident's own topic is TopicIncident(number).
+const (
+	TopicEvents    = "events"
+	TopicBridges   = "bridges"
+	TopicIncidents = "incidents"
+	TopicRunbooks  = "runbooks"
+	TopicAccount   = "account"
+)
+
+// TopicIncident is the topic of one incident, "incident:42".
+func TopicIncident(number int64) string { return "incident:" + strconv.FormatInt(number, 10) }
+
+// Pulse returns the version of each topic, 0 for one that was never changed.
+// What a page shows has changed when a version has.
+func (s *Store) Pulse(ctx context.Context, topics []string) (map[string]int64, error) {
+	versions := make(map[string]int64, len(topics))
+	if len(topics) == 0 {
+		return versions, nil
+	}
+	args := make([]any, len(topics))
+	for i, topic := range topics {
+		versions[topic] = 0
+		args[i] = topic
+	}
+	_, err := list(ctx, s.r, func(r row) (struct{}, error) {
+		var topic string
+		var version int64
+		err := r.Scan(&topic, &version)
+		versions[topic] = version
+		return struct{}{}, err
+	}, `SELECT topic, version FROM topics WHERE topic IN (`+placeholders(1, len(args))+`)`, args...)
+	return versions, err
+}
+
+// bump says that what the topics name has changed. It is the last thing a
+// transaction does, and in one order, so that on PostgreSQL two of them wait
+// for each other briefly and never in a circle.
+func bump(ctx context.Context, tx *sql.Tx, topics ...string) error {
+	slices.Sort(topics)
+	for _, topic := range slices.Compact(topics) {
+		_, err := exec(ctx, tx, `
+			INSERT INTO topics (topic, version) VALUES ($1, 1)
+			ON CONFLICT (topic) DO UPDATE SET version = topics.version + 1`, topic)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

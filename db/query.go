@@ -1,0 +1,302 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// callTimeout bounds every call, so that a caller without a deadline cannot
+// wait for ever for a connection.
+const callTimeout = 10 * time.Second
+
+// queryer is a pool or a transaction.
+type queryer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// row is what a scan function reads one row from.
+type row interface{ Scan(dest ...any) error }
+
+// write runs fn in one transaction, again when PostgreSQL asks for that, so fn
+// must set what it gives back anew each time. fn must not use s.w or s.r: on
+// SQLite the transaction holds the only write connection.
+func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for try := 0; ; try++ {
+		err := s.writeOnce(ctx, fn)
+		if err == nil {
+			return nil
+		}
+		if sqliteCode(err) == sqliteIOErrFsync {
+			s.stop(err)
+		}
+		if try == 4 || !canRetry(err) || ctx.Err() != nil {
+			return coded(err)
+		}
+		pause := time.NewTimer(time.Duration(rand.Int64N(int64(10*time.Millisecond) << try)))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+		case <-pause.C:
+		}
+	}
+}
+
+func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	tx, err := s.w.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing after a commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// exec runs a statement and returns how many rows it touched.
+func exec(ctx context.Context, q queryer, query string, args ...any) (int64, error) {
+	res, err := q.ExecContext(ctx, query, bind(args)...)
+	if err != nil {
+		return 0, coded(err)
+	}
+	n, err := res.RowsAffected()
+	return n, coded(err)
+}
+
+// list returns every row of a query, nil for none.
+func list[T any](ctx context.Context, q queryer, scan func(row) (T, error), query string, args ...any) ([]T, error) {
+	if pool, ok := q.(*sql.DB); ok && pool != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
+	rows, err := q.QueryContext(ctx, query, bind(args)...)
+	if err != nil {
+		return nil, coded(err)
+	}
+	defer rows.Close()
+	var items []T
+	for rows.Next() {
+		item, err := scan(rows)
+		if err != nil {
+			return nil, coded(&scanError{err})
+		}
+		items = append(items, item)
+	}
+	return items, coded(rows.Err())
+}
+
+// one returns the first row of a query, or a NotFound error that calls it noun.
+func one[T any](ctx context.Context, q queryer, noun string, scan func(row) (T, error), query string, args ...any) (T, error) {
+	items, err := list(ctx, q, scan, query, args...)
+	if err == nil && len(items) == 0 {
+		err = notFound(noun)
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return items[0], nil
+}
+
+// scalar is the scan function of a query with one column.
+func scalar[T any](r row) (v T, err error) {
+	err = r.Scan(&v)
+	return v, err
+}
+
+// bind turns Go values into what both databases take: a time into Unix
+// milliseconds, or NULL when it is zero, and text into UTF-8 without NUL,
+// which PostgreSQL refuses.
+func bind(args []any) []any {
+	bound := make([]any, len(args))
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case time.Time:
+			if !v.IsZero() {
+				bound[i] = v.UnixMilli()
+			}
+		case string:
+			bound[i] = cleanText(v)
+		default:
+			bound[i] = arg
+			if rv := reflect.ValueOf(arg); rv.Kind() == reflect.String {
+				bound[i] = cleanText(rv.String())
+			}
+		}
+	}
+	return bound
+}
+
+func cleanText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// nullable stores "" as NULL, so that it is not in unique indexes.
+func nullable(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// asJSON is the JSON text of a value that has one.
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("db: %T has no JSON: %v", v, err)) // a type of ours that cannot be encoded
+	}
+	return string(b)
+}
+
+// into adapts a function to sql.Scanner.
+type into func(v any) error
+
+func (f into) Scan(v any) error { return f(v) }
+
+// timeOf scans Unix milliseconds; NULL is the zero time.
+func timeOf(t *time.Time) into {
+	return func(v any) error {
+		var ms sql.NullInt64
+		err := ms.Scan(v)
+		if *t = (time.Time{}); err == nil && ms.Valid {
+			*t = time.UnixMilli(ms.Int64).UTC()
+		}
+		return err
+	}
+}
+
+// textOf scans text; NULL is "".
+func textOf(s *string) into {
+	return func(v any) error {
+		var text sql.NullString
+		err := text.Scan(v)
+		*s = text.String
+		return err
+	}
+}
+
+// jsonOf scans a JSON text; "" and NULL leave v as it is.
+func jsonOf(v any) into {
+	return func(stored any) error {
+		var text sql.NullString
+		if err := text.Scan(stored); err != nil || text.String == "" {
+			return err
+		}
+		return json.Unmarshal([]byte(text.String), v)
+	}
+}
+
+// where grows a WHERE with its arguments. Conditions name the argument as $?.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) add(condition string, arg any) {
+	w.args = append(w.args, arg)
+	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "$?", "$"+strconv.Itoa(len(w.args))))
+}
+
+// beforeCursor goes on after the row a time cursor names, in a list that is
+// newest first by the two columns. "" is the start.
+func (w *where) beforeCursor(cursor, timeColumn, idColumn string) error {
+	if cursor == "" {
+		return nil
+	}
+	ms, id, err := parseTimeCursor(cursor)
+	if err != nil {
+		return err
+	}
+	w.args = append(w.args, ms, id)
+	w.conditions = append(w.conditions, fmt.Sprintf("(%s, %s) < ($%d, $%d)", timeColumn, idColumn, len(w.args)-1, len(w.args)))
+	return nil
+}
+
+// String is "" or " WHERE …".
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// placeholders is "$from,$from+1,…" of n arguments.
+func placeholders(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(from + i))
+	}
+	return b.String()
+}
+
+// likeText is a LIKE pattern that finds text anywhere; it goes with ESCAPE '\'.
+func likeText(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
+}
+
+// Page is one page of a list. Next is the cursor of the following page, "" on
+// the last one. SearchedTo is set when the search stopped for having looked at
+// many rows: everything newer was looked at, Next goes on from there, and Items
+// may be short or empty.
+type Page[T any] struct {
+	Items      []T
+	Next       string
+	SearchedTo time.Time
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+func pageLimit(limit int) int {
+	if limit <= 0 {
+		return defaultLimit
+	}
+	return min(limit, maxLimit)
+}
+
+// Cursors are the keys of the last row of a page: "number", or "milliseconds.id".
+
+func errCursor() error {
+	return &incident.Error{Code: incident.Invalid, Message: "That page of the list cannot be found. Go back to the start of the list.",
+		Fields: map[string]string{"cursor": "This is not a cursor of this list."}}
+}
+
+func numberCursor(cursor string) (int64, error) {
+	n, err := strconv.ParseInt(cursor, 10, 64)
+	if err != nil || n < 0 || cursor[0] == '+' {
+		return 0, errCursor()
+	}
+	return n, nil
+}
+
+func timeCursor(at time.Time, id string) string {
+	return strconv.FormatInt(at.UnixMilli(), 10) + "." + id
+}
+
+func parseTimeCursor(cursor string) (ms int64, id string, err error) {
+	head, id, ok := strings.Cut(cursor, ".")
+	if !ok || id == "" || len(id) > 100 {
+		return 0, "", errCursor()
+	}
+	ms, err = numberCursor(head)
+	return ms, id, err
+}

@@ -1,0 +1,51 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"time"
+)
+
+// AddRefusals; see incident.Store.
+func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+			_, err := exec(ctx, tx, `
+				INSERT INTO refusals (minute, reason, count) VALUES ($1, $2, $3)
+				ON CONFLICT (minute, reason) DO UPDATE SET count = refusals.count + excluded.count`,
+				minute.Truncate(time.Minute), reason, byReason[reason])
+			if err != nil {
+				return err
+			}
+		}
+		return bump(ctx, tx, TopicEvents)
+	})
+}
+
+// RefusalCount is how many webhook requests were refused for one reason.
+type RefusalCount struct {
+	Reason string
+	Count  int64
+	LastAt time.Time // to the minute
+}
+
+// Refusals counts the refused webhook requests since a time, the most frequent
+// reason first.
+func (s *Store) Refusals(ctx context.Context, since time.Time) ([]RefusalCount, error) {
+	return list(ctx, s.r, func(r row) (c RefusalCount, err error) {
+		err = r.Scan(&c.Reason, &c.Count, timeOf(&c.LastAt))
+		return c, err
+	}, `SELECT reason, CAST(SUM(count) AS BIGINT) AS total, MAX(minute) FROM refusals
+		WHERE minute >= $1 GROUP BY reason ORDER BY total DESC, reason`, since.Truncate(time.Minute))
+}
+
+// DeleteRefusals forgets refusals before a time.
+func (s *Store) DeleteRefusals(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err = exec(ctx, tx, `DELETE FROM refusals WHERE minute < $1`, before)
+		return err
+	})
+	return n, err
+}

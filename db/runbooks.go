@@ -1,0 +1,193 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// A runbook is read together with its steps, one row a step, in their order.
+const runbookColumns = `r.id, r.name, r.incident_type, r.description, r.variables, r.disabled_at, r.archived_at,
+	r.version, r.created_at, r.updated_at,
+	s.id, s.kind, s.execute_automatically, s.settings, s.conditions, s.schedule`
+
+// runbooks runs a query for runbookColumns whose rows are ordered by runbook
+// and position.
+func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]incident.Runbook, error) {
+	var found []incident.Runbook
+	_, err := list(ctx, q, func(r row) (struct{}, error) {
+		var b incident.Runbook
+		var step incident.Step
+		var automatic sql.NullBool
+		err := r.Scan(&b.ID, &b.Name, &b.IncidentType, &b.Description, jsonOf(&b.Variables), timeOf(&b.DisabledAt), timeOf(&b.ArchivedAt),
+			&b.Version, timeOf(&b.CreatedAt), timeOf(&b.UpdatedAt),
+			textOf(&step.ID), textOf(&step.Kind), &automatic, jsonOf(&step.Meeting), textOf(&step.Conditions), textOf(&step.Schedule))
+		if len(found) == 0 || found[len(found)-1].ID != b.ID {
+			found = append(found, b)
+		}
+		if step.ID != "" {
+			step.ExecuteAutomatically = automatic.Bool
+			last := &found[len(found)-1]
+			last.Steps = append(last.Steps, step)
+		}
+		return struct{}{}, err
+	}, query, args...)
+	return found, err
+}
+
+func (s *Store) oneRunbook(ctx context.Context, condition, arg string) (incident.Runbook, error) {
+	found, err := runbooks(ctx, s.r, `
+		SELECT `+runbookColumns+`
+		FROM runbooks r LEFT JOIN steps s ON s.runbook_id = r.id
+		WHERE `+condition+` ORDER BY s.position`, arg)
+	if err == nil && len(found) == 0 {
+		err = notFound("runbook")
+	}
+	if err != nil {
+		return incident.Runbook{}, err
+	}
+	return found[0], nil
+}
+
+// Runbook; see incident.Store. Archived ones are found too.
+func (s *Store) Runbook(ctx context.Context, id string) (incident.Runbook, error) {
+	return s.oneRunbook(ctx, `r.id = $1`, id)
+}
+
+// RunbookByName; see incident.Store.
+func (s *Store) RunbookByName(ctx context.Context, name string) (incident.Runbook, error) {
+	return s.oneRunbook(ctx, `r.name = $1 AND r.archived_at IS NULL`, name)
+}
+
+// RunbookRow is a runbook in the list of runbooks.
+type RunbookRow struct {
+	incident.Runbook
+	Incidents int
+	LastRunAt time.Time // zero when it never ran
+}
+
+// Runbooks is every runbook that is archived, or every one that is not, by name.
+func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, error) {
+	condition := `r.archived_at IS NULL`
+	if archived {
+		condition = `r.archived_at IS NOT NULL`
+	}
+	found, err := runbooks(ctx, s.r, `
+		SELECT `+runbookColumns+`
+		FROM runbooks r LEFT JOIN steps s ON s.runbook_id = r.id
+		WHERE `+condition+` ORDER BY LOWER(r.name), r.id, s.position`)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]RunbookRow, len(found))
+	at := make(map[string]*RunbookRow, len(found))
+	for i := range found {
+		rows[i].Runbook = found[i]
+		at[found[i].ID] = &rows[i]
+	}
+	_, err = list(ctx, s.r, func(r row) (struct{}, error) {
+		var id string
+		var count int
+		var last time.Time
+		err := r.Scan(&id, &count, timeOf(&last))
+		if row := at[id]; row != nil {
+			row.Incidents, row.LastRunAt = count, last
+		}
+		return struct{}{}, err
+	}, `SELECT runbook_id, COUNT(*), MAX(created_at) FROM incidents GROUP BY runbook_id`)
+	return rows, err
+}
+
+// InsertRunbook; see incident.Store.
+func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `
+			INSERT INTO runbooks (id, name, incident_type, description, variables, disabled_at, archived_at, version, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)`,
+			b.ID, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.CreatedAt, b.UpdatedAt)
+		if err != nil {
+			return nameTaken(err)
+		}
+		return finishRunbook(ctx, tx, b, audit)
+	})
+}
+
+// UpdateRunbook; see incident.Store.
+func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `
+			UPDATE runbooks SET name = $3, incident_type = $4, description = $5, variables = $6,
+				disabled_at = $7, archived_at = $8, updated_at = $9, version = version + 1
+			WHERE id = $1 AND version = $2`,
+			b.ID, b.Version, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.UpdatedAt)
+		if err != nil {
+			return nameTaken(err)
+		}
+		if n == 0 {
+			return conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and bring your changes over.")
+		}
+		if _, err := exec(ctx, tx, `DELETE FROM steps WHERE runbook_id = $1`, b.ID); err != nil {
+			return err
+		}
+		return finishRunbook(ctx, tx, b, audit)
+	})
+}
+
+// finishRunbook writes what inserting and updating a runbook share.
+func finishRunbook(ctx context.Context, tx *sql.Tx, b incident.Runbook, audit incident.AuditEntry) error {
+	for i, step := range b.Steps {
+		_, err := exec(ctx, tx, `
+			INSERT INTO steps (id, runbook_id, position, kind, execute_automatically, settings, conditions, schedule)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			step.ID, b.ID, i, step.Kind, step.ExecuteAutomatically, asJSON(step.Meeting), step.Conditions, step.Schedule)
+		if err != nil {
+			return err
+		}
+	}
+	if err := insertAudit(ctx, tx, audit); err != nil {
+		return err
+	}
+	return bump(ctx, tx, TopicRunbooks)
+}
+
+func nameTaken(err error) error {
+	if !isUnique(err) {
+		return err
+	}
+	return &incident.Error{Code: incident.Conflict, Message: "Another runbook has this name.",
+		Fields: map[string]string{"name": "Another runbook has this name."}, Err: err}
+}
+
+// DeleteRunbook; see incident.Store. One that is archived already is not found.
+func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) (archived bool, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		// Locked, so that no incident begins between the look and the deletion.
+		found, err := list(ctx, tx, scalar[string], `SELECT id FROM runbooks WHERE id = $1 AND archived_at IS NULL`+s.forUpdate(), id)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return notFound("runbook")
+		}
+		used, err := list(ctx, tx, scalar[int64], `SELECT number FROM incidents WHERE runbook_id = $1 LIMIT 1`, id)
+		if err != nil {
+			return err
+		}
+		archived = len(used) > 0
+		if archived {
+			_, err = exec(ctx, tx, `UPDATE runbooks SET archived_at = $2, updated_at = $2, version = version + 1 WHERE id = $1`, id, at)
+		} else {
+			_, err = exec(ctx, tx, `DELETE FROM runbooks WHERE id = $1`, id)
+		}
+		if err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, audit); err != nil {
+			return err
+		}
+		return bump(ctx, tx, TopicRunbooks)
+	})
+	return archived, err
+}

@@ -1,0 +1,136 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	_ "modernc.org/sqlite"
+)
+
+// SQLiteFile is the name of the database in the data directory.
+const SQLiteFile = "drawbridge.db"
+
+// applicationID marks a SQLite file as ours ("DrBr"); see
+// https://www.sqlite.org/pragma.html#pragma_application_id.
+const applicationID = 0x44724272
+
+// SQLite options of every connection. The busy timeout is below the 2.5 s in
+// which a webhook must be answered. FULL: with NORMAL a power cut may take the
+// last commits. secure_delete: a deleted secret leaves no trace in free pages.
+const sqliteOptions = "?_pragma=busy_timeout(2000)" +
+	"&_pragma=foreign_keys(1)" +
+	"&_pragma=synchronous(FULL)" +
+	"&_pragma=secure_delete(1)" +
+	"&_pragma=cell_size_check(1)" +
+	"&_pragma=temp_store(MEMORY)" +
+	"&_pragma=journal_size_limit(67108864)" +
+	"&_dqs=0"
+
+const (
+	// A larger cache of the writer makes every commit slower: it is searched.
+	sqliteWriter = sqliteOptions + "&_pragma=journal_mode(WAL)&_pragma=cache_size(-4000)&_txlock=immediate"
+	sqliteReader = sqliteOptions + "&_pragma=query_only(1)&_pragma=cache_size(-4000)"
+
+	sqliteReaders = 4
+)
+
+func (s *Store) openSQLite(ctx context.Context, dir string) error {
+	if dir == "" {
+		return errors.New("no data directory is given: set DRAWBRIDGE_DATA_DIR")
+	}
+	if err := makeDataDir(dir); err != nil {
+		return err
+	}
+	path, err := filepath.Abs(filepath.Join(dir, SQLiteFile))
+	if err != nil {
+		return err
+	}
+	if err := makePrivateFile(path); err != nil {
+		return err
+	}
+	// Two programs that start at once would both switch the journal mode and
+	// make the first table, and one would fail.
+	release, err := lockFile(ctx, filepath.Join(dir, "migrate.lock"))
+	if err != nil {
+		return fmt.Errorf("wait for another program that is preparing %s: %w", dir, err)
+	}
+	defer release()
+
+	dsn := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
+	if s.w, err = sql.Open("sqlite", dsn+sqliteWriter); err != nil {
+		return err
+	}
+	s.w.SetMaxOpenConns(1)
+	if err := s.checkSQLiteFile(ctx, path); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if s.r, err = sql.Open("sqlite", dsn+sqliteReader); err != nil {
+		return err
+	}
+	s.r.SetMaxOpenConns(sqliteReaders)
+	s.r.SetMaxIdleConns(sqliteReaders)
+	return nil
+}
+
+// checkSQLiteFile refuses a file that another program made, and marks a new
+// one as ours.
+func (s *Store) checkSQLiteFile(ctx context.Context, path string) error {
+	var id, tables int64
+	err := s.w.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id)
+	if err == nil {
+		err = s.w.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master`).Scan(&tables)
+	}
+	switch {
+	case sqliteCode(err) == sqliteNotADB:
+		return fmt.Errorf("%s is not a SQLite database; restore it from a backup or give another data directory", path)
+	case err != nil:
+		return fmt.Errorf("open %s: %w", path, err)
+	case id == applicationID:
+		return nil
+	case id != 0 || tables > 0:
+		return fmt.Errorf("%s was made by another program; give another data directory", path)
+	}
+	_, err = s.w.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID))
+	return err
+}
+
+func makeDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	return nil
+}
+
+// makePrivateFile makes an empty file of mode 0600, or gives an existing one
+// that mode. SQLite's own files beside it get the mode of the database.
+func makePrivateFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if openToOthers(info) {
+		return f.Chmod(0o600)
+	}
+	return nil
+}
+
+// openToOthers reports whether group or others may read or write a file.
+// Windows keeps no such bits.
+func openToOthers(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
+}

@@ -1,0 +1,66 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const tokenColumns = `id, name, token_hash, scopes, created_by, created_at, last_used_at, revoked_at`
+
+func scanToken(r row) (t incident.Token, err error) {
+	var scopes string
+	err = r.Scan(&t.ID, &t.Name, &t.Hash, &scopes, &t.CreatedBy, timeOf(&t.CreatedAt), timeOf(&t.LastUsedAt), timeOf(&t.RevokedAt))
+	t.Scopes = strings.Fields(scopes)
+	return t, err
+}
+
+// InsertToken; see incident.Store.
+func (s *Store) InsertToken(ctx context.Context, t incident.Token, audit incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `INSERT INTO api_tokens (`+tokenColumns+`) VALUES (`+placeholders(1, 8)+`)`,
+			t.ID, t.Name, t.Hash, strings.Join(t.Scopes, " "), t.CreatedBy, t.CreatedAt, t.LastUsedAt, t.RevokedAt)
+		if err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, audit)
+	})
+}
+
+// TokenByHash; see incident.Store. Revoked tokens are found too.
+func (s *Store) TokenByHash(ctx context.Context, hash string) (incident.Token, error) {
+	return one(ctx, s.r, "token", scanToken, `SELECT `+tokenColumns+` FROM api_tokens WHERE token_hash = $1`, hash)
+}
+
+// Tokens is every API token, newest first.
+func (s *Store) Tokens(ctx context.Context) ([]incident.Token, error) {
+	return list(ctx, s.r, scanToken, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY created_at DESC, id DESC`)
+}
+
+// RevokeToken; see incident.Store. Conflict when it is revoked already.
+func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		t, err := one(ctx, tx, "token", scanToken, `SELECT `+tokenColumns+` FROM api_tokens WHERE id = $1`+s.forUpdate(), id)
+		if err != nil {
+			return err
+		}
+		if !t.RevokedAt.IsZero() {
+			return conflict("This token is revoked already.")
+		}
+		if _, err := exec(ctx, tx, `UPDATE api_tokens SET revoked_at = $2 WHERE id = $1`, id, at); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, audit)
+	})
+}
+
+// TouchToken; see incident.Store.
+func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE api_tokens SET last_used_at = $2 WHERE id = $1`, id, at)
+		return err
+	})
+}

@@ -1,0 +1,194 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const userColumns = `id, email, name, role, password_hash, disabled_at, last_seen_at, created_at`
+
+func scanUser(r row) (u incident.User, err error) {
+	err = r.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.PasswordHash, timeOf(&u.DisabledAt), timeOf(&u.LastSeenAt), timeOf(&u.CreatedAt))
+	return u, err
+}
+
+// User; see incident.Store.
+func (s *Store) User(ctx context.Context, id string) (incident.User, error) {
+	return one(ctx, s.r, "person", scanUser, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+}
+
+// UserByEmail; see incident.Store. The e-mail is canonical.
+func (s *Store) UserByEmail(ctx context.Context, email string) (incident.User, error) {
+	return one(ctx, s.r, "person", scanUser, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
+}
+
+// Users is everybody, by name.
+func (s *Store) Users(ctx context.Context) ([]incident.User, error) {
+	return list(ctx, s.r, scanUser, `SELECT `+userColumns+` FROM users ORDER BY LOWER(name), email`)
+}
+
+// CountAdmins; see incident.Store.
+func (s *Store) CountAdmins(ctx context.Context) (int, error) {
+	admins, err := activeAdmins(ctx, s.r, "")
+	return len(admins), err
+}
+
+// activeAdmins are the ids of the admins who are not disabled.
+func activeAdmins(ctx context.Context, q queryer, suffix string) ([]string, error) {
+	return list(ctx, q, scalar[string],
+		`SELECT id FROM users WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id`+suffix)
+}
+
+func insertUser(ctx context.Context, tx *sql.Tx, u incident.User) error {
+	_, err := exec(ctx, tx, `INSERT INTO users (`+userColumns+`) VALUES (`+placeholders(1, 8)+`)`,
+		u.ID, u.Email, u.Name, u.Role, u.PasswordHash, u.DisabledAt, u.LastSeenAt, u.CreatedAt)
+	if isUnique(err) {
+		return &incident.Error{Code: incident.Conflict, Message: "Somebody has this e-mail address already.",
+			Fields: map[string]string{"email": "Somebody has this e-mail address already."}, Err: err}
+	}
+	return err
+}
+
+// InsertUser; see incident.Store.
+func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if err := insertUser(ctx, tx, u); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, audit)
+	})
+}
+
+// UpdateUser; see incident.Store.
+func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions bool, keepSession string, audit incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		// Two admins may take the role from each other at the same moment.
+		before, err := activeAdmins(ctx, tx, s.forUpdate())
+		if err != nil {
+			return err
+		}
+		n, err := exec(ctx, tx, `UPDATE users SET name = $2, role = $3, password_hash = $4, disabled_at = $5 WHERE id = $1`,
+			u.ID, u.Name, u.Role, u.PasswordHash, u.DisabledAt)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return notFound("person")
+		}
+		isAdmin := u.Role == incident.Admin && u.DisabledAt.IsZero()
+		if len(before) == 1 && before[0] == u.ID && !isAdmin {
+			return conflict("This is the only admin. Make somebody else an admin first.")
+		}
+		if endSessions {
+			_, err := exec(ctx, tx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2`, u.ID, keepSession)
+			if err != nil {
+				return err
+			}
+		}
+		return insertAudit(ctx, tx, audit)
+	})
+}
+
+// TouchUser; see incident.Store.
+func (s *Store) TouchUser(ctx context.Context, id string, at time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, id, at)
+		return err
+	})
+}
+
+// SaveSetupLink; see incident.Store.
+func (s *Store) SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := exec(ctx, tx, `DELETE FROM setup_links`); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)`, tokenHash, expires)
+		return err
+	})
+}
+
+type setupLink struct{ expires, used time.Time }
+
+func scanSetupLink(r row) (l setupLink, err error) {
+	err = r.Scan(timeOf(&l.expires), timeOf(&l.used))
+	return l, err
+}
+
+// SetupLink; see incident.Store.
+func (s *Store) SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error) {
+	l, err := one(ctx, s.r, "setup link", scanSetupLink,
+		`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`, tokenHash)
+	return l.expires, l.used, err
+}
+
+// UseSetupLink; see incident.Store.
+func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u incident.User, audit incident.AuditEntry) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		l, err := one(ctx, tx, "setup link", scanSetupLink,
+			`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`+s.forUpdate(), tokenHash)
+		if err != nil {
+			return err
+		}
+		admins, err := activeAdmins(ctx, tx, "")
+		if err != nil {
+			return err
+		}
+		switch {
+		case !l.used.IsZero() || len(admins) > 0:
+			return conflict("This link was used already. Log in, or ask an admin for an account.")
+		case !now.Before(l.expires):
+			return notFound("setup link")
+		}
+		if _, err := exec(ctx, tx, `UPDATE setup_links SET used_at = $2 WHERE token_hash = $1`, tokenHash, now); err != nil {
+			return err
+		}
+		if err := insertUser(ctx, tx, u); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, audit)
+	})
+}
+
+// LoginFailures; see incident.Store. A key without failures has the zero value.
+func (s *Store) LoginFailures(ctx context.Context, key string) (incident.LoginFailures, error) {
+	found, err := list(ctx, s.r, func(r row) (f incident.LoginFailures, err error) {
+		err = r.Scan(&f.Count, timeOf(&f.LastAt))
+		return f, err
+	}, `SELECT count, last_at FROM login_failures WHERE key = $1`, key)
+	if err != nil || len(found) == 0 {
+		return incident.LoginFailures{}, err
+	}
+	return found[0], nil
+}
+
+// AddLoginFailure; see incident.Store.
+func (s *Store) AddLoginFailure(ctx context.Context, key string, at time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `
+			INSERT INTO login_failures (key, count, last_at) VALUES ($1, 1, $2)
+			ON CONFLICT (key) DO UPDATE SET count = login_failures.count + 1, last_at = excluded.last_at`, key, at)
+		return err
+	})
+}
+
+// ClearLoginFailures; see incident.Store.
+func (s *Store) ClearLoginFailures(ctx context.Context, key string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `DELETE FROM login_failures WHERE key = $1`, key)
+		return err
+	})
+}
+
+// DeleteLoginFailures forgets failures whose last one is before a time.
+// Anybody can make such rows by guessing, so somebody must remove them.
+func (s *Store) DeleteLoginFailures(ctx context.Context, before time.Time) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err = exec(ctx, tx, `DELETE FROM login_failures WHERE last_at < $1`, before)
+		return err
+	})
+	return n, err
+}
