@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ var (
 // act changes a meeting under the lock and delivers the events that follow.
 func (s *Sim) act(ctx context.Context, id string, change func(*meeting, time.Time) ([]Event, error)) error {
 	s.mu.Lock()
-	m, _ := s.meeting(id)
+	m, _ := s.meeting(url.PathEscape(id))
 	if m == nil || m.gone() {
 		s.mu.Unlock()
 		return errNoMeeting
@@ -236,7 +237,7 @@ func (s *Sim) end(m *meeting, now time.Time) []Event {
 // meeting that was not recorded automatically counts as recorded by hand, if its host may do that.
 func (s *Sim) CompleteRecording(ctx context.Context, meetingID string) error {
 	s.mu.Lock()
-	m, i := s.meeting(meetingID)
+	m, i := s.meeting(url.PathEscape(meetingID))
 	if m == nil {
 		s.mu.Unlock()
 		return errNoMeeting

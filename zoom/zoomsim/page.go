@@ -1,6 +1,206 @@
 package zoomsim
 
-import "net/http"
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
-// Page is the page where one can be Zoom. It must be mounted at /simulator/.
-func (s *Sim) Page() http.Handler { return http.NotFoundHandler() }
+	"github.com/a-h/templ"
+)
+
+// Page is the page where one can be Zoom: a person joins, the host ends the meeting, Zoom fails. It must
+// be mounted at /simulator/. It has no login and no scripts, and changes nothing but by POST from itself.
+func (s *Sim) Page() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /simulator/{$}", func(w http.ResponseWriter, r *http.Request) {
+		s.render(w, r, http.StatusOK, indexPage(s.view(r)))
+	})
+	mux.HandleFunc("GET /simulator/j/{id}", func(w http.ResponseWriter, r *http.Request) { s.clientPage(w, r, false) })
+	mux.HandleFunc("GET /simulator/s/{id}", func(w http.ResponseWriter, r *http.Request) { s.clientPage(w, r, true) })
+	mux.HandleFunc("GET /simulator/rec/{id}", func(w http.ResponseWriter, r *http.Request) {
+		s.render(w, r, http.StatusOK, messagePage(s.view(r), "Recording", "Here Zoom would play the recording."))
+	})
+	mux.HandleFunc("POST /simulator/meetings/{id}/{action}", s.meetingAction)
+	mux.HandleFunc("POST /simulator/faults", s.setFaultsAction)
+	mux.HandleFunc("POST /simulator/hosts", s.hostAction)
+	mux.HandleFunc("POST /simulator/validate", func(w http.ResponseWriter, r *http.Request) {
+		_, err := s.Validate(r.Context())
+		s.done(w, r, "/simulator/", err)
+	})
+	mux.HandleFunc("POST /simulator/retry", func(w http.ResponseWriter, r *http.Request) {
+		s.RetryDue(r.Context())
+		s.done(w, r, "/simulator/", nil)
+	})
+	guarded := http.NewCrossOriginProtection().Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
+		defer cancel()
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		guarded.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func (s *Sim) meetingAction(w http.ResponseWriter, r *http.Request) {
+	ctx, id, back := r.Context(), r.PathValue("id"), "/simulator/"
+	var err error
+	switch r.PathValue("action") {
+	case "join":
+		p := Person{Name: strings.TrimSpace(r.PostFormValue("name"))}
+		if suggested := r.PostFormValue("suggestion"); suggested != "" {
+			p.Name = suggested
+		}
+		if r.PostFormValue("as") == "host" {
+			s.mu.Lock()
+			if m, _ := s.meeting(id); m != nil {
+				p = Person{Name: m.host.DisplayName, Email: m.host.Email}
+			}
+			s.mu.Unlock()
+		}
+		if p.Name == "" {
+			p.Name = "Guest"
+		}
+		if r.PostFormValue("back") == "client" {
+			if n, parse := strconv.ParseInt(id, 10, 64); parse == nil {
+				back = "/simulator/j/" + number(n)
+			}
+		}
+		_, err = s.Join(ctx, id, p)
+	case "admit":
+		err = s.Admit(ctx, id, r.PostFormValue("key"))
+	case "leave":
+		err = s.Leave(ctx, id, r.PostFormValue("key"))
+	case "end":
+		err = s.End(ctx, id)
+	case "record":
+		err = s.CompleteRecording(ctx, id)
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	s.done(w, r, back, err)
+}
+
+// pageFault is a fault with a switch on the page.
+type pageFault struct {
+	name, label, text string
+	get               func(Faults) bool
+	set               func(*Faults, bool)
+}
+
+var pageFaults = []pageFault{
+	{"slow", "Slow", "Every call takes four seconds longer.",
+		func(f Faults) bool { return f.Latency > 0 },
+		func(f *Faults, on bool) { f.Latency = map[bool]time.Duration{true: 4 * time.Second}[on] }},
+	{"down", "Down", "Every call answers 502 with a page of HTML.",
+		func(f Faults) bool { return f.Down }, func(f *Faults, on bool) { f.Down = on }},
+	{"limited", "Limited per second", "Every call answers 429: too many calls this second.",
+		func(f Faults) bool { return f.RateLimited == "second" },
+		func(f *Faults, on bool) { f.RateLimited = map[bool]string{true: "second"}[on] }},
+	{"token", "Token refused", "The app's credentials and tokens are refused, as after the app was deactivated.",
+		func(f Faults) bool { return f.TokenRefused }, func(f *Faults, on bool) { f.TokenRefused = on }},
+	{"jwt", "JWT apps ended", "Tokens of JWT apps are refused, as since 2023-09-08.",
+		func(f Faults) bool { return f.JWTEnded }, func(f *Faults, on bool) { f.JWTEnded = on }},
+	{"pmi", "Personal meeting ID on", "New meetings use the host's personal meeting ID, so two bridges share one room.",
+		func(f Faults) bool { return f.PMI }, func(f *Faults, on bool) { f.PMI = on }},
+	{"overwrite", "Settings overwritten", "New meetings get a waiting room and nobody joins before the host, whatever was asked.",
+		func(f Faults) bool { return f.OverwriteSettings }, func(f *Faults, on bool) { f.OverwriteSettings = on }},
+	{"commit", "Answer lost", "Calls are carried out, then the connection breaks before the answer.",
+		func(f Faults) bool { return f.ResetAfterCommit }, func(f *Faults, on bool) { f.ResetAfterCommit = on }},
+	{"twice", "Events twice", "Each event is delivered twice.",
+		func(f Faults) bool { return f.DuplicateEvents }, func(f *Faults, on bool) { f.DuplicateEvents = on }},
+}
+
+func (s *Sim) setFaultsAction(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		s.done(w, r, "/simulator/", err)
+		return
+	}
+	s.SetFaults(func(f *Faults) {
+		for _, p := range pageFaults {
+			p.set(f, slices.Contains(r.PostForm["on"], p.name))
+		}
+	})
+	s.done(w, r, "/simulator/", nil)
+}
+
+type hostState struct{ Name, Label string }
+
+// hostStates are what may be the matter with a host; the page shows the first that applies.
+var hostStates = []hostState{
+	{"ok", "Can host"},
+	{"unknown", "Unknown to Zoom"},
+	{"inactive", "Deactivated"},
+	{"limit", "Daily limit reached"},
+	{"pmi", "Schedules with personal meeting ID"},
+}
+
+func (u User) state() string {
+	switch {
+	case u.Unknown:
+		return "unknown"
+	case u.Status == "inactive":
+		return "inactive"
+	case u.DailyLimitReached:
+		return "limit"
+	case u.UsePMIForScheduled:
+		return "pmi"
+	}
+	return "ok"
+}
+
+func (s *Sim) hostAction(w http.ResponseWriter, r *http.Request) {
+	state := r.PostFormValue("state")
+	s.SetUser(r.PostFormValue("email"), func(u *User) {
+		u.Unknown, u.DailyLimitReached, u.UsePMIForScheduled = state == "unknown", state == "limit", state == "pmi"
+		if u.Status = "active"; state == "inactive" {
+			u.Status = "inactive"
+		}
+	})
+	s.done(w, r, "/simulator/", nil)
+}
+
+// done goes back to a page, or says what was wrong.
+func (s *Sim) done(w http.ResponseWriter, r *http.Request, back string, err error) {
+	if err != nil {
+		s.render(w, r, http.StatusConflict, messagePage(s.view(r), "That did not work", sentence(err.Error())))
+		return
+	}
+	http.Redirect(w, r, back, http.StatusSeeOther)
+}
+
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
+
+func (s *Sim) clientPage(w http.ResponseWriter, r *http.Request, host bool) {
+	s.mu.Lock()
+	m, _ := s.meeting(r.PathValue("id"))
+	var shown Meeting
+	if m != nil {
+		shown = m.ledger()
+	}
+	s.mu.Unlock()
+	if m == nil {
+		s.render(w, r, http.StatusNotFound, messagePage(s.view(r), "This meeting link is invalid", "Zoom knows no meeting with this number, or it was deleted."))
+		return
+	}
+	s.render(w, r, http.StatusOK, clientPage(s.view(r), viewMeeting(shown), host))
+}
+
+func (s *Sim) render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) {
+	var b bytes.Buffer
+	if err := c.Render(r.Context(), &b); err != nil {
+		http.Error(w, "page", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	if h.Get("Content-Security-Policy") == "" {
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}

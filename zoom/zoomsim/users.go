@@ -148,8 +148,8 @@ type userBody struct {
 	Jid           string   `json:"jid,omitempty"`
 	AccountID     string   `json:"account_id,omitempty"`
 	Language      string   `json:"language,omitempty"`
-	PhoneCountry  string   `json:"phone_country"`
-	PhoneNumber   string   `json:"phone_number"`
+	PhoneCountry  string   `json:"phone_country,omitempty"`
+	PhoneNumber   string   `json:"phone_number,omitempty"`
 	Status        string   `json:"status"`
 	RoleID        string   `json:"role_id"`
 	AccountNumber int64    `json:"account_number,omitempty"`

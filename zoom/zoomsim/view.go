@@ -1,0 +1,153 @@
+package zoomsim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The structs the page shows.
+
+type pageView struct {
+	Theme       string
+	Stylesheets []string
+	Meetings    []meetingView // newest first
+	Faults      []faultView
+	Hosts       []hostView
+	WebhookURL  string
+	Validation  string
+	Deliveries  []deliveryView // newest first
+}
+
+type meetingView struct {
+	ID, Spaced, Topic, Host, Status, Badge, Notes, Inside string
+	Open, Running, CanRecord                              bool
+	People                                                []personView
+}
+
+type personView struct {
+	Name, Key, Waiting string
+	CanAdmit           bool
+}
+
+type faultView struct {
+	Name, Label, Text string
+	On                bool
+}
+
+type hostView struct{ ID, Name, Email, State string }
+
+type deliveryView struct{ At, Event, Attempt, Answer, Badge, Next string }
+
+// suggestions are names that go wrong where names are not treated as text.
+var suggestions = []string{
+	"Ana Lima",
+	"Jürgen Müller-Lüdenscheidt",
+	"山田 花子 🚒",
+	"Wolfeschlegelsteinhausenbergerdorff Adolph Blaine Charles David Earl Frederick Gerald Hubert Irvin John Kenneth Lloyd Martin Nero",
+	"<script>alert(1)</script>",
+}
+
+func (s *Sim) view(r *http.Request) pageView {
+	p := pageView{Theme: "light", Stylesheets: s.opts.Stylesheets, WebhookURL: s.opts.WebhookURL}
+	if c, err := r.Cookie("theme"); err == nil && c.Value == "dark" {
+		p.Theme = "dark"
+	}
+	for _, m := range slices.Backward(s.Meetings()) {
+		p.Meetings = append(p.Meetings, viewMeeting(m))
+	}
+	f := s.Faults()
+	for _, x := range pageFaults {
+		p.Faults = append(p.Faults, faultView{x.name, x.label, x.text, x.get(f)})
+	}
+	for i, u := range s.Users() {
+		p.Hosts = append(p.Hosts, hostView{strconv.Itoa(i), u.DisplayName, u.Email, u.state()})
+	}
+	s.mu.Lock()
+	v := s.crc
+	s.mu.Unlock()
+	switch {
+	case v.At.IsZero():
+		p.Validation = "Zoom has not validated it yet."
+	case v.OK:
+		p.Validation = "Validated at " + v.At.UTC().Format("15:04:05") + " UTC."
+	default:
+		p.Validation = fmt.Sprintf("Validation failed %d times in a row: %s.", v.Failures, v.Problem)
+		if v.Disabled {
+			p.Validation += " The subscription is disabled, so no events are sent until a validation passes."
+		}
+	}
+	all := s.Deliveries()
+	for _, d := range slices.Backward(all[max(0, len(all)-50):]) {
+		p.Deliveries = append(p.Deliveries, viewDelivery(d))
+	}
+	return p
+}
+
+func viewMeeting(m Meeting) meetingView {
+	number := m.ID
+	if m.PMI != 0 {
+		number = m.PMI
+	}
+	v := meetingView{ID: strconv.FormatInt(m.ID, 10), Spaced: spaced(number), Topic: m.Topic, Host: m.HostEmail, Status: "Waiting", Badge: "bg-secondary-lt",
+		Open: m.Status != "deleted" && (m.Status != "ended" || m.Type != 1), Running: m.Status == "started",
+		CanRecord: m.Status == "ended" && !m.Recorded}
+	switch m.Status {
+	case "started":
+		v.Status, v.Badge = "Running", "bg-green-lt"
+	case "ended":
+		v.Status = "Ended"
+	case "deleted":
+		v.Status, v.Badge = "Deleted", "bg-red-lt"
+	}
+	var notes []string
+	if m.PMI != 0 {
+		notes = append(notes, "personal meeting ID")
+	}
+	if m.WaitingRoom {
+		notes = append(notes, "waiting room")
+	}
+	if !m.JoinBeforeHost {
+		notes = append(notes, "nobody joins before the host")
+	}
+	if m.Recording != "none" {
+		notes = append(notes, "recorded: "+m.Recording)
+	}
+	if m.Recorded {
+		notes = append(notes, "recording complete")
+	}
+	v.Notes = strings.Join(notes, ", ")
+	inside := 0
+	for _, who := range m.People {
+		p := personView{Name: who.Name, Key: who.Key, CanAdmit: who.Waiting == "room"}
+		switch who.Waiting {
+		case "host":
+			p.Waiting = "waits for the host"
+		case "room":
+			p.Waiting = "in the waiting room"
+		default:
+			inside++
+		}
+		v.People = append(v.People, p)
+	}
+	if inside > 0 {
+		v.Inside = fmt.Sprintf("%d inside", inside)
+	}
+	return v
+}
+
+func viewDelivery(d Delivery) deliveryView {
+	v := deliveryView{At: d.At.UTC().Format("15:04:05"), Event: d.Event, Attempt: strconv.Itoa(d.Attempt), Answer: strconv.Itoa(d.Status), Badge: "bg-green-lt"}
+	if d.Err != "" {
+		v.Answer = d.Err
+	}
+	if d.Err != "" || d.Status >= 300 {
+		v.Badge = "bg-red-lt"
+	}
+	if !d.RetryAt.IsZero() {
+		v.Next = "again at " + d.RetryAt.UTC().Format("15:04:05")
+	}
+	return v
+}
