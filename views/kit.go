@@ -118,5 +118,8 @@ type ConfirmForm struct {
 	Primary bool // true for a step that destroys nothing
 }
 
+// Link is a way to another page or out of Drawbridge.
+type Link struct{ Text, Href string }
+
 // Hidden is a value a form carries along.
 type Hidden struct{ Name, Value string }

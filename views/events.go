@@ -1,0 +1,197 @@
+package views
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// EventsPage is the log of what Zoom told us. Live topic: events.
+// GET /events?event=&meeting_id=&bridge=&q=&after=&before=&cursor= shows the list, GET /events/{id} with the same query
+// the list with that event open beside it.
+type EventsPage struct {
+	Frame    Frame
+	LastHour int   // events received in the last hour
+	Hours    Chart // each bar's Href narrows the list to it
+	Filter   EventFilter
+
+	Refused []RefusedReason // requests of the last hour that were not stored; empty: none
+
+	Rows   []EventRow
+	Pager  Pager
+	Detail *EventDetail // the event that is open
+
+	Empty      bool   // no event has ever been stored
+	WebhookURL string // for the empty state
+}
+
+// EventFilter is the filter form, GET. Fields: event, meeting_id, bridge, q, after, before.
+type EventFilter struct {
+	Types     []Choice // all event types that were seen, first "" for any
+	MeetingID string
+	Bridge    string // incident key, "INC-42"
+	Q         string
+	// Times in the viewer's zone, 2006-01-02T15:04.
+	After, Before           string
+	AfterError, BeforeError string
+	Ranges                  []Chip // last hour, 24 hours, 7 days, all
+	ClearHref               string // set while a filter is on
+	More                    bool   // fold out the rarer fields: one of them is used
+}
+
+// RefusedReason counts requests that were refused for one reason.
+type RefusedReason struct {
+	Count          int
+	Reason         string // "with a wrong signature"
+	Advice         string // "Is the secret token the one of the Zoom app?"
+	LinkText, Href string
+}
+
+// EventRow is one event in a list.
+type EventRow struct {
+	ID, Href          string
+	Open              bool   // it is the one beside the list
+	At                When   // Zoom's time of the event
+	Event             string // meeting.participant_joined
+	Words             string // participant joined
+	Family            string // meeting, participant, recording; anything else is other
+	MeetingID         string
+	Topic             string
+	Who               string // who or what: "Ana, from Oslo"
+	Key, IncidentHref string // of the bridge it belongs to, if any
+	Delay             string // "0.4 s" from Zoom's time to ours
+	Slow              bool   // the delay is worth a look
+	Stale             bool   // outside the time window: kept, without effect
+	Unread            bool   // stored, but what it says could not be read
+}
+
+// EventDetail is one event in full.
+type EventDetail struct {
+	ID            string
+	Words         string // participant joined
+	Event         string
+	Sentence      string // what it means: "Ana joined the bridge of INC-42 from Oslo."
+	Stale, Unread bool
+	Why           string // for stale and unread: why, in a sentence
+	// ReprocessAction is where the button of a stale event posts; empty hides it.
+	ReprocessAction string
+
+	At, Received                    When
+	Key, IncidentName, IncidentHref string
+	Fields                          []KeyValue // the payload's own, in words
+	Checks                          []Check    // verification: signature, age, delivery
+	Headers                         []KeyValue
+	Body                            string // as it came; shown pretty where it is JSON, and raw
+	RawHref                         string // the bytes as received, to download
+	Bytes                           int
+
+	MeetingID      string
+	Earlier, Later []EventRow // of that meeting, nearest first
+	CloseHref      string     // the list alone, same filters
+}
+
+// Check is one thing that was looked at. State is ok, warning or bad.
+type Check struct{ State, Text string }
+
+func familyClass(family string) string {
+	switch family {
+	case "meeting":
+		return "db-family-1"
+	case "participant":
+		return "db-family-2"
+	case "recording":
+		return "db-family-3"
+	}
+	return "db-family-4"
+}
+
+func (p EventsPage) refusedTotal() int {
+	n := 0
+	for _, r := range p.Refused {
+		n += r.Count
+	}
+	return n
+}
+
+const (
+	prettyMax  = 64 << 10 // bytes of a body that are laid out; the rest is in the download
+	prettyDeep = 40       // levels: deeper is an attack on whoever lays it out
+)
+
+type jsonLine struct{ indent, key, value, kind, tail string }
+
+// jsonLines lays out a JSON text, one line each, with its parts told apart. It gives nil for what is not JSON, too deep or too large.
+func jsonLines(body string) []jsonLine {
+	if len(body) > prettyMax || depth(body) > prettyDeep {
+		return nil
+	}
+	var out bytes.Buffer
+	if json.Indent(&out, []byte(body), "", "  ") != nil {
+		return nil
+	}
+	var lines []jsonLine
+	for text := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
+		rest := strings.TrimLeft(text, " ")
+		l := jsonLine{indent: text[:len(text)-len(rest)]}
+		if strings.HasSuffix(rest, ",") {
+			rest, l.tail = rest[:len(rest)-1], ","
+		}
+		if end := stringEnd(rest); end > 0 && strings.HasPrefix(rest[end:], ": ") {
+			l.key, rest = rest[:end], rest[end+2:]
+		}
+		l.value = rest
+		switch {
+		case strings.HasPrefix(rest, `"`):
+			l.kind = "db-j-string"
+		case rest == "true", rest == "false", rest == "null":
+			l.kind = "db-j-word"
+		case rest != "" && strings.ContainsRune("-0123456789", rune(rest[0])):
+			l.kind = "db-j-number"
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// stringEnd is where the JSON string that s starts with ends, 0 if it starts with none.
+func stringEnd(s string) int {
+	if !strings.HasPrefix(s, `"`) {
+		return 0
+	}
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func depth(s string) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// start is the first part of a long body, on a rune.
+func start(body string) string {
+	if len(body) <= prettyMax {
+		return body
+	}
+	return strings.ToValidUTF8(body[:prettyMax], "")
+}

@@ -1,0 +1,248 @@
+package views_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+var long = strings.Repeat("Payments-in-the-Nordics-fail-with-a-timeout ", 5) + strings.Repeat("x", 120)
+
+func hours() views.Chart {
+	counts := [][]int{{4, 31, 1, 0}, {2, 12, 0, 0}, {0, 0, 0, 0}, {1, 4, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {3, 18, 1, 0}, {9, 64, 0, 2}, {22, 141, 2, 3}, {48, 262, 3, 5}, {61, 334, 4, 2}, {52, 301, 2, 4}, {30, 160, 1, 1}, {44, 251, 3, 2}, {70, 402, 5, 6}, {66, 371, 3, 4}, {41, 220, 2, 2}, {28, 133, 1, 1}, {12, 70, 1, 0}, {8, 39, 0, 0}, {5, 22, 0, 0}, {3, 14, 1, 0}, {19, 97, 0, 0}, {31, 184, 1, 1}}
+	c := views.Chart{Title: "Events per hour, last 24 hours", Unit: "events", Series: []views.Series{{Name: "meeting"}, {Name: "participant"}, {Name: "recording"}, {Name: "other"}}}
+	for i, parts := range counts {
+		from := (i + 4) % 24
+		b := views.Bar{Label: pad(from) + ":00–" + pad((from+1)%24) + ":00", Parts: parts, Href: "/events?after=" + strconv.Itoa(i)}
+		if from%3 == 0 {
+			b.Tick = pad(from) + ":00"
+		}
+		for k, n := range parts {
+			c.Series[k].Total += n
+		}
+		c.Bars = append(c.Bars, b)
+	}
+	return c
+}
+
+func pad(n int) string {
+	if n < 10 {
+		return "0" + strconv.Itoa(n)
+	}
+	return strconv.Itoa(n)
+}
+
+func TestEntryPages(t *testing.T) {
+	t.Parallel()
+	bare := views.Frame{Title: "Log in", Version: "v0.1.0", Theme: "light"}
+	evil := views.Frame{Title: hostile, Theme: "light"}
+	id := "01J9Z6K3QF8W2M"
+	testGolden(t, []golden{
+		{"setup-form", views.Setup(views.SetupPage{Frame: bare, Token: "tok", MinPassword: 12})},
+		{"setup-refused", views.Setup(views.SetupPage{Frame: bare, Token: "tok", MinPassword: 12, Name: "Ana", Email: "ana@", EmailError: "This is not an e-mail address.", PasswordError: "It has 5 characters; 12 are needed."})},
+		{"setup-hostile", views.Setup(views.SetupPage{Frame: evil, Token: hostile, Name: hostile, Email: hostile, NameError: hostile, EmailError: hostile, PasswordError: hostile})},
+		{"setup-expired", views.Setup(views.SetupPage{Frame: bare, State: "expired"})},
+		{"setup-used", views.Setup(views.SetupPage{Frame: bare, State: "used"})},
+		{"setup-unknown", views.Setup(views.SetupPage{Frame: bare, State: "unknown"})},
+		{"login-empty", views.Login(views.LoginPage{Frame: bare, Next: "/bridges"})},
+		{"login-refused", views.Login(views.LoginPage{Frame: bare, Email: "ana@example.com", Error: "E-mail and password do not go together."})},
+		{"login-hostile", views.Login(views.LoginPage{Frame: evil, Email: hostile, Next: hostile, Error: hostile})},
+		{"error-403", views.Error(views.ErrorPage{Frame: in("", "settings", "/settings"), Status: 403, RequestID: id, BackHref: "/bridges"})},
+		{"error-404", views.Error(views.ErrorPage{Frame: in("", "", "/nope"), Status: 404, RequestID: id})},
+		{"error-405", views.Error(views.ErrorPage{Frame: in("", "", "/logout"), Status: 405, RequestID: id})},
+		{"error-500", views.Error(views.ErrorPage{Frame: in("", "events", "/events"), Status: 500, RequestID: id})},
+		{"error-503", views.Error(views.ErrorPage{Frame: in("", "bridges", "/bridges"), Status: 503, RequestID: id, BackHref: "/bridges"})},
+		{"error-401-bare", views.Error(views.ErrorPage{Frame: bare, Status: 401})},
+		{"error-404-bare", views.Error(views.ErrorPage{Frame: bare, Status: 404, RequestID: id})},
+		{"error-hostile", views.Error(views.ErrorPage{Frame: evil, Status: 400, Text: hostile, RequestID: hostile, BackHref: "javascript:alert(1)"})},
+	})
+}
+
+func overview() views.OverviewPage {
+	f := in("Overview", "overview", "/")
+	f.LiveBridges, f.RefusedLastHour = 2, 14
+	return views.OverviewPage{
+		Frame:    f,
+		Ready:    views.Ready{State: "ok", Title: "Ready. A bridge would come out now.", Facts: []string{"Zoom token 42 min left", "backup user ok", "2 standby", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
+		OpenHref: "/runbooks",
+		Live: []views.LiveBridge{
+			{Key: "INC-42", Name: "db down", Severity: "SEV1", Href: "/incidents/42", Inside: 12, Length: "14 min", Host: "oncall@example.com", UsedBackupUser: true, JoinHref: "/j/INC-42"},
+			{Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", Href: "/incidents/41", Inside: 3, Length: "2 h 05 min", Host: "bo@example.com", JoinHref: "/j/INC-41"},
+		},
+		Needs: []views.Need{
+			{State: "warning", Text: "A personal meeting id is on for ana@example.com: her bridges would share one room.", LinkText: "Fix", Href: "/account"},
+			{State: "bad", Text: "14 webhooks came with a wrong signature in the last hour.", LinkText: "See", Href: "/events"},
+		},
+		Hours: hours(),
+		Incidents: []views.IncidentLine{
+			{Key: "INC-42", Name: "db down", Severity: "SEV1", State: "open", Href: "/incidents/42", Opened: when(14 * time.Minute)},
+			{Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", State: "open", Href: "/incidents/41", Opened: when(2 * time.Hour)},
+			{Key: "INC-40", Name: "Certificate of status.example.com expired", Severity: "SEV2", State: "resolved", Href: "/incidents/40", Opened: when(26 * time.Hour)},
+			{Key: "INC-39", Name: "Drill", Severity: "info", State: "resolved", Href: "/incidents/39", Opened: when(75 * time.Hour)},
+		},
+		Events: rows()[:5],
+	}
+}
+
+func rows() []views.EventRow {
+	at := func(s int) views.When { return when(time.Duration(s) * time.Second) }
+	return []views.EventRow{
+		{ID: "908", Href: "/events/908", At: at(0), Event: "meeting.participant_joined", Words: "participant joined", Family: "participant", MeetingID: "87685621847", Topic: "SEV1 db down", Who: "Ana, from Oslo", Key: "INC-42", IncidentHref: "/incidents/42", Delay: "0.4 s"},
+		{ID: "907", Href: "/events/907", At: at(31), Event: "meeting.participant_joined", Words: "participant joined", Family: "participant", MeetingID: "87685621847", Topic: "SEV1 db down", Who: "Bo Lindqvist", Key: "INC-42", IncidentHref: "/incidents/42", Delay: "0.3 s"},
+		{ID: "906", Href: "/events/906", At: at(33), Event: "meeting.started", Words: "meeting started", Family: "meeting", MeetingID: "87685621847", Topic: "SEV1 db down", Who: "SEV1 db down", Key: "INC-42", IncidentHref: "/incidents/42", Delay: "0.4 s"},
+		{ID: "905", Href: "/events/905", At: at(64), Event: "meeting.created", Words: "meeting created", Family: "meeting", MeetingID: "87685621847", Topic: "SEV1 db down", Who: "SEV1 db down", Key: "INC-42", IncidentHref: "/incidents/42", Delay: "0.6 s"},
+		{ID: "904", Href: "/events/904", At: at(302), Event: "recording.completed", Words: "recording completed", Family: "recording", MeetingID: "81234567890", Topic: "Drill", Who: "Drill, 3 files", Key: "INC-39", IncidentHref: "/incidents/39", Delay: "2.1 s"},
+		{ID: "903", Href: "/events/903", At: at(8100), Event: "meeting.ended", Words: "meeting ended", Family: "meeting", MeetingID: "9123456789", Topic: "Weekly", Who: "Weekly", Delay: "1 h 40 min", Slow: true, Stale: true},
+		{ID: "902", Href: "/events/902", At: at(9100), Event: "user.presence_status_updated", Words: "user presence status updated", Family: "other", Who: "", Delay: "0.2 s", Unread: true},
+		{ID: "901", Href: "/events/901", At: at(9300), Event: "meeting.participant_left", Words: "participant left", Family: "participant", MeetingID: "87685621847", Topic: "SEV1 db down", Who: "Kitchen iPad", Key: "INC-41", IncidentHref: "/incidents/41", Delay: "0.4 s"},
+	}
+}
+
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	first := views.OverviewPage{Frame: in("Overview", "overview", "/"), Hours: views.Chart{Title: "Events per hour, last 24 hours", Unit: "events"}, Steps: []views.SetupStep{
+		{State: "done", Title: "Connect Zoom", Text: "Server-to-Server OAuth as example.com; the check is green.", LinkText: "See account", Href: "/account"},
+		{State: "next", Title: "Write a runbook", Text: "What to do for one type of incident. The first step makes the Zoom meeting.", LinkText: "Write a runbook", Href: "/runbooks/new"},
+		{State: "later", Title: "Try it", Text: "Open a first incident and see its bridge come out."},
+	}}
+	quiet := overview()
+	quiet.Frame.LiveBridges, quiet.Frame.RefusedLastHour = 0, 0
+	quiet.Live, quiet.Needs, quiet.Incidents, quiet.Events = nil, nil, nil, nil
+	bad := overview()
+	bad.Ready = views.Ready{State: "bad", Title: "Not ready. No bridge would come out now.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
+	amber := overview()
+	amber.Ready = views.Ready{State: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
+	wide := overview()
+	wide.Live[0].Name, wide.Live[0].Host, wide.Live[0].Severity = long, long, long
+	wide.Incidents[0].Name, wide.Incidents[0].Severity, wide.Events[0].Who, wide.Events[0].Words, wide.Needs[0].Text = long, long, long, long, long
+	wide.Ready.Facts = append(wide.Ready.Facts, long)
+	evil := overview()
+	evil.Live = []views.LiveBridge{{Key: hostile, Name: hostile, Severity: hostile, Href: "javascript:alert(1)", Length: hostile, Host: hostile, JoinHref: "javascript:alert(1)"}}
+	evil.Needs = []views.Need{{State: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
+	evil.Incidents = []views.IncidentLine{{Key: hostile, Name: hostile, Severity: hostile, State: hostile, Href: "javascript:alert(1)"}}
+	evil.Events = []views.EventRow{{ID: "1", Words: hostile, Who: hostile, Key: hostile, Family: hostile, Event: hostile}}
+	evil.Ready = views.Ready{State: hostile, Title: hostile, Facts: []string{hostile}}
+	testGolden(t, []golden{
+		{"overview-first", views.Overview(first)},
+		{"overview-quiet", views.Overview(quiet)},
+		{"overview-full", views.Overview(overview())},
+		{"overview-amber", views.Overview(amber)},
+		{"overview-bad", views.Overview(bad)},
+		{"overview-long", views.Overview(wide)},
+		{"overview-hostile", views.Overview(evil)},
+	})
+}
+
+func TestBridges(t *testing.T) {
+	t.Parallel()
+	chips := []views.Chip{{Label: "All", Href: "/bridges", On: true}, {Label: "Live", Href: "/bridges?view=live", Count: "2"}, {Label: "Needs attention", Href: "/bridges?view=attention", Count: "1"}, {Label: "Backup user used", Href: "/bridges?view=backup"}}
+	f := in("Bridges", "bridges", "/bridges")
+	f.LiveBridges = 2
+	full := views.BridgesPage{Frame: f, Views: chips, Hosts: []string{"ana@example.com", "oncall@example.com"}, AsOf: when(0),
+		Pager: views.Pager{Older: "/bridges?cursor=abc", Says: "Newest 6"},
+		Rows: []views.BridgeRow{
+			{ID: "9", State: "creating", Key: "INC-43", IncidentName: "Queue grows", Severity: "SEV3", Href: "/incidents/43", Topic: "SEV3 Queue grows", Kind: "meeting", Host: "ana@example.com", Created: when(2 * time.Second)},
+			{ID: "8", State: "live", Key: "INC-42", IncidentName: "db down", Severity: "SEV1", Href: "/incidents/42", Topic: "SEV1 db down (Acme)", MeetingID: "87685621847", JoinURL: "https://zoom.us/j/87685621847", Kind: "meeting", Host: "oncall@example.com", UsedBackupUser: true, Reason: "ana@example.com is not a Zoom user.", Inside: 12, Most: 15, Created: when(15 * time.Minute), Started: when(14 * time.Minute), Length: "14 min"},
+			{ID: "7", State: "unknown", Attention: "Zoom did not answer clearly. It is looked for before another is made.", Key: "INC-41", IncidentName: "Checkout slow in eu-north-1", Severity: "SEV2", Href: "/incidents/41", Topic: "SEV2 Checkout slow in eu-north-1", Kind: "standby", JoinURL: "https://zoom.us/j/81234567890", MeetingID: "81234567890", Host: "oncall@example.com", Inside: 3, Most: 3, Created: when(2 * time.Hour), Started: when(2 * time.Hour), Length: "2 h 05 min"},
+			{ID: "6", State: "ended", Key: "INC-40", IncidentName: "Certificate of status.example.com expired", Severity: "SEV2", Href: "/incidents/40", Topic: "SEV2 Certificate expired", MeetingID: "9123456789", JoinURL: "https://zoom.us/j/9123456789", Kind: "meeting", Host: "bo@example.com", Most: 6, Created: when(26 * time.Hour), Started: when(26 * time.Hour), Length: "48 min", Recordings: []views.Link{{Text: "Video", Href: "https://zoom.us/rec/1"}, {Text: "Audio", Href: "https://zoom.us/rec/2"}}},
+			{ID: "5", State: "failed", Attention: "Zoom refused the token. Enter the app's new secret under Zoom account.", Key: "INC-39", IncidentName: "Drill", Severity: "info", Href: "/incidents/39", Topic: "Drill", Kind: "meeting", Host: "", Created: when(75 * time.Hour)},
+			{ID: "4", State: "ready", Key: "INC-38", IncidentName: "Phones down", Severity: "P1", Href: "/incidents/38", Topic: "Phones down", JoinURL: "https://meet.example.com/war", Kind: "static", Reason: "Zoom did not answer.", Host: "", Created: when(100 * time.Hour)},
+		}}
+	wide := full
+	wide.Rows = []views.BridgeRow{{ID: "8", State: "live", Attention: long, Key: "INC-123456", IncidentName: long, Severity: long, Href: "/incidents/42", Topic: long, MeetingID: "87685621847", JoinURL: "https://zoom.us/j/1", Kind: "meeting", Host: long, UsedBackupUser: true, Reason: long, Inside: 1204, Most: 10000, Created: when(0), Started: when(0), Length: "102 h 05 min", Recordings: []views.Link{{Text: long, Href: "https://zoom.us/rec/1"}}}}
+	evil := full
+	evil.Host, evil.After, evil.Before, evil.AfterError, evil.View = hostile, hostile, hostile, hostile, hostile
+	evil.Hosts = []string{hostile}
+	evil.Rows = []views.BridgeRow{{ID: "8", State: hostile, Attention: hostile, Key: hostile, IncidentName: hostile, Severity: hostile, Href: "javascript:alert(1)", Topic: hostile, MeetingID: hostile, JoinURL: "javascript:alert(1)", Kind: hostile, Host: hostile, UsedBackupUser: true, Reason: hostile, Length: hostile, Recordings: []views.Link{{Text: hostile, Href: "javascript:alert(1)"}}}}
+	none := full
+	none.Rows, none.Pager, none.Host, none.ClearHref = nil, views.Pager{}, "nobody@example.com", "/bridges"
+	refused := full
+	refused.After, refused.AfterError, refused.ClearHref = "2026-02-30", "There is no 30 February.", "/bridges"
+	testGolden(t, []golden{
+		{"bridges-empty", views.Bridges(views.BridgesPage{Frame: in("Bridges", "bridges", "/bridges"), Empty: true, RunHref: "/runbooks"})},
+		{"bridges-full", views.Bridges(full)},
+		{"bridges-none-fits", views.Bridges(none)},
+		{"bridges-refused", views.Bridges(refused)},
+		{"bridges-long", views.Bridges(wide)},
+		{"bridges-hostile", views.Bridges(evil)},
+	})
+}
+
+const payload = `{"event":"meeting.participant_joined","payload":{"account_id":"AAAAAABBBB","object":{"id":"87685621847","uuid":"4444AAAiAAAAAiAiAiiAii==","host_id":"x1yCzABCDEfg23HiJKl4mN","topic":"SEV1 db down","type":2,"start_time":"2026-11-22T02:00:03Z","timezone":"Europe/Oslo","duration":60,"participant":{"user_id":"1234567890","user_name":"Ana","email":"","join_time":"2026-11-22T02:14:07Z","registrant_id":null,"is_host":false}}},"event_ts":1795313647000}`
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	f := in("Events", "events", "/events")
+	f.LiveBridges, f.RefusedLastHour = 2, 17
+	filter := views.EventFilter{
+		Types:  []views.Choice{{Label: "Any type", Selected: true}, {Value: "meeting.started", Label: "meeting started"}, {Value: "meeting.participant_joined", Label: "participant joined"}},
+		Ranges: []views.Chip{{Label: "Last hour", Href: "/events?range=hour"}, {Label: "24 hours", Href: "/events?range=day"}, {Label: "7 days", Href: "/events?range=week"}, {Label: "All", Href: "/events", On: true}},
+	}
+	reasons := []views.RefusedReason{
+		{Count: 14, Reason: "with a wrong signature", Advice: "Is the secret token here the one of the Zoom app?", LinkText: "Check it", Href: "/account"},
+		{Count: 3, Reason: "without a signature", Advice: "Somebody who is not Zoom knocks. Nothing to do."},
+	}
+	full := views.EventsPage{Frame: f, LastHour: 1204, Hours: hours(), Filter: filter, Rows: rows(), Pager: views.Pager{Older: "/events?cursor=abc", Says: "Newest 50"}}
+	withRefused := full
+	withRefused.Refused = reasons
+	detail := views.EventDetail{
+		ID: "908", Words: "participant joined", Event: "meeting.participant_joined", Sentence: "Ana joined the bridge of INC-42. It is her first time in this meeting; 12 are inside now.",
+		At: when(0), Received: when(0), Key: "INC-42", IncidentName: "db down", IncidentHref: "/incidents/42", MeetingID: "87685621847",
+		Fields:  []views.KeyValue{{Key: "Name", Value: "Ana"}, {Key: "Topic", Value: "SEV1 db down"}, {Key: "Meeting uuid", Value: "4444AAAiAAAAAiAiAiiAii==", Mono: true, Copy: true}, {Key: "E-mail"}},
+		Checks:  []views.Check{{State: "ok", Text: "Signature ok with the newest secret"}, {State: "ok", Text: "0.4 s old when it came"}, {State: "ok", Text: "First delivery"}},
+		Headers: []views.KeyValue{{Key: "x-zm-request-timestamp", Value: "1795313647", Mono: true}, {Key: "x-zm-trackingid", Value: "v=2.0;clid=us04;rid=WEB_f1", Mono: true}, {Key: "content-type", Value: "application/json; charset=utf-8", Mono: true}},
+		Body:    payload, RawHref: "/events/908/raw", Bytes: len(payload), Earlier: rows()[1:4], CloseHref: "/events",
+	}
+	open := full
+	open.Rows = rows()
+	open.Rows[0].Open = true
+	open.Detail = &detail
+	stale := open
+	stale.Rows = rows()
+	stale.Rows[5].Open = true
+	old := detail
+	old.ID, old.Words, old.Event, old.Sentence, old.Stale = "903", "meeting ended", "meeting.ended", "The meeting “Weekly” ended.", true
+	old.Why = "It was signed 1 h 40 min before it came. It is kept, but it changed no bridge."
+	old.ReprocessAction, old.Body, old.Later, old.Earlier, old.Key = "/events/903/reprocess", strings.Repeat("[", 200), rows()[:1], nil, ""
+	old.Checks = []views.Check{{State: "ok", Text: "Signature ok with the older secret"}, {State: "warning", Text: "1 h 40 min old when it came"}}
+	stale.Detail = &old
+	wide := open
+	wide.Rows = []views.EventRow{{ID: "1", Href: "/events/1", At: when(0), Event: long, Words: long, MeetingID: long, Topic: long, Who: long, Key: "INC-123456", IncidentHref: "/", Delay: "102 h 05 min", Stale: true, Unread: true, Open: true}}
+	wider := detail
+	wider.Words, wider.Event, wider.Sentence, wider.IncidentName, wider.MeetingID = long, long, long, long, long
+	wider.Fields = []views.KeyValue{{Key: long, Value: long, Mono: true, Copy: true}}
+	wider.Headers, wider.Checks, wider.Body = wider.Fields, []views.Check{{State: "ok", Text: long}}, `{"`+long+`":"`+long+`"}`
+	wider.Earlier = wide.Rows
+	wide.Detail = &wider
+	wide.Refused = []views.RefusedReason{{Count: 123456, Reason: long, Advice: long, LinkText: long, Href: "/account"}}
+	evil := open
+	evil.Filter = views.EventFilter{Types: []views.Choice{{Value: hostile, Label: hostile, Selected: true}}, MeetingID: hostile, Bridge: hostile, Q: hostile, After: hostile, Before: hostile, AfterError: hostile, More: true, Ranges: []views.Chip{{Label: hostile, Href: "javascript:alert(1)"}}}
+	evil.Rows = []views.EventRow{{ID: "1", Href: "javascript:alert(1)", Event: hostile, Words: hostile, Family: hostile, MeetingID: hostile, Topic: hostile, Who: hostile, Key: hostile, IncidentHref: "javascript:alert(1)", Delay: hostile}}
+	worse := detail
+	worse.Words, worse.Event, worse.Sentence, worse.Why, worse.IncidentName, worse.MeetingID, worse.Stale = hostile, hostile, hostile, hostile, hostile, hostile, true
+	worse.Fields = []views.KeyValue{{Key: hostile, Value: hostile, Copy: true}, {Key: hostile, Value: hostile, Href: "javascript:alert(1)"}}
+	worse.Headers, worse.Checks = worse.Fields, []views.Check{{State: hostile, Text: hostile}}
+	worse.Body = `{"a":` + strconv.Quote(hostile) + `,"` + "</pre><script>alert(1)</script>" + `":["` + `</script>` + `"]}`
+	worse.RawHref, worse.CloseHref, worse.ReprocessAction = "javascript:alert(1)", "javascript:alert(1)", "javascript:alert(1)"
+	worse.Earlier = []views.EventRow{evil.Rows[0]}
+	evil.Detail = &worse
+	evil.Refused = []views.RefusedReason{{Count: 1, Reason: hostile, Advice: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
+	none := full
+	none.Rows, none.Pager, none.Filter.Q, none.Filter.ClearHref = nil, views.Pager{}, "nothing like it", "/events"
+	bad := full
+	bad.Filter.After, bad.Filter.AfterError, bad.Filter.More = "yesterday", "Write a date and a time.", true
+	testGolden(t, []golden{
+		{"events-empty", views.Events(views.EventsPage{Frame: in("Events", "events", "/events"), Empty: true, WebhookURL: "https://drawbridge.example.com/webhook"})},
+		{"events-empty-refused", views.Events(views.EventsPage{Frame: in("Events", "events", "/events"), Empty: true, Refused: reasons})},
+		{"events-full", views.Events(withRefused)},
+		{"events-none-fits", views.Events(none)},
+		{"events-refused-filter", views.Events(bad)},
+		{"events-open", views.Events(open)},
+		{"events-stale", views.Events(stale)},
+		{"events-long", views.Events(wide)},
+		{"events-hostile", views.Events(evil)},
+	})
+}
