@@ -159,7 +159,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		if te != nil {
 			return nil, te
 		}
-		if fresh.value != tok.value {
+		if !fresh.value.Equal(tok.value) {
 			tok = fresh
 			body, e = c.send(ctx, r, payload, tok)
 		}
@@ -184,7 +184,7 @@ func (c *Client) send(ctx context.Context, r request, payload []byte, tok access
 		if payload != nil {
 			req.Header.Set("Content-Type", "application/json")
 		}
-		req.Header.Set("Authorization", "Bearer "+tok.value)
+		req.Header.Set("Authorization", "Bearer "+tok.value.Reveal())
 		a, e := c.exchange(req, r.op, tok.value)
 		if e != nil {
 			return e
@@ -211,7 +211,7 @@ type answer struct {
 
 // exchange sends one request. The error says whether it left this machine;
 // secrets are taken out of its text.
-func (c *Client) exchange(req *http.Request, op string, token string) (answer, *Error) {
+func (c *Client) exchange(req *http.Request, op string, token Secret) (answer, *Error) {
 	if err := req.Context().Err(); err != nil {
 		return answer{}, &Error{Op: op, Outcome: NotSent, Err: err}
 	}
@@ -294,10 +294,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // scrub takes our secrets out of a text that comes from outside, where a
 // server or a proxy may have repeated them to us.
-func (c *Client) scrub(s, token string) string {
+func (c *Client) scrub(s string, token Secret) string {
 	id, secret := c.creds.ClientID, c.creds.ClientSecret.Reveal()
 	for _, x := range []string{
-		token, secret, c.creds.APISecret.Reveal(),
+		token.Reveal(), c.cached().value.Reveal(), secret, c.creds.APISecret.Reveal(),
 		base64.StdEncoding.EncodeToString([]byte(id + ":" + secret)),
 	} {
 		if len(x) >= 6 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -295,8 +296,9 @@ func TestNotSent(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	address := closed.URL
 	closed.Close()
-	tlsServer := httptest.NewTLSServer(http.NotFoundHandler())
-	tlsServer.Config.ErrorLog = nil
+	tlsServer := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tlsServer.StartTLS()
 	defer tlsServer.Close()
 	token := httptest.NewServer(&fake{})
 	defer token.Close()

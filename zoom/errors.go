@@ -96,7 +96,7 @@ func (c *cause) Is(target error) bool { return errors.Is(c.err, target) }
 
 var urlQuery = regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s"]*`)
 
-func (c *Client) cause(err error, token string) error {
+func (c *Client) cause(err error, token Secret) error {
 	var ue *url.Error
 	for errors.As(err, &ue) {
 		err = ue.Err
@@ -128,7 +128,7 @@ func (e *Error) tokenRefused() bool {
 
 // answerError reads the error out of an answer; nil if it is a success. Code 0
 // with a 2xx is a success, any other code is an error even with status 200.
-func (c *Client) answerError(a answer, op, token string) *Error {
+func (c *Client) answerError(a answer, op string, token Secret) *Error {
 	e := &Error{Op: op, Status: a.status, Outcome: Refused}
 	text := func(s string) string { return oneLine(c.scrub(s, token)) }
 	ok := a.status >= 200 && a.status <= 299

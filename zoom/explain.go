@@ -281,7 +281,7 @@ func (e *Error) maybeCreated() string {
 
 func (e *Error) said() string {
 	s := first(e.Message, http.StatusText(e.Status), "no reason given")
-	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "…") {
+	if !strings.ContainsRune(".!?…", []rune(s)[len([]rune(s))-1]) {
 		s += "."
 	}
 	return s

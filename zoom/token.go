@@ -32,7 +32,7 @@ const (
 var errIncomplete = errors.New("the credentials are incomplete")
 
 type accessToken struct {
-	value string
+	value Secret
 	Token
 	renewAt time.Time
 }
@@ -40,7 +40,7 @@ type accessToken struct {
 // newToken sets the times. The margin is five minutes, or a tenth of a short life.
 func newToken(value string, scopes []string, now time.Time, life time.Duration) accessToken {
 	return accessToken{
-		value:   value,
+		value:   NewSecret(value),
 		Token:   Token{Scopes: scopes, ExpiresAt: now.Add(life)},
 		renewAt: now.Add(life - min(tokenMargin, life/10)),
 	}
@@ -119,7 +119,7 @@ func (c *Client) cached() accessToken {
 func (c *Client) dropToken(t accessToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current.value == t.value {
+	if c.current.value.Equal(t.value) {
 		c.current = accessToken{}
 	}
 }
@@ -163,9 +163,9 @@ func (c *Client) fetchToken(ctx context.Context) (accessToken, *Error) {
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.SetBasicAuth(c.creds.ClientID, c.creds.ClientSecret.Reveal())
-		a, e := c.exchange(req, op, "")
+		a, e := c.exchange(req, op, Secret{})
 		if e == nil {
-			e = c.answerError(a, op, "")
+			e = c.answerError(a, op, Secret{})
 		}
 		if e == nil {
 			var ok bool

@@ -1,0 +1,90 @@
+package zoom_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCheckScopes(t *testing.T) {
+	classic := []string{"meeting:write:admin", "meeting:read:admin", "user:read:admin", "recording:read:admin"}
+	var granular []string
+	for _, f := range zoom.CheckScopes([]string{}) {
+		granular = append(granular, f.Granular...)
+	}
+	for _, tt := range []struct {
+		name string
+		have []string
+		want map[string][]string // what is missing, by feature
+	}{
+		{"JWT has all", nil, map[string][]string{}},
+		{"classic", classic, map[string][]string{}},
+		{"granular", granular, map[string][]string{}},
+		{"half of two", []string{"user:read:user:admin", "meeting:write:admin", "meeting:read:admin", "recording:read:admin"}, map[string][]string{
+			"check_people": {"user:read:settings:admin"},
+		}},
+		{"not for others", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[string][]string{
+			"open_bridge":  {"meeting:write:meeting:admin"},
+			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
+			"delete_twin":  {"meeting:delete:meeting:admin"},
+		}},
+		{"none", []string{}, map[string][]string{
+			"open_bridge":        {"meeting:write:meeting:admin"},
+			"check_people":       {"user:read:user:admin", "user:read:settings:admin"},
+			"reconcile":          {"meeting:read:list_meetings:admin"},
+			"delete_twin":        {"meeting:delete:meeting:admin"},
+			"host_start_link":    {"meeting:read:meeting:admin"},
+			"meeting_events":     {"meeting:read:meeting:admin"},
+			"participant_events": {"meeting:read:participant:admin"},
+			"recording_events":   {"cloud_recording:read:recording:admin"},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := map[string][]string{}
+			for _, f := range zoom.CheckScopes(tt.have) {
+				if f.OK != (f.Missing == nil) || f.Label == "" {
+					t.Errorf("%+v", f)
+				}
+				if !f.OK {
+					got[f.Name] = f.Missing
+				}
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("(-want +got)\n%s", d)
+			}
+		})
+	}
+}
+
+func TestEventTypes(t *testing.T) {
+	var names []string
+	for _, e := range zoom.EventTypes {
+		names = append(names, e.Name)
+		if e.Label == "" || !strings.HasSuffix(e.Why, ".") {
+			t.Errorf("%+v", e)
+		}
+		event(t, e.Name) // one that Zoom documents
+	}
+	slices.Sort(names)
+	if len(slices.Compact(names)) != len(zoom.EventTypes) {
+		t.Error("one is there twice")
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for _, tt := range []struct{ cluster, wantAPI, wantOAuth string }{
+		{"zoom.us", "https://api.zoom.us/v2", "https://zoom.us/oauth/token"},
+		{"zoomgov.com", "https://api.zoomgov.com/v2", "https://zoomgov.com/oauth/token"},
+		{"evil.example", "", ""},
+		{"", "", ""},
+	} {
+		t.Run(tt.cluster, func(t *testing.T) {
+			if api, oauth := zoom.Endpoints(tt.cluster); api != tt.wantAPI || oauth != tt.wantOAuth {
+				t.Errorf("got %s, %s", api, oauth)
+			}
+		})
+	}
+}
