@@ -108,12 +108,16 @@ func (s *Sim) participantObject(name string, i *instance, now time.Time, who jso
 // lobbyEvent is about someone who waits for the host: little is known of them, not even when.
 func (s *Sim) lobbyEvent(name string, m *meeting, who *participant, now time.Time) Event {
 	b := m.body
+	var id any = number(b.ID)
+	if name == "meeting.participant_jbh_waiting_left" {
+		id = b.ID // of the waiting events, only this one has a number
+	}
 	person := object("user_name", who.Name)
 	if who.userID != "" {
 		person = object("user_name", who.Name, "id", who.userID)
 	}
 	return s.event(name, object("account_id", s.opts.AccountID, "object", object(
-		"uuid", b.UUID, "participant", person, "id", number(b.ID), "type", b.Type, "topic", b.Topic, "host_id", b.HostID,
+		"uuid", b.UUID, "participant", person, "id", id, "type", b.Type, "topic", b.Topic, "host_id", b.HostID,
 		"duration", b.Duration, "start_time", b.StartTime, "timezone", b.Timezone)), now)
 }
 

@@ -1,6 +1,7 @@
 package zoomsim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -275,9 +276,7 @@ func (s *Sim) secure(host *User, have *settings, before meetingBody, r meetingRe
 		password = *r.Password
 	}
 	if r.DefaultPassword && password == "" || host.PasscodeLock == LockedOn && password == "" {
-		if password = before.Password; password == "" {
-			password = s.random("password", 6)
-		}
+		password = cmp.Or(before.Password, s.random("password", 6))
 	}
 	if host.PasscodeLock == LockedOff {
 		password = ""
@@ -299,7 +298,7 @@ func (s *Sim) secure(host *User, have *settings, before meetingBody, r meetingRe
 		case host.WaitingRoomLock != LockedOff:
 			have.WaitingRoom = true
 		case host.PasscodeLock != LockedOff:
-			password = s.random("password", 6)
+			password = cmp.Or(before.Password, s.random("password", 6))
 		case host.AuthLock != LockedOff:
 			have.MeetingAuthentication = true
 		}

@@ -1,0 +1,178 @@
+package zoomsim_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// visit asks the page; a form makes it a POST.
+func (w *world) visit(path string, form url.Values, header ...string) *httptest.ResponseRecorder {
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	r := httptest.NewRequest(method, "http://demo.test"+path, strings.NewReader(form.Encode()))
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	rec := httptest.NewRecorder()
+	w.Page().ServeHTTP(rec, r)
+	return rec
+}
+
+func TestPagePlaysAMeeting(t *testing.T) {
+	w := newWorld(t)
+	m := id(w.create(ana, bridge))
+	at := "/simulator/meetings/" + m
+	steps := []struct {
+		name, path   string
+		form         url.Values
+		wantStatus   int
+		wantLocation string
+		wantText     string // on the page afterwards
+	}{
+		{"join", at + "/join", url.Values{"name": {"Ben"}}, 303, "/simulator/", "Ben"},
+		{"join from the client page", at + "/join", url.Values{"suggestion": {"山田 花子 🚒"}, "back": {"client"}}, 303, "/simulator/j/" + m, "山田 花子 🚒"},
+		{"host joins", at + "/join", url.Values{"as": {"host"}}, 303, "/simulator/", "Ana Lima"},
+		{"end", at + "/end", url.Values{}, 303, "/simulator/", "Ended"},
+		{"end again", at + "/end", url.Values{}, 409, "", "Ended"},
+		{"record", at + "/record", url.Values{}, 303, "/simulator/", "recording complete"},
+		{"unknown action", at + "/dance", url.Values{}, 404, "", ""},
+		{"unknown meeting", "/simulator/meetings/1/join", url.Values{"name": {"x"}}, 409, "", ""},
+		{"host state", "/simulator/hosts", url.Values{"email": {ana}, "state": {"unknown"}}, 303, "/simulator/", `value="unknown" selected`},
+		{"faults", "/simulator/faults", url.Values{"on": {"slow", "pmi"}}, 303, "/simulator/", `value="slow" checked`},
+		{"validate", "/simulator/validate", url.Values{}, 303, "/simulator/", "Validation failed"},
+		{"retry", "/simulator/retry", url.Values{}, 303, "/simulator/", ""},
+	}
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) {
+			rec := w.visit(s.path, s.form)
+			if rec.Code != s.wantStatus || rec.Header().Get("Location") != s.wantLocation {
+				t.Errorf("%d to %q: %s", rec.Code, rec.Header().Get("Location"), rec.Body)
+			}
+			if page := w.visit("/simulator/", nil).Body.String(); !strings.Contains(page, s.wantText) {
+				t.Errorf("the page lacks %q", s.wantText)
+			}
+		})
+	}
+	if f := w.Faults(); f.Latency == 0 || !f.PMI || f.Down {
+		t.Errorf("faults %+v", f)
+	}
+	w.visit("/simulator/faults", url.Values{})
+	if f := w.Faults(); f.Latency != 0 || f.PMI {
+		t.Errorf("faults stay on: %+v", f)
+	}
+}
+
+func TestPageLeaveAndAdmit(t *testing.T) {
+	w := newWorld(t)
+	m := id(w.create(ana, `{"topic":"x","settings":{"waiting_room":true}}`))
+	at := "/simulator/meetings/" + m
+	w.visit(at+"/join", url.Values{"name": {"Ben"}})
+	if page := w.visit("/simulator/", nil).Body.String(); !strings.Contains(page, "waits for the host") {
+		t.Error("Ben does not wait")
+	}
+	w.visit(at+"/join", url.Values{"as": {"host"}})
+	key := func(name string) string {
+		for _, p := range w.Meetings()[0].People {
+			if p.Name == name {
+				return p.Key
+			}
+		}
+		return ""
+	}
+	w.visit(at+"/admit", url.Values{"key": {key("Ben")}})
+	if p := w.Meetings()[0].People; len(p) != 2 || p[0].Waiting != "" || p[1].Waiting != "" {
+		t.Errorf("%+v", p)
+	}
+	w.visit(at+"/leave", url.Values{"key": {key("Ben")}})
+	if p := w.Meetings()[0].People; len(p) != 1 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestPageIsSafe(t *testing.T) {
+	w := newWorld(t, func(o *zoomsim.Options) { o.Stylesheets = []string{"/static/css/tabler.css"} })
+	const payload = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+	m := w.create(ana, `{"topic":"\"><script>alert(1)</script><img src=x onerror=alert(1)>","password":"x","settings":{"join_before_host":true}}`)
+	w.visit("/simulator/meetings/"+id(m)+"/join", url.Values{"name": {payload}})
+	for _, path := range []string{"/simulator/", "/simulator/j/" + id(m), "/simulator/s/" + id(m), "/simulator/j/" + url.PathEscape(payload), "/simulator/rec/x"} {
+		rec := w.visit(path, nil, "Cookie", `theme=dark"><script>`)
+		doc, err := html.Parse(rec.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range doc.Descendants() {
+			if n.Type != html.ElementNode {
+				continue
+			}
+			if n.Data == "script" || n.Data == "style" || n.Data == "img" {
+				t.Errorf("%s: <%s>", path, n.Data)
+			}
+			for _, a := range n.Attr {
+				if a.Key == "style" || strings.HasPrefix(a.Key, "on") || strings.HasPrefix(a.Val, "javascript:") {
+					t.Errorf("%s: %s=%q", path, a.Key, a.Val)
+				}
+			}
+		}
+		if !strings.Contains(rec.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: no policy", path)
+		}
+	}
+	t.Run("theme and stylesheets", func(t *testing.T) {
+		page := w.visit("/simulator/", nil, "Cookie", "theme=dark").Body.String()
+		if !strings.Contains(page, `data-bs-theme="dark"`) || !strings.Contains(page, `href="/static/css/tabler.css"`) {
+			t.Errorf("%.400s", page)
+		}
+	})
+	t.Run("another site cannot press the buttons", func(t *testing.T) {
+		rec := w.visit("/simulator/faults", url.Values{"on": {"down"}}, "Sec-Fetch-Site", "cross-site")
+		if rec.Code != 403 || w.Faults().Down {
+			t.Errorf("%d", rec.Code)
+		}
+	})
+	t.Run("looking changes nothing", func(t *testing.T) {
+		for _, path := range []string{"/simulator/faults", "/simulator/validate", "/simulator/meetings/" + id(m) + "/end"} {
+			if rec := w.visit(path, nil); rec.Code != 405 && rec.Code != 404 {
+				t.Errorf("%s: %d", path, rec.Code)
+			}
+		}
+	})
+	t.Run("every control has a name", func(t *testing.T) {
+		page := w.visit("/simulator/", nil).Body.String()
+		for _, input := range regexp.MustCompile(`<(?:input|select)[^>]*>`).FindAllString(page, -1) {
+			if strings.Contains(input, `type="hidden"`) || strings.Contains(input, `type="checkbox"`) {
+				continue
+			}
+			ref := regexp.MustCompile(` id="([^"]*)"`).FindStringSubmatch(input)
+			if ref == nil || !strings.Contains(page, `for="`+ref[1]+`"`) {
+				t.Errorf("no label for %s", input)
+			}
+		}
+	})
+}
+
+func TestPageEmpty(t *testing.T) {
+	s := zoomsim.New(zoomsim.Options{Now: (&clock{}).now})
+	w := &world{Sim: s, t: t}
+	page := w.visit("/simulator/", nil).Body.String()
+	for _, want := range []string{"No meetings yet", "No webhook URL is set"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	if rec := w.visit("/simulator/validate", url.Values{}); rec.Code != 409 {
+		t.Errorf("validate: %d", rec.Code)
+	}
+}
