@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -102,6 +103,9 @@ func New(cfg Config) *Client {
 	}
 	return c
 }
+
+// Format prints the address of the API and nothing else, whatever the verb.
+func (c *Client) Format(f fmt.State, _ rune) { io.WriteString(f, "zoom.Client of "+c.api) }
 
 // Skew is Zoom's clock minus ours: the median over the Date headers of the
 // last five answers, exact to a second or two. It reports false before the
