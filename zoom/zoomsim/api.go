@@ -35,6 +35,7 @@ type request struct {
 	token  token
 	note   string
 	events []Event // to be delivered after the answer
+	turn   uint64  // of the events
 }
 
 // answer is what is sent back. Body is encoded as JSON; nil sends none, []byte goes as it is.
@@ -87,18 +88,20 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	a := s.handle(q)
 	s.calls[index].Note = q.note
+	if len(q.events) > 0 {
+		q.turn = s.takeTurn()
+	}
 	if !f.ResetAfterCommit {
 		s.calls[index].Status = a.status
 	}
 	s.mu.Unlock()
 
 	if f.ResetAfterCommit {
-		s.emit(r.Context(), q.events)
+		s.emit(r.Context(), q.turn, q.events)
 		hangUp(w)
 		return
 	}
 	s.write(w, q, a)
-	s.emit(r.Context(), q.events)
 }
 
 // handle looks for the first thing that is wrong with a call and otherwise carries it out.
@@ -177,20 +180,25 @@ func (s *Sim) write(w http.ResponseWriter, q *request, a answer) {
 	for k, v := range a.header {
 		h.Set(k, v)
 	}
+	if len(q.events) > 0 {
+		// The handler delivers the events before it returns; meanwhile nobody reads this connection.
+		h.Set("Connection", "close")
+	}
 	w.WriteHeader(a.status)
-	control := http.NewResponseController(w)
 	switch {
 	case q.faults.Stall:
-		_ = control.Flush()
+		body = nil
+	case q.faults.TruncatedBody:
+		body = body[:len(body)/2]
+	}
+	_, _ = w.Write(body)
+	_ = http.NewResponseController(w).Flush()
+	s.emit(q.Context(), q.turn, q.events)
+	switch {
+	case q.faults.Stall:
 		<-q.Context().Done()
-	case q.faults.TruncatedBody && len(body) > 0:
-		_, _ = w.Write(body[:len(body)/2])
-		_ = control.Flush()
+	case q.faults.TruncatedBody:
 		hangUp(w)
-	default:
-		_, _ = w.Write(body)
-		// Flushed, because the events of this call are delivered before the handler returns.
-		_ = control.Flush()
 	}
 }
 

@@ -61,11 +61,13 @@ func (s *Sim) act(ctx context.Context, id string, change func(*meeting, time.Tim
 		return errNoMeeting
 	}
 	events, err := change(m.place(), s.opts.Now())
-	s.mu.Unlock()
 	if err != nil {
+		s.mu.Unlock()
 		return err
 	}
-	s.emit(ctx, events)
+	turn := s.takeTurn() // there is no change without an event
+	s.mu.Unlock()
+	s.emit(ctx, turn, events)
 	return nil
 }
 
@@ -262,8 +264,9 @@ func (s *Sim) CompleteRecording(ctx context.Context, meetingID string) error {
 		i.playPasscode = s.random("play", 32)
 	}
 	event := s.completedEvent(i, now)
+	turn := s.takeTurn()
 	s.mu.Unlock()
-	s.emit(ctx, []Event{event})
+	s.emit(ctx, turn, []Event{event})
 	return nil
 }
 

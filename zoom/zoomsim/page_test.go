@@ -102,6 +102,26 @@ func TestPageLeaveAndAdmit(t *testing.T) {
 	}
 }
 
+func TestClientPageSaysWhatWouldHappen(t *testing.T) {
+	w := newWorld(t)
+	open, closed := id(w.create(ana, bridge)), id(w.create(ana, `{"topic":"x","settings":{"waiting_room":true}}`))
+	see := func(path, want string) {
+		t.Helper()
+		if page := w.visit(path, nil).Body.String(); !strings.Contains(page, want) {
+			t.Errorf("%s lacks %q", path, want)
+		}
+	}
+	see("/simulator/j/"+open, "You would now be in the meeting “INC-42 db down”")
+	see("/simulator/s/"+open, "You would now start the meeting")
+	see("/simulator/j/"+closed, "You would now wait for the host to start the meeting “x”")
+	if _, err := w.Join(t.Context(), closed, zoomsim.Person{Email: ana}); err != nil {
+		t.Fatal(err)
+	}
+	see("/simulator/j/"+closed, "You would now be in the waiting room of the meeting “x”")
+	w.call("DELETE", "/v2/meetings/"+open, "")
+	see("/simulator/j/"+open, "This meeting link is invalid")
+}
+
 func TestPageIsSafe(t *testing.T) {
 	w := newWorld(t, func(o *zoomsim.Options) { o.Stylesheets = []string{"/static/css/tabler.css"} })
 	const payload = `"><script>alert(1)</script><img src=x onerror=alert(1)>`

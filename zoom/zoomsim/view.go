@@ -22,7 +22,7 @@ type pageView struct {
 }
 
 type meetingView struct {
-	ID, Spaced, Topic, Host, Status, Badge, Notes, Inside string
+	ID, Spaced, Topic, Host, Status, Badge, Notes, Inside, Heading string
 	Open, Running, CanRecord                              bool
 	People                                                []personView
 }
@@ -74,7 +74,7 @@ func (s *Sim) view(r *http.Request) pageView {
 	case v.OK:
 		p.Validation = "Validated at " + v.At.UTC().Format("15:04:05") + " UTC."
 	default:
-		p.Validation = fmt.Sprintf("Validation failed %d times in a row: %s.", v.Failures, v.Problem)
+		p.Validation = fmt.Sprintf("Validation failed (%d in a row): %s.", v.Failures, v.Problem)
 		if v.Disabled {
 			p.Validation += " The subscription is disabled, so no events are sent until a validation passes."
 		}
@@ -91,16 +91,16 @@ func viewMeeting(m Meeting) meetingView {
 	if m.PMI != 0 {
 		number = m.PMI
 	}
-	v := meetingView{ID: strconv.FormatInt(m.ID, 10), Spaced: spaced(number), Topic: m.Topic, Host: m.HostEmail, Status: "Waiting", Badge: "bg-secondary-lt",
+	v := meetingView{ID: strconv.FormatInt(m.ID, 10), Spaced: spaced(number), Topic: m.Topic, Host: m.HostEmail, Status: "Waiting", Badge: "bg-secondary-lt text-body",
 		Open: m.Status != "deleted" && (m.Status != "ended" || m.Type != 1), Running: m.Status == "started",
 		CanRecord: m.Status == "ended" && !m.Recorded}
 	switch m.Status {
 	case "started":
-		v.Status, v.Badge = "Running", "bg-green-lt"
+		v.Status, v.Badge = "Running", "bg-green-lt text-body"
 	case "ended":
 		v.Status = "Ended"
 	case "deleted":
-		v.Status, v.Badge = "Deleted", "bg-red-lt"
+		v.Status, v.Badge = "Deleted", "bg-red-lt text-body"
 	}
 	var notes []string
 	if m.PMI != 0 {
@@ -132,19 +132,29 @@ func viewMeeting(m Meeting) meetingView {
 		}
 		v.People = append(v.People, p)
 	}
-	if inside > 0 {
-		v.Inside = fmt.Sprintf("%d inside", inside)
+	v.Inside = fmt.Sprintf("%d inside, %d waiting", inside, len(v.People)-inside)
+	switch {
+	case m.Status == "deleted":
+		v.Heading = "This meeting was deleted"
+	case !v.Open:
+		v.Heading = "This meeting has ended"
+	case m.Status != "started" && !m.JoinBeforeHost:
+		v.Heading = "You would now wait for the host to start the meeting"
+	case m.WaitingRoom:
+		v.Heading = "You would now be in the waiting room of the meeting"
+	default:
+		v.Heading = "You would now be in the meeting"
 	}
 	return v
 }
 
 func viewDelivery(d Delivery) deliveryView {
-	v := deliveryView{At: d.At.UTC().Format("15:04:05"), Event: d.Event, Attempt: strconv.Itoa(d.Attempt), Answer: strconv.Itoa(d.Status), Badge: "bg-green-lt"}
+	v := deliveryView{At: d.At.UTC().Format("15:04:05"), Event: d.Event, Attempt: strconv.Itoa(d.Attempt), Answer: strconv.Itoa(d.Status), Badge: "bg-green-lt text-body"}
 	if d.Err != "" {
 		v.Answer = d.Err
 	}
 	if d.Err != "" || d.Status >= 300 {
-		v.Badge = "bg-red-lt"
+		v.Badge = "bg-red-lt text-body"
 	}
 	if !d.RetryAt.IsZero() {
 		v.Next = "again at " + d.RetryAt.UTC().Format("15:04:05")

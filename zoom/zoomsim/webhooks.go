@@ -92,9 +92,21 @@ func (s *Sim) Send(ctx context.Context, event string, body []byte) (Delivery, er
 	return d, nil
 }
 
-// emit sends events one after the other, or keeps them while they are held.
-func (s *Sim) emit(ctx context.Context, events []Event) {
+// takeTurn is called under the lock by whoever has caused events; they are delivered in that order.
+func (s *Sim) takeTurn() uint64 {
+	s.turns++
+	return s.turns
+}
+
+// emit sends events one after the other when it is their turn, or keeps them while they are held.
+func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
+	if len(events) == 0 {
+		return
+	}
 	s.mu.Lock()
+	for s.delivered+1 != turn {
+		s.settled.Wait()
+	}
 	if s.opts.WebhookURL == "" || s.crc.Disabled {
 		events = nil
 	}
@@ -116,6 +128,10 @@ func (s *Sim) emit(ctx context.Context, events []Event) {
 		now := s.opts.Now()
 		s.deliver(ctx, retry{e, 1, now, now})
 	}
+	s.mu.Lock()
+	s.delivered = turn
+	s.settled.Broadcast()
+	s.mu.Unlock()
 }
 
 // deliver makes one attempt, records it and plans the next: only no answer and 500 and above are tried again.

@@ -41,8 +41,10 @@ type Sim struct {
 	client *http.Client
 
 	mu         sync.Mutex
-	settled    *sync.Cond // answering went down
+	settled    *sync.Cond // answering or delivered changed
 	answering  int        // calls that are not answered, or whose events are not delivered
+	turns      uint64     // given out to those who cause events
+	delivered  uint64     // the turn that was delivered last
 	serial     uint64     // counts everything that needs an id
 	uuids      int
 	seed       int64
