@@ -23,8 +23,8 @@ type pageView struct {
 
 type meetingView struct {
 	ID, Spaced, Topic, Host, Status, Badge, Notes, Inside, Heading string
-	Open, Running, CanRecord                              bool
-	People                                                []personView
+	Open, Running, CanRecord                                       bool
+	People                                                         []personView
 }
 
 type personView struct {
