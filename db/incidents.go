@@ -11,12 +11,12 @@ import (
 )
 
 const incidentColumns = `i.number, i.runbook_id, i.runbook_name, i.name, i.severity, i.type, i.description, i.status,
-	i.opener_email, i.opener_name, i.dedup_key, i.form_key, i.vars, i.source, i.created_by,
+	i.opener_email, i.opener_name, i.dedup_key, i.form_key, i.vars, i.source, i.created_by, i.join_key,
 	i.created_at, i.resolved_at, i.updated_at`
 
 func scanIncident(r row) (i incident.Incident, err error) {
 	err = r.Scan(&i.Number, &i.RunbookID, &i.RunbookName, &i.Name, &i.Severity, &i.Type, &i.Description, &i.Status,
-		&i.OpenerEmail, &i.OpenerName, textOf(&i.DedupKey), textOf(&i.FormKey), jsonOf(&i.Vars), &i.Source, &i.CreatedBy,
+		&i.OpenerEmail, &i.OpenerName, textOf(&i.DedupKey), textOf(&i.FormKey), jsonOf(&i.Vars), &i.Source, &i.CreatedBy, &i.JoinKey,
 		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt))
 	return i, err
 }
@@ -70,10 +70,10 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 	i.Number = numbers[0]
 	_, err = exec(ctx, tx, `
 		INSERT INTO incidents (number, runbook_id, runbook_name, name, severity, type, description, status,
-			opener_email, opener_name, dedup_key, form_key, vars, source, created_by, created_at, resolved_at, updated_at)
-		VALUES (`+placeholders(1, 18)+`)`,
+			opener_email, opener_name, dedup_key, form_key, vars, source, created_by, join_key, created_at, resolved_at, updated_at)
+		VALUES (`+placeholders(1, 19)+`)`,
 		i.Number, i.RunbookID, i.RunbookName, i.Name, i.Severity, i.Type, i.Description, i.Status,
-		i.OpenerEmail, i.OpenerName, nullable(i.DedupKey), nullable(i.FormKey), asJSON(i.Vars), i.Source, i.CreatedBy,
+		i.OpenerEmail, i.OpenerName, nullable(i.DedupKey), nullable(i.FormKey), asJSON(i.Vars), i.Source, i.CreatedBy, i.JoinKey,
 		i.CreatedAt, i.ResolvedAt, i.UpdatedAt)
 	if err != nil {
 		return i, err

@@ -138,7 +138,7 @@ func (k *Keyring) Open(at Cell, sealed string) (incident.Secret, error) {
 	version, rest, _ := strings.Cut(sealed, ".")
 	keyID, text, ok := strings.Cut(rest, ".")
 	if !ok || version != sealVersion {
-		return incident.Secret{}, lockedError("A stored secret has a format that this version of Drawbridge does not know. Start the newer version that wrote it, or enter the secret again.", at, "format "+firstBytes(version))
+		return incident.Secret{}, lockedError("A stored secret has a format that this version of Drawbridge does not know. Start the newer version that wrote it, or enter the secret again.", at, "format "+printable(version))
 	}
 	for _, key := range k.keys {
 		if key.id != keyID {
@@ -154,14 +154,21 @@ func (k *Keyring) Open(at Cell, sealed string) (incident.Secret, error) {
 		}
 		return zoom.NewSecret(string(plain)), nil
 	}
-	return incident.Secret{}, lockedError("A stored secret was sealed with a master key that is not given. Restore that key, or enter the secret again.", at, "key "+firstBytes(keyID))
+	return incident.Secret{}, lockedError("A stored secret was sealed with a master key that is not given. Restore that key, or enter the secret again.", at, "key "+printable(keyID))
 }
 
 func lockedError(message string, at Cell, cause string) error {
 	return unavailable(message, fmt.Errorf("sealed %s.%s of %s: %s", at.Table, at.Column, at.Row, cause))
 }
 
-func firstBytes(s string) string { return fmt.Sprintf("%.16q", s) }
+// printable is a format or a key's id if it looks like one: what is stored in
+// place of a sealed text may be a secret in the clear.
+func printable(s string) string {
+	if len(s) > 8 || strings.Trim(s, "v0123456789abcdef") != "" {
+		return "(none)"
+	}
+	return s
+}
 
 // admitKeys writes a new key, or finds out that stored secrets need another.
 func (s *Store) admitKeys(ctx context.Context) error {
@@ -179,7 +186,7 @@ func (s *Store) admitKeys(ctx context.Context) error {
 		if given != "" { // made a moment ago: it would hide that the old one is lost
 			s.keys = &Keyring{problem: fmt.Sprintf("The key file %s is missing, and stored secrets need its key. Restore the file, or give a new key with DRAWBRIDGE_KEY and enter the secrets again.", given)}
 		} else if s.keys.problem == "" {
-			s.keys.problem = fmt.Sprintf("Some stored secrets were sealed with master key %s, which is not given. Add that key, or enter the secrets again.", firstBytes(keyID))
+			s.keys.problem = fmt.Sprintf("Some stored secrets were sealed with master key %s, which is not given. Add that key, or enter the secrets again.", printable(keyID))
 		}
 		break
 	}

@@ -19,6 +19,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
+// Now is what the clock of the databases here says, always.
+var Now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
 // Each runs test on every engine, each with a fresh database.
 func Each(t *testing.T, test func(t *testing.T, s *db.Store)) {
 	t.Helper()
@@ -56,7 +59,7 @@ func config(t testing.TB, dir, url string) db.Config {
 	return db.Config{
 		DataDir: dir, DatabaseURL: url,
 		Keys: Keys(t, "test"),
-		Now:  time.Now,
+		Now:  func() time.Time { return Now },
 		Log:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }

@@ -43,8 +43,8 @@ func PostgresURL(t testing.TB) string {
 		t.Fatal("TEST_POSTGRES_URL is not a URL")
 	}
 	name := "drawbridge_test_" + strings.ToLower(rand.Text())
-	statement(t, base, `CREATE DATABASE `+name)
-	t.Cleanup(func() { statement(t, base, `DROP DATABASE `+name+` WITH (FORCE)`) })
+	statement(t, base, fmt.Sprintf(`CREATE DATABASE %s`, name))
+	t.Cleanup(func() { statement(t, base, fmt.Sprintf(`DROP DATABASE %s WITH (FORCE)`, name)) })
 	u.Path = "/" + name
 	return u.String()
 }

@@ -131,6 +131,7 @@ CREATE TABLE incidents (
     vars         TEXT NOT NULL,           -- JSON
     source       TEXT NOT NULL,           -- form, api
     created_by   TEXT NOT NULL,
+    join_key     TEXT NOT NULL,           -- with it the join page needs no login
     created_at   BIGINT NOT NULL,
     resolved_at  BIGINT,
     updated_at   BIGINT NOT NULL
