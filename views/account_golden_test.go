@@ -1,0 +1,126 @@
+package views_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+var (
+	longWord  = strings.Repeat("incident", 37) + "four"
+	longWords = strings.Repeat("the database of the shop does not answer ", 7) + "since then"
+)
+
+func accountGuide() views.AccountGuide {
+	return views.AccountGuide{
+		WebhookURL:  "https://bridge.example.com/webhook",
+		ValidatedAt: when(3 * 24 * time.Hour),
+		LastEventAt: when(40 * time.Second),
+		Scopes: []views.AccountScope{
+			{Granular: "meeting:write:meeting:admin", Classic: "meeting:write:admin", For: "Create the meeting"},
+			{Granular: "meeting:read:meeting:admin", Classic: "meeting:read:admin", For: "Read what Zoom set"},
+			{Granular: "meeting:update:meeting:admin", Classic: "meeting:write:admin", For: "Correct a meeting"},
+			{Granular: "meeting:delete:meeting:admin", Classic: "meeting:write:admin", For: "Remove a meeting made twice"},
+			{Granular: "meeting:update:status:admin", Classic: "meeting:write:admin", For: "End a meeting"},
+			{Granular: "meeting:read:list_meetings:admin", Classic: "meeting:read:admin", For: "Find a meeting whose answer was lost"},
+			{Granular: "user:read:user:admin", Classic: "user:read:admin", For: "Check the backup user"},
+			{Granular: "user:read:settings:admin", Classic: "user:read:admin", For: "Check settings such as the personal meeting ID"},
+			{Granular: "meeting:read:participant:admin", Classic: "meeting:read:admin", For: "Events: who joined and left"},
+			{Granular: "cloud_recording:read:recording:admin", Classic: "recording:read:admin", For: "Events: a recording is ready", Optional: true},
+		},
+		Events: []views.AccountEvent{
+			{Event: "meeting.started", Name: "Start Meeting", For: "The bridge turns live"},
+			{Event: "meeting.ended", Name: "End Meeting", For: "The bridge is over"},
+			{Event: "meeting.participant_joined", Name: "Participant/Host joined meeting", For: "Who is inside"},
+			{Event: "meeting.participant_left", Name: "Participant/Host left meeting", For: "Who is inside"},
+			{Event: "meeting.deleted", Name: "Meeting has been deleted", For: "Somebody removed the bridge in Zoom"},
+			{Event: "recording.completed", Name: "All Recordings have completed", For: "Links to the recording"},
+		},
+	}
+}
+
+func accountFull() views.AccountPage {
+	return views.AccountPage{
+		Frame: in("Zoom account", "account", "/account"),
+		Auth:  "server_to_server", InUse: "server_to_server",
+		AccountID: "Xk3fPz8rQ1uWvB7nLm2T9A", ClientID: "h7Gd2kLqRvOeXp4sYw8Tn",
+		ClientSecret:    views.StoredSecret{SetAgo: "3 days ago", By: "root@example.com", EndsIn: "9f2c"},
+		WebhookToken1:   views.StoredSecret{SetAgo: "20 min ago", By: "root@example.com", EndsIn: "Qx7A"},
+		WebhookToken2:   views.StoredSecret{SetAgo: "3 days ago", By: "root@example.com", EndsIn: "m0Zk"},
+		BackupUserEmail: "oncall@example.com", Cluster: "zoom.us", Version: 4, CanEdit: true,
+		Guide: accountGuide(),
+		Check: views.AccountCheck{
+			CheckedAt: when(2 * time.Minute),
+			Lines: []views.CheckLine{
+				{State: "ok", Subject: "Access token", Reason: "Zoom issued one that lasts another 42 min."},
+				{State: "ok", Subject: "Backup user", Reason: "oncall@example.com exists, is active and licensed."},
+				{State: "bad", Subject: "Personal meeting ID", Reason: "oncall@example.com uses the personal meeting ID for scheduled meetings. Every bridge would be the same meeting.", Fix: "In Zoom: Settings → Meeting → Schedule Meeting → turn off “Use Personal Meeting ID when scheduling a meeting”."},
+				{State: "warning", Subject: "Waiting room", Reason: "The waiting room is on and locked by the account. People wait until a host lets them in.", Fix: "In Zoom: Account Settings → Meeting → Security → unlock and turn off “Waiting Room”."},
+				{State: "ok", Subject: "Join before host", Reason: "People can get in before the host."},
+				{State: "ok", Subject: "Cloud recording", Reason: "On for oncall@example.com."},
+				{State: "unknown", Subject: "Webhook", Reason: "No event has arrived since the new secret token was saved."},
+			},
+			Features: []views.ScopeFeature{
+				{State: "ok", Feature: "Create bridges", Scope: "meeting:write:meeting:admin"},
+				{State: "ok", Feature: "Read what Zoom set", Scope: "meeting:read:meeting:admin"},
+				{State: "warning", Feature: "End bridges", Scope: "meeting:update:status:admin", Classic: "meeting:write:admin"},
+				{State: "ok", Feature: "Check users and settings", Scope: "user:read:admin"},
+			},
+			Email: "ana@example.com",
+			Other: []views.CheckLine{
+				{State: "ok", Subject: "User", Reason: "ana@example.com is active and licensed."},
+				{State: "ok", Subject: "Personal meeting ID", Reason: "Not used for scheduled or instant meetings."},
+			},
+		},
+	}
+}
+
+func TestAccount(t *testing.T) {
+	t.Parallel()
+	empty := views.AccountPage{Frame: in("Zoom account", "account", "/account"), Auth: "server_to_server", Cluster: "zoom.us", CanEdit: true, Guide: accountGuide()}
+	empty.Guide.ValidatedAt, empty.Guide.LastEventAt = views.When{}, views.When{}
+	empty.Guide.WebhookURLError = "Zoom cannot reach http://127.0.0.1:8080. Set DRAWBRIDGE_PUBLIC_URL to an https address that is open to the internet."
+
+	jwt := accountFull()
+	jwt.Auth, jwt.InUse = "jwt", "jwt"
+	jwt.APIKey, jwt.APISecret = "k9-LegacyKey", views.StoredSecret{SetAgo: "2 years ago", By: "root@example.com", EndsIn: "77aa"}
+	jwt.ClientSecret = views.StoredSecret{}
+	jwt.AccountID, jwt.ClientID = "", ""
+	jwt.WebhookToken2 = views.StoredSecret{}
+	jwt.Check.Lines = []views.CheckLine{{State: "bad", Subject: "Access token", Reason: "Zoom refused the key and secret. JWT apps stopped working on 2023-09-08.", Fix: "Move to Server-to-Server OAuth on this page."}}
+	jwt.Check.Features, jwt.Check.Other, jwt.Check.Email = nil, nil, ""
+
+	refused := accountFull()
+	refused.BackupUserEmail = "oncall@"
+	refused.AccountID = ""
+	refused.Errors = map[string]string{
+		"backup_user_email": "That is not an e-mail address. Type it in full, such as oncall@example.com.",
+		"account_id":        "Copy the account ID from the app's page in Zoom's marketplace.",
+		"client_secret":     "A client secret has no spaces in it.",
+	}
+	refused.Conflict = "ana@example.com changed this page 1 min ago. Saving now replaces that change."
+	refused.Check.EmailErr = "Type an e-mail address."
+
+	viewer := accountFull()
+	viewer.CanEdit = false
+
+	hostilePage := accountFull()
+	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUserEmail = hostile, longWord, hostile
+	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{State: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
+	hostilePage.Check.Email = hostile
+	hostilePage.ClientSecret.By = longWord
+
+	cases := []struct {
+		name string
+		page views.AccountPage
+	}{
+		{"empty", empty}, {"full", accountFull()}, {"jwt", jwt}, {"error", refused}, {"viewer", viewer}, {"hostile", hostilePage},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"account-" + c.name, views.Account(c.page)})
+	}
+	testGolden(t, all)
+}

@@ -1,0 +1,350 @@
+package views
+
+import (
+	"strconv"
+	"strings"
+)
+
+// IncidentPage is GET /incidents/{number}.
+//
+// Its buttons post to: /incidents/{number}/resolve, /incidents/{number}/reopen,
+// /incidents/{number}/steps/{id}/run, /bridges/{id}/start, /bridges/{id}/retry and
+// /bridges/{id}/link (field join_url).
+type IncidentPage struct {
+	Frame Frame
+
+	Number      int64
+	Key         string // "INC-42"
+	Name        string
+	Severity    string // "" for none
+	Type        string
+	Description string
+	Resolved    bool
+	OpenedAt    When
+	OpenedBy    string // who or what opened it
+	Opener      string // the opener's e-mail
+	ResolvedAt  When
+	ResolvedBy  string
+	Lasted      string // "14 min": open so far, or until it was resolved
+	Source      string // "Form", "API token pager", "Alertmanager"
+	RunbookName string
+	RunbookURL  string // "" when there is none or it may not be seen
+	Variables   []KeyValue
+
+	CanAct  bool          // responder: resolve, reopen, run, retry, use another link
+	Bridges []BridgeBlock // the first is the one people are sent to
+	Steps   []IncidentStep
+	Inside  []Participant
+	Entries []TimelineEntry
+	MoreURL string // older timeline entries; "" for none
+	AsOf    When
+}
+
+// BridgeBlock is one bridge on its incident's page.
+type BridgeBlock struct {
+	ID    string
+	State string // new, creating, ready, live, ended, unknown, reconciled, failed
+	Kind  string // meeting, standby, static
+
+	JoinURL   string // "" until there is one
+	PagePath  string // "/j/INC-42"
+	PageURL   string // the same, absolute: what Copy link copies
+	MeetingID string // in Zoom's groups: "876 8562 1847"; "" for a static link
+	Passcode  string
+	DialIn    []DialIn
+
+	Host         string // who hosts
+	UsedBackup   bool
+	BackupReason string // why: a sentence
+	Recording    string // "none", "cloud", "local"
+	Recordings   []Link
+	Topic        string
+
+	Inside    int
+	StartedAt When
+	EndedAt   When
+	Lasted    string
+
+	Progress  []BridgeProgress // while creating
+	Cause     string           // failed or unknown: what happened
+	Fix       string           // and the way out
+	FixHref   string           // where the way out begins; "" for nowhere the viewer may go
+	FixLink   string           // "Zoom account"
+	Checks    []CheckLine      // what was asked against what Zoom set
+	CanStart  bool             // the viewer may start it as host
+	CanRetry  bool
+	LinkTyped string // refused POST …/link: what was typed
+	LinkError string
+}
+
+// BridgeProgress is one attempt at getting a bridge, in words.
+type BridgeProgress struct {
+	Text  string // "Asking Zoom for a meeting hosted by ana@example.com"
+	State string // "running", "done", "failed"
+	Note  string // "not a Zoom user", "0.8 s"
+}
+
+// DialIn is one telephone number of a bridge.
+type DialIn struct {
+	Place  string // "Norway, Oslo"
+	Number string // for people: "+47 2393 0588"
+	Tel    string // dials, and enters meeting id and passcode: "tel:+4723930588,,87685621847#,,,,*123456#"
+	Free   bool
+}
+
+// IncidentStep is one step run.
+type IncidentStep struct {
+	ID     string
+	Label  string
+	State  string // waiting, scheduled, running, done, failed, skipped
+	Note   string // "0.8 s", or the reason it failed or was skipped
+	At     When
+	CanRun bool // it waits for somebody, and the viewer may be that
+}
+
+// Participant is one person inside the bridge.
+type Participant struct {
+	Name  string
+	Email string // "" when Zoom did not say
+	Since When
+	Host  bool
+}
+
+// TimelineEntry is one thing that happened.
+type TimelineEntry struct {
+	At   When
+	Kind string // "opened", "bridge", "person", "step", "recording", "warning", "failed", "resolved", "reopened", "note"
+	Text string
+	Who  string // "" when nobody of ours did it
+	More string // a second line; "" for none
+}
+
+// IncidentStartPage is the answer of POST /bridges/{id}/start. It is a page and not a redirect
+// because form-action 'self' of the content security policy also governs where a form's answer
+// may redirect to.
+type IncidentStartPage struct {
+	Frame    Frame
+	Key      string
+	Name     string
+	StartURL string // on the page once, never stored; "" with Error
+	Host     string
+	Error    string
+	Fix      string
+	BackURL  string
+}
+
+func (p IncidentPage) path(verb string) string {
+	return "/incidents/" + strconv.FormatInt(p.Number, 10) + "/" + verb
+}
+
+func (p IncidentPage) anyRunnable() bool {
+	for _, s := range p.Steps {
+		if s.CanRun {
+			return true
+		}
+	}
+	return false
+}
+
+// inside says whether the list of people is of any use: not before there is a Zoom meeting, and not after.
+func (p IncidentPage) inside() bool {
+	if len(p.Inside) > 0 {
+		return true
+	}
+	for _, b := range p.Bridges {
+		if b.Kind != "static" && (b.State == "ready" || b.State == "live") {
+			return true
+		}
+	}
+	return false
+}
+
+func (p IncidentPage) mayRetry(b BridgeBlock) bool { return p.CanAct && b.CanRetry }
+
+// mayReplace says whether the viewer may put another link in this bridge's place.
+func (p IncidentPage) mayReplace(b BridgeBlock) bool {
+	return p.CanAct && (b.State == "failed" || b.State == "unknown")
+}
+
+func (p IncidentPage) details() []KeyValue {
+	var all []KeyValue
+	for _, kv := range []KeyValue{
+		{Key: "Runbook", Value: p.RunbookName, Href: p.RunbookURL},
+		{Key: "Type", Value: p.Type},
+		{Key: "Opened", When: p.OpenedAt},
+		{Key: "Opener", Value: p.Opener},
+		{Key: "Source", Value: p.Source},
+	} {
+		if kv.Value != "" || kv.When.ISO != "" {
+			all = append(all, kv)
+		}
+	}
+	return append(all, p.Variables...)
+}
+
+// tone colours the bridge's block: only what works is green, and only what does not is red.
+func (b BridgeBlock) tone() string {
+	switch b.State {
+	case "ready", "live":
+		for _, c := range b.Checks {
+			if c.State == "bad" {
+				return "bad"
+			}
+		}
+		for _, c := range b.Checks {
+			if c.State == "warning" {
+				return "warning"
+			}
+		}
+		return "ok"
+	case "unknown":
+		return "warning"
+	case "failed":
+		return "bad"
+	case "new", "creating":
+		return "busy"
+	}
+	return "over"
+}
+
+func (b BridgeBlock) label(i int) string {
+	if i == 0 {
+		return "Bridge"
+	}
+	return "Bridge " + strconv.Itoa(i+1)
+}
+
+func (b BridgeBlock) open() bool {
+	return b.JoinURL != "" && (b.State == "ready" || b.State == "live" || b.State == "unknown")
+}
+
+func (b BridgeBlock) making() bool { return b.State == "new" || b.State == "creating" }
+
+func (b BridgeBlock) says() string {
+	switch b.State {
+	case "new", "creating":
+		return "Making the bridge"
+	case "ready":
+		if b.Kind == "static" {
+			return "The link works; who is inside cannot be seen"
+		}
+		return "The link works; nobody is inside"
+	case "live":
+		return Plural(b.Inside, "inside", "inside") + since(b.Lasted)
+	case "ended":
+		if b.Lasted == "" {
+			return "The meeting is over"
+		}
+		return "The meeting is over, after " + b.Lasted
+	case "unknown":
+		return "It is not known whether Zoom made the meeting"
+	case "reconciled":
+		return "Another link took its place"
+	case "failed":
+		return "No bridge came out"
+	}
+	return ""
+}
+
+func since(lasted string) string {
+	if lasted == "" {
+		return ""
+	}
+	return " · for " + lasted
+}
+
+// hostLine says who hosts, why that is so, and what is recorded.
+func (b BridgeBlock) hostLine() string {
+	var parts []string
+	switch {
+	case b.Kind == "static":
+		parts = append(parts, "A link from outside Zoom's account: joining, recording and people inside are up to it.")
+	case b.Kind == "standby":
+		parts = append(parts, "A standby meeting, made in advance.")
+	}
+	if b.Host != "" {
+		s := "Hosted by " + b.Host
+		if b.UsedBackup {
+			s += ", the backup user"
+			if b.BackupReason != "" {
+				s += ", because " + strings.TrimSuffix(b.BackupReason, ".")
+			}
+		}
+		parts = append(parts, s+".")
+	}
+	if b.Kind != "static" {
+		switch b.Recording {
+		case "cloud":
+			parts = append(parts, "Recorded to the cloud.")
+		case "local":
+			parts = append(parts, "Recorded on the host's computer.")
+		case "none":
+			parts = append(parts, "Not recorded.")
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// progress is never empty while a bridge is being made.
+func (b BridgeBlock) progress() []BridgeProgress {
+	if len(b.Progress) == 0 {
+		return []BridgeProgress{{Text: "Asking Zoom for a meeting", State: "running"}}
+	}
+	return b.Progress
+}
+
+func (s BridgeProgress) tone() string {
+	switch s.State {
+	case "done", "failed":
+		return s.State
+	}
+	return "running"
+}
+
+// shape: an attempt that failed while the next is under way is no alarm.
+func (s BridgeProgress) shape() string {
+	switch s.State {
+	case "done":
+		return "done"
+	case "failed":
+		return "skipped"
+	}
+	return "running"
+}
+
+func (s IncidentStep) says() string {
+	switch s.State {
+	case "waiting":
+		if s.CanRun {
+			return "Waits for somebody to run it"
+		}
+		return "Waiting"
+	case "scheduled":
+		return "Scheduled"
+	case "running":
+		return "Running"
+	case "done":
+		return "Done"
+	case "failed":
+		return "Failed"
+	case "skipped":
+		return "Skipped"
+	}
+	return s.State
+}
+
+func (s IncidentStep) shape() string {
+	if s.State == "waiting" {
+		return "ended" // a quiet ring: nothing turns while nobody acts
+	}
+	return s.State
+}
+
+// tone closes the set of ways an entry can look.
+func (e TimelineEntry) tone() string {
+	switch e.Kind {
+	case "warning", "failed", "resolved", "bridge", "opened", "reopened":
+		return e.Kind
+	}
+	return "plain"
+}

@@ -1,0 +1,182 @@
+package views_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+func dialIn() []views.DialIn {
+	return []views.DialIn{
+		{Place: "Norway, Oslo", Number: "+47 2393 0588", Tel: "tel:+4723930588,,87685621847#,,,,*771204#"},
+		{Place: "United States, New York", Number: "+1 646 931 3860", Tel: "tel:+16469313860,,87685621847#,,,,*771204#"},
+		{Place: "United States", Number: "+1 888 788 0099", Tel: "tel:+18887880099,,87685621847#,,,,*771204#", Free: true},
+	}
+}
+
+func liveBridge() views.BridgeBlock {
+	return views.BridgeBlock{
+		ID: "b1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
+		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, BackupReason: "ana@example.com is not a Zoom user.",
+		Recording: "cloud", Topic: "SEV1 db down (Acme)", Inside: 3, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
+		Checks: []views.CheckLine{
+			{State: "ok", Subject: "Everyone can get in", Reason: "No waiting room; people can join before the host."},
+			{State: "warning", Subject: "Recording", Reason: "You asked for a cloud recording. Zoom set none.", Fix: "In Zoom: Settings → Recording → turn on “Cloud recording” for oncall@example.com."},
+		},
+	}
+}
+
+func incidentFull() views.IncidentPage {
+	return views.IncidentPage{
+		Frame: in("INC-42 · db down", "incidents", "/incidents"), Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", Type: "outage",
+		Description: "Checkout answers 500 since 02:10.\nStarted right after the 02:05 deploy.", OpenedAt: when(14 * time.Minute), OpenedBy: "ana@example.com", Opener: "ana@example.com", Lasted: "14 min",
+		Source: "Form", RunbookName: "Production outage", RunbookURL: "/runbooks/1", CanAct: true, AsOf: when(0),
+		Variables: []views.KeyValue{{Key: "Customer", Value: "Acme"}, {Key: "Region", Value: "eu-north-1"}},
+		Bridges:   []views.BridgeBlock{liveBridge()},
+		Steps: []views.IncidentStep{
+			{ID: "r1", Label: "Create Zoom meeting", State: "done", Note: "0.8 s"},
+			{ID: "r2", Label: "Create Zoom meeting", State: "waiting", CanRun: true},
+		},
+		Inside: []views.Participant{{Name: "Ana Ruud", Email: "ana@example.com", Since: when(13 * time.Minute), Host: true}, {Name: "Bo", Since: when(9 * time.Minute)}, {Name: "+47 900 00 000", Since: when(1 * time.Minute)}},
+		Entries: []views.TimelineEntry{
+			{At: when(1 * time.Minute), Kind: "person", Text: "+47 900 00 000 joined by telephone"},
+			{At: when(9 * time.Minute), Kind: "person", Text: "Bo joined"},
+			{At: when(13 * time.Minute), Kind: "person", Text: "Ana Ruud joined"},
+			{At: when(13 * time.Minute), Kind: "bridge", Text: "The meeting started"},
+			{At: when(14 * time.Minute), Kind: "warning", Text: "Zoom changed a setting: recording is none, not cloud"},
+			{At: when(14 * time.Minute), Kind: "bridge", Text: "Bridge ready, hosted by oncall@example.com", More: "Tried ana@example.com first: not a Zoom user."},
+			{At: when(14 * time.Minute), Kind: "opened", Text: "Incident opened with Production outage", Who: "ana@example.com"},
+		},
+		MoreURL: "/incidents/42?before=120",
+	}
+}
+
+func TestIncident(t *testing.T) {
+	t.Parallel()
+	creating := incidentFull()
+	creating.Inside, creating.Entries = nil, creating.Entries[6:]
+	creating.Lasted = "2 s"
+	creating.Steps[0] = views.IncidentStep{ID: "r1", Label: "Create Zoom meeting", State: "running"}
+	creating.Bridges = []views.BridgeBlock{{ID: "b1", State: "creating", Kind: "meeting", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42", Progress: []views.BridgeProgress{
+		{Text: "Asked Zoom for a meeting hosted by ana@example.com", State: "failed", Note: "not a Zoom user"},
+		{Text: "Asking Zoom for a meeting hosted by oncall@example.com", State: "running"},
+	}}}
+
+	failed := incidentFull()
+	failed.Inside = nil
+	failed.Steps[0] = views.IncidentStep{ID: "r1", Label: "Create Zoom meeting", State: "failed", Note: "Zoom did not answer."}
+	failed.Bridges = []views.BridgeBlock{{ID: "b1", State: "failed", Kind: "meeting", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
+		Cause: "Zoom refused the access token: the client secret is wrong.", Fix: "Replace the client secret, then try again here.", FixHref: "/account", FixLink: "Zoom account", CanRetry: true,
+		LinkTyped: "http://meet", LinkError: "Paste the whole link, starting with https://."}}
+
+	unknown := incidentFull()
+	unknown.Inside = nil
+	unknown.Bridges = []views.BridgeBlock{{ID: "b1", State: "unknown", Kind: "meeting", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
+		Cause: "Zoom did not answer within two seconds, so the meeting may or may not exist.", Fix: "Drawbridge keeps looking for it and shows it here when it turns up.", CanRetry: true}}
+
+	ended := incidentFull()
+	ended.Resolved, ended.ResolvedAt, ended.ResolvedBy, ended.Lasted = true, when(2*time.Hour), "bo@example.com", "1 h 12 min"
+	ended.Inside = nil
+	b := liveBridge()
+	b.State, b.Inside, b.EndedAt, b.Lasted, b.CanStart = "ended", 0, when(2*time.Hour), "1 h 11 min", false
+	b.Recordings = []views.Link{{Text: "Video, 1 h 8 min", Href: "https://us05web.zoom.us/rec/share/abc"}, {Text: "Chat", Href: "https://us05web.zoom.us/rec/share/chat"}}
+	ended.Bridges = []views.BridgeBlock{b}
+
+	static := incidentFull()
+	static.Inside = nil
+	static.Bridges = []views.BridgeBlock{{ID: "b1", State: "ready", Kind: "static", JoinURL: "https://meet.example.com/war", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42"}}
+
+	bare := views.IncidentPage{Frame: in("INC-43 · Disk full", "incidents", "/incidents"), Number: 43, Key: "INC-43", Name: "Disk full", OpenedAt: when(0), OpenedBy: "API token pager", Lasted: "0 s", Source: "API token pager", AsOf: when(0)}
+
+	long := incidentFull()
+	long.Name, long.Description, long.OpenedBy = longWord, longWords, longWord
+	long.Inside = append(long.Inside, views.Participant{Name: longWord, Email: longWord, Since: when(1 * time.Minute)}, views.Participant{Name: longWords, Since: when(1 * time.Minute)})
+	long.Entries[0].Text, long.Entries[1].Text = longWord, longWords
+	long.Variables = append(long.Variables, views.KeyValue{Key: longWord, Value: longWords})
+	long.Bridges[0].Host, long.Bridges[0].Topic, long.Bridges[0].Passcode = longWord, longWords, longWord
+
+	nasty := incidentFull()
+	nasty.Name, nasty.Severity, nasty.Description, nasty.OpenedBy, nasty.RunbookName = hostile, hostile, hostile, hostile, hostile
+	nasty.Inside[0].Name, nasty.Entries[0].Text, nasty.Entries[0].More = hostile, hostile, hostile
+	nasty.Bridges[0].JoinURL, nasty.Bridges[0].PagePath = "javascript:alert(1)", "javascript:alert(1)"
+	nasty.Bridges[0].DialIn[0] = views.DialIn{Place: hostile, Number: hostile, Tel: "javascript:alert(1)"}
+	nasty.Bridges[0].Recordings = []views.Link{{Text: hostile, Href: "javascript:alert(1)"}}
+	nasty.Bridges[0].Host, nasty.Bridges[0].BackupReason, nasty.Bridges[0].Passcode = hostile, hostile, hostile
+	nasty.Variables[0] = views.KeyValue{Key: hostile, Value: hostile}
+
+	viewer := incidentFull()
+	viewer.CanAct, viewer.RunbookURL = false, ""
+	viewer.Bridges[0].CanStart, viewer.Steps[1].CanRun = false, false
+
+	cases := []struct {
+		name string
+		page views.IncidentPage
+	}{
+		{"empty", bare}, {"full", incidentFull()}, {"creating", creating}, {"error", failed}, {"unknown", unknown}, {"ended", ended},
+		{"static", static}, {"long", long}, {"hostile", nasty}, {"viewer", viewer},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"incident-" + c.name, views.Incident(c.page)})
+	}
+	testGolden(t, all)
+}
+
+func TestIncidentStart(t *testing.T) {
+	t.Parallel()
+	ok := views.IncidentStartPage{Frame: in("Start as host", "incidents", "/incidents"), Key: "INC-42", Name: "db down", StartURL: "https://us05web.zoom.us/s/87685621847?zak=eyJ", Host: "oncall@example.com", BackURL: "/incidents/42"}
+	refused := ok
+	refused.StartURL, refused.Error, refused.Fix = "", "Zoom did not answer.", "People can get in without a host. Go back and try once more in a moment."
+	nasty := ok
+	nasty.Name, nasty.Host, nasty.StartURL = hostile, hostile, "javascript:alert(1)"
+	cases := []struct {
+		name string
+		page views.IncidentStartPage
+	}{{"full", ok}, {"error", refused}, {"hostile", nasty}}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"incident-start-" + c.name, views.IncidentStart(c.page)})
+	}
+	testGolden(t, all)
+}
+
+func incidentsFull() views.IncidentsPage {
+	return views.IncidentsPage{
+		Frame: in("Incidents", "incidents", "/incidents"), CanOpen: true, RunURL: "/runbooks/1/run", Open: 2,
+		Runbooks: []views.Choice{{Value: "1", Label: "Production outage"}, {Value: "2", Label: "Security incident"}},
+		Rows: []views.IncidentRow{
+			{Number: 43, Key: "INC-43", Name: "Disk full on db-3", OpenedAt: when(2 * time.Minute), Opener: "API token pager", RunbookName: "Production outage", Lasted: "2 min", BridgeState: "creating"},
+			{Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", OpenedAt: when(14 * time.Minute), Opener: "ana@example.com", RunbookName: "Production outage", Lasted: "14 min", BridgeState: "live", Inside: 12, JoinPath: "/j/INC-42"},
+			{Number: 41, Key: "INC-41", Name: "Checkout slow", Severity: "SEV2", Resolved: true, OpenedAt: when(25 * time.Hour), Opener: "bo@example.com", RunbookName: "Production outage", Lasted: "1 h 12 min", BridgeState: "ended"},
+			{Number: 40, Key: "INC-40", Name: "Login refused for everyone in the staging environment since the certificate was renewed", Severity: "SEV3", Resolved: true, OpenedAt: when(5 * 24 * time.Hour), Opener: "ana@example.com", RunbookName: "Security incident", Lasted: "22 min", BridgeState: "failed"},
+			{Number: 39, Key: "INC-39", Name: "Drill", Severity: "SEV4", Resolved: true, OpenedAt: when(1 * 7 * 24 * time.Hour), Opener: "ana@example.com", Lasted: "3 min"},
+		},
+		NextURL: "/incidents?cursor=39",
+	}
+}
+
+func TestIncidents(t *testing.T) {
+	t.Parallel()
+	nothing := incidentsFull()
+	nothing.Rows, nothing.NextURL, nothing.Query, nothing.Status, nothing.Severity, nothing.Runbook = nil, "", "nosuch", "open", "SEV2", "2"
+	long := incidentsFull()
+	long.Rows[0].Name, long.Rows[0].Opener, long.Rows[0].RunbookName = longWord, longWord, longWords
+	long.Rows[1].Name = longWords
+	nasty := incidentsFull()
+	nasty.Query = hostile
+	nasty.Rows[0].Name, nasty.Rows[0].Severity, nasty.Rows[0].Opener, nasty.Rows[0].BridgeState = hostile, hostile, hostile, hostile
+	nasty.Rows[1].JoinPath = "javascript:alert(1)"
+	cases := []struct {
+		name string
+		page views.IncidentsPage
+	}{
+		{"empty", views.IncidentsPage{Frame: in("Incidents", "incidents", "/incidents"), CanOpen: true, RunURL: "/runbooks"}},
+		{"full", incidentsFull()}, {"nothing", nothing}, {"long", long}, {"hostile", nasty},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"incidents-" + c.name, views.Incidents(c.page)})
+	}
+	testGolden(t, all)
+}

@@ -1,0 +1,91 @@
+package views
+
+// JoinPage is GET /j/{key}.
+type JoinPage struct {
+	Key      string // "INC-42"
+	Name     string
+	Severity string // "" for none
+	Resolved bool
+
+	State     string // of the bridge; "" when the incident has none
+	Kind      string // meeting, standby, static
+	JoinURL   string // "" until there is one
+	Passcode  string
+	MeetingID string // in Zoom's groups: "876 8562 1847"
+	DialIn    []DialIn
+	Inside    int    // people inside now
+	Cause     string // why there is no bridge, for people who cannot change it
+	ChangedAt When   // of the bridge
+
+	IncidentURL string // "" for those who may not see it
+	Theme       string // as Frame's
+	Demo        bool
+}
+
+func (p JoinPage) waiting() bool { return p.State == "new" || p.State == "creating" }
+
+func (p JoinPage) joinable() bool {
+	return p.JoinURL != "" && (p.State == "ready" || p.State == "live" || p.State == "unknown")
+}
+
+func (p JoinPage) tone() string {
+	switch p.State {
+	case "failed", "unknown":
+		return "bad"
+	case "new", "creating":
+		return "busy"
+	}
+	return "over"
+}
+
+func (p JoinPage) shape() string {
+	if p.State == "" {
+		return "ended"
+	}
+	return p.State
+}
+
+func (p JoinPage) title() string {
+	switch {
+	case p.waiting():
+		return "The bridge is being made"
+	case p.State == "failed":
+		return "There is no bridge"
+	case p.State == "unknown":
+		return "The bridge is not certain yet"
+	case p.Resolved:
+		return "This incident is resolved"
+	case p.State == "":
+		return "No bridge yet"
+	}
+	return "The meeting is over"
+}
+
+func (p JoinPage) says() string {
+	switch {
+	case p.waiting():
+		return "This page leads on as soon as Zoom answers, in a few seconds."
+	case p.State == "failed":
+		return sentence(p.Cause) + "The people handling the incident can put another link here. Keep this page open: it changes by itself."
+	case p.State == "unknown" && !p.joinable():
+		return sentence(p.Cause) + "It is being looked for. Keep this page open: it changes by itself."
+	case p.joinable() && p.Kind == "static":
+		return "A link from outside Zoom's account"
+	case p.joinable() && p.Inside > 0:
+		return Plural(p.Inside, "person inside", "people inside")
+	case p.joinable():
+		return "Nobody inside yet"
+	case p.Resolved:
+		return "Its bridge is closed. If it comes back, this same link leads to the next bridge."
+	case p.State == "":
+		return "Nobody has opened a bridge for this incident. When somebody does, it appears here."
+	}
+	return "If the incident goes on, this same link leads to the next bridge."
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return s + " "
+}

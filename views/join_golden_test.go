@@ -1,0 +1,52 @@
+package views_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+func joinFull() views.JoinPage {
+	return views.JoinPage{
+		Key: "INC-42", Name: "db down", Severity: "SEV1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc",
+		Passcode: "7Yx4Qp", MeetingID: "876 8562 1847", DialIn: dialIn(), Inside: 12, ChangedAt: when(13 * time.Minute), IncidentURL: "/incidents/42",
+	}
+}
+
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	state := func(s string, change func(*views.JoinPage)) views.JoinPage {
+		p := joinFull()
+		p.State = s
+		change(&p)
+		return p
+	}
+	none := func(p *views.JoinPage) { p.JoinURL, p.Passcode, p.MeetingID, p.DialIn, p.Inside = "", "", "", nil, 0 }
+	cases := []struct {
+		name string
+		page views.JoinPage
+	}{
+		{"full", joinFull()},
+		{"ready", state("ready", func(p *views.JoinPage) { p.Inside = 0 })},
+		{"creating", state("creating", none)},
+		{"unknown", state("unknown", none)},
+		{"error", state("failed", func(p *views.JoinPage) { none(p); p.Cause = "Zoom does not answer." })},
+		{"ended", state("ended", func(p *views.JoinPage) { p.Inside = 0 })},
+		{"resolved", state("ended", func(p *views.JoinPage) { p.Resolved, p.Inside = true, 0 })},
+		{"static", state("ready", func(p *views.JoinPage) { none(p); p.Kind, p.JoinURL = "static", "https://meet.example.com/war" })},
+		{"empty", state("", none)},
+		{"long", state("live", func(p *views.JoinPage) {
+			p.Name, p.Passcode, p.DialIn[0].Place = longWords+longWord, longWord, longWords
+		})},
+		{"hostile", state("live", func(p *views.JoinPage) {
+			p.Name, p.Severity, p.Passcode, p.JoinURL = hostile, hostile, hostile, "javascript:alert(1)"
+			p.DialIn[0] = views.DialIn{Place: hostile, Number: hostile, Tel: "javascript:alert(1)"}
+		})},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"join-" + c.name, views.Join(c.page)})
+	}
+	testGolden(t, all)
+}

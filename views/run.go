@@ -1,0 +1,85 @@
+package views
+
+// RunPage is GET /runbooks/{id}/run, and the answer of a refused POST to it (422).
+//
+// The form posts name, severity (SEV1 … SEV4 or ""), description, opener_email, one
+// vars.{name} for each variable, and idempotency_key. Posting the same key again leads to the
+// incident the first one opened.
+type RunPage struct {
+	Frame Frame
+
+	RunbookID      string
+	RunbookName    string
+	Description    string   // of the runbook
+	Automatic      []string // what happens at once: "Create Zoom meeting"
+	Manual         []string // what waits for somebody
+	IdempotencyKey string
+
+	Name        string
+	Severity    string
+	Text        string // the incident's description as typed
+	OpenerEmail string
+	Variables   []RunVariable
+	Errors      map[string]string // field name → sentence
+	Problem     string            // "Zoom is not connected yet. …": what will go wrong, before it does; "" for nothing
+	Disabled    string            // why this runbook cannot be run; "" when it can
+}
+
+// RunVariable is one of the runbook's own fields.
+type RunVariable struct {
+	Name     string
+	Label    string
+	Type     string // "text", "number", "choice", "date"
+	Required bool
+	Value    string
+	Help     string
+	Choices  []string
+}
+
+// severities are the ones offered, the gravest first. One that was typed otherwise is kept.
+func (p RunPage) severities() []Choice {
+	all := []Choice{{Value: "SEV1", Label: "SEV1"}, {Value: "SEV2", Label: "SEV2"}, {Value: "SEV3", Label: "SEV3"}, {Value: "SEV4", Label: "SEV4"}, {Value: "", Label: "Not known yet"}}
+	for i := range all {
+		if all[i].Value == p.Severity {
+			all[i].Selected = true
+			return all
+		}
+	}
+	return append(all, Choice{Value: p.Severity, Label: p.Severity, Selected: true})
+}
+
+func (v RunVariable) label() string {
+	if v.Label == "" {
+		return v.Name
+	}
+	return v.Label
+}
+
+// short says whether all choices fit in a row of buttons.
+func (v RunVariable) short() bool {
+	n := 0
+	for _, c := range v.Choices {
+		n += len(c)
+	}
+	return n <= 40
+}
+
+// choices are v's, with the empty one where it may be left out or is not chosen yet.
+func (v RunVariable) choices(list bool) []Choice {
+	var all []Choice
+	if list || !v.Required {
+		all = append(all, Choice{Value: "", Label: "None", Selected: v.Value == ""})
+		if v.Required {
+			all[0].Label = "Choose one"
+		}
+	}
+	for _, c := range v.Choices {
+		all = append(all, Choice{Value: c, Label: c, Selected: c == v.Value})
+	}
+	return all
+}
+
+func (f Field) typed(kind, inputMode string) Field {
+	f.Type, f.InputMode = kind, inputMode
+	return f
+}

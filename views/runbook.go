@@ -1,0 +1,117 @@
+package views
+
+import (
+	"strconv"
+	"strings"
+)
+
+func (p RunbookPage) editable() bool { return p.CanEdit && !p.Archived }
+
+func (p RunbookPage) action() string {
+	if p.ID == "" {
+		return "/runbooks"
+	}
+	return "/runbooks/" + p.ID
+}
+
+// stepErrors counts the fields of step i that were refused.
+func (p RunbookPage) stepErrors(i int) int {
+	n := 0
+	for name := range p.Errors {
+		if strings.HasPrefix(name, stepName(i, "")) {
+			n++
+		}
+	}
+	return n
+}
+
+func (p RunbookPage) stepOpen(i int) bool { return p.Steps[i].Open || p.stepErrors(i) > 0 }
+
+// moreOpen says whether something under More of step i was refused.
+func (p RunbookPage) moreOpen(i int) bool {
+	for _, key := range []string{"host", "duration", "waiting_room", "join_before_host", "alternative_hosts"} {
+		if p.Errors[stepName(i, key)] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (p RunbookPage) deleteForm() ConfirmForm {
+	c := ConfirmForm{
+		ID:     "delete",
+		Title:  "Delete runbook “" + p.Name + "”?",
+		Text:   "It goes for good, with " + Plural(len(p.Steps), "step", "steps") + " and " + Plural(len(p.Variables), "variable", "variables") + ". No incident was opened with it.",
+		Action: "/runbooks/" + p.ID + "/delete",
+		Button: "Delete runbook",
+		Hidden: []Hidden{{Name: "version", Value: strconv.FormatInt(p.Version, 10)}},
+	}
+	if p.Incidents > 0 {
+		c.Text = Plural(p.Incidents, "incident was", "incidents were") + " opened with it and stay as they are. The runbook is archived: it can be looked at, and no longer run or changed."
+	}
+	return c
+}
+
+func runbookTitle(p RunbookPage) string {
+	switch {
+	case p.Name != "":
+		return p.Name
+	case p.ID == "":
+		return "New runbook"
+	}
+	return "Runbook"
+}
+
+func runbookSub(p RunbookPage) string {
+	switch {
+	case p.ID == "":
+		return "What happens when an incident of this type is opened"
+	case p.Archived:
+		return "Archived · " + Plural(p.Incidents, "incident", "incidents")
+	case !p.Enabled:
+		return "Off: nobody can run it · " + Plural(p.Incidents, "incident", "incidents")
+	case p.Incidents == 0:
+		return "Never run"
+	}
+	return Plural(p.Incidents, "incident", "incidents")
+}
+
+func stepName(i int, key string) string { return "step." + strconv.Itoa(i) + "." + key }
+func stepID(i int, key string) string   { return "step-" + strconv.Itoa(i) + "-" + key }
+func varName(i int, key string) string  { return "variable." + strconv.Itoa(i) + "." + key }
+func varID(i int, key string) string    { return "variable-" + strconv.Itoa(i) + "-" + key }
+func op(name string, i int) string      { return name + ":" + strconv.Itoa(i) }
+
+// stepSummary is what a closed card says of its step.
+func stepSummary(s StepForm) string {
+	parts := []string{"When somebody runs it"}
+	if s.ExecuteAutomatically {
+		parts[0] = "Automatically"
+	}
+	switch s.Recording {
+	case "cloud":
+		parts = append(parts, "recorded to the cloud")
+	case "local":
+		parts = append(parts, "recorded by the host")
+	}
+	if s.Host == "always_backup" {
+		parts = append(parts, "hosted by the backup user")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// moreSummary says what More holds while it is closed.
+func moreSummary(s StepForm) string {
+	host := "opener hosts"
+	if s.Host == "always_backup" {
+		host = "backup user hosts"
+	}
+	door := "nobody in before the host"
+	switch {
+	case s.WaitingRoom:
+		door = "waiting room"
+	case s.JoinBeforeHost:
+		door = "people may join at once"
+	}
+	return host + ", " + door
+}

@@ -1,0 +1,156 @@
+package views_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+func runbooksFull() views.RunbooksPage {
+	return views.RunbooksPage{
+		Frame: in("Runbooks", "runbooks", "/runbooks"), CanEdit: true, CanRun: true,
+		Rows: []views.RunbookRow{
+			{ID: "1", Name: "Production outage", IncidentType: "outage", Description: "Customers cannot use the product.", Steps: []string{"Create Zoom meeting, automatically"}, Incidents: 41, LastRunAt: when(14 * time.Minute), LastRunKey: "INC-42", LastRunURL: "/incidents/42", Enabled: true},
+			{ID: "2", Name: "Security incident", IncidentType: "security", Steps: []string{"Create Zoom meeting, automatically", "Create Zoom meeting, when somebody runs it"}, Incidents: 3, LastRunAt: when(6 * 7 * 24 * time.Hour), LastRunKey: "INC-17", LastRunURL: "/incidents/17", Enabled: true, Problem: "The agenda of step 2 asks for a variable that was removed: vars.team."},
+			{ID: "3", Name: "Database migration", IncidentType: "change", Enabled: false},
+		},
+		Archived: []views.RunbookRow{{ID: "4", Name: "Old data centre", IncidentType: "outage", Incidents: 12, LastRunAt: when(2 * 365 * 24 * time.Hour), LastRunKey: "INC-3", LastRunURL: "/incidents/3"}},
+	}
+}
+
+func TestRunbooks(t *testing.T) {
+	t.Parallel()
+	long := runbooksFull()
+	long.Rows[0].Name, long.Rows[0].IncidentType, long.Rows[0].Description = longWord, longWord, longWords
+	long.Rows[0].Steps = []string{longWord, longWords}
+	nasty := runbooksFull()
+	nasty.Rows[0].Name, nasty.Rows[0].IncidentType, nasty.Rows[0].Description = hostile, hostile, hostile
+	nasty.Rows[0].Steps, nasty.Rows[1].Problem = []string{hostile}, hostile
+	viewer := runbooksFull()
+	viewer.CanEdit, viewer.CanRun, viewer.Archived = false, false, nil
+
+	cases := []struct {
+		name string
+		page views.RunbooksPage
+	}{
+		{"empty", views.RunbooksPage{Frame: in("Runbooks", "runbooks", "/runbooks"), CanEdit: true, CanRun: true}},
+		{"full", runbooksFull()}, {"long", long}, {"hostile", nasty}, {"viewer", viewer},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"runbooks-" + c.name, views.Runbooks(c.page)})
+	}
+	testGolden(t, all)
+}
+
+func stepKinds() []views.StepKind {
+	return []views.StepKind{{Kind: "create_meeting", Label: "Create Zoom meeting", Help: "Gives the incident a bridge of its own and a link that never changes."}}
+}
+
+func insertGroups() []views.InsertGroup {
+	return []views.InsertGroup{
+		{Title: "This runbook", Items: []views.InsertItem{
+			{Code: "{{ vars.customer }}", Help: "Customer", Value: "Acme"},
+			{Code: "{{ vars.region }}", Help: "Region", Value: "eu-north-1"},
+		}},
+		{Title: "Incident", Items: []views.InsertItem{
+			{Code: "{{ incident.name }}", Help: "What the opener called it", Value: "db down"},
+			{Code: "{{ incident.key }}", Help: "Its key", Value: "INC-42"},
+			{Code: "{{ incident.number }}", Help: "Its number", Value: "42"},
+			{Code: "{{ incident.severity }}", Help: "Severity", Value: "SEV1"},
+			{Code: "{{ incident.type }}", Help: "Type", Value: "outage"},
+			{Code: "{{ incident.description }}", Help: "Description", Value: "Checkout answers 500 since 02:10."},
+			{Code: "{{ incident.started_at | tz: \"Europe/Oslo\" }}", Help: "When it was opened, in a zone", Value: "22 Nov 2026 03:14"},
+			{Code: "{{ incident.url }}", Help: "Its page here", Value: "https://bridge.example.com/incidents/42"},
+			{Code: "{{ incident.join_page }}", Help: "The link that never changes", Value: "https://bridge.example.com/j/INC-42"},
+		}},
+		{Title: "Opener", Items: []views.InsertItem{
+			{Code: "{{ incident.opener.name }}", Help: "Name", Value: "Ana Ruud"},
+			{Code: "{{ incident.opener.email }}", Help: "E-mail", Value: "ana@example.com"},
+		}},
+	}
+}
+
+func runbookFull() views.RunbookPage {
+	return views.RunbookPage{
+		Frame: in("Production outage", "runbooks", "/runbooks"), ID: "1", Version: 7, CanEdit: true,
+		Name: "Production outage", IncidentType: "outage", Description: "Customers cannot use the product.", Enabled: true, Incidents: 41,
+		Types: []string{"outage", "security", "change"}, Kinds: stepKinds(), Insert: insertGroups(),
+		Steps: []views.StepForm{
+			{ID: "s1", Kind: "create_meeting", Label: "Create Zoom meeting", Open: true, Topic: "{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})", Agenda: "{{ incident.description }}\n\nOpened by {{ incident.opener.name }}. Join any time: {{ incident.join_page }}", Recording: "cloud", ExecuteAutomatically: true, Duration: "60", Host: "opener_with_backup", JoinBeforeHost: true},
+			{ID: "s2", Kind: "create_meeting", Label: "Create Zoom meeting", Topic: "{{ incident.key }} customers", Recording: "none", Duration: "60", Host: "always_backup", WaitingRoom: true, AlternativeHosts: "ops@example.com"},
+		},
+		Variables: []views.VariableForm{
+			{Name: "customer", Label: "Customer", Type: "text", Required: true, Help: "As it stands in the contract"},
+			{Name: "region", Label: "Region", Type: "choice", Default: "eu-north-1", Choices: "eu-north-1\nus-east-1\nap-south-1"},
+		},
+		Preview: views.RunbookPreviewPart{
+			Samples: []views.PreviewSample{{Label: "Sample incident", Selected: true}, {Value: "41", Label: "INC-41 · Checkout slow"}, {Value: "40", Label: "INC-40 · Login refused"}},
+			Steps: []views.StepPreview{
+				{Index: 0, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "SEV1 db down (Acme)", Length: 19, Max: 200}, Agenda: views.TextPreview{Text: "Checkout answers 500 since 02:10.\n\nOpened by Ana Ruud. Join any time: https://bridge.example.com/j/INC-42", Length: 107, Max: 2000},
+					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by ana@example.com, or by oncall@example.com if that fails.", "Everyone can get in before the host; no waiting room.", "Recorded to the cloud.", "Never the host's personal meeting ID."}},
+				{Index: 1, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "INC-42 customers", Length: 16, Max: 200}, Agenda: views.TextPreview{Max: 2000},
+					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by oncall@example.com.", "People wait in the waiting room.", "Not recorded."}},
+			},
+		},
+	}
+}
+
+func TestRunbook(t *testing.T) {
+	t.Parallel()
+	empty := views.RunbookPage{Frame: in("New runbook", "runbooks", "/runbooks"), CanEdit: true, Kinds: stepKinds(), Insert: insertGroups()[1:], Types: []string{"outage"}, Enabled: true}
+
+	refused := runbookFull()
+	refused.Changed = true
+	refused.Name = ""
+	refused.Steps[0].Topic = "{{ incident.severty }} {{ incident.name }"
+	refused.Steps[1].Duration = "soon"
+	refused.Variables[1].Name = "re gion"
+	refused.Conflict = "bo@example.com saved this runbook 1 min ago while you were editing. What you typed is kept below; saving now replaces their version."
+	refused.Errors = map[string]string{
+		"name":                     "Give the runbook a name.",
+		"step.0.topic":             "Line 1, column 4: there is no incident.severty. Did you mean incident.severity?",
+		"step.1.duration":          "Type a number of minutes between 1 and 1440.",
+		"variable.1.name":          "Use lower-case letters, digits and _ only.",
+		"step.1.alternative_hosts": "ops@ is not an e-mail address.",
+	}
+	refused.Preview.Steps[0].Topic = views.TextPreview{Text: "INC-42 db down", Length: 14, Max: 200, Errors: []views.TemplateError{
+		{Line: 1, Column: 4, Message: "There is no incident.severty.", DidYouMean: "incident.severity"},
+		{Line: 1, Column: 27, Message: "This {{ is never closed."},
+	}}
+	refused.Preview.Steps[0].Agenda.Length = 2210
+
+	long := runbookFull()
+	long.Name, long.Description = longWord, longWords
+	long.Steps[0].Topic, long.Steps[0].Agenda = longWord, longWords
+	long.Variables[0].Name, long.Variables[0].Label = longWord, longWords
+	long.Preview.Steps[0].Topic = views.TextPreview{Text: longWord, Length: 300, Max: 200}
+
+	nasty := runbookFull()
+	nasty.Name, nasty.IncidentType, nasty.Description = hostile, hostile, hostile
+	nasty.Steps[0].Topic, nasty.Steps[0].Agenda, nasty.Steps[0].AlternativeHosts = hostile, hostile, hostile
+	nasty.Variables[0] = views.VariableForm{Name: hostile, Label: hostile, Type: hostile, Default: hostile, Help: hostile, Choices: hostile}
+	nasty.Preview.Steps[0].Topic.Text, nasty.Preview.Steps[0].Asks = hostile, []string{hostile}
+	nasty.Preview.Samples[1].Label, nasty.Preview.Samples[1].Value = hostile, hostile
+	nasty.Insert[0].Items[0] = views.InsertItem{Code: hostile, Help: hostile, Value: hostile}
+
+	archived := runbookFull()
+	archived.Archived = true
+
+	viewer := runbookFull()
+	viewer.CanEdit = false
+
+	cases := []struct {
+		name string
+		page views.RunbookPage
+	}{
+		{"empty", empty}, {"full", runbookFull()}, {"error", refused}, {"long", long}, {"hostile", nasty}, {"archived", archived}, {"viewer", viewer},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"runbook-" + c.name, views.Runbook(c.page)})
+	}
+	testGolden(t, all)
+	testGolden(t, []golden{{"runbook-preview", views.RunbookPreview(refused.Preview)}})
+}

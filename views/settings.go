@@ -1,0 +1,164 @@
+package views
+
+// SettingsUsersPage is GET /settings/users.
+//
+// ?new=1 opens the form for a new user, ?edit={id} the one for an existing one.
+// POST /settings/users takes name, email, role (admin | responder | viewer), password.
+// POST /settings/users/{id} takes name and role; …/password takes password; …/disable and
+// …/enable take nothing.
+type SettingsUsersPage struct {
+	Frame  Frame
+	Rows   []UserRow
+	Name   string // as typed, when refused
+	Email  string
+	Role   string
+	New    bool   // the form for a new user is open
+	EditID string // the user whose form is open; "" for none
+	Errors map[string]string
+}
+
+// UserRow is one user.
+type UserRow struct {
+	ID         string
+	Name       string
+	Email      string
+	Role       string
+	Me         bool
+	Disabled   bool
+	LastSeenAt When // zero: never
+	CreatedAt  When
+	LastAdmin  bool // the only admin left; cannot be disabled or lose the role
+}
+
+// SettingsTokensPage is GET /settings/tokens.
+//
+// ?new=1 opens the form. POST /settings/tokens takes name and scope (incidents:write, read; repeated), and answers with
+// the page once more, holding the new token. POST /settings/tokens/{id}/revoke revokes one.
+type SettingsTokensPage struct {
+	Frame      Frame
+	Rows       []TokenRow
+	New        string // the new token in clear, on this one answer only
+	NewName    string
+	Name       string // as typed, when refused
+	ScopeWrite bool
+	ScopeRead  bool
+	Open       bool // the form is open
+	Errors     map[string]string
+	ExampleURL string // the address scripts post incidents to
+}
+
+// TokenRow is one API token.
+type TokenRow struct {
+	ID         string
+	Name       string
+	Scopes     []string
+	EndsIn     string
+	CreatedBy  string
+	CreatedAt  When
+	LastUsedAt When // zero: never
+	LastUsedIP string
+	RevokedAt  When // zero: works
+}
+
+// SettingsAuditPage is GET /settings/audit?who=&what=&q=&cursor=.
+type SettingsAuditPage struct {
+	Frame    Frame
+	Who      string
+	Query    string
+	Rows     []AuditRow
+	NextURL  string
+	FirstURL string
+}
+
+// AuditRow is one change.
+type AuditRow struct {
+	At      When
+	Who     string
+	What    string // "changed the Zoom account"
+	Subject string
+	URL     string
+	From    string // address of the browser or "command line"
+	Changes []AuditChange
+}
+
+// AuditChange is one field before and after. A secret shows as "set", "changed" or "removed".
+type AuditChange struct {
+	Field  string
+	Before string
+	After  string
+}
+
+// SettingsMePage is GET /settings/me.
+//
+// POST /settings/me takes name. POST /settings/me/password takes current_password,
+// new_password, new_password_again. POST /settings/me/sessions ends every other session.
+type SettingsMePage struct {
+	Frame    Frame
+	Name     string
+	Email    string
+	Role     string
+	Sessions int
+	Errors   map[string]string
+}
+
+// SettingsAboutPage is GET /settings/about.
+type SettingsAboutPage struct {
+	Frame     Frame
+	Version   string
+	Revision  string
+	GoVersion string
+	Database  string // "SQLite" or "PostgreSQL"
+	DBVersion string
+	DBPlace   string // path or host; no credentials
+	DBSize    string
+	Counts    []KeyValue
+	PublicURL string
+	StartedAt When
+}
+
+// settingsTabs are the tabs a person may open.
+func settingsTabs(admin bool, current string) []Tab {
+	var tabs []Tab
+	for _, t := range []struct {
+		key, label string
+		admin      bool
+	}{
+		{"users", "Users", true}, {"tokens", "API tokens", true}, {"audit", "Audit trail", true}, {"me", "My account", false}, {"about", "About", false},
+	} {
+		if admin || !t.admin {
+			tabs = append(tabs, Tab{Label: t.label, Href: "/settings/" + t.key, Current: t.key == current})
+		}
+	}
+	return tabs
+}
+
+func roleName(role string) string {
+	switch role {
+	case "admin":
+		return "Admin"
+	case "responder":
+		return "Responder"
+	case "viewer":
+		return "Viewer"
+	}
+	return role
+}
+
+func userAction(id string) string {
+	if id == "" {
+		return "/settings/users"
+	}
+	return "/settings/users/" + id
+}
+
+func afterOrNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// curl is a command that opens an incident with the token in $TOKEN.
+func curl(address string) string {
+	return `curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"runbook": "Production outage", "name": "Try the API"}' ` + address
+}

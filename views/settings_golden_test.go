@@ -1,0 +1,146 @@
+package views_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+func usersFull() views.SettingsUsersPage {
+	return views.SettingsUsersPage{
+		Frame: in("Settings", "settings", "/settings"), Role: "responder",
+		Rows: []views.UserRow{
+			{ID: "1", Name: "Root", Email: "root@example.com", Role: "admin", Me: true, LastSeenAt: when(0), CreatedAt: when(3 * 24 * time.Hour), LastAdmin: true},
+			{ID: "2", Name: "Ana Ruud", Email: "ana@example.com", Role: "responder", LastSeenAt: when(14 * time.Minute), CreatedAt: when(2 * 24 * time.Hour)},
+			{ID: "3", Name: "Bo", Email: "bo@example.com", Role: "viewer", CreatedAt: when(1 * 24 * time.Hour)},
+			{ID: "4", Name: "Cy", Email: "cy@example.com", Role: "responder", Disabled: true, LastSeenAt: when(2 * 30 * 24 * time.Hour), CreatedAt: when(1 * 365 * 24 * time.Hour)},
+		},
+	}
+}
+
+func TestSettingsUsers(t *testing.T) {
+	t.Parallel()
+	refused := usersFull()
+	refused.New, refused.Name, refused.Email, refused.Role = true, "Di", "ana@example.com", "admin"
+	refused.Errors = map[string]string{"email": "ana@example.com is already a user.", "password": "Use at least 12 characters."}
+	long := usersFull()
+	long.Rows[1].Name, long.Rows[1].Email = longWords, longWord
+	nasty := usersFull()
+	nasty.Rows[1].Name, nasty.Rows[1].Email, nasty.Rows[1].Role = hostile, hostile, hostile
+	edit := usersFull()
+	edit.EditID, edit.Name, edit.Email, edit.Role = "2", "Ana Ruud", "ana@example.com", "responder"
+	alone := usersFull()
+	alone.Rows = alone.Rows[:1]
+	cases := []struct {
+		name string
+		page views.SettingsUsersPage
+	}{{"empty", alone}, {"full", usersFull()}, {"error", refused}, {"long", long}, {"hostile", nasty}, {"edit", edit}}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"settings-users-" + c.name, views.SettingsUsers(c.page)})
+	}
+	testGolden(t, all)
+}
+
+func tokensFull() views.SettingsTokensPage {
+	return views.SettingsTokensPage{
+		Frame: in("Settings", "settings", "/settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true,
+		Rows: []views.TokenRow{
+			{ID: "1", Name: "pager", Scopes: []string{"incidents:write", "read"}, EndsIn: "x8Qa", CreatedBy: "root@example.com", CreatedAt: when(3 * 24 * time.Hour), LastUsedAt: when(2 * time.Minute), LastUsedIP: "10.0.4.7"},
+			{ID: "2", Name: "Reports", Scopes: []string{"read"}, EndsIn: "p0Lm", CreatedBy: "root@example.com", CreatedAt: when(1 * 24 * time.Hour)},
+			{ID: "3", Name: "Old script", Scopes: []string{"read"}, EndsIn: "77aa", CreatedBy: "ana@example.com", CreatedAt: when(1 * 365 * 24 * time.Hour), LastUsedAt: when(8 * 30 * 24 * time.Hour), RevokedAt: when(2 * 30 * 24 * time.Hour)},
+		},
+	}
+}
+
+func TestSettingsTokens(t *testing.T) {
+	t.Parallel()
+	made := tokensFull()
+	made.New, made.NewName = "dbt_9vJ2fXq0TzB7mK4sLwRcY1uN6aHdEoPg", "pager"
+	refused := tokensFull()
+	refused.Open, refused.ScopeWrite, refused.Errors = true, false, map[string]string{"name": "Give the token a name that says what uses it.", "scope": "Tick at least one."}
+	nasty := tokensFull()
+	nasty.Rows[0].Name, nasty.Rows[0].Scopes, nasty.Rows[0].LastUsedIP = hostile, []string{hostile}, hostile
+	long := tokensFull()
+	long.Rows[0].Name, long.Rows[0].CreatedBy = longWords, longWord
+	cases := []struct {
+		name string
+		page views.SettingsTokensPage
+	}{
+		{"empty", views.SettingsTokensPage{Frame: in("Settings", "settings", "/settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true}},
+		{"full", tokensFull()}, {"new", made}, {"error", refused}, {"long", long}, {"hostile", nasty},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"settings-tokens-" + c.name, views.SettingsTokens(c.page)})
+	}
+	testGolden(t, all)
+}
+
+func TestSettingsAudit(t *testing.T) {
+	t.Parallel()
+	full := views.SettingsAuditPage{
+		Frame: in("Settings", "settings", "/settings"), NextURL: "/settings/audit?cursor=10",
+		Rows: []views.AuditRow{
+			{At: when(2 * time.Minute), Who: "root@example.com", What: "changed the Zoom account", From: "10.0.4.7", URL: "/account", Changes: []views.AuditChange{{Field: "Backup user", Before: "ops@example.com", After: "oncall@example.com"}, {Field: "Client secret", Before: "set", After: "changed"}}},
+			{At: when(14 * time.Minute), Who: "ana@example.com", What: "opened an incident", Subject: "INC-42", URL: "/incidents/42", From: "10.0.4.9"},
+			{At: when(1 * time.Hour), Who: "root@example.com", What: "made an API token", Subject: "pager", From: "command line"},
+			{At: when(2 * 24 * time.Hour), Who: "root@example.com", What: "changed a user", Subject: "ana@example.com", From: "10.0.4.7", Changes: []views.AuditChange{{Field: "Role", Before: "viewer", After: "responder"}}},
+		},
+	}
+	nasty := full
+	nasty.Query = hostile
+	nasty.Rows = []views.AuditRow{{At: when(1 * time.Minute), Who: hostile, What: hostile, Subject: hostile, URL: "javascript:alert(1)", From: hostile, Changes: []views.AuditChange{{Field: hostile, Before: hostile, After: longWord}}}}
+	nothing := full
+	nothing.Rows, nothing.NextURL, nothing.Query = nil, "", "nosuch"
+	cases := []struct {
+		name string
+		page views.SettingsAuditPage
+	}{
+		{"empty", views.SettingsAuditPage{Frame: in("Settings", "settings", "/settings")}}, {"nothing", nothing}, {"full", full}, {"hostile", nasty},
+	}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"settings-audit-" + c.name, views.SettingsAudit(c.page)})
+	}
+	testGolden(t, all)
+}
+
+func TestSettingsMe(t *testing.T) {
+	t.Parallel()
+	full := views.SettingsMePage{Frame: in("Settings", "settings", "/settings"), Name: "Ana Ruud", Email: "ana@example.com", Role: "responder", Sessions: 3}
+	refused := full
+	refused.Errors = map[string]string{"current_password": "That is not your current password.", "new_password_again": "The two new passwords differ."}
+	nasty := full
+	nasty.Name, nasty.Email, nasty.Role = hostile, longWord, hostile
+	cases := []struct {
+		name string
+		page views.SettingsMePage
+	}{{"full", full}, {"error", refused}, {"hostile", nasty}}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"settings-me-" + c.name, views.SettingsMe(c.page)})
+	}
+	testGolden(t, all)
+}
+
+func TestSettingsAbout(t *testing.T) {
+	t.Parallel()
+	full := views.SettingsAboutPage{
+		Frame: in("Settings", "settings", "/settings"), Version: "v0.1.0", Revision: "19e3fd0", GoVersion: "go1.26.8", Database: "SQLite", DBVersion: "3.53.4", DBPlace: "/var/lib/drawbridge/drawbridge.db", DBSize: "48 MB",
+		Counts:    []views.KeyValue{{Key: "Incidents", Value: "42"}, {Key: "Bridges", Value: "44"}, {Key: "Events", Value: "128,204"}, {Key: "Audit entries", Value: "310"}},
+		PublicURL: "https://bridge.example.com", StartedAt: when(3 * 24 * time.Hour),
+	}
+	nasty := full
+	nasty.DBPlace, nasty.PublicURL, nasty.Version = longWord, hostile, hostile
+	cases := []struct {
+		name string
+		page views.SettingsAboutPage
+	}{{"full", full}, {"hostile", nasty}}
+	var all []golden
+	for _, c := range cases {
+		all = append(all, golden{"settings-about-" + c.name, views.SettingsAbout(c.page)})
+	}
+	testGolden(t, all)
+}
