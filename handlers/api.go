@@ -309,7 +309,7 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description,
 		Status: i.Status, OpenerEmail: i.OpenerEmail, DedupKey: i.DedupKey, Vars: i.Vars,
 		CreatedAt: apiTime(i.CreatedAt), ResolvedAt: apiTime(i.ResolvedAt),
-		JoinPage: s.PublicURL + "/j/" + i.Key(), Bridges: []apiBridge{},
+		JoinPage: s.Service.JoinPage(i), Bridges: []apiBridge{},
 	}
 	if out.Vars == nil {
 		out.Vars = map[string]string{}

@@ -59,6 +59,8 @@ type climber struct {
 	spare *spareMeeting
 	// doubt is set when a rung may have made a meeting we do not know of.
 	doubt bool
+	// noAlternatives is set when Zoom refused the alternative hosts.
+	noAlternatives bool
 }
 
 type spareMeeting struct {
@@ -142,6 +144,10 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	zctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	meeting, err := c.client.CreateMeeting(zctx, r.host, c.request(attempt.ID))
+	if err != nil && c.dropAlternatives(err) {
+		c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, "Zoom refused the alternative hosts; asking without them.", nil)
+		return c.try(ctx, r, last)
+	}
 	if err != nil {
 		return false, c.refused(ctx, r, attempt, err), nil
 	}
@@ -161,19 +167,36 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	return err == nil, false, err
 }
 
+// codeAlternativeHost is Zoom's refusal of an alternative host.
+const codeAlternativeHost = 1114
+
+// dropAlternatives reports whether the call is worth repeating without
+// alternative hosts: one of them that left the company must not cost the bridge.
+func (c *climber) dropAlternatives(err error) bool {
+	var z *zoom.Error
+	if c.noAlternatives || len(c.bridge.Asked.AlternativeHosts) == 0 || !errors.As(err, &z) || z.Code != codeAlternativeHost {
+		return false
+	}
+	c.noAlternatives = true
+	return true
+}
+
 // request is what Zoom is asked for. Every setting that matters is sent: a
 // meeting made by the API does not take the host's own defaults.
 func (c *climber) request(marker string) zoom.MeetingRequest {
-	return zoom.MeetingRequest{
-		Topic:            c.bridge.Topic,
-		Agenda:           markAgenda(c.bridge.Agenda, marker),
-		StartTime:        c.s.now(),
-		DurationMinutes:  c.bridge.Asked.DurationMinutes,
-		AutoRecording:    c.bridge.Asked.Recording,
-		WaitingRoom:      c.bridge.Asked.WaitingRoom,
-		JoinBeforeHost:   c.bridge.Asked.JoinBeforeHost,
-		AlternativeHosts: c.bridge.Asked.AlternativeHosts,
+	r := zoom.MeetingRequest{
+		Topic:           c.bridge.Topic,
+		Agenda:          markAgenda(c.bridge.Agenda, marker),
+		StartTime:       c.s.now(),
+		DurationMinutes: c.bridge.Asked.DurationMinutes,
+		AutoRecording:   c.bridge.Asked.Recording,
+		WaitingRoom:     c.bridge.Asked.WaitingRoom,
+		JoinBeforeHost:  c.bridge.Asked.JoinBeforeHost,
 	}
+	if !c.noAlternatives {
+		r.AlternativeHosts = c.bridge.Asked.AlternativeHosts
+	}
+	return r
 }
 
 // markAgenda puts the attempt's id at the end of the agenda: Zoom has no key
@@ -260,6 +283,8 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 // refused writes down a rung that gave no meeting and says whether to go on.
 func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool) {
 	c.last = explain(err)
+	// Two hosts may have been asked: the cause says which.
+	c.last.Cause = strings.Replace(c.last.Cause, "The host ", r.host+" ", 1)
 	c.why = append(c.why, c.last.Cause)
 	state, code := AttemptRefused, 0
 	var jobs []Job

@@ -158,6 +158,7 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		Vars:        map[string]string{},
 		Source:      req.Source,
 		CreatedBy:   actor.Email,
+		JoinKey:     newToken()[:16],
 		CreatedAt:   now, UpdatedAt: now,
 	}
 	if i.Type == "" {

@@ -80,3 +80,27 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence)
 	d.InsideMost = max(d.InsideMost, d.Inside)
 	return d
 }
+
+// Inside are the people in the running instances, each once, with the earliest
+// join of those stays that go on, in the order they came.
+func Inside(instances []Instance, presences []Presence) []Presence {
+	running := map[string]bool{}
+	for _, in := range instances {
+		running[in.UUID] = in.EndedAt.IsZero()
+	}
+	var people []Presence
+	for _, p := range presences {
+		if !p.Inside() || !running[p.UUID] {
+			continue
+		}
+		same := slices.IndexFunc(people, func(o Presence) bool { return o.UUID == p.UUID && o.Person == p.Person })
+		switch {
+		case same < 0:
+			people = append(people, p)
+		case p.JoinedAt.Before(people[same].JoinedAt):
+			people[same] = p
+		}
+	}
+	slices.SortStableFunc(people, func(a, b Presence) int { return a.JoinedAt.Compare(b.JoinedAt) })
+	return people
+}

@@ -166,3 +166,13 @@ func recordingLinks(rec *zoom.EventRecording) []RecordingLink {
 	}
 	return list
 }
+
+// EventFamily groups events for charts and filters: meeting, participant,
+// recording, user, or what stands before the first dot of the event's name.
+func EventFamily(event string) string {
+	if strings.HasPrefix(event, "meeting.participant_") {
+		return "participant"
+	}
+	family, _, _ := strings.Cut(event, ".")
+	return family
+}

@@ -5,6 +5,14 @@ import "time"
 // Kinds of steps.
 const KindCreateMeeting = "create_meeting"
 
+// KindLabel is the name of a kind of step for people.
+func KindLabel(kind string) string {
+	if kind == KindCreateMeeting {
+		return "Create Zoom meeting"
+	}
+	return kind
+}
+
 // Runbook is what to do for one type of incident.
 type Runbook struct {
 	ID           string // UUIDv7

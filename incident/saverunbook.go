@@ -377,9 +377,13 @@ func (s *Service) templateData(i Incident) TemplateData {
 		Name: i.Name, Number: i.Number, Key: i.Key(), Severity: i.Severity, Type: i.Type,
 		Description: i.Description, OpenerName: i.OpenerName, OpenerEmail: i.OpenerEmail,
 		StartedAt: i.CreatedAt, URL: fmt.Sprintf("%s/incidents/%d", s.publicURL, i.Number),
-		JoinPage: s.JoinPage(i.Number), Vars: i.Vars, Runbook: i.RunbookName,
+		JoinPage: s.JoinPage(i), Vars: i.Vars, Runbook: i.RunbookName,
 	}
 }
 
-// JoinPage is the address of an incident's join page, a link that never changes.
-func (s *Service) JoinPage(number int64) string { return s.publicURL + "/j/" + Key(number) }
+// JoinPage is the address of an incident's join page, a link that never
+// changes. Its key stands for a login: people join by phone, in a hurry, and the
+// number alone could be guessed.
+func (s *Service) JoinPage(i Incident) string {
+	return s.publicURL + "/j/" + i.Key() + "?k=" + i.JoinKey
+}

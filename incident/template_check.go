@@ -153,7 +153,7 @@ func (c *templateCheck) tag(offset int, tok parser.Token, open []openBlock) []op
 	argsAt := nameAt + len(name)
 	argsAt += strings.Index(c.src[argsAt:], tok.Args)
 
-	clauses, starts := templateBlocks[name]
+	_, starts := templateBlocks[name]
 	block, ends := strings.CutPrefix(name, "end")
 	if _, isBlock := templateBlocks[block]; !isBlock {
 		ends = false
@@ -200,9 +200,8 @@ func (c *templateCheck) tag(offset int, tok parser.Token, open []openBlock) []op
 		open = open[:len(open)-1]
 	default:
 		b := &open[len(open)-1]
-		clauses = templateBlocks[b.name]
 		switch {
-		case !slices.Contains(clauses, name):
+		case !slices.Contains(templateBlocks[b.name], name):
 			c.fail(nameAt, fmt.Sprintf("%q does not belong into the block %q.", name, b.name), "")
 		case b.last:
 			c.fail(nameAt, fmt.Sprintf("%q comes after the else of its block.", name), "")

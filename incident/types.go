@@ -29,6 +29,7 @@ type Incident struct {
 	Vars        map[string]string
 	Source      string // "form", "api"
 	CreatedBy   string // actor's e-mail or token name
+	JoinKey     string // random; with it the join page needs no login
 	CreatedAt   time.Time
 	ResolvedAt  time.Time
 	UpdatedAt   time.Time

@@ -52,10 +52,12 @@ func routes(cfg Config, m *middleware) []Route {
 		POST = http.MethodPost
 	)
 	var (
-		s      = cfg.Site
-		viewer = Session(incident.Viewer)
-		read   = Scope(incident.ScopeRead)
-		write  = Scope(incident.ScopeIncidentsWrite)
+		s         = cfg.Site
+		viewer    = Session(incident.Viewer)
+		responder = Session(incident.Responder)
+		admin     = Session(incident.Admin)
+		read      = Scope(incident.ScopeRead)
+		write     = Scope(incident.ScopeIncidentsWrite)
 	)
 	table := []Route{
 		{GET, "/livez", Public, s.Livez},
@@ -81,6 +83,24 @@ func routes(cfg Config, m *middleware) []Route {
 		{POST, "/setup", Public, s.Setup},
 
 		{GET, "/live", viewer, s.Stream},
+		{GET, "/j/:key", Public, s.JoinPage}, // with a session, or the key of the link
+
+		{GET, "/", viewer, s.Overview},
+		{GET, "/incidents", viewer, s.IncidentsPage},
+		{GET, "/incidents/:number", viewer, s.IncidentPage},
+		{POST, "/incidents/:number/resolve", responder, s.ResolveIncidentForm},
+		{POST, "/incidents/:number/reopen", responder, s.ReopenIncidentForm},
+		{POST, "/incidents/:number/steps/:id/run", responder, s.RunStep},
+		{GET, "/runbooks/:id/run", responder, s.RunForm},
+		{POST, "/runbooks/:id/run", responder, s.Run},
+		{GET, "/bridges", viewer, s.BridgesPage},
+		{POST, "/bridges/:id/retry", responder, s.RetryBridge},
+		{POST, "/bridges/:id/link", responder, s.UseLink},
+		{POST, "/bridges/:id/start", responder, s.StartBridge},
+		{GET, "/events", viewer, s.EventsPage},
+		{GET, "/events/:id", viewer, s.EventsPage},
+		{GET, "/events/:id/raw", viewer, s.EventRaw},
+		{POST, "/events/:id/reprocess", admin, s.ReprocessEvent},
 	}
 	if cfg.Simulator != nil {
 		// Its links to join must work for everybody, as Zoom's do.

@@ -1,0 +1,334 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// The ways to connect, as the form names them.
+const (
+	serverToServer = "server_to_server"
+	jwtApp         = "jwt"
+)
+
+// AccountPage is GET /account. ?auth= chooses the tab.
+func (s *Site) AccountPage(c echo.Context) error {
+	q, err := ReadQuery(c, "auth")
+	if err != nil {
+		return err
+	}
+	stored, err := s.Store.Account(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	page, err := s.accountPage(c, stored)
+	if err != nil {
+		return err
+	}
+	if auth := q.Get("auth"); auth == serverToServer || auth == jwtApp {
+		page.Auth = auth
+	}
+	return Render(c, http.StatusOK, views.Account(page))
+}
+
+// SaveAccount is POST /account. What is saved is checked once.
+func (s *Site) SaveAccount(c echo.Context) error {
+	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "api_key", "api_secret", "backup_user_email",
+		"webhook_secret_token_1", "webhook_secret_token_2", "keep_webhook_secret_token_1", "cluster", "version", "op")
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	stored, err := s.Store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	said, err := accountForm(form, stored)
+	if err != nil {
+		return err
+	}
+
+	changed, err := s.Service.SaveAccount(ctx, Actor(c), said)
+
+	if message, fields, ok := Refusal(err); ok {
+		return s.refuseAccount(c, stored, said, message, fields)
+	}
+	if err != nil {
+		return err
+	}
+
+	kind, text := "ok", "Nothing was changed."
+	if len(changed) > 0 {
+		text = "Saved: " + accountWords(changed) + "."
+	}
+	report, err := s.Service.CheckConnection(ctx, Actor(c))
+	if err != nil {
+		s.Log.Warn("the account is saved but was not checked", "id", RequestID(c), "error", err)
+		kind, text = "warning", text+" The connection could not be checked."
+	} else if n := toFix(report); n > 0 {
+		kind, text = "warning", text+" The check found "+views.Plural(n, "thing", "things")+" to look at."
+	} else {
+		text += " The check found nothing wrong."
+	}
+	s.Flash(c, kind, text)
+	return c.Redirect(http.StatusSeeOther, "/account")
+}
+
+// accountForm is the form as the service takes it. The values of the tab that
+// is not shown stay what they are, so that one can move from a JWT app to
+// Server-to-Server and keep the rest.
+func accountForm(form Form, stored incident.Account) (incident.AccountForm, error) {
+	version, err := form.Int("version")
+	f := incident.AccountForm{
+		Auth: form.Get("auth"), ZoomAccountID: stored.ZoomAccountID, ClientID: stored.ClientID, APIKey: stored.APIKey,
+		Cluster: form.Get("cluster"), BackupUser: form.Get("backup_user_email"), Version: version,
+		Secrets: map[incident.SecretName]string{},
+	}
+	if f.Auth == jwtApp {
+		f.APIKey = form.Get("api_key")
+	} else {
+		f.ZoomAccountID, f.ClientID = form.Get("account_id"), form.Get("client_id")
+	}
+	for _, name := range incident.SecretNames {
+		f.Secrets[name] = strings.TrimSpace(form.Raw(string(name)))
+	}
+	if form.Get("op") == "remove_webhook_secret_token_2" {
+		f.Remove = []incident.SecretName{incident.WebhookToken2}
+		delete(f.Secrets, incident.WebhookToken2)
+	} else if typed := f.Secrets[incident.WebhookToken1]; typed != "" && form.Has("keep_webhook_secret_token_1") && f.Secrets[incident.WebhookToken2] == "" {
+		// The present token becomes the older one; it leaves only for where it is sealed again.
+		if present := stored.Secrets[incident.WebhookToken1].Value.Reveal(); present != typed {
+			f.Secrets[incident.WebhookToken2] = present
+		}
+	}
+	return f, err
+}
+
+// refuseAccount shows the form again with what was typed, but for secrets.
+func (s *Site) refuseAccount(c echo.Context, stored incident.Account, said incident.AccountForm, message string, fields map[string]string) error {
+	page, err := s.accountPage(c, stored)
+	if err != nil {
+		return err
+	}
+	page.Errors = fields
+	if said.Auth == serverToServer || said.Auth == jwtApp {
+		page.Auth = said.Auth
+	}
+	page.AccountID, page.ClientID, page.APIKey = said.ZoomAccountID, said.ClientID, said.APIKey
+	page.BackupUserEmail, page.Cluster = said.BackupUser, said.Cluster
+	switch {
+	case said.Version != stored.Version: // the form comes back with the version of now: it may be saved on purpose
+		page.Conflict = s.lastChange(c, "account.", "Zoom account") + " Saving now replaces that change. Secrets have to be typed again."
+	case len(fields) == 0:
+		page.Conflict = message
+	}
+	return Render(c, http.StatusUnprocessableEntity, views.Account(page))
+}
+
+// accountWords names the fields that were changed as the page does.
+func accountWords(changed []string) string {
+	names := map[string]string{
+		"auth": "way to connect", "account_id": "account ID", "client_id": "client ID", "api_key": "API key", "api_secret": "API secret",
+		"webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token", "cluster": "Zoom cluster",
+		"backup_user_email": "backup user",
+	}
+	var words []string
+	for _, name := range changed {
+		word, ok := names[name]
+		if !ok {
+			word = strings.ReplaceAll(name, "_", " ")
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
+func toFix(r incident.CheckReport) int {
+	n := 0
+	for _, l := range r.Lines {
+		if l.Level != "green" {
+			n++
+		}
+	}
+	return n
+}
+
+// CheckAccount is POST /account/check. htmx gets the result, a browser without
+// it the page.
+func (s *Site) CheckAccount(c echo.Context) error {
+	form, err := ReadForm(c, "email")
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+
+	report, err := s.Service.CheckConnection(ctx, Actor(c), form.Get("email"))
+
+	message, fields, refused := Refusal(err)
+	// Before anything is saved there is nowhere to keep the report.
+	if err != nil && !refused && incident.CodeOf(err) != incident.NotFound {
+		return err
+	}
+	stored, err := s.Store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if refused {
+		status = http.StatusUnprocessableEntity
+	} else {
+		stored.Check = report
+	}
+
+	part := c.Request().Header.Get("HX-Request") != ""
+	var page views.AccountPage
+	if part {
+		status = http.StatusOK // htmx shows no other
+		page.Check = s.accountCheck(c, stored.Check)
+	} else if page, err = s.accountPage(c, stored); err != nil {
+		return err
+	}
+	if refused {
+		page.Check.Email, page.Check.Other = form.Get("email"), nil
+		if page.Check.EmailErr = fields["email"]; page.Check.EmailErr == "" {
+			page.Check.EmailErr = message
+		}
+	}
+	if part {
+		return Render(c, status, views.AccountCheckResult(page.Check, true))
+	}
+	return Render(c, status, views.Account(page))
+}
+
+func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPage, error) {
+	events, err := s.Store.EventRows(c.Request().Context(), db.EventFilter{}, "", 1)
+	if err != nil {
+		return views.AccountPage{}, err
+	}
+	page := views.AccountPage{
+		Frame: s.Frame(c, "Zoom account", "account"),
+		Auth:  string(a.Auth), InUse: string(a.Auth), AccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey,
+		ClientSecret: s.storedSecret(a, incident.ClientSecret), APISecret: s.storedSecret(a, incident.APISecret),
+		WebhookToken1: s.storedSecret(a, incident.WebhookToken1), WebhookToken2: s.storedSecret(a, incident.WebhookToken2),
+		BackupUserEmail: a.BackupUser, Cluster: a.Cluster, Version: a.Version,
+		CanEdit: Actor(c).Role.Includes(incident.Admin),
+		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a.Check),
+	}
+	if page.Auth == "" {
+		page.Auth = serverToServer
+	}
+	page.Guide.ValidatedAt = s.When(c, a.WebhookValidatedAt)
+	for _, e := range events.Items {
+		page.Guide.LastEventAt = s.When(c, e.ReceivedAt)
+	}
+	return page, nil
+}
+
+// storedSecret is what a page may say of a secret.
+func (s *Site) storedSecret(a incident.Account, name incident.SecretName) views.StoredSecret {
+	stored, ok := a.Secrets[name]
+	if !ok {
+		return views.StoredSecret{}
+	}
+	v := views.StoredSecret{EndsIn: stored.Value.Ending(), SetAgo: views.Ago(s.Now().Sub(stored.SetAt)), By: stored.SetBy}
+	if v.EndsIn == "" { // too short to show any, or locked
+		v.EndsIn = "…"
+	}
+	return v
+}
+
+func (s *Site) accountGuide(c echo.Context) views.AccountGuide {
+	base := s.PublicURL
+	if base == "" {
+		base = c.Scheme() + "://" + c.Request().Host
+	}
+	g := views.AccountGuide{WebhookURL: base + "/webhook"}
+	if !s.Demo {
+		g.WebhookURLError = unreachable(base)
+	}
+	for _, scope := range incident.SetupScopes() {
+		g.Scopes = append(g.Scopes, views.AccountScope{Granular: scope.Granular, Classic: scope.Classic, For: scope.For, Optional: scope.Optional})
+	}
+	for _, e := range incident.SetupEvents() {
+		g.Events = append(g.Events, views.AccountEvent{Event: e.Name, Name: e.Label, For: e.Why})
+	}
+	return g
+}
+
+// unreachable says why Zoom could not send events to an address of ours, ""
+// when nothing speaks against it. Zoom takes https with a public certificate
+// only ("Webhooks", requirements of an endpoint).
+func unreachable(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	why := ""
+	ip, err := netip.ParseAddr(u.Hostname())
+	switch {
+	case u.Hostname() == "localhost", err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()):
+		why = "which only machines near it reach"
+	case u.Scheme != "https":
+		why = "which is not encrypted"
+	default:
+		return ""
+	}
+	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs an https address that is open to the internet. Set DRAWBRIDGE_PUBLIC_URL to it.", base, why)
+}
+
+// accountCheck is a report as the page shows it: what the app may do and what
+// was found about one more person stand apart.
+func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.AccountCheck {
+	check := views.AccountCheck{CheckedAt: s.When(c, r.At)}
+	if i := slices.IndexFunc(r.Lines, func(l incident.CheckLine) bool { return l.Topic == "person" }); i >= 0 {
+		check.Email = r.Lines[i].Subject
+	}
+	for _, l := range r.Lines {
+		line := views.CheckLine{State: checkState(l.Level), Subject: l.Subject, Reason: l.Reason, Fix: l.Fix}
+		switch {
+		case l.Topic == "scopes":
+			check.Features = append(check.Features, scopeFeature(l))
+		case check.Email != "" && (l.Subject == check.Email || strings.HasSuffix(l.Subject, ", "+check.Email)):
+			line.Subject = strings.TrimSuffix(l.Subject, ", "+check.Email)
+			check.Other = append(check.Other, line)
+		default:
+			check.Lines = append(check.Lines, line)
+		}
+	}
+	return check
+}
+
+func checkState(level string) string {
+	switch level {
+	case "green":
+		return "ok"
+	case "amber":
+		return "warning"
+	case "red":
+		return "bad"
+	}
+	return "unknown"
+}
+
+// scopeFeature is a line about scopes with the names to tick. A line that is
+// fine names none: the app may have classic or granular ones.
+func scopeFeature(l incident.CheckLine) views.ScopeFeature {
+	f := views.ScopeFeature{State: checkState(l.Level), Feature: l.Subject, Scope: l.Copy}
+	missing := strings.Split(l.Copy, "\n")
+	for _, scope := range incident.SetupScopes() {
+		if f.State != "ok" && slices.Contains(missing, scope.Granular) {
+			f.Classic = scope.Classic
+		}
+	}
+	return f
+}

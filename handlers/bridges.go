@@ -1,0 +1,164 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// BridgesPage is GET /bridges: the log of bridges.
+func (s *Site) BridgesPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	q, err := ReadQuery(c, "view", "host", "after", "before", "cursor")
+	if err != nil {
+		return err
+	}
+	page := views.BridgesPage{
+		Frame: s.Frame(c, "Bridges", "bridges"), View: q.Get("view"),
+		Host: q.Get("host"), After: q.Get("after"), Before: q.Get("before"), AsOf: s.When(c, s.Now()),
+	}
+	filter := db.BridgeFilter{State: page.View, Host: incident.CanonicalEmail(page.Host)}
+	filter.After, page.AfterError = s.day(c, page.After, 0)
+	filter.Before, page.BeforeError = s.day(c, page.Before, 1)
+	rows, err := s.Store.BridgeRows(ctx, filter, q.Get("cursor"), 50)
+	if err != nil {
+		return err
+	}
+	if page.Hosts, err = s.Store.BridgeHosts(ctx); err != nil {
+		return err
+	}
+
+	for _, v := range []struct{ view, label string }{{"", "All"}, {"live", "Live"}, {"attention", "Needs attention"}, {"backup", "Backup user"}} {
+		page.Views = append(page.Views, views.Chip{Label: v.label, Href: hrefWith(c, "view", v.view, "cursor", ""), On: v.view == page.View})
+	}
+	filtered := page.View != "" || page.Host != "" || page.After != "" || page.Before != ""
+	if filtered {
+		page.ClearHref = "/bridges"
+	}
+	page.Empty = !filtered && q.Get("cursor") == "" && len(rows.Items) == 0
+	if page.Empty {
+		runbooks, err := s.Store.Runbooks(ctx, false)
+		if err != nil {
+			return err
+		}
+		page.RunHref = runHref(runbooks)
+	}
+	page.Pager = pager(c, q.Get("cursor"), rows.Next)
+	for _, row := range rows.Items {
+		page.Rows = append(page.Rows, s.bridgeRow(c, row))
+	}
+	status := http.StatusOK
+	if page.AfterError != "" || page.BeforeError != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	return Render(c, status, views.Bridges(page))
+}
+
+func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
+	v := views.BridgeRow{
+		ID: row.ID, State: string(row.State),
+		Key: incident.Key(row.IncidentNumber), IncidentName: row.IncidentName, Severity: row.Severity, Href: incidentPath(row.IncidentNumber),
+		Topic: row.Topic, MeetingID: row.MeetingID, Kind: row.Kind, Host: row.HostEmail,
+		UsedBackupUser: row.UsedBackupUser, Reason: row.Reason, Inside: row.Inside, Most: row.InsideMost,
+		Created: s.When(c, row.CreatedAt), Started: s.When(c, row.StartedAt), Length: s.lasted(row.StartedAt, row.EndedAt),
+	}
+	if joinable(row.Bridge) {
+		v.JoinURL = row.JoinURL
+	}
+	switch {
+	case row.State == incident.BridgeFailed || row.State == incident.BridgeUnknown:
+		v.Attention = row.Reason
+	case len(row.Findings) > 0:
+		v.Attention = row.Findings[0].Text
+	}
+	for n, r := range row.Recordings {
+		v.Recordings = append(v.Recordings, views.Link{Text: recordingText(n, len(row.Recordings)), Href: r.URL})
+	}
+	return v
+}
+
+// day reads a date of a filter in the viewer's zone, plus days; "" is no limit.
+func (s *Site) day(c echo.Context, text string, days int) (t time.Time, problem string) {
+	if text == "" {
+		return time.Time{}, ""
+	}
+	t, err := time.ParseInLocation(time.DateOnly, text, Zone(c))
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, "Give a date as 2026-01-31."
+	}
+	return t.AddDate(0, 0, days), ""
+}
+
+// RetryBridge is POST /bridges/:id/retry.
+func (s *Site) RetryBridge(c echo.Context) error {
+	bridge, err := s.Store.Bridge(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.orFlash(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), "Zoom was asked again."); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))
+}
+
+// UseLink is POST /bridges/:id/link: a person's own link becomes the bridge.
+func (s *Site) UseLink(c echo.Context) error {
+	bridge, err := s.Store.Bridge(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	form, err := ReadForm(c, "join_url", "passcode")
+	if err != nil {
+		return err
+	}
+
+	err = s.Service.UseLink(c.Request().Context(), Actor(c), bridge.ID, form.Get("join_url"), form.Get("passcode"))
+
+	if _, fields, ok := Refusal(err); ok && fields != nil {
+		c.SetParamNames("number")
+		c.SetParamValues(incident.Key(bridge.IncidentNumber))
+		return s.showIncident(c, http.StatusUnprocessableEntity, bridge.ID, form.Get("join_url"), strings.TrimSpace(fields["url"]+" "+fields["passcode"]))
+	}
+	if err := s.orFlash(c, err, "The link is the bridge now. The join page leads to it."); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))
+}
+
+// StartBridge is POST /bridges/:id/start: shows the host's start link, once.
+func (s *Site) StartBridge(c echo.Context) error {
+	ctx := c.Request().Context()
+	bridge, err := s.Store.Bridge(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	i, err := s.Store.Incident(ctx, bridge.IncidentNumber)
+	if err != nil {
+		return err
+	}
+
+	start, err := s.Service.StartURL(ctx, Actor(c), bridge.ID)
+
+	page := views.IncidentStartPage{
+		Frame: s.Frame(c, "Start "+i.Key()+" as host", "incidents"), Key: i.Key(), Name: i.Name,
+		Host: bridge.HostEmail, BackURL: incidentPath(i.Number),
+	}
+	status := http.StatusOK
+	if code := incident.CodeOf(err); code == incident.Unavailable || code == incident.Conflict {
+		status, page.Error = http.StatusServiceUnavailable, refusalText(err)
+		if code == incident.Conflict {
+			status = http.StatusConflict
+		}
+	} else if err != nil {
+		return err
+	}
+
+	page.StartURL = start.Reveal()
+	return Render(c, status, views.IncidentStart(page))
+}

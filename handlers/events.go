@@ -1,0 +1,376 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// inputTime is the value of <input type="datetime-local">.
+const inputTime = "2006-01-02T15:04"
+
+// slowDelivery is a delay from Zoom's clock to ours that is worth a look: Zoom
+// repeats what it could not deliver after 5 minutes.
+const slowDelivery = time.Minute
+
+// EventsPage is GET /events, and GET /events/:id with that event open.
+func (s *Site) EventsPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	q, err := ReadQuery(c, "event", "meeting_id", "bridge", "q", "after", "before", "cursor")
+	if err != nil {
+		return err
+	}
+	page := views.EventsPage{
+		Frame:      s.Frame(c, "Events", "events"),
+		WebhookURL: s.PublicURL + "/webhook",
+		Filter:     views.EventFilter{MeetingID: q.Get("meeting_id"), Bridge: q.Get("bridge"), Q: q.Get("q"), After: q.Get("after"), Before: q.Get("before")},
+	}
+	filter, err := s.eventFilter(c, q, &page.Filter)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Store.EventRows(ctx, filter, q.Get("cursor"), 50)
+	if err != nil {
+		return err
+	}
+	lastHour, err := s.Store.CountEvents(ctx, s.Now().Add(-time.Hour))
+	if err != nil {
+		return err
+	}
+	if page.Hours, err = s.eventHours(c, s.Now().Add(-24*time.Hour)); err != nil {
+		return err
+	}
+	if page.Refused, err = s.refusedReasons(c); err != nil {
+		return err
+	}
+	if page.Filter.Types, err = s.eventTypes(c, q.Get("event")); err != nil {
+		return err
+	}
+
+	page.LastHour = int(lastHour)
+	filtered := page.Filter.ClearHref != ""
+	page.Empty = !filtered && q.Get("cursor") == "" && len(rows.Items) == 0
+	page.Pager = listPager(c, q.Get("cursor"), rows.Next)
+	if !rows.SearchedTo.IsZero() {
+		page.Pager.Says = "searched back to " + s.When(c, rows.SearchedTo).Exact
+	}
+	open := c.Param("id")
+	for _, e := range rows.Items {
+		page.Rows = append(page.Rows, s.eventRow(c, e, open))
+	}
+	if open != "" {
+		if page.Detail, err = s.eventDetail(c, open); err != nil {
+			return err
+		}
+	}
+	status := http.StatusOK
+	if page.Filter.AfterError != "" || page.Filter.BeforeError != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	return Render(c, status, views.Events(page))
+}
+
+func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) (db.EventFilter, error) {
+	f := db.EventFilter{Event: q.Get("event"), MeetingID: strings.ReplaceAll(v.MeetingID, " ", ""), Text: v.Q}
+	f.After, v.AfterError = s.minute(c, v.After)
+	f.Before, v.BeforeError = s.minute(c, v.Before)
+	if v.Bridge != "" {
+		f.BridgeID = "none" // an incident without a bridge has no events
+		if number, ok := incident.ParseKey(v.Bridge); ok {
+			bridges, err := s.Store.Bridges(c.Request().Context(), number)
+			if err != nil {
+				return f, err
+			}
+			if b, ok := bridgeToJoin(bridges); ok {
+				f.BridgeID = b.ID
+			}
+		}
+	}
+	if f != (db.EventFilter{}) {
+		v.ClearHref = "/events"
+	}
+	now := s.Now().In(Zone(c))
+	for _, r := range []struct {
+		label string
+		back  time.Duration
+	}{{"Last hour", time.Hour}, {"24 hours", 24 * time.Hour}, {"7 days", 7 * 24 * time.Hour}, {"All", 0}} {
+		after := ""
+		if r.back > 0 {
+			after = now.Add(-r.back).Format(inputTime)
+		}
+		on := v.After == after
+		if r.back > 0 {
+			on = v.Before == "" && !f.After.IsZero() && s.Now().Sub(f.After).Round(10*time.Minute) == r.back
+		}
+		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: listHref(c, "after", after, "before", "", "cursor", ""), On: on})
+	}
+	return f, nil
+}
+
+// minute reads a time of a filter in the viewer's zone; "" is no limit.
+func (s *Site) minute(c echo.Context, text string) (t time.Time, problem string) {
+	if text == "" {
+		return time.Time{}, ""
+	}
+	t, err := time.ParseInLocation(inputTime, text, Zone(c))
+	if err != nil {
+		t, err = time.ParseInLocation("2006-01-02T15:04:05", text, Zone(c))
+	}
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, "Give a time as 2026-01-31T14:30."
+	}
+	return t, ""
+}
+
+// listHref is hrefWith on the list, also from a page with an event open.
+func listHref(c echo.Context, pairs ...string) string {
+	_, query, _ := strings.Cut(hrefWith(c, pairs...), "?")
+	if query == "" {
+		return "/events"
+	}
+	return "/events?" + query
+}
+
+func listPager(c echo.Context, cursor, next string) views.Pager {
+	var p views.Pager
+	if next != "" {
+		p.Older = listHref(c, "cursor", next)
+	}
+	if cursor != "" {
+		p.Newer = listHref(c, "cursor", "")
+	}
+	return p
+}
+
+func (s *Site) eventTypes(c echo.Context, chosen string) ([]views.Choice, error) {
+	types, err := s.Store.EventTypes(c.Request().Context())
+	list := []views.Choice{{Value: "", Label: "Any"}}
+	for _, t := range types {
+		list = append(list, views.Choice{Value: t, Label: eventWords(t), Selected: t == chosen})
+	}
+	return list, err
+}
+
+// refusedReasons are the requests of the last hour that were not stored.
+func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
+	counts, err := s.Store.Refusals(c.Request().Context(), s.Now().Add(-time.Hour))
+	var list []views.RefusedReason
+	for _, r := range counts {
+		v := views.RefusedReason{Count: int(r.Count)}
+		v.Reason, v.Advice = refusalWords(r.Reason)
+		if Actor(c).Role.Includes(incident.Admin) && (strings.Contains(r.Reason, "signature") || strings.Contains(r.Reason, "secret")) {
+			v.LinkText, v.Href = "Zoom account", "/account"
+		}
+		list = append(list, v)
+	}
+	return list, err
+}
+
+// refusalWords says a reason of Service.CountRefusal in words.
+func refusalWords(reason string) (words, advice string) {
+	switch reason {
+	case "wrong_signature":
+		return "with a wrong signature", "Is the secret token the one of the Zoom app? If it is, somebody else sent them."
+	case "no_signature":
+		return "without a signature", "Zoom signs everything. Somebody else sent them, or a proxy removes headers."
+	case "malformed_signature", "malformed_timestamp":
+		return "with a signature that Zoom would not write", "Somebody else sent them, or a proxy changes headers."
+	case "millisecond_timestamp":
+		return "with a timestamp in milliseconds", "Zoom writes seconds. A test tool may be sending them."
+	case "no_secret", "not_configured":
+		return "before a secret token was set", "Set the webhook secret token. Zoom repeats for 85 minutes what it could not deliver."
+	case "locked_secret":
+		return "that could not be checked, because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."
+	case "too_large":
+		return "that were too large", "Zoom’s events are far below 1 MiB. Somebody else sent them."
+	case "bad_validation":
+		return "with a validation that Zoom would not send", "Look at the address that is set in the Zoom app."
+	}
+	return "because of " + strings.ReplaceAll(reason, "_", " "), "See the server’s log."
+}
+
+func (s *Site) eventRow(c echo.Context, e incident.Event, open string) views.EventRow {
+	id := strconv.FormatInt(e.ID, 10)
+	row := views.EventRow{
+		ID: id, Open: id == open, At: s.When(c, e.ReceivedAt),
+		Event: e.Event, Words: eventWords(e.Event), Family: incident.EventFamily(e.Event),
+		MeetingID: e.MeetingID, Topic: e.Topic, Who: e.Who, Stale: e.Stale, Unread: e.State != incident.EventRead,
+	}
+	_, query, _ := strings.Cut(listHref(c), "?")
+	if row.Href = "/events/" + id; query != "" && c.Path() != "/" {
+		row.Href += "?" + query
+	}
+	if !e.EventAt.IsZero() {
+		row.At = s.When(c, e.EventAt)
+		delay := max(0, e.ReceivedAt.Sub(e.EventAt))
+		row.Delay, row.Slow = views.Length(delay), delay > slowDelivery
+	}
+	if e.Event == "" {
+		row.Words = "not read"
+	}
+	if e.IncidentNumber != 0 {
+		row.Key, row.IncidentHref = incident.Key(e.IncidentNumber), incidentPath(e.IncidentNumber)
+	}
+	return row
+}
+
+// eventWords is an event's name for people: "participant joined".
+func eventWords(event string) string {
+	_, words, ok := strings.Cut(event, ".")
+	if !ok {
+		words = event
+	}
+	if family := incident.EventFamily(event); family == "recording" || strings.HasPrefix(event, "user.") {
+		words = strings.ReplaceAll(event, ".", " ")
+	} else if family == "meeting" {
+		words = "meeting " + words
+	}
+	return strings.ReplaceAll(words, "_", " ")
+}
+
+func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, error) {
+	ctx := c.Request().Context()
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return nil, echo.NewHTTPError(http.StatusNotFound, "There is no event of this number.")
+	}
+	e, err := s.Store.Event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	row := s.eventRow(c, e, "")
+	d := &views.EventDetail{
+		ID: text, Words: row.Words, Event: e.Event, Stale: e.Stale, Unread: row.Unread,
+		At: s.When(c, e.EventAt), Received: s.When(c, e.ReceivedAt), Key: row.Key, IncidentHref: row.IncidentHref,
+		Body: string(zoom.Redact(e.Body)), RawHref: "/events/" + text + "/raw", Bytes: len(e.Body), MeetingID: e.MeetingID,
+		CloseHref: listHref(c),
+	}
+	if e.IncidentNumber != 0 {
+		i, err := s.Store.Incident(ctx, e.IncidentNumber)
+		if err != nil {
+			return nil, err
+		}
+		d.IncidentName = i.Name
+	}
+	d.Sentence = eventSentence(e)
+	switch {
+	case e.Stale:
+		d.Why = "It was signed more than two hours before it arrived, or in the future. It is kept and changed nothing. If the clock of this server was wrong, let it count now."
+		if Actor(c).Role.Includes(incident.Admin) {
+			d.ReprocessAction = "/events/" + text + "/reprocess"
+		}
+	case e.State == incident.EventNew:
+		d.Why = "It is stored and waits to be read, which takes a moment."
+	case e.State == incident.EventUnreadable:
+		d.Why = "It is kept as it came, but it is not a Zoom event this program can read. " + e.ReadError
+	}
+	d.Fields = eventFields(e)
+	d.Checks = eventChecks(e, row)
+	for _, name := range sortedNames(e.Headers) {
+		d.Headers = append(d.Headers, views.KeyValue{Key: name, Value: e.Headers[name], Mono: true})
+	}
+	if e.MeetingID != "" {
+		earlier, later, err := s.Store.EventsAround(ctx, e.MeetingID, id, 5)
+		if err != nil {
+			return nil, err
+		}
+		for n := len(earlier) - 1; n >= 0; n-- {
+			d.Earlier = append(d.Earlier, s.eventRow(c, earlier[n], ""))
+		}
+		for _, l := range later {
+			d.Later = append(d.Later, s.eventRow(c, l, ""))
+		}
+	}
+	return d, nil
+}
+
+// eventSentence says what an event means.
+func eventSentence(e incident.Event) string {
+	who, of := e.Who, ""
+	if who == "" {
+		who = "Somebody"
+	}
+	if e.IncidentNumber != 0 {
+		of = " of " + incident.Key(e.IncidentNumber)
+	}
+	switch e.Event {
+	case "meeting.participant_joined":
+		return who + " joined the meeting" + of + "."
+	case "meeting.participant_left":
+		return who + " left the meeting" + of + "."
+	case "meeting.participant_jbh_waiting":
+		return who + " waits for the host to start the meeting" + of + "."
+	case "meeting.participant_joined_waiting_room":
+		return who + " is in the waiting room of the meeting" + of + "."
+	case "meeting.started":
+		return "The meeting" + of + " began."
+	case "meeting.ended":
+		return "The meeting" + of + " ended."
+	case "meeting.created":
+		return "The meeting" + of + " was made."
+	case "meeting.deleted":
+		return "The meeting" + of + " was deleted."
+	case "recording.completed":
+		return "The recording" + of + " is ready."
+	case "":
+		return "What this event says is not known."
+	}
+	return "Zoom says: " + eventWords(e.Event) + "."
+}
+
+func eventFields(e incident.Event) []views.KeyValue {
+	var list []views.KeyValue
+	for _, kv := range []views.KeyValue{
+		{Key: "Topic", Value: e.Topic},
+		{Key: "Who", Value: e.Who},
+		{Key: "Meeting", Value: e.MeetingID, Mono: true, Copy: true},
+		{Key: "Meeting UUID", Value: e.MeetingUUID, Mono: true, Copy: true},
+		{Key: "Zoom account", Value: e.AccountID, Mono: true},
+	} {
+		if kv.Value != "" {
+			list = append(list, kv)
+		}
+	}
+	return list
+}
+
+// eventChecks says how the event was verified. What is stored was verified.
+func eventChecks(e incident.Event, row views.EventRow) []views.Check {
+	token := "the newest secret token"
+	if e.Slot > 0 {
+		token = "the secret token that is being retired"
+	}
+	age := views.Check{State: "ok", Text: fmt.Sprintf("Signed %s before it arrived", views.Length(max(0, e.ReceivedAt.Sub(e.SignedAt))))}
+	if e.Stale {
+		age = views.Check{State: "warning", Text: "Signed outside the time window"}
+	}
+	checks := []views.Check{{State: "ok", Text: "The signature is right, with " + token}, age, {State: "ok", Text: "First delivery of this body"}}
+	if row.Slow {
+		checks = append(checks, views.Check{State: "warning", Text: "Arrived " + row.Delay + " after it happened: an earlier delivery may have failed"})
+	}
+	return checks
+}
+
+// EventRaw is GET /events/:id/raw: the bytes as received.
+func (s *Site) EventRaw(c echo.Context) error { return s.RawEvent(c) }
+
+// ReprocessEvent is POST /events/:id/reprocess.
+func (s *Site) ReprocessEvent(c echo.Context) error {
+	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
+	if err != nil {
+		return echo.NewHTTPError(http.StatusNotFound, "There is no event of this number.")
+	}
+	if err := s.orFlash(c, s.Service.ReprocessEvent(c.Request().Context(), Actor(c), id), "The event counts now."); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/events/"+strconv.FormatInt(id, 10))
+}

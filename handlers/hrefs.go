@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// hrefWith is this page with query values changed: name, value, name, value …;
+// an empty value leaves the name out.
+func hrefWith(c echo.Context, pairs ...string) string {
+	q := url.Values{}
+	for name, values := range c.Request().URL.Query() {
+		if len(values) > 0 && values[0] != "" {
+			q.Set(name, values[0])
+		}
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if q.Del(pairs[i]); pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return c.Request().URL.Path
+	}
+	return c.Request().URL.Path + "?" + q.Encode()
+}
+
+// pageHref is hrefWith, or "" for an empty value: there is no such page.
+func pageHref(c echo.Context, name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return hrefWith(c, name, value)
+}
+
+// pager leads on by next, and from any later page back to the first.
+func pager(c echo.Context, cursor, next string) views.Pager {
+	p := views.Pager{Older: pageHref(c, "cursor", next)}
+	if cursor != "" {
+		p.Newer = hrefWith(c, "cursor", "")
+	}
+	return p
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// refusalText is the sentence of a refusal of any code.
+func refusalText(err error) string {
+	var e *incident.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return ""
+}

@@ -1,0 +1,394 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// IncidentsPage is GET /incidents.
+func (s *Site) IncidentsPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	q, err := ReadQuery(c, "status", "severity", "runbook", "q", "cursor")
+	if err != nil {
+		return err
+	}
+	filter := db.IncidentFilter{Status: q.Get("status"), Severity: q.Get("severity"), RunbookID: q.Get("runbook"), Text: q.Get("q")}
+	rows, err := s.Store.Incidents(ctx, filter, q.Get("cursor"), 50)
+	if err != nil {
+		return err
+	}
+	open, err := s.Store.CountOpenIncidents(ctx)
+	if err != nil {
+		return err
+	}
+	runbooks, err := s.Store.Runbooks(ctx, false)
+	if err != nil {
+		return err
+	}
+
+	page := views.IncidentsPage{
+		Frame:   s.Frame(c, "Incidents", "incidents"),
+		CanOpen: Actor(c).Role.Includes(incident.Responder), RunURL: runHref(runbooks),
+		Status: filter.Status, Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
+		Open: open, NextURL: pageHref(c, "cursor", rows.Next),
+	}
+	if q.Get("cursor") != "" {
+		page.FirstURL = hrefWith(c, "cursor", "")
+	}
+	for _, r := range runbooks {
+		page.Runbooks = append(page.Runbooks, views.Choice{Value: r.ID, Label: r.Name})
+	}
+	for _, row := range rows.Items {
+		page.Rows = append(page.Rows, s.incidentRow(c, row))
+	}
+	return Render(c, http.StatusOK, views.Incidents(page))
+}
+
+func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow {
+	i := row.Incident
+	v := views.IncidentRow{
+		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,
+		OpenedAt: s.When(c, i.CreatedAt), Opener: opener(i), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
+	}
+	if b := row.Bridge; b != nil {
+		v.BridgeState, v.Inside = string(b.State), b.Inside
+		if joinable(*b) {
+			v.JoinPath = "/j/" + i.Key()
+		}
+	}
+	return v
+}
+
+// runHref is where a person opens an incident: the form of the only runbook, or
+// the list to choose from.
+func runHref(rows []db.RunbookRow) string {
+	only, usable := "", 0
+	for _, r := range rows {
+		if r.DisabledAt.IsZero() {
+			only, usable = r.ID, usable+1
+		}
+	}
+	if usable == 1 {
+		return "/runbooks/" + only + "/run"
+	}
+	return "/runbooks"
+}
+
+func opener(i incident.Incident) string {
+	if i.OpenerEmail != "" {
+		return i.OpenerEmail
+	}
+	return i.CreatedBy
+}
+
+// lasted is how long something took, or has taken so far; "" before it began.
+func (s *Site) lasted(from, to time.Time) string {
+	if from.IsZero() {
+		return ""
+	}
+	if to.IsZero() {
+		to = s.Now()
+	}
+	return views.Length(max(0, to.Sub(from)))
+}
+
+func joinable(b incident.Bridge) bool {
+	return b.JoinURL != "" && (b.State == incident.BridgeReady || b.State == incident.BridgeLive)
+}
+
+// timelineShown is how many entries of the timeline a page shows at first.
+const timelineShown = 100
+
+// IncidentPage is GET /incidents/:number.
+func (s *Site) IncidentPage(c echo.Context) error {
+	return s.showIncident(c, http.StatusOK, "", "", "")
+}
+
+// showIncident renders the incident's page. When a link for bridge refused was
+// refused, it says what was typed and what is wrong.
+func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem string) error {
+	ctx := c.Request().Context()
+	number, err := incidentNumber(c)
+	if err != nil {
+		return err
+	}
+	i, err := s.Store.Incident(ctx, number)
+	if err != nil {
+		return err
+	}
+	runs, err := s.Store.StepRuns(ctx, number)
+	if err != nil {
+		return err
+	}
+	bridges, err := s.Store.Bridges(ctx, number)
+	if err != nil {
+		return err
+	}
+	limit := timelineShown
+	if c.QueryParam("timeline") == "all" {
+		limit = 5000
+	}
+	entries, err := s.Store.Timeline(ctx, number, limit+1)
+	if err != nil {
+		return err
+	}
+
+	page := s.incidentHead(c, i)
+	page.CanAct = Actor(c).Role.Includes(incident.Responder)
+	if len(entries) > limit {
+		entries, page.MoreURL = entries[:limit], incidentPath(number)+"?timeline=all"
+	}
+	for _, e := range entries {
+		page.Entries = append(page.Entries, views.TimelineEntry{At: s.When(c, e.At), Kind: e.Kind, Text: e.Text, Who: e.Actor})
+		if e.Kind == "resolved" && page.ResolvedBy == "" {
+			page.ResolvedBy = e.Actor
+		}
+	}
+	for _, b := range bridges {
+		block, err := s.bridgeBlock(c, i, b)
+		if err != nil {
+			return err
+		}
+		if b.ID == refused {
+			block.LinkTyped, block.LinkError = typed, problem
+		}
+		page.Bridges = append(page.Bridges, block)
+		inside, err := s.inside(c, b)
+		if err != nil {
+			return err
+		}
+		page.Inside = append(page.Inside, inside...)
+	}
+	for _, r := range runs {
+		page.Steps = append(page.Steps, s.stepLine(c, r, page.CanAct && !page.Resolved))
+	}
+	return Render(c, status, views.Incident(page))
+}
+
+func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentPage {
+	page := views.IncidentPage{
+		Frame:  s.Frame(c, i.Key()+" · "+i.Name, "incidents"),
+		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description,
+		Resolved: i.Status == incident.StatusResolved, OpenedAt: s.When(c, i.CreatedAt), OpenedBy: i.CreatedBy, Opener: i.OpenerEmail,
+		ResolvedAt: s.When(c, i.ResolvedAt), Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
+		Source: "Form", RunbookName: i.RunbookName, AsOf: s.When(c, s.Now()),
+	}
+	if i.Source == "api" {
+		page.Source = "API, token " + i.CreatedBy
+	}
+	if Actor(c).Role.Includes(incident.Admin) {
+		page.RunbookURL = "/runbooks/" + i.RunbookID
+	}
+	for _, name := range sortedNames(i.Vars) {
+		if i.Vars[name] != "" {
+			page.Variables = append(page.Variables, views.KeyValue{Key: name, Value: i.Vars[name]})
+		}
+	}
+	return page
+}
+
+func (s *Site) stepLine(c echo.Context, r incident.StepRun, canRun bool) views.IncidentStep {
+	line := views.IncidentStep{
+		ID: r.ID, Label: incident.KindLabel(r.Step.Kind), State: string(r.State), Note: r.Reason,
+		At: s.When(c, r.FinishedAt), CanRun: canRun && r.State == incident.StepWaiting,
+	}
+	if r.State == incident.StepDone && !r.StartedAt.IsZero() && line.Note == "" {
+		line.Note = views.Length(max(0, r.FinishedAt.Sub(r.StartedAt)))
+	}
+	return line
+}
+
+func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, error) {
+	if b.State != incident.BridgeLive {
+		return nil, nil
+	}
+	people, err := s.Store.Inside(c.Request().Context(), b.ID)
+	if err != nil {
+		return nil, err
+	}
+	var list []views.Participant
+	for _, p := range people {
+		list = append(list, views.Participant{
+			Name: p.Name, Email: p.Email, Since: s.When(c, p.JoinedAt),
+			Host: p.Email != "" && strings.EqualFold(p.Email, b.HostEmail),
+		})
+	}
+	return list, nil
+}
+
+// bridgeBlock is one bridge as its incident's page shows it.
+func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridge) (views.BridgeBlock, error) {
+	block := views.BridgeBlock{
+		ID: b.ID, State: string(b.State), Kind: b.Kind,
+		JoinURL: b.JoinURL, PagePath: "/j/" + i.Key(), PageURL: s.Service.JoinPage(i),
+		MeetingID: views.MeetingGroups(b.MeetingID), Passcode: b.Passcode, DialIn: dialIn(b),
+		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, BackupReason: b.Reason, Recording: b.Recording, Topic: b.Topic,
+		Inside: b.Inside, StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
+		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
+		CanRetry: b.State == incident.BridgeFailed,
+	}
+	for n, r := range b.Recordings {
+		block.Recordings = append(block.Recordings, views.Link{Text: recordingText(n, len(b.Recordings)), Href: r.URL})
+	}
+	switch b.State {
+	case incident.BridgeFailed, incident.BridgeUnknown:
+		block.Cause, block.Fix = b.Reason, b.Fix
+	case incident.BridgeNew, incident.BridgeCreating:
+		attempts, err := s.Store.Attempts(c.Request().Context(), b.ID)
+		if err != nil {
+			return block, err
+		}
+		for _, a := range attempts {
+			block.Progress = append(block.Progress, progress(a))
+		}
+	case incident.BridgeReady, incident.BridgeLive:
+		block.Checks = findings(b)
+	}
+	return block, nil
+}
+
+func progress(a incident.Attempt) views.BridgeProgress {
+	p := views.BridgeProgress{Text: "Asking Zoom for a meeting hosted by " + a.HostEmail, State: "running", Note: a.Cause}
+	switch a.State {
+	case incident.AttemptDone:
+		p.State = "done"
+	case incident.AttemptCalling:
+	default:
+		p.State = "failed"
+	}
+	return p
+}
+
+// findings are what was asked against what Zoom set.
+func findings(b incident.Bridge) []views.CheckLine {
+	if b.Kind != incident.KindMeeting {
+		return nil
+	}
+	if len(b.Findings) == 0 {
+		text := "Everyone can get in"
+		if b.Asked.WaitingRoom {
+			text = "Set up as asked; people wait until a host lets them in"
+		} else if !b.Asked.JoinBeforeHost {
+			text = "Set up as asked; people wait for the host"
+		}
+		return []views.CheckLine{{State: "ok", Subject: text}}
+	}
+	var list []views.CheckLine
+	for _, f := range b.Findings {
+		state := "warning"
+		if f.Level == "red" {
+			state = "bad"
+		}
+		list = append(list, views.CheckLine{State: state, Subject: settingLabel(f.Setting), Reason: f.Text, Fix: f.Fix})
+	}
+	return list
+}
+
+func settingLabel(setting string) string {
+	switch setting {
+	case "pmi":
+		return "Personal meeting id"
+	case "meeting_id":
+		return "Meeting id"
+	case "waiting_room":
+		return "Waiting room"
+	case "join_before_host":
+		return "Join before host"
+	case "meeting_authentication":
+		return "Sign-in"
+	case "auto_recording":
+		return "Recording"
+	case "alternative_hosts":
+		return "Alternative host"
+	}
+	return setting
+}
+
+func recordingText(n, of int) string {
+	if of == 1 {
+		return "Recording"
+	}
+	return "Recording " + string(rune('1'+min(n, 8)))
+}
+
+// dialIn lists the numbers of a meeting; a tap dials, and enters id and passcode.
+func dialIn(b incident.Bridge) []views.DialIn {
+	var list []views.DialIn
+	for _, d := range b.DialIn {
+		place := d.Country
+		if d.City != "" {
+			place += ", " + d.City
+		}
+		list = append(list, views.DialIn{Place: place, Number: d.Number, Tel: tel(d.Number, b.MeetingID), Free: d.Type == "tollfree"})
+	}
+	return list
+}
+
+// tel is RFC 3966 with pauses: the number, then the meeting id and #. The
+// passcode of the phone differs from the one on the page, so it is not dialled.
+func tel(number, meetingID string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r == '+' {
+			return r
+		}
+		return -1
+	}, number)
+	if digits == "" {
+		return ""
+	}
+	return "tel:" + digits + ",," + meetingID + "#"
+}
+
+// ResolveIncidentForm is POST /incidents/:number/resolve.
+func (s *Site) ResolveIncidentForm(c echo.Context) error {
+	return s.incidentVerb(c, s.Service.ResolveIncident, "is resolved.")
+}
+
+// ReopenIncidentForm is POST /incidents/:number/reopen.
+func (s *Site) ReopenIncidentForm(c echo.Context) error {
+	return s.incidentVerb(c, s.Service.ReopenIncident, "is open again.")
+}
+
+func (s *Site) incidentVerb(c echo.Context, verb func(context.Context, incident.Actor, int64) error, said string) error {
+	number, err := incidentNumber(c)
+	if err != nil {
+		return err
+	}
+	if err := s.orFlash(c, verb(c.Request().Context(), Actor(c), number), incident.Key(number)+" "+said); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, incidentPath(number))
+}
+
+// orFlash says how an action went on the next page; what no page can say stays
+// an error.
+func (s *Site) orFlash(c echo.Context, err error, done string) error {
+	if message, _, ok := Refusal(err); ok {
+		s.Flash(c, "warning", message)
+		return nil
+	}
+	if err == nil {
+		s.Flash(c, "ok", done)
+	}
+	return err
+}
+
+// RunStep is POST /incidents/:number/steps/:id/run.
+func (s *Site) RunStep(c echo.Context) error {
+	number, err := incidentNumber(c)
+	if err != nil {
+		return err
+	}
+	if err := s.orFlash(c, s.Service.RunStep(c.Request().Context(), Actor(c), c.Param("id")), "The step was run."); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, incidentPath(number))
+}

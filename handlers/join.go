@@ -1,0 +1,71 @@
+package handlers
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// JoinPage is GET /j/:key: the link of an incident that never changes. It shows
+// passcode and people to everybody who is logged in, and to who has the whole
+// link with its key, so that numbers cannot be tried.
+func (s *Site) JoinPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	number, ok := incident.ParseKey(c.Param("key"))
+	loggedIn := CurrentUser(c) != nil
+	var i incident.Incident
+	var err error
+	if ok {
+		i, err = s.Store.Incident(ctx, number)
+	}
+	if err != nil && incident.CodeOf(err) != incident.NotFound {
+		return err
+	}
+	found := ok && err == nil
+	if !loggedIn && (!found || subtle.ConstantTimeCompare([]byte(c.QueryParam("k")), []byte(i.JoinKey)) != 1) {
+		return c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(c.Request().URL.Path))
+	}
+	if !found {
+		return echo.NewHTTPError(http.StatusNotFound, "There is no incident of this number.")
+	}
+	bridges, err := s.Store.Bridges(ctx, number)
+	if err != nil {
+		return err
+	}
+
+	page := views.JoinPage{
+		Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,
+		ChangedAt: s.When(c, i.UpdatedAt), Theme: theme(c), Demo: s.Demo,
+	}
+	if loggedIn {
+		page.IncidentURL = incidentPath(number)
+	}
+	if b, ok := bridgeToJoin(bridges); ok {
+		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), b.Kind, b.Inside, s.When(c, b.UpdatedAt)
+		if joinable(b) {
+			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
+		}
+		if b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown {
+			page.Cause = b.Reason
+		}
+	}
+	return Render(c, http.StatusOK, views.Join(page))
+}
+
+// bridgeToJoin is the first bridge one can join, else the newest.
+func bridgeToJoin(bridges []incident.Bridge) (incident.Bridge, bool) {
+	for _, b := range bridges {
+		if joinable(b) {
+			return b, true
+		}
+	}
+	if len(bridges) == 0 {
+		return incident.Bridge{}, false
+	}
+	return bridges[len(bridges)-1], true
+}

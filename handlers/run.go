@@ -1,0 +1,95 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// RunForm is GET /runbooks/:id/run: what a responder fills in.
+func (s *Site) RunForm(c echo.Context) error {
+	runbook, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	page := s.runPage(c, runbook)
+	page.IdempotencyKey = uuid.NewString()
+	page.OpenerEmail = Actor(c).Email
+	return Render(c, http.StatusOK, views.Run(page))
+}
+
+// Run is POST /runbooks/:id/run: opens the incident. The key of the form makes
+// sending it twice harmless.
+func (s *Site) Run(c echo.Context) error {
+	runbook, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	form, err := ReadForm(c, "name", "severity", "description", "opener_email", "idempotency_key", "vars.*")
+	if err != nil {
+		return err
+	}
+	req := incident.OpenRequest{
+		RunbookID: runbook.ID, Name: form.Get("name"), Severity: form.Get("severity"), Description: form.Get("description"),
+		OpenerEmail: form.Get("opener_email"), FormKey: form.Get("idempotency_key"), Source: "form", Vars: map[string]string{},
+	}
+	for _, v := range runbook.Variables {
+		req.Vars[v.Name] = form.Get("vars." + v.Name)
+	}
+
+	opened, created, err := s.Service.OpenIncident(c.Request().Context(), Actor(c), req)
+
+	if message, fields, ok := Refusal(err); ok {
+		page := s.runPage(c, runbook)
+		page.IdempotencyKey, page.Errors, page.Problem = req.FormKey, fields, message
+		page.Name, page.Severity, page.Text, page.OpenerEmail = req.Name, req.Severity, req.Description, req.OpenerEmail
+		for i := range page.Variables {
+			page.Variables[i].Value = req.Vars[page.Variables[i].Name]
+		}
+		return Render(c, http.StatusUnprocessableEntity, views.Run(page))
+	}
+	if err != nil {
+		return err
+	}
+
+	if !created {
+		s.Flash(c, "ok", "This form was sent before; this is the incident it opened.")
+	}
+	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Number))
+}
+
+func (s *Site) runPage(c echo.Context, r incident.Runbook) views.RunPage {
+	page := views.RunPage{
+		Frame:     s.Frame(c, r.Name, "runbooks"),
+		RunbookID: r.ID, RunbookName: r.Name, Description: r.Description, Errors: map[string]string{},
+	}
+	for _, step := range r.Steps {
+		if step.ExecuteAutomatically {
+			page.Automatic = append(page.Automatic, incident.KindLabel(step.Kind))
+		} else {
+			page.Manual = append(page.Manual, incident.KindLabel(step.Kind))
+		}
+	}
+	for _, v := range r.Variables {
+		page.Variables = append(page.Variables, views.RunVariable{
+			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Value: v.Default, Help: v.Help, Choices: v.Choices,
+		})
+	}
+	switch {
+	case !r.ArchivedAt.IsZero():
+		page.Disabled = "This runbook was deleted. Choose another one."
+	case !r.DisabledAt.IsZero():
+		page.Disabled = "This runbook is disabled. An admin can enable it."
+	}
+	if account, err := s.Store.Account(c.Request().Context()); err == nil && !account.Connected() {
+		page.Problem = "Zoom is not connected yet, so no bridge will come out by itself. The incident is opened all the same, and you can put your own link there."
+	}
+	return page
+}
+
+func incidentPath(number int64) string { return fmt.Sprintf("/incidents/%d", number) }

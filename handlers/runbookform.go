@@ -1,0 +1,227 @@
+package handlers
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// maxRows is how many steps, and how many variables, a form may carry. The
+// service allows fewer and says so; this only bounds the work for a hostile form.
+const maxRows = 50
+
+var (
+	stepKeys = []string{"id", "kind", "topic", "agenda", "recording", "execute_automatically", "duration", "host",
+		"waiting_room", "join_before_host", "alternative_hosts", "open"}
+	variableKeys = []string{"name", "label", "type", "required", "default", "help", "choices"}
+)
+
+// runbookForm is the editor of a runbook as it was sent: everything as typed.
+// Its rows are fields such as "step.0.topic" and "variable.1.name".
+type runbookForm struct {
+	Op                              string // the button that was pressed
+	Version                         int64
+	Name, IncidentType, Description string
+	Steps                           []views.StepForm
+	Variables                       []views.VariableForm
+	PreviewIncident                 int64 // number of the incident to preview with, 0 for the sample
+}
+
+func readRunbookForm(c echo.Context) (f runbookForm, err error) {
+	form, err := ReadForm(c, "version", "name", "incident_type", "description", "step.*", "variable.*", "preview_incident", "op")
+	if err != nil {
+		return f, err
+	}
+	f = runbookForm{Op: form.Get("op"), Name: form.Get("name"), IncidentType: form.Get("incident_type"), Description: form.Get("description")}
+	if f.Version, err = form.Int("version"); err != nil {
+		return f, err
+	}
+	if f.PreviewIncident, err = form.Int("preview_incident"); err != nil {
+		return f, err
+	}
+	steps, err := rowPrefixes(form, "step.", stepKeys)
+	if err != nil {
+		return f, err
+	}
+	for _, p := range steps {
+		f.Steps = append(f.Steps, views.StepForm{
+			ID: form.Get(p + "id"), Kind: form.Get(p + "kind"), Open: form.Get(p+"open") == "true",
+			Topic: form.Get(p + "topic"), Agenda: form.Get(p + "agenda"), Recording: form.Get(p + "recording"),
+			ExecuteAutomatically: form.Has(p + "execute_automatically"),
+			Duration:             form.Get(p + "duration"), Host: form.Get(p + "host"),
+			WaitingRoom: form.Has(p + "waiting_room"), JoinBeforeHost: form.Has(p + "join_before_host"),
+			AlternativeHosts: form.Get(p + "alternative_hosts"),
+		})
+	}
+	variables, err := rowPrefixes(form, "variable.", variableKeys)
+	if err != nil {
+		return f, err
+	}
+	for _, p := range variables {
+		f.Variables = append(f.Variables, views.VariableForm{
+			Name: form.Get(p + "name"), Label: form.Get(p + "label"), Type: form.Get(p + "type"), Required: form.Has(p + "required"),
+			Default: form.Get(p + "default"), Help: form.Get(p + "help"), Choices: form.Get(p + "choices"),
+		})
+	}
+	return f, nil
+}
+
+// rowPrefixes are "step.0.", "step.1." … for the rows that were sent, in their
+// order. Gaps between the numbers are fine; other names than keys are refused.
+func rowPrefixes(form Form, prefix string, keys []string) ([]string, error) {
+	rows := map[int]bool{}
+	for _, name := range form.Names(prefix) {
+		number, key, _ := strings.Cut(strings.TrimPrefix(name, prefix), ".")
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 || strconv.Itoa(n) != number || !slices.Contains(keys, key) {
+			return nil, BadRequest("The field %s is not known here.", quote(name))
+		}
+		if rows[n] = true; len(rows) > maxRows {
+			return nil, BadRequest("The form has too many rows.")
+		}
+	}
+	prefixes := make([]string, 0, len(rows))
+	for _, n := range slices.Sorted(maps.Keys(rows)) {
+		prefixes = append(prefixes, prefix+strconv.Itoa(n)+".")
+	}
+	return prefixes, nil
+}
+
+// change does what a button other than Save says and returns where the cursor
+// goes: a field's name, or a button's value.
+func (f *runbookForm) change() (focus string, err error) {
+	verb, arg, _ := strings.Cut(f.Op, ":")
+	switch verb {
+	case "preview":
+		return "", nil
+	case "add-step":
+		if arg != incident.KindCreateMeeting {
+			return "", BadRequest("There is no step of this kind.")
+		}
+		if len(f.Steps) < maxRows {
+			step := stepFormOf(incident.Step{Kind: arg, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()})
+			step.Open = true
+			f.Steps = append(f.Steps, step)
+		}
+		return "step." + strconv.Itoa(len(f.Steps)-1) + ".topic", nil
+	case "add-variable":
+		if len(f.Variables) < maxRows {
+			f.Variables = append(f.Variables, views.VariableForm{Type: "text"})
+		}
+		return "variable." + strconv.Itoa(len(f.Variables)-1) + ".name", nil
+	case "remove-step", "step-up", "step-down":
+		f.Steps, focus, err = changeRow(f.Steps, "step", verb, arg)
+	case "remove-variable", "variable-up", "variable-down":
+		f.Variables, focus, err = changeRow(f.Variables, "variable", verb, arg)
+	default:
+		err = BadRequest("The form has no button %s.", quote(f.Op))
+	}
+	return focus, err
+}
+
+// changeRow removes row arg or moves it by one. A row that cannot move stays.
+func changeRow[T any](rows []T, what, verb, arg string) (changed []T, focus string, err error) {
+	i, err := strconv.Atoi(arg)
+	if err != nil || i < 0 || i >= len(rows) {
+		return rows, "", BadRequest("The form has no such row.")
+	}
+	to := i
+	switch verb {
+	case "remove-" + what:
+		return slices.Delete(rows, i, i+1), "", nil
+	case what + "-up":
+		to = max(0, i-1)
+	case what + "-down":
+		to = min(len(rows)-1, i+1)
+	}
+	rows[i], rows[to] = rows[to], rows[i]
+	// The button that moved it may be off where it is now.
+	switch {
+	case to == 0:
+		verb = what + "-down"
+	case to == len(rows)-1:
+		verb = what + "-up"
+	}
+	return rows, verb + ":" + strconv.Itoa(to), nil
+}
+
+// runbook is the form as the service takes it. What cannot be read is made
+// into what the service refuses in its own words.
+func (f runbookForm) runbook(id string) incident.Runbook {
+	r := incident.Runbook{ID: id, Version: f.Version, Name: f.Name, IncidentType: f.IncidentType, Description: f.Description}
+	for _, v := range f.Variables {
+		r.Variables = append(r.Variables, incident.Variable{
+			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Default: v.Default, Help: v.Help,
+			Choices: fieldsOf(v.Choices, "\n"),
+		})
+	}
+	for _, s := range f.Steps {
+		minutes, err := strconv.Atoi(s.Duration)
+		if err != nil && s.Duration != "" || s.Duration == "0" {
+			minutes = -1
+		}
+		r.Steps = append(r.Steps, incident.Step{
+			ID: s.ID, Kind: s.Kind, ExecuteAutomatically: s.ExecuteAutomatically,
+			Meeting: incident.MeetingTemplate{
+				Topic: s.Topic, Agenda: s.Agenda, Recording: s.Recording, DurationMinutes: minutes, Host: s.Host,
+				WaitingRoom: s.WaitingRoom, JoinBeforeHost: s.JoinBeforeHost, AlternativeHosts: fieldsOf(s.AlternativeHosts, ",;\n"),
+			},
+		})
+	}
+	return r
+}
+
+// fieldsOf splits text at any of the separators and drops what is empty.
+func fieldsOf(text, separators string) []string {
+	var list []string
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+// formOf is the form of a runbook that is stored.
+func formOf(r incident.Runbook) runbookForm {
+	f := runbookForm{Version: r.Version, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description}
+	for _, s := range r.Steps {
+		f.Steps = append(f.Steps, stepFormOf(s))
+	}
+	if len(f.Steps) == 1 {
+		f.Steps[0].Open = true
+	}
+	for _, v := range r.Variables {
+		f.Variables = append(f.Variables, views.VariableForm{
+			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Default: v.Default, Help: v.Help,
+			Choices: strings.Join(v.Choices, "\n"),
+		})
+	}
+	return f
+}
+
+func stepFormOf(s incident.Step) views.StepForm {
+	m := s.Meeting
+	return views.StepForm{
+		ID: s.ID, Kind: s.Kind, ExecuteAutomatically: s.ExecuteAutomatically,
+		Topic: m.Topic, Agenda: m.Agenda, Recording: m.Recording, Duration: strconv.Itoa(m.DurationMinutes), Host: m.Host,
+		WaitingRoom: m.WaitingRoom, JoinBeforeHost: m.JoinBeforeHost, AlternativeHosts: strings.Join(m.AlternativeHosts, ", "),
+	}
+}
+
+// formFields puts the names of the service's refusal into those of the form.
+func formFields(fields map[string]string) map[string]string {
+	named := make(map[string]string, len(fields))
+	for name, text := range fields {
+		name = strings.Replace(name, "steps.", "step.", 1)
+		name = strings.Replace(name, "variables.", "variable.", 1)
+		named[strings.Replace(name, ".duration_minutes", ".duration", 1)] = text
+	}
+	return named
+}

@@ -1,0 +1,383 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// RunbooksPage is GET /runbooks.
+func (s *Site) RunbooksPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	rows, err := s.Store.Runbooks(ctx, false)
+	if err != nil {
+		return err
+	}
+	archived, err := s.Store.Runbooks(ctx, true)
+	if err != nil {
+		return err
+	}
+
+	page := views.RunbooksPage{
+		Frame:   s.Frame(c, "Runbooks", "runbooks"),
+		CanEdit: Actor(c).Role.Includes(incident.Admin), CanRun: Actor(c).Role.Includes(incident.Responder),
+	}
+	if page.Rows, err = s.runbookRows(c, rows); err != nil {
+		return err
+	}
+	if page.Archived, err = s.runbookRows(c, archived); err != nil {
+		return err
+	}
+	return Render(c, http.StatusOK, views.Runbooks(page))
+}
+
+func (s *Site) runbookRows(c echo.Context, rows []db.RunbookRow) ([]views.RunbookRow, error) {
+	var list []views.RunbookRow
+	for _, r := range rows {
+		row := views.RunbookRow{
+			ID: r.ID, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description,
+			Incidents: r.Incidents, LastRunAt: s.When(c, r.LastRunAt), Enabled: r.DisabledAt.IsZero(),
+		}
+		for _, step := range r.Steps {
+			row.Steps = append(row.Steps, incident.KindLabel(step.Kind)+", "+whenItRuns(step))
+		}
+		if len(r.Steps) == 0 {
+			row.Problem = "It has no step, so no bridge comes out of it."
+		}
+		if r.Incidents > 0 {
+			last, err := s.Store.Incidents(c.Request().Context(), db.IncidentFilter{RunbookID: r.ID}, "", 1)
+			if err != nil {
+				return nil, err
+			}
+			for _, i := range last.Items {
+				row.LastRunKey, row.LastRunURL = i.Key(), incidentPath(i.Number)
+			}
+		}
+		list = append(list, row)
+	}
+	return list, nil
+}
+
+func whenItRuns(step incident.Step) string {
+	if step.ExecuteAutomatically {
+		return "automatically"
+	}
+	return "when somebody runs it"
+}
+
+// NewRunbookPage is GET /runbooks/new.
+func (s *Site) NewRunbookPage(c echo.Context) error {
+	first := incident.Step{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()}
+	return s.showEditor(c, http.StatusOK, incident.Runbook{}, formOf(incident.Runbook{Steps: []incident.Step{first}}), editorNotes{})
+}
+
+// RunbookPage is GET /runbooks/:id.
+func (s *Site) RunbookPage(c echo.Context) error {
+	stored, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return s.showEditor(c, http.StatusOK, stored, formOf(stored), editorNotes{})
+}
+
+// CreateRunbook is POST /runbooks.
+func (s *Site) CreateRunbook(c echo.Context) error { return s.saveRunbook(c, incident.Runbook{}) }
+
+// SaveRunbook is POST /runbooks/:id.
+func (s *Site) SaveRunbook(c echo.Context) error {
+	stored, err := s.usableRunbook(c)
+	if err != nil {
+		return err
+	}
+	return s.saveRunbook(c, stored)
+}
+
+// saveRunbook saves what the editor holds. Its other buttons change the form
+// and save nothing.
+func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
+	form, err := readRunbookForm(c)
+	if err != nil {
+		return err
+	}
+	if form.Op != "" && form.Op != "save" {
+		focus, err := form.change()
+		if err != nil {
+			return err
+		}
+		return s.showEditor(c, http.StatusOK, stored, form, editorNotes{changed: true, focus: focus})
+	}
+
+	saved, changed, err := s.Service.SaveRunbook(c.Request().Context(), Actor(c), form.runbook(stored.ID))
+
+	if _, fields, ok := Refusal(err); ok {
+		notes := editorNotes{changed: true, errors: formFields(fields)}
+		if len(fields) == 0 { // only somebody else's save has none
+			notes.conflict = s.lastChange(c, "runbook.", stored.Name) + " What you typed is kept below; saving now replaces their version."
+			form.Version = stored.Version
+		}
+		return s.showEditor(c, http.StatusUnprocessableEntity, stored, form, notes)
+	}
+	if err != nil {
+		return err
+	}
+
+	switch {
+	case stored.ID == "":
+		s.Flash(c, "ok", "“"+saved.Name+"” was created.")
+	case len(changed) == 0:
+		s.Flash(c, "ok", "Nothing was changed.")
+	default:
+		s.Flash(c, "ok", "Saved: "+someOf(changed)+".")
+	}
+	return c.Redirect(http.StatusSeeOther, "/runbooks/"+saved.ID)
+}
+
+// usableRunbook is the runbook of the address, refused when it is archived.
+func (s *Site) usableRunbook(c echo.Context) (incident.Runbook, error) {
+	r, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
+	if err == nil && !r.ArchivedAt.IsZero() {
+		err = &incident.Error{Code: incident.Conflict, Message: "This runbook was deleted and cannot be changed any more."}
+	}
+	return r, err
+}
+
+// someOf lists the first few of many things.
+func someOf(things []string) string {
+	const shown = 6
+	if len(things) <= shown {
+		return strings.Join(things, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(things[:shown], ", "), len(things)-shown)
+}
+
+// lastChange says who changed something last, and when, after the audit trail.
+func (s *Site) lastChange(c echo.Context, action, target string) string {
+	trail, err := s.Store.Audit(c.Request().Context(), "", 100)
+	if err == nil {
+		for _, e := range trail.Items {
+			if strings.HasPrefix(e.Action, action) && e.Target == target {
+				return e.Actor + " changed this " + s.When(c, e.At).Ago + "."
+			}
+		}
+	}
+	return "Somebody changed this meanwhile."
+}
+
+// PreviewRunbook is POST /runbooks/preview: what the editor's steps would come
+// to, as a part of its page.
+func (s *Site) PreviewRunbook(c echo.Context) error {
+	form, err := readRunbookForm(c)
+	if err != nil {
+		return err
+	}
+	preview, err := s.preview(c, form)
+	if err != nil {
+		return err
+	}
+	return Render(c, http.StatusOK, views.RunbookPreview(preview))
+}
+
+// DuplicateRunbook is POST /runbooks/:id/duplicate.
+func (s *Site) DuplicateRunbook(c echo.Context) error {
+	stored, err := s.usableRunbook(c)
+	if err != nil {
+		return err
+	}
+
+	twin, err := s.Service.DuplicateRunbook(c.Request().Context(), Actor(c), stored.ID)
+	if err != nil {
+		return err
+	}
+
+	s.Flash(c, "ok", "This is the copy. It is off until you enable it.")
+	return c.Redirect(http.StatusSeeOther, "/runbooks/"+twin.ID)
+}
+
+// EnableRunbook is POST /runbooks/:id/enable.
+func (s *Site) EnableRunbook(c echo.Context) error { return s.switchRunbook(c, false) }
+
+// DisableRunbook is POST /runbooks/:id/disable.
+func (s *Site) DisableRunbook(c echo.Context) error { return s.switchRunbook(c, true) }
+
+func (s *Site) switchRunbook(c echo.Context, disabled bool) error {
+	stored, err := s.usableRunbook(c)
+	if err != nil {
+		return err
+	}
+
+	err = s.Service.SetRunbookDisabled(c.Request().Context(), Actor(c), stored.ID, disabled)
+
+	said := "“" + stored.Name + "” is on. It can be run."
+	if disabled {
+		said = "“" + stored.Name + "” is off. Nobody can run it until you enable it."
+	}
+	if err := s.orFlash(c, err, said); err != nil {
+		return err
+	}
+	// The switch stands in the list and in the editor.
+	if from, err := url.Parse(c.Request().Referer()); err == nil && from.Path == "/runbooks" {
+		return c.Redirect(http.StatusSeeOther, "/runbooks")
+	}
+	return c.Redirect(http.StatusSeeOther, "/runbooks/"+stored.ID)
+}
+
+// DeleteRunbook is POST /runbooks/:id/delete.
+func (s *Site) DeleteRunbook(c echo.Context) error {
+	stored, err := s.usableRunbook(c)
+	if err != nil {
+		return err
+	}
+
+	archived, err := s.Service.DeleteRunbook(c.Request().Context(), Actor(c), stored.ID)
+	if err != nil {
+		return err
+	}
+
+	said := "“" + stored.Name + "” was deleted."
+	if archived {
+		said = "“" + stored.Name + "” was archived. Incidents were opened with it, so it is kept to look at."
+	}
+	s.Flash(c, "ok", said)
+	return c.Redirect(http.StatusSeeOther, "/runbooks")
+}
+
+// editorNotes are what the editor says besides the form.
+type editorNotes struct {
+	changed  bool
+	conflict string
+	errors   map[string]string
+	focus    string
+}
+
+// showEditor renders the editor of a runbook (the zero one is a new one) with
+// what form holds.
+func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, form runbookForm, notes editorNotes) error {
+	ctx := c.Request().Context()
+	archived := !stored.ArchivedAt.IsZero()
+	rows, err := s.Store.Runbooks(ctx, archived)
+	if err != nil {
+		return err
+	}
+	preview, err := s.preview(c, form)
+	if err != nil {
+		return err
+	}
+
+	title := stored.Name
+	if stored.ID == "" {
+		title = "New runbook"
+	}
+	page := views.RunbookPage{
+		Frame: s.Frame(c, title, "runbooks"),
+		ID:    stored.ID, Version: form.Version,
+		Name: form.Name, IncidentType: form.IncidentType, Description: form.Description,
+		Enabled: stored.DisabledAt.IsZero(), Archived: archived,
+		Steps: form.Steps, Variables: form.Variables,
+		Kinds: []views.StepKind{{Kind: incident.KindCreateMeeting, Label: incident.KindLabel(incident.KindCreateMeeting),
+			Help: "Gives the incident a bridge of its own."}},
+		CanEdit: Actor(c).Role.Includes(incident.Admin),
+		Changed: notes.changed, Conflict: notes.conflict, Errors: notes.errors, Focus: notes.focus,
+		Preview: preview, Insert: insertGroups(form),
+	}
+	for i := range page.Steps {
+		page.Steps[i].Label = incident.KindLabel(page.Steps[i].Kind)
+	}
+	for _, r := range rows {
+		if r.IncidentType != "" && !slices.Contains(page.Types, r.IncidentType) {
+			page.Types = append(page.Types, r.IncidentType)
+		}
+		if r.ID == stored.ID {
+			page.Incidents = r.Incidents
+		}
+	}
+	return Render(c, status, views.Runbook(page))
+}
+
+const (
+	maxTopic  = 200  // characters, as Zoom's "Create a meeting" says
+	maxAgenda = 2000 // the same
+)
+
+// preview fills the form's steps in for the incident that was chosen.
+func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPart, error) {
+	ctx := c.Request().Context()
+	part := views.RunbookPreviewPart{Samples: []views.PreviewSample{{Label: "Sample incident", Selected: form.PreviewIncident == 0}}}
+	// A form that cannot be edited is not sent, so there is nothing to fill in anew.
+	if Actor(c).Role.Includes(incident.Admin) {
+		past, err := s.Store.Incidents(ctx, db.IncidentFilter{}, "", 10)
+		if err != nil {
+			return part, err
+		}
+		for _, i := range past.Items {
+			part.Samples = append(part.Samples, views.PreviewSample{
+				Value: strconv.FormatInt(i.Number, 10), Label: i.Key() + " · " + i.Name, Selected: i.Number == form.PreviewIncident,
+			})
+		}
+	}
+	runbook := form.runbook("")
+	for n, step := range runbook.Steps {
+		p, err := s.Service.Preview(ctx, step.Meeting, runbook.Variables, form.PreviewIncident)
+		if err != nil {
+			return part, err
+		}
+		if len(p.TopicErrors) > 0 {
+			// A bridge is named so when its template fails.
+			literal, err := s.Service.Preview(ctx, incident.MeetingTemplate{Topic: "{{ incident.key }} {{ incident.name }}"}, nil, form.PreviewIncident)
+			if err != nil {
+				return part, err
+			}
+			p.Topic, p.TopicLength = literal.Topic, literal.TopicLength
+		}
+		part.Steps = append(part.Steps, views.StepPreview{
+			Index: n, Label: incident.KindLabel(step.Kind), Asks: p.WillAsk,
+			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: maxTopic, Errors: templateErrors(p.TopicErrors)},
+			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: maxAgenda, Errors: templateErrors(p.AgendaErrors)},
+		})
+	}
+	return part, nil
+}
+
+func templateErrors(errs []incident.TemplateError) []views.TemplateError {
+	var list []views.TemplateError
+	for _, e := range errs {
+		list = append(list, views.TemplateError{Line: e.Line, Column: e.Column, Message: e.Message, DidYouMean: e.Suggestion})
+	}
+	return list
+}
+
+// insertGroups is the list from which variables are put into a template.
+func insertGroups(form runbookForm) []views.InsertGroup {
+	own := views.InsertGroup{Title: "This runbook"}
+	for _, v := range form.Variables {
+		if v.Name != "" {
+			own.Items = append(own.Items, views.InsertItem{Code: "{{ vars." + v.Name + " }}", Help: v.Label, Value: v.Default})
+		}
+	}
+	groups := []views.InsertGroup{{Title: "Incident"}, {Title: "Opener"}, {Title: "Runbook"}}
+	for _, v := range incident.TemplateVariables(nil) {
+		if v.Alias {
+			continue // works in what is pasted over, but is no name of ours
+		}
+		at := 0
+		switch {
+		case strings.HasPrefix(v.Name, "incident.opener."):
+			at = 1
+		case strings.HasPrefix(v.Name, "runbook."):
+			at = 2
+		}
+		groups[at].Items = append(groups[at].Items, views.InsertItem{Code: "{{ " + v.Name + " }}", Help: v.Label, Value: v.Example})
+	}
+	if len(own.Items) > 0 {
+		groups = slices.Insert(groups, 0, own)
+	}
+	return groups
+}

@@ -1,0 +1,20 @@
+package incident
+
+import "context"
+
+// DryRun is a Service that checks account and runbooks and says what would
+// change, and saves neither.
+func (s *Service) DryRun() *Service {
+	return New(Config{
+		Store: dryStore{s.store}, Now: s.now, Log: s.log, ZoomHTTP: s.zoomHTTP,
+		ZoomAPIURL: s.zoomAPIURL, ZoomOAuthURL: s.zoomOAuth, PublicURL: s.publicURL,
+	})
+}
+
+type dryStore struct{ Store }
+
+func (dryStore) SaveAccount(context.Context, Account, map[SecretName]Secret, []SecretName, AuditEntry) error {
+	return nil
+}
+func (dryStore) InsertRunbook(context.Context, Runbook, AuditEntry) error { return nil }
+func (dryStore) UpdateRunbook(context.Context, Runbook, AuditEntry) error { return nil }

@@ -1,0 +1,505 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const sessionCookie = "drawbridge_session"
+
+func TestSetup(t *testing.T) {
+	w := newWorld(t)
+	token, err := w.service.SetupLink(t.Context())
+	w.must(err)
+	form := func(token, email, secret string) url.Values {
+		return url.Values{"token": {token}, "email": {email}, "name": {"Ana"}, "password": {secret}}
+	}
+
+	t.Run("guard: an unknown link is gone", func(t *testing.T) {
+		for _, token := range []string{"", "x", strings.Repeat("A", 43)} {
+			if r := w.browser().get("/setup?token=" + token); r.status != http.StatusGone {
+				t.Errorf("GET with token %q: status %d, want 410", token, r.status)
+			}
+			if r := w.browser().post("/setup", form(token, "ana@example.com", password)); r.status != http.StatusGone {
+				t.Errorf("POST with token %q: status %d, want 410", token, r.status)
+			}
+		}
+	})
+	t.Run("refused: what was typed comes back, the password does not", func(t *testing.T) {
+		r := w.browser().post("/setup", form(token, "ana@example.com", "tooshort"))
+		if r.status != http.StatusUnprocessableEntity || !strings.Contains(r.body, `value="ana@example.com"`) || strings.Contains(r.body, "tooshort") {
+			t.Errorf("status %d, body:\n%s", r.status, r.body)
+		}
+	})
+	t.Run("A-01 of two browsers one makes the admin", func(t *testing.T) {
+		if r := w.browser().get("/setup?token=" + token); r.status != http.StatusOK {
+			t.Fatalf("GET: status %d", r.status)
+		}
+		answers := make([]answer, 2)
+		browsers := []*browser{w.browser(), w.browser()}
+		var both sync.WaitGroup
+		for i := range answers {
+			both.Go(func() {
+				answers[i] = browsers[i].post("/setup", form(token, []string{"a@example.com", "b@example.com"}[i], password))
+			})
+		}
+		both.Wait()
+		won := 0
+		for i, a := range answers {
+			switch a.status {
+			case http.StatusSeeOther:
+				won++
+				if browsers[i].cookies[sessionCookie] == "" {
+					t.Error("the admin is not logged in")
+				}
+			case http.StatusGone:
+			default:
+				t.Errorf("status %d: %s", a.status, a.body)
+			}
+		}
+		users, err := w.store.Users(t.Context())
+		w.must(err)
+		if won != 1 || len(users) != 1 {
+			t.Errorf("%d browsers won and there are %d users, want 1 and 1", won, len(users))
+		}
+		if r := w.browser().get("/setup?token=" + token); r.status != http.StatusGone {
+			t.Errorf("the used link: status %d, want 410", r.status)
+		}
+	})
+	t.Run("A-01 a link that is over is gone", func(t *testing.T) {
+		w := newWorld(t)
+		token, err := w.service.SetupLink(t.Context())
+		w.must(err)
+		w.clock.add(30 * time.Minute)
+		if r := w.browser().get("/setup?token=" + token); r.status != http.StatusGone {
+			t.Errorf("status %d, want 410", r.status)
+		}
+	})
+	t.Run("broken: 503 and no cause", func(t *testing.T) {
+		w := newWorld(t)
+		w.breakStore()
+		wantBroken(t, w.browser().get("/setup?token="+token))
+		wantBroken(t, w.browser().post("/setup", form(token, "a@example.com", password)))
+	})
+}
+
+// wantBroken wants a failure of ours that says nothing of its cause.
+func wantBroken(t testing.TB, r answer) {
+	t.Helper()
+	if r.status != http.StatusServiceUnavailable && r.status != http.StatusInternalServerError {
+		t.Errorf("status %d, want 503 or 500:\n%s", r.status, r.body)
+	}
+	for _, cause := range []string{"sql:", "closed", "SELECT", "panic", ".go:"} {
+		if strings.Contains(r.body, cause) {
+			t.Errorf("the answer holds %q:\n%s", cause, r.body)
+		}
+	}
+}
+
+func TestLogin(t *testing.T) {
+	w := newWorld(t)
+	w.user("ana@example.com", incident.Admin)
+	gone := w.user("gone@example.com", incident.Viewer)
+	w.must(w.service.SetDisabled(t.Context(), commandLine, gone.ID, true))
+	form := func(email, secret string) url.Values {
+		return url.Values{"email": {email}, "password": {secret}, "next": {"/incidents?status=open"}}
+	}
+
+	t.Run("guard: a page asks to log in and comes back", func(t *testing.T) {
+		r := w.browser().get("/live?topic=events")
+		if r.status != http.StatusUnauthorized {
+			t.Errorf("a stream without a session: status %d, want 401", r.status)
+		}
+	})
+	t.Run("A-02 unknown, wrong and disabled are one answer", func(t *testing.T) {
+		same := func(r answer) string {
+			r.header.Del("X-Request-Id")
+			r.header.Del("Date")
+			var b strings.Builder
+			_ = r.header.Write(&b)
+			return b.String() + r.body
+		}
+		wrong := w.browser().post("/login", form("ana@example.com", "wrong wrong wrong"))
+		if wrong.status != http.StatusUnprocessableEntity {
+			t.Fatalf("wrong password: status %d", wrong.status)
+		}
+		unknown := w.browser().post("/login", form("ben@example.com", "wrong wrong wrong"))
+		disabled := w.browser().post("/login", form("gone@example.com", password))
+		want := strings.ReplaceAll(same(wrong), "ana@example.com", "X")
+		if got := strings.ReplaceAll(same(unknown), "ben@example.com", "X"); got != want {
+			t.Errorf("an unknown user is told otherwise:\n%s\nwant\n%s", got, want)
+		}
+		// The address is longer, so the length differs.
+		if disabled.status != wrong.status || strings.Contains(disabled.body, "disabled") {
+			t.Errorf("a disabled user is told otherwise: status %d", disabled.status)
+		}
+	})
+	t.Run("done: to where one wanted to go", func(t *testing.T) {
+		b := w.browser()
+		r := b.post("/login", form("ana@example.com", password))
+		if r.status != http.StatusSeeOther || r.header.Get("Location") != "/incidents?status=open" {
+			t.Errorf("status %d to %q", r.status, r.header.Get("Location"))
+		}
+		cookie := r.header.Get("Set-Cookie")
+		for _, want := range []string{"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=604800"} {
+			if !strings.Contains(cookie, want) {
+				t.Errorf("cookie %q has no %s", cookie, want)
+			}
+		}
+		if r := b.get("/login"); r.status != http.StatusSeeOther || r.header.Get("Location") != "/" {
+			t.Errorf("log in page for someone who is: status %d to %q", r.status, r.header.Get("Location"))
+		}
+	})
+	t.Run("A-06 one account however it is written", func(t *testing.T) {
+		for _, email := range []string{"ANA@example.com", " ana@example.com ", "Ana@Example.COM"} {
+			if r := w.browser().post("/login", form(email, password)); r.status != http.StatusSeeOther {
+				t.Errorf("%q: status %d", email, r.status)
+			}
+		}
+		for _, email := range []string{"ａｎａ@example.com", "ana\u0301@example.com", "ana"} {
+			if r := w.browser().post("/login", form(email, password)); r.status != http.StatusUnprocessableEntity {
+				t.Errorf("%q: status %d, want 422", email, r.status)
+			}
+		}
+		if r := w.browser().post("/login", form("ana\x00@example.com", password)); r.status != http.StatusBadRequest {
+			t.Errorf("NUL: status %d, want 400", r.status)
+		}
+	})
+	t.Run("A-08 passwords of any kind and length", func(t *testing.T) {
+		for i, secret := range []string{strings.Repeat("x", 73), " space at both ends ", "passwörd 🔑 with more", strings.Repeat("é", 512)} {
+			email := string(rune('p'+i)) + "@example.com"
+			_, err := w.service.CreateUser(t.Context(), commandLine, email, "", incident.Viewer, secret)
+			w.must(err)
+			if r := w.browser().post("/login", form(email, secret)); r.status != http.StatusSeeOther {
+				t.Errorf("%.20q: status %d", secret, r.status)
+			}
+			if r := w.browser().post("/login", form(email, secret[:len(secret)-1])); r.status == http.StatusSeeOther {
+				t.Errorf("%.20q without its last byte logs in", secret)
+			}
+		}
+		if r := w.browser().post("/login", form("ana@example.com", strings.Repeat("x", 1<<20))); r.status != http.StatusRequestEntityTooLarge {
+			t.Errorf("1 MB: status %d, want 413", r.status)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		w := newWorld(t)
+		w.breakStore()
+		wantBroken(t, w.browser().post("/login", form("ana@example.com", password)))
+	})
+}
+
+func TestLoginLimits(t *testing.T) {
+	guess := func(w *world, header ...string) answer {
+		body := url.Values{"email": {"ana@example.com"}, "password": {"wrong wrong wrong"}}
+		return w.browser().do(http.MethodPost, "/login", strings.NewReader(body.Encode()),
+			append(header, "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")...)
+	}
+	t.Run("A-05 another X-Forwarded-For is not another client", func(t *testing.T) {
+		w := newWorld(t)
+		w.user("ana@example.com", incident.Admin)
+		for i := range 30 {
+			r := guess(w, "X-Forwarded-For", "203.0.113."+string(rune('0'+i%10)))
+			if r.status == http.StatusTooManyRequests {
+				if r.header.Get("Retry-After") == "" {
+					t.Error("429 without Retry-After")
+				}
+				return
+			}
+		}
+		t.Error("30 guesses were not slowed down")
+	})
+	t.Run("A-05 a trusted proxy says who the client is", func(t *testing.T) {
+		w := newWorld(t, func(o *options) { o.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+		w.user("ana@example.com", incident.Admin)
+		for range 8 {
+			guess(w, "X-Forwarded-For", "203.0.113.7")
+		}
+		if r := guess(w, "X-Forwarded-For", "203.0.113.7"); r.status != http.StatusTooManyRequests {
+			t.Errorf("the client that guesses: status %d, want 429", r.status)
+		}
+		if r := guess(w, "X-Forwarded-For", "198.51.100.9"); r.status != http.StatusUnprocessableEntity {
+			t.Errorf("another client: status %d, want 422", r.status)
+		}
+	})
+	t.Run("A-04 the account is never locked for another network", func(t *testing.T) {
+		w := newWorld(t, func(o *options) { o.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+		w.user("ana@example.com", incident.Admin)
+		for range 10 {
+			guess(w, "X-Forwarded-For", "203.0.113.7")
+		}
+		body := url.Values{"email": {"ana@example.com"}, "password": {password}}
+		r := w.browser().do(http.MethodPost, "/login", strings.NewReader(body.Encode()), "X-Forwarded-For", "198.51.100.9",
+			"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
+		if r.status != http.StatusSeeOther {
+			t.Errorf("the right password from elsewhere: status %d", r.status)
+		}
+	})
+}
+
+func TestSession(t *testing.T) {
+	// page is one that every person who is logged in may see.
+	page := func(b *browser) int { return b.do(http.MethodGet, "/live?topic=nothing", nil).status }
+	const in, out = http.StatusBadRequest, http.StatusUnauthorized // the topic is wrong; nobody is there
+
+	t.Run("A-09 a session planted before the login is worth nothing", func(t *testing.T) {
+		w := newWorld(t)
+		w.user("ana@example.com", incident.Viewer)
+		victim := w.browser()
+		planted := strings.Repeat("A", 43)
+		victim.cookies[sessionCookie] = planted
+		victim.post("/login", url.Values{"email": {"ana@example.com"}, "password": {password}})
+		if victim.cookies[sessionCookie] == planted || page(victim) != in {
+			t.Fatal("the login kept the planted session")
+		}
+		attacker := w.browser()
+		attacker.cookies[sessionCookie] = planted
+		if got := page(attacker); got != out {
+			t.Errorf("the planted session: status %d, want %d", got, out)
+		}
+		first := victim.cookies[sessionCookie]
+		victim.post("/login", url.Values{"email": {"ana@example.com"}, "password": {password}})
+		attacker.cookies[sessionCookie] = first
+		if got := page(attacker); got != out {
+			t.Errorf("the session before the second login: status %d, want %d", got, out)
+		}
+	})
+	t.Run("A-11 a cookie that was changed", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		token := b.cookies[sessionCookie]
+		for name, value := range map[string]string{
+			"edited": "A" + token[1:], "truncated": token[:42], "extended": token + "A", "upper": strings.ToUpper(token),
+			"long": strings.Repeat(token, 90), "empty": "",
+		} {
+			c := w.browser()
+			c.cookies[sessionCookie] = value
+			if got := page(c); got != out {
+				t.Errorf("%s: status %d, want %d", name, got, out)
+			}
+		}
+		r := b.do(http.MethodGet, "/live?topic=nothing", nil, "Cookie", sessionCookie+"="+strings.Repeat("A", 43))
+		if r.status != out {
+			t.Errorf("two cookies of one name: status %d, want %d", r.status, out)
+		}
+	})
+	t.Run("A-12 what the database holds opens nothing", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		c := w.browser()
+		c.cookies[sessionCookie] = db.SessionHash(b.cookies[sessionCookie])
+		if got := page(c); got != out {
+			t.Errorf("status %d, want %d", got, out)
+		}
+		c.cookies[sessionCookie] = db.SessionHash(b.cookies[sessionCookie])[:43]
+		if got := page(c); got != out {
+			t.Errorf("status %d, want %d", got, out)
+		}
+	})
+	t.Run("A-13 logout ends the session everywhere", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		copied := w.browser()
+		copied.cookies[sessionCookie] = b.cookies[sessionCookie]
+		r := b.post("/logout", nil)
+		if r.status != http.StatusSeeOther || r.header.Get("Clear-Site-Data") == "" || r.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("status %d, header %v", r.status, r.header)
+		}
+		if len(b.cookies) != 0 {
+			t.Errorf("the browser keeps %v", b.cookies)
+		}
+		if got := page(copied); got != out {
+			t.Errorf("the copied cookie: status %d, want %d", got, out)
+		}
+		if r := w.browser().post("/logout", nil); r.status != http.StatusSeeOther {
+			t.Errorf("logout of nobody: status %d", r.status)
+		}
+	})
+	t.Run("A-13 broken: a logout that failed does not say it worked", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		w.breakStore()
+		wantBroken(t, b.post("/logout", nil))
+	})
+	t.Run("A-14 twelve hours without a request", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		w.clock.add(12*time.Hour - time.Second)
+		if got := page(b); got != in {
+			t.Fatalf("just before: status %d", got)
+		}
+		w.clock.add(12 * time.Hour)
+		if got := page(b); got != out {
+			t.Errorf("after: status %d, want %d", got, out)
+		}
+	})
+	t.Run("A-14 seven days whatever happens", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		for range 15 {
+			if got := page(b); got != in {
+				t.Fatalf("status %d", got)
+			}
+			w.clock.add(11 * time.Hour)
+		}
+		w.clock.add(3 * time.Hour)
+		if got := page(b); got != out {
+			t.Errorf("after seven days: status %d, want %d", got, out)
+		}
+	})
+	t.Run("A-15 a new password ends the other sessions", func(t *testing.T) {
+		w := newWorld(t)
+		mine := w.loggedIn(incident.Viewer)
+		other := w.logIn("viewer@example.com")
+		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
+		w.must(err)
+		w.must(w.service.ChangePassword(t.Context(), incident.Actor{Kind: "user", UserID: u.ID, Email: u.Email, Role: u.Role}, password,
+			"another long password", db.SessionHash(mine.cookies[sessionCookie])))
+		if got := page(mine); got != in {
+			t.Errorf("my session: status %d", got)
+		}
+		if got := page(other); got != out {
+			t.Errorf("the other session: status %d, want %d", got, out)
+		}
+	})
+	t.Run("A-16 a disabled person is out at once", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
+		w.must(err)
+		w.must(w.service.SetDisabled(t.Context(), commandLine, u.ID, true))
+		if got := page(b); got != out {
+			t.Errorf("status %d, want %d", got, out)
+		}
+	})
+	t.Run("A-16 even if the session were still there", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
+		w.must(err)
+		u.DisabledAt = w.clock.now()
+		w.must(w.store.UpdateUser(t.Context(), u, false, "", incident.AuditEntry{}))
+		if got := page(b); got != out {
+			t.Errorf("status %d, want %d", got, out)
+		}
+	})
+	t.Run("A-17 the role is read with each request", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
+		w.must(err)
+		u.Role = "nobody"
+		w.must(w.store.UpdateUser(t.Context(), u, false, "", incident.AuditEntry{}))
+		if r := b.get("/live?topic=nothing"); r.status != http.StatusForbidden {
+			t.Errorf("status %d, want 403", r.status)
+		}
+	})
+	t.Run("last seen is written once a minute", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		seen := func() time.Time {
+			u, err := w.store.UserByEmail(context.Background(), "viewer@example.com")
+			w.must(err)
+			return u.LastSeenAt
+		}
+		at := seen()
+		w.clock.add(30 * time.Second)
+		page(b)
+		if got := seen(); !got.Equal(at) {
+			t.Errorf("after 30 s it is %v, was %v", got, at)
+		}
+		w.clock.add(31 * time.Second)
+		page(b)
+		if got := seen(); !got.Equal(w.clock.now()) {
+			t.Errorf("after 61 s it is %v, want %v", got, w.clock.now())
+		}
+	})
+}
+
+func TestTokens(t *testing.T) {
+	w := newWorld(t)
+	w.runbook("Outage")
+	read, write := w.token("read"), w.token("incidents:write")
+	status := func(token, method, path string) int { return w.api(token, method, path, nil).status }
+
+	t.Run("A-20 shown once, stored hashed", func(t *testing.T) {
+		tokens, err := w.store.Tokens(t.Context())
+		w.must(err)
+		for _, tok := range tokens {
+			if tok.Hash == read || strings.Contains(tok.Hash, read[4:]) {
+				t.Error("the token is stored as it is")
+			}
+		}
+	})
+	t.Run("A-22 only in the header", func(t *testing.T) {
+		if got := w.api("", http.MethodGet, "/api/v1/bridges?token="+read, nil).status; got != http.StatusUnauthorized {
+			t.Errorf("in the query: status %d, want 401", got)
+		}
+		if got := w.browser().do(http.MethodGet, "/api/v1/bridges", nil, "Cookie", "token="+read).status; got != http.StatusUnauthorized {
+			t.Errorf("in a cookie: status %d, want 401", got)
+		}
+		if strings.Contains(w.log.String(), read) {
+			t.Error("the token is in the log")
+		}
+		if got := w.browser().do(http.MethodGet, "/api/v1/bridges", nil, "Authorization", "Bearer "+read, "Authorization", "Bearer "+write).status; got != http.StatusUnauthorized {
+			t.Errorf("two headers: status %d, want 401", got)
+		}
+	})
+	t.Run("A-24 nearly right", func(t *testing.T) {
+		want := w.api("", http.MethodGet, "/api/v1/bridges", nil)
+		for n := range len(read) {
+			if got := w.api(read[:n], http.MethodGet, "/api/v1/bridges", nil); got.status != http.StatusUnauthorized || got.body != want.body {
+				t.Errorf("first %d characters: status %d, body %s", n, got.status, got.body)
+			}
+		}
+		for _, bad := range []string{read + "A", strings.ToUpper(read), strings.ToLower(read), "x" + read[1:], " " + read} {
+			if got := status(bad, http.MethodGet, "/api/v1/bridges"); got != http.StatusUnauthorized {
+				t.Errorf("%q: status %d, want 401", bad, got)
+			}
+		}
+	})
+	t.Run("A-18 revoked is over at once", func(t *testing.T) {
+		plain, token, err := w.service.CreateToken(t.Context(), commandLine, "short", []string{"read"})
+		w.must(err)
+		if got := status(plain, http.MethodGet, "/api/v1/bridges"); got != http.StatusOK {
+			t.Fatalf("status %d", got)
+		}
+		w.must(w.service.RevokeToken(t.Context(), commandLine, token.ID))
+		if got := status(plain, http.MethodGet, "/api/v1/bridges"); got != http.StatusUnauthorized {
+			t.Errorf("status %d, want 401", got)
+		}
+	})
+}
+
+func TestTokenLimit(t *testing.T) {
+	w := newWorld(t)
+	write, other := w.token("incidents:write"), w.token("incidents:write")
+	limited := 0
+	for range 500 {
+		r := w.api(write, http.MethodPost, "/api/v1/incidents", "{}")
+		if r.status == http.StatusTooManyRequests {
+			limited++
+			if r.header.Get("Retry-After") != "1" {
+				t.Fatalf("Retry-After %q", r.header.Get("Retry-After"))
+			}
+		}
+	}
+	if limited != 400 {
+		t.Errorf("A-25: %d of 500 requests in one moment were refused, want 400", limited)
+	}
+	if got := w.api(other, http.MethodPost, "/api/v1/incidents", "{}").status; got == http.StatusTooManyRequests {
+		t.Error("another token is refused too")
+	}
+	w.clock.add(time.Second)
+	if got := w.api(write, http.MethodPost, "/api/v1/incidents", "{}").status; got == http.StatusTooManyRequests {
+		t.Error("a second later the token is still refused")
+	}
+}
