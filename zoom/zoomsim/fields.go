@@ -276,7 +276,7 @@ func (s *Sim) secure(host *User, have *settings, before meetingBody, r meetingRe
 		password = *r.Password
 	}
 	if r.DefaultPassword && password == "" || host.PasscodeLock == LockedOn && password == "" {
-		password = cmp.Or(before.Password, s.random("password", 6))
+		password = cmp.Or(before.Password, s.newPassword())
 	}
 	if host.PasscodeLock == LockedOff {
 		password = ""
@@ -298,7 +298,7 @@ func (s *Sim) secure(host *User, have *settings, before meetingBody, r meetingRe
 		case host.WaitingRoomLock != LockedOff:
 			have.WaitingRoom = true
 		case host.PasscodeLock != LockedOff:
-			password = cmp.Or(before.Password, s.random("password", 6))
+			password = cmp.Or(before.Password, s.newPassword())
 		case host.AuthLock != LockedOff:
 			have.MeetingAuthentication = true
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // hash is 43 characters of base64url that look random and depend on the arguments alone.
@@ -45,6 +46,11 @@ func (s *Sim) newUUID() string {
 		b[3], b[4] = 0xff, b[4]|0xf0
 	}
 	return base64.StdEncoding.EncodeToString(b)
+}
+
+// newPassword is letters and digits.
+func (s *Sim) newPassword() string {
+	return strings.NewReplacer("-", "k", "_", "W").Replace(s.random("password", 6))
 }
 
 func (s *Sim) digits(label string, n int) string {

@@ -66,6 +66,11 @@ func (s *Sim) issueToken(q *request) answer {
 			s.tokens[k] = t
 		}
 	}
+	// A client that follows api_url stays with the simulator.
+	here := url.URL{Scheme: "http", Host: q.Host}
+	if q.TLS != nil {
+		here.Scheme = "https"
+	}
 	value := newToken()
 	s.tokens[value] = token{expires: q.now.Add(3599 * time.Second)}
 	return answer{status: http.StatusOK, body: struct {
@@ -74,7 +79,7 @@ func (s *Sim) issueToken(q *request) answer {
 		ExpiresIn   int    `json:"expires_in"`
 		Scope       string `json:"scope"`
 		APIURL      string `json:"api_url"`
-	}{value, "bearer", 3599, strings.Join(s.scopes(q.faults), " "), "https://api.zoom.us"}}
+	}{value, "bearer", 3599, strings.Join(s.scopes(q.faults), " "), here.String()}}
 }
 
 // newToken looks like Zoom's: three dotted parts, several hundred bytes.
