@@ -1,0 +1,533 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// SettingsPage is GET /settings: the first tab a person may open.
+func (s *Site) SettingsPage(c echo.Context) error {
+	if Actor(c).Role.Includes(incident.Admin) {
+		return c.Redirect(http.StatusSeeOther, "/settings/users")
+	}
+	return c.Redirect(http.StatusSeeOther, "/settings/me")
+}
+
+// UsersPage is GET /settings/users. ?new=1 opens the form for a new user,
+// ?edit={id} the one for a user who is there.
+func (s *Site) UsersPage(c echo.Context) error {
+	q, err := ReadQuery(c, "new", "edit")
+	if err != nil {
+		return err
+	}
+	page, err := s.usersPage(c, q.Get("edit"))
+	if err != nil {
+		return err
+	}
+	page.New = q.Get("new") != "" && page.EditID == ""
+	return Render(c, http.StatusOK, views.SettingsUsers(page))
+}
+
+// usersPage has the form of user edit open; "" opens none.
+func (s *Site) usersPage(c echo.Context, edit string) (views.SettingsUsersPage, error) {
+	users, err := s.Store.Users(c.Request().Context())
+	if err != nil {
+		return views.SettingsUsersPage{}, err
+	}
+	isAdmin := func(u incident.User) bool { return u.Role == incident.Admin && u.DisabledAt.IsZero() }
+	admins := 0
+	for _, u := range users {
+		if isAdmin(u) {
+			admins++
+		}
+	}
+	page := views.SettingsUsersPage{Frame: s.Frame(c, "Users", "settings")}
+	for _, u := range users {
+		page.Rows = append(page.Rows, views.UserRow{
+			ID: u.ID, Name: u.Name, Email: u.Email, Role: string(u.Role), Me: u.ID == Actor(c).UserID, Disabled: !u.DisabledAt.IsZero(),
+			LastSeenAt: s.When(c, u.LastSeenAt), CreatedAt: s.When(c, u.CreatedAt), LastAdmin: admins == 1 && isAdmin(u),
+		})
+		if u.ID == edit {
+			page.EditID, page.Name, page.Email, page.Role = u.ID, u.Name, u.Email, string(u.Role)
+		}
+	}
+	if edit != "" && page.EditID == "" {
+		return page, &incident.Error{Code: incident.NotFound, Message: "There is no such user."}
+	}
+	return page, nil
+}
+
+// CreateUser is POST /settings/users.
+func (s *Site) CreateUser(c echo.Context) error {
+	form, err := ReadForm(c, "name", "email", "role", "password")
+	if err != nil {
+		return err
+	}
+
+	user, err := s.Service.CreateUser(c.Request().Context(), Actor(c), form.Get("email"), form.Get("name"), incident.Role(form.Get("role")), form.Raw("password"))
+
+	if _, fields, ok := Refusal(err); ok {
+		page, err := s.usersPage(c, "")
+		if err != nil {
+			return err
+		}
+		page.New, page.Errors = true, fields
+		page.Name, page.Email, page.Role = form.Get("name"), form.Get("email"), form.Get("role")
+		return Render(c, http.StatusUnprocessableEntity, views.SettingsUsers(page))
+	}
+	if err != nil {
+		return err
+	}
+
+	s.Flash(c, "ok", user.Email+" can log in now.")
+	return c.Redirect(http.StatusSeeOther, "/settings/users")
+}
+
+// SaveUser is POST /settings/users/:id.
+func (s *Site) SaveUser(c echo.Context) error {
+	form, err := ReadForm(c, "name", "role")
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	user, err := s.Store.User(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+
+	said := "Nothing was changed."
+	if form.Get("name") != user.Name {
+		said = "The name was changed."
+		err = s.Service.SetName(ctx, Actor(c), user.ID, form.Get("name"))
+	}
+	// Another role ends the person's sessions, so it is only set when it is another.
+	if role := incident.Role(form.Get("role")); err == nil && role != user.Role {
+		said = user.Email + " is " + string(role) + " now, and has to log in again."
+		err = s.Service.SetRole(ctx, Actor(c), user.ID, role)
+	}
+
+	if message, fields, ok := Refusal(err); ok {
+		page, err := s.usersPage(c, user.ID)
+		if err != nil {
+			return err
+		}
+		if len(fields) == 0 { // the only admin
+			fields = map[string]string{"role": message}
+		}
+		page.Errors, page.Name, page.Role = fields, form.Get("name"), form.Get("role")
+		return Render(c, http.StatusUnprocessableEntity, views.SettingsUsers(page))
+	}
+	if err != nil {
+		return err
+	}
+
+	s.Flash(c, "ok", said)
+	return c.Redirect(http.StatusSeeOther, "/settings/users")
+}
+
+// ResetPassword is POST /settings/users/:id/password.
+func (s *Site) ResetPassword(c echo.Context) error {
+	form, err := ReadForm(c, "password")
+	if err != nil {
+		return err
+	}
+
+	err = s.Service.ResetPassword(c.Request().Context(), Actor(c), c.Param("id"), form.Raw("password"))
+
+	if _, fields, ok := Refusal(err); ok {
+		page, err := s.usersPage(c, c.Param("id"))
+		if err != nil {
+			return err
+		}
+		page.Errors = fields
+		return Render(c, http.StatusUnprocessableEntity, views.SettingsUsers(page))
+	}
+	if err != nil {
+		return err
+	}
+
+	s.Flash(c, "ok", "The password is set. Hand it over safely.")
+	return c.Redirect(http.StatusSeeOther, "/settings/users")
+}
+
+// DisableUser is POST /settings/users/:id/disable.
+func (s *Site) DisableUser(c echo.Context) error {
+	return s.switchUser(c, true, "The user is disabled and logged out everywhere.")
+}
+
+// EnableUser is POST /settings/users/:id/enable.
+func (s *Site) EnableUser(c echo.Context) error {
+	return s.switchUser(c, false, "The user is enabled and can log in again.")
+}
+
+func (s *Site) switchUser(c echo.Context, disabled bool, said string) error {
+	err := s.Service.SetDisabled(c.Request().Context(), Actor(c), c.Param("id"), disabled)
+	if err := s.orFlash(c, err, said); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/settings/users")
+}
+
+// TokensPage is GET /settings/tokens. ?new=1 opens the form.
+func (s *Site) TokensPage(c echo.Context) error {
+	q, err := ReadQuery(c, "new")
+	if err != nil {
+		return err
+	}
+	page, err := s.tokensPage(c)
+	if err != nil {
+		return err
+	}
+	page.Open, page.ScopeWrite = q.Get("new") != "", true
+	return Render(c, http.StatusOK, views.SettingsTokens(page))
+}
+
+func (s *Site) tokensPage(c echo.Context) (views.SettingsTokensPage, error) {
+	tokens, err := s.Store.Tokens(c.Request().Context())
+	if err != nil {
+		return views.SettingsTokensPage{}, err
+	}
+	base := s.PublicURL
+	if base == "" {
+		base = c.Scheme() + "://" + c.Request().Host
+	}
+	page := views.SettingsTokensPage{Frame: s.Frame(c, "API tokens", "settings"), ExampleURL: base + "/api/v1/incidents"}
+	for _, t := range tokens {
+		page.Rows = append(page.Rows, views.TokenRow{
+			ID: t.ID, Name: t.Name, Scopes: t.Scopes, CreatedBy: t.CreatedBy,
+			CreatedAt: s.When(c, t.CreatedAt), LastUsedAt: s.When(c, t.LastUsedAt), RevokedAt: s.When(c, t.RevokedAt),
+		})
+	}
+	return page, nil
+}
+
+// CreateToken is POST /settings/tokens. The token is on this one answer and
+// nowhere else.
+func (s *Site) CreateToken(c echo.Context) error {
+	form, scopes, err := readTokenForm(c)
+	if err != nil {
+		return err
+	}
+
+	plain, token, err := s.Service.CreateToken(c.Request().Context(), Actor(c), form.Get("name"), scopes)
+
+	_, fields, refused := Refusal(err)
+	if err != nil && !refused {
+		return err
+	}
+
+	page, err := s.tokensPage(c)
+	if err != nil {
+		return err
+	}
+	if refused {
+		page.Open, page.Name, page.Errors = true, form.Get("name"), map[string]string{"name": fields["name"], "scope": fields["scopes"]}
+		page.ScopeWrite, page.ScopeRead = slices.Contains(scopes, incident.ScopeIncidentsWrite), slices.Contains(scopes, incident.ScopeRead)
+		return Render(c, http.StatusUnprocessableEntity, views.SettingsTokens(page))
+	}
+	page.New, page.NewName = plain, token.Name
+	return Render(c, http.StatusOK, views.SettingsTokens(page))
+}
+
+// readTokenForm takes out the boxes, which share a name, before the rest is
+// read as every form is.
+func readTokenForm(c echo.Context) (form Form, scopes []string, err error) {
+	body, err := readBody(c, maxForm)
+	if err != nil {
+		return form, nil, err
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil || len(values["scope"]) > 10 {
+		return form, nil, BadRequest("The form cannot be read.")
+	}
+	scopes = values["scope"]
+	values.Del("scope")
+	c.Request().Body = io.NopCloser(bytes.NewReader([]byte(values.Encode())))
+	form, err = ReadForm(c, "name")
+	return form, scopes, err
+}
+
+// RevokeToken is POST /settings/tokens/:id/revoke.
+func (s *Site) RevokeToken(c echo.Context) error {
+	err := s.Service.RevokeToken(c.Request().Context(), Actor(c), c.Param("id"))
+	if err := s.orFlash(c, err, "The token is revoked. Whatever used it is refused from now on."); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/settings/tokens")
+}
+
+const (
+	auditShown  = 50   // rows of a page, at least, when there are so many
+	auditLooked = 5000 // rows a search looks at before it asks to go on
+)
+
+// AuditPage is GET /settings/audit.
+func (s *Site) AuditPage(c echo.Context) error {
+	q, err := ReadQuery(c, "q", "cursor")
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	page := views.SettingsAuditPage{Frame: s.Frame(c, "Audit trail", "settings"), Query: q.Get("q")}
+	tokens, err := s.tokenNames(ctx)
+	if err != nil {
+		return err
+	}
+	cursor := q.Raw("cursor")
+	for looked := 0; looked < auditLooked && len(page.Rows) < auditShown; looked += auditShown {
+		entries, err := s.Store.Audit(ctx, cursor, auditShown)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries.Items {
+			if row := s.auditRow(c, e, tokens); matches(row, page.Query) {
+				page.Rows = append(page.Rows, row)
+			}
+		}
+		if cursor = entries.Next; cursor == "" {
+			break
+		}
+	}
+
+	p := pager(c, q.Raw("cursor"), cursor)
+	page.NextURL, page.FirstURL = p.Older, p.Newer
+	return Render(c, http.StatusOK, views.SettingsAudit(page))
+}
+
+// tokenNames maps ids of tokens, by which the trail knows them, to names.
+func (s *Site) tokenNames(ctx context.Context) (map[string]string, error) {
+	tokens, err := s.Store.Tokens(ctx)
+	names := make(map[string]string, len(tokens))
+	for _, t := range tokens {
+		names[t.ID] = t.Name
+	}
+	return names, err
+}
+
+// matches reports whether all words of a search stand in a row.
+func matches(r views.AuditRow, search string) bool {
+	text := strings.ToLower(r.Who + " " + r.What + " " + r.Subject)
+	for _, word := range strings.Fields(strings.ToLower(search)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// auditWords says what was done to the target that stands behind them.
+var auditWords = map[string]string{
+	"account.save":         "changed the",
+	"runbook.create":       "created runbook",
+	"runbook.update":       "changed runbook",
+	"runbook.enable":       "enabled runbook",
+	"runbook.disable":      "disabled runbook",
+	"runbook.delete":       "deleted runbook",
+	"incident.open":        "opened incident",
+	"incident.resolved":    "resolved",
+	"incident.reopened":    "reopened",
+	"step.run":             "ran a step of",
+	"bridge.use_link":      "gave a link for the bridge of",
+	"bridge.start":         "started the bridge of",
+	"event.reprocess":      "had an event read again,",
+	"token.create":         "made token",
+	"token.revoke":         "revoked token",
+	"user.first_admin":     "became the first admin,",
+	"user.create":          "added user",
+	"user.set_role":        "changed the role of",
+	"user.set_name":        "changed the name of",
+	"user.enable":          "enabled",
+	"user.disable":         "disabled",
+	"user.reset_password":  "set a new password for",
+	"user.change_password": "changed the password of",
+	"user.end_sessions":    "ended other sessions of",
+}
+
+func (s *Site) auditRow(c echo.Context, e incident.AuditEntry, tokens map[string]string) views.AuditRow {
+	row := views.AuditRow{At: s.When(c, e.At), Who: e.Actor, What: auditWords[e.Action], Subject: e.Target, From: e.Address, Changes: auditChanges(e.Before, e.After)}
+	if row.What == "" {
+		row.What = strings.NewReplacer(".", " ", "_", " ").Replace(e.Action)
+	}
+	if e.ActorKind == "cli" {
+		row.From = "command line"
+	}
+	if name, ok := tokens[e.Target]; ok && e.Action == "token.revoke" {
+		row.Subject = name
+	}
+	if e.Action == "account.save" {
+		row.URL = "/account"
+	} else if number, ok := incident.ParseKey(e.Target); ok && e.Target == incident.Key(number) {
+		row.URL = incidentPath(number)
+	}
+	return row
+}
+
+// auditField begins a line of an entry; a value of several lines goes on below it.
+var auditField = regexp.MustCompile(`^[a-z][a-z0-9_ ]{0,60}:(?: |$)`)
+
+// auditChanges pairs the lines "field: value" of before and after.
+func auditChanges(before, after string) []views.AuditChange {
+	var changes []views.AuditChange
+	read := func(text string, into func(*views.AuditChange) *string) {
+		var value *string
+		for line := range strings.SplitSeq(text, "\n") {
+			head := auditField.FindString(line)
+			if head == "" {
+				if value != nil {
+					*value += "\n" + line
+				}
+				continue
+			}
+			field, _, _ := strings.Cut(head, ":")
+			i := slices.IndexFunc(changes, func(c views.AuditChange) bool { return c.Field == field })
+			if i < 0 {
+				i = len(changes)
+				changes = append(changes, views.AuditChange{Field: field})
+			}
+			value = into(&changes[i])
+			*value = strings.TrimPrefix(line, head)
+		}
+	}
+	read(before, func(c *views.AuditChange) *string { return &c.Before })
+	read(after, func(c *views.AuditChange) *string { return &c.After })
+	return changes
+}
+
+// MePage is GET /settings/me.
+func (s *Site) MePage(c echo.Context) error { return s.showMe(c, http.StatusOK, "", nil) }
+
+// showMe renders one's own account. name is what was typed, "" for what is stored.
+func (s *Site) showMe(c echo.Context, status int, name string, problems map[string]string) error {
+	user := CurrentUser(c)
+	sessions, err := s.Store.SessionCount(c.Request().Context(), user.ID)
+	if err != nil {
+		return err
+	}
+	page := views.SettingsMePage{
+		Frame: s.Frame(c, "My account", "settings"), Name: user.Name, Email: user.Email, Role: string(user.Role),
+		Sessions: sessions, Errors: problems,
+	}
+	if name != "" {
+		page.Name = name
+	}
+	return Render(c, status, views.SettingsMe(page))
+}
+
+// SaveMe is POST /settings/me.
+func (s *Site) SaveMe(c echo.Context) error {
+	form, err := ReadForm(c, "name")
+	if err != nil {
+		return err
+	}
+
+	err = s.Service.SetName(c.Request().Context(), Actor(c), Actor(c).UserID, form.Get("name"))
+
+	if _, fields, ok := Refusal(err); ok {
+		return s.showMe(c, http.StatusUnprocessableEntity, form.Get("name"), fields)
+	}
+	if err != nil {
+		return err
+	}
+
+	s.Flash(c, "ok", "Your name is saved.")
+	return c.Redirect(http.StatusSeeOther, "/settings/me")
+}
+
+// ChangePassword is POST /settings/me/password. The session it comes from stays.
+func (s *Site) ChangePassword(c echo.Context) error {
+	form, err := ReadForm(c, "username", "current_password", "new_password", "new_password_again")
+	if err != nil {
+		return err
+	}
+	if form.Raw("new_password") != form.Raw("new_password_again") {
+		return s.showMe(c, http.StatusUnprocessableEntity, "", map[string]string{"new_password_again": "This is not the same password."})
+	}
+
+	err = s.Service.ChangePassword(c.Request().Context(), Actor(c), form.Raw("current_password"), form.Raw("new_password"), SessionHash(c))
+
+	if _, fields, ok := Refusal(err); ok {
+		return s.showMe(c, http.StatusUnprocessableEntity, "", map[string]string{
+			"current_password": fields["old_password"], "new_password": fields["new_password"],
+		})
+	}
+	if err != nil {
+		return err
+	}
+
+	s.Flash(c, "ok", "The password is changed. Other browsers were logged out.")
+	return c.Redirect(http.StatusSeeOther, "/settings/me")
+}
+
+// EndOtherSessions is POST /settings/me/sessions.
+func (s *Site) EndOtherSessions(c echo.Context) error {
+	if err := s.Service.EndOtherSessions(c.Request().Context(), Actor(c), SessionHash(c)); err != nil {
+		return err
+	}
+	s.Flash(c, "ok", "The other browsers are logged out.")
+	return c.Redirect(http.StatusSeeOther, "/settings/me")
+}
+
+// AboutPage is GET /settings/about.
+func (s *Site) AboutPage(c echo.Context) error {
+	sizes, err := s.Store.Sizes(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	page := views.SettingsAboutPage{
+		Frame: s.Frame(c, "About", "settings"), Version: s.Version, GoVersion: runtime.Version(),
+		Database: "SQLite", DBVersion: sizes.Version, DBSize: byteSize(sizes.Bytes), PublicURL: s.PublicURL,
+		Counts: []views.KeyValue{
+			{Key: "Events", Value: manyOf(sizes.Events)},
+			{Key: "Incidents", Value: views.Count(int(sizes.Incidents))},
+			{Key: "Bridges", Value: views.Count(int(sizes.Bridges))},
+		},
+	}
+	if sizes.Engine == "postgres" {
+		page.Database = "PostgreSQL"
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				page.Revision = setting.Value
+			}
+		}
+	}
+	return Render(c, http.StatusOK, views.SettingsAbout(page))
+}
+
+// manyOf writes a count that db.Sizes stops at a million.
+func manyOf(n int64) string {
+	if n > 1_000_000 {
+		return "more than 1,000,000"
+	}
+	return views.Count(int(n))
+}
+
+// byteSize writes a size in the unit that leaves a few digits.
+func byteSize(n int64) string {
+	size, unit := float64(n), "bytes"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if size < 1024 {
+			break
+		}
+		size, unit = size/1024, next
+	}
+	if unit == "bytes" {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f %s", size, unit)
+}
