@@ -283,39 +283,55 @@ var dateDirectives = map[string]string{
 	"Z": "MST", "z": "-0700", "F": "2006-01-02", "T": "15:04:05", "R": "15:04", "D": "01/02/06",
 }
 
-var dateDirective = regexp.MustCompile(`%(-?.|$)`)
-
 func filterDate(v, format any) (any, error) {
-	f := templateText(format)
-	if message, _ := checkDateFormat(f); message != "" {
-		return nil, templateFilterError("the filter date got a format that it does not know")
-	}
 	t, ok := templateTimeOf(v)
 	if !ok {
 		return v, nil
 	}
-	return templateValue(dateDirective.ReplaceAllStringFunc(f, func(d string) string {
-		switch d[1:] {
-		case "%":
-			return "%"
-		case "s":
-			return strconv.FormatInt(t.Unix(), 10)
-		case "-H":
-			return strconv.Itoa(t.Hour())
-		case "-M":
-			return strconv.Itoa(t.Minute())
-		}
-		return t.Format(dateDirectives[d[1:]])
-	})), nil
+	text, bad := strftime(t, templateText(format))
+	if bad != "" {
+		return nil, templateFilterError("the filter date got a format that it does not know")
+	}
+	return templateValue(text), nil
 }
 
 func checkDateFormat(format string) (message, suggestion string) {
-	for _, d := range dateDirective.FindAllString(format, -1) {
-		switch name := d[1:]; {
-		case name == "%", name == "s", name == "-H", name == "-M", dateDirectives[name] != "":
-		default:
-			return fmt.Sprintf("The date format has an unknown part %q.", d), `"%Y-%m-%d %H:%M"`
-		}
+	if _, bad := strftime(time.Time{}, format); bad != "" {
+		return fmt.Sprintf("The date format has an unknown part %q.", bad), `"%Y-%m-%d %H:%M"`
 	}
 	return "", ""
+}
+
+// strftime writes t in a format; bad is the first part of it that is not known.
+func strftime(t time.Time, format string) (text, bad string) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(format, "%")
+		b.WriteString(before)
+		if !found {
+			return b.String(), ""
+		}
+		name := rest
+		for i, r := range rest {
+			if r != '-' || i > 0 { // the minus asks for no leading zero
+				name = rest[:i+utf8.RuneLen(r)]
+				break
+			}
+		}
+		switch layout := dateDirectives[name]; {
+		case layout != "":
+			b.WriteString(t.Format(layout))
+		case name == "%":
+			b.WriteByte('%')
+		case name == "s":
+			b.WriteString(strconv.FormatInt(t.Unix(), 10))
+		case name == "-H":
+			b.WriteString(strconv.Itoa(t.Hour()))
+		case name == "-M":
+			b.WriteString(strconv.Itoa(t.Minute()))
+		default:
+			return "", "%" + name
+		}
+		format = rest[len(name):]
+	}
 }

@@ -286,7 +286,7 @@ func TestTemplateCostIsBounded(t *testing.T) {
 	d.Description = strings.Repeat("aé", 1<<20)
 	d.Name = d.Description
 	for _, src := range dearTemplates {
-		t.Run("T-08 "+src, func(t *testing.T) {
+		t.Run("T-08 "+src[:20], func(t *testing.T) {
 			tpl := mustParse(t, src)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
