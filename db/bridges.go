@@ -80,6 +80,11 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 		if err := writeAttempt(ctx, tx, c); err != nil {
 			return err
 		}
+		if c.Bridge.State == incident.BridgeReady && c.Bridge.MeetingID != "" {
+			if err := readAgain(ctx, tx, c.Bridge); err != nil {
+				return err
+			}
+		}
 		if run := c.StepRun; run != nil {
 			args := []any{run.ID, run.State, run.Reason, run.StartedAt, run.FinishedAt}
 			n, err := exec(ctx, tx, `

@@ -160,6 +160,17 @@ func chooseTime(table, column, sign string) string {
 		` THEN excluded.` + column + ` ELSE ` + stored + ` END`
 }
 
+// readAgain lets events of a meeting be read anew that were read before its
+// bridge knew the meeting: Zoom may tell of a meeting before it answers the call
+// that makes it.
+func readAgain(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
+	_, err := exec(ctx, tx, `
+		UPDATE events SET state = 'new'
+		WHERE meeting_id = $1 AND id >= $2 AND bridge_id = '' AND state = 'read' AND NOT stale`,
+		b.MeetingID, firstEventID(b.CreatedAt))
+	return err
+}
+
 // ReprocessEvent; see incident.Store.
 func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -307,7 +318,7 @@ func (s *Store) EventsPerHour(ctx context.Context, since time.Time) ([]HourCount
 		var hour int64
 		err = r.Scan(&hour, &h.Family, &h.Count)
 		h.Hour = time.UnixMilli(hour * time.Hour.Milliseconds()).UTC()
-		h.Family, _, _ = strings.Cut(h.Family, ".")
+		h.Family = incident.EventFamily(h.Family)
 		return h, err
 	}, `
 		WITH RECURSIVE types (event) AS (

@@ -42,15 +42,17 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]incident.Job, error) {
 	var jobs []incident.Job
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
-		// The state stands in the outer WHERE too: PostgreSQL looks at that
-		// again after it has waited for a row, and not at the subquery.
+		// MATERIALIZED: PostgreSQL may otherwise run a subquery that locks and
+		// limits more than once, and claim more than the limit. The state stands
+		// outside of it too, for that is looked at again after a row was waited for.
 		jobs, err = list(ctx, tx, scanJob, `
-			UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $2, worker = $3
-			WHERE id IN (
+			WITH due AS MATERIALIZED (
 				SELECT id FROM jobs
 				WHERE state IN ('queued', 'running') AND run_at <= $1 AND lease_until <= $1
 				ORDER BY run_at, id LIMIT $4`+s.skipLocked()+`
-			) AND state IN ('queued', 'running') AND lease_until <= $1
+			)
+			UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $2, worker = $3
+			WHERE id IN (SELECT id FROM due) AND state IN ('queued', 'running') AND lease_until <= $1
 			RETURNING `+jobColumns, now, now.Add(lease), worker, limit)
 		return err
 	})

@@ -1,0 +1,277 @@
+package db_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+func user(email string, role incident.Role) incident.User {
+	return incident.User{ID: id(), Email: email, Name: "Name of " + email, Role: role, PasswordHash: "$argon2id$", CreatedAt: now}
+}
+
+func addUser(t testing.TB, s *db.Store, email string, role incident.Role) incident.User {
+	t.Helper()
+	u := user(email, role)
+	check(t, s.InsertUser(t.Context(), u, incident.AuditEntry{}))
+	return u
+}
+
+func TestUsers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		_, err := s.User(ctx, "none")
+		wantCode(t, err, incident.NotFound)
+		_, err = s.UserByEmail(ctx, "none")
+		wantCode(t, err, incident.NotFound)
+
+		root := user("root@example.com", incident.Admin)
+		check(t, s.InsertUser(ctx, root, entry("user.add")))
+		wantCode(t, s.InsertUser(ctx, user("root@example.com", incident.Viewer), entry("user.add")), incident.Conflict)
+		ana := addUser(t, s, "ana@example.com", incident.Responder)
+		got, err := s.User(ctx, root.ID)
+		check(t, err)
+		same(t, got, root)
+		got, err = s.UserByEmail(ctx, "ana@example.com")
+		check(t, err)
+		same(t, got, ana)
+		all, err := s.Users(ctx)
+		check(t, err)
+		same(t, all, []incident.User{ana, root})
+		same(t, actions(t, s), []string{"user.add"})
+
+		check(t, s.TouchUser(ctx, ana.ID, after(5)))
+		ana.Name, ana.Role, ana.PasswordHash, ana.LastSeenAt = "Ana B", incident.Viewer, "new", after(5)
+		check(t, s.UpdateUser(ctx, ana, false, "", entry("user.update")))
+		got, err = s.User(ctx, ana.ID)
+		check(t, err)
+		same(t, got, ana)
+		wantCode(t, s.UpdateUser(ctx, user("x", incident.Viewer), false, "", entry("user.update")), incident.NotFound)
+	})
+}
+
+func TestLastAdmin(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		// Somebody can be changed before there is any admin.
+		ana := addUser(t, s, "ana@example.com", incident.Responder)
+		check(t, s.UpdateUser(ctx, ana, false, "", entry("x")))
+
+		root := addUser(t, s, "root@example.com", incident.Admin)
+		demoted, disabled := root, root
+		demoted.Role, disabled.DisabledAt = incident.Viewer, now
+		wantCode(t, s.UpdateUser(ctx, demoted, true, "", entry("refused")), incident.Conflict)
+		wantCode(t, s.UpdateUser(ctx, disabled, true, "", entry("refused")), incident.Conflict)
+		root.PasswordHash = "new"
+		check(t, s.UpdateUser(ctx, root, false, "", entry("x")))
+
+		second := addUser(t, s, "second@example.com", incident.Admin)
+		n, err := s.CountAdmins(ctx)
+		check(t, err)
+		if n != 2 {
+			t.Errorf("%d admins", n)
+		}
+
+		// Each takes the role from the other, again and again.
+		for range 20 {
+			var refused atomic.Int64
+			var wg sync.WaitGroup
+			for _, u := range []incident.User{root, second} {
+				wg.Go(func() {
+					u.Role = incident.Viewer
+					if err := s.UpdateUser(ctx, u, false, "", incident.AuditEntry{}); incident.CodeOf(err) == incident.Conflict {
+						refused.Add(1)
+					} else if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			n, err := s.CountAdmins(ctx)
+			check(t, err)
+			if n != 1 || refused.Load() != 1 {
+				t.Fatalf("%d admins are left, %d were refused", n, refused.Load())
+			}
+			for _, u := range []incident.User{root, second} {
+				check(t, s.UpdateUser(ctx, u, false, "", incident.AuditEntry{}))
+			}
+		}
+		for _, action := range actions(t, s) {
+			if action == "refused" {
+				t.Error("what was refused is in the audit trail")
+			}
+		}
+	})
+}
+
+func TestSetupLink(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		use := func(hash string, seconds int) error {
+			return s.UseSetupLink(ctx, hash, after(seconds), user("root@example.com", incident.Admin), entry("setup"))
+		}
+		_, _, err := s.SetupLink(ctx, "h1")
+		wantCode(t, err, incident.NotFound)
+		wantCode(t, use("h1", 0), incident.NotFound)
+
+		check(t, s.SaveSetupLink(ctx, "h1", after(60)))
+		check(t, s.SaveSetupLink(ctx, "h2", after(60)))
+		wantCode(t, use("h1", 0), incident.NotFound) // replaced
+		wantCode(t, use("h2", 60), incident.NotFound)
+		expires, used, err := s.SetupLink(ctx, "h2")
+		check(t, err)
+		if !expires.Equal(after(60)) || !used.IsZero() {
+			t.Errorf("expires %v, used %v", expires, used)
+		}
+
+		// Two browsers at once: one is the first admin.
+		var done, refused atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				switch err := use("h2", 59); incident.CodeOf(err) {
+				case "":
+					done.Add(1)
+				case incident.Conflict:
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if done.Load() != 1 || refused.Load() != 7 {
+			t.Fatalf("%d made an admin, %d were refused", done.Load(), refused.Load())
+		}
+		_, used, err = s.SetupLink(ctx, "h2")
+		check(t, err)
+		if !used.Equal(after(59)) {
+			t.Errorf("used %v", used)
+		}
+		same(t, actions(t, s), []string{"setup"})
+
+		check(t, s.SaveSetupLink(ctx, "h3", after(60)))
+		wantCode(t, use("h3", 0), incident.Conflict) // there is an admin
+	})
+}
+
+func TestTokens(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		_, err := s.TokenByHash(ctx, "h")
+		wantCode(t, err, incident.NotFound)
+		first := incident.Token{ID: id(), Name: "alerts", Hash: "h1", Scopes: []string{incident.ScopeIncidentsWrite, incident.ScopeRead}, CreatedBy: "root@example.com", CreatedAt: now}
+		second := incident.Token{ID: id(), Name: "board", Hash: "h2", Scopes: []string{incident.ScopeRead}, CreatedBy: "cli", CreatedAt: after(1)}
+		check(t, s.InsertToken(ctx, first, entry("token.create")))
+		check(t, s.InsertToken(ctx, second, entry("token.create")))
+		twin := second
+		twin.ID = id()
+		wantCode(t, s.InsertToken(ctx, twin, entry("token.create")), incident.Conflict)
+
+		check(t, s.TouchToken(ctx, first.ID, after(2)))
+		first.LastUsedAt = after(2)
+		check(t, s.RevokeToken(ctx, second.ID, after(3), entry("token.revoke")))
+		second.RevokedAt = after(3)
+		wantCode(t, s.RevokeToken(ctx, second.ID, after(4), entry("token.revoke")), incident.Conflict)
+		wantCode(t, s.RevokeToken(ctx, "none", after(4), entry("token.revoke")), incident.NotFound)
+		got, err := s.TokenByHash(ctx, "h1")
+		check(t, err)
+		same(t, got, first)
+		all, err := s.Tokens(ctx)
+		check(t, err)
+		same(t, all, []incident.Token{second, first})
+		same(t, actions(t, s), []string{"token.revoke", "token.create", "token.create"})
+	})
+}
+
+func TestLoginFailures(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		const key = "ana@example.com 192.0.2.0/24"
+		want := func(want incident.LoginFailures) {
+			t.Helper()
+			got, err := s.LoginFailures(ctx, key)
+			check(t, err)
+			same(t, got, want)
+		}
+		want(incident.LoginFailures{})
+		check(t, s.AddLoginFailure(ctx, key, now))
+		check(t, s.AddLoginFailure(ctx, key, after(1)))
+		check(t, s.AddLoginFailure(ctx, "other", after(1)))
+		want(incident.LoginFailures{Count: 2, LastAt: after(1)})
+		n, err := s.DeleteLoginFailures(ctx, after(1))
+		check(t, err)
+		if n != 0 {
+			t.Errorf("%d were deleted too early", n)
+		}
+		check(t, s.ClearLoginFailures(ctx, key))
+		want(incident.LoginFailures{})
+		n, err = s.DeleteLoginFailures(ctx, after(2))
+		check(t, err)
+		if n != 1 {
+			t.Errorf("%d were deleted", n)
+		}
+	})
+}
+
+func TestAudit(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		check(t, s.AddAudit(ctx, incident.AuditEntry{})) // no action, no entry
+		var want []incident.AuditEntry
+		for n := range 25 {
+			e := entry("login")
+			e.At = after(n / 10) // several in one moment
+			check(t, s.AddAudit(ctx, e))
+			want = append([]incident.AuditEntry{e}, want...)
+		}
+		var got []incident.AuditEntry
+		cursor := ""
+		for pages := 1; ; pages++ {
+			page, err := s.Audit(ctx, cursor, 10)
+			check(t, err)
+			got = append(got, page.Items...)
+			if cursor = page.Next; cursor == "" {
+				if pages != 3 {
+					t.Errorf("%d pages", pages)
+				}
+				break
+			}
+		}
+		same(t, got, want)
+		// Text that PostgreSQL would refuse is stored all the same.
+		e := entry("odd")
+		e.At, e.Target = after(60), "a\x00b\xffc"
+		check(t, s.AddAudit(ctx, e))
+		page, err := s.Audit(ctx, "", 1)
+		check(t, err)
+		if page.Items[0].Target != "a\uFFFDb\uFFFDc" {
+			t.Errorf("stored as %q", page.Items[0].Target)
+		}
+	})
+}
+
+// F17: a cursor that we did not make is refused, whatever it is.
+func TestBadCursors(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		for _, cursor := range []string{"x", "-1", "+1", "1.5e3", "' OR 1=1 --", "99999999999999999999", " 1", "0x10", "1\x00"} {
+			_, err := s.Incidents(ctx, db.IncidentFilter{}, cursor, 10)
+			wantCode(t, err, incident.Invalid)
+			_, err = s.EventRows(ctx, db.EventFilter{}, cursor, 10)
+			wantCode(t, err, incident.Invalid)
+		}
+		for _, cursor := range []string{"x", "1", ".", "1.", ".x", "-1.x", "x.1", "99999999999999999999.x"} {
+			_, err := s.Audit(ctx, cursor, 10)
+			wantCode(t, err, incident.Invalid)
+			_, err = s.BridgeRows(ctx, db.BridgeFilter{}, cursor, 10)
+			wantCode(t, err, incident.Invalid)
+		}
+		_, err := s.BridgeRows(ctx, db.BridgeFilter{State: "x"}, "", 10)
+		wantCode(t, err, incident.Invalid)
+	})
+}

@@ -1,0 +1,487 @@
+package incident_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// createOnly limits faults to the call that makes a meeting.
+const createOnly = "POST /users/{userId}/meetings"
+
+func TestOpenIncidentGivesABridge(t *testing.T) {
+	w := newWorld(t)
+	i, b := w.open()
+
+	if b.State != incident.BridgeReady || b.Rung != incident.RungOpener || b.HostEmail != opener || b.UsedBackupUser {
+		t.Errorf("bridge is %s, rung %q, host %s, backup %v; want ready, opener, %s, false", b.State, b.Rung, b.HostEmail, b.UsedBackupUser, opener)
+	}
+	if b.Topic != "SEV1 db down" || b.Recording != "cloud" || b.Passcode == "" || !strings.HasPrefix(b.JoinURL, "https://") || len(b.DialIn) == 0 {
+		t.Errorf("bridge lacks what people need: %+v", b)
+	}
+	if len(b.Findings) != 0 {
+		t.Errorf("findings %v, want none", b.Findings)
+	}
+	if n := w.creates(); n != 1 {
+		t.Errorf("Zoom was asked %d times for a meeting, want once", n)
+	}
+	meetings := w.ledger()
+	if len(meetings) != 1 || fmt.Sprint(meetings[0].ID) != b.MeetingID || !strings.Contains(meetings[0].Agenda, "It does not answer.") {
+		t.Errorf("Zoom has %+v; want the bridge's meeting with its agenda", meetings)
+	}
+	runs, err := w.store.StepRuns(t.Context(), i.Number)
+	w.ok(err)
+	if len(runs) != 1 || runs[0].State != incident.StepDone {
+		t.Errorf("step runs %+v, want one that is done", runs)
+	}
+	for _, secret := range []string{simClientSecret, "zak="} {
+		if strings.Contains(w.log.String(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+}
+
+// Each row is something wrong with the opener, or with both, and the bridge that
+// comes out all the same.
+func TestRungs(t *testing.T) {
+	user := func(email string, f func(*zoomsim.User)) func(*world) {
+		return func(w *world) { w.sim.SetUser(email, f) }
+	}
+	fault := func(f zoomsim.Faults) func(*world) { return func(w *world) { w.faults(f) } }
+	for _, test := range []struct {
+		name       string
+		wrong      func(*world)
+		openerIs   string
+		wantState  incident.BridgeState
+		wantHost   string
+		wantReason string // part of it
+		wantFix    string
+		wantAsked  int // calls for a meeting; 0 = not checked
+	}{
+		{name: "Z-14 opener unknown", openerIs: "noor@partner.example", wantState: incident.BridgeReady, wantHost: backup, wantReason: "noor@partner.example is not a user of the connected Zoom account", wantAsked: 2},
+		{name: "opener of another account", wrong: user(opener, func(u *zoomsim.User) { u.OtherAccount = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: "another Zoom account"},
+		{name: "opener may not host", wrong: user(opener, func(u *zoomsim.User) { u.NoMeetings = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: "not allowed to host"},
+		{name: "Z-02 opener's daily limit", wrong: user(opener, func(u *zoomsim.User) { u.DailyLimitReached = true }), wantState: incident.BridgeReady, wantHost: backup},
+		{name: "opener is the backup user", openerIs: backup, wantState: incident.BridgeReady, wantHost: backup, wantAsked: 1},
+		{name: "Z-14 both missing", openerIs: "noor@partner.example", wrong: user(backup, func(u *zoomsim.User) { u.Unknown = true }), wantState: incident.BridgeFailed, wantReason: backup + " is not a user", wantFix: "Zoom account", wantAsked: 2},
+		{name: "Z-12 token refused: the backup user would not help", wrong: fault(zoomsim.Faults{TokenRefused: true}), wantState: incident.BridgeFailed, wantFix: "Copy both again"},
+		{name: "Z-13 scope missing", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}), wantState: incident.BridgeFailed, wantFix: "meeting:write:meeting:admin"},
+		{name: "Z-20 Zoom cannot be reached", wrong: fault(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"}), wantState: incident.BridgeFailed},
+		{name: "Z-01 daily limit of the account", wrong: fault(zoomsim.Faults{RateLimited: "day", Only: createOnly}), wantState: incident.BridgeFailed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.wrong != nil {
+				test.wrong(w)
+			}
+			_, b := w.open(func(r *incident.OpenRequest) { r.OpenerEmail = test.openerIs })
+			if b.State != test.wantState || (test.wantHost != "" && b.HostEmail != test.wantHost) {
+				t.Errorf("bridge is %s, hosted by %s; want %s, %s (%s)", b.State, b.HostEmail, test.wantState, test.wantHost, b.Reason)
+			}
+			if !strings.Contains(b.Reason, test.wantReason) {
+				t.Errorf("reason %q, want %q in it", b.Reason, test.wantReason)
+			}
+			if !strings.Contains(b.Fix, test.wantFix) || (b.State == incident.BridgeFailed && b.Fix == "") {
+				t.Errorf("fix %q, want %q in it", b.Fix, test.wantFix)
+			}
+			if b.State == incident.BridgeFailed && b.JoinURL != "" {
+				t.Errorf("a failed bridge has the link %q", b.JoinURL)
+			}
+			if got := b.HostEmail == backup && b.State == incident.BridgeReady; b.UsedBackupUser != got {
+				t.Errorf("used backup user: %v, want %v", b.UsedBackupUser, got)
+			}
+			if n := w.creates(); test.wantAsked > 0 && n != test.wantAsked {
+				t.Errorf("Zoom was asked %d times, want %d", n, test.wantAsked)
+			}
+		})
+	}
+}
+
+func TestNoZoomAppIsConnected(t *testing.T) {
+	w := newWorld(t)
+	account, err := w.store.Account(t.Context())
+	w.ok(err)
+	w.ok(w.store.SaveAccount(t.Context(), account, nil, []incident.SecretName{incident.ClientSecret}, incident.AuditEntry{}))
+
+	_, b := w.open()
+	if b.State != incident.BridgeFailed || !strings.Contains(b.Reason, "No Zoom app is connected") || b.Fix == "" {
+		t.Errorf("bridge is %s because %q, fix %q; want failed, no app connected", b.State, b.Reason, b.Fix)
+	}
+}
+
+func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		wrong        func(*world)
+		template     func(*incident.MeetingTemplate)
+		wantHost     string
+		wantFindings []string // level setting
+	}{
+		{
+			name:         "Z-17 waiting room forced on",
+			wrong:        func(w *world) { w.faults(zoomsim.Faults{OverwriteSettings: true}) },
+			wantHost:     opener,
+			wantFindings: []string{"amber waiting_room", "amber join_before_host"},
+		},
+		{
+			name:         "cloud recording not allowed",
+			wrong:        func(w *world) { w.sim.SetUser(opener, func(u *zoomsim.User) { u.CloudRecording = false }) },
+			wantHost:     opener,
+			wantFindings: []string{"amber auto_recording"},
+		},
+		{
+			name:     "personal meeting id of the opener: the backup user hosts",
+			wrong:    func(w *world) { w.faults(zoomsim.Faults{PMI: true, Only: opener}) },
+			wantHost: backup,
+		},
+		{
+			name:         "personal meeting ids of both: better than no bridge",
+			wrong:        func(w *world) { w.faults(zoomsim.Faults{PMI: true}) },
+			wantHost:     backup,
+			wantFindings: []string{"red pmi"},
+		},
+		{
+			name:         "an alternative host that left the company does not cost the bridge",
+			template:     func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"gone@example.com"} },
+			wantHost:     opener,
+			wantFindings: []string{"amber alternative_hosts"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.wrong != nil {
+				test.wrong(w)
+			}
+			m := meeting()
+			if test.template != nil {
+				test.template(&m)
+				m.Topic += " again"
+				w.runbook = w.save(m)
+			}
+			_, b := w.open()
+			if b.State != incident.BridgeReady || b.HostEmail != test.wantHost || b.JoinURL == "" {
+				t.Errorf("bridge is %s, hosted by %s; want ready, %s (%s)", b.State, b.HostEmail, test.wantHost, b.Reason)
+			}
+			var got []string
+			for _, f := range b.Findings {
+				got = append(got, f.Level+" "+f.Setting)
+				if f.Text == "" || f.Fix == "" {
+					t.Errorf("finding %s says nothing: %+v", f.Setting, f)
+				}
+			}
+			if !slices.Equal(got, test.wantFindings) {
+				t.Errorf("findings %q, want %q", got, test.wantFindings)
+			}
+		})
+	}
+}
+
+func TestTwoIncidentsDoNotShareAPersonalMeetingID(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{PMI: true})
+	_, first := w.open()
+	w.faults(zoomsim.Faults{PMI: true, Only: opener})
+	_, second := w.open()
+	if first.MeetingID == second.MeetingID {
+		t.Errorf("both bridges have the meeting id %s", first.MeetingID)
+	}
+}
+
+// T-04: a template never stops the bridge.
+func TestBrokenTemplateFallsBack(t *testing.T) {
+	w := newWorld(t)
+	r := w.runbook
+	r.Steps[0].Meeting.Topic = "{{ vars.gone }}" // valid when it was saved, then the variable was removed
+	w.ok(w.store.UpdateRunbook(t.Context(), r, incident.AuditEntry{}))
+
+	i, b := w.open()
+	if b.State != incident.BridgeReady || b.Topic != i.Key()+" db down" {
+		t.Errorf("bridge is %s with the topic %q; want ready, %q", b.State, b.Topic, i.Key()+" db down")
+	}
+	if all := strings.Join(w.timeline(i), "\n"); !strings.Contains(all, "template failed") {
+		t.Errorf("the timeline does not say why:\n%s", all)
+	}
+}
+
+// P5, Z-10: however often and in parallel it is asked for, one bridge.
+func TestOneIncidentOneBridge(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*incident.OpenRequest)
+	}{
+		{"same dedup key", func(r *incident.OpenRequest) { r.DedupKey = "alert-7"; r.Source = "api" }},
+		{"F-35 same form", func(r *incident.OpenRequest) { r.FormKey = "form-7" }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			req := incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", Source: "form"}
+			test.change(&req)
+			numbers := make([]int64, 20)
+			var wg sync.WaitGroup
+			for n := range numbers {
+				wg.Go(func() {
+					i, _, err := w.service.OpenIncident(t.Context(), anaIs, req)
+					if err != nil {
+						t.Error(err)
+					}
+					numbers[n] = i.Number
+				})
+			}
+			wg.Wait()
+			if slices.Max(numbers) != slices.Min(numbers) {
+				t.Errorf("incidents %v, want one", numbers)
+			}
+			if n := len(w.ledger()); n != 1 {
+				t.Errorf("Zoom has %d meetings, want 1", n)
+			}
+		})
+	}
+	t.Run("a resolved incident frees its dedup key", func(t *testing.T) {
+		w := newWorld(t)
+		first, _ := w.open(func(r *incident.OpenRequest) { r.DedupKey = "alert-7" })
+		w.ok(w.service.ResolveIncident(t.Context(), anaIs, first.Number))
+		second, _ := w.open(func(r *incident.OpenRequest) { r.DedupKey = "alert-7" })
+		if first.Number == second.Number {
+			t.Error("the resolved incident was opened again")
+		}
+		if err := w.service.ReopenIncident(t.Context(), anaIs, first.Number); incident.CodeOf(err) != incident.Conflict {
+			t.Errorf("reopening beside the second: %v, want a conflict", err)
+		}
+	})
+}
+
+// Z-06: the answer is lost after Zoom made the meeting.
+func TestUnknownOutcome(t *testing.T) {
+	t.Run("the backup user answers, the twin is deleted", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: opener})
+		_, b := w.open()
+		if b.State != incident.BridgeReady || b.HostEmail != backup {
+			t.Fatalf("bridge is %s, hosted by %s; want ready, the backup user", b.State, b.HostEmail)
+		}
+		if n := len(w.ledger()); n != 2 {
+			t.Fatalf("Zoom has %d meetings, want the bridge and its twin", n)
+		}
+		w.faults(zoomsim.Faults{})
+		w.work(time.Minute)
+		left := w.ledger()
+		if len(left) != 1 || fmt.Sprint(left[0].ID) != b.MeetingID {
+			t.Errorf("Zoom has %+v, want only the bridge's meeting", left)
+		}
+	})
+
+	t.Run("a twin that people are in is left alone", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: opener})
+		i, b := w.open()
+		w.faults(zoomsim.Faults{})
+		for _, m := range w.ledger() {
+			if fmt.Sprint(m.ID) != b.MeetingID {
+				w.must(w.sim.Join(t.Context(), fmt.Sprint(m.ID), zoomsim.Person{Name: "Lost"}))
+			}
+		}
+		w.work(time.Minute)
+		if n := len(w.ledger()); n != 2 {
+			t.Errorf("Zoom has %d meetings, want both", n)
+		}
+		if all := strings.Join(w.timeline(i), "\n"); !strings.Contains(all, "second meeting") {
+			t.Errorf("the timeline does not say so:\n%s", all)
+		}
+	})
+
+	t.Run("no rung answers: the meeting is found and becomes the bridge", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+		i, b := w.open()
+		if b.State != incident.BridgeUnknown || b.JoinURL != "" || b.Fix == "" {
+			t.Fatalf("bridge is %s with link %q, fix %q; want unknown, none, a sentence", b.State, b.JoinURL, b.Fix)
+		}
+		w.faults(zoomsim.Faults{})
+		w.work(time.Minute)
+		b = w.bridge(i)
+		left := w.ledger()
+		if b.State != incident.BridgeReady || len(left) != 1 || fmt.Sprint(left[0].ID) != b.MeetingID {
+			t.Errorf("bridge is %s with meeting %s, Zoom has %+v; want ready and just its meeting", b.State, b.MeetingID, left)
+		}
+		if n := w.creates(); n != 2 {
+			t.Errorf("Zoom was asked %d times for a meeting, want 2: one a rung", n)
+		}
+	})
+
+	t.Run("Z-08 the list lags: it is looked for again before another is made", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+		i, _ := w.open()
+		w.faults(zoomsim.Faults{Lag: 15 * time.Second})
+		w.work(3 * time.Second)
+		if b := w.bridge(i); b.State != incident.BridgeUnknown {
+			t.Fatalf("bridge is %s after the first look, want unknown", b.State)
+		}
+		w.work(15 * time.Second)
+		if b := w.bridge(i); b.State != incident.BridgeReady {
+			t.Errorf("bridge is %s, want ready", b.State)
+		}
+		if n := w.creates(); n != 2 {
+			t.Errorf("Zoom was asked %d times for a meeting, want 2", n)
+		}
+	})
+
+	t.Run("Zoom made none: it is asked again", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{Down: true, Only: createOnly})
+		i, b := w.open()
+		if b.State != incident.BridgeUnknown {
+			t.Fatalf("bridge is %s, want unknown", b.State)
+		}
+		w.faults(zoomsim.Faults{})
+		for range 5 {
+			w.work(15 * time.Second)
+		}
+		b = w.bridge(i)
+		if b.State != incident.BridgeReady || len(w.ledger()) != 1 {
+			t.Errorf("bridge is %s, Zoom has %d meetings; want ready and 1", b.State, len(w.ledger()))
+		}
+	})
+
+	t.Run("Zoom stays down: the bridge fails in the end and can be tried again", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{Down: true})
+		i, _ := w.open()
+		for range 80 {
+			w.work(time.Minute)
+		}
+		b := w.bridge(i)
+		if b.State != incident.BridgeFailed && b.State != incident.BridgeUnknown {
+			t.Fatalf("bridge is %s, want failed or unknown", b.State)
+		}
+		if n := w.creates(); n > 8 {
+			t.Errorf("Zoom was asked %d times for a meeting; want it bounded", n)
+		}
+	})
+}
+
+// A program that stopped in the middle of a call goes on without a second meeting.
+func TestInterruptedCall(t *testing.T) {
+	for _, made := range []bool{true, false} {
+		t.Run(fmt.Sprintf("Z-09 meeting was made: %v", made), func(t *testing.T) {
+			w := newWorld(t)
+			// The step waits for a person, so that the test can be the program that dies.
+			r := w.runbook
+			r.Steps[0].ExecuteAutomatically = false
+			w.ok(w.store.UpdateRunbook(t.Context(), r, incident.AuditEntry{}))
+			i, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: r.ID, Name: "db down"})
+			w.ok(err)
+			runs, err := w.store.StepRuns(t.Context(), i.Number)
+			w.ok(err)
+
+			// What the program writes before it calls Zoom.
+			now := w.clock.Now()
+			run := runs[0]
+			run.State, run.StartedAt = incident.StepRunning, now
+			b := incident.Bridge{ID: "b1", IncidentNumber: i.Number, StepRunID: run.ID, Kind: incident.KindMeeting, State: incident.BridgeCreating,
+				Rung: incident.RungOpener, HostEmail: opener, Topic: "db down", Asked: run.Step.Meeting, CreatedAt: now, UpdatedAt: now}
+			attempt := incident.Attempt{ID: "0192-attempt", BridgeID: b.ID, Rung: incident.RungOpener, HostEmail: opener, State: incident.AttemptCalling, StartedAt: now}
+			w.ok(w.store.ChangeBridge(t.Context(), incident.BridgeChange{
+				Bridge: b, Insert: true, Attempt: &attempt, StepRun: &run, StepRunFrom: []incident.StepState{incident.StepWaiting},
+				Jobs: []incident.Job{{ID: "j1", Kind: incident.JobRunStep, Subject: run.ID, State: incident.JobQueued, RunAt: now, CreatedAt: now}},
+			}))
+			if made {
+				w.must(w.zoom().CreateMeeting(t.Context(), opener, request("It does not answer.\n\nDrawbridge ref "+attempt.ID)))
+			}
+
+			for range 6 {
+				w.work(15 * time.Second)
+			}
+			got := w.bridge(i)
+			left := w.ledger()
+			if got.State != incident.BridgeReady || len(left) != 1 || fmt.Sprint(left[0].ID) != got.MeetingID {
+				t.Errorf("bridge is %s with meeting %s, Zoom has %d meetings; want ready and just its own", got.State, got.MeetingID, len(left))
+			}
+		})
+	}
+}
+
+func TestUseLink(t *testing.T) {
+	failed := func(t *testing.T) (*world, incident.Incident, incident.Bridge) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{TokenRefused: true})
+		i, b := w.open()
+		return w, i, b
+	}
+	t.Run("done", func(t *testing.T) {
+		w, i, b := failed(t)
+		w.ok(w.service.UseLink(t.Context(), anaIs, b.ID, " https://meet.example.com/war ", "42"))
+		b = w.bridge(i)
+		if b.State != incident.BridgeReady || b.Kind != incident.KindStatic || b.JoinURL != "https://meet.example.com/war" || b.Passcode != "42" {
+			t.Errorf("bridge %+v; want ready, static, the link", b)
+		}
+	})
+	t.Run("I-11 refused", func(t *testing.T) {
+		w, _, b := failed(t)
+		for _, link := range []string{"", "http://meet.example.com/x", "javascript:alert(1)", "https://", "https://a@evil.example/", "//evil.example", "https:\\\\evil.example", "https://exam ple.com/", "data:text/html,x"} {
+			if err := w.service.UseLink(t.Context(), anaIs, b.ID, link, ""); incident.CodeOf(err) != incident.Invalid {
+				t.Errorf("link %q: %v, want invalid", link, err)
+			}
+		}
+		if err := w.service.UseLink(t.Context(), viewer, b.ID, "https://meet.example.com/war", ""); incident.CodeOf(err) != incident.Forbidden {
+			t.Errorf("as viewer: %v, want forbidden", err)
+		}
+	})
+	t.Run("a bridge with a link keeps it", func(t *testing.T) {
+		w := newWorld(t)
+		_, b := w.open()
+		if err := w.service.UseLink(t.Context(), anaIs, b.ID, "https://meet.example.com/war", ""); incident.CodeOf(err) != incident.Conflict {
+			t.Errorf("%v, want a conflict", err)
+		}
+	})
+	t.Run("a meeting that is found later is not needed", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+		i, b := w.open()
+		w.ok(w.service.UseLink(t.Context(), anaIs, b.ID, "https://meet.example.com/war", ""))
+		w.faults(zoomsim.Faults{})
+		w.work(time.Minute)
+		if b = w.bridge(i); b.JoinURL != "https://meet.example.com/war" || len(w.ledger()) != 0 {
+			t.Errorf("the link is %s and Zoom has %d meetings; want the given link and none", b.JoinURL, len(w.ledger()))
+		}
+	})
+	t.Run("try again", func(t *testing.T) {
+		w, i, b := failed(t)
+		w.faults(zoomsim.Faults{})
+		w.clock.Add(time.Minute) // the client does not ask for a token at once again
+		w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))
+		if b = w.bridge(i); b.State != incident.BridgeReady {
+			t.Errorf("bridge is %s (%s), want ready", b.State, b.Reason)
+		}
+		if err := w.service.RetryBridge(t.Context(), anaIs, b.ID); incident.CodeOf(err) != incident.Conflict {
+			t.Errorf("trying a ready bridge again: %v, want a conflict", err)
+		}
+	})
+}
+
+// K-16: the start URL is for those who may host, and is kept nowhere.
+func TestStartURL(t *testing.T) {
+	w := newWorld(t)
+	_, b := w.open()
+	start, err := w.service.StartURL(t.Context(), anaIs, b.ID)
+	w.ok(err)
+	if !strings.Contains(start.Reveal(), "/s/"+b.MeetingID) {
+		t.Errorf("start URL %q is not the meeting's", start.Reveal())
+	}
+	other := incident.Actor{Kind: "user", UserID: "u9", Email: "eve@example.com", Role: incident.Responder}
+	for _, actor := range []incident.Actor{other, viewer, {Kind: "token", Email: opener, Role: incident.Responder}} {
+		if _, err := w.service.StartURL(t.Context(), actor, b.ID); incident.CodeOf(err) != incident.Forbidden {
+			t.Errorf("as %s %s: %v, want forbidden", actor.Kind, actor.Email, err)
+		}
+	}
+	w.faults(zoomsim.Faults{Down: true})
+	if _, err := w.service.StartURL(t.Context(), admin, b.ID); incident.CodeOf(err) != incident.Unavailable {
+		t.Errorf("with Zoom down: %v, want unavailable", err)
+	}
+}

@@ -1,0 +1,230 @@
+package incident_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+const (
+	opener = "ana@example.com"
+	backup = "oncall@example.com"
+
+	simSecretToken  = "SimSecretTokenAAAAAAAAA"
+	simClientSecret = "CANARY-client-secret-0123456789"
+)
+
+var (
+	admin  = incident.Actor{Kind: "user", UserID: "u1", Email: "root@example.com", Name: "Root", Role: incident.Admin, Address: "192.0.2.1"}
+	anaIs  = incident.Actor{Kind: "user", UserID: "u2", Email: opener, Name: "Ana", Role: incident.Responder, Address: "192.0.2.2"}
+	viewer = incident.Actor{Kind: "user", UserID: "u3", Email: "vera@example.com", Role: incident.Viewer}
+)
+
+// clock is the time of the program and of the simulator.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// world is a program with its database, and the simulator as Zoom.
+type world struct {
+	*testing.T
+	clock   *clock
+	store   *db.Store
+	sim     *zoomsim.Sim
+	service *incident.Service
+	log     *bytes.Buffer
+	runbook incident.Runbook
+}
+
+// newWorld has a connected account, the opener and the backup user in Zoom, and
+// a runbook of one automatic step.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return worldWith(t, dbtest.New(t))
+}
+
+func worldWith(t *testing.T, store *db.Store) *world {
+	t.Helper()
+	w := &world{T: t, clock: &clock{t: dbtest.Now}, store: store, log: &bytes.Buffer{}}
+	w.sim = zoomsim.New(zoomsim.Options{
+		Now: w.clock.Now, AccountID: "acc", ClientID: "cid", ClientSecret: simClientSecret,
+		SecretToken: simSecretToken, Client: &http.Client{Transport: deliverTo{w}}, WebhookURL: "http://drawbridge.test/webhook",
+	})
+	w.sim.AddUser(zoomsim.User{Email: opener, DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
+	w.sim.AddUser(zoomsim.User{Email: backup, DisplayName: "On-call", JoinBeforeHost: true, CloudRecording: true})
+	server := httptest.NewServer(w.sim.API())
+	t.Cleanup(server.Close)
+	w.service = incident.New(incident.Config{
+		Store: store, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		ZoomHTTP: server.Client(), ZoomAPIURL: server.URL + "/v2", ZoomOAuthURL: server.URL + "/oauth/token",
+		PublicURL: "https://bridge.example.com",
+	})
+	w.must(w.service.SaveAccount(t.Context(), admin, incident.AccountForm{
+		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUser: backup,
+		Secrets: map[incident.SecretName]string{incident.ClientSecret: simClientSecret, incident.WebhookToken1: simSecretToken},
+	}))
+	w.runbook = w.save(meeting())
+	return w
+}
+
+// deliverTo takes the simulator's webhooks as the webhook page does, and stores them.
+type deliverTo struct{ w *world }
+
+func (d deliverTo) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	answer := func(status int) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
+	}
+	sig, err := zoom.Verify(r.Header, body, []incident.Secret{zoom.NewSecret(simSecretToken)})
+	if err != nil {
+		return answer(http.StatusUnauthorized)
+	}
+	if _, err := d.w.service.KeepEvent(r.Context(), sig, nil, body); err != nil {
+		return answer(http.StatusServiceUnavailable)
+	}
+	return answer(http.StatusOK)
+}
+
+// must fails the test on the error of a call with two results.
+func (w *world) must(_ any, err error) {
+	w.Helper()
+	w.ok(err)
+}
+
+func (w *world) ok(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// meeting is a step's template for tests.
+func meeting() incident.MeetingTemplate {
+	m := incident.NewMeetingTemplate()
+	m.Topic = "{{ incident.severity }} {{ incident.name }}"
+	m.Recording = "cloud"
+	return m
+}
+
+func (w *world) save(m incident.MeetingTemplate) incident.Runbook {
+	w.Helper()
+	r, _, err := w.service.SaveRunbook(w.Context(), admin, incident.Runbook{
+		Name: "Outage " + m.Topic, IncidentType: "outage",
+		Steps: []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: m}},
+	})
+	w.ok(err)
+	return r
+}
+
+// open opens an incident as the opener and returns it with its bridge.
+func (w *world) open(change ...func(*incident.OpenRequest)) (incident.Incident, incident.Bridge) {
+	w.Helper()
+	req := incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", Severity: "SEV1", Description: "It does not answer.", Source: "form"}
+	for _, f := range change {
+		f(&req)
+	}
+	i, created, err := w.service.OpenIncident(w.Context(), anaIs, req)
+	w.ok(err)
+	if !created {
+		w.Fatal("the incident was not created")
+	}
+	return i, w.bridge(i)
+}
+
+func (w *world) bridge(i incident.Incident) incident.Bridge {
+	w.Helper()
+	bridges, err := w.store.Bridges(w.Context(), i.Number)
+	w.ok(err)
+	if len(bridges) != 1 {
+		w.Fatalf("the incident has %d bridges, want 1", len(bridges))
+	}
+	return bridges[0]
+}
+
+// work does what is due, d from now.
+func (w *world) work(d time.Duration) {
+	w.Helper()
+	w.clock.Add(d)
+	for range 100 {
+		n, err := w.service.RunOnce(w.Context())
+		w.ok(err)
+		if n == 0 {
+			return
+		}
+	}
+	w.Fatal("the worker does not come to an end")
+}
+
+func (w *world) timeline(i incident.Incident) (texts []string) {
+	w.Helper()
+	entries, err := w.store.Timeline(w.Context(), i.Number, 200)
+	w.ok(err)
+	for _, e := range entries {
+		texts = append(texts, e.Text)
+	}
+	return texts
+}
+
+// ledger is the meetings that exist in Zoom.
+func (w *world) ledger() (live []zoomsim.Meeting) {
+	for _, m := range w.sim.Meetings() {
+		if m.Status != "deleted" {
+			live = append(live, m)
+		}
+	}
+	return live
+}
+
+// creates is how often Zoom was asked for a meeting.
+func (w *world) creates() (n int) {
+	for _, c := range w.sim.Calls() {
+		if c.Operation == "POST /users/{userId}/meetings" {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) faults(f zoomsim.Faults) { w.sim.SetFaults(func(have *zoomsim.Faults) { *have = f }) }
+
+
+// zoom is a client of the simulator beside the program's.
+func (w *world) zoom() *zoom.Client {
+	server := httptest.NewServer(w.sim.API())
+	w.Cleanup(server.Close)
+	return zoom.New(zoom.Config{
+		APIURL: server.URL + "/v2", OAuthURL: server.URL + "/oauth/token", Now: w.clock.Now, HTTP: server.Client(),
+		Credentials: zoom.Credentials{Method: zoom.ServerToServer, AccountID: "acc", ClientID: "cid", ClientSecret: zoom.NewSecret(simClientSecret)},
+	})
+}
+
+func request(agenda string) zoom.MeetingRequest {
+	return zoom.MeetingRequest{Topic: "db down", Agenda: agenda, DurationMinutes: 60}
+}
