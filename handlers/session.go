@@ -282,9 +282,11 @@ func (s *Site) setupGone(c echo.Context, token string, err error) error {
 }
 
 // SafeNext is next if it is a path of this site, else "/". A browser reads
-// "//host", "/\host" and "/<tab>/host" as another host.
+// "//host", "/\host" and "/<tab>/host" as another host, and who decodes the path
+// once more must find none of these either.
 func SafeNext(next string) string {
-	decoded, err := url.PathUnescape(next)
+	path, _, _ := strings.Cut(next, "?")
+	decoded, err := url.PathUnescape(path)
 	if err != nil || len(next) > 2000 || !isPath(next) || !isPath(decoded) {
 		return "/"
 	}

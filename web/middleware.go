@@ -194,13 +194,19 @@ func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 		default:
 			// Every browser says where a form comes from; a request that does
 			// not say is no form of ours. Check alone would let it through, and
-			// would take http for https.
-			if m.origins.Check(r) != nil || fetchSite == "" && (origin == "" || m.site.HTTPS(c) && strings.HasPrefix(origin, "http:")) {
+			// compares hosts, not schemes.
+			if m.origins.Check(r) != nil || fetchSite == "" && !m.pageScheme(c, origin) {
 				return errCrossOrigin
 			}
 		}
 		return next(c)
 	}
+}
+
+// pageScheme reports whether origin has the scheme our pages have. https is
+// always right: a proxy that nobody told us about may speak it.
+func (m *middleware) pageScheme(c echo.Context, origin string) bool {
+	return strings.HasPrefix(origin, "https://") || strings.HasPrefix(origin, "http://") && !m.site.HTTPS(c)
 }
 
 // limits bounds how often one address tries to log in. Each account has its own

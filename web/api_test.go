@@ -1,0 +1,293 @@
+package web_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOpenIncident(t *testing.T) {
+	w := newWorld(t)
+	w.runbook("Outage")
+	token, read := w.token("incidents:write", "read"), w.token("read")
+	open := func(body any) answer { return w.api(token, http.MethodPost, "/api/v1/incidents", body) }
+	good := func(more ...string) map[string]any {
+		body := map[string]any{"runbook": "Outage", "name": "db down", "severity": "SEV1", "description": "db-1 is gone", "opener_email": "ana@example.com", "vars": map[string]any{"customer": "ACME"}}
+		for i := 0; i < len(more); i += 2 {
+			body[more[i]] = more[i+1]
+		}
+		return body
+	}
+	before := w.fingerprint()
+
+	t.Run("guard", func(t *testing.T) {
+		if r := w.api("", http.MethodPost, "/api/v1/incidents", good()); r.status != http.StatusUnauthorized {
+			t.Errorf("no token: status %d", r.status)
+		}
+		if r := w.api(read, http.MethodPost, "/api/v1/incidents", good()); r.status != http.StatusForbidden {
+			t.Errorf("A-21 a token that may only read: status %d", r.status)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		for name, tt := range map[string]struct {
+			body   any
+			status int
+			says   string
+		}{
+			"no name":                 {map[string]any{"runbook": "Outage"}, 422, `"name"`},
+			"no such runbook":         {good("runbook", "Nothing"), 422, `"runbook"`},
+			"no such variable":        {map[string]any{"runbook": "Outage", "name": "x", "vars": map[string]any{"other": "y"}}, 422, "vars.other"},
+			"bad e-mail":              {good("opener_email", "nobody"), 422, "opener_email"},
+			"F-31 unknown field":      {good("role", "admin"), 400, "role"},
+			"F-31 another case":       {good("Name", "x"), 400, "Name"},
+			"F-31 number":             {good("number", "7"), 400, "number"},
+			"F-31 created_at":         {good("created_at", "2020-01-01T00:00:00Z"), 400, "created_at"},
+			"F-31 Kelvin sign":        {`{"runboo` + "\u212a" + `":"Outage"}`, 400, "runboo"},
+			"F-31 twice":              {`{"name":"a","name":"b"}`, 400, "more than once"},
+			"F-31 twice inside":       {`{"runbook":"Outage","name":"a","vars":{"customer":"a","customer":"b"}}`, 400, "more than once"},
+			"something behind":        {`{"name":"a"} {}`, 400, "follows"},
+			"an array":                {`[]`, 400, "object"},
+			"not JSON":                {`{"name":`, 400, "JSON"},
+			"empty":                   {``, 400, "object"},
+			"null":                    {`null`, 400, "object"},
+			"a name that is a number": {`{"name":7}`, 400, "wrong type"},
+			"vars of lists":           {`{"vars":{"customer":["a"]}}`, 400, "customer"},
+			"deep":                    {`{"vars":` + strings.Repeat(`{"a":`, 20_000) + strings.Repeat(`}`, 20_001), 413, ""},
+			"deep and short":          {`{"vars":` + strings.Repeat(`[`, 11_000) + strings.Repeat(`]`, 11_000) + `}`, 400, ""},
+			"bad UTF-8":               {"{\"name\":\"\xff\"}", 400, "UTF-8"},
+			"65 KB":                   {good("description", strings.Repeat("x", 65<<10)), 413, ""},
+		} {
+			r := open(tt.body)
+			if r.status != tt.status || !strings.Contains(r.body, tt.says) || r.header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%s: status %d, want %d: %.300s", name, r.status, tt.status, r.body)
+			}
+			w.clock.add(time.Second)
+		}
+		for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data; boundary=x", "application/json; charset=utf-16", ""} {
+			r := w.api(token, http.MethodPost, "/api/v1/incidents", good(), "Content-Type", kind)
+			if r.status != http.StatusUnsupportedMediaType {
+				t.Errorf("F-07 %q: status %d, want 415", kind, r.status)
+			}
+		}
+		if after := w.fingerprint(); after != before {
+			t.Errorf("something was written:\n%s", cmp.Diff(before, after))
+		}
+	})
+	t.Run("done: 201 with the bridge", func(t *testing.T) {
+		r := open(good("dedup_key", "alert-7"))
+		if r.status != http.StatusCreated || r.header.Get("Location") != "/api/v1/incidents/1" {
+			t.Fatalf("status %d to %q: %s", r.status, r.header.Get("Location"), r.body)
+		}
+		v := r.json(t)
+		for field, want := range map[string]any{
+			"number": float64(1), "key": "INC-1", "name": "db down", "severity": "SEV1", "type": "outage", "description": "db-1 is gone", "status": "open",
+			"opener_email": "ana@example.com", "dedup_key": "alert-7", "created_at": w.clock.now().Format("2006-01-02T15:04:05.000Z"), "resolved_at": nil,
+		} {
+			if v[field] != want {
+				t.Errorf("%s is %v, want %v", field, v[field], want)
+			}
+		}
+		if diff := cmp.Diff(map[string]any{"customer": "ACME"}, v["vars"]); diff != "" {
+			t.Error(diff)
+		}
+		wantFields(t, v, "number key name severity type description status opener_email dedup_key vars created_at resolved_at join_page bridges")
+		b := v["bridges"].([]any)[0].(map[string]any)
+		wantFields(t, b, "id state kind meeting_id join_url passcode host_email used_backup_user reason topic agenda recording created_at started_at ended_at participants")
+		meetings := w.sim.Meetings()
+		if len(meetings) != 1 {
+			t.Fatalf("%d meetings at Zoom", len(meetings))
+		}
+		if b["state"] != "ready" || b["kind"] != "meeting" || b["meeting_id"] != fmt.Sprint(meetings[0].ID) || b["passcode"] != meetings[0].Password ||
+			b["host_email"] != "ana@example.com" || b["used_backup_user"] != false || b["topic"] != "INC-1 db down" || b["participants"] != float64(0) || b["started_at"] != nil {
+			t.Errorf("bridge %v, meeting %+v", b, meetings[0])
+		}
+		page, err := w.store.Audit(t.Context(), "", 10)
+		w.must(err)
+		if a := page.Items[0]; a.Action != "incident.open" || a.ActorKind != "token" || a.Address != "127.0.0.1" {
+			t.Errorf("audit entry %+v", a)
+		}
+	})
+	t.Run("done: 200 with the same bridge for the same dedup_key", func(t *testing.T) {
+		first := w.api(read, http.MethodGet, "/api/v1/incidents/1", nil)
+		again := open(good("dedup_key", "alert-7"))
+		if again.status != http.StatusOK || again.body != first.body {
+			t.Errorf("status %d:\n%s\nwant\n%s", again.status, again.body, first.body)
+		}
+		if n := len(w.sim.Meetings()); n != 1 {
+			t.Errorf("%d meetings at Zoom", n)
+		}
+	})
+	t.Run("a passcode needs the scope read", func(t *testing.T) {
+		r := w.api(w.token("incidents:write"), http.MethodPost, "/api/v1/incidents", good("dedup_key", "alert-7"))
+		if b := r.json(t)["bridges"].([]any)[0].(map[string]any); b["passcode"] != "" || b["join_url"] == "" {
+			t.Errorf("bridge %v", b)
+		}
+	})
+	t.Run("numbers and booleans are variables too", func(t *testing.T) {
+		r := open(`{"runbook":"Outage","name":"x","vars":{"customer":7.50}}`)
+		if vars := r.json(t)["vars"]; r.status != http.StatusCreated || vars.(map[string]any)["customer"] != "7.50" {
+			t.Errorf("status %d, vars %v", r.status, vars)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.token("incidents:write")
+		w.breakStore()
+		r := w.api(token, http.MethodPost, "/api/v1/incidents", good())
+		wantBroken(t, r)
+		if !strings.Contains(w.log.String(), "closed") {
+			t.Error("the cause is not in the log")
+		}
+	})
+}
+
+func wantFields(t *testing.T, v map[string]any, names string) {
+	t.Helper()
+	want := strings.Fields(names)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(v))); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+}
+
+func TestResolveIncident(t *testing.T) {
+	w := newWorld(t)
+	w.runbook("Outage")
+	token := w.token("incidents:write", "read")
+	open := func() answer {
+		return w.api(token, http.MethodPost, "/api/v1/incidents", map[string]any{"runbook": "Outage", "name": "x", "dedup_key": "k"})
+	}
+	open()
+	t.Run("guard", func(t *testing.T) {
+		if r := w.api(w.token("read"), http.MethodPost, "/api/v1/incidents/1/resolve", nil); r.status != http.StatusForbidden {
+			t.Errorf("status %d", r.status)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		for _, number := range []string{"2", "0", "-1", "x", "INC-", "99999999999999999999"} {
+			if r := w.api(token, http.MethodPost, "/api/v1/incidents/"+number+"/resolve", nil); r.status != http.StatusNotFound {
+				t.Errorf("%s: status %d, want 404", number, r.status)
+			}
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		r := w.api(token, http.MethodPost, "/api/v1/incidents/INC-1/resolve", nil)
+		if v := r.json(t); r.status != http.StatusOK || v["status"] != "resolved" || v["resolved_at"] == nil {
+			t.Errorf("status %d: %s", r.status, r.body)
+		}
+		if r := w.api(token, http.MethodPost, "/api/v1/incidents/1/resolve", nil); r.status != http.StatusConflict {
+			t.Errorf("twice: status %d, want 409", r.status)
+		}
+		if r := open(); r.status != http.StatusCreated {
+			t.Errorf("the dedup_key after it: status %d, want 201", r.status)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.token("incidents:write")
+		w.breakStore()
+		wantBroken(t, w.api(token, http.MethodPost, "/api/v1/incidents/1/resolve", nil))
+	})
+}
+
+func TestLists(t *testing.T) {
+	w := newWorld(t)
+	w.runbook("Outage")
+	token := w.token("incidents:write", "read")
+	for i := range 7 {
+		w.clock.add(time.Minute)
+		w.api(token, http.MethodPost, "/api/v1/incidents", map[string]any{"runbook": "Outage", "name": fmt.Sprint("number ", i+1)})
+		w.deliver(secretToken, started(i))
+	}
+	_, err := w.service.RunOnce(t.Context())
+	w.must(err)
+	get := func(path string) answer { return w.api(token, http.MethodGet, path, nil) }
+
+	t.Run("every page once, newest first", func(t *testing.T) {
+		for _, path := range []string{"/api/v1/incidents", "/api/v1/bridges", "/api/v1/events"} {
+			var ids []string
+			cursor := ""
+			for {
+				v := get(path + "?limit=3&cursor=" + cursor).json(t)
+				for _, item := range v["items"].([]any) {
+					item := item.(map[string]any)
+					ids = append(ids, fmt.Sprint(item["number"], item["id"]))
+				}
+				next, more := v["next_cursor"].(string)
+				if !more {
+					break
+				}
+				cursor = next
+			}
+			if len(ids) != 7 || len(slices.Compact(slices.Sorted(slices.Values(ids)))) != 7 {
+				t.Errorf("%s: %v", path, ids)
+			}
+		}
+	})
+	t.Run("shapes", func(t *testing.T) {
+		e := get("/api/v1/events?limit=1").json(t)["items"].([]any)[0].(map[string]any)
+		wantFields(t, e, "id event event_ts received_at account_id meeting_id meeting_uuid topic bridge_id read stale")
+		if e["event"] != "meeting.started" || e["meeting_id"] != "81234567896" || e["read"] != true || e["stale"] != false || e["event_ts"] != "2026-11-22T02:14:07.123Z" {
+			t.Errorf("event %v", e)
+		}
+		raw := get("/api/v1/events/" + e["id"].(string) + "/raw")
+		if raw.body != string(started(6)) || raw.header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(raw.header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("raw %q, %v", raw.body, raw.header)
+		}
+		r := get("/api/v1/runbooks").json(t)["items"].([]any)[0].(map[string]any)
+		if r["name"] != "Outage" || r["incident_type"] != "outage" {
+			t.Errorf("runbook %v", r)
+		}
+	})
+	t.Run("filters", func(t *testing.T) {
+		for path, want := range map[string]int{
+			"/api/v1/incidents?status=open": 7, "/api/v1/incidents?status=resolved": 0, "/api/v1/incidents?q=number+3": 1,
+			"/api/v1/events?event=meeting.started": 7, "/api/v1/events?event=meeting.ended": 0, "/api/v1/events?meeting_id=81234567892": 1,
+			"/api/v1/events?q=db+down": 7, "/api/v1/events?q=%25": 0, "/api/v1/events?after=2026-11-22T02:19:00Z": 3, "/api/v1/events?before=2026-11-22T02:16:30Z": 2,
+			"/api/v1/bridges?incident=INC-2": 1, "/api/v1/bridges?host=oncall@example.com": 7, "/api/v1/bridges?state=live": 0,
+		} {
+			r := get(path)
+			if r.status != http.StatusOK || len(r.json(t)["items"].([]any)) != want {
+				t.Errorf("%s: status %d, want %d items: %.200s", path, r.status, want, r.body)
+			}
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		for _, path := range []string{
+			"/api/v1/events?limit=x", "/api/v1/events?limit=-1", "/api/v1/events?after=yesterday", "/api/v1/events?before=0000-01-01T00:00:00Z", "/api/v1/events?cursor=x",
+			"/api/v1/events?sort=secret", "/api/v1/events?event=a&event=b", "/api/v1/incidents?cursor=%00", "/api/v1/bridges?incident=x", "/api/v1/runbooks?limit=1", "/api/v1/events?q=%ff",
+		} {
+			if r := get(path); r.status != http.StatusBadRequest {
+				t.Errorf("%s: status %d, want 400: %s", path, r.status, r.body)
+			}
+		}
+		for _, path := range []string{"/api/v1/events/x/raw", "/api/v1/events/0/raw", "/api/v1/events/1/raw", "/api/v1/incidents/99", "/api/v1/incidents/x"} {
+			if r := get(path); r.status != http.StatusNotFound {
+				t.Errorf("%s: status %d, want 404", path, r.status)
+			}
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.token("read")
+		w.breakStore()
+		for _, path := range []string{"/api/v1/incidents", "/api/v1/incidents/1", "/api/v1/bridges", "/api/v1/events", "/api/v1/events/1/raw", "/api/v1/runbooks"} {
+			wantBroken(t, w.api(token, http.MethodGet, path, nil))
+		}
+	})
+	t.Run("an empty list is a list", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.token("read")
+		for _, path := range []string{"/api/v1/incidents", "/api/v1/bridges", "/api/v1/events", "/api/v1/runbooks"} {
+			if r := w.api(token, http.MethodGet, path, nil); r.body != `{"items":[],"next_cursor":null}`+"\n" {
+				t.Errorf("%s: %s", path, r.body)
+			}
+		}
+	})
+}

@@ -1,0 +1,191 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// stream is an open live page.
+type stream struct {
+	t     *testing.T
+	close func()
+	lines *bufio.Scanner
+}
+
+func (b *browser) stream(t *testing.T, topic string) *stream {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.w.url+"/live?topic="+topic, nil)
+	b.w.must(err)
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	response, err := noRedirect.Do(r)
+	b.w.must(err)
+	t.Cleanup(func() { response.Body.Close() })
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("status %d, %v", response.StatusCode, response.Header)
+	}
+	return &stream{t, cancel, bufio.NewScanner(response.Body)}
+}
+
+// next waits for the next event, "" when the stream ended.
+func (s *stream) next() string {
+	s.t.Helper()
+	event := ""
+	for s.lines.Scan() {
+		line := s.lines.Text()
+		if line == "" && event != "" {
+			return event
+		}
+		if !strings.HasPrefix(line, ":") {
+			event += line + "\n"
+		}
+	}
+	return ""
+}
+
+func (w *world) runLive(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.site.Live.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		w.must(<-done)
+	})
+}
+
+const changed = "event: changed\ndata: events\n"
+
+func TestLive(t *testing.T) {
+	t.Run("says that something changed, and nothing of what", func(t *testing.T) {
+		w := newWorld(t)
+		w.runLive(t)
+		s := w.loggedIn(incident.Viewer).stream(t, "events")
+		if got := s.next(); got != changed {
+			t.Fatalf("at first: %q", got)
+		}
+		var feed sync.WaitGroup
+		stop := make(chan struct{})
+		feed.Go(func() { // the loop has to see the version before the change too
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					w.deliver(secretToken, started(i))
+				}
+			}
+		})
+		if got := s.next(); got != changed {
+			t.Errorf("after an event: %q", got)
+		}
+		close(stop)
+		feed.Wait()
+		s.close()
+	})
+	t.Run("refuses topics there are not", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		for _, topic := range []string{"", "secrets", "incident:0", "incident:x", "incident:1%0aevents", "Events", "events,bridges"} {
+			if r := b.get("/live?topic=" + topic); r.status != http.StatusBadRequest {
+				t.Errorf("%q: status %d, want 400", topic, r.status)
+			}
+		}
+	})
+	t.Run("A-13 A-16 a stream ends with its session", func(t *testing.T) {
+		for name, end := range map[string]func(*world, *browser){
+			"logout": func(_ *world, b *browser) { b.post("/logout", nil) },
+			"disabled": func(w *world, _ *browser) {
+				u, err := w.store.UserByEmail(context.Background(), "viewer@example.com")
+				w.must(err)
+				w.must(w.service.SetDisabled(context.Background(), commandLine, u.ID, true))
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				b := w.loggedIn(incident.Viewer)
+				s := b.stream(t, "events")
+				s.next()
+				end(w, b)
+				begun := time.Now()
+				if got := s.next(); got != "" {
+					t.Errorf("it goes on: %q", got)
+				}
+				if took := time.Since(begun); took > 6*time.Second {
+					t.Errorf("it ended after %v", took)
+				}
+			})
+		}
+	})
+	t.Run("readers that left are forgotten", func(t *testing.T) {
+		w := newWorld(t)
+		b := w.loggedIn(incident.Viewer)
+		streams := []*stream{b.stream(t, "events"), b.stream(t, "incident:42")}
+		if n := w.site.Live.Readers(); n != 2 {
+			t.Fatalf("%d readers, want 2", n)
+		}
+		for _, s := range streams {
+			s.close()
+		}
+		for w.site.Live.Readers() > 0 { // ends with the test's time limit
+			b.get("/livez")
+		}
+	})
+}
+
+// TestServe is O-01: what is under way is answered, live pages end, new
+// connections are refused.
+func TestServe(t *testing.T) {
+	w := newWorld(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- w.server.Serve(ctx, ln) }()
+	w.url = "http://" + ln.Addr().String()
+
+	if r := w.deliver(secretToken, started(1)); r.status != http.StatusOK {
+		t.Fatalf("status %d", r.status)
+	}
+	s := w.loggedIn(incident.Viewer).stream(t, "events")
+	s.next()
+	// A webhook of which half has arrived when the end begins.
+	body := started(2)
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	w.must(err)
+	defer conn.Close()
+	head := "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nX-Zm-Request-Timestamp: " + w.ts() + "\r\nX-Zm-Signature: " + sign(secretToken, w.ts(), body) + "\r\n\r\n"
+	_, err = conn.Write(append([]byte(head), body[:10]...))
+	w.must(err)
+	w.browser().get("/livez") // by now it has been read
+
+	stop()
+	if got := s.next(); got != "" {
+		t.Errorf("the live page goes on: %q", got)
+	}
+	_, err = conn.Write(body[10:])
+	w.must(err)
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	w.must(err)
+	if r.StatusCode != http.StatusOK || w.events() != 2 {
+		t.Errorf("status %d, %d events", r.StatusCode, w.events())
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
+		t.Error("it still listens")
+	}
+}
