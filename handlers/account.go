@@ -68,7 +68,10 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	}
 
 	kind, text := "ok", "Nothing was changed."
-	if len(changed) > 0 {
+	switch {
+	case len(said.Remove) > 0 && len(changed) == 1:
+		text = "The older secret token is removed."
+	case len(changed) > 0:
 		text = "Saved: " + accountWords(changed) + "."
 	}
 	report, err := s.Service.CheckConnection(ctx, Actor(c))

@@ -45,7 +45,7 @@ func (s *Site) runbookRows(c echo.Context, rows []db.RunbookRow) ([]views.Runboo
 	for _, r := range rows {
 		row := views.RunbookRow{
 			ID: r.ID, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description,
-			Incidents: r.Incidents, LastRunAt: s.When(c, r.LastRunAt), Enabled: r.DisabledAt.IsZero(),
+			Incidents: r.Incidents, LastRunAt: s.When(c, r.LastRunAt), Enabled: r.DisabledAt.IsZero() && r.ArchivedAt.IsZero(),
 		}
 		for _, step := range r.Steps {
 			row.Steps = append(row.Steps, incident.KindLabel(step.Kind)+", "+whenItRuns(step))
