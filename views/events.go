@@ -36,7 +36,6 @@ type EventFilter struct {
 	AfterError, BeforeError string
 	Ranges                  []Chip // last hour, 24 hours, 7 days, all
 	ClearHref               string // set while a filter is on
-	More                    bool   // fold out the rarer fields: one of them is used
 }
 
 // RefusedReason counts requests that were refused for one reason.
@@ -119,6 +118,14 @@ const (
 )
 
 type jsonLine struct{ indent, key, value, kind, tail string }
+
+// colon stands between a key and its value.
+func (l jsonLine) colon() string {
+	if l.key == "" {
+		return ""
+	}
+	return ": "
+}
 
 // jsonLines lays out a JSON text, one line each, with its parts told apart. It gives nil for what is not JSON, too deep or too large.
 func jsonLines(body string) []jsonLine {

@@ -21,8 +21,10 @@ func stateMark(state string) mark {
 	switch state {
 	case "new", "creating", "queued", "running", "scheduled", "waiting":
 		return mark{state, "db-st-creating", "dots"}
-	case "ready", "open", "ok", "done", "active":
+	case "ready", "ok", "done", "active":
 		return mark{state, "db-st-ready", "disc"}
+	case "open":
+		return mark{state, "db-st-creating", "disc"}
 	case "live":
 		return mark{state, "db-st-live", "target"}
 	case "ended", "resolved", "skipped", "disabled", "archived", "reconciled", "revoked", "expired":

@@ -219,7 +219,7 @@ func TestEvents(t *testing.T) {
 	wide.Detail = &wider
 	wide.Refused = []views.RefusedReason{{Count: 123456, Reason: long, Advice: long, LinkText: long, Href: "/account"}}
 	evil := open
-	evil.Filter = views.EventFilter{Types: []views.Choice{{Value: hostile, Label: hostile, Selected: true}}, MeetingID: hostile, Bridge: hostile, Q: hostile, After: hostile, Before: hostile, AfterError: hostile, More: true, Ranges: []views.Chip{{Label: hostile, Href: "javascript:alert(1)"}}}
+	evil.Filter = views.EventFilter{Types: []views.Choice{{Value: hostile, Label: hostile, Selected: true}}, MeetingID: hostile, Bridge: hostile, Q: hostile, After: hostile, Before: hostile, AfterError: hostile, Ranges: []views.Chip{{Label: hostile, Href: "javascript:alert(1)"}}}
 	evil.Rows = []views.EventRow{{ID: "1", Href: "javascript:alert(1)", Event: hostile, Words: hostile, Family: hostile, MeetingID: hostile, Topic: hostile, Who: hostile, Key: hostile, IncidentHref: "javascript:alert(1)", Delay: hostile}}
 	worse := detail
 	worse.Words, worse.Event, worse.Sentence, worse.Why, worse.IncidentName, worse.MeetingID, worse.Stale = hostile, hostile, hostile, hostile, hostile, hostile, true
@@ -233,7 +233,7 @@ func TestEvents(t *testing.T) {
 	none := full
 	none.Rows, none.Pager, none.Filter.Q, none.Filter.ClearHref = nil, views.Pager{}, "nothing like it", "/events"
 	bad := full
-	bad.Filter.After, bad.Filter.AfterError, bad.Filter.More = "yesterday", "Write a date and a time.", true
+	bad.Filter.After, bad.Filter.AfterError = "yesterday", "Write a date and a time."
 	testGolden(t, []golden{
 		{"events-empty", views.Events(views.EventsPage{Frame: in("Events", "events", "/events"), Empty: true, WebhookURL: "https://drawbridge.example.com/webhook"})},
 		{"events-empty-refused", views.Events(views.EventsPage{Frame: in("Events", "events", "/events"), Empty: true, Refused: reasons})},

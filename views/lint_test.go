@@ -1,0 +1,43 @@
+package views_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// F-12: what no template may contain, whatever the data.
+var lints = []struct{ name, pattern string }{
+	{"raw markup", `templ\.Raw|@templ\.JSONScript`},
+	{"URL declared safe without a look", `templ\.SafeURL\(`},
+	{"dynamic htmx attribute", `\bhx-[a-z-]+=\{`},
+	{"htmx script attribute", `\bhx-on|\bhx-vals|\bhx-vars|"js:`},
+	{"inline handler", `\son[a-z]+\s*=`},
+	{"inline style", `\sstyle\s*=|<style`},
+	{"inline script", `<script>|<script [^>]*[^/]>[^<]`},
+	{"element or attribute that loads or runs", `<iframe|srcdoc|formaction=\{|xlink:href|http-equiv=[^>]*content=\{|<base\b`},
+}
+
+func TestTemplatesF12(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.templ")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d templates, %v", len(files), err)
+	}
+	for _, l := range lints {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			re := regexp.MustCompile(l.pattern)
+			for _, file := range files {
+				src, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, hit := range re.FindAllString(string(src), -1) {
+					t.Errorf("%s: %q", file, hit)
+				}
+			}
+		})
+	}
+}
