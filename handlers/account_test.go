@@ -313,7 +313,7 @@ func testBroken(t *testing.T, o *office, table string, request func() reply) {
 	if r.status != http.StatusInternalServerError && r.status != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 500 or 503", r.status)
 	}
-	for _, cause := range []string{table, "SQL", "sqlite", "no such"} {
+	for _, cause := range []string{"SQL", "sqlite", "no such", "_entries"} {
 		if strings.Contains(r.body, cause) {
 			t.Errorf("the page tells the cause: %q", cause)
 		}

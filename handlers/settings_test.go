@@ -1,0 +1,584 @@
+package handlers_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+func (o *office) user(id string) incident.User {
+	o.t.Helper()
+	u, err := o.store.User(context.Background(), id)
+	o.must(err)
+	return u
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	admin, viewer := o.as(incident.Admin), o.as(incident.Viewer)
+	admin.get("/settings").leadsTo(admin, "/settings/users")
+	page := viewer.get("/settings").leadsTo(viewer, "/settings/me")
+	if strings.Contains(page.body, `"/settings/users"`) {
+		t.Error("a viewer is led to the users")
+	}
+	for _, path := range []string{"/settings/users", "/settings/tokens", "/settings/audit"} {
+		viewer.get(path).want(t, http.StatusForbidden)
+	}
+	viewer.get("/settings/about").want(t, http.StatusOK)
+}
+
+func TestUsersPage(t *testing.T) {
+	t.Parallel()
+	t.Run("list", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Responder)
+		page := o.as(incident.Admin).get("/settings/users")
+		page.want(t, http.StatusOK, "ana@example.com", "Responder", "you")
+		if strings.Contains(page.body, "argon2") {
+			t.Error("the page holds a hash")
+		}
+	})
+	t.Run("forms", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		b.get("/settings/users?new=1").want(t, http.StatusOK, "They log in with it.")
+		page := b.get("/settings/users?edit=id-of-admin")
+		page.want(t, http.StatusOK, "The only admin cannot be disabled.")
+		if got := page.value("name"); got != "admin" {
+			t.Errorf("name is %q", got)
+		}
+		b.get("/settings/users?edit=nobody").want(t, http.StatusNotFound)
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "users", func() reply { return b.get("/settings/users") })
+	})
+}
+
+func TestCreateUser(t *testing.T) {
+	t.Parallel()
+	good := []string{"name", "Ana", "email", "Ana@example.com ", "role", "responder", "password", "a few unrelated words"}
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		testGuard(t, newOffice(t), "/settings/users", incident.Admin, good...)
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		page := b.post("/settings/users", "name", "Ana", "email", "ana@", "role", "root", "password", "SHY")
+		page.want(t, http.StatusUnprocessableEntity, "This is not an e-mail address.", "Choose admin, responder or viewer.", "Use at least 12 characters.")
+		if page.value("name") != "Ana" || page.value("email") != "ana@" || strings.Contains(page.body, "SHY") {
+			t.Error("what was typed is not kept, or the password is")
+		}
+		b.post("/settings/users", "name", "", "email", "ADMIN@example.com", "role", "viewer", "password", "a few unrelated words").
+			want(t, http.StatusUnprocessableEntity, "Somebody has this e-mail address already.")
+		o.wantTrail()
+	})
+	t.Run("a field that makes somebody admin", func(t *testing.T) {
+		t.Parallel()
+		newOffice(t).as(incident.Admin).post("/settings/users", append(slices.Clone(good), "disabled_at", "0")...).want(t, http.StatusBadRequest)
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/users", good...) })
+		if _, err := o.store.UserByEmail(t.Context(), "ana@example.com"); incident.CodeOf(err) != incident.NotFound {
+			t.Error("half a user was made")
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		b.post("/settings/users", good...).leadsTo(b, "/settings/users", "ana@example.com can log in now.", "Ana")
+		if _, err := o.service.LogIn(t.Context(), "ana@example.com", "a few unrelated words", ""); err != nil {
+			t.Error(err)
+		}
+		o.wantTrail("user.create ana@example.com")
+	})
+}
+
+func TestSaveUser(t *testing.T) {
+	t.Parallel()
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		testGuard(t, o, "/settings/users/id-of-ana", incident.Admin, "name", "Eve", "role", "admin")
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		b.post("/settings/users/id-of-admin", "name", "admin", "role", "viewer").want(t, http.StatusUnprocessableEntity, "This is the only admin.")
+		b.post("/settings/users/id-of-admin", "name", "admin", "role", "root").want(t, http.StatusUnprocessableEntity, "Choose admin, responder or viewer.")
+		page := b.post("/settings/users/id-of-admin", "name", strings.Repeat("n", 101), "role", "admin")
+		page.want(t, http.StatusUnprocessableEntity, "Use at most 100 characters")
+		if len(page.value("name")) != 101 {
+			t.Error("what was typed is not kept")
+		}
+		b.post("/settings/users/id-of-admin", "name", " ", "role", "admin").want(t, http.StatusUnprocessableEntity, "Give a name.")
+		b.post("/settings/users/nobody", "name", "x", "role", "admin").want(t, http.StatusNotFound)
+		o.wantTrail()
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/users/id-of-ana", "name", "ana", "role", "admin") })
+		if o.user("id-of-ana").Role != incident.Viewer {
+			t.Error("the role was changed")
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		ana, b := o.logIn("ana@example.com"), o.as(incident.Admin)
+		b.post("/settings/users/id-of-ana", "name", "Ana Ruud", "role", "viewer").leadsTo(b, "/settings/users", "The name was changed.", "Ana Ruud")
+		ana.get("/settings/me").want(t, http.StatusOK, "Viewer")
+		b.post("/settings/users/id-of-ana", "name", "Ana Ruud", "role", "responder").leadsTo(b, "/settings/users", "ana@example.com is responder now")
+		if r := ana.get("/settings/me"); r.status != http.StatusSeeOther {
+			t.Errorf("the session with the old role goes on: %d", r.status)
+		}
+		b.post("/settings/users/id-of-ana", "name", "Ana Ruud", "role", "responder").leadsTo(b, "/settings/users", "Nothing was changed.")
+		o.wantTrail("user.set_name ana@example.com", "user.set_role ana@example.com")
+	})
+}
+
+func TestResetPassword(t *testing.T) {
+	t.Parallel()
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		testGuard(t, o, "/settings/users/id-of-ana/password", incident.Admin, "password", "a few unrelated words")
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		b := o.as(incident.Admin)
+		b.post("/settings/users/id-of-ana/password", "password", "short").want(t, http.StatusUnprocessableEntity, "Use at least 12 characters.", "Edit ana@example.com")
+		b.post("/settings/users/nobody/password", "password", "a few unrelated words").want(t, http.StatusNotFound)
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "audit_entries", func() reply {
+			return b.post("/settings/users/id-of-ana/password", "password", "a few unrelated words")
+		})
+		o.logIn("ana@example.com")
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		ana, b := o.logIn("ana@example.com"), o.as(incident.Admin)
+		b.post("/settings/users/id-of-ana/password", "password", "a few unrelated words").leadsTo(b, "/settings/users", "The password is set.")
+		if r := ana.get("/settings/me"); r.status != http.StatusSeeOther {
+			t.Errorf("the session goes on: %d", r.status)
+		}
+		if _, err := o.service.LogIn(t.Context(), "ana@example.com", "a few unrelated words", ""); err != nil {
+			t.Error(err)
+		}
+		o.wantTrail("user.reset_password ana@example.com")
+	})
+}
+
+func TestSwitchUser(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"disable", "enable"} {
+		t.Run("guard "+action, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.person("ana", incident.Viewer)
+			testGuard(t, o, "/settings/users/id-of-ana/"+action, incident.Admin)
+		})
+		t.Run("unknown "+action, func(t *testing.T) {
+			t.Parallel()
+			newOffice(t).as(incident.Admin).post("/settings/users/nobody/"+action).want(t, http.StatusNotFound)
+		})
+	}
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		b.post("/settings/users/id-of-admin/disable").leadsTo(b, "/settings/users", "This is the only admin. Make somebody else an admin first.")
+		if !o.user("id-of-admin").DisabledAt.IsZero() {
+			t.Error("the only admin is disabled")
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/users/id-of-ana/disable") })
+		o.logIn("ana@example.com")
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.person("ana", incident.Viewer)
+		ana, b := o.logIn("ana@example.com"), o.as(incident.Admin)
+		b.post("/settings/users/id-of-ana/disable").leadsTo(b, "/settings/users", "The user is disabled and logged out everywhere.", "disabled")
+		if r := ana.get("/settings/me"); r.status != http.StatusSeeOther {
+			t.Errorf("the session goes on: %d", r.status)
+		}
+		b.get("/settings/users?edit=id-of-ana").want(t, http.StatusOK, "Disabled: cannot log in.")
+		b.post("/settings/users/id-of-ana/enable").leadsTo(b, "/settings/users", "The user is enabled and can log in again.")
+		o.logIn("ana@example.com")
+		o.wantTrail("user.disable ana@example.com", "user.enable ana@example.com")
+	})
+}
+
+var plainToken = regexp.MustCompile(`db_[A-Za-z0-9_-]{43}`)
+
+func TestCreateToken(t *testing.T) {
+	t.Parallel()
+	good := []string{"name", "pager", "scope", "incidents:write", "scope", "read"}
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		testGuard(t, newOffice(t), "/settings/tokens", incident.Admin, good...)
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		b.post("/settings/tokens", "name", " ").want(t, http.StatusUnprocessableEntity, "Give the token a name", "Choose what the token may do.")
+		page := b.post("/settings/tokens", "name", "pager", "scope", "everything")
+		page.want(t, http.StatusUnprocessableEntity, "The scopes are incidents:write and read.")
+		if page.value("name") != "pager" {
+			t.Error("what was typed is not kept")
+		}
+		b.post("/settings/tokens", "name", "pager", "hash", "x", "scope", "read").want(t, http.StatusBadRequest)
+		b.post("/settings/tokens", append([]string{"name", "pager"}, strings.Split(strings.Repeat("scope read ", 11), " ")[:22]...)...).want(t, http.StatusBadRequest)
+		if tokens, err := o.store.Tokens(t.Context()); err != nil || len(tokens) > 0 {
+			t.Errorf("made %v, %v", tokens, err)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/tokens", good...) })
+		if tokens, err := o.store.Tokens(t.Context()); err != nil || len(tokens) > 0 {
+			t.Errorf("made %v, %v", tokens, err)
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		b.get("/settings/tokens").want(t, http.StatusOK, "No tokens yet")
+		b.get("/settings/tokens?new=1").want(t, http.StatusOK, "New token")
+		page := b.post("/settings/tokens", good...)
+		page.want(t, http.StatusOK, "Token for pager", "https://bridge.example.com/api/v1/incidents", "incidents:write")
+		plain := plainToken.FindString(page.body)
+		_, token, err := o.service.TokenActor(t.Context(), plain, "")
+		if err != nil || !slices.Equal(token.Scopes, []string{"incidents:write", "read"}) || token.CreatedBy != "admin@example.com" {
+			t.Fatalf("the token on the page is %+v, %v", token, err)
+		}
+		if page.header.Get("Cache-Control") != "no-store" {
+			t.Error("the page with the token may be kept")
+		}
+		again := b.get("/settings/tokens")
+		again.want(t, http.StatusOK, "pager", "by admin@example.com")
+		if strings.Contains(again.body, plain) || strings.Contains(o.log.String(), plain) || strings.Contains(again.body, token.Hash) {
+			t.Error("the token is shown twice, or logged")
+		}
+		o.wantTrail("token.create pager")
+	})
+}
+
+func TestRevokeToken(t *testing.T) {
+	t.Parallel()
+	token := func(o *office) (string, incident.Token) {
+		o.t.Helper()
+		plain, token, err := o.service.CreateToken(context.Background(), theConsole, "pager", []string{"read"})
+		o.must(err)
+		return plain, token
+	}
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		_, tok := token(o)
+		testGuard(t, o, "/settings/tokens/"+tok.ID+"/revoke", incident.Admin)
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		_, tok := token(o)
+		b := o.as(incident.Admin)
+		b.post("/settings/tokens/nothing/revoke").want(t, http.StatusNotFound)
+		b.post("/settings/tokens/" + tok.ID + "/revoke")
+		b.post("/settings/tokens/"+tok.ID+"/revoke").leadsTo(b, "/settings/tokens", "This token is revoked already.")
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		plain, tok := token(o)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/tokens/" + tok.ID + "/revoke") })
+		if _, _, err := o.service.TokenActor(t.Context(), plain, ""); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		plain, tok := token(o)
+		b := o.as(incident.Admin)
+		b.post("/settings/tokens/"+tok.ID+"/revoke").leadsTo(b, "/settings/tokens", "The token is revoked.", "Revoked just now")
+		if _, _, err := o.service.TokenActor(t.Context(), plain, ""); incident.CodeOf(err) != incident.Unauthorized {
+			t.Errorf("the token still works: %v", err)
+		}
+		b.get("/settings/audit").want(t, http.StatusOK, "revoked token pager")
+	})
+}
+
+func TestAuditPage(t *testing.T) {
+	t.Parallel()
+	t.Run("empty", func(t *testing.T) {
+		t.Parallel()
+		newOffice(t).as(incident.Admin).get("/settings/audit").want(t, http.StatusOK, "Nothing changed yet")
+	})
+	t.Run("words", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.connect()
+		r := o.outage()
+		r.Description = "First line\nnote: second line"
+		_, _, err := o.service.SaveRunbook(t.Context(), theConsole, r)
+		o.must(err)
+		o.run(r, "db down")
+		o.must(o.service.ResolveIncident(t.Context(), theConsole, 1))
+		o.must(o.store.AddAudit(t.Context(), incident.AuditEntry{ID: "z", At: o.clock(), Actor: "<i>eve</i>", Action: "drill.new_kind", Target: "t", Address: "192.0.2.7"}))
+		page := o.as(incident.Admin).get("/settings/audit")
+		page.want(t, http.StatusOK, "changed the Zoom account", "created runbook Production outage", "changed runbook Production outage",
+			"When customers notice. → First line", "opened incident db down", "resolved INC-1 status open → resolved", "command line",
+			"<i>eve</i> drill new kind t", "192.0.2.7", "client_secret replaced")
+		if !strings.Contains(page.body, `href="/incidents/1"`) || !strings.Contains(page.body, `href="/account"`) || strings.Contains(page.body, "CANARY") || strings.Contains(page.body, "<i>") {
+			t.Error("links are missing, a secret is shown, or a name is markup")
+		}
+	})
+	t.Run("pages and search", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		for i := range 130 {
+			o.wait(time.Second)
+			o.must(o.store.AddAudit(t.Context(), incident.AuditEntry{ID: fmt.Sprint("a", i), At: o.clock(), Actor: "ana@example.com", Action: "user.create", Target: fmt.Sprintf("u%d@example.com", i)}))
+		}
+		b := o.as(incident.Admin)
+		rows := regexp.MustCompile(`u\d+@example\.com`)
+		seen := map[string]bool{}
+		var sizes []int
+		next := regexp.MustCompile(`rel="next" href="([^"]*)"`)
+		for path := "/settings/audit"; path != ""; {
+			page := b.get(path)
+			page.want(t, http.StatusOK)
+			found := slices.Compact(rows.FindAllString(page.text(), -1))
+			sizes = append(sizes, len(found))
+			for _, row := range found {
+				if seen[row] {
+					t.Errorf("%s is there twice", row)
+				}
+				seen[row] = true
+			}
+			path = ""
+			if m := next.FindStringSubmatch(page.body); m != nil {
+				path = m[1]
+			}
+		}
+		if !slices.Equal(sizes, []int{50, 50, 30}) || len(seen) != 130 {
+			t.Errorf("pages of %v, %d rows in all", sizes, len(seen))
+		}
+		old := b.get("/settings/audit?q=ADDED+u3@")
+		old.want(t, http.StatusOK, "u3@example.com")
+		if found := rows.FindAllString(old.text(), -1); len(slices.Compact(found)) != 1 {
+			t.Errorf("found %v", found)
+		}
+		b.get("/settings/audit?q=nobody").want(t, http.StatusOK, "Nothing matches")
+		b.get("/settings/audit?cursor=x").want(t, http.StatusBadRequest, "That page of the list cannot be found.")
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		testBroken(t, o, "audit_entries", func() reply { return b.get("/settings/audit") })
+	})
+}
+
+func TestSaveMe(t *testing.T) {
+	t.Parallel()
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		testGuard(t, newOffice(t), "/settings/me", incident.Viewer, "name", "Eve")
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		b := newOffice(t).as(incident.Viewer)
+		b.post("/settings/me", "name", "").want(t, http.StatusUnprocessableEntity, "Give a name.")
+		b.post("/settings/me", "name", "Vera", "role", "admin").want(t, http.StatusBadRequest)
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/me", "name", "Vera") })
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		page := b.post("/settings/me", "name", " Vera V ").leadsTo(b, "/settings/me", "Your name is saved.")
+		if page.value("name") != "Vera V" {
+			t.Errorf("name is %q", page.value("name"))
+		}
+		o.wantTrail("user.set_name viewer@example.com")
+	})
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	form := func(old, password, again string) []string {
+		return []string{"username", "viewer@example.com", "current_password", old, "new_password", password, "new_password_again", again}
+	}
+	const next = "a few unrelated words"
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		testGuard(t, newOffice(t), "/settings/me/password", incident.Viewer, form(thePassword, next, next)...)
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		for _, tt := range []struct{ old, password, again, want string }{
+			{"SHY-wrong", next, next, "This is not your password."},
+			{thePassword, "short", "short", "Use at least 12 characters."},
+			{thePassword, next, next + "!", "This is not the same password."},
+		} {
+			page := b.post("/settings/me/password", form(tt.old, tt.password, tt.again)...)
+			page.want(t, http.StatusUnprocessableEntity, tt.want)
+			for _, secret := range []string{tt.old, tt.password} {
+				if strings.Contains(page.body, `"`+secret+`"`) {
+					t.Errorf("the page holds the password %q", secret)
+				}
+			}
+		}
+		o.wantTrail()
+		for range 5 {
+			b.post("/settings/me/password", form("wrong", next, next)...)
+		}
+		page := b.post("/settings/me/password", form("wrong", next, next)...)
+		page.want(t, http.StatusTooManyRequests)
+		if page.header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/me/password", form(thePassword, next, next)...) })
+		o.logIn("viewer@example.com")
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		other := o.logIn("viewer@example.com")
+		b.get("/settings/me").want(t, http.StatusOK, "You are logged in on 2 browsers.")
+		b.post("/settings/me/password", form(thePassword, next, next)...).leadsTo(b, "/settings/me", "The password is changed.", "on this browser only")
+		if r := other.get("/settings/me"); r.status != http.StatusSeeOther {
+			t.Errorf("the other session goes on: %d", r.status)
+		}
+		if _, err := o.service.LogIn(t.Context(), "viewer@example.com", next, ""); err != nil {
+			t.Error(err)
+		}
+		o.wantTrail("user.change_password viewer@example.com")
+	})
+}
+
+func TestEndOtherSessions(t *testing.T) {
+	t.Parallel()
+	t.Run("guard", func(t *testing.T) {
+		t.Parallel()
+		testGuard(t, newOffice(t), "/settings/me/sessions", incident.Viewer)
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		other := o.logIn("viewer@example.com")
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/me/sessions") })
+		other.get("/settings/me").want(t, http.StatusOK)
+	})
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		other, stranger := o.logIn("viewer@example.com"), o.as(incident.Responder)
+		b.post("/settings/me/sessions").leadsTo(b, "/settings/me", "The other browsers are logged out.", "on this browser only")
+		if r := other.get("/settings/me"); r.status != http.StatusSeeOther {
+			t.Errorf("the other session goes on: %d", r.status)
+		}
+		stranger.get("/settings/me").want(t, http.StatusOK)
+		o.wantTrail("user.end_sessions viewer@example.com")
+	})
+}
+
+func TestAboutPage(t *testing.T) {
+	t.Parallel()
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.run(o.outage(), "db down")
+		page := o.as(incident.Viewer).get("/settings/about")
+		page.want(t, http.StatusOK, "v1.2.3", "SQLite 3.", "KiB", "Incidents 1", "https://bridge.example.com")
+		if strings.Contains(page.body, o.dataDir) {
+			t.Error("a viewer learns where the data is")
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Viewer)
+		testBroken(t, o, "incidents", func() reply { return b.get("/settings/about") })
+	})
+}
+
+func TestSetupGuide(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, s := range incident.SetupScopes() {
+		if s.Granular == "" || s.Classic == "" || s.For == "" || seen[s.Granular] {
+			t.Errorf("%+v", s)
+		}
+		seen[s.Granular] = true
+	}
+	want := incident.SetupScope{Granular: "meeting:write:meeting:admin", Classic: "meeting:write:admin", For: "Open a bridge"}
+	if diff := cmp.Diff(want, incident.SetupScopes()[0]); diff != "" {
+		t.Error(diff)
+	}
+}
