@@ -197,7 +197,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 	var page views.AccountPage
 	if part {
 		status = http.StatusOK // htmx shows no other
-		page.Check = s.accountCheck(c, stored.Check)
+		page.Check = s.accountCheck(c, stored.Report(s.Now()))
 	} else if page, err = s.accountPage(c, stored); err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 		WebhookToken1: s.storedSecret(a, incident.WebhookToken1), WebhookToken2: s.storedSecret(a, incident.WebhookToken2),
 		BackupUserEmail: a.BackupUser, Cluster: a.Cluster, Version: a.Version,
 		CanEdit: Actor(c).Role.Includes(incident.Admin),
-		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a.Check),
+		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a.Report(s.Now())),
 	}
 	if page.Auth == "" {
 		page.Auth = serverToServer
@@ -301,7 +301,7 @@ func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.Accoun
 		switch {
 		case l.Topic == "scopes":
 			check.Features = append(check.Features, scopeFeature(l))
-		case check.Email != "" && (l.Subject == check.Email || strings.HasSuffix(l.Subject, ", "+check.Email)):
+		case check.Email != "" && l.Email == check.Email:
 			line.Subject = strings.TrimSuffix(l.Subject, ", "+check.Email)
 			check.Other = append(check.Other, line)
 		default:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ const (
 	liveRecheck   = 5 * time.Second  // how long a stream outlives its session at most
 	liveWrite     = 10 * time.Second // a browser that reads slower is dropped
 	liveMax       = 2000
+	liveTopics    = 6 // that one page can watch
 )
 
 // Live tells open pages that what they show has changed. One loop asks the
@@ -38,7 +40,7 @@ type Live struct {
 // liveReader is one open page. changed holds one message at most: a reader that
 // is slow learns that something changed, not how often.
 type liveReader struct {
-	topic   string
+	topics  []string
 	changed chan struct{}
 	stop    chan struct{} // closed when the server stops
 }
@@ -110,7 +112,9 @@ func (l *Live) topics() []string {
 	defer l.mu.Unlock()
 	topics := map[string]struct{}{}
 	for r := range l.readers {
-		topics[r.topic] = struct{}{}
+		for _, topic := range r.topics {
+			topics[topic] = struct{}{}
+		}
 	}
 	return slices.Sorted(maps.Keys(topics))
 }
@@ -119,7 +123,7 @@ func (l *Live) tell(topic string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for r := range l.readers {
-		if r.topic != topic {
+		if !slices.Contains(r.topics, topic) {
 			continue
 		}
 		select {
@@ -129,13 +133,13 @@ func (l *Live) tell(topic string) {
 	}
 }
 
-func (l *Live) join(topic string) (*liveReader, bool) {
+func (l *Live) join(topics []string) (*liveReader, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped || len(l.readers) >= liveMax {
 		return nil, false
 	}
-	r := &liveReader{topic: topic, changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	r := &liveReader{topics: topics, changed: make(chan struct{}, 1), stop: make(chan struct{})}
 	// The page was made before it listens. What changed in between it learns now.
 	r.changed <- struct{}{}
 	l.readers[r] = struct{}{}
@@ -154,14 +158,16 @@ func (l *Live) leave(r *liveReader) {
 
 var liveTopic = regexp.MustCompile(`^(events|bridges|incidents|runbooks|account|incident:[1-9][0-9]{0,17})$`)
 
-// Stream is GET /live?topic=…: server-sent events without data. "changed" says
+// Stream is GET /live?topic=…,…: server-sent events without data. "changed" says
 // that the page should ask again for what it shows.
 func (s *Site) Stream(c echo.Context) error {
-	topic := c.QueryParam("topic")
-	if !liveTopic.MatchString(topic) {
-		return BadRequest("There is no topic %s.", quote(topic))
+	topics := strings.SplitN(c.QueryParam("topic"), ",", liveTopics+1)
+	for _, topic := range topics {
+		if len(topics) > liveTopics || !liveTopic.MatchString(topic) {
+			return BadRequest("There is no topic %s.", quote(topic))
+		}
 	}
-	reader, ok := s.Live.join(topic)
+	reader, ok := s.Live.join(topics)
 	if !ok {
 		return &incident.Error{Code: incident.Unavailable, Message: "Too many pages are live. Reload this one to see what is new."}
 	}
@@ -202,7 +208,7 @@ func (s *Site) stream(ctx context.Context, reader *liveReader, token string, sen
 		case <-reader.stop:
 			return
 		case <-reader.changed:
-			text = "event: changed\ndata: " + reader.topic + "\n\n"
+			text = "event: changed\ndata: changed\n\n"
 		case <-keepAlive.C:
 			text = ": still here\n\n"
 		case <-recheck.C:

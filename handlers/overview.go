@@ -50,7 +50,7 @@ func (s *Site) Overview(c echo.Context) error {
 		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role),
 		Ready: s.ready(c, account),
 		Hours: hours,
-		Needs: needs(account, needy.Items),
+		Needs: needs(account.Report(s.Now()), needy.Items),
 	}
 	if page.Frame.RefusedLastHour > 0 {
 		page.Needs = append(page.Needs, views.Need{State: "warning", LinkText: "See why", Href: "/events",
@@ -103,27 +103,30 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 }
 
 func (s *Site) ready(c echo.Context, a incident.Account) views.Ready {
-	level, reasons := a.Readiness()
+	level, reasons := a.Readiness(s.Now())
 	r := views.Ready{State: "ok", Title: "Ready. A bridge would come out now.", AsOf: s.When(c, a.Check.At)}
 	switch level {
 	case "amber":
-		r.State, r.Title = "warning", "A bridge would come out, but look at this."
+		r.State, r.Title = "warning", "A bridge would come out, but look at what needs you."
 	case "red":
 		r.State, r.Title = "bad", "No bridge would come out now."
+		for _, l := range reasons {
+			if l.Level == "red" {
+				r.Facts = append(r.Facts, l.Subject+": "+l.Reason)
+			}
+		}
+		return r
 	}
-	for _, l := range reasons {
-		if len(r.Facts) < 3 {
+	for _, l := range a.Check.Lines {
+		if l.Level == "green" && (l.Topic == "token" || l.Topic == "backup_user") {
 			r.Facts = append(r.Facts, l.Subject+": "+l.Reason)
 		}
-	}
-	if len(r.Facts) == 0 && a.BackupUser != "" {
-		r.Facts = append(r.Facts, "Zoom gave a token", "backup user "+a.BackupUser+" can host")
 	}
 	return r
 }
 
 // needs is what asks for a person: what the last check found, and bridges that failed.
-func needs(a incident.Account, bridges []db.BridgeRow) []views.Need {
+func needs(report incident.CheckReport, bridges []db.BridgeRow) []views.Need {
 	var list []views.Need
 	for _, b := range bridges {
 		if b.IncidentStatus != incident.StatusOpen {
@@ -137,10 +140,7 @@ func needs(a incident.Account, bridges []db.BridgeRow) []views.Need {
 		}
 		list = append(list, n)
 	}
-	if !a.Connected() {
-		return list
-	}
-	for _, l := range a.Check.Lines {
+	for _, l := range report.Lines {
 		if l.Level == "green" || len(list) >= 8 {
 			continue
 		}

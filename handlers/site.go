@@ -141,7 +141,7 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 			return &views.Banner{Kind: "danger", Text: "A stored secret cannot be opened with the master key that is in use.", LinkText: "Zoom account", Href: "/account"}
 		}
 	}
-	if account.Connected() && account.Check.Level() == "red" {
+	if level, _ := account.Readiness(s.Now()); account.Connected() && level == "red" {
 		return &views.Banner{Kind: "danger", Text: "The last check of the Zoom account found what would stop a bridge.", LinkText: "See what", Href: "/account"}
 	}
 	if !s.HTTPS(c) && !isLoopback(c.RealIP()) {

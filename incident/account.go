@@ -87,8 +87,9 @@ type CheckReport struct {
 
 // CheckLine is one thing that was looked at. Level is "green", "amber" or "red".
 type CheckLine struct {
-	Topic   string `json:"topic"`   // "token", "scopes", "backup_user", "pmi", "settings", "webhook"
-	Subject string `json:"subject"` // "Backup user oncall@example.com"
+	Topic   string `json:"topic"`           // "token", "scopes", "backup_user", "pmi", "settings", "webhook"
+	Email   string `json:"email,omitempty"` // the Zoom user it is about; "" = the account
+	Subject string `json:"subject"`         // "Backup user oncall@example.com"
 	Level   string `json:"level"`
 	Reason  string `json:"reason"`
 	Fix     string `json:"fix,omitempty"` // "In Zoom: Settings → Meeting → …"

@@ -47,10 +47,13 @@ func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...st
 	return c.report, s.store.SaveCheck(ctx, c.report)
 }
 
-type checker struct{ report CheckReport }
+type checker struct {
+	report CheckReport
+	email  string // whom the next lines are about; "" = the account
+}
 
 func (c *checker) add(topic, level, subject, reason, fix string) {
-	c.report.Lines = append(c.report.Lines, CheckLine{Topic: topic, Level: level, Subject: subject, Reason: reason, Fix: fix})
+	c.report.Lines = append(c.report.Lines, CheckLine{Topic: topic, Email: c.email, Level: level, Subject: subject, Reason: reason, Fix: fix})
 }
 
 func (c *checker) all(ctx context.Context, s *Service, a Account, people []string) {
@@ -64,7 +67,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 	if err != nil {
 		e := explain(err)
 		c.add("token", "red", "Access token", e.Cause, e.Fix)
-		c.webhook(s, a)
+		c.webhook(a, s.now())
 		return
 	}
 	if a.Auth == zoom.JWT {
@@ -83,7 +86,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 			c.person(ctx, client, e, false)
 		}
 	}
-	c.webhook(s, a)
+	c.webhook(a, s.now())
 	if skew, ok := client.Skew(); ok && (skew > time.Minute || skew < -time.Minute) {
 		c.add("clock", "amber", "Clock", fmt.Sprintf("This server’s clock differs from Zoom’s by %s.", skew.Abs().Round(time.Second)), "Let the server set its time by NTP.")
 	}
@@ -106,6 +109,8 @@ func (c *checker) scopes(token zoom.Token) {
 
 // person looks at one Zoom user as a host of bridges.
 func (c *checker) person(ctx context.Context, client *zoom.Client, email string, backup bool) {
+	c.email = email
+	defer func() { c.email = "" }()
 	topic, who := "person", email
 	if backup {
 		topic, who = "backup_user", "Backup user "+email
@@ -170,7 +175,7 @@ func (c *checker) settings(email string, user zoom.User, st zoom.UserSettings) {
 		"In Zoom: Settings → Recording → Cloud recording: turn it on. It needs a paid plan.")
 }
 
-func (c *checker) webhook(s *Service, a Account) {
+func (c *checker) webhook(a Account, now time.Time) {
 	tokens, locked := a.WebhookTokens()
 	const app = "In Zoom’s marketplace: your app → Feature → Event Subscriptions"
 	switch {
@@ -180,36 +185,42 @@ func (c *checker) webhook(s *Service, a Account) {
 		c.add("webhook", "red", "Webhook", "No webhook secret token is set, so Zoom’s events are turned away and kept by Zoom for 85 minutes.", "Copy the secret token from your app → Feature → Token.")
 	case a.WebhookValidatedAt.IsZero():
 		c.add("webhook", "amber", "Webhook", "Zoom has not validated this server’s webhook address yet.", app+": enter the address and press Validate.")
-	case s.now().Sub(a.WebhookValidatedAt) > validationEvery:
+	case now.Sub(a.WebhookValidatedAt) > validationEvery:
 		c.add("webhook", "amber", "Webhook", "Zoom last validated the webhook address more than three days ago. It does so every three days and turns the subscription off after six failures.", app+": press Validate.")
 	default:
 		c.add("webhook", "green", "Webhook", "Zoom has validated this server’s webhook address.", "")
 	}
 }
 
+// Report is the last check with what is known better now: whether Zoom has
+// validated the webhook address. Nothing was checked: the zero report.
+func (a Account) Report(now time.Time) CheckReport {
+	r := a.Check
+	if r.At.IsZero() {
+		return r
+	}
+	r.Lines = slices.Clone(r.Lines)
+	r.Lines = slices.DeleteFunc(r.Lines, func(l CheckLine) bool { return l.Topic == "webhook" })
+	c := checker{report: r}
+	c.webhook(a, now)
+	return c.report
+}
+
 // Readiness answers "would a bridge come out now?" from what is known, without
-// asking Zoom: "green", "amber" or "red" with the reasons that are not green.
-func (a Account) Readiness() (level string, reasons []CheckLine) {
+// asking Zoom: "green", "amber" or "red", with the lines that say why not
+// green. What concerns one opener or only events does not stop a bridge.
+func (a Account) Readiness(now time.Time) (level string, reasons []CheckLine) {
 	if !a.Connected() {
 		return "red", []CheckLine{{Topic: "token", Subject: "Zoom account", Level: "red", Reason: "No Zoom app is connected."}}
 	}
-	for _, l := range a.Check.Lines {
-		if l.Level != "green" {
+	report := a.Report(now)
+	if report.At.IsZero() {
+		return "amber", []CheckLine{{Topic: "token", Subject: "Connection", Level: "amber", Reason: "The connection was never checked."}}
+	}
+	for _, l := range report.Lines {
+		if l.Level != "green" && l.Topic != "webhook" && (l.Email == "" || l.Email == a.BackupUser) {
 			reasons = append(reasons, l)
 		}
 	}
-	slices.SortStableFunc(reasons, func(x, y CheckLine) int { return strings.Compare(y.Level, x.Level) })
-	if a.Check.At.IsZero() {
-		return "amber", []CheckLine{{Topic: "token", Subject: "Connection", Level: "amber", Reason: "The connection was never checked."}}
-	}
-	level = "green"
-	for _, l := range reasons {
-		switch {
-		case l.Level == "red" && l.Topic != "webhook" && l.Topic != "person":
-			return "red", reasons
-		default:
-			level = "amber"
-		}
-	}
-	return level, reasons
+	return CheckReport{Lines: append(reasons, CheckLine{Level: "green"})}.Level(), reasons
 }

@@ -8,7 +8,7 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// OverviewPage answers whether a bridge would come out now. Live topic: overview.
+// OverviewPage answers whether a bridge would come out now. Live topics: account, bridges, events, incidents.
 type OverviewPage struct {
 	Frame Frame
 	// Steps lead to the first bridge; while one of them is not done they stand in place of Ready. Empty: set up.
