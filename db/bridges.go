@@ -74,6 +74,9 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 // not forgotten.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
+		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
+			return errMoved() // no state at all is right
+		}
 		if err := writeBridge(ctx, tx, c); err != nil {
 			return err
 		}

@@ -52,6 +52,9 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	if p.Body == nil {
 		p.Body = []byte{} // nil would be NULL
 	}
+	if p.ReceivedAt.IsZero() || p.SignedAt.IsZero() { // it would fail with all that are in its batch
+		return 0, false, &incident.Error{Code: incident.Internal, Message: "The event has no time.", Err: errors.New("event without times")}
+	}
 	select {
 	case <-s.stopped:
 		return 0, false, unavailable("Drawbridge is stopping.", nil)
@@ -83,7 +86,8 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 // on disk, so the process must end and start again.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
-	var lastID int64
+	w := eventWriter{s: s}
+	defer w.close()
 	for {
 		select {
 		case err := <-s.fatal:
@@ -94,12 +98,12 @@ func (s *Store) Run(ctx context.Context) error {
 		case err := <-s.fatal:
 			return err
 		case p := <-s.appends:
-			s.commitEvents(s.waiting(p), &lastID)
+			w.commit(s.waiting(p))
 		case <-ctx.Done():
 			for {
 				select {
 				case p := <-s.appends:
-					s.commitEvents(s.waiting(p), &lastID)
+					w.commit(s.waiting(p))
 				default:
 					return nil
 				}
@@ -130,21 +134,52 @@ func (s *Store) waiting(first *pendingEvent) []*pendingEvent {
 	return batch
 }
 
-// commitEvents stores a batch in one transaction and answers every waiter.
-func (s *Store) commitEvents(batch []*pendingEvent, lastID *int64) {
+// eventWriter is what Run keeps from one batch to the next.
+type eventWriter struct {
+	s      *Store
+	lastID int64                            // 0: not known
+	insert [len(insertEventsText)]*sql.Stmt // prepared when first needed
+}
+
+func (w *eventWriter) close() {
+	for _, stmt := range w.insert {
+		if stmt != nil {
+			stmt.Close()
+		}
+	}
+}
+
+// prepare makes ready the statements that n events need. It cannot be done
+// inside the transaction, which holds SQLite's only connection.
+func (w *eventWriter) prepare(ctx context.Context, n int) error {
+	for i := range bits.Len(uint(n)) {
+		if w.insert[i] != nil {
+			continue
+		}
+		stmt, err := w.s.w.PrepareContext(ctx, insertEventsText[i])
+		if err != nil {
+			return coded(err)
+		}
+		w.insert[i] = stmt
+	}
+	return nil
+}
+
+// commit stores a batch in one transaction and answers every waiter.
+func (w *eventWriter) commit(batch []*pendingEvent) {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
 	var results []appendResult
-	var err error
-	for range 5 {
-		err = s.write(ctx, func(tx *sql.Tx) (err error) {
-			results, err = s.insertEvents(ctx, tx, batch, lastID)
+	err := w.prepare(ctx, len(batch))
+	for try := 0; err == nil && try < 5; try++ {
+		err = w.s.write(ctx, func(tx *sql.Tx) (err error) {
+			results, err = w.store(ctx, tx, batch)
 			return err
 		})
-		if !isUnique(err) {
+		if !isUnique(err) || try == 4 {
 			break
 		}
-		*lastID = 0 // another server took an id: read the highest again
+		w.lastID, err = 0, nil // another server took an id: read the highest again
 	}
 	for i, p := range batch {
 		if err != nil {
@@ -155,15 +190,15 @@ func (s *Store) commitEvents(batch []*pendingEvent, lastID *int64) {
 	}
 }
 
-// insertEvents gives every event of a batch its result. Rows are matched by
-// hash: what RETURNING gives back says nothing about which row was left out.
-func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, batch []*pendingEvent, lastID *int64) ([]appendResult, error) {
-	if *lastID == 0 {
+// store gives every event of a batch its result. Rows are matched by hash: what
+// RETURNING gives back does not say which row was left out.
+func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEvent) ([]appendResult, error) {
+	if w.lastID == 0 {
 		ids, err := list(ctx, tx, scalar[int64], `SELECT COALESCE(MAX(id), 0) FROM events`)
 		if err != nil {
 			return nil, err
 		}
-		*lastID = ids[0]
+		w.lastID = ids[0]
 	}
 
 	ids := make(map[[sha256.Size]byte]int64, len(batch))
@@ -175,19 +210,19 @@ func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, batch []*pendingEv
 			continue
 		}
 		id := firstEventID(p.ReceivedAt)
-		if s.postgres { // several servers may write in one millisecond
+		if w.s.postgres { // several servers may write in one millisecond
 			id += rand.Int64N(1 << (eventIDShift - 1))
 		}
-		*lastID = max(*lastID+1, id)
-		ids[p.hash] = *lastID
+		w.lastID = max(w.lastID+1, id)
+		ids[p.hash] = w.lastID
 		fresh = append(fresh, p)
 	}
 
 	stored := make(map[[sha256.Size]byte]bool, len(fresh))
 	for rest := fresh; len(rest) > 0; {
-		// Powers of two: ten statement texts, each prepared once.
+		// Powers of two, so that ten statements do for every batch.
 		n := 1 << (bits.Len(uint(len(rest))) - 1)
-		hashes, err := insertChunk(ctx, tx, rest[:n], ids)
+		hashes, err := w.storeChunk(ctx, tx, rest[:n], ids)
 		if err != nil {
 			return nil, err
 		}
@@ -230,19 +265,31 @@ func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, batch []*pendingEv
 	return results, bump(ctx, tx, TopicEvents)
 }
 
-// insertChunk inserts events and returns the hashes of those that were new.
-func insertChunk(ctx context.Context, tx *sql.Tx, chunk []*pendingEvent, ids map[[sha256.Size]byte]int64) ([][sha256.Size]byte, error) {
+// storeChunk inserts events and returns the hashes of those that were new.
+func (w *eventWriter) storeChunk(ctx context.Context, tx *sql.Tx, chunk []*pendingEvent, ids map[[sha256.Size]byte]int64) ([][sha256.Size]byte, error) {
 	const columns = 8
 	args := make([]any, 0, columns*len(chunk))
 	for _, p := range chunk {
 		args = append(args, ids[p.hash], p.ReceivedAt, p.SignedAt, p.Slot, p.Stale, p.hash[:], p.Body, p.headers)
 	}
-	return list(ctx, tx, func(r row) (hash [sha256.Size]byte, err error) {
+	insert := prepared{tx.StmtContext(ctx, w.insert[bits.Len(uint(len(chunk)))-1])}
+	return list(ctx, insert, func(r row) (hash [sha256.Size]byte, err error) {
 		var b []byte
 		err = r.Scan(&b)
 		copy(hash[:], b)
 		return hash, err
-	}, insertEventsText[bits.Len(uint(len(chunk)))-1], args...)
+	}, "", args...)
+}
+
+// prepared is a statement in place of a connection and a text.
+type prepared struct{ *sql.Stmt }
+
+func (p prepared) ExecContext(ctx context.Context, _ string, args ...any) (sql.Result, error) {
+	return p.Stmt.ExecContext(ctx, args...)
+}
+
+func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return p.Stmt.QueryContext(ctx, args...)
 }
 
 // insertEventsText holds the statements for 1, 2, 4 … 512 events.

@@ -102,10 +102,7 @@ func TestKeyRotation(t *testing.T) {
 // K-11.
 func TestNonces(t *testing.T) {
 	k := dbtest.Keys(t, "one")
-	n := 1_000_000
-	if testing.Short() {
-		n = 10_000
-	}
+	const n = 100_000
 	seen := make(map[string]bool, n)
 	for range n {
 		sealed := seal(t, k, cell, "")
