@@ -2076,7 +2076,7 @@ func KeyValues(list []KeyValue) templ.Component {
 	})
 }
 
-// Live is the one part of a page that keeps itself current. When "changed" arrives from /live?topic=…, the page is
+// Live is the one part of a page that keeps itself current. topic names one or more topics, with commas. When "changed" arrives from /live?topic=…, the page is
 // fetched again and this part replaced; the message carries no data, so it needs no rights of its own beyond the page's.
 // Fields that are being typed in belong outside it.
 func Live(topic string) templ.Component {
