@@ -76,6 +76,11 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 			if n == 0 {
 				continue
 			}
+			if r.BridgeID == "" {
+				if err := awaitBridge(ctx, tx, r); err != nil {
+					return err
+				}
+			}
 			for _, e := range r.Timeline {
 				if err := insertTimeline(ctx, tx, e); err != nil {
 					return err
@@ -160,13 +165,28 @@ func chooseTime(table, column, sign string) string {
 		` THEN excluded.` + column + ` ELSE ` + stored + ` END`
 }
 
+// awaitBridge lets an event be read anew when its bridge came to know its
+// meeting while the event was read. With readAgain, which takes the row's lock,
+// one of the two sees what the other did.
+func awaitBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
+	if r.MeetingID == "" {
+		return nil
+	}
+	_, err := exec(ctx, tx, `
+		UPDATE events SET state = 'new'
+		WHERE id = $1 AND NOT stale AND EXISTS (
+			SELECT 1 FROM bridges WHERE (meeting_id = $2 OR pmi = $2) AND created_at <= $3)`,
+		r.EventID, r.MeetingID, r.EventAt.Add(time.Minute))
+	return err
+}
+
 // readAgain lets events of a meeting be read anew that were read before its
 // bridge knew the meeting: Zoom may tell of a meeting before it answers the call
 // that makes it.
 func readAgain(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 	_, err := exec(ctx, tx, `
 		UPDATE events SET state = 'new'
-		WHERE meeting_id = $1 AND id >= $2 AND bridge_id = '' AND state = 'read' AND NOT stale`,
+		WHERE meeting_id = $1 AND id >= $2 AND bridge_id = '' AND state <> 'unreadable' AND NOT stale`,
 		b.MeetingID, firstEventID(b.CreatedAt))
 	return err
 }

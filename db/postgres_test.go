@@ -1,0 +1,53 @@
+package db_test
+
+import (
+	"testing"
+
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// D-20: PostgreSQL asks for a transaction again.
+func TestPostgresRetries(t *testing.T) {
+	for _, state := range []string{"40001", "40P01"} {
+		t.Run(state, func(t *testing.T) {
+			cfg := dbtest.Postgres(t)
+			s := dbtest.Open(t, cfg)
+			conn := raw(t, cfg)
+			_, err := conn.Exec(`
+				CREATE SEQUENCE tries;
+				CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+				BEGIN
+					IF nextval('tries') % 10 <> 3 THEN
+						RAISE EXCEPTION 'again' USING ERRCODE = '` + state + `';
+					END IF;
+					RETURN NEW;
+				END $$;
+				CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()`)
+			check(t, err)
+			check(t, s.InsertUser(t.Context(), user("ana@example.com", incident.Viewer), entry("user.add"))) // the third try
+			same(t, actions(t, s), []string{"user.add"})
+			wantCode(t, s.InsertUser(t.Context(), user("bo@example.com", incident.Viewer), entry("user.add")), incident.Unavailable)
+			same(t, rows(t, conn, `SELECT nextval('tries')`), [][]string{{"9"}}) // five tries
+		})
+	}
+}
+
+// D-20: the server ends every connection, and the store makes new ones.
+func TestPostgresRestart(t *testing.T) {
+	cfg := dbtest.Postgres(t)
+	s := dbtest.Open(t, cfg)
+	addEvent(t, s, 0, "before")
+	_, err := raw(t, cfg).Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	check(t, err)
+	refused := 0
+	for err = s.Ping(t.Context()); err != nil; err = s.Ping(t.Context()) {
+		wantCode(t, err, incident.Unavailable)
+		if refused++; refused > 16 { // each connection of the pool may be found dead once
+			t.Fatal(err)
+		}
+	}
+	addEvent(t, s, 1, "after")
+	_, err = s.Users(t.Context())
+	check(t, err)
+}
