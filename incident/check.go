@@ -57,12 +57,18 @@ func (c *checker) add(topic, level, subject, reason, fix string) {
 }
 
 func (c *checker) all(ctx context.Context, s *Service, a Account, people []string) {
-	client, err := s.zoomClient(a)
-	if err != nil {
-		e := explain(err)
+	if !a.Connected() {
+		e := explain(errNotConnected)
+		if a.Secrets[ClientSecret].Locked || a.Secrets[APISecret].Locked {
+			e.Cause = "A secret of the Zoom app cannot be opened with the master key of this server."
+			e.Fix = "Start the server with the key it was stored with, or enter the secret again."
+		}
 		c.add("token", "red", "Connection", e.Cause, e.Fix)
 		return
 	}
+	// A token has the scopes of the moment it was given, so the check asks for a
+	// new one. When there is none, bridges keep the old one.
+	client := s.newZoomClient(a)
 	token, err := client.Token(ctx)
 	if err != nil {
 		e := explain(err)
@@ -70,6 +76,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 		c.webhook(a, s.now())
 		return
 	}
+	s.useZoomClient(client, a)
 	if a.Auth == zoom.JWT {
 		c.add("token", "amber", "Access token", "A JWT token was made. Zoom ended JWT apps on 2023-09-08 and may refuse it.", "Move to Server-to-Server OAuth on this page.")
 	} else {

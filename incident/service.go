@@ -77,9 +77,20 @@ func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.client != nil && s.clientVersion == a.Version {
-		return s.client, nil
+	if s.client == nil || s.clientVersion != a.Version {
+		s.client, s.clientVersion = s.newZoomClient(a), a.Version
 	}
+	return s.client, nil
+}
+
+// useZoomClient makes the client, of the account a, the one that zoomClient gives.
+func (s *Service) useZoomClient(client *zoom.Client, a Account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.client, s.clientVersion = client, a.Version
+}
+
+func (s *Service) newZoomClient(a Account) *zoom.Client {
 	api, oauth := zoom.Endpoints(a.Cluster)
 	if s.zoomAPIURL != "" {
 		api = s.zoomAPIURL
@@ -87,7 +98,7 @@ func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 	if s.zoomOAuth != "" {
 		oauth = s.zoomOAuth
 	}
-	s.client = zoom.New(zoom.Config{
+	return zoom.New(zoom.Config{
 		APIURL:   api,
 		OAuthURL: oauth,
 		Credentials: zoom.Credentials{
@@ -101,8 +112,6 @@ func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 		HTTP: s.zoomHTTP,
 		Now:  s.now,
 	})
-	s.clientVersion = a.Version
-	return s.client, nil
 }
 
 var errNotConnected = refuse(Unavailable, "No Zoom app is connected. An admin can connect one on the Zoom account page.")

@@ -2,13 +2,18 @@ package incident_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
@@ -23,6 +28,7 @@ const (
 
 	simSecretToken  = "SimSecretTokenAAAAAAAAA"
 	simClientSecret = "CANARY-client-secret-0123456789"
+	simAPISecret    = "CANARY-api-secret-0123456789"
 )
 
 var (
@@ -72,7 +78,7 @@ func worldWith(t *testing.T, store *db.Store) *world {
 	w := &world{T: t, clock: &clock{t: dbtest.Now}, store: store, log: &bytes.Buffer{}}
 	w.sim = zoomsim.New(zoomsim.Options{
 		Now: w.clock.Now, AccountID: "acc", ClientID: "cid", ClientSecret: simClientSecret,
-		SecretToken: simSecretToken, Client: &http.Client{Transport: deliverTo{w}}, WebhookURL: "http://drawbridge.test/webhook",
+		APIKey: "key", APISecret: simAPISecret, SecretToken: simSecretToken, Client: &http.Client{Transport: deliverTo{w}}, WebhookURL: "http://drawbridge.test/webhook",
 	})
 	w.sim.AddUser(zoomsim.User{Email: opener, DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
 	w.sim.AddUser(zoomsim.User{Email: backup, DisplayName: "On-call", JoinBeforeHost: true, CloudRecording: true})
@@ -182,6 +188,52 @@ func (w *world) work(d time.Duration) {
 	w.Fatal("the worker does not come to an end")
 }
 
+func (w *world) account() incident.Account {
+	w.Helper()
+	a, err := w.store.Account(w.Context())
+	w.ok(err)
+	return a
+}
+
+// trail is the audit trail, newest first.
+func (w *world) trail() []incident.AuditEntry {
+	w.Helper()
+	page, err := w.store.Audit(w.Context(), "", 200)
+	w.ok(err)
+	return page.Items
+}
+
+// wantCode wants a refusal of this kind.
+func wantCode(t testing.TB, err error, want incident.Code) {
+	t.Helper()
+	if got := incident.CodeOf(err); got != want {
+		t.Errorf("error %v, want code %q", err, want)
+	}
+}
+
+// fieldsOf are the fields that a refusal names, with what is wrong with each.
+func fieldsOf(t testing.TB, err error) map[string]string {
+	t.Helper()
+	var refused *incident.Error
+	if !errors.As(err, &refused) || refused.Code != incident.Invalid {
+		t.Fatalf("error %v, want a refusal that names fields", err)
+	}
+	for field, text := range refused.Fields {
+		if text == "" {
+			t.Errorf("the field %s is refused without a word", field)
+		}
+	}
+	return refused.Fields
+}
+
+// wantFields wants a refusal of exactly these fields.
+func wantFields(t testing.TB, err error, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(maps.Keys(fieldsOf(t, err)))); diff != "" {
+		t.Errorf("refused fields (-want +got):\n%s%v", diff, err)
+	}
+}
+
 func (w *world) timeline(i incident.Incident) (texts []string) {
 	w.Helper()
 	entries, err := w.store.Timeline(w.Context(), i.Number, 200)
@@ -213,7 +265,6 @@ func (w *world) creates() (n int) {
 }
 
 func (w *world) faults(f zoomsim.Faults) { w.sim.SetFaults(func(have *zoomsim.Faults) { *have = f }) }
-
 
 // zoom is a client of the simulator beside the program's.
 func (w *world) zoom() *zoom.Client {
