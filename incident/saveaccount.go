@@ -45,19 +45,25 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	if err != nil {
 		return nil, err
 	}
+	// What is typed is not removed, and what is not there cannot be.
+	remove := slices.DeleteFunc(slices.Clone(f.Remove), func(name SecretName) bool {
+		_, typed := set[name]
+		_, stored := old.Secrets[name]
+		return typed || !stored
+	})
 	before, after := diff(accountLines(old), accountLines(next))
 	for _, name := range SecretNames {
 		_, isSet := set[name]
 		if isSet {
 			after = append(after, string(name)+": replaced")
-		} else if slices.Contains(f.Remove, name) {
+		} else if slices.Contains(remove, name) {
 			after = append(after, string(name)+": removed")
 		}
 	}
 	if len(before) == 0 && len(after) == 0 {
 		return nil, nil
 	}
-	if err := s.store.SaveAccount(ctx, next, set, f.Remove, s.audit(actor, "account.save", "Zoom account", before, after)); err != nil {
+	if err := s.store.SaveAccount(ctx, next, set, remove, s.audit(actor, "account.save", "Zoom account", before, after)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

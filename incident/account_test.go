@@ -1,0 +1,444 @@
+package incident_test
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// accountForm is the form of the account as it is, changed.
+func (w *world) accountForm(change func(*incident.AccountForm)) incident.AccountForm {
+	w.Helper()
+	a := w.account()
+	f := incident.AccountForm{
+		Auth: string(a.Auth), ZoomAccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey,
+		Cluster: a.Cluster, BackupUser: a.BackupUser, Secrets: map[incident.SecretName]string{}, Version: a.Version,
+	}
+	if change != nil {
+		change(&f)
+	}
+	return f
+}
+
+func (w *world) saveAccount(change func(*incident.AccountForm)) []string {
+	w.Helper()
+	changed, err := w.service.SaveAccount(w.Context(), admin, w.accountForm(change))
+	w.ok(err)
+	return changed
+}
+
+// noSecretIn wants a text without any of the secrets of these tests.
+func noSecretIn(t testing.TB, where, text string) {
+	t.Helper()
+	for _, secret := range []string{"CANARY", simSecretToken} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s holds %q: %s", where, secret, text)
+		}
+	}
+}
+
+func TestSaveAccountRefuses(t *testing.T) {
+	w := newWorld(t)
+	version, entries := w.account().Version, len(w.trail())
+	secret := func(name incident.SecretName, value string) func(*incident.AccountForm) {
+		return func(f *incident.AccountForm) { f.Secrets[name] = value }
+	}
+	jwt := func(key string) func(*incident.AccountForm) {
+		return func(f *incident.AccountForm) { f.Auth, f.APIKey = "jwt", key }
+	}
+	links := func(urls ...string) func(*incident.AccountForm) {
+		return func(f *incident.AccountForm) {
+			list := []incident.StaticLink{}
+			for _, u := range urls {
+				list = append(list, incident.StaticLink{Name: "War room", URL: u})
+			}
+			f.StaticLinks = &list
+		}
+	}
+	standby := func(n int) func(*incident.AccountForm) {
+		return func(f *incident.AccountForm) { f.StandbyMeetings = &n }
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*incident.AccountForm)
+		want   []string
+	}{
+		{"no way to connect", func(f *incident.AccountForm) { f.Auth = "" }, []string{"auth"}},
+		{"unknown way to connect", func(f *incident.AccountForm) { f.Auth = "oauth1" }, []string{"auth"}},
+		{"no account id", func(f *incident.AccountForm) { f.ZoomAccountID = " \n" }, []string{"account_id"}},
+		{"F-34 account id of 201 characters", func(f *incident.AccountForm) { f.ZoomAccountID = strings.Repeat("a", 201) }, []string{"account_id"}},
+		{"account id that is not text", func(f *incident.AccountForm) { f.ZoomAccountID = "a\xff" }, []string{"account_id"}},
+		{"no client id", func(f *incident.AccountForm) { f.ClientID = "" }, []string{"client_id"}},
+		{"client id with NUL", func(f *incident.AccountForm) { f.ClientID = "a\x00b" }, []string{"client_id"}},
+		{"client secret removed and not given", func(f *incident.AccountForm) { f.Remove = []incident.SecretName{incident.ClientSecret} }, []string{"client_secret"}},
+		{"client secret with a space", secret(incident.ClientSecret, "CANARY two"), []string{"client_secret"}},
+		{"client secret of two lines", secret(incident.ClientSecret, "CANARY\ntwo"), []string{"client_secret"}},
+		{"client secret beyond ASCII", secret(incident.ClientSecret, "CANARY“”"), []string{"client_secret"}},
+		{"W-61 client secret of 4 KB", secret(incident.ClientSecret, "CANARY"+strings.Repeat("a", 4<<10)), []string{"client_secret"}},
+		{"W-61 secret token of one character", secret(incident.WebhookToken1, "x"), []string{"webhook_secret_token_1"}},
+		{"W-61 secret token of 15 characters", secret(incident.WebhookToken2, "CANARY-90123456"[:15]), []string{"webhook_secret_token_2"}},
+		{"no API key", jwt(""), []string{"api_key", "api_secret"}},
+		{"API key without a secret", jwt("key"), []string{"api_secret"}},
+		{"API secret with a tab", func(f *incident.AccountForm) {
+			jwt("key")(f)
+			f.Secrets[incident.APISecret] = "CANARY\tx"
+		}, []string{"api_secret"}},
+		{"cluster of somebody else", func(f *incident.AccountForm) { f.Cluster = "zoom.us.evil.example" }, []string{"cluster"}},
+		{"backup user that is no address", func(f *incident.AccountForm) { f.BackupUser = "oncall" }, []string{"backup_user_email"}},
+		{"backup user with a path", func(f *incident.AccountForm) { f.BackupUser = "a@example.com/../me" }, []string{"backup_user_email"}},
+		{"backup user with a name", func(f *incident.AccountForm) { f.BackupUser = "On Call <oncall@example.com>" }, []string{"backup_user_email"}},
+		{"two backup users", func(f *incident.AccountForm) { f.BackupUser = "a@example.com,b@example.com" }, []string{"backup_user_email"}},
+		{"backup user of two lines", func(f *incident.AccountForm) { f.BackupUser = "a@example.com\nX: y" }, []string{"backup_user_email"}},
+		{"fewer than no standby meetings", standby(-1), []string{"standby_meetings"}},
+		{"too many standby meetings", standby(21), []string{"standby_meetings"}},
+		{"I-11 static links that are not https", links("https://meet.example.com/war", "http://meet.example.com", "javascript:alert(1)", "https://", "//meet.example.com", "https://a b"),
+			[]string{"static_links.1.url", "static_links.2.url", "static_links.3.url", "static_links.4.url", "static_links.5.url"}},
+		{"everything at once", func(f *incident.AccountForm) {
+			*f = incident.AccountForm{Auth: "server_to_server", Cluster: "x", BackupUser: "x", Remove: []incident.SecretName{incident.ClientSecret}, Version: f.Version}
+		}, []string{"account_id", "backup_user_email", "client_id", "client_secret", "cluster"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			changed, err := w.service.SaveAccount(t.Context(), admin, w.accountForm(test.change))
+			wantFields(t, err, test.want...)
+			noSecretIn(t, "the refusal", fmt.Sprintf("%v %+v", err, fieldsOf(t, err)))
+			if changed != nil {
+				t.Errorf("says that %q changed", changed)
+			}
+		})
+	}
+	t.Run("a secret of no name we know", func(t *testing.T) {
+		_, err := w.service.SaveAccount(t.Context(), admin, w.accountForm(secret("master_key", "CANARY")))
+		wantCode(t, err, incident.Internal)
+		noSecretIn(t, "the error", err.Error())
+	})
+	t.Run("guard: role", func(t *testing.T) {
+		for _, actor := range []incident.Actor{anaIs, viewer, {}, {Kind: "token", Email: "script", Role: incident.Responder}} {
+			_, err := w.service.SaveAccount(t.Context(), actor, w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "eve@example.com" }))
+			wantCode(t, err, incident.Forbidden)
+		}
+	})
+	if a := w.account(); a.Version != version || len(w.trail()) != entries {
+		t.Errorf("version %d with %d audit entries, want %d and %d: something was written", a.Version, len(w.trail()), version, entries)
+	}
+	noSecretIn(t, "the log", w.log.String())
+}
+
+func TestSaveAccount(t *testing.T) {
+	t.Run("blank keeps, and nothing to change writes nothing", func(t *testing.T) {
+		w := newWorld(t)
+		before, entries := w.account(), len(w.trail())
+		if changed := w.saveAccount(func(f *incident.AccountForm) {
+			f.Secrets = map[incident.SecretName]string{incident.ClientSecret: "", incident.WebhookToken1: " \n"}
+			f.BackupUser = " OnCall@Example.com "
+		}); changed != nil {
+			t.Errorf("changed %q, want nothing", changed)
+		}
+		if diff := cmp.Diff(before, w.account(), cmp.Comparer(incident.Secret.Equal)); diff != "" || len(w.trail()) != entries {
+			t.Errorf("the account changed (%d audit entries, %d before):\n%s", len(w.trail()), entries, diff)
+		}
+	})
+	t.Run("each field, with its audit entry", func(t *testing.T) {
+		w := newWorld(t)
+		changed := w.saveAccount(func(f *incident.AccountForm) {
+			f.ZoomAccountID, f.ClientID, f.Cluster, f.BackupUser = " acc2 ", "cid2", "zoomgov.com", "new@example.com"
+			f.Secrets[incident.ClientSecret] = "CANARY-second"
+			standby, links := 2, []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/war", Phone: "+47 21 00 00 00"}}
+			f.StandbyMeetings, f.StaticLinks = &standby, &links
+		})
+		if diff := cmp.Diff([]string{"account_id", "client_id", "cluster", "backup_user_email", "standby_meetings", "static_links", "client_secret"}, changed); diff != "" {
+			t.Errorf("changed (-want +got):\n%s", diff)
+		}
+		a := w.account()
+		if a.ZoomAccountID != "acc2" || a.ClientID != "cid2" || a.Cluster != "zoomgov.com" || a.BackupUser != "new@example.com" ||
+			a.StandbyMeetings != 2 || len(a.StaticLinks) != 1 || a.Secrets[incident.ClientSecret].Value.Reveal() != "CANARY-second" || a.Version != 2 {
+			t.Errorf("stored: %+v", a)
+		}
+		e := w.trail()[0]
+		if e.Action != "account.save" || e.Actor != admin.Email || e.Address != admin.Address || !strings.Contains(e.Before, "client_id: cid") ||
+			!strings.Contains(e.After, "client_id: cid2") || !strings.Contains(e.After, "client_secret: replaced") {
+			t.Errorf("audit entry %+v", e)
+		}
+		noSecretIn(t, "the audit trail", fmt.Sprintf("%+v", w.trail()))
+		noSecretIn(t, "the account when printed", fmt.Sprintf("%v %+v %#v", a, a, a))
+	})
+	t.Run("left out by a page: standby meetings and static links stay", func(t *testing.T) {
+		w := newWorld(t)
+		w.saveAccount(func(f *incident.AccountForm) {
+			standby, links := 3, []incident.StaticLink{{URL: "https://meet.example.com/war"}}
+			f.StandbyMeetings, f.StaticLinks = &standby, &links
+		})
+		w.saveAccount(func(f *incident.AccountForm) { f.BackupUser = "" })
+		if a := w.account(); a.StandbyMeetings != 3 || len(a.StaticLinks) != 1 || a.BackupUser != "" {
+			t.Errorf("stored: %+v", a)
+		}
+	})
+	t.Run("W-61 spaces and line ends go, + stays", func(t *testing.T) {
+		w := newWorld(t)
+		w.saveAccount(func(f *incident.AccountForm) {
+			f.Secrets[incident.WebhookToken1] = "\t a+b/c=d'e\"f+0123456789 \r\n"
+			f.Secrets[incident.ClientSecret] = "CANARY+/=\n"
+		})
+		a := w.account()
+		if got := a.Secrets[incident.WebhookToken1].Value.Reveal(); got != `a+b/c=d'e"f+0123456789` {
+			t.Errorf("secret token %q", got)
+		}
+		if got := a.Secrets[incident.ClientSecret].Value.Reveal(); got != "CANARY+/=" {
+			t.Errorf("client secret %q", got)
+		}
+	})
+	t.Run("a replaced client secret counts at once", func(t *testing.T) {
+		w := newWorld(t)
+		w.saveAccount(func(f *incident.AccountForm) { f.Secrets[incident.ClientSecret] = "CANARY-wrong" })
+		if _, b := w.open(); b.State != incident.BridgeFailed {
+			t.Errorf("with the wrong secret the bridge is %s", b.State)
+		}
+		w.saveAccount(func(f *incident.AccountForm) { f.Secrets[incident.ClientSecret] = simClientSecret })
+		if _, b := w.open(); b.State != incident.BridgeReady {
+			t.Errorf("with the right secret the bridge is %s: %s", b.State, b.Reason)
+		}
+		if s := w.account().Secrets[incident.ClientSecret]; s.SetBy != admin.Email || s.SetAt.IsZero() {
+			t.Errorf("set by %q at %s", s.SetBy, s.SetAt)
+		}
+	})
+	t.Run("a new secret token signs at once", func(t *testing.T) {
+		w := newWorld(t)
+		w.must2(w.service.WebhookTokens(t.Context())) // now they are cached
+		const next = "next-webhook-token-0123"
+		w.saveAccount(func(f *incident.AccountForm) {
+			f.Secrets[incident.WebhookToken1], f.Secrets[incident.WebhookToken2] = next, simSecretToken
+		})
+		if got := w.webhookTokens(); !slices.Equal(got, []string{next, simSecretToken}) {
+			t.Errorf("tokens %q, want the new one first", got)
+		}
+		if changed := w.saveAccount(func(f *incident.AccountForm) { f.Remove = []incident.SecretName{incident.WebhookToken2} }); !slices.Equal(changed, []string{"webhook_secret_token_2"}) {
+			t.Errorf("changed %q", changed)
+		}
+		if got := w.webhookTokens(); !slices.Equal(got, []string{next}) {
+			t.Errorf("tokens %q, want only the new one: the removed one must not sign for another moment", got)
+		}
+		if after := w.trail()[0].After; after != "webhook_secret_token_2: removed" {
+			t.Errorf("the audit trail says %q", after)
+		}
+	})
+	t.Run("removing what is not there is no change", func(t *testing.T) {
+		w := newWorld(t)
+		entries := len(w.trail())
+		changed := w.saveAccount(func(f *incident.AccountForm) { f.Remove = []incident.SecretName{incident.WebhookToken2} })
+		if changed != nil || w.account().Version != 1 || len(w.trail()) != entries {
+			t.Errorf("changed %q, version %d, %d audit entries more", changed, w.account().Version, len(w.trail())-entries)
+		}
+	})
+	t.Run("a secret that is typed and removed is typed", func(t *testing.T) {
+		w := newWorld(t)
+		w.saveAccount(func(f *incident.AccountForm) {
+			f.Secrets[incident.ClientSecret] = "CANARY-typed"
+			f.Remove = []incident.SecretName{incident.ClientSecret}
+		})
+		if got := w.account().Secrets[incident.ClientSecret].Value.Reveal(); got != "CANARY-typed" {
+			t.Errorf("client secret %q, want the one that was typed", got)
+		}
+	})
+	t.Run("F-35 two tabs", func(t *testing.T) {
+		w := newWorld(t)
+		first := w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "one@example.com" })
+		second := w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "two@example.com" })
+		w.must(w.service.SaveAccount(t.Context(), admin, first))
+		entries := len(w.trail())
+		_, err := w.service.SaveAccount(t.Context(), admin, second)
+		wantCode(t, err, incident.Conflict)
+		if a := w.account(); a.BackupUser != "one@example.com" || len(w.trail()) != entries {
+			t.Errorf("backup user %s: the second tab wrote over the first", a.BackupUser)
+		}
+	})
+	t.Run("a JWT app moves to Server-to-Server and back, and keeps the rest", func(t *testing.T) {
+		w := newWorld(t)
+		if changed := w.saveAccount(func(f *incident.AccountForm) {
+			f.Auth, f.APIKey = "jwt", " key "
+			f.Secrets[incident.APISecret] = simAPISecret
+		}); !slices.Equal(changed, []string{"auth", "api_key", "api_secret"}) {
+			t.Errorf("changed %q", changed)
+		}
+		if _, b := w.open(); b.State != incident.BridgeReady {
+			t.Errorf("with the JWT app the bridge is %s: %s", b.State, b.Reason)
+		}
+		if changed := w.saveAccount(func(f *incident.AccountForm) { f.Auth = "server_to_server" }); !slices.Equal(changed, []string{"auth"}) {
+			t.Errorf("changed %q, want only the way to connect", changed)
+		}
+		if _, b := w.open(); b.State != incident.BridgeReady {
+			t.Errorf("after the move the bridge is %s: %s", b.State, b.Reason)
+		}
+		a := w.account()
+		if a.APIKey != "key" || a.BackupUser != backup || a.Secrets[incident.APISecret].Value.Reveal() != simAPISecret ||
+			a.Secrets[incident.WebhookToken1].Value.Reveal() != simSecretToken {
+			t.Errorf("the move lost something: %+v", a)
+		}
+	})
+	t.Run("broken: the store is closed", func(t *testing.T) {
+		w := newWorld(t)
+		form := w.accountForm(func(f *incident.AccountForm) { f.Secrets[incident.ClientSecret] = "CANARY-new" })
+		w.ok(w.store.Close())
+		_, err := w.service.SaveAccount(t.Context(), admin, form)
+		wantCode(t, err, incident.Unavailable)
+		noSecretIn(t, "the error", fmt.Sprintf("%v %+v", err, err))
+	})
+	t.Run("a dry run says what would change and saves nothing", func(t *testing.T) {
+		w := newWorld(t)
+		entries := len(w.trail())
+		dry := w.service.DryRun()
+		changed, err := dry.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "new@example.com" }))
+		w.ok(err)
+		if !slices.Equal(changed, []string{"backup_user_email"}) {
+			t.Errorf("changed %q", changed)
+		}
+		_, err = dry.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "x" }))
+		wantFields(t, err, "backup_user_email")
+		r := w.runbook
+		r.Name = "Renamed"
+		_, changed, err = dry.SaveRunbook(t.Context(), admin, r)
+		w.ok(err)
+		if !slices.Equal(changed, []string{"name"}) {
+			t.Errorf("changed %q", changed)
+		}
+		r.ID = ""
+		_, changed, err = dry.SaveRunbook(t.Context(), admin, r)
+		w.ok(err)
+		if !slices.Equal(changed, []string{"created"}) {
+			t.Errorf("changed %q", changed)
+		}
+		books, err := w.store.Runbooks(t.Context(), false)
+		w.ok(err)
+		if w.account().BackupUser != backup || len(books) != 1 || books[0].Name != w.runbook.Name || len(w.trail()) != entries {
+			t.Errorf("the dry run wrote: backup user %s, runbooks %+v", w.account().BackupUser, books)
+		}
+	})
+}
+
+func (w *world) must2(_, _ any, err error) {
+	w.Helper()
+	w.ok(err)
+}
+
+func (w *world) webhookTokens() (list []string) {
+	w.Helper()
+	tokens, locked, err := w.service.WebhookTokens(w.Context())
+	w.ok(err)
+	if locked {
+		w.Error("a token is locked")
+	}
+	for _, token := range tokens {
+		list = append(list, token.Reveal())
+	}
+	return list
+}
+
+// K-07: a store that was sealed with another key.
+func TestLockedSecrets(t *testing.T) {
+	cfg := dbtest.SQLite(t)
+	worldWith(t, dbtest.Open(t, cfg))
+	cfg.Keys = dbtest.Keys(t, "another")
+	locked := dbtest.Open(t, cfg)
+	a, err := locked.Account(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Connected() {
+		t.Error("an account whose secret cannot be opened counts as connected")
+	}
+	if tokens, locked := a.WebhookTokens(); len(tokens) != 0 || !locked {
+		t.Errorf("%d tokens, locked %v; want none, true", len(tokens), locked)
+	}
+	service := incident.New(incident.Config{Store: locked, Now: func() time.Time { return dbtest.Now }, Log: slog.New(slog.DiscardHandler)})
+	report, err := service.CheckConnection(t.Context(), admin)
+	if err != nil || len(report.Lines) != 1 || report.Level() != "red" || !strings.Contains(report.Lines[0].Reason, "master key") {
+		t.Errorf("error %v, report %+v; want that the key is wrong, not that nothing is connected", err, report)
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	now := dbtest.Now
+	connected := func(lines ...incident.CheckLine) incident.Account {
+		a := incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUser: backup, WebhookValidatedAt: now,
+			Secrets: map[incident.SecretName]incident.StoredSecret{
+				incident.ClientSecret: {Value: zoom.NewSecret("x")}, incident.WebhookToken1: {Value: zoom.NewSecret("y")},
+			}}
+		if lines != nil {
+			a.Check = incident.CheckReport{At: now.Add(-time.Hour), Lines: lines}
+		}
+		return a
+	}
+	line := func(topic, level string, email ...string) incident.CheckLine {
+		return incident.CheckLine{Topic: topic, Level: level, Email: strings.Join(email, ""), Subject: topic, Reason: level}
+	}
+	jwt := connected(line("token", "green"))
+	jwt.Auth = zoom.JWT
+	noEvents := connected(line("token", "green"))
+	noEvents.WebhookValidatedAt = time.Time{}
+	for _, test := range []struct {
+		name        string
+		account     incident.Account
+		want        string
+		wantReasons []string
+	}{
+		{"nothing connected", incident.Account{}, "red", []string{"red Zoom account"}},
+		{"the secret of the other way to connect", jwt, "red", []string{"red Zoom account"}},
+		{"never checked", connected(), "amber", []string{"amber Connection"}},
+		{"all is well", connected(line("token", "green"), line("backup_user", "green", backup)), "green", nil},
+		{"amber", connected(line("token", "green"), line("clock", "amber")), "amber", []string{"amber clock"}},
+		{"the token is refused", connected(line("token", "red")), "red", []string{"red token"}},
+		{"a scope is missing", connected(line("clock", "amber"), line("scopes", "red")), "red", []string{"amber clock", "red scopes"}},
+		{"the backup user is gone", connected(line("backup_user", "red", backup)), "red", []string{"red backup_user"}},
+		{"a setting of the backup user", connected(line("pmi", "amber", backup)), "amber", []string{"amber pmi"}},
+		{"a person who was typed in does not stop a bridge", connected(line("person", "red", "ben@example.com"), line("pmi", "amber", "ben@example.com")), "green", nil},
+		{"the webhook does not stop a bridge", noEvents, "green", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			level, reasons := test.account.Readiness(now)
+			var got []string
+			for _, r := range reasons {
+				got = append(got, r.Level+" "+r.Subject)
+				if r.Reason == "" {
+					t.Errorf("%s has no reason", r.Subject)
+				}
+			}
+			if level != test.want || !slices.Equal(got, test.wantReasons) {
+				t.Errorf("%s %q, want %s %q", level, got, test.want, test.wantReasons)
+			}
+		})
+	}
+}
+
+func TestReport(t *testing.T) {
+	w := newWorld(t)
+	if r := (incident.Account{}).Report(w.clock.Now()); !r.At.IsZero() || len(r.Lines) > 0 || r.Level() != "" {
+		t.Errorf("before any check: %+v", r)
+	}
+	w.must(w.service.CheckConnection(t.Context(), admin))
+	webhook := func() (level string) {
+		for _, l := range w.account().Report(w.clock.Now()).Lines {
+			if l.Topic == "webhook" {
+				level += l.Level
+			}
+		}
+		return level
+	}
+	if got := webhook(); got != "amber" {
+		t.Errorf("before the validation the webhook is %q, want amber", got)
+	}
+	w.ok(w.service.NoteValidation(t.Context()))
+	if got := webhook(); got != "green" {
+		t.Errorf("after the validation the webhook is %q, want green without another check", got)
+	}
+	w.clock.Add(81 * time.Hour)
+	if got := webhook(); got != "amber" {
+		t.Errorf("81 hours later the webhook is %q, want amber", got)
+	}
+}
