@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -133,6 +132,9 @@ func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		return err
 	}
 	defer p.store.Close()
+	if a := file.Account; a != nil && (a.StandbyMeetings != nil || a.StaticLinks != nil) {
+		fmt.Fprintln(t.err, "drawbridge: standby_meetings and static_links are kept, but this version does not use them yet")
+	}
 	changes, err := p.apply(ctx, file, c.DryRun)
 	for _, line := range changes {
 		if c.DryRun {
@@ -159,5 +161,5 @@ func (exportCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		return err
 	}
 	_, err = t.out.Write(text)
-	return errors.Join(err)
+	return err
 }

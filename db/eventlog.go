@@ -166,8 +166,8 @@ func chooseTime(table, column, sign string) string {
 }
 
 // awaitBridge lets an event be read anew when its bridge came to know its
-// meeting while the event was read. With readAgain, which takes the row's lock,
-// one of the two sees what the other did.
+// meeting while the event was read: the part of readAgain for events it could
+// not see yet.
 func awaitBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	if r.MeetingID == "" {
 		return nil
