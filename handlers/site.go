@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -31,6 +32,7 @@ type Site struct {
 	Demo      bool
 	Live      *Live // Live.Run must run for pages to be live
 
+	httpsHost    string // host of a public address with https, else ""
 	webhookBytes *inFlight
 	readiness    *readiness
 }
@@ -41,6 +43,9 @@ func New(s Site) *Site {
 	site := &s
 	site.webhookBytes, site.readiness = &inFlight{}, &readiness{}
 	site.PublicURL = strings.TrimRight(site.PublicURL, "/")
+	if u, err := url.Parse(site.PublicURL); err == nil && u.Scheme == "https" {
+		site.httpsHost = u.Host
+	}
 	if site.Sessions == nil {
 		site.Sessions = newSessions(site.Store)
 	}
@@ -144,6 +149,10 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	if level, _ := account.Readiness(s.Now()); account.Connected() && level == "red" {
 		return &views.Banner{Kind: "danger", Text: "The last check of the Zoom account found what would stop a bridge.", LinkText: "See what", Href: "/account"}
 	}
+	peer, _, _ := net.SplitHostPort(c.Request().RemoteAddr)
+	if c.Request().Header.Get(echo.HeaderXForwardedFor) != "" && peer == c.RealIP() && Actor(c).Role.Includes(incident.Admin) {
+		return &views.Banner{Kind: "warning", Text: "A proxy passes requests on that is not trusted to, so everybody counts as one client. Name it in DRAWBRIDGE_TRUSTED_PROXIES."}
+	}
 	if !s.HTTPS(c) && !isLoopback(c.RealIP()) {
 		return &views.Banner{Kind: "warning", Text: "This connection is not encrypted. Others in the network can read it, passwords too."}
 	}
@@ -223,11 +232,7 @@ func (s *Site) cookie(c echo.Context, name, value string, maxAge int) *http.Cook
 // HTTPS reports whether the browser speaks https: with us, with a proxy that is
 // trusted to say so, or at the public address.
 func (s *Site) HTTPS(c echo.Context) bool {
-	if c.Scheme() == "https" {
-		return true
-	}
-	u, err := url.Parse(s.PublicURL)
-	return err == nil && u.Scheme == "https" && u.Host == c.Request().Host
+	return c.Scheme() == "https" || s.httpsHost != "" && c.Request().Host == s.httpsHost
 }
 
 func isLoopback(address string) bool {

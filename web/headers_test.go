@@ -90,6 +90,19 @@ func TestErrorPages(t *testing.T) {
 			t.Errorf("status %d:\n%s", r.status, r.body)
 		}
 	})
+	t.Run("a proxy that is not trusted is named to the admin", func(t *testing.T) {
+		const says = "DRAWBRIDGE_TRUSTED_PROXIES"
+		if r := b.do(http.MethodGet, "/nothing", nil, "X-Forwarded-For", "203.0.113.7"); strings.Contains(r.body, says) {
+			t.Error("and to viewers")
+		}
+		admin := w.loggedIn(incident.Admin)
+		if r := admin.do(http.MethodGet, "/nothing", nil, "X-Forwarded-For", "203.0.113.7"); !strings.Contains(r.body, says) {
+			t.Error("it is not")
+		}
+		if r := admin.get("/nothing"); strings.Contains(r.body, says) {
+			t.Error("without a proxy too")
+		}
+	})
 	t.Run("F-10 the path of a 404 is not repeated as HTML", func(t *testing.T) {
 		r := b.get("/" + url.PathEscape(`"><script>alert(1)</script>`))
 		if strings.Contains(r.body, "<script>alert") {
