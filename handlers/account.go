@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -61,7 +62,7 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	changed, err := s.Service.SaveAccount(ctx, Actor(c), said)
 
 	if message, fields, ok := Refusal(err); ok {
-		return s.refuseAccount(c, stored, said, message, fields)
+		return s.refuseAccount(c, stored, form, said, message, fields)
 	}
 	if err != nil {
 		return err
@@ -117,13 +118,20 @@ func accountForm(form Form, stored incident.Account) (incident.AccountForm, erro
 	return f, err
 }
 
-// refuseAccount shows the form again with what was typed, but for secrets.
-func (s *Site) refuseAccount(c echo.Context, stored incident.Account, said incident.AccountForm, message string, fields map[string]string) error {
+// refuseAccount shows the form again with what was typed. Secrets do not come
+// back; the page says which ones have to be typed again.
+func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form, said incident.AccountForm, message string, fields map[string]string) error {
 	page, err := s.accountPage(c, stored)
 	if err != nil {
 		return err
 	}
-	page.Errors = fields
+	page.Errors = map[string]string{}
+	for _, name := range incident.SecretNames {
+		if form.Raw(string(name)) != "" {
+			page.Errors[string(name)] = "Type it again. It was not saved, and secrets are never sent back to a page."
+		}
+	}
+	maps.Copy(page.Errors, fields)
 	if said.Auth == serverToServer || said.Auth == jwtApp {
 		page.Auth = said.Auth
 	}
@@ -131,7 +139,7 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, said incid
 	page.BackupUserEmail, page.Cluster = said.BackupUser, said.Cluster
 	switch {
 	case said.Version != stored.Version: // the form comes back with the version of now: it may be saved on purpose
-		page.Conflict = s.lastChange(c, "account.", "Zoom account") + " Saving now replaces that change. Secrets have to be typed again."
+		page.Conflict = s.lastChange(c, "account.", "Zoom account") + " Saving now replaces that change."
 	case len(fields) == 0:
 		page.Conflict = message
 	}

@@ -436,6 +436,18 @@ func TestSaveAccount(t *testing.T) {
 			t.Error("the account was saved")
 		}
 	})
+	t.Run("a good secret beside a bad field", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		page := o.as(incident.Admin).post("/account", accountFields(0, "account_id", "")...)
+		page.want(t, http.StatusUnprocessableEntity, "Copy the account id", "Type it again.")
+		if strings.Contains(page.body, "CANARY") {
+			t.Error("a typed secret came back")
+		}
+		if n := strings.Count(page.text(), "Type it again."); n != 2 {
+			t.Errorf("%d secrets have to be typed again, want 2", n)
+		}
+	})
 	t.Run("field nobody asked for", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/account", accountFields(0, "role", "admin")...).want(t, http.StatusBadRequest)
