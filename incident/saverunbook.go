@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -62,11 +63,12 @@ func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (save
 	return r, changed, nil
 }
 
-// stepIDs keeps the ids of steps that the runbook has already, and only those.
+// stepIDs keeps the ids of steps that the runbook has already, and only those,
+// each once.
 func (r *Runbook) stepIDs(old []Step) {
 	for i := range r.Steps {
-		known := slices.ContainsFunc(old, func(o Step) bool { return o.ID == r.Steps[i].ID })
-		if r.Steps[i].ID == "" || !known {
+		same := func(s Step) bool { return s.ID == r.Steps[i].ID }
+		if !slices.ContainsFunc(old, same) || slices.ContainsFunc(r.Steps[:i], same) {
 			r.Steps[i].ID = newID()
 		}
 	}
@@ -137,9 +139,14 @@ func (r *Runbook) normalise() error {
 		if !slices.Contains([]string{"text", "number", "choice", "date"}, v.Type) {
 			fields[p+"type"] = "Choose text, number, choice or date."
 		}
-		if v.Type != "choice" {
-			v.Choices = nil
+		var choices []string
+		for _, c := range v.Choices {
+			if c = strings.TrimSpace(c); v.Type == "choice" && c != "" && !slices.Contains(choices, c) {
+				choices = append(choices, c)
+				tooLong(fields, p+"choices", c, maxVar)
+			}
 		}
+		v.Choices = choices
 		if v.Type == "choice" && (len(v.Choices) == 0 || len(v.Choices) > maxChoices) {
 			fields[p+"choices"] = fmt.Sprintf("Give the choices, from 1 to %d of them.", maxChoices)
 		}
@@ -237,11 +244,14 @@ func templateProblem(err error) string {
 
 // DuplicateRunbook makes a copy that is disabled until somebody has looked at it.
 func (s *Service) DuplicateRunbook(ctx context.Context, actor Actor, id string) (Runbook, error) {
+	if err := need(actor, Admin); err != nil {
+		return Runbook{}, err
+	}
 	r, err := s.store.Runbook(ctx, id)
 	if err != nil {
 		return Runbook{}, err
 	}
-	r.ID, r.DisabledAt = "", s.now()
+	r.ID, r.DisabledAt, r.ArchivedAt = "", s.now(), time.Time{}
 	base := cutRunes(r.Name, 100)
 	for n := 1; n < 100; n++ {
 		r.Name = base + " (copy)"
