@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/mail"
 	"slices"
 	"strconv"
@@ -210,12 +211,13 @@ func (v Variable) check(value string) string {
 		}
 		return ""
 	}
-	if utf8.RuneCountInString(value) > maxVar {
-		return fmt.Sprintf("Use at most %d characters.", maxVar)
+	if problem := textProblem(value, maxVar); problem != "" {
+		return problem
 	}
 	switch v.Type {
 	case "number":
-		if _, err := strconv.ParseFloat(value, 64); err != nil {
+		// Go reads NaN, Inf and 0x1p-2 as numbers too; people do not.
+		if n, err := strconv.ParseFloat(value, 64); err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(value, "xX") {
 			return "Give a number, such as 42 or 0.5."
 		}
 	case "date":
@@ -238,12 +240,20 @@ func (v Variable) label() string {
 }
 
 func tooLong(fields map[string]string, name, value string, limit int) {
-	if n := utf8.RuneCountInString(value); n > limit {
-		fields[name] = fmt.Sprintf("Use at most %d characters; these are %d.", limit, n)
+	if problem := textProblem(value, limit); problem != "" {
+		fields[name] = problem
 	}
+}
+
+// textProblem says why a text of at most limit characters cannot be kept, "" for nothing.
+func textProblem(value string, limit int) string {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		fields[name] = "This text holds characters that cannot be stored."
+		return "This text holds characters that cannot be stored."
 	}
+	if n := utf8.RuneCountInString(value); n > limit {
+		return fmt.Sprintf("Use at most %d characters; these are %d.", limit, n)
+	}
+	return ""
 }
 
 // CanonicalEmail is the one form in which an address is stored and compared.
