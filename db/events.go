@@ -152,7 +152,7 @@ func (w *eventWriter) close() {
 // prepare makes ready the statements that n events need. It cannot be done
 // inside the transaction, which holds SQLite's only connection.
 func (w *eventWriter) prepare(ctx context.Context, n int) error {
-	for i := range bits.Len(uint(n)) {
+	for i := range bits.Len(uint(min(n, maxChunk))) {
 		if w.insert[i] != nil {
 			continue
 		}
@@ -220,8 +220,8 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 
 	stored := make(map[[sha256.Size]byte]bool, len(fresh))
 	for rest := fresh; len(rest) > 0; {
-		// Powers of two, so that ten statements do for every batch.
-		n := 1 << (bits.Len(uint(len(rest))) - 1)
+		// Powers of two, so that a few statements do for every batch.
+		n := 1 << (bits.Len(uint(min(len(rest), maxChunk))) - 1)
 		hashes, err := w.storeChunk(ctx, tx, rest[:n], ids)
 		if err != nil {
 			return nil, err
@@ -292,8 +292,13 @@ func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql
 	return p.Stmt.QueryContext(ctx, args...)
 }
 
-// insertEventsText holds the statements for 1, 2, 4 … 512 events.
-var insertEventsText = func() (texts [10]string) {
+// maxChunk is how many events one statement inserts. SQLite looks a parameter
+// such as $9 up by its name among all others, so twice as many take four times
+// as long.
+const maxChunk = 64
+
+// insertEventsText holds the statements for 1, 2, 4 … maxChunk events.
+var insertEventsText = func() (texts [7]string) {
 	for i := range texts {
 		var b strings.Builder
 		b.WriteString(`INSERT INTO events (id, received_at, signed_at, slot, stale, body_hash, body, headers,

@@ -186,6 +186,8 @@ func call(s *db.Store, m reflect.Method) error {
 		switch {
 		case in == reflect.TypeFor[context.Context]():
 			v.Set(reflect.ValueOf(context.Background()))
+		case in == reflect.TypeFor[incident.NewEvent]():
+			v.Set(reflect.ValueOf(incident.NewEvent{ReceivedAt: now, SignedAt: now}))
 		case in == reflect.TypeFor[[]string]():
 			v.Set(reflect.ValueOf([]string{"x"}))
 		case in.Kind() == reflect.String && !(m.Name == "Audit" || strings.HasSuffix(m.Name, "Rows") || m.Name == "Incidents"):
