@@ -67,7 +67,8 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		if step.ExecuteAutomatically {
 			run.State = StepScheduled
 			n.Bridges = append(n.Bridges, s.newBridge(run))
-			n.Jobs = append(n.Jobs, s.newJob(JobRunStep, run.ID, i.CreatedAt))
+			// Ours by its id while a person waits; the worker would not tell them.
+			n.Jobs = append(n.Jobs, s.newJob(JobRunStep, run.ID, i.CreatedAt.Add(humanBudget)))
 		}
 		n.StepRuns = append(n.StepRuns, run)
 	}
@@ -321,7 +322,7 @@ func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) er
 // schedule writes the change with a job to do its step, and does the job.
 func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange, text string) error {
 	now := s.now()
-	job := s.newJob(JobRunStep, c.StepRun.ID, now)
+	job := s.newJob(JobRunStep, c.StepRun.ID, now.Add(humanBudget)) // ours until then
 	c.StepRun.State, c.StepRun.Reason = StepScheduled, ""
 	c.Jobs = []Job{job}
 	c.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: c.Bridge.IncidentNumber, BridgeID: c.Bridge.ID,
