@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -36,36 +35,3 @@ func SetupScopes() []SetupScope {
 
 // SetupEvents are the events to subscribe to in the Zoom app.
 func SetupEvents() []zoom.EventType { return slices.Clone(zoom.EventTypes) }
-
-// SetName changes how a person is called. An admin may do it for everybody, and
-// everybody for themselves. Fields: name.
-func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string) error {
-	if actor.UserID == "" || actor.UserID != userID {
-		if err := need(actor, Admin); err != nil {
-			return err
-		}
-	}
-	fields := map[string]string{}
-	if name = strings.TrimSpace(name); name == "" {
-		fields["name"] = "Give a name."
-	}
-	if tooLong(fields, "name", name, 100); len(fields) > 0 {
-		return invalid("The name was not changed.", fields)
-	}
-	u, err := s.store.User(ctx, userID)
-	if err != nil || u.Name == name {
-		return err
-	}
-	before := "name: " + u.Name
-	u.Name = name
-	return s.store.UpdateUser(ctx, u, false, "", s.audit(actor, "user.set_name", u.Email, []string{before}, []string{"name: " + name}))
-}
-
-// EndOtherSessions logs the actor out everywhere but in keepSession.
-func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession string) error {
-	u, err := s.store.User(ctx, actor.UserID)
-	if err != nil {
-		return err
-	}
-	return s.store.UpdateUser(ctx, u, true, keepSession, s.audit(actor, "user.end_sessions", u.Email, nil, nil))
-}

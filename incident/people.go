@@ -310,6 +310,39 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password
 	return s.store.UpdateUser(ctx, u, true, keepSession, s.audit(actor, "user.change_password", u.Email, nil, nil))
 }
 
+// SetName changes how a person is called. An admin may do it for everybody, and
+// everybody for themselves. Fields: name.
+func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string) error {
+	if actor.UserID == "" || actor.UserID != userID {
+		if err := need(actor, Admin); err != nil {
+			return err
+		}
+	}
+	fields := map[string]string{}
+	if name = strings.TrimSpace(name); name == "" {
+		fields["name"] = "Give a name."
+	}
+	if tooLong(fields, "name", name, 100); len(fields) > 0 {
+		return invalid("The name was not changed.", fields)
+	}
+	u, err := s.store.User(ctx, userID)
+	if err != nil || u.Name == name {
+		return err
+	}
+	before := "name: " + u.Name
+	u.Name = name
+	return s.store.UpdateUser(ctx, u, false, "", s.audit(actor, "user.set_name", u.Email, []string{before}, []string{"name: " + name}))
+}
+
+// EndOtherSessions logs the actor out everywhere but in keepSession.
+func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession string) error {
+	u, err := s.store.User(ctx, actor.UserID)
+	if err != nil {
+		return err
+	}
+	return s.store.UpdateUser(ctx, u, true, keepSession, s.audit(actor, "user.end_sessions", u.Email, nil, nil))
+}
+
 // CreateToken makes an API token and returns it; it is not kept and cannot be
 // shown again.
 func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, scopes []string) (plain string, t Token, err error) {

@@ -40,6 +40,7 @@ type Service struct {
 	clientVersion int64
 	tokens        webhookTokens
 	refusals      map[string]int64 // since the last flush
+	tidied        time.Time
 
 	hashing chan struct{} // bounds concurrent argon2id
 	worker  string

@@ -109,6 +109,12 @@ type Store interface {
 	AddLoginFailure(ctx context.Context, key string, at time.Time) error
 	ClearLoginFailures(ctx context.Context, key string) error
 	AddAudit(ctx context.Context, e AuditEntry) error
+
+	// Tidying: each removes what nobody needs any more and says how much it was.
+	DeleteExpiredSessions(ctx context.Context) (int64, error)
+	DeleteLoginFailures(ctx context.Context, before time.Time) (int64, error)
+	DeleteFinishedJobs(ctx context.Context, before time.Time) (int64, error)
+	DeleteRefusals(ctx context.Context, before time.Time) (int64, error)
 }
 
 // NewIncident is everything that opening an incident writes at once.

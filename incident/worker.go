@@ -71,7 +71,32 @@ func (s *Service) jobsOnce(ctx context.Context) (int, error) {
 	for _, job := range jobs {
 		s.do(ctx, job)
 	}
-	return len(jobs), err
+	return len(jobs), errors.Join(err, s.tidy(ctx))
+}
+
+// How often what nobody needs any more is removed, and how long it is kept.
+// Events, incidents, bridges and the audit trail are not among it.
+const (
+	tidyEvery = time.Hour
+	keepJobs  = 30 * 24 * time.Hour
+)
+
+func (s *Service) tidy(ctx context.Context) error {
+	now := s.now()
+	s.mu.Lock()
+	due := now.Sub(s.tidied) >= tidyEvery
+	if due {
+		s.tidied = now
+	}
+	s.mu.Unlock()
+	if !due {
+		return nil
+	}
+	_, sessions := s.store.DeleteExpiredSessions(ctx)
+	_, failures := s.store.DeleteLoginFailures(ctx, now.Add(-loginMemory))
+	_, jobs := s.store.DeleteFinishedJobs(ctx, now.Add(-keepJobs))
+	_, refusals := s.store.DeleteRefusals(ctx, now.Add(-keepJobs))
+	return errors.Join(sessions, failures, jobs, refusals)
 }
 
 // do does a claimed job and writes down how it went.

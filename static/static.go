@@ -4,6 +4,8 @@
 package static
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -12,6 +14,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Prefix is the path every file is served below.
@@ -22,6 +25,7 @@ var files embed.FS
 
 type file struct {
 	body        []byte
+	gzipped     func() []byte // made at the first request for it
 	contentType string
 }
 
@@ -49,10 +53,18 @@ func load() (map[string]string, map[string]file) {
 			ext := path.Ext(name)
 			served := Prefix + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
 			names[name] = served
-			paths[served] = file{body: body, contentType: contentType(ext)}
+			paths[served] = file{body: body, contentType: contentType(ext), gzipped: sync.OnceValue(func() []byte { return compress(body) })}
 		}
 	}
 	return names, paths
+}
+
+func compress(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails for a wrong level only
+	_, _ = w.Write(body)                                  // a buffer takes everything
+	_ = w.Close()
+	return b.Bytes()
 }
 
 // contentType does not ask the operating system's tables first: those differ between machines.
@@ -96,10 +108,16 @@ func Handler() http.Handler {
 		h.Set("Content-Type", f.contentType)
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Vary", "Accept-Encoding")
+		body := f.body
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			h.Set("Content-Encoding", "gzip")
+			body = f.gzipped()
+		}
+		h.Set("Content-Length", strconv.Itoa(len(body)))
 		if r.Method == http.MethodHead {
-			h.Set("Content-Length", strconv.Itoa(len(f.body)))
 			return
 		}
-		_, _ = w.Write(f.body) // a reader who went away is nobody's error
+		_, _ = w.Write(body) // a reader who went away is nobody's error
 	})
 }
