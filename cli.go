@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,7 +28,7 @@ func password(in io.Reader) (string, error) {
 	}
 	p := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if p == "" || strings.ContainsAny(p, "\r\n") {
-		return "", fmt.Errorf("%w: give the password as one line on standard input", errUsage)
+		return "", usageError{errors.New("give the password as one line on standard input")}
 	}
 	return p, nil
 }
@@ -125,7 +126,7 @@ func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	}
 	file, err := parseConfigFile(text)
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", errUsage, c.File, err)
+		return usageError{fmt.Errorf("%s: %w", c.File, err)}
 	}
 	p, err := openQuietly(ctx, t, cfg)
 	if err != nil {

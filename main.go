@@ -63,8 +63,10 @@ type terminal struct {
 	out, err io.Writer
 }
 
-// errUsage marks an error of the person who typed the command: exit status 2.
-var errUsage = errors.New("usage")
+// usageError is a mistake of the person who typed the command: exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 // run is the program: it returns the exit status. 0 is done, 1 failed, 2 wrong
 // configuration or usage.
@@ -107,14 +109,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 			return 0
 		}
 		err = command.Run(cli.Config)
-		switch {
-		case err == nil:
+		if err == nil {
 			return 0
-		case errors.Is(err, errUsage):
-			fmt.Fprintln(errOut, "drawbridge:", message(err))
-			return 2
 		}
 		fmt.Fprintln(errOut, "drawbridge:", message(err))
+		if errors.As(err, new(usageError)) {
+			return 2
+		}
 		return 1
 	})
 }
