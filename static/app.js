@@ -169,9 +169,13 @@
       if (word && word.textContent !== words[state]) word.textContent = words[state];
     }
   };
+  // A button that is replaced between press and release is never clicked.
+  let pressed = false;
+  addEventListener("pointerdown", () => { pressed = true; }, true);
+  for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => { pressed = false; }, true);
   const inUse = (live) => {
     const at = document.activeElement;
-    return live.contains(at) && typing(at) || $("dialog[open]", live) !== null || $("[data-db-hold][open]", live) !== null ||
+    return pressed || live.contains(at) && typing(at) || $("dialog[open]", live) !== null || $("[data-db-hold][open]", live) !== null ||
       (() => { const s = getSelection(); return s && !s.isCollapsed && live.contains(s.anchorNode); })();
   };
   const refresh = () => {
@@ -199,6 +203,9 @@
     if (xhr.status === 200 && !/\sid="live"/.test(xhr.responseText)) {
       e.detail.shouldSwap = false;
       location.reload();
+    } else if (inUse(target)) {
+      e.detail.shouldSwap = false;
+      want();
     }
   });
   document.addEventListener("htmx:responseError", (e) => {
@@ -207,14 +214,21 @@
   document.addEventListener("htmx:sendError", (e) => {
     if (e.detail.target?.id === "live") { show("paused"); wanted = true; setTimeout(want, 5000); }
   });
-  // Folded-out parts stay open when their part of the page is replaced.
-  let open = [];
+  // Folded-out parts stay open when their part of the page is replaced, and what had the focus gets it back: htmx
+  // does that only for elements with an id.
+  let open = [], focus = null;
+  const stops = () => $$("#live :is(a[href], button, summary)");
+  const same = (a, b) => a.tagName === b.tagName && a.getAttribute("href") === b.getAttribute("href") && a.textContent === b.textContent;
   document.addEventListener("htmx:beforeSwap", (e) => {
-    if (e.detail.target?.id === "live") open = $$("details[id][open]", e.detail.target).map((d) => d.id);
+    if (e.detail.target?.id !== "live" || !e.detail.shouldSwap) return;
+    open = $$("details[id][open]", e.detail.target).map((d) => d.id);
+    focus = stops().find((s) => s === document.activeElement);
   });
   document.addEventListener("htmx:afterSettle", () => {
     for (const id of open) { const d = document.getElementById(id); if (d) d.open = true; }
+    if (focus && document.activeElement === document.body) stops().find((s) => same(s, focus))?.focus({ preventScroll: true });
     open = [];
+    focus = null;
     if (state === "paused") state = "live";
     show();
     tick();

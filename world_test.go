@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// world is the program with a database of its own, served on a port of its own,
+// and the simulator as its Zoom.
+type world struct {
+	*program
+	url   string
+	sim   *zoomsim.Sim
+	clock clock
+	log   lockedBuffer
+	stop  func()
+}
+
+// clock is the machine's, set back while history is made.
+type clock struct{ back atomic.Int64 }
+
+func (c *clock) now() time.Time        { return time.Now().Add(-time.Duration(c.back.Load())) }
+func (c *clock) set(ago time.Duration) { c.back.Store(int64(ago)) }
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// startWorld starts an empty world in a directory.
+func startWorld(dir string, demo bool) (*world, error) {
+	w := &world{}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	cfg := Config{Addr: listener.Addr().String(), DataDir: dir}
+	w.url = cfg.publicURL()
+	w.sim = zoomsim.New(zoomsim.Options{
+		Now:       w.clock.now,
+		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret,
+		SecretToken: demoSecretToken, WebhookURL: w.url + "/webhook",
+	})
+	sim := newDemoZoom(w.url)
+	if demo {
+		w.sim = sim
+	} else {
+		for _, u := range []zoomsim.User{
+			{Email: demoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true},
+			{Email: demoEmail, DisplayName: "Ada Admin", JoinBeforeHost: true, CloudRecording: true},
+			{Email: "ravi@example.com", DisplayName: "Ravi", JoinBeforeHost: true, UsePMIForScheduled: true},
+		} {
+			w.sim.AddUser(u)
+		}
+	}
+	api := httptest.NewServer(w.sim.API())
+	cfg.ZoomAPIURL, cfg.ZoomOAuthURL = api.URL+"/v2", api.URL+"/oauth/token"
+
+	log := slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	keys, err := db.LoadOrCreateKey(filepath.Join(dir, "master.key"))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	store, err := db.Open(ctx, db.Config{DataDir: dir, Keys: keys, Now: w.clock.now, Log: log})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	w.program = &program{cfg: cfg, log: log, store: store, service: incident.New(incident.Config{
+		Store: store, Now: w.clock.now, Log: log, ZoomHTTP: outbound(cfg),
+		ZoomAPIURL: cfg.ZoomAPIURL, ZoomOAuthURL: cfg.ZoomOAuthURL, PublicURL: w.url,
+	})}
+	var page http.Handler
+	if demo {
+		page = w.sim.Page()
+	}
+	done := make(chan error, 1)
+	go func() { done <- w.serve(ctx, listener, page, func() error { return nil }) }()
+	w.stop = func() {
+		cancel()
+		<-done
+		api.Close()
+		store.Close()
+	}
+	return w, nil
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w, err := startWorld(t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.stop)
+	return w
+}
+
+// newSeededWorld has what the demo has: people, the account, runbooks, two
+// incidents.
+func newSeededWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	if err := w.seedDemo(t.Context(), w.sim, false); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// admin is the actor of the demo's admin.
+func (w *world) admin(ctx context.Context) (incident.Actor, error) {
+	u, err := w.store.UserByEmail(ctx, demoEmail)
+	return incident.Actor{Kind: "user", UserID: u.ID, Email: u.Email, Name: u.Name, Role: u.Role, Address: "127.0.0.1"}, err
+}
+
+// runbookID is the id of a runbook by its name.
+func (w *world) runbookID(t *testing.T, name string) string {
+	t.Helper()
+	r, err := w.store.RunbookByName(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.ID
+}
+
+// bridge is the first bridge of an incident.
+func (w *world) bridge(t *testing.T, number int64) incident.Bridge {
+	t.Helper()
+	bridges, err := w.store.Bridges(t.Context(), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(bridges) == 0 {
+		t.Fatalf("incident %d has no bridge", number)
+	}
+	return bridges[0]
+}
+
+// join makes the simulator let a person into a meeting.
+func (w *world) join(t *testing.T, meetingID, name string) string {
+	t.Helper()
+	key, err := w.sim.Join(t.Context(), meetingID, zoomsim.Person{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
