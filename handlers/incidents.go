@@ -168,7 +168,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 		page.Inside = append(page.Inside, inside...)
 	}
 	for _, r := range runs {
-		page.Steps = append(page.Steps, s.stepLine(c, r, page.CanAct && !page.Resolved))
+		page.Steps = append(page.Steps, stepLine(r, page.CanAct && !page.Resolved))
 	}
 	return Render(c, status, views.Incident(page))
 }
@@ -179,7 +179,7 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description,
 		Resolved: i.Status == incident.StatusResolved, OpenedAt: s.When(c, i.CreatedAt), OpenedBy: i.CreatedBy, Opener: i.OpenerEmail,
 		ResolvedAt: s.When(c, i.ResolvedAt), Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
-		Source: "Form", RunbookName: i.RunbookName, AsOf: s.When(c, s.Now()),
+		Source: "Form", RunbookName: i.RunbookName,
 	}
 	if i.Source == "api" {
 		page.Source = "API, token " + i.CreatedBy
@@ -195,10 +195,10 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 	return page
 }
 
-func (s *Site) stepLine(c echo.Context, r incident.StepRun, canRun bool) views.IncidentStep {
+func stepLine(r incident.StepRun, canRun bool) views.IncidentStep {
 	line := views.IncidentStep{
 		ID: r.ID, Label: incident.KindLabel(r.Step.Kind), State: string(r.State), Note: r.Reason,
-		At: s.When(c, r.FinishedAt), CanRun: canRun && r.State == incident.StepWaiting,
+		CanRun: canRun && r.State == incident.StepWaiting,
 	}
 	if r.State == incident.StepDone && !r.StartedAt.IsZero() && line.Note == "" {
 		line.Note = views.Length(max(0, r.FinishedAt.Sub(r.StartedAt)))
