@@ -153,14 +153,9 @@ func (s *Service) LogIn(ctx context.Context, email, password, address string) (U
 	now := s.now()
 	email = CanonicalEmail(email)
 	key := hashToken(email + "\n" + addressPrefix(address))
-	failures, err := s.store.LoginFailures(ctx, key)
-	if err != nil {
+	if _, err := s.mayLogIn(ctx, key, now); err != nil {
 		return User{}, err
 	}
-	if wait := loginWait(failures, now); wait > 0 {
-		return User{}, &Error{Code: Limited, RetryAfter: wait, Message: "Too many wrong passwords. Wait a moment before the next try."}
-	}
-
 	u, err := s.store.UserByEmail(ctx, email)
 	known := err == nil
 	if err != nil && CodeOf(err) != NotFound {
@@ -170,29 +165,41 @@ func (s *Service) LogIn(ctx context.Context, email, password, address string) (U
 	if known {
 		stored = u.PasswordHash
 	}
-	right := false
-	if len(password) <= maxPassword {
-		err = s.hash(ctx, func() error {
-			match, err := argon2id.ComparePasswordAndHash(password, stored)
-			right = match && err == nil
-			return nil
-		})
+	err = s.hash(ctx, func() error {
+		// Again: of many tries at one moment most have waited here, uncounted.
+		failures, err := s.mayLogIn(ctx, key, now)
 		if err != nil {
-			return User{}, err
+			return err
 		}
-	}
-	if !right || !known || !u.DisabledAt.IsZero() {
-		if err := s.store.AddLoginFailure(ctx, key, now); err != nil {
-			return User{}, err
+		right := false
+		if len(password) <= maxPassword {
+			right, err = argon2id.ComparePasswordAndHash(password, stored)
+			right = right && err == nil
 		}
-		return User{}, errLogin
-	}
-	if failures.Count > 0 {
-		if err := s.store.ClearLoginFailures(ctx, key); err != nil {
-			return User{}, err
+		if !right || !known || !u.DisabledAt.IsZero() {
+			if err := s.store.AddLoginFailure(ctx, key, now); err != nil {
+				return err
+			}
+			return errLogin
 		}
+		if failures.Count > 0 {
+			return s.store.ClearLoginFailures(ctx, key)
+		}
+		return nil
+	})
+	if err != nil {
+		return User{}, err
 	}
 	return u, nil
+}
+
+// mayLogIn refuses the next try while it has to wait.
+func (s *Service) mayLogIn(ctx context.Context, key string, now time.Time) (LoginFailures, error) {
+	failures, err := s.store.LoginFailures(ctx, key)
+	if wait := loginWait(failures, now); err == nil && wait > 0 {
+		err = &Error{Code: Limited, RetryAfter: wait, Message: "Too many wrong passwords. Wait a moment before the next try."}
+	}
+	return failures, err
 }
 
 // loginWait doubles from a second with each wrong password after the free ones.
@@ -236,6 +243,9 @@ func (s *Service) CreateUser(ctx context.Context, actor Actor, email, name strin
 
 // SetRole changes what a person may do, from the next request on.
 func (s *Service) SetRole(ctx context.Context, actor Actor, userID string, role Role) error {
+	if err := need(actor, Admin); err != nil {
+		return err
+	}
 	if rank(role) == 0 {
 		return invalid("Choose a role.", map[string]string{"role": "Choose admin, responder or viewer."})
 	}
@@ -262,6 +272,9 @@ func (s *Service) SetDisabled(ctx context.Context, actor Actor, userID string, d
 
 // ResetPassword gives a person a new password and ends their sessions.
 func (s *Service) ResetPassword(ctx context.Context, actor Actor, userID, password string) error {
+	if err := need(actor, Admin); err != nil { // before a hash is made for nothing
+		return err
+	}
 	if problem := passwordProblem(password); problem != "" {
 		return invalid(problem, map[string]string{"password": problem})
 	}
