@@ -17,16 +17,18 @@
     });
   });
 
+  // The form remembers which steps are open.
+  document.addEventListener("toggle", (event) => {
+    if (!(event.target instanceof Element) || !event.target.matches("details[data-step-open]")) return;
+    event.target.parentElement.querySelector("input[name$='.open']").value = String(event.target.open);
+  }, true);
+
   // What was typed is not lost by a wrong click.
-  let changed = false;
-  on("input", "form[data-guard]", () => { changed = true; });
-  on("submit", "form", () => { changed = false; });
+  let leaving = false; // by sending a form, which is no mistake
+  on("input", "form[data-guard]", (form) => { form.dataset.changed = ""; });
+  on("submit", "form", (form, event) => { leaving = !event.defaultPrevented; });
   addEventListener("beforeunload", (event) => {
-    if (changed || document.querySelector("form[data-guard][data-changed]")) event.preventDefault();
-  });
-  // Leaving by saving is not leaving.
-  document.addEventListener("submit", (event) => {
-    if (event.target.matches("form[data-guard]")) event.target.removeAttribute("data-changed");
+    if (!leaving && document.querySelector("form[data-guard][data-changed]")) event.preventDefault();
   });
 
   // Insert variable puts its text where the cursor was.
@@ -65,9 +67,11 @@
     if (first) first.click();
   });
 
-  // Opening a bridge takes a moment; the form says so and cannot be sent twice.
-  on("submit", "form[data-busy]", (form, event) => {
-    if (form.getAttribute("aria-busy") === "true") { event.preventDefault(); return; }
+  // A form answered in place may be sent again.
+  document.addEventListener("htmx:afterRequest", (event) => { delete event.detail.elt.dataset.dbSent; });
+
+  // Opening a bridge takes a moment; the form says so.
+  on("submit", "form[data-busy]", (form) => {
     form.setAttribute("aria-busy", "true");
     const note = form.querySelector("[data-busy-note]");
     if (!note) return;
@@ -75,6 +79,7 @@
     setTimeout(() => { if (form.isConnected) note.textContent = note.dataset.busySlow || note.dataset.busyNote; }, 3000);
   });
   addEventListener("pageshow", (event) => {
+    leaving = false;
     if (!event.persisted) return; // back from the incident: the form may be sent again, its key finds the same incident
     for (const form of document.querySelectorAll("form[data-busy]")) form.removeAttribute("aria-busy");
   });

@@ -37,7 +37,6 @@ type IncidentPage struct {
 	Inside  []Participant
 	Entries []TimelineEntry
 	MoreURL string // older timeline entries; "" for none
-	AsOf    When
 }
 
 // BridgeBlock is one bridge on its incident's page.
@@ -56,14 +55,14 @@ type BridgeBlock struct {
 	Host         string // who hosts
 	UsedBackup   bool
 	BackupReason string // why: a sentence
-	Recording    string // "none", "cloud", "local"
+	Recording    string // "none", "cloud", "local": what Zoom set, not what was asked
 	Recordings   []Link
 	Topic        string
 
 	Inside    int
 	StartedAt When
 	EndedAt   When
-	Lasted    string
+	Lasted    string // "1 h 11 min", once it ended
 
 	Progress  []BridgeProgress // while creating
 	Cause     string           // failed or unknown: what happened
@@ -98,8 +97,7 @@ type IncidentStep struct {
 	Label  string
 	State  string // waiting, scheduled, running, done, failed, skipped
 	Note   string // "0.8 s", or the reason it failed or was skipped
-	At     When
-	CanRun bool // it waits for somebody, and the viewer may be that
+	CanRun bool   // it waits for somebody, and the viewer may be that
 }
 
 // Participant is one person inside the bridge.
@@ -230,7 +228,7 @@ func (b BridgeBlock) says() string {
 		}
 		return "The link works; nobody is inside"
 	case "live":
-		return Plural(b.Inside, "inside", "inside") + since(b.Lasted)
+		return Plural(b.Inside, "inside", "inside")
 	case "ended":
 		if b.Lasted == "" {
 			return "The meeting is over"
@@ -244,13 +242,6 @@ func (b BridgeBlock) says() string {
 		return "No bridge came out"
 	}
 	return ""
-}
-
-func since(lasted string) string {
-	if lasted == "" {
-		return ""
-	}
-	return " · for " + lasted
 }
 
 // hostLine says who hosts, why that is so, and what is recorded.

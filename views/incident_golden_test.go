@@ -19,7 +19,7 @@ func liveBridge() views.BridgeBlock {
 	return views.BridgeBlock{
 		ID: "b1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
 		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, BackupReason: "ana@example.com is not a Zoom user.",
-		Recording: "cloud", Topic: "SEV1 db down (Acme)", Inside: 3, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
+		Recording: "none", Topic: "SEV1 db down (Acme)", Inside: 3, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
 		Checks: []views.CheckLine{
 			{State: "ok", Subject: "Everyone can get in", Reason: "No waiting room; people can join before the host."},
 			{State: "warning", Subject: "Recording", Reason: "You asked for a cloud recording. Zoom set none.", Fix: "In Zoom: Settings → Recording → turn on “Cloud recording” for oncall@example.com."},
@@ -31,7 +31,7 @@ func incidentFull() views.IncidentPage {
 	return views.IncidentPage{
 		Frame: in("INC-42 · db down", "incidents", "/incidents"), Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", Type: "outage",
 		Description: "Checkout answers 500 since 02:10.\nStarted right after the 02:05 deploy.", OpenedAt: when(14 * time.Minute), OpenedBy: "ana@example.com", Opener: "ana@example.com", Lasted: "14 min",
-		Source: "Form", RunbookName: "Production outage", RunbookURL: "/runbooks/1", CanAct: true, AsOf: when(0),
+		Source: "Form", RunbookName: "Production outage", RunbookURL: "/runbooks/1", CanAct: true,
 		Variables: []views.KeyValue{{Key: "Customer", Value: "Acme"}, {Key: "Region", Value: "eu-north-1"}},
 		Bridges:   []views.BridgeBlock{liveBridge()},
 		Steps: []views.IncidentStep{
@@ -87,7 +87,7 @@ func TestIncident(t *testing.T) {
 	static.Inside = nil
 	static.Bridges = []views.BridgeBlock{{ID: "b1", State: "ready", Kind: "static", JoinURL: "https://meet.example.com/war", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42"}}
 
-	bare := views.IncidentPage{Frame: in("INC-43 · Disk full", "incidents", "/incidents"), Number: 43, Key: "INC-43", Name: "Disk full", OpenedAt: when(0), OpenedBy: "API token pager", Lasted: "0 s", Source: "API token pager", AsOf: when(0)}
+	bare := views.IncidentPage{Frame: in("INC-43 · Disk full", "incidents", "/incidents"), Number: 43, Key: "INC-43", Name: "Disk full", OpenedAt: when(0), OpenedBy: "API token pager", Lasted: "0 s", Source: "API token pager"}
 
 	long := incidentFull()
 	long.Name, long.Description, long.OpenedBy = longWord, longWords, longWord

@@ -60,10 +60,9 @@ type TokenRow struct {
 	RevokedAt  When // zero: works
 }
 
-// SettingsAuditPage is GET /settings/audit?who=&what=&q=&cursor=.
+// SettingsAuditPage is GET /settings/audit?q=&cursor=.
 type SettingsAuditPage struct {
 	Frame    Frame
-	Who      string
 	Query    string
 	Rows     []AuditRow
 	NextURL  string
