@@ -266,3 +266,21 @@ func TestLocked(t *testing.T) {
 	check(t, err)
 	addEvent(t, s, 0, "{}")
 }
+
+// What no other try can help is a mistake of ours, not a database that is away.
+func TestMistakes(t *testing.T) {
+	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
+		s := dbtest.Open(t, cfg)
+		conn := raw(t, cfg)
+		b := addRunbook(t, s, "outage")
+		_, err := conn.Exec(`UPDATE runbooks SET variables = '{'`)
+		check(t, err)
+		_, err = s.Runbook(t.Context(), b.ID)
+		wantCode(t, err, incident.Internal)
+		_, err = conn.Exec(`ALTER TABLE runbooks RENAME COLUMN variables TO fields`)
+		check(t, err)
+		_, err = s.Runbook(t.Context(), b.ID)
+		wantCode(t, err, incident.Internal)
+		wantCode(t, s.AddAudit(t.Context(), incident.AuditEntry{ID: "x", Action: "x"}), incident.Internal) // no time
+	})
+}

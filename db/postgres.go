@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +14,7 @@ import (
 const postgresConns = 16
 
 func (s *Store) openPostgres(ctx context.Context, rawURL string) error {
-	if !isPostgresURL(rawURL) {
+	if !strings.HasPrefix(rawURL, "postgres://") && !strings.HasPrefix(rawURL, "postgresql://") {
 		return errors.New("DRAWBRIDGE_DATABASE_URL must begin with postgres://; leave it empty for SQLite")
 	}
 	cfg, err := pgx.ParseConfig(rawURL)
