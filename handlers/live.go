@@ -34,13 +34,14 @@ type Live struct {
 	mu      sync.Mutex
 	readers map[*liveReader]struct{}
 	stopped bool
-	arrived chan struct{} // wakes Run when it has nobody to work for
+	arrived chan struct{} // wakes Run for a new reader
 }
 
 // liveReader is one open page. changed holds one message at most: a reader that
 // is slow learns that something changed, not how often.
 type liveReader struct {
 	topics  []string
+	seen    []int64 // version of each topic; -1 at first
 	changed chan struct{}
 	stop    chan struct{} // closed when the server stops
 }
@@ -55,36 +56,28 @@ func NewLive(pulse func(ctx context.Context, topics []string) (map[string]int64,
 // streams.
 func (l *Live) Run(ctx context.Context) error {
 	defer l.Stop()
-	known := map[string]int64{}
 	healthy := true
 	tick := time.NewTicker(livePoll)
 	defer tick.Stop()
 	for {
-		topics := l.topics()
-		if len(topics) == 0 {
-			known = map[string]int64{}
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-l.arrived:
+		poll := tick.C
+		if topics := l.topics(); len(topics) == 0 {
+			poll = nil // nobody listens: wait for a reader
+		} else {
+			versions, err := l.pulse(ctx, topics)
+			if err != nil && healthy && ctx.Err() == nil {
+				l.log.Warn("live pages wait for the database", "error", err)
 			}
-			continue
-		}
-		versions, err := l.pulse(ctx, topics)
-		if err != nil && healthy && ctx.Err() == nil {
-			l.log.Warn("live pages wait for the database", "error", err)
-		}
-		healthy = err == nil
-		for topic, version := range versions {
-			if before, ok := known[topic]; ok && before != version {
-				l.tell(topic)
+			healthy = err == nil
+			if healthy {
+				l.tell(versions)
 			}
-			known[topic] = version
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-l.arrived:
+		case <-poll:
 		}
 	}
 }
@@ -119,11 +112,20 @@ func (l *Live) topics() []string {
 	return slices.Sorted(maps.Keys(topics))
 }
 
-func (l *Live) tell(topic string) {
+// tell wakes the readers that have not seen these versions. A new reader has
+// seen none: its page was made before it listened, so it asks once more.
+func (l *Live) tell(versions map[string]int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for r := range l.readers {
-		if !slices.Contains(r.topics, topic) {
+		news := false
+		for i, topic := range r.topics {
+			version, read := versions[topic]
+			if read && version != r.seen[i] {
+				r.seen[i], news = version, true
+			}
+		}
+		if !news {
 			continue
 		}
 		select {
@@ -139,9 +141,7 @@ func (l *Live) join(topics []string) (*liveReader, bool) {
 	if l.stopped || len(l.readers) >= liveMax {
 		return nil, false
 	}
-	r := &liveReader{topics: topics, changed: make(chan struct{}, 1), stop: make(chan struct{})}
-	// The page was made before it listens. What changed in between it learns now.
-	r.changed <- struct{}{}
+	r := &liveReader{topics: topics, seen: slices.Repeat([]int64{-1}, len(topics)), changed: make(chan struct{}, 1), stop: make(chan struct{})}
 	l.readers[r] = struct{}{}
 	select {
 	case l.arrived <- struct{}{}:

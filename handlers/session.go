@@ -38,11 +38,8 @@ const (
 // newSessions keeps sessions in the store, which hashes their tokens itself.
 // Idle time is counted by this package: scs would write on every request.
 func newSessions(store *db.Store) *scs.SessionManager {
-	m := scs.New()
-	m.Store = store.Sessions()
-	m.Codec = db.SessionCodec{}
-	m.Lifetime = sessionLifetime
-	return m
+	// scs.New would start a goroutine for a store in memory that nobody uses.
+	return &scs.SessionManager{Store: store.Sessions(), Codec: db.SessionCodec{}, Lifetime: sessionLifetime}
 }
 
 // visitor is a person with a session.

@@ -402,7 +402,6 @@ func TestWebhookSize(t *testing.T) {
 	t.Run("W-32 100 MB in chunks", func(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		// Half a gigabyte would come if the server went on reading.
 		r, err := http.NewRequest(http.MethodPost, w.url+"/webhook", io.LimitReader(endless{}, 100<<20))
 		w.must(err)
 		response, err := noRedirect.Do(r)
@@ -413,7 +412,7 @@ func TestWebhookSize(t *testing.T) {
 			}
 		} // else the server hung up while we were sending, which is as good
 		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > 8<<20 {
+		if got := after.TotalAlloc - before.TotalAlloc; got > 16<<20 {
 			t.Errorf("%d bytes were allocated", got)
 		}
 	})
