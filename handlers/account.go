@@ -251,11 +251,7 @@ func (s *Site) storedSecret(a incident.Account, name incident.SecretName) views.
 	if !ok {
 		return views.StoredSecret{}
 	}
-	v := views.StoredSecret{EndsIn: stored.Value.Ending(), SetAgo: views.Ago(s.Now().Sub(stored.SetAt)), By: stored.SetBy}
-	if v.EndsIn == "" { // too short to show any, or locked
-		v.EndsIn = "…"
-	}
-	return v
+	return views.StoredSecret{Set: true, EndsIn: stored.Value.Ending(), SetAgo: views.Ago(s.Now().Sub(stored.SetAt)), By: stored.SetBy}
 }
 
 func (s *Site) accountGuide(c echo.Context) views.AccountGuide {

@@ -36,7 +36,8 @@ type AccountPage struct {
 
 // StoredSecret is all a page may know of a secret.
 type StoredSecret struct {
-	EndsIn string // last four characters, or "…" for one too short to show any; "" when nothing is set
+	Set    bool
+	EndsIn string // last four characters; "" for one too short to show any
 	SetAgo string // "3 days ago"
 	By     string // who set it
 }

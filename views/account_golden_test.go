@@ -46,9 +46,9 @@ func accountFull() views.AccountPage {
 		Frame: in("Zoom account", "account", "/account"),
 		Auth:  "server_to_server", InUse: "server_to_server",
 		AccountID: "Xk3fPz8rQ1uWvB7nLm2T9A", ClientID: "h7Gd2kLqRvOeXp4sYw8Tn",
-		ClientSecret:    views.StoredSecret{SetAgo: "3 days ago", By: "root@example.com", EndsIn: "9f2c"},
-		WebhookToken1:   views.StoredSecret{SetAgo: "20 min ago", By: "root@example.com", EndsIn: "Qx7A"},
-		WebhookToken2:   views.StoredSecret{SetAgo: "3 days ago", By: "root@example.com", EndsIn: "m0Zk"},
+		ClientSecret:    views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "9f2c"},
+		WebhookToken1:   views.StoredSecret{Set: true, SetAgo: "20 min ago", By: "root@example.com", EndsIn: "Qx7A"},
+		WebhookToken2:   views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "m0Zk"},
 		BackupUserEmail: "oncall@example.com", Cluster: "zoom.us", Version: 4, CanEdit: true,
 		Guide: accountGuide(),
 		Check: views.AccountCheck{
@@ -85,7 +85,7 @@ func TestAccount(t *testing.T) {
 
 	jwt := accountFull()
 	jwt.Auth, jwt.InUse = "jwt", "jwt"
-	jwt.APIKey, jwt.APISecret = "k9-LegacyKey", views.StoredSecret{SetAgo: "2 years ago", By: "root@example.com", EndsIn: "77aa"}
+	jwt.APIKey, jwt.APISecret = "k9-LegacyKey", views.StoredSecret{Set: true, SetAgo: "2 years ago", By: "root@example.com", EndsIn: "77aa"}
 	jwt.ClientSecret = views.StoredSecret{}
 	jwt.AccountID, jwt.ClientID = "", ""
 	jwt.WebhookToken2 = views.StoredSecret{}

@@ -52,11 +52,9 @@ type TokenRow struct {
 	ID         string
 	Name       string
 	Scopes     []string
-	EndsIn     string
 	CreatedBy  string
 	CreatedAt  When
 	LastUsedAt When // zero: never
-	LastUsedIP string
 	RevokedAt  When // zero: works
 }
 
@@ -108,11 +106,9 @@ type SettingsAboutPage struct {
 	GoVersion string
 	Database  string // "SQLite" or "PostgreSQL"
 	DBVersion string
-	DBPlace   string // path or host; no credentials
 	DBSize    string
 	Counts    []KeyValue
 	PublicURL string
-	StartedAt When
 }
 
 // settingsTabs are the tabs a person may open.
