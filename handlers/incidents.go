@@ -387,7 +387,15 @@ func (s *Site) RunStep(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.orFlash(c, s.Service.RunStep(c.Request().Context(), Actor(c), c.Param("id")), "The step was run."); err != nil {
+	ctx := c.Request().Context()
+	run, err := s.Store.StepRun(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if run.IncidentNumber != number {
+		return echo.NewHTTPError(http.StatusNotFound, "The incident has no such step.")
+	}
+	if err := s.orFlash(c, s.Service.RunStep(ctx, Actor(c), run.ID), "The step was run."); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, incidentPath(number))

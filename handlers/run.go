@@ -46,7 +46,10 @@ func (s *Site) Run(c echo.Context) error {
 
 	if message, fields, ok := Refusal(err); ok {
 		page := s.runPage(c, runbook)
-		page.IdempotencyKey, page.Errors, page.Problem = req.FormKey, fields, message
+		page.IdempotencyKey, page.Errors = req.FormKey, fields
+		if len(fields) == 0 {
+			page.Problem = message
+		}
 		page.Name, page.Severity, page.Text, page.OpenerEmail = req.Name, req.Severity, req.Description, req.OpenerEmail
 		for i := range page.Variables {
 			page.Variables[i].Value = req.Vars[page.Variables[i].Name]

@@ -98,7 +98,10 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	if err != nil || meeting.StartURL.IsZero() {
 		return Secret{}, &Error{Code: Unavailable, Message: "Zoom gave no link to start the meeting. " + explain(err).Cause + " Join with the ordinary link instead.", Err: err}
 	}
-	return meeting.StartURL, s.store.AddAudit(ctx, s.audit(actor, "bridge.start", Key(bridge.IncidentNumber), nil, nil))
+	if err := s.store.AddAudit(ctx, s.audit(actor, "bridge.start", Key(bridge.IncidentNumber), nil, nil)); err != nil {
+		return Secret{}, err // nobody gets the link without a trace
+	}
+	return meeting.StartURL, nil
 }
 
 // MayHost reports whether the actor may start the bridge's meeting as its host.

@@ -1,0 +1,646 @@
+package handlers_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// hostile is text that would be a script if any page took it for HTML.
+const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>'{{7*7}}` + "\u202e"
+
+// open opens an incident as the command line, so that the backup user hosts.
+func (o *office) open(r incident.Runbook, change ...func(*incident.OpenRequest)) incident.Incident {
+	o.t.Helper()
+	req := incident.OpenRequest{RunbookID: r.ID, Name: "db down", Severity: "SEV1", Description: "It does not answer.", Source: "form"}
+	for _, f := range change {
+		f(&req)
+	}
+	i, _, err := o.service.OpenIncident(context.Background(), theConsole, req)
+	o.must(err)
+	return i
+}
+
+func (o *office) incident(number int64) incident.Incident {
+	o.t.Helper()
+	i, err := o.store.Incident(context.Background(), number)
+	o.must(err)
+	return i
+}
+
+// bridge is the only bridge of an incident.
+func (o *office) bridge(number int64) incident.Bridge {
+	o.t.Helper()
+	list, err := o.store.Bridges(context.Background(), number)
+	o.must(err)
+	if len(list) != 1 {
+		o.t.Fatalf("the incident has %d bridges, want 1", len(list))
+	}
+	return list[0]
+}
+
+func (o *office) stepRun(number int64) incident.StepRun {
+	o.t.Helper()
+	list, err := o.store.StepRuns(context.Background(), number)
+	o.must(err)
+	return list[0]
+}
+
+// manual is a runbook whose step waits for a person.
+func (o *office) manual() incident.Runbook {
+	o.t.Helper()
+	r, _, err := o.service.SaveRunbook(context.Background(), theConsole, incident.Runbook{
+		Name: "By hand", Steps: []incident.Step{{Kind: incident.KindCreateMeeting, Meeting: incident.NewMeetingTemplate()}},
+	})
+	o.must(err)
+	return r
+}
+
+func (o *office) faults(f zoomsim.Faults) {
+	o.sim.SetFaults(func(have *zoomsim.Faults) { *have = f })
+}
+
+// asked is how often Zoom was asked for an operation.
+func (o *office) asked(operation string) (n int) {
+	for _, c := range o.sim.Calls() {
+		if c.Operation == operation {
+			n++
+		}
+	}
+	return n
+}
+
+const create = "POST /users/{userId}/meetings"
+
+func (o *office) nobody() *tab { return &tab{o: o, cookies: map[string]string{}} }
+
+// guardPage wants a page shown to nobody who is not logged in, and to no role
+// below the one it needs.
+func guardPage(t *testing.T, o *office, path string, below *tab) {
+	t.Helper()
+	r := o.nobody().get(path)
+	if to := r.header.Get("Location"); r.status != http.StatusSeeOther || !strings.HasPrefix(to, "/login?next=") {
+		t.Errorf("%s: nobody gets status %d to %q, want the login", path, r.status, to)
+	}
+	if below != nil {
+		below.get(path).want(t, http.StatusForbidden, "Your role does not allow this")
+	}
+}
+
+// wantInert wants a page on which hostile text is text: no script but ours, no
+// handler, no frame, no link that runs something.
+func wantInert(t testing.TB, r reply) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(r.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		src := ""
+		for _, a := range n.Attr {
+			value := strings.ToLower(strings.TrimSpace(a.Val))
+			switch {
+			case strings.HasPrefix(a.Key, "on"), a.Key == "style", a.Key == "srcdoc":
+				t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+			case a.Key == "value":
+			case strings.HasPrefix(value, "javascript:"), strings.HasPrefix(value, "data:text"):
+				t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+			case a.Key == "src":
+				src = a.Val
+			}
+		}
+		switch n.Data {
+		case "script":
+			if !strings.HasPrefix(src, "/static/") || n.FirstChild != nil {
+				t.Errorf("a script that is not ours: %q", src)
+			}
+		case "iframe", "object", "embed", "base", "img":
+			t.Errorf("<%s src=%q>", n.Data, src)
+		}
+	}
+}
+
+func TestRunForm(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.sim.AddUser(zoomsim.User{Email: "responder@example.com", JoinBeforeHost: true, CloudRecording: true})
+	r := o.outage()
+	path := "/runbooks/" + r.ID + "/run"
+	testGuard(t, o, path, incident.Responder, "name", "db down", "idempotency_key", "k")
+	viewer := o.logIn("viewer@example.com")
+	guardPage(t, o, path, viewer)
+	if o.asked(create) > 0 {
+		t.Fatal("Zoom was asked for a meeting")
+	}
+	b := o.as(incident.Responder)
+
+	page := b.get(path)
+	page.want(t, http.StatusOK, "Production outage", "When customers notice.", "Customer", "Create Zoom meeting", "at once")
+	if page.value("opener_email") != "responder@example.com" || page.value("vars.customer") != "all" {
+		t.Errorf("opener %q, customer %q", page.value("opener_email"), page.value("vars.customer"))
+	}
+	key := page.value("idempotency_key")
+	if len(key) < 20 || key == b.get(path).value("idempotency_key") {
+		t.Errorf("two forms have the key %q", key)
+	}
+	fields := func(changes ...string) []string {
+		return append([]string{"name", "db down", "severity", "SEV2", "description", "Since 9.\r\nAll of it.", "opener_email", "responder@example.com", "vars.customer", "Acme", "idempotency_key", key}, changes...)
+	}
+
+	t.Run("refused: what was typed comes back", func(t *testing.T) {
+		r := b.post(path, "name", "", "severity", "SEV2", "description", hostile, "opener_email", "x"+hostile, "vars.customer", hostile, "idempotency_key", key)
+		r.want(t, http.StatusUnprocessableEntity, "Say in a few words what is wrong.", "This is not an e-mail address.")
+		for name, want := range map[string]string{"description": hostile, "opener_email": "x" + hostile, "vars.customer": hostile, "idempotency_key": key} {
+			if got := r.value(name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		if strings.Contains(r.text(), "A bridge may not come out at once") {
+			t.Error("a form that is refused says that Zoom is the problem")
+		}
+		if !regexp.MustCompile(`value="SEV2"[^>]*checked`).MatchString(r.body) {
+			t.Error("the severity that was chosen is not chosen any more")
+		}
+		wantInert(t, r)
+	})
+	t.Run("F-34 too long", func(t *testing.T) {
+		r := b.post(path, "name", strings.Repeat("ø", 201), "description", strings.Repeat("é", 4001), "vars.customer", strings.Repeat("å", 1001))
+		r.want(t, http.StatusUnprocessableEntity, "Use at most 200 characters", "Use at most 4000 characters", "Use at most 1000 characters")
+		if got := r.value("name"); got != strings.Repeat("ø", 201) {
+			t.Errorf("name is cut to %d bytes", len(got))
+		}
+	})
+	t.Run("F-31 fields nobody asked for", func(t *testing.T) {
+		b.post(path, fields("role", "admin")...).want(t, http.StatusBadRequest)
+		b.post(path, fields("name", "twice")...).want(t, http.StatusBadRequest)
+		b.post(path, fields("dedup_key", "x")...).want(t, http.StatusBadRequest)
+	})
+	t.Run("a runbook that is not there", func(t *testing.T) {
+		b.get("/runbooks/nothing/run").want(t, http.StatusNotFound)
+		b.post("/runbooks/nothing/run", fields()...).want(t, http.StatusNotFound)
+	})
+	if n := o.asked(create); n > 0 || len(o.trail()) > 2 {
+		t.Fatalf("Zoom was asked %d times, audit trail %q; want nothing done yet", n, o.trail())
+	}
+
+	t.Run("done", func(t *testing.T) {
+		next := b.post(path, fields()...).leadsTo(b, "/incidents/1", "INC-1", "db down", "SEV2", "Everyone can get in", "Hosted by responder@example.com", "Join", "Passcode", "Acme", "Since 9. All of it.")
+		i, bridge := o.incident(1), o.bridge(1)
+		if i.Vars["customer"] != "Acme" || i.Source != "form" || i.CreatedBy != "responder@example.com" || i.Description != "Since 9.\nAll of it." {
+			t.Errorf("stored %+v", i)
+		}
+		if bridge.State != incident.BridgeReady || bridge.Topic != "INC-1 Acme" || !strings.Contains(next.body, bridge.JoinURL) {
+			t.Errorf("bridge %+v", bridge)
+		}
+		if strings.Contains(next.body, "zak=") {
+			t.Error("the page holds the start link")
+		}
+		if got := o.trail(); got[len(got)-1] != "incident.open db down" {
+			t.Errorf("audit trail %q", got)
+		}
+		if o.asked(create) != 1 || o.asked("POST /oauth/token") != 1 || len(o.sim.Calls()) != 2 {
+			t.Errorf("calls %+v, want one for a token and one for the meeting", o.sim.Calls())
+		}
+	})
+	t.Run("F-35 the back button", func(t *testing.T) {
+		b.post(path, fields()...).leadsTo(b, "/incidents/1", "This form was sent before; this is the incident it opened.")
+		if n := o.asked(create); n != 1 {
+			t.Errorf("Zoom was asked %d times", n)
+		}
+	})
+	t.Run("F-35 a double click", func(t *testing.T) {
+		var wg sync.WaitGroup
+		replies := make([]reply, 4)
+		twice := b.get(path).value("idempotency_key")
+		for n := range replies {
+			mine := &tab{o: o, cookies: map[string]string{}}
+			for name, value := range b.cookies {
+				mine.cookies[name] = value
+			}
+			wg.Go(func() {
+				replies[n] = mine.post(path, "name", "twice", "vars.customer", "x", "idempotency_key", twice)
+			})
+		}
+		wg.Wait()
+		for _, r := range replies {
+			if r.status != http.StatusSeeOther || r.header.Get("Location") != "/incidents/2" {
+				t.Errorf("status %d to %q", r.status, r.header.Get("Location"))
+			}
+		}
+		if n := len(o.sim.Meetings()); n != 2 {
+			t.Errorf("Zoom has %d meetings, want one for each of two incidents", n)
+		}
+	})
+	t.Run("disabled", func(t *testing.T) {
+		o.must(o.service.SetRunbookDisabled(context.Background(), theConsole, r.ID, true))
+		b.get(path).want(t, http.StatusOK, "This runbook cannot be run", "An admin can enable it")
+		b.post(path, "name", "x", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "This runbook cannot be run")
+		o.must(o.service.SetRunbookDisabled(context.Background(), theConsole, r.ID, false))
+	})
+	t.Run("deleted", func(t *testing.T) {
+		archived, err := o.service.DeleteRunbook(context.Background(), theConsole, r.ID)
+		o.must(err)
+		if !archived {
+			t.Fatal("not archived")
+		}
+		b.get(path).want(t, http.StatusOK, "This runbook was deleted")
+		b.post(path, "name", "x", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "This runbook was deleted")
+	})
+	t.Run("broken", func(t *testing.T) {
+		path := "/runbooks/" + o.manual().ID + "/run"
+		testBroken(t, o, "incidents", func() reply { return b.post(path, "name", "x") })
+		testBroken(t, o, "runbooks", func() reply { return b.get(path) })
+	})
+}
+
+func TestRunWithoutZoom(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	r := o.outage()
+	b := o.as(incident.Responder)
+	b.get("/runbooks/"+r.ID+"/run").want(t, http.StatusOK, "Zoom is not connected yet")
+	b.post("/runbooks/"+r.ID+"/run", "name", "", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "Zoom is not connected yet", "Say in a few words")
+	b.post("/runbooks/"+r.ID+"/run", "name", "db down", "vars.customer", "y").
+		leadsTo(b, "/incidents/1", "No Zoom app is connected.", "Try again", "Use another link")
+	b.get("/j/INC-1").want(t, http.StatusOK, "There is no bridge", "No Zoom app is connected.")
+}
+
+func TestIncidentPage(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	r := o.outage()
+	o.open(r, func(q *incident.OpenRequest) {
+		q.Name, q.Description, q.Severity, q.Vars = hostile, hostile, `"><b>`, map[string]string{"customer": hostile}
+	})
+	responder, viewer := o.as(incident.Responder), o.as(incident.Viewer)
+	guardPage(t, o, "/incidents/1", nil)
+
+	t.Run("F-10 hostile text is text", func(t *testing.T) {
+		for _, path := range []string{"/incidents/1", "/incidents", "/bridges", "/j/INC-1", "/"} {
+			r := responder.get(path)
+			r.want(t, http.StatusOK, "<script>alert(1)</script>")
+			wantInert(t, r)
+		}
+	})
+	t.Run("what a viewer may not do is not offered", func(t *testing.T) {
+		page := viewer.get("/incidents/1")
+		page.want(t, http.StatusOK, "Join")
+		if strings.Contains(page.body, `<form method="post" action="/incidents`) || strings.Contains(page.body, `action="/bridges`) {
+			t.Error("a viewer is offered an action")
+		}
+	})
+	t.Run("T-ids numbers in every way", func(t *testing.T) {
+		for _, id := range []string{"1", "INC-1", "inc-1"} {
+			viewer.get("/incidents/"+id).want(t, http.StatusOK, "INC-1")
+		}
+		for _, id := range []string{"2", "0", "-1", "+1", "1e0", "0x1", "1.0", "INC-", "INC--1", "９", "99999999999999999999", "1;x", "1%00", "%2e%2e", "1%0a"} {
+			if r := viewer.get("/incidents/" + id); r.status != http.StatusNotFound && r.status != http.StatusBadRequest {
+				t.Errorf("/incidents/%s: status %d, want 404", id, r.status)
+			}
+		}
+	})
+	t.Run("a long timeline is shown in parts", func(t *testing.T) {
+		var entries []incident.TimelineEntry
+		for n := range 150 {
+			entries = append(entries, incident.TimelineEntry{ID: fmt.Sprint("e", n), IncidentNumber: 1, At: o.clock().Add(time.Duration(n) * time.Second), Kind: "note", Text: fmt.Sprintf("Note %03d.", n)})
+		}
+		o.must(o.store.AddTimeline(context.Background(), entries...))
+		page := viewer.get("/incidents/1")
+		page.want(t, http.StatusOK, "Note 149.", "Note 050.", "Earlier entries")
+		if strings.Contains(page.text(), "Note 049.") || strings.Contains(page.text(), "Opened with") {
+			t.Error("more than the first hundred entries are shown")
+		}
+		all := viewer.get("/incidents/1?timeline=all")
+		all.want(t, http.StatusOK, "Note 000.", "Opened with the runbook")
+		if strings.Contains(all.text(), "Earlier entries") {
+			t.Error("there is more than all")
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "timeline_entries", func() reply { return viewer.get("/incidents/1") })
+	})
+}
+
+func TestResolveIncident(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	i := o.open(o.outage(), func(q *incident.OpenRequest) { q.DedupKey = "alert-7" })
+	testGuard(t, o, "/incidents/1/resolve", incident.Responder)
+	b := o.as(incident.Responder)
+	o.logIn("viewer@example.com").post("/incidents/1/reopen").want(t, http.StatusForbidden)
+
+	o.wait(90 * time.Minute)
+	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "The incident is not resolved any more.")
+	b.post("/incidents/1/resolve").leadsTo(b, "/incidents/1", "INC-1 is resolved.", "Reopen", "by responder@example.com", "1 h 30 min")
+	if got := o.incident(1); got.Status != incident.StatusResolved || got.ResolvedAt.IsZero() {
+		t.Errorf("stored %+v", got)
+	}
+	b.post("/incidents/1/resolve").leadsTo(b, "/incidents/1", "The incident is not open any more.")
+
+	second := o.open(o.runbook(i.RunbookID), func(q *incident.OpenRequest) { q.DedupKey = "alert-7" })
+	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "Another open incident has the same key. Resolve that one first.")
+	b.post(fmt.Sprintf("/incidents/INC-%d/resolve", second.Number)).leadsTo(b, "/incidents/2", "INC-2 is resolved.")
+	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "INC-1 is open again.", "Resolve")
+	if got := o.incident(1); got.Status != incident.StatusOpen || !got.ResolvedAt.IsZero() {
+		t.Errorf("stored %+v", got)
+	}
+	b.post("/incidents/999/resolve").want(t, http.StatusNotFound)
+	b.post("/incidents/abc/resolve").want(t, http.StatusNotFound)
+	o.wantTrail("account.save Zoom account", "runbook.create Production outage", "incident.open db down", "incident.resolved INC-1",
+		"incident.open db down", "incident.resolved INC-2", "incident.reopened INC-1")
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "audit_entries", func() reply { return b.post("/incidents/1/resolve") })
+		if o.incident(1).Status != incident.StatusOpen {
+			t.Error("it was resolved without an audit entry")
+		}
+	})
+}
+
+func TestRunStep(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	r := o.manual()
+	o.open(r)
+	o.open(r)
+	run := o.stepRun(1)
+	path := "/incidents/1/steps/" + run.ID + "/run"
+	testGuard(t, o, path, incident.Responder)
+	b := o.as(incident.Responder)
+	b.get("/incidents/1").want(t, http.StatusOK, "This incident has no bridge.", "Run a step to make one.")
+
+	b.post("/incidents/1/steps/nothing/run").want(t, http.StatusNotFound)
+	b.post("/incidents/999/steps/"+run.ID+"/run").want(t, http.StatusNotFound)
+	b.post("/incidents/2/steps/"+run.ID+"/run").want(t, http.StatusNotFound) // a step of another incident
+	if got := o.stepRun(1); got.State != incident.StepWaiting || o.asked(create) > 0 {
+		t.Fatalf("the step is %s and Zoom was asked %d times", got.State, o.asked(create))
+	}
+	b.post(path).leadsTo(b, "/incidents/1", "The step was run.", "Everyone can get in", "Hosted by oncall@example.com, the backup user")
+	if o.bridge(1).State != incident.BridgeReady || o.stepRun(1).State != incident.StepDone || o.asked(create) != 1 {
+		t.Errorf("bridge is %s, step %s, Zoom was asked %d times", o.bridge(1).State, o.stepRun(1).State, o.asked(create))
+	}
+	if got := o.trail(); got[len(got)-1] != "step.run INC-1" {
+		t.Errorf("audit trail %q", got)
+	}
+	// The button pressed twice, or in another tab.
+	if page := b.post(path).leadsTo(b, "/incidents/1"); o.asked(create) != 1 || strings.Contains(page.text(), "The step was run.") {
+		t.Errorf("Zoom was asked %d times, and the page says that the step was run", o.asked(create))
+	}
+	t.Run("broken", func(t *testing.T) {
+		other := o.stepRun(2)
+		testBroken(t, o, "jobs", func() reply { return b.post("/incidents/2/steps/" + other.ID + "/run") })
+		if o.asked(create) != 1 || o.stepRun(2).State != incident.StepWaiting {
+			t.Error("it was run all the same")
+		}
+	})
+}
+
+// failedBridge is an office with an incident whose bridge failed.
+func failedBridge(t *testing.T) (*office, incident.Bridge) {
+	o := newOffice(t)
+	o.connect()
+	o.faults(zoomsim.Faults{TokenRefused: true})
+	o.open(o.outage())
+	b := o.bridge(1)
+	if b.State != incident.BridgeFailed {
+		t.Fatalf("the bridge is %s", b.State)
+	}
+	return o, b
+}
+
+func TestRetryBridge(t *testing.T) {
+	t.Parallel()
+	o, bridge := failedBridge(t)
+	path := "/bridges/" + bridge.ID + "/retry"
+	testGuard(t, o, path, incident.Responder)
+	b := o.as(incident.Responder)
+	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "Copy both again", "Try again", "Use another link")
+	b.post("/bridges/nothing/retry").want(t, http.StatusNotFound)
+
+	b.post(path).leadsTo(b, "/incidents/1", "Zoom was asked again.", "client secret is wrong")
+	o.faults(zoomsim.Faults{})
+	o.wait(time.Minute)
+	b.post(path).leadsTo(b, "/incidents/1", "Zoom was asked again.", "Everyone can get in")
+	if got := o.bridge(1); got.State != incident.BridgeReady || o.asked(create) != 1 {
+		t.Errorf("bridge is %s, Zoom was asked %d times", got.State, o.asked(create))
+	}
+	b.post(path).leadsTo(b, "/incidents/1")
+	if len(o.sim.Meetings()) != 1 {
+		t.Errorf("Zoom has %d meetings, want 1", len(o.sim.Meetings()))
+	}
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "bridges", func() reply { return b.post(path) })
+	})
+}
+
+func TestUseLink(t *testing.T) {
+	t.Parallel()
+	o, bridge := failedBridge(t)
+	path := "/bridges/" + bridge.ID + "/link"
+	testGuard(t, o, path, incident.Responder, "join_url", "https://meet.example.com/war")
+	b := o.as(incident.Responder)
+	before := o.trail()
+
+	for _, link := range []string{"", "http://meet.example.com/x", "javascript:alert(1)", "https://a@evil.example/", hostile} {
+		r := b.post(path, "join_url", link)
+		r.want(t, http.StatusUnprocessableEntity, "link")
+		if got := r.value("join_url"); got != strings.TrimSpace(link) {
+			t.Errorf("typed %q, comes back as %q", link, got)
+		}
+		wantInert(t, r)
+	}
+	b.post(path, "join_url", "https://meet.example.com/war", "passcode", strings.Repeat("1", 51)).want(t, http.StatusUnprocessableEntity, "Use at most 50 characters.")
+	b.post(path, "join_url", "https://meet.example.com/war", "state", "live").want(t, http.StatusBadRequest)
+	b.post("/bridges/nothing/link", "join_url", "https://meet.example.com/war").want(t, http.StatusNotFound)
+	if o.bridge(1).State != incident.BridgeFailed || len(o.trail()) != len(before) {
+		t.Fatalf("bridge is %s, audit trail %q: something was written", o.bridge(1).State, o.trail())
+	}
+
+	b.post(path, "join_url", " https://meet.example.com/war ", "passcode", "42").leadsTo(b, "/incidents/1", "The link is the bridge now.", "42")
+	if got := o.bridge(1); got.JoinURL != "https://meet.example.com/war" || got.Kind != incident.KindStatic {
+		t.Errorf("bridge %+v", got)
+	}
+	b.get("/j/INC-1").want(t, http.StatusOK, "Join", "42", "A link from outside Zoom's account")
+	b.post(path, "join_url", "https://meet.example.com/other").leadsTo(b, "/incidents/1", "The bridge has a link by now.")
+	if got := o.trail(); got[len(got)-1] != "bridge.use_link INC-1" {
+		t.Errorf("audit trail %q", got)
+	}
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "bridges", func() reply { return b.post(path, "join_url", "https://meet.example.com/x") })
+	})
+}
+
+// onDisk reports whether any file of the database holds the text.
+func (o *office) onDisk(text string) bool {
+	o.t.Helper()
+	found := false
+	o.must(filepath.WalkDir(o.dataDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		found = found || strings.Contains(string(content), text)
+		return err
+	}))
+	return found
+}
+
+// K-16: the start link is for one person, at one moment, and is kept nowhere.
+func TestStartBridge(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.sim.AddUser(zoomsim.User{Email: "responder@example.com", JoinBeforeHost: true})
+	o.open(o.outage(), func(q *incident.OpenRequest) { q.OpenerEmail = "responder@example.com" })
+	bridge := o.bridge(1)
+	path := "/bridges/" + bridge.ID + "/start"
+	testGuard(t, o, path, incident.Responder)
+	if o.asked("GET /meetings/{meetingId}") > 0 {
+		t.Error("Zoom was asked for the link")
+	}
+	host := o.as(incident.Responder)
+	other := o.logIn(o.person("other", incident.Responder).Email)
+	other.post(path).want(t, http.StatusForbidden, "Only an admin, the opener of the incident or the host")
+	if page := other.get("/incidents/1"); strings.Contains(page.text(), "Start as host") {
+		t.Error("another responder is offered to start the meeting")
+	}
+	host.get("/incidents/1").want(t, http.StatusOK, "Start as host")
+	host.get(path).want(t, http.StatusMethodNotAllowed)
+	host.post("/bridges/nothing/start").want(t, http.StatusNotFound)
+
+	page := host.post(path)
+	page.want(t, http.StatusOK, "Start as host", "Start the meeting", "as responder@example.com")
+	link := regexp.MustCompile(`href="([^"]*zak=[^"]*)"`).FindStringSubmatch(page.body)
+	if link == nil {
+		t.Fatalf("no start link on the page: %s", page.text())
+	}
+	start := html.UnescapeString(link[1])
+	if strings.Count(page.body, "zak=") != 1 || !strings.Contains(start, "/s/"+bridge.MeetingID) {
+		t.Errorf("the link %q is there %d times", start, strings.Count(page.body, "zak="))
+	}
+	if cache := page.header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
+		t.Errorf("the page may be kept: Cache-Control %q", cache)
+	}
+	secret := start[strings.Index(start, "zak="):]
+	if o.onDisk(secret) || o.onDisk("zak=") || strings.Contains(o.log.String(), "zak=") {
+		t.Error("the start link is kept")
+	}
+	if !o.onDisk(bridge.MeetingID) {
+		t.Error("the look at the files finds nothing at all")
+	}
+	if again := host.get("/incidents/1"); strings.Contains(again.body, "zak=") {
+		t.Error("the incident's page holds the start link")
+	}
+	if got := o.trail(); got[len(got)-1] != "bridge.start INC-1" {
+		t.Errorf("audit trail %q", got)
+	}
+	o.as(incident.Admin).post(path).want(t, http.StatusOK, "Start the meeting")
+
+	t.Run("Zoom is down", func(t *testing.T) {
+		o.faults(zoomsim.Faults{Down: true})
+		r := host.post(path)
+		r.want(t, http.StatusServiceUnavailable, "Join with the ordinary link instead.", "Back to INC-1")
+		if strings.Contains(r.body, "zak=") {
+			t.Error("there is a link all the same")
+		}
+		o.faults(zoomsim.Faults{})
+	})
+	t.Run("a bridge that is no meeting", func(t *testing.T) {
+		o.faults(zoomsim.Faults{TokenRefused: true})
+		o.wait(2 * time.Hour)
+		i := o.open(o.runbook(o.incident(1).RunbookID))
+		o.faults(zoomsim.Faults{})
+		o.logIn("admin@example.com").post("/bridges/"+o.bridge(i.Number).ID+"/start").want(t, http.StatusConflict, "This bridge has no Zoom meeting to start.")
+	})
+	t.Run("broken: without an audit entry there is no link", func(t *testing.T) {
+		testBroken(t, o, "audit_entries", func() reply {
+			r := host.post(path)
+			if strings.Contains(r.body, "zak=") {
+				t.Error("the link is shown, and nobody wrote down to whom")
+			}
+			return r
+		})
+	})
+}
+
+func TestJoinPage(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	r := o.outage()
+	i := o.open(r)
+	bridge := o.bridge(1)
+	whole := "/j/INC-1?k=" + i.JoinKey
+	viewer := o.as(incident.Viewer)
+
+	t.Run("with the key", func(t *testing.T) {
+		page := o.nobody().get(whole)
+		page.want(t, http.StatusOK, "INC-1", "db down", "Join", bridge.Passcode, "Nobody inside yet", "Or call")
+		if !strings.Contains(page.body, html.EscapeString(bridge.JoinURL)) || strings.Contains(page.body, "/incidents/1") {
+			t.Error("the page lacks the link, or leads somebody who is not logged in to the incident")
+		}
+		for _, path := range []string{"/j/inc-1?k=" + i.JoinKey, "/j/1?k=" + i.JoinKey} {
+			o.nobody().get(path).want(t, http.StatusOK, "INC-1")
+		}
+	})
+	t.Run("logged in", func(t *testing.T) {
+		viewer.get("/j/INC-1").want(t, http.StatusOK, "Join", bridge.Passcode, "Incident page")
+		viewer.get("/j/INC-1?k=wrong").want(t, http.StatusOK, "Join")
+		viewer.get("/j/INC-99").want(t, http.StatusNotFound, "There is no incident of this number.")
+		viewer.get("/j/evil").want(t, http.StatusNotFound)
+	})
+	t.Run("without the key nothing is told, not even whether the incident is there", func(t *testing.T) {
+		for _, path := range []string{"/j/INC-1", "/j/INC-1?k=", "/j/INC-1?k=wrong", "/j/INC-1?k=" + i.JoinKey[:15], "/j/INC-1?k=" + i.JoinKey + "A", "/j/INC-1?k=" + strings.ToUpper(i.JoinKey) + "x", "/j/INC-99", "/j/INC-99?k=" + i.JoinKey, "/j/evil"} {
+			r := o.nobody().get(path)
+			to := r.header.Get("Location")
+			if r.status != http.StatusSeeOther || !strings.HasPrefix(to, "/login?next=%2Fj%2F") || strings.Contains(r.body, "db down") || strings.Contains(to, "k%3D") {
+				t.Errorf("%s: status %d to %q", path, r.status, to)
+			}
+		}
+	})
+	t.Run("resolved, and the bridge over", func(t *testing.T) {
+		o.must(o.service.ResolveIncident(context.Background(), theConsole, 1))
+		o.nobody().get(whole).want(t, http.StatusOK, "resolved", "Join")
+		b := bridge
+		b.State, b.StartedAt, b.EndedAt = incident.BridgeEnded, o.clock(), o.clock()
+		o.must(o.store.ChangeBridge(context.Background(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{incident.BridgeReady}}))
+		page := o.nobody().get(whole)
+		page.want(t, http.StatusOK, "This incident is resolved")
+		if strings.Contains(page.body, bridge.JoinURL) || strings.Contains(page.text(), bridge.Passcode) {
+			t.Error("a bridge that is over is still handed out")
+		}
+	})
+	t.Run("no bridge yet", func(t *testing.T) {
+		i := o.open(o.manual())
+		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "No bridge yet")
+	})
+	t.Run("failed: the cause, and no link", func(t *testing.T) {
+		o.faults(zoomsim.Faults{TokenRefused: true})
+		o.wait(2 * time.Hour)
+		i := o.open(r)
+		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "There is no bridge", "client secret is wrong", "Keep this page open")
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "bridges", func() reply { return o.nobody().get(whole) })
+		testBroken(t, o, "incidents", func() reply { return o.nobody().get(whole) })
+	})
+}
