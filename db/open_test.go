@@ -133,7 +133,7 @@ func TestOpenModes(t *testing.T) {
 	release, err := db.Lock(cfg.DataDir)
 	check(t, err)
 	defer release()
-	err = filepath.WalkDir(cfg.DataDir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(cfg.DataDir, func(path string, d fs.DirEntry, _ error) error {
 		info, err := d.Info()
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has mode %v", path, info.Mode())

@@ -186,14 +186,18 @@ func refusalWords(reason string) (words, advice string) {
 		return "with a signature that Zoom would not write", "Somebody else sent them, or a proxy changes headers."
 	case "millisecond_timestamp":
 		return "with a timestamp in milliseconds", "Zoom writes seconds. A test tool may be sending them."
-	case "no_secret", "not_configured":
+	case "not_configured", "no_secret":
 		return "before a secret token was set", "Set the webhook secret token. Zoom repeats for 85 minutes what it could not deliver."
-	case "locked_secret":
+	case "locked":
 		return "that could not be checked, because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."
 	case "too_large":
 		return "that were too large", "Zoom’s events are far below 1 MiB. Somebody else sent them."
-	case "bad_validation":
-		return "with a validation that Zoom would not send", "Look at the address that is set in the Zoom app."
+	case "validation":
+		return "with a validation that Zoom would not send", "Somebody else sent them; they were not answered."
+	case "incomplete":
+		return "that broke off before they were whole", "Zoom sends them again. Look at the proxy and the network."
+	case "storage", "busy":
+		return "because they could not be stored", "Zoom sends them again for 85 minutes. Look at the disk and the server’s log."
 	}
 	return "because of " + strings.ReplaceAll(reason, "_", " "), "See the server’s log."
 }

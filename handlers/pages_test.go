@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -91,9 +92,12 @@ func (o *office) nobody() *tab { return &tab{o: o, cookies: map[string]string{}}
 // below the one it needs.
 func guardPage(t *testing.T, o *office, path string, below *tab) {
 	t.Helper()
-	r := o.nobody().get(path)
-	if to := r.header.Get("Location"); r.status != http.StatusSeeOther || !strings.HasPrefix(to, "/login?next=") {
-		t.Errorf("%s: nobody gets status %d to %q, want the login", path, r.status, to)
+	want := "/login"
+	if path != "/" {
+		want += "?next=" + url.QueryEscape(path)
+	}
+	if r := o.nobody().get(path); r.status != http.StatusSeeOther || r.header.Get("Location") != want {
+		t.Errorf("%s: nobody gets status %d to %q, want %q", path, r.status, r.header.Get("Location"), want)
 	}
 	if below != nil {
 		below.get(path).want(t, http.StatusForbidden, "Your role does not allow this")

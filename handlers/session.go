@@ -26,9 +26,6 @@ const (
 // tokenLength is that of session tokens and setup links: 32 bytes in base64.
 const tokenLength = 43
 
-// minPassword is what incident.Service asks for, said before it is refused.
-const minPassword = 12
-
 // Keys of session data, beside db.SessionUser. Both are Unix seconds.
 const (
 	sessionBegan = "began"
@@ -257,7 +254,7 @@ func (s *Site) Setup(c echo.Context) error {
 }
 
 func (s *Site) setupPage(c echo.Context, token string) views.SetupPage {
-	return views.SetupPage{Frame: s.Frame(c, "First admin", ""), Token: token, MinPassword: minPassword}
+	return views.SetupPage{Frame: s.Frame(c, "First admin", ""), Token: token, MinPassword: incident.MinPassword}
 }
 
 // setupGone says of a link that is over, used or unknown that it is gone, with

@@ -67,7 +67,7 @@ func (s *Site) Webhook(c echo.Context) error {
 
 	ctx, cancel := context.WithTimeout(r.Context(), webhookTime)
 	defer cancel()
-	tokens, locked, err := s.Service.WebhookTokens(ctx)
+	tokens, locked, err := s.Service.WebhookTokens(ctx, false)
 	switch {
 	case err != nil:
 		return s.webhookFault("storage", "The secret tokens cannot be read.", err)
@@ -77,6 +77,13 @@ func (s *Site) Webhook(c echo.Context) error {
 		return s.webhookFault("not_configured", "No webhook secret token is stored.", nil)
 	}
 	sig, err := zoom.Verify(r.Header, body, tokens)
+	if isWrong(err) {
+		var readErr error
+		if tokens, locked, readErr = s.Service.WebhookTokens(ctx, true); readErr != nil {
+			return s.webhookFault("storage", "The secret tokens cannot be read.", readErr)
+		}
+		sig, err = zoom.Verify(r.Header, body, tokens)
+	}
 	if err != nil {
 		reason := "signature"
 		if refused := (*zoom.VerifyError)(nil); errors.As(err, &refused) {
@@ -108,6 +115,12 @@ func (s *Site) Webhook(c echo.Context) error {
 		return s.webhookFault("storage", "The event could not be stored.", err)
 	}
 	return c.JSONBlob(http.StatusOK, []byte("{}"))
+}
+
+// isWrong reports a signature of the right form that no token made.
+func isWrong(err error) bool {
+	var refused *zoom.VerifyError
+	return errors.As(err, &refused) && refused.Reason == "wrong_signature"
 }
 
 // webhookBody reads the body, for ten seconds at most.

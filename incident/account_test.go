@@ -211,7 +211,7 @@ func TestSaveAccount(t *testing.T) {
 	})
 	t.Run("a new secret token signs at once", func(t *testing.T) {
 		w := newWorld(t)
-		w.must2(w.service.WebhookTokens(t.Context())) // now they are cached
+		w.must2(w.service.WebhookTokens(t.Context(), false)) // now they are cached
 		const next = "next-webhook-token-0123"
 		w.saveAccount(func(f *incident.AccountForm) {
 			f.Secrets[incident.WebhookToken1], f.Secrets[incident.WebhookToken2] = next, simSecretToken
@@ -329,7 +329,7 @@ func (w *world) must2(_, _ any, err error) {
 
 func (w *world) webhookTokens() (list []string) {
 	w.Helper()
-	tokens, locked, err := w.service.WebhookTokens(w.Context())
+	tokens, locked, err := w.service.WebhookTokens(w.Context(), false)
 	w.ok(err)
 	if locked {
 		w.Error("a token is locked")

@@ -24,13 +24,15 @@ var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism:
 // e-mail takes as long as a wrong password. It is the hash of a random value.
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$MmsTkR9HVTE29e/7m07kJA$BvRGr+4S6qFGy6TbKpHvzMmUc1FkK9gAQQD4ln9Wy58"
 
+// MinPassword is the length of a password in characters, at least.
+const MinPassword = 12
+
 const (
 	setupFor         = 30 * time.Minute
 	freeLoginTries   = 5
 	longestLoginWait = time.Minute
 	loginMemory      = time.Hour // wrong passwords older than this are forgotten
-	minPassword      = 12
-	maxPassword      = 1024 // bytes
+	maxPassword      = 1024      // bytes
 	tokenPrefix      = "db_"
 )
 
@@ -77,7 +79,7 @@ func passwordProblem(password string) string {
 	switch {
 	case len(password) > maxPassword:
 		return "Use at most 1024 bytes."
-	case utf8.RuneCountInString(password) < minPassword:
+	case utf8.RuneCountInString(password) < MinPassword:
 		return "Use at least 12 characters. A few words are easier to remember than signs."
 	}
 	return ""

@@ -25,23 +25,26 @@ type webhookTokens struct {
 	locked bool
 }
 
-// WebhookTokens are the secret tokens that may sign a webhook, newest first.
+// WebhookTokens are the secret tokens that may sign a webhook, newest first. A
+// read is used for a second; fresh demands one that begins now, which a caller
+// asks for before it turns a request away: a token may have been added by
+// another program a moment ago, and Zoom does not repeat what was answered 401.
 // When the database does not answer, those of the last read are returned: Zoom
 // must be answered when it validates our address. err is only returned when
 // there was never a read. locked means a token is stored that the master key
 // cannot open, so a wrong signature proves nothing.
-func (s *Service) WebhookTokens(ctx context.Context) (tokens []Secret, locked bool, err error) {
+func (s *Service) WebhookTokens(ctx context.Context, fresh bool) (tokens []Secret, locked bool, err error) {
 	s.mu.Lock()
 	last := s.tokens
 	s.mu.Unlock()
-	if age := s.now().Sub(last.at); !last.at.IsZero() && age >= 0 && age < tokensFor {
+	if age := s.now().Sub(last.at); !fresh && !last.at.IsZero() && age >= 0 && age < tokensFor {
 		return last.tokens, last.locked, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
 	account, err := s.store.Account(ctx)
 	if err != nil {
-		if !last.at.IsZero() {
+		if !fresh && !last.at.IsZero() {
 			return last.tokens, last.locked, nil
 		}
 		return nil, false, err

@@ -71,7 +71,7 @@ func startServer() (address string, err error) {
 	if err != nil {
 		return "", err
 	}
-	writeEnd = out
+	lifelines = append(lifelines, out)
 	sh := command("/bin/sh", "-c", watch, "sh", bin, dir)
 	sh.Stdin = in
 	if err := sh.Start(); err != nil {
@@ -89,9 +89,9 @@ func startServer() (address string, err error) {
 	return address, nil
 }
 
-// writeEnd is the server's lifeline. It is kept here because a file that
-// nothing refers to is closed by the garbage collector.
-var writeEnd *os.File
+// lifelines are the servers' standard inputs. They are kept here because a file
+// that nothing refers to is closed by the garbage collector.
+var lifelines []*os.File
 
 // binaries is the directory of the newest PostgreSQL server on this machine.
 func binaries() (dir string, ok bool) {

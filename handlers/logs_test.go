@@ -1,0 +1,598 @@
+package handlers_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// deliver posts a signed webhook, read or not.
+func (o *office) deliver(body string, signed time.Time) {
+	o.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, o.url+"/webhook", strings.NewReader(body))
+	o.must(err)
+	for name, values := range o.sim.Sign([]byte(body), signed) {
+		r.Header[name] = values
+	}
+	response, err := http.DefaultTransport.RoundTrip(r)
+	o.must(err)
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		o.t.Fatalf("the webhook is answered with %d", response.StatusCode)
+	}
+}
+
+// work does what is due.
+func (o *office) work() {
+	o.t.Helper()
+	for range 100 {
+		n, err := o.service.RunOnce(context.Background())
+		o.must(err)
+		if n == 0 {
+			return
+		}
+	}
+	o.t.Fatal("the worker does not come to an end")
+}
+
+// event is the body of a webhook about a meeting; more are names and values of
+// its object.
+func (o *office) event(name, meetingID string, more ...any) string {
+	o.t.Helper()
+	object := map[string]any{"id": meetingID, "uuid": "uuid-" + meetingID, "host_id": "h1", "topic": "INC-1 Acme", "type": 2, "duration": 60, "timezone": "UTC"}
+	for n := 0; n < len(more); n += 2 {
+		object[more[n].(string)] = more[n+1]
+	}
+	b, err := json.Marshal(map[string]any{"event": name, "event_ts": o.clock().UnixMilli(), "payload": map[string]any{"account_id": zoomAccount, "object": object}})
+	o.must(err)
+	return string(b)
+}
+
+func (o *office) participant(name string) map[string]any {
+	return map[string]any{"user_id": "u-" + name, "participant_uuid": "p-" + name, "user_name": name, "email": "", "id": "", "join_time": o.clock().UTC().Format(time.RFC3339), "date_time": o.clock().UTC().Format(time.RFC3339)}
+}
+
+// happened stores an event and lets it be read.
+func (o *office) happened(name, meetingID string, more ...any) {
+	o.t.Helper()
+	o.deliver(o.event(name, meetingID, more...), o.clock())
+	o.work()
+}
+
+func (o *office) sql(statement string, args ...any) {
+	o.t.Helper()
+	conn, err := sql.Open("sqlite", filepath.Join(o.dataDir, db.SQLiteFile)+"?_pragma=busy_timeout(5000)")
+	o.must(err)
+	defer conn.Close()
+	_, err = conn.Exec(statement, args...)
+	o.must(err)
+}
+
+var (
+	rowOfEvent    = regexp.MustCompile(`id="e-(\d+)"`)
+	rowOfIncident = regexp.MustCompile(`<span class="db-inc">(INC-\d+)</span>`)
+	rowOfBridge   = regexp.MustCompile(`id="b-([^"]+)"`)
+	olderPage     = regexp.MustCompile(`rel="next" href="([^"]+)"`)
+	newerPage     = regexp.MustCompile(`rel="prev" href="([^"]+)"`)
+)
+
+// rows are what a pattern finds on a page, in order.
+func (r reply) rows(pattern *regexp.Regexp) (list []string) {
+	for _, m := range pattern.FindAllStringSubmatch(r.body, -1) {
+		list = append(list, m[1])
+	}
+	return list
+}
+
+// wantRows wants a list to have these rows, newest first.
+func wantRows(t *testing.T, b *tab, path string, pattern *regexp.Regexp, want ...string) {
+	t.Helper()
+	r := b.get(path)
+	r.want(t, http.StatusOK)
+	if got := r.rows(pattern); !slices.Equal(got, want) {
+		t.Errorf("%s lists %q, want %q", path, got, want)
+	}
+}
+
+// allPages walks from a page to the end and returns every row.
+func allPages(t *testing.T, b *tab, path string, pattern *regexp.Regexp) (rows []string, pages int) {
+	t.Helper()
+	for path != "" && pages < 300 {
+		r := b.get(path)
+		r.want(t, http.StatusOK)
+		rows = append(rows, r.rows(pattern)...)
+		pages++
+		if back := newerPage.MatchString(r.body); back != (pages > 1) {
+			t.Errorf("page %d leads back to the first: %v", pages, back)
+		}
+		next := olderPage.FindStringSubmatch(r.body)
+		if path = ""; next != nil {
+			path = html.UnescapeString(next[1])
+		}
+	}
+	return rows, pages
+}
+
+func TestIncidentsPage(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	viewer := o.as(incident.Viewer)
+	guardPage(t, o, "/incidents", nil)
+	if page := viewer.get("/incidents"); !strings.Contains(page.text(), "No incidents yet") || strings.Contains(page.text(), "Open the first incident") {
+		t.Errorf("the empty page for a viewer: %s", page.text())
+	}
+	o.as(incident.Responder).get("/incidents").want(t, http.StatusOK, "Open the first incident")
+
+	o.connect()
+	r, manual := o.outage(), o.manual()
+	change := func(name, severity, description string) func(*incident.OpenRequest) {
+		return func(q *incident.OpenRequest) { q.Name, q.Severity, q.Description = name, severity, description }
+	}
+	o.open(r, change("db down", "SEV1", "All of it."))
+	o.open(manual, change("100% full_disk", "SEV2", "A\\B"))
+	o.open(manual, change("slow", "SEV1", "The DB is slow."))
+	o.must(o.service.ResolveIncident(context.Background(), theConsole, 3))
+
+	for _, test := range []struct {
+		name, query string
+		want        []string
+	}{
+		{"all, newest first", "", []string{"INC-3", "INC-2", "INC-1"}},
+		{"open", "?status=open", []string{"INC-2", "INC-1"}},
+		{"resolved", "?status=resolved", []string{"INC-3"}},
+		{"severity", "?severity=SEV1", []string{"INC-3", "INC-1"}},
+		{"runbook", "?runbook=" + manual.ID, []string{"INC-3", "INC-2"}},
+		{"text of name and description", "?q=dB", []string{"INC-3", "INC-1"}},
+		{"all at once", "?status=open&severity=SEV1&runbook=" + r.ID + "&q=down", []string{"INC-1"}},
+		{"F-20 % is a sign", "?q=%25", []string{"INC-2"}},
+		{"F-20 _ is a sign", "?q=l_d", []string{"INC-2"}},
+		{"F-20 \\ is a sign", "?q=%5C", []string{"INC-2"}},
+		{"F-20 a statement", "?q=" + url.QueryEscape("' OR 1=1 --"), nil},
+		{"nothing fits", "?status=evil", nil},
+		{"behind the last", "?cursor=1", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/incidents"+test.query, rowOfIncident, test.want...) })
+	}
+	t.Run("what is shown of a row", func(t *testing.T) {
+		viewer.get("/incidents?q=down").want(t, http.StatusOK, "2 open", "SEV1", "Production outage", "command line", "Join", "Clear")
+		page := viewer.get("/incidents?q=" + url.QueryEscape(hostile))
+		page.want(t, http.StatusOK, "No incident matches")
+		if page.value("q") != hostile {
+			t.Errorf("q is %q", page.value("q"))
+		}
+		wantInert(t, page)
+	})
+	t.Run("what cannot be asked", func(t *testing.T) {
+		for _, query := range []string{"?evil=1", "?q=a&q=b", "?cursor=x", "?cursor=-1", "?cursor=1e3", "?cursor=99999999999999999999", "?q=%zz", "?q=%ff", "?q=%00"} {
+			viewer.get("/incidents"+query).want(t, http.StatusBadRequest)
+		}
+	})
+	t.Run("500 incidents", func(t *testing.T) {
+		o.sql(`
+			WITH RECURSIVE n (i) AS (SELECT 4 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+			INSERT INTO incidents (number, runbook_id, runbook_name, name, severity, type, description, status, opener_email, opener_name,
+				vars, source, created_by, join_key, created_at, updated_at)
+			SELECT i, ?, 'By hand', 'incident ' || i, 'SEV' || (i % 4 + 1), '', '', 'open', '', '', '{}', 'api', 'script', 'key', ?, ? FROM n`,
+			manual.ID, o.clock().UnixMilli(), o.clock().UnixMilli())
+		rows, pages := allPages(t, viewer, "/incidents", rowOfIncident)
+		var want []string
+		for n := 500; n > 0; n-- {
+			want = append(want, fmt.Sprint("INC-", n))
+		}
+		if !slices.Equal(rows, want) || pages != 10 {
+			t.Errorf("%d rows on %d pages, want 500 on 10, each once", len(rows), pages)
+		}
+		rows, pages = allPages(t, viewer, "/incidents?severity=SEV2&status=open", rowOfIncident)
+		if len(rows) != 125 || pages != 3 || slices.Contains(rows, "INC-3") {
+			t.Errorf("of one severity %d rows on %d pages, want 125 on 3", len(rows), pages)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "incidents", func() reply { return viewer.get("/incidents") })
+	})
+}
+
+func TestBridgesPage(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	viewer := o.as(incident.Viewer)
+	guardPage(t, o, "/bridges", nil)
+	viewer.get("/bridges").want(t, http.StatusOK, "No bridge yet")
+	viewer.get("/bridges?view=live").want(t, http.StatusOK, "No bridge fits")
+
+	o.connect()
+	o.sim.AddUser(zoomsim.User{Email: "ana@example.com", DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
+	r := o.outage()
+	byAna := func(q *incident.OpenRequest) { q.OpenerEmail = "ana@example.com" }
+	o.open(r, byAna) // yesterday evening
+	one := o.bridge(1)
+	o.happened("meeting.started", one.MeetingID, "start_time", "2026-11-22T02:14:07Z")
+	o.happened("meeting.participant_joined", one.MeetingID, "participant", o.participant(hostile))
+	o.wait(24 * time.Hour)
+	o.open(r)
+	two := o.bridge(2)
+	o.wait(time.Hour)
+	o.faults(zoomsim.Faults{TokenRefused: true})
+	o.open(r, byAna)
+	three := o.bridge(3)
+	viewer = o.logIn("viewer@example.com") // a day has passed
+
+	for _, test := range []struct {
+		name, query string
+		want        []string
+	}{
+		{"all, newest first", "", []string{three.ID, two.ID, one.ID}},
+		{"live", "?view=live", []string{one.ID}},
+		{"needs attention", "?view=attention", []string{three.ID}},
+		{"backup user", "?view=backup", []string{two.ID}},
+		{"host, also one that was asked in vain", "?host=+ANA%40example.com", []string{three.ID, one.ID}},
+		{"from", "?after=2026-11-23", []string{three.ID, two.ID}},
+		{"until, the day included", "?before=2026-11-22", []string{one.ID}},
+		{"one day", "?after=2026-11-22&before=2026-11-22", []string{one.ID}},
+		{"F-36 the last day there is", "?before=9999-12-31", []string{three.ID, two.ID, one.ID}},
+		{"nothing fits", "?host=nobody%40example.com", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/bridges"+test.query, rowOfBridge, test.want...) })
+	}
+	t.Run("days are those of the person who looks", func(t *testing.T) {
+		far := &tab{o: o, cookies: map[string]string{"tz": "America/Los_Angeles"}}
+		for name, value := range viewer.cookies {
+			far.cookies[name] = value
+		}
+		wantRows(t, far, "/bridges?before=2026-11-21", rowOfBridge, one.ID) // 02:14 UTC is the evening before
+	})
+	t.Run("F-36 days that are none", func(t *testing.T) {
+		for _, day := range []string{"2026-02-30", "yesterday", "0000-01-01", "2026-11-22T10:00", "99999-01-01", hostile} {
+			for _, field := range []string{"after", "before"} {
+				r := viewer.get("/bridges?" + field + "=" + url.QueryEscape(day))
+				r.want(t, http.StatusUnprocessableEntity, "Give a date as 2026-01-31.")
+				if got := r.value(field); got != day {
+					t.Errorf("%s %q comes back as %q", field, day, got)
+				}
+				wantInert(t, r)
+			}
+		}
+	})
+	t.Run("F-36 zones that are none", func(t *testing.T) {
+		for _, zone := range []string{"../../etc/passwd", "Local", "", strings.Repeat("A", 10<<10), "Europe/Nowhere", "/etc/localtime"} {
+			odd := &tab{o: o, cookies: map[string]string{"tz": zone}}
+			for name, value := range viewer.cookies {
+				odd.cookies[name] = value
+			}
+			wantRows(t, odd, "/bridges?before=2026-11-22", rowOfBridge, one.ID)
+		}
+	})
+	t.Run("what cannot be asked", func(t *testing.T) {
+		for _, query := range []string{"?view=evil", "?evil=1", "?cursor=x", "?cursor=1", "?cursor=-1.a", "?host=a&host=b", "?host=%00"} {
+			viewer.get("/bridges"+query).want(t, http.StatusBadRequest)
+		}
+	})
+	t.Run("pages", func(t *testing.T) {
+		page := viewer.get("/bridges?host=ana%40example.com&cursor=" + fmt.Sprint(o.clock().UnixMilli()) + ".zzz")
+		back := newerPage.FindStringSubmatch(page.body)
+		if back == nil || html.UnescapeString(back[1]) != "/bridges?host=ana%40example.com" {
+			t.Errorf("the way back to the first page is %q, want it with its filter", back)
+		}
+	})
+	page := viewer.get("/bridges")
+	page.want(t, http.StatusOK, "client secret is wrong", "backup")
+	wantInert(t, page)
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "bridges", func() reply { return viewer.get("/bridges") })
+	})
+}
+
+func TestEventsPage(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	viewer := o.as(incident.Viewer)
+	guardPage(t, o, "/events", nil)
+	guardPage(t, o, "/events/1", nil)
+	viewer.get("/events").want(t, http.StatusOK, "No event yet", "https://bridge.example.com/webhook")
+
+	o.connect()
+	o.open(o.outage())
+	meeting := o.bridge(1).MeetingID
+	o.happened("meeting.started", meeting, "start_time", "2026-11-22T02:14:07Z")
+	o.wait(time.Minute)
+	o.happened("meeting.participant_joined", meeting, "participant", o.participant(hostile))
+	o.wait(time.Minute)
+	o.happened("meeting.participant_joined", "12345678901", "participant", o.participant("Ravi 50%"), "topic", hostile)
+	o.wait(time.Hour)
+	o.happened("meeting.ended", meeting, "end_time", "2026-11-22T03:16:07Z")
+	o.deliver(`{"not":"a Zoom event"`, o.clock())
+	o.work()
+	all, err := o.store.EventRows(context.Background(), db.EventFilter{}, "", 50)
+	o.must(err)
+	var ids []string
+	for _, e := range all.Items {
+		ids = append(ids, fmt.Sprint(e.ID))
+	}
+	if len(ids) != 5 {
+		t.Fatalf("%d events", len(ids))
+	}
+	unread, ended, elsewhere, joined, started := ids[0], ids[1], ids[2], ids[3], ids[4]
+
+	for _, test := range []struct {
+		name, query string
+		want        []string
+	}{
+		{"all, newest first", "", ids},
+		{"type", "?event=meeting.participant_joined", []string{elsewhere, joined}},
+		{"meeting", "?meeting_id=" + meeting, []string{ended, joined, started}},
+		{"meeting as Zoom writes it", "?meeting_id=123+4567+8901", []string{elsewhere}},
+		{"bridge", "?bridge=inc-1", []string{ended, joined, started}},
+		{"bridge of no incident", "?bridge=INC-99", nil},
+		{"bridge that is no key", "?bridge=evil", nil},
+		{"text", "?q=ravi+50%25", []string{elsewhere}},
+		{"text that is no pattern", "?q=ravi_50", nil},
+		{"time", "?after=2026-11-22T02:15&before=2026-11-22T03:00", []string{elsewhere, joined}},
+		{"seconds", "?before=2026-11-22T02:15:00", []string{started}},
+		{"all at once", "?event=meeting.ended&meeting_id=" + meeting + "&bridge=INC-1&q=acme&after=2026-11-22T03:00", []string{ended}},
+	} {
+		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/events"+test.query, rowOfEvent, test.want...) })
+	}
+	t.Run("what a row says", func(t *testing.T) {
+		page := viewer.get("/events")
+		page.want(t, http.StatusOK, "participant joined", "meeting ended", "INC-1", "unread", "<script>alert(1)</script>", "in the last hour")
+		wantInert(t, page)
+	})
+	t.Run("F-36 times that are none", func(t *testing.T) {
+		for _, at := range []string{"2026-02-30T10:00", "noon", "2026-11-22T24:00", "0000-01-01T00:00", hostile} {
+			r := viewer.get("/events?before=" + url.QueryEscape(at))
+			r.want(t, http.StatusUnprocessableEntity, "Give a time as 2026-01-31T14:30.")
+			if got := r.value("before"); got != at {
+				t.Errorf("%q comes back as %q", at, got)
+			}
+		}
+	})
+	t.Run("what cannot be asked", func(t *testing.T) {
+		for _, query := range []string{"?evil=1", "?cursor=x", "?cursor=-1", "?q=a&q=b", "?q=%ff"} {
+			viewer.get("/events"+query).want(t, http.StatusBadRequest)
+			viewer.get("/events/"+joined+query).want(t, http.StatusBadRequest)
+		}
+	})
+	t.Run("one event", func(t *testing.T) {
+		page := viewer.get("/events/" + joined + "?meeting_id=" + meeting)
+		page.want(t, http.StatusOK, "<script>alert(1)</script>", "joined the meeting of INC-1.", "The signature is right, with the newest secret token", "First delivery of this body",
+			"participant_uuid", "The same meeting", "meeting ended", "meeting started", "X-Zm-Request-Timestamp")
+		wantInert(t, page)
+		if strings.Contains(strings.ToLower(page.body), "x-zm-signature") {
+			t.Error("the signature is shown")
+		}
+		close := regexp.MustCompile(`href="([^"]+)" hx-boost="true" aria-label="Close"`).FindStringSubmatch(page.body)
+		if close == nil || html.UnescapeString(close[1]) != "/events?meeting_id="+meeting {
+			t.Errorf("closing leads to %q, want the list with its filter", close)
+		}
+		for _, neighbour := range []string{ended, started} {
+			if !strings.Contains(page.body, `class="db-sibling" href="/events/`+neighbour) {
+				t.Errorf("no way to the neighbour %s", neighbour)
+			}
+		}
+		if strings.Contains(page.body, `class="db-sibling" href="/events/`+elsewhere) {
+			t.Error("an event of another meeting is called a neighbour")
+		}
+		viewer.get("/events/"+unread).want(t, http.StatusOK, "It is kept as it came, but it is not a Zoom event this program can read.", "It is not laid out")
+		viewer.get("/events/"+elsewhere+"?q=nothing").want(t, http.StatusOK, "No event fits", "Ravi 50% joined the meeting.")
+	})
+	t.Run("T-ids an event that is not there", func(t *testing.T) {
+		for _, id := range []string{"1", "0", "-1", "x", "99999999999999999999", "1e3", joined + "0", "%2e%2e"} {
+			for _, path := range []string{"/events/" + id, "/events/" + id + "/raw"} {
+				viewer.get(path).want(t, http.StatusNotFound)
+			}
+		}
+	})
+	t.Run("the bytes as they came", func(t *testing.T) {
+		guardPage(t, o, "/events/"+joined+"/raw", nil)
+		r := viewer.get("/events/" + unread + "/raw")
+		if r.body != `{"not":"a Zoom event"` || r.header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(r.header.Get("Content-Disposition"), "attachment") || r.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%q as %v", r.body, r.header)
+		}
+		if r := viewer.get("/events/" + joined + "/raw"); !strings.Contains(r.body, `"user_name":"\"\u003e\u003cscript`) {
+			t.Errorf("the body is not what came: %s", r.body)
+		}
+	})
+	t.Run("requests that were refused are counted by reason", func(t *testing.T) {
+		for range 3 {
+			r, err := http.NewRequest(http.MethodPost, o.url+"/webhook", strings.NewReader(`{}`))
+			o.must(err)
+			r.Header = o.sim.Sign([]byte(`other`), o.clock())
+			response, err := http.DefaultTransport.RoundTrip(r)
+			o.must(err)
+			response.Body.Close()
+			if response.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("status %d", response.StatusCode)
+			}
+		}
+		o.work()
+		page := viewer.get("/events")
+		page.want(t, http.StatusOK, "3 requests refused in the last hour", "with a wrong signature", "Is the secret token the one of the Zoom app?")
+		if strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
+			t.Error("a viewer is sent to change the secret token")
+		}
+		if page := o.as(incident.Admin).get("/events"); !strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
+			t.Error("an admin is not sent to change the secret token")
+		}
+		viewer.get("/").want(t, http.StatusOK, "3 webhook requests refused in the last hour")
+		o.wait(61 * time.Minute)
+		if page := viewer.get("/events"); strings.Contains(page.text(), "refused in the last hour") {
+			t.Error("they are still called those of the last hour")
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "events", func() reply { return viewer.get("/events") })
+	})
+}
+
+func TestReprocessEvent(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.open(o.outage())
+	meeting := o.bridge(1).MeetingID
+	o.deliver(o.event("meeting.started", meeting, "start_time", "2026-11-22T02:14:07Z"), o.clock().Add(-3*time.Hour))
+	o.work()
+	all, err := o.store.EventRows(context.Background(), db.EventFilter{}, "", 50)
+	o.must(err)
+	stale := all.Items[0]
+	if !stale.Stale || o.bridge(1).State != incident.BridgeReady {
+		t.Fatalf("stale %v, and the bridge is %s", stale.Stale, o.bridge(1).State)
+	}
+	page := fmt.Sprint("/events/", stale.ID)
+	path := page + "/reprocess"
+	testGuard(t, o, path, incident.Admin)
+	responder := o.logIn("responder@example.com")
+	if r := responder.get(page); !strings.Contains(r.text(), "Kept, without effect") || strings.Contains(r.text(), "Let it count") {
+		t.Errorf("a responder sees %s", r.text())
+	}
+	b := o.as(incident.Admin)
+	b.get(page).want(t, http.StatusOK, "Signed outside the time window", "Let it count")
+	b.get("/events").want(t, http.StatusOK, "stale")
+	b.post("/events/1/reprocess").want(t, http.StatusNotFound)
+	b.post("/events/x/reprocess").want(t, http.StatusNotFound)
+
+	b.post(path).leadsTo(b, page, "The event counts now.", "It is stored and waits to be read")
+	o.work()
+	if got := o.bridge(1); got.State != incident.BridgeLive {
+		t.Errorf("the bridge is %s, want live", got.State)
+	}
+	b.get(page).want(t, http.StatusOK, "The meeting of INC-1 began.")
+	if got := o.trail(); got[len(got)-1] != "event.reprocess meeting.started" {
+		t.Errorf("audit trail %q", got)
+	}
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "audit_entries", func() reply { return b.post(path) })
+	})
+}
+
+func TestManyEvents(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	viewer := o.as(incident.Viewer)
+	// One every four seconds until now, of five types.
+	o.sql(`
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+		INSERT INTO events (id, received_at, signed_at, slot, stale, body_hash, body, headers,
+			state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id)
+		SELECT (? - (10000 - i) * 4000) * 4096, ? - (10000 - i) * 4000, ? - (10000 - i) * 4000, 0, FALSE, CAST(i AS BLOB), CAST('{}' AS BLOB), '{}',
+			'read', '', 'meeting.type_' || (i % 5), ? - (10000 - i) * 4000, '', 'm' || (i % 100), '', CASE WHEN i % 4000 = 7 THEN 'needle' ELSE 'hay' END, '', '' FROM n`,
+		o.clock().UnixMilli(), o.clock().UnixMilli(), o.clock().UnixMilli(), o.clock().UnixMilli())
+
+	viewer.get("/events").want(t, http.StatusOK, "901 in the last hour")
+	for _, test := range []struct {
+		name, path  string
+		rows, pages int
+	}{
+		{"type", "/events?event=meeting.type_3", 2000, 40},
+		{"meeting", "/events?meeting_id=m42", 100, 2},
+		{"meeting and type", "/events?meeting_id=m42&event=meeting.type_2", 100, 2},
+		{"meeting and another type", "/events?meeting_id=m42&event=meeting.type_1", 0, 1},
+		{"text that is rare", "/events?q=needle", 3, 1},
+		{"the last hour", "/events?after=2026-11-22T01:14", 902, 19},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			rows, pages := allPages(t, viewer, test.path, rowOfEvent)
+			if len(rows) != test.rows || pages != test.pages || !slices.IsSortedFunc(rows, func(a, b string) int { return strings.Compare(b, a) }) {
+				t.Errorf("%d rows on %d pages, want %d on %d, newest first", len(rows), pages, test.rows, test.pages)
+			}
+			if slices.Sort(rows); len(slices.Compact(rows)) != test.rows {
+				t.Error("a row is there twice")
+			}
+		})
+	}
+}
+
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	guardPage(t, o, "/", nil)
+	admin, viewer := o.as(incident.Admin), o.as(incident.Viewer)
+
+	t.Run("nothing connected", func(t *testing.T) {
+		admin.get("/").want(t, http.StatusOK, "Three steps to the first bridge", "Connect Zoom", "Write a runbook", "Try it")
+		page := viewer.get("/")
+		page.want(t, http.StatusOK, "Three steps to the first bridge")
+		if strings.Contains(page.body, `href="/runbooks/new"`) || strings.Contains(page.text(), "Open incident") {
+			t.Error("a viewer is led where a viewer may not go")
+		}
+	})
+	o.connect()
+	o.sim.AddUser(zoomsim.User{Email: "ana@example.com", DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
+	r := o.outage()
+	t.Run("two of three steps", func(t *testing.T) {
+		page := admin.get("/")
+		page.want(t, http.StatusOK, "Three steps to the first bridge")
+		if got := strings.Count(page.body, "db-step-done"); got != 2 || !strings.Contains(page.body, `href="/runbooks/`+r.ID+`/run"`) {
+			t.Errorf("%d steps are done, want 2, and the third leads to the only runbook's form", got)
+		}
+	})
+	o.open(r, func(q *incident.OpenRequest) { q.OpenerEmail, q.Name = "ana@example.com", hostile })
+	t.Run("never checked", func(t *testing.T) {
+		admin.get("/").want(t, http.StatusOK, "A bridge would come out, but look at what needs you.")
+	})
+	check := func() {
+		t.Helper()
+		_, err := o.service.CheckConnection(context.Background(), theConsole, "pmi@example.com")
+		o.must(err)
+	}
+	check()
+	t.Run("ready", func(t *testing.T) {
+		page := admin.get("/")
+		page.want(t, http.StatusOK, "Ready. A bridge would come out now.", "as of", "Open incident", "Nobody is on a bridge.",
+			"Zoom has not validated", "use_pmi_for_scheduled_meetings", "INC-1", "<script>alert(1)</script>")
+		wantInert(t, page)
+		if strings.Contains(viewer.get("/").text(), "Open incident") {
+			t.Error("a viewer is offered to open an incident")
+		}
+	})
+	t.Run("live", func(t *testing.T) {
+		meeting := o.bridge(1).MeetingID
+		o.happened("meeting.started", meeting, "start_time", "2026-11-22T02:14:07Z")
+		o.wait(14 * time.Minute)
+		o.happened("meeting.participant_joined", meeting, "participant", o.participant("Ravi"))
+		page := viewer.get("/")
+		page.want(t, http.StatusOK, "1 inside", "14 min", "ana@example.com", "Join", "Ravi", "participant joined")
+		if !strings.Contains(page.body, `href="/j/INC-1"`) {
+			t.Error("no way to join")
+		}
+		viewer.get("/incidents/1").want(t, http.StatusOK, "1 inside", "Inside now", "Ravi")
+	})
+	t.Run("a bridge that failed, and Zoom that refuses", func(t *testing.T) {
+		o.faults(zoomsim.Faults{TokenRefused: true})
+		o.wait(2 * time.Hour)
+		o.open(r)
+		viewer.get("/").want(t, http.StatusOK, "INC-2 has no bridge. Zoom does not know the client ID")
+		check()
+		viewer.get("/").want(t, http.StatusOK, "No bridge would come out now.", "client secret is wrong")
+		o.must(o.service.ResolveIncident(context.Background(), theConsole, 2))
+		if page := viewer.get("/"); strings.Contains(page.text(), "INC-2 has no bridge") {
+			t.Error("an incident that is resolved still needs somebody")
+		}
+	})
+	t.Run("it is not known whether there is a bridge", func(t *testing.T) {
+		o.faults(zoomsim.Faults{ResetAfterCommit: true, Only: create})
+		o.open(r)
+		viewer.get("/").want(t, http.StatusOK, "INC-3: it is not known whether Zoom made the meeting.")
+		viewer.get("/incidents/3").want(t, http.StatusOK, "The meeting may exist all the same.")
+		viewer.get("/bridges?view=attention").want(t, http.StatusOK, "INC-3")
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "events", func() reply { return viewer.get("/") })
+		testBroken(t, o, "accounts", func() reply { return viewer.get("/") })
+	})
+}
