@@ -26,6 +26,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 // sign is Zoom's signature by its documentation, apart from package zoom.
@@ -564,6 +565,15 @@ func TestWebhookRotation(t *testing.T) {
 		})
 		all.Wait()
 		w.refused("retired", w.deliver(oldToken, started(10)))
+	})
+	t.Run("W-70 a token that another program has just stored", func(t *testing.T) {
+		const added = "added-by-another-program-0"
+		account, err := w.store.Account(t.Context())
+		w.must(err)
+		w.must(w.store.SaveAccount(t.Context(), account, map[incident.SecretName]incident.Secret{incident.WebhookToken2: zoom.NewSecret(added)}, nil, incident.AuditEntry{}))
+		if r := w.deliver(added, started(11)); r.status != http.StatusOK {
+			t.Errorf("status %d: %s", r.status, r.body)
+		}
 	})
 }
 
