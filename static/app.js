@@ -192,10 +192,28 @@
     wanted = true;
     timer ||= setTimeout(refresh, Math.max(50, last + 1000 - Date.now()));
   };
-  document.addEventListener("sse:changed", want);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) want(); });
-  document.addEventListener("htmx:sseOpen", () => { show("live"); if (wasDown) want(); wasDown = false; });
-  document.addEventListener("htmx:sseError", () => { show("reconnecting"); wasDown = true; });
+  // A tab nobody sees closes its stream: without HTTP/2 a browser has six connections to a host, for all tabs. The
+  // first message of a new stream is "changed", so nothing is missed.
+  const hiddenFor = 5000;
+  let stream = null, closing = 0;
+  const connect = () => {
+    const at = $("[data-db-topic]");
+    if (!at || stream || document.hidden) return;
+    stream = new EventSource("/live?topic=" + encodeURIComponent(at.dataset.dbTopic));
+    stream.addEventListener("changed", want);
+    stream.onopen = () => { show("live"); if (wasDown) want(); wasDown = false; };
+    stream.onerror = () => {
+      show("reconnecting");
+      wasDown = true;
+      if (stream?.readyState === EventSource.CLOSED) { stream = null; setTimeout(connect, 3000); }
+    };
+  };
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(closing);
+    if (document.hidden) closing = setTimeout(() => { stream?.close(); stream = null; }, hiddenFor);
+    else { connect(); if (wanted) want(); }
+  });
+  connect();
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr, target } = e.detail;
     if (!target || target.id !== "live") return;

@@ -12,7 +12,6 @@ cd "$(dirname "$0")"
 tabler=@tabler/core@1.6.1
 icons=@tabler/icons@3.51.0
 htmx=htmx.org@2.0.11
-sse=htmx-ext-sse@2.2.4
 
 # One icon a word: the name in Tabler's set. A new one is added here, never drawn by hand.
 icon_names="
@@ -28,7 +27,7 @@ video video-plus webhook world x check
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for spec in "$tabler" "$icons" "$htmx" "$sse"; do
+for spec in "$tabler" "$icons" "$htmx"; do
 	(cd "$work" && npm pack --silent "$spec" >/dev/null)
 done
 for tgz in "$work"/*.tgz; do
@@ -39,11 +38,9 @@ done
 mkdir -p vendor
 cp "$work"/tabler-core-*/dist/css/tabler.min.css vendor/tabler.css
 cp "$work"/htmx.org-*/dist/htmx.min.js vendor/htmx.js
-cp "$work"/htmx-ext-sse-*/dist/sse.min.js vendor/sse.js
 # A source map is a request to a file that is not served.
-sed -i '/^\/\/# sourceMappingURL=/d; s|/\*# sourceMappingURL=[^*]*\*/||' vendor/tabler.css vendor/htmx.js vendor/sse.js
+sed -i '/^\/\/# sourceMappingURL=/d; s|/\*# sourceMappingURL=[^*]*\*/||' vendor/tabler.css vendor/htmx.js
 cp "$work"/htmx.org-*/LICENSE vendor/LICENSE.htmx
-cp "$work"/htmx-ext-sse-*/LICENSE vendor/LICENSE.htmx-ext-sse
 # @tabler/core carries its licence as a notice in the style sheet; the icons carry the same MIT text.
 cp "$work"/tabler-icons-*/LICENSE vendor/LICENSE.tabler
 
