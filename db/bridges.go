@@ -219,7 +219,7 @@ func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Inst
 
 // BridgeFilter narrows the bridges log. Zero fields do not.
 type BridgeFilter struct {
-	State          string // "live", "attention" (failed, unknown or with a red finding), "backup" (hosted by the backup user)
+	State          string // "live", "attention" (failed, unknown or with a red finding, of an open incident), "backup" (hosted by the backup user)
 	Host           string // e-mail
 	IncidentNumber int64
 	After, Before  time.Time // of the creation: After ≤ t < Before
@@ -240,7 +240,7 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 	case "live":
 		w.add(`b.state = $?`, incident.BridgeLive)
 	case "attention":
-		w.conditions = append(w.conditions, `(b.state IN ('failed', 'unknown') OR b.worst_finding = 'red')`)
+		w.conditions = append(w.conditions, `i.status = 'open' AND (b.state IN ('failed', 'unknown') OR b.worst_finding = 'red')`)
 	case "backup":
 		w.add(`b.used_backup_user = $?`, true)
 	default:

@@ -292,6 +292,14 @@ func TestBridgeRows(t *testing.T) {
 				same(t, got, tt.want)
 			})
 		}
+		t.Run("attention is not needed when the incident is resolved", func(t *testing.T) {
+			check(t, s.SetIncidentStatus(ctx, 4, incident.StatusOpen, incident.StatusResolved, now, incident.TimelineEntry{ID: "resolved", IncidentNumber: 4, At: now}, incident.AuditEntry{}))
+			page, err := s.BridgeRows(ctx, db.BridgeFilter{State: "attention"}, "", 0)
+			check(t, err)
+			if len(page.Items) != 1 || page.Items[0].IncidentNumber != 2 {
+				t.Errorf("got %+v, want the bridge of incident 2", page.Items)
+			}
+		})
 		var got []string
 		cursor := ""
 		for {

@@ -146,7 +146,7 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to st
 // IncidentFilter narrows the list of incidents. Zero fields do not.
 type IncidentFilter struct {
 	Status, Severity, RunbookID string
-	Text                        string    // part of the name or the description
+	Text                        string    // part of the name, the description or the opener, or the key: INC-42
 	After, Before               time.Time // of the opening: After ≤ t < Before
 }
 
@@ -170,7 +170,8 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 		w.add(`i.runbook_id = $?`, f.RunbookID)
 	}
 	if f.Text != "" {
-		w.add(`(LOWER(i.name) LIKE $? ESCAPE '\' OR LOWER(i.description) LIKE $? ESCAPE '\')`, likeText(f.Text))
+		number, _ := incident.ParseKey(f.Text) // 0 is no incident's
+		w.add(`(i.number = `+strconv.FormatInt(number, 10)+` OR LOWER(i.name) LIKE $? ESCAPE '\' OR LOWER(i.description) LIKE $? ESCAPE '\' OR i.opener_email LIKE $? ESCAPE '\')`, likeText(f.Text))
 	}
 	if !f.After.IsZero() {
 		w.add(`i.created_at >= $?`, f.After)

@@ -268,6 +268,7 @@ func TestIncidents(t *testing.T) {
 			{"runbook", db.IncidentFilter{RunbookID: drill.ID}, []int64{4}},
 			{"text, any case", db.IncidentFilter{Text: "Db"}, []int64{3, 1}},
 			{"text of the description", db.IncidentFilter{Text: "customer 4"}, []int64{5}},
+			{"key", db.IncidentFilter{Text: "inc-4"}, []int64{4}},
 			{"text with %", db.IncidentFilter{Text: "0%"}, []int64{2}},
 			{"text with _", db.IncidentFilter{Text: "_"}, []int64{4}},
 			{"text with quotes", db.IncidentFilter{Text: "' OR 1=1 --"}, nil},

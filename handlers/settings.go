@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -172,11 +173,35 @@ func (s *Site) EnableUser(c echo.Context) error {
 }
 
 func (s *Site) switchUser(c echo.Context, disabled bool, said string) error {
-	err := s.Service.SetDisabled(c.Request().Context(), Actor(c), c.Param("id"), disabled)
+	ctx := c.Request().Context()
+	err := s.Service.SetDisabled(ctx, Actor(c), c.Param("id"), disabled)
+	if err == nil && disabled {
+		said, err = s.tokensLeft(ctx, c.Param("id"), said)
+	}
 	if err := s.orFlash(c, err, said); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/settings/users")
+}
+
+// tokensLeft adds to said how many API tokens of a person go on working. They
+// belong to scripts, which must not stop because somebody left; an admin decides.
+func (s *Site) tokensLeft(ctx context.Context, userID, said string) (string, error) {
+	user, err := s.Store.User(ctx, userID)
+	if err != nil {
+		return said, err
+	}
+	tokens, err := s.Store.Tokens(ctx)
+	n := 0
+	for _, t := range tokens {
+		if t.CreatedBy == user.Email && t.RevokedAt.IsZero() {
+			n++
+		}
+	}
+	if n > 0 {
+		said += " " + views.Plural(n, "API token", "API tokens") + " they made still work: look at API tokens."
+	}
+	return said, err
 }
 
 // TokensPage is GET /settings/tokens. ?new=1 opens the form.

@@ -131,6 +131,8 @@ type IncidentStartPage struct {
 	BackURL  string
 }
 
+func (p IncidentPage) here() string { return "/incidents/" + strconv.FormatInt(p.Number, 10) }
+
 func (p IncidentPage) path(verb string) string {
 	return "/incidents/" + strconv.FormatInt(p.Number, 10) + "/" + verb
 }

@@ -148,7 +148,7 @@ func Run(p RunPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = Textarea(Field{Label: "Description", Name: "description", Value: p.Text, Error: p.Errors["description"], Optional: true, Placeholder: "What you see, since when, who notices", MaxLength: 10000}, 3).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Textarea(Field{Label: "Description", Name: "description", Value: p.Text, Error: p.Errors["description"], Optional: true, Placeholder: "What you see, since when, who notices", MaxLength: 4000}, 3).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -257,7 +257,7 @@ func runVariable(p RunPage, i int, v RunVariable) templ.Component {
 			templ_7745c5c3_Var7 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		f := Field{Label: v.label(), Name: "vars." + v.Name, ID: "vars-" + strconv.Itoa(i), Value: v.Value, Error: p.Errors["vars."+v.Name], Help: v.Help, Required: v.Required, Optional: !v.Required, MaxLength: 500}
+		f := Field{Label: v.label(), Name: "vars." + v.Name, ID: "vars-" + strconv.Itoa(i), Value: v.Value, Error: p.Errors["vars."+v.Name], Help: v.Help, Required: v.Required, Optional: !v.Required, MaxLength: 1000}
 		switch v.Type {
 		case "choice":
 			if len(v.Choices) <= 4 && v.short() {
