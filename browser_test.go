@@ -60,6 +60,7 @@ func (b *sharedBrowser) start() {
 		// The sandbox does not start as root, which CI is, and nothing but our
 		// own pages is opened.
 		chromedp.NoSandbox,
+		chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("hide-scrollbars", true),

@@ -214,6 +214,10 @@
     else { connect(); if (wanted) want(); }
   });
   connect();
+  document.addEventListener("htmx:configRequest", (e) => {
+    // The answer to a form stands at the form's address, which cannot be fetched.
+    if (e.detail.elt.dataset.dbPath) e.detail.path = e.detail.elt.dataset.dbPath;
+  });
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr, target } = e.detail;
     if (!target || target.id !== "live") return;

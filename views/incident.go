@@ -131,7 +131,15 @@ type IncidentStartPage struct {
 	BackURL  string
 }
 
-func (p IncidentPage) here() string { return "/incidents/" + strconv.FormatInt(p.Number, 10) }
+// here is the page's own path when the browser is at that of a form, "" otherwise.
+func (p IncidentPage) here() string {
+	for _, b := range p.Bridges {
+		if b.LinkError != "" {
+			return "/incidents/" + strconv.FormatInt(p.Number, 10)
+		}
+	}
+	return ""
+}
 
 func (p IncidentPage) path(verb string) string {
 	return "/incidents/" + strconv.FormatInt(p.Number, 10) + "/" + verb
