@@ -77,7 +77,7 @@ var envReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 func parseConfigFile(text []byte) (configFile, error) {
 	var f configFile
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return configFile{}, errors.New(yaml.FormatError(err, false, true))
+		return configFile{}, errors.New(yaml.FormatError(err, false, false)) // not the lines: they hold secrets
 	}
 	if f.Account == nil {
 		return f, nil

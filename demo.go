@@ -77,17 +77,18 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	})
 }
 
-// demoListener takes the configured port, or any when it is in use.
+// demoListener takes the configured port on this machine, or any when it is in
+// use. Nobody else can reach the demo: its password is known.
 func demoListener(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err == nil {
-		return l, nil
-	}
-	host, _, splitErr := net.SplitHostPort(addr)
-	if splitErr != nil {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
 		return nil, err
 	}
-	return net.Listen("tcp", net.JoinHostPort(host, "0"))
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return l, nil
 }
 
 // newDemoZoom is a Zoom account with a few people, each with something that

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -73,7 +74,12 @@ func (e usageError) Unwrap() error { return e.error }
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	// .env never overrides what is set, and need not exist.
 	if err := godotenv.Load(); err != nil && !errors.Is(err, os.ErrNotExist) {
-		fmt.Fprintln(errOut, "drawbridge: .env cannot be read:", err)
+		// The parser's own error shows the lines round the mistake, and so secrets.
+		text := "a line is not NAME=value"
+		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+			text = pathErr.Error()
+		}
+		fmt.Fprintln(errOut, "drawbridge: .env cannot be read:", text)
 		return 2
 	}
 	var cli commands

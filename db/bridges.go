@@ -148,10 +148,10 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 	return err
 }
 
-const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, cause, started_at, finished_at`
+const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, cause, looks, started_at, finished_at`
 
 func scanAttempt(r row) (a incident.Attempt, err error) {
-	err = r.Scan(&a.ID, &a.BridgeID, &a.Rung, &a.HostEmail, &a.State, &a.MeetingID, &a.Code, &a.Cause, timeOf(&a.StartedAt), timeOf(&a.FinishedAt))
+	err = r.Scan(&a.ID, &a.BridgeID, &a.Rung, &a.HostEmail, &a.State, &a.MeetingID, &a.Code, &a.Cause, &a.Looks, timeOf(&a.StartedAt), timeOf(&a.FinishedAt))
 	return a, err
 }
 
@@ -161,13 +161,13 @@ func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) erro
 		return nil
 	}
 	if c.AttemptFrom == "" {
-		_, err := exec(ctx, tx, `INSERT INTO bridge_attempts (`+attemptColumns+`) VALUES (`+placeholders(1, 10)+`)`,
-			a.ID, a.BridgeID, a.Rung, a.HostEmail, a.State, a.MeetingID, a.Code, a.Cause, a.StartedAt, a.FinishedAt)
+		_, err := exec(ctx, tx, `INSERT INTO bridge_attempts (`+attemptColumns+`) VALUES (`+placeholders(1, 11)+`)`,
+			a.ID, a.BridgeID, a.Rung, a.HostEmail, a.State, a.MeetingID, a.Code, a.Cause, a.Looks, a.StartedAt, a.FinishedAt)
 		return err
 	}
 	n, err := exec(ctx, tx, `
-		UPDATE bridge_attempts SET state = $3, meeting_id = $4, code = $5, cause = $6, finished_at = $7
-		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, a.Cause, a.FinishedAt)
+		UPDATE bridge_attempts SET state = $3, meeting_id = $4, code = $5, cause = $6, looks = $7, finished_at = $8
+		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, a.Cause, a.Looks, a.FinishedAt)
 	if err == nil && n == 0 {
 		err = errMoved()
 	}

@@ -137,6 +137,11 @@ func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 			return err
 		}
 	}
+	if r.Deleted {
+		if err := loseMeeting(ctx, tx, r); err != nil {
+			return err
+		}
+	}
 	if len(r.Recordings) == 0 {
 		return nil
 	}
@@ -163,6 +168,23 @@ func chooseTime(table, column, sign string) string {
 	stored := table + "." + column
 	return `CASE WHEN ` + stored + ` IS NULL OR excluded.` + column + ` ` + sign + ` ` + stored +
 		` THEN excluded.` + column + ` ELSE ` + stored + ` END`
+}
+
+// loseMeeting takes the link from a bridge that waits with a meeting that is
+// deleted, so that a person can try again or give another.
+func loseMeeting(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
+	const reason = "The meeting was deleted in Zoom."
+	n, err := exec(ctx, tx, `
+		UPDATE bridges SET state = 'failed', join_url = '', reason = $3, fix = $4
+		WHERE id = $1 AND meeting_id = $2 AND state = 'ready'`,
+		r.BridgeID, r.MeetingID, reason, "Try again, or use another link.")
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = exec(ctx, tx, `
+		UPDATE step_runs SET state = 'failed', reason = $2
+		WHERE id = (SELECT step_run_id FROM bridges WHERE id = $1)`, r.BridgeID, reason)
+	return err
 }
 
 // awaitBridge lets an event be read anew when its bridge came to know its
@@ -210,13 +232,13 @@ func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.Aud
 
 // EventFilter narrows the event log. Zero fields do not.
 type EventFilter struct {
-	Event         string // "meeting.started", or "meeting.*" for a family
-	MeetingID     string
-	BridgeID      string
-	Text          string    // part of the topic, of who, or of the event
-	After, Before time.Time // of the arrival: After ≤ t < Before
-	Stale         bool      // only those signed outside the time window
-	Unread        bool      // only those not read, or not readable
+	Event          string // "meeting.started", or "meeting.*" for a family
+	MeetingID      string
+	IncidentNumber int64     // events of its bridges
+	Text           string    // part of the topic, of who, or of the event
+	After, Before  time.Time // of the arrival: After ≤ t < Before
+	Stale          bool      // only those signed outside the time window
+	Unread         bool      // only those not read, or not readable
 }
 
 // eventScan is how many events one page of a filter without an index looks at.
@@ -233,8 +255,8 @@ func (s *Store) EventRows(ctx context.Context, f EventFilter, cursor string, lim
 	var w where
 	family, isFamily := strings.CutSuffix(f.Event, "*")
 	switch {
-	case f.BridgeID != "":
-		w.add(`bridge_id = $?`, f.BridgeID)
+	case f.IncidentNumber != 0:
+		w.add(`bridge_id IN (SELECT id FROM bridges WHERE incident_number = $?)`, f.IncidentNumber)
 		w.conditions = append(w.conditions, `bridge_id <> ''`) // as the index says
 	case f.MeetingID != "":
 		w.add(`meeting_id = $?`, f.MeetingID)
@@ -259,10 +281,10 @@ func (s *Store) EventRows(ctx context.Context, f EventFilter, cursor string, lim
 
 	// All else is looked at row by row among the newest of those.
 	w.conditions = nil
-	if f.BridgeID != "" && f.MeetingID != "" {
+	if f.IncidentNumber != 0 && f.MeetingID != "" {
 		w.add(`e.meeting_id = $?`, f.MeetingID)
 	}
-	if (f.BridgeID != "" || f.MeetingID != "") && f.Event != "" && !isFamily {
+	if (f.IncidentNumber != 0 || f.MeetingID != "") && f.Event != "" && !isFamily {
 		w.add(`e.event = $?`, f.Event)
 	}
 	if isFamily {

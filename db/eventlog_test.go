@@ -215,7 +215,7 @@ func TestEventRows(t *testing.T) {
 			{"family", db.EventFilter{Event: "meeting.*"}, []int{5, 2, 1, 0}},
 			{"family with %", db.EventFilter{Event: "%*"}, nil},
 			{"meeting", db.EventFilter{MeetingID: "111"}, []int{5, 1, 0}},
-			{"bridge", db.EventFilter{BridgeID: b.ID}, []int{1, 0}},
+			{"bridge", db.EventFilter{IncidentNumber: b.IncidentNumber}, []int{1, 0}},
 			{"text of the topic, any case", db.EventFilter{Text: "db DOWN"}, []int{1, 0}},
 			{"text of who", db.EventFilter{Text: "a_1"}, []int{1}},
 			{"text of the event", db.EventFilter{Text: "record"}, []int{3}},
@@ -225,10 +225,10 @@ func TestEventRows(t *testing.T) {
 			{"before", db.EventFilter{Before: after(30)}, []int{2, 1, 0}},
 			{"stale", db.EventFilter{Stale: true}, []int{5}},
 			{"unread", db.EventFilter{Unread: true}, []int{4}},
-			{"bridge and event", db.EventFilter{BridgeID: b.ID, Event: joined}, []int{1}},
-			{"bridge and meeting", db.EventFilter{BridgeID: b.ID, MeetingID: "222"}, nil},
+			{"bridge and event", db.EventFilter{IncidentNumber: b.IncidentNumber, Event: joined}, []int{1}},
+			{"bridge and meeting", db.EventFilter{IncidentNumber: b.IncidentNumber, MeetingID: "222"}, nil},
 			{"meeting and event", db.EventFilter{MeetingID: "222", Event: recording}, []int{3}},
-			{"all at once", db.EventFilter{BridgeID: b.ID, MeetingID: "111", Event: "meeting.*", Text: "ana", After: now, Before: after(30)}, []int{1}},
+			{"all at once", db.EventFilter{IncidentNumber: b.IncidentNumber, MeetingID: "111", Event: "meeting.*", Text: "ana", After: now, Before: after(30)}, []int{1}},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				page, err := s.EventRows(ctx, tt.filter, "", 0)
@@ -255,7 +255,7 @@ func TestEventRows(t *testing.T) {
 			})
 		}
 
-		page, err := s.EventRows(ctx, db.EventFilter{BridgeID: b.ID}, "", 0)
+		page, err := s.EventRows(ctx, db.EventFilter{IncidentNumber: b.IncidentNumber}, "", 0)
 		check(t, err)
 		if e := page.Items[0]; e.IncidentNumber != 1 || e.Body != nil || e.Topic != "INC-1 DB down" || !e.ReceivedAt.Equal(after(10)) {
 			t.Errorf("got %+v", e)

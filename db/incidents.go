@@ -110,6 +110,11 @@ func (s *Store) Incident(ctx context.Context, number int64) (incident.Incident, 
 	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`, number)
 }
 
+// IncidentByDedupKey; see incident.Store.
+func (s *Store) IncidentByDedupKey(ctx context.Context, key string) (incident.Incident, error) {
+	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
+}
+
 // SetIncidentStatus; see incident.Store.
 func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
 	var resolved time.Time

@@ -199,7 +199,7 @@ func (s *Site) ListBridges(c echo.Context) error {
 	}
 	out := newList[apiBridge](page.Next)
 	for _, row := range page.Items {
-		out.Items = append(out.Items, newAPIBridge(c, row.Bridge))
+		out.Items = append(out.Items, newAPIBridge(row.Bridge))
 	}
 	return c.JSON(http.StatusOK, out)
 }
@@ -315,20 +315,16 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 		out.Vars = map[string]string{}
 	}
 	for _, b := range bridges {
-		out.Bridges = append(out.Bridges, newAPIBridge(c, b))
+		out.Bridges = append(out.Bridges, newAPIBridge(b))
 	}
 	return out, nil
 }
 
-func newAPIBridge(c echo.Context, b incident.Bridge) apiBridge {
-	out := apiBridge{
+func newAPIBridge(b incident.Bridge) apiBridge {
+	return apiBridge{
 		ID: b.ID, State: string(b.State), Kind: b.Kind, MeetingID: b.MeetingID, JoinURL: b.JoinURL,
 		HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Reason: b.Reason, Topic: b.Topic, Agenda: b.Agenda,
 		Recording: b.Recording, CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
-		Participants: b.Inside,
+		Participants: b.Inside, Passcode: b.Passcode,
 	}
-	if slices.Contains(Token(c).Scopes, incident.ScopeRead) {
-		out.Passcode = b.Passcode
-	}
-	return out
 }

@@ -101,7 +101,7 @@ func (s *Site) RetryBridge(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.orFlash(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), "Zoom was asked again."); err != nil {
+	if err := s.orFlash(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), "Trying again."); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +35,7 @@ func (s *Site) EventsPage(c echo.Context) error {
 		WebhookURL: s.PublicURL + "/webhook",
 		Filter:     views.EventFilter{MeetingID: q.Get("meeting_id"), Bridge: q.Get("bridge"), Q: q.Get("q"), After: q.Get("after"), Before: q.Get("before")},
 	}
-	filter, err := s.eventFilter(c, q, &page.Filter)
-	if err != nil {
-		return err
-	}
+	filter := s.eventFilter(c, q, &page.Filter)
 	rows, err := s.Store.EventRows(ctx, filter, q.Get("cursor"), 50)
 	if err != nil {
 		return err
@@ -79,20 +77,14 @@ func (s *Site) EventsPage(c echo.Context) error {
 	return Render(c, status, views.Events(page))
 }
 
-func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) (db.EventFilter, error) {
+func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) db.EventFilter {
 	f := db.EventFilter{Event: q.Get("event"), MeetingID: strings.ReplaceAll(v.MeetingID, " ", ""), Text: v.Q}
 	f.After, v.AfterError = s.minute(c, v.After)
 	f.Before, v.BeforeError = s.minute(c, v.Before)
 	if v.Bridge != "" {
-		f.BridgeID = "none" // an incident without a bridge has no events
+		f.IncidentNumber = -1 // what is no incident has no events
 		if number, ok := incident.ParseKey(v.Bridge); ok {
-			bridges, err := s.Store.Bridges(c.Request().Context(), number)
-			if err != nil {
-				return f, err
-			}
-			if b, ok := bridgeToJoin(bridges); ok {
-				f.BridgeID = b.ID
-			}
+			f.IncidentNumber = number
 		}
 	}
 	if f != (db.EventFilter{}) {
@@ -113,7 +105,7 @@ func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) (db.Eve
 		}
 		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: listHref(c, "after", after, "before", "", "cursor", ""), On: on})
 	}
-	return f, nil
+	return f
 }
 
 // minute reads a time of a filter in the viewer's zone; "" is no limit.
@@ -167,7 +159,7 @@ func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	for _, r := range counts {
 		v := views.RefusedReason{Count: int(r.Count)}
 		v.Reason, v.Advice = refusalWords(r.Reason)
-		if Actor(c).Role.Includes(incident.Admin) && (strings.Contains(r.Reason, "signature") || strings.Contains(r.Reason, "secret")) {
+		if Actor(c).Role.Includes(incident.Admin) && slices.Contains([]string{"wrong_signature", "not_configured", "locked"}, r.Reason) {
 			v.LinkText, v.Href = "Zoom account", "/account"
 		}
 		list = append(list, v)
@@ -186,7 +178,7 @@ func refusalWords(reason string) (words, advice string) {
 		return "with a signature that Zoom would not write", "Somebody else sent them, or a proxy changes headers."
 	case "millisecond_timestamp":
 		return "with a timestamp in milliseconds", "Zoom writes seconds. A test tool may be sending them."
-	case "not_configured", "no_secret":
+	case "not_configured":
 		return "before a secret token was set", "Set the webhook secret token. Zoom repeats for 85 minutes what it could not deliver."
 	case "locked":
 		return "that could not be checked, because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."
@@ -255,7 +247,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 	d := &views.EventDetail{
 		ID: text, Words: row.Words, Event: e.Event, Stale: e.Stale, Unread: row.Unread,
 		At: s.When(c, e.EventAt), Received: s.When(c, e.ReceivedAt), Key: row.Key, IncidentHref: row.IncidentHref,
-		Body: string(zoom.Redact(e.Body)), RawHref: "/events/" + text + "/raw", Bytes: len(e.Body), MeetingID: e.MeetingID,
+		Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), MeetingID: e.MeetingID,
 		CloseHref: listHref(c),
 	}
 	if e.IncidentNumber != 0 {
@@ -266,6 +258,9 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 		d.IncidentName = i.Name
 	}
 	d.Sentence = eventSentence(e)
+	if Actor(c).Role.Includes(incident.Admin) { // as received, with passcodes and download tokens
+		d.RawHref = "/events/" + text + "/raw"
+	}
 	switch {
 	case e.Stale:
 		d.Why = "It was signed more than two hours before it arrived, or in the future. It is kept and changed nothing. If the clock of this server was wrong, let it count now."

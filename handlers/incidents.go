@@ -395,7 +395,7 @@ func (s *Site) RunStep(c echo.Context) error {
 	if run.IncidentNumber != number {
 		return echo.NewHTTPError(http.StatusNotFound, "The incident has no such step.")
 	}
-	if err := s.orFlash(c, s.Service.RunStep(ctx, Actor(c), run.ID), "The step was run."); err != nil {
+	if err := s.orFlash(c, s.Service.RunStep(ctx, Actor(c), run.ID), "The step was started."); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, incidentPath(number))

@@ -32,7 +32,7 @@ const (
 
 // Bridge is the call of an incident.
 type Bridge struct {
-	ID             string // UUIDv7; also the marker by which we find our meeting in Zoom
+	ID             string // UUIDv7
 	IncidentNumber int64
 	StepRunID      string
 	Kind           string
@@ -108,7 +108,7 @@ const (
 
 // Attempt is one call to Zoom for a bridge.
 type Attempt struct {
-	ID         string // UUIDv7
+	ID         string // UUIDv7; stands in the meeting's agenda, by which we find it
 	BridgeID   string
 	Rung       string
 	HostEmail  string
@@ -116,6 +116,7 @@ type Attempt struct {
 	MeetingID  string
 	Code       int // Zoom's error code, 0 for none
 	Cause      string
+	Looks      int // answered looks for its meeting that did not find it
 	StartedAt  time.Time
 	FinishedAt time.Time
 }

@@ -18,12 +18,21 @@ const (
 )
 
 // rungLimit is what one rung may take while others come after it; the last one
-// may take what is left. stateWrite is the limit of writing down how it went.
+// may take what is left but lastMargin. A rung is not begun with less than
+// leastTime. stateWrite is the limit of writing down how it went.
 const (
 	rungLimit  = 1400 * time.Millisecond
 	lastMargin = 150 * time.Millisecond
+	leastTime  = 400 * time.Millisecond
 	stateWrite = 5 * time.Second
 )
+
+// retryEvery is how long after a failure that may pass the rungs are tried
+// again without anybody asking, longer each time.
+const retryEvery = 15 * time.Second
+
+// errOutOfTime leaves a climb to the worker, which begins with fresh time.
+var errOutOfTime = errors.New("no time is left to ask Zoom")
 
 // rung is one way to get a meeting. They are tried in order until one gives a link.
 type rung struct {
@@ -54,9 +63,12 @@ type climber struct {
 
 	why  []string // why earlier rungs gave nothing, for people
 	last zoom.Explanation
+	// passing is set when the last failure may pass by itself.
+	passing bool
 	// spare is a meeting that works and should not be used: its id is shared.
 	// It is better than no bridge.
-	spare *spareMeeting
+	spare    *spareMeeting
+	attempts int // made before this climb
 	// doubt is set when a rung may have made a meeting we do not know of.
 	doubt bool
 	// noAlternatives is set when Zoom refused the alternative hosts.
@@ -70,28 +82,39 @@ type spareMeeting struct {
 	finding Finding
 }
 
-// climb gets a link for the bridge of a step that is scheduled or was
-// interrupted. It returns an error only when it must be called again.
+// climb gets a link for the bridge of a step that is scheduled, was
+// interrupted, or failed for a reason that may have passed. It returns an error
+// only when it must be called again. ctx has a deadline.
 func (s *Service) climb(ctx context.Context, run StepRun) error {
 	c := climber{s: s, run: run}
 	var err error
 	if c.bridge, err = s.store.BridgeOfStepRun(ctx, run.ID); err != nil {
 		return err
 	}
-	switch c.bridge.State {
-	case BridgeNew:
-	case BridgeCreating:
-		return s.interrupted(ctx, c.bridge, run)
+	if c.incident, err = s.store.Incident(ctx, run.IncidentNumber); err != nil {
+		return err
+	}
+	attempts, err := s.store.Attempts(ctx, c.bridge.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.bridge.State == BridgeNew:
+	case c.bridge.State == BridgeFailed && len(attempts) < maxAttempts:
+	case c.bridge.State == BridgeCreating:
+		return s.interrupted(ctx, c.bridge, run, attempts)
 	default:
 		return nil // somebody else is further
 	}
-	if c.incident, err = s.store.Incident(ctx, run.IncidentNumber); err != nil {
-		return err
+	c.attempts = len(attempts)
+	if c.incident.Status != StatusOpen {
+		c.last = zoom.Explanation{Cause: resolvedCause, Fix: "Open the incident again to get its bridge."}
+		return c.fail(ctx)
 	}
 	if c.account, err = s.store.Account(ctx); err != nil {
 		return err
 	}
-	c.render()
+	c.render(len(attempts) == 0)
 
 	c.client, err = s.zoomClient(c.account)
 	if err != nil {
@@ -124,32 +147,37 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 // try asks one rung. done means the bridge has a link; goOn that the next rung
 // may help.
 func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, err error) {
+	deadline, ok := ctx.Deadline()
+	if left := time.Until(deadline); ok && left < leastTime {
+		return false, false, errOutOfTime
+	}
 	attempt := Attempt{ID: newID(), BridgeID: c.bridge.ID, Rung: r.name, HostEmail: r.host, State: AttemptCalling, StartedAt: c.s.now()}
 	from := c.bridge.State
 	c.bridge.State, c.bridge.Rung, c.bridge.HostEmail = BridgeCreating, r.name, r.host
 	c.run.State, c.run.StartedAt = StepRunning, c.s.now()
 	if err := c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt,
-		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning},
+		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
 	}); err != nil {
 		return false, false, err
 	}
 
-	limit := rungLimit
-	if deadline, ok := ctx.Deadline(); ok && last {
-		limit = time.Until(deadline) - lastMargin
-	} else if last {
-		limit = 10 * time.Second
+	limit := time.Until(deadline) - lastMargin
+	if !last {
+		limit = min(limit, rungLimit)
 	}
 	zctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	meeting, err := c.client.CreateMeeting(zctx, r.host, c.request(attempt.ID))
 	if err != nil && c.dropAlternatives(err) {
-		c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, "Zoom refused the alternative hosts; asking without them.", nil)
+		if err := c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, "Zoom refused the alternative hosts; asking without them.", nil); err != nil {
+			return false, false, err
+		}
 		return c.try(ctx, r, last)
 	}
 	if err != nil {
-		return false, c.refused(ctx, r, attempt, err), nil
+		goOn, err = c.refused(ctx, r, attempt, err)
+		return false, goOn, err
 	}
 
 	attempt.MeetingID = meeting.ID
@@ -159,9 +187,8 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	}
 	if shared {
 		c.why = append(c.why, finding.Text)
-		c.finish(ctx, attempt, AttemptRefused, 0, finding.Text, nil)
 		c.spare = &spareMeeting{r, attempt, meeting, finding}
-		return false, true, nil
+		return false, true, c.finish(ctx, attempt, AttemptRefused, 0, finding.Text, nil)
 	}
 	err = c.ready(ctx, r, attempt, AttemptCalling, meeting, nil)
 	return err == nil, false, err
@@ -217,8 +244,12 @@ func cutRunes(s string, limit int) string {
 	return s
 }
 
-// render fills in topic and agenda. A template that fails never stops the bridge.
-func (c *climber) render() {
+// resolvedCause is why an incident that was resolved early gets no meeting.
+const resolvedCause = "The incident was resolved before the bridge came out."
+
+// render fills in topic and agenda. A template that fails never stops the
+// bridge; the timeline says so, the first time.
+func (c *climber) render(first bool) {
 	data := c.s.templateData(c.incident)
 	names := make([]string, 0, len(c.incident.Vars))
 	for name := range c.incident.Vars {
@@ -228,12 +259,14 @@ func (c *climber) render() {
 	if topic = oneLine(topic); topic == "" || err != nil {
 		topic = cutRunes(c.incident.Key()+" "+oneLine(c.incident.Name), maxTopic)
 	}
-	if err != nil {
+	if err != nil && first {
 		c.note("The topic’s template failed, so the meeting is called “" + topic + "”. " + sentence(err))
 	}
 	agenda, err := renderTemplate(c.bridge.Asked.Agenda, names, data, maxAgenda)
 	if err != nil {
 		agenda = ""
+	}
+	if err != nil && first {
 		c.note("The agenda’s template failed, so the meeting has no agenda. " + sentence(err))
 	}
 	c.bridge.Topic, c.bridge.Agenda, c.bridge.Recording = topic, agenda, c.bridge.Asked.Recording
@@ -281,16 +314,18 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 }
 
 // refused writes down a rung that gave no meeting and says whether to go on.
-func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool) {
+func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool, writeErr error) {
 	c.last = explain(err)
 	// Two hosts may have been asked: the cause says which.
 	c.last.Cause = strings.Replace(c.last.Cause, "The host ", r.host+" ", 1)
 	c.why = append(c.why, c.last.Cause)
+	c.passing = false
 	state, code := AttemptRefused, 0
 	var jobs []Job
 	var z *zoom.Error
 	if errors.As(err, &z) {
 		code = z.Code
+		c.passing = z.Outcome == zoom.NotSent && z.OAuth == "" || z.RateLimit == "second"
 		if z.Outcome == zoom.Unknown {
 			state = AttemptUnknown
 			c.doubt = true
@@ -298,21 +333,19 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 		}
 	}
 	c.s.log.Warn("no meeting from this host", "incident", c.incident.Key(), "rung", r.name, "err", err)
-	c.finish(ctx, attempt, state, code, c.last.Cause, jobs)
-	return !c.last.AccountWide || state == AttemptUnknown
+	return !c.last.AccountWide || state == AttemptUnknown, c.finish(ctx, attempt, state, code, c.last.Cause, jobs)
 }
 
-// finish closes an attempt while the bridge stays as it is.
-func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptState, code int, cause string, jobs []Job) {
+// finish closes an attempt while the bridge stays as it is. When that cannot be
+// written the climb must end: the attempt stays "calling", and the next climb
+// takes it for unknown and looks for its meeting.
+func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptState, code int, cause string, jobs []Job) error {
 	attempt.State, attempt.Code, attempt.Cause, attempt.FinishedAt = state, code, cause, c.s.now()
-	if err := c.write(ctx, BridgeChange{
+	return c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{c.bridge.State},
 		Attempt: &attempt, AttemptFrom: AttemptCalling, Jobs: jobs,
 		Timeline: []TimelineEntry{c.entry("bridge", fmt.Sprintf("No meeting from %s. %s", attempt.HostEmail, cause))},
-	}); err != nil {
-		// The attempt stays "calling"; when the step is done again that means unknown.
-		c.s.log.Error("write how a call to Zoom went", "bridge", c.bridge.ID, "err", err)
-	}
+	})
 }
 
 // ready gives the bridge its meeting. When the bridge has a link by now, from a
@@ -328,7 +361,7 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	c.bridge.State, c.bridge.ReadyAt = BridgeReady, c.s.now()
 	c.bridge.Reason, c.bridge.Fix = strings.Join(c.why, " "), ""
 	if c.bridge.Reason == "" && r.name == RungBackup && c.bridge.Asked.Host == HostBackup {
-		c.bridge.Reason = "The runbook says so."
+		c.bridge.Reason = "the runbook says so"
 	}
 	attempt.State, attempt.MeetingID, attempt.FinishedAt = AttemptDone, m.ID, c.s.now()
 	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, "", c.s.now()
@@ -348,7 +381,7 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 func (b Bridge) readyText() string {
 	text := "The bridge is ready, hosted by " + b.HostEmail
 	if b.Reason != "" {
-		return text + ". " + b.Reason
+		return text + ", because " + strings.TrimSuffix(b.Reason, ".") + "."
 	}
 	return text + "."
 }
@@ -383,17 +416,23 @@ func (c *climber) fail(ctx context.Context) error {
 		c.bridge.Reason = strings.Join(c.why, " ")
 	}
 	text := "No bridge came out. " + c.bridge.Reason
-	if c.doubt {
+	var jobs []Job
+	switch {
+	case c.doubt:
 		c.bridge.State = BridgeUnknown
 		c.bridge.Fix = "Drawbridge keeps looking for the meeting and makes a new one if there is none. Use another link if you cannot wait."
 		text = "Zoom did not say whether it made the meeting. " + c.bridge.Reason
-	} else {
+	case c.passing && c.attempts+1 < maxAttempts:
+		c.bridge.Fix = "Drawbridge tries again by itself. " + c.bridge.Fix
+		jobs = []Job{c.s.newJob(JobRunStep, c.run.ID, c.s.now().Add(retryEvery*time.Duration(c.attempts+1)))}
+	}
+	if !c.doubt {
 		c.run.State, c.run.Reason, c.run.FinishedAt = StepFailed, c.last.Cause, c.s.now()
 	}
 	err := c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{before},
-		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning},
-		Timeline: []TimelineEntry{c.entry("bridge", text)},
+		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+		Timeline: []TimelineEntry{c.entry("bridge", text)}, Jobs: jobs,
 	})
 	if CodeOf(err) == Conflict {
 		return nil // somebody gave it a link meanwhile
@@ -403,11 +442,7 @@ func (c *climber) fail(ctx context.Context) error {
 
 // interrupted goes on after the program stopped in the middle of a call: the
 // call's outcome is unknown, so our meeting is looked for before another is made.
-func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun) error {
-	attempts, err := s.store.Attempts(ctx, b.ID)
-	if err != nil {
-		return err
-	}
+func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt) error {
 	b.Reason = "Drawbridge was restarted while it asked Zoom for the meeting."
 	b.Fix = "It looks for the meeting and makes a new one if there is none."
 	for _, a := range attempts {

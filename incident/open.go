@@ -43,6 +43,13 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	if err := need(actor, Responder); err != nil {
 		return Incident{}, false, err
 	}
+	// An alert that comes again finds its incident even when the runbook was
+	// changed meanwhile and would refuse it.
+	if req.DedupKey != "" {
+		if i, err = s.store.IncidentByDedupKey(ctx, req.DedupKey); CodeOf(err) != NotFound {
+			return i, false, err
+		}
+	}
 	runbook, err := s.findRunbook(ctx, req)
 	if err != nil {
 		return Incident{}, false, err
@@ -86,8 +93,12 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 }
 
 // runNow does one job at once instead of leaving it to the worker. A failure is
-// the worker's to repeat.
+// the worker's to repeat, and so is a job that too little time is left for.
 func (s *Service) runNow(ctx context.Context, jobID string) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < rungLimit {
+		nudge(s.wakeJobs)
+		return
+	}
 	job, ok, err := s.store.ClaimJob(ctx, jobID, s.worker, s.now(), jobLease)
 	if err == nil && ok {
 		s.do(ctx, job)
@@ -302,6 +313,13 @@ func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) er
 	run, err := s.store.StepRun(ctx, stepRunID)
 	if err != nil {
 		return err
+	}
+	i, err := s.store.Incident(ctx, run.IncidentNumber)
+	if err != nil {
+		return err
+	}
+	if i.Status != StatusOpen {
+		return refuse(Conflict, "The incident is resolved. Open it again to run its steps.")
 	}
 	bridge, err := s.store.BridgeOfStepRun(ctx, run.ID)
 	insert := CodeOf(err) == NotFound

@@ -26,7 +26,33 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 		}
 		readings = append(readings, r)
 	}
-	return len(readings), s.store.ApplyReadings(ctx, readings, s.now())
+	err = s.apply(ctx, readings)
+	if CodeOf(err) != Internal {
+		return len(readings), err
+	}
+	// One event that cannot be applied must not stop the others, for ever.
+	for _, r := range readings {
+		if err := s.apply(ctx, []Reading{r}); CodeOf(err) == Internal {
+			s.log.Error("an event cannot be applied", "event", r.EventID, "err", err)
+			err = s.apply(ctx, []Reading{{EventID: r.EventID, State: EventUnreadable, ReadError: "What it says could not be stored."}})
+			if err != nil {
+				return 0, err
+			}
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	return len(readings), nil
+}
+
+// apply is Store.ApplyReadings; a panic in it is an Internal error.
+func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return s.store.ApplyReadings(ctx, readings, s.now())
 }
 
 // read says what one event means. An event that cannot be read is kept as it
@@ -131,6 +157,7 @@ func (r *Reading) follow(z zoom.Event, number int64) {
 	case "meeting.participant_joined_waiting_room":
 		entry("waiting", who+" is in the waiting room.")
 	case "meeting.deleted", "meeting.permanently_deleted":
+		r.Deleted = true
 		entry("deleted", "The meeting was deleted in Zoom. Its link does not work any more.")
 	case "recording.started":
 		entry("recording", "The recording began.")

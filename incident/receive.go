@@ -20,7 +20,7 @@ const tokensFor = time.Second
 
 // webhookTokens is what WebhookTokens last read.
 type webhookTokens struct {
-	at     time.Time
+	at     time.Time // when the read began
 	tokens []Secret
 	locked bool
 }
@@ -34,14 +34,26 @@ type webhookTokens struct {
 // there was never a read. locked means a token is stored that the master key
 // cannot open, so a wrong signature proves nothing.
 func (s *Service) WebhookTokens(ctx context.Context, fresh bool) (tokens []Secret, locked bool, err error) {
+	arrived := s.now()
+	if fresh {
+		// One at a time, so that forged requests cost one reader at most; who
+		// waited may use a read that began while they did.
+		s.rereading.Lock()
+		defer s.rereading.Unlock()
+	}
 	s.mu.Lock()
 	last := s.tokens
 	s.mu.Unlock()
-	if age := s.now().Sub(last.at); !fresh && !last.at.IsZero() && age >= 0 && age < tokensFor {
+	switch age := arrived.Sub(last.at); {
+	case last.at.IsZero():
+	case fresh && last.at.After(arrived):
+		return last.tokens, last.locked, nil
+	case !fresh && age >= 0 && age < tokensFor:
 		return last.tokens, last.locked, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
+	next := webhookTokens{at: s.now()}
 	account, err := s.store.Account(ctx)
 	if err != nil {
 		if !fresh && !last.at.IsZero() {
@@ -49,7 +61,6 @@ func (s *Service) WebhookTokens(ctx context.Context, fresh bool) (tokens []Secre
 		}
 		return nil, false, err
 	}
-	next := webhookTokens{at: s.now()}
 	next.tokens, next.locked = account.WebhookTokens()
 	s.mu.Lock()
 	s.tokens = next

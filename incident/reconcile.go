@@ -12,7 +12,7 @@ import (
 )
 
 // Looking for a meeting whose fate is unknown. Zoom's list may lag, so it must
-// be missing from several looks before it counts as not made.
+// be missing from several answered looks before it counts as not made.
 const (
 	firstLook    = 2 * time.Second
 	betweenLooks = 10 * time.Second
@@ -20,8 +20,12 @@ const (
 	// maxAttempts bounds how often one bridge asks Zoom by itself: creating
 	// counts against 100 calls a day for each host (Zoom, "Rate limits").
 	maxAttempts = 6
-	// reconcileFor is how long a meeting is looked for while Zoom does not answer.
-	reconcileFor = time.Hour
+	// waitFor is how long a bridge waits for what became of an attempt before
+	// Zoom is asked for another meeting. The first is looked for on, seldom, so
+	// that a twin is found and deleted.
+	waitFor    = time.Hour
+	lateLook   = time.Hour
+	giveUpLook = 24 * time.Hour
 )
 
 // reconcile looks for the meeting of an attempt whose outcome is unknown, by
@@ -33,22 +37,61 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	if err != nil {
 		return time.Time{}, err
 	}
+	if attempt.State == AttemptRefused { // we stopped between closing it and going on
+		return time.Time{}, s.goOn(ctx, attempt.BridgeID, attempt.Cause)
+	}
 	if attempt.State != AttemptUnknown {
 		return time.Time{}, nil
 	}
+	age := s.now().Sub(attempt.StartedAt)
 	meeting, found, err := s.findMarked(ctx, attempt)
 	switch {
-	case err != nil && s.now().Sub(attempt.StartedAt) > reconcileFor:
-		return time.Time{}, s.notMade(ctx, attempt, "Zoom did not answer for an hour: "+explain(err).Cause)
-	case err != nil:
-		s.log.Warn("look for a meeting", "attempt", attempt.ID, "err", err)
-		return s.now().Add(backoff(job.Attempt)), nil
-	case found:
+	case err == nil && found:
 		return time.Time{}, s.adopt(ctx, attempt, meeting)
-	case job.Attempt < looksNeeded:
-		return s.now().Add(betweenLooks), nil
+	case err == nil && attempt.Looks+1 < looksNeeded:
+		attempt.Looks++
+		return s.now().Add(betweenLooks), s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Cause)
+	case err == nil:
+		return time.Time{}, s.notMade(ctx, attempt, "Zoom did not make the meeting.")
+	case cannotHost(err) || age > giveUpLook:
+		return time.Time{}, s.notMade(ctx, attempt, explain(err).Cause)
+	case age > waitFor:
+		return s.now().Add(lateLook), s.goOn(ctx, attempt.BridgeID, "Zoom did not answer for an hour.")
 	}
-	return time.Time{}, s.notMade(ctx, attempt, "Zoom did not make the meeting.")
+	s.log.Warn("look for a meeting", "attempt", attempt.ID, "err", err)
+	return s.now().Add(backoff(job.Attempt)), s.sayWhy(ctx, attempt.BridgeID, err)
+}
+
+// cannotHost reports that the host is no user who could have a meeting (Zoom's
+// codes 1001, 1010 and 1120), which answers the question.
+func cannotHost(err error) bool {
+	var z *zoom.Error
+	return errors.As(err, &z) && z.Outcome == zoom.Refused && slices.Contains([]int{1001, 1010, 1120}, z.Code)
+}
+
+// sayWhy puts on a waiting bridge why its meeting cannot be looked for, when
+// somebody can do something about it.
+func (s *Service) sayWhy(ctx context.Context, bridgeID string, cause error) error {
+	e := explain(cause)
+	var z *zoom.Error
+	if !errors.As(cause, &z) || z.Outcome == zoom.Unknown || !e.AccountWide {
+		return nil
+	}
+	bridge, err := s.store.Bridge(ctx, bridgeID)
+	if err != nil || bridge.State != BridgeUnknown || bridge.Reason == e.Cause {
+		return err
+	}
+	bridge.Reason, bridge.Fix, bridge.UpdatedAt = e.Cause, e.Fix, s.now()
+	return moved(s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{BridgeUnknown}}))
+}
+
+// moved takes a conflict for success: somebody else was faster, and what was to
+// be done is done or not needed any more.
+func moved(err error) error {
+	if CodeOf(err) == Conflict {
+		return nil
+	}
+	return err
 }
 
 // backoff grows from 2 s to a minute.
@@ -71,11 +114,15 @@ func (s *Service) findMarked(ctx context.Context, a Attempt) (zoom.Meeting, bool
 	if err != nil {
 		return zoom.Meeting{}, false, err
 	}
+	since := a.StartedAt.Add(s.skew() - 5*time.Minute) // by Zoom's clock
 	for _, m := range list {
-		if m.CreatedAt.Before(a.StartedAt.Add(-5*time.Minute)) && !m.CreatedAt.IsZero() {
+		if m.CreatedAt.Before(since) && !m.CreatedAt.IsZero() {
 			continue
 		}
 		whole, err := client.GetMeeting(ctx, m.ID)
+		if gone(err) {
+			continue
+		}
 		if err != nil {
 			return zoom.Meeting{}, false, err
 		}
@@ -118,10 +165,47 @@ func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
 	return c.ready(ctx, rung{a.Rung, a.HostEmail}, a, AttemptUnknown, m, findings)
 }
 
-// notMade closes an unknown attempt. When the bridge still waits and no other
-// attempt is unknown, the rungs are tried again from the first.
+// notMade closes an attempt whose meeting does not exist, and goes on.
 func (s *Service) notMade(ctx context.Context, a Attempt, cause string) error {
-	bridge, err := s.store.Bridge(ctx, a.BridgeID)
+	if err := s.closeAttempt(ctx, a, AttemptRefused, cause); err != nil {
+		return err
+	}
+	return s.goOn(ctx, a.BridgeID, cause)
+}
+
+// closeAttempt writes an attempt that was unknown, whatever its bridge does.
+func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, cause string) (err error) {
+	a.State, a.Cause, a.FinishedAt = state, cause, s.now()
+	for range 3 { // the bridge may move while we look at it
+		var bridge Bridge
+		if bridge, err = s.store.Bridge(ctx, a.BridgeID); err != nil {
+			return err
+		}
+		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{bridge.State}, Attempt: &a, AttemptFrom: AttemptUnknown})
+		if CodeOf(err) != Conflict {
+			return err
+		}
+	}
+	return err
+}
+
+// goOn tries the rungs again for a bridge that waits, once nothing is unknown
+// about it any more. Of two servers that come here together, one does it.
+func (s *Service) goOn(ctx context.Context, bridgeID, cause string) error {
+	bridge, err := s.store.Bridge(ctx, bridgeID)
+	if err != nil || bridge.State != BridgeUnknown {
+		return err
+	}
+	attempts, err := s.store.Attempts(ctx, bridge.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range attempts {
+		if a.State == AttemptUnknown && s.now().Sub(a.StartedAt) <= waitFor {
+			return nil
+		}
+	}
+	i, err := s.store.Incident(ctx, bridge.IncidentNumber)
 	if err != nil {
 		return err
 	}
@@ -129,30 +213,25 @@ func (s *Service) notMade(ctx context.Context, a Attempt, cause string) error {
 	if err != nil {
 		return err
 	}
-	attempts, err := s.store.Attempts(ctx, bridge.ID)
-	if err != nil {
-		return err
-	}
-	from := bridge.State
-	a.State, a.Cause, a.FinishedAt = AttemptRefused, cause, s.now()
-	c := BridgeChange{Bridge: bridge, From: []BridgeState{from}, Attempt: &a, AttemptFrom: AttemptUnknown}
-	waiting := slices.ContainsFunc(attempts, func(o Attempt) bool { return o.ID != a.ID && o.State == AttemptUnknown })
-	if bridge.State == BridgeUnknown && !waiting {
-		c.StepRun, c.StepRunFrom = &run, []StepState{StepScheduled, StepRunning}
-		if len(attempts) < maxAttempts {
-			c.Bridge.State, c.Bridge.Reason, c.Bridge.Fix = BridgeNew, "", ""
-			run.State = StepScheduled
-			c.Jobs = []Job{s.newJob(JobRunStep, run.ID, s.now())}
-			c.Timeline = []TimelineEntry{s.bridgeEntry(bridge, "There is no meeting in Zoom; asking again.")}
-		} else {
-			c.Bridge.State, c.Bridge.Reason = BridgeFailed, fmt.Sprintf("%s It was asked %d times.", cause, len(attempts))
-			c.Bridge.Fix = "Try again when Zoom answers, or use another link."
-			run.State, run.Reason, run.FinishedAt = StepFailed, cause, s.now()
-			c.Timeline = []TimelineEntry{s.bridgeEntry(bridge, "No bridge came out. "+c.Bridge.Reason)}
+	c := BridgeChange{StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning}, From: []BridgeState{BridgeUnknown}}
+	text := "There is no meeting in Zoom; asking again."
+	switch {
+	case i.Status == StatusOpen && len(attempts) < maxAttempts:
+		bridge.State, bridge.Reason, bridge.Fix = BridgeNew, "", ""
+		run.State = StepScheduled
+		c.Jobs = []Job{s.newJob(JobRunStep, run.ID, s.now())}
+	default:
+		if bridge.Reason = fmt.Sprintf("%s Zoom was asked %d times.", cause, len(attempts)); i.Status != StatusOpen {
+			bridge.Reason = resolvedCause
 		}
+		bridge.State, bridge.Fix = BridgeFailed, "Try again when Zoom answers, or use another link."
+		run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reason, s.now()
+		text = "No bridge came out. " + bridge.Reason
 	}
-	c.Bridge.UpdatedAt = s.now()
-	return s.store.ChangeBridge(ctx, c)
+	c.Timeline = []TimelineEntry{s.bridgeEntry(bridge, text)}
+	bridge.UpdatedAt = s.now()
+	c.Bridge = bridge
+	return moved(s.store.ChangeBridge(ctx, c))
 }
 
 func (s *Service) bridgeEntry(b Bridge, text string) TimelineEntry {
@@ -195,6 +274,10 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 	if err != nil {
 		return s.now().Add(backoff(job.Attempt)), nil
 	}
+	// A meeting id that Zoom gave twice belongs to the bridge that kept it.
+	if other, err := s.store.OpenBridgeWithMeeting(ctx, attempt.MeetingID, ""); err != nil || other != "" {
+		return time.Time{}, err
+	}
 	meeting, err := client.GetMeeting(ctx, attempt.MeetingID)
 	if err == nil && meeting.Status == "started" {
 		bridge, err := s.store.Bridge(ctx, attempt.BridgeID)
@@ -210,7 +293,7 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 	if err == nil || gone(err) {
 		return time.Time{}, nil
 	}
-	if job.Attempt >= 10 {
+	if s.now().Sub(attempt.StartedAt) > giveUpLook {
 		return time.Time{}, err
 	}
 	return s.now().Add(backoff(job.Attempt)), nil

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"slices"
@@ -165,8 +166,21 @@ func accountLines(a Account) []string {
 	return []string{
 		"auth: " + string(a.Auth), "account_id: " + a.ZoomAccountID, "client_id: " + a.ClientID,
 		"api_key: " + a.APIKey, "cluster: " + a.Cluster, "backup_user_email: " + a.BackupUser,
-		fmt.Sprintf("standby_meetings: %d", a.StandbyMeetings), fmt.Sprintf("static_links: %v", a.StaticLinks),
+		fmt.Sprintf("standby_meetings: %d", a.StandbyMeetings), "static_links: " + strings.Join(linkLines(a.StaticLinks), ", "),
 	}
+}
+
+// linkLines name links by name and host: the rest of a link may be a key.
+func linkLines(links []StaticLink) (lines []string) {
+	for _, l := range links {
+		host := ""
+		if u, err := url.Parse(l.URL); err == nil {
+			host = u.Host
+		}
+		sum := sha256.Sum256([]byte(l.URL))
+		lines = append(lines, fmt.Sprintf("%s (%s, %x) %s", l.Name, host, sum[:4], l.Phone))
+	}
+	return lines
 }
 
 // diff leaves the lines that differ.

@@ -39,6 +39,7 @@ type Service struct {
 	client        *zoom.Client // for the account of version clientVersion
 	clientVersion int64
 	tokens        webhookTokens
+	rereading     sync.Mutex
 	refusals      map[string]int64 // since the last flush
 	tidied        time.Time
 

@@ -38,6 +38,7 @@ type Store interface {
 	// that one and created = false. The store fills in IncidentNumber of the rows.
 	OpenIncident(ctx context.Context, n NewIncident) (i Incident, created bool, err error)
 	Incident(ctx context.Context, number int64) (Incident, error)
+	IncidentByDedupKey(ctx context.Context, key string) (Incident, error) // open ones
 	// SetIncidentStatus moves it from one status to the other; Conflict if it is not there.
 	SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry TimelineEntry, audit AuditEntry) error
 	StepRun(ctx context.Context, id string) (StepRun, error)

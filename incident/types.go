@@ -158,6 +158,7 @@ type Reading struct {
 	BridgeID    string          // "" = belongs to no bridge, or stale: no effects
 	Instance    *Instance       // upserted: earliest start, latest end
 	Presence    *Presence       // upserted: latest join, latest leave
+	Deleted     bool            // the meeting is gone: a bridge that is ready with it failed
 	Recordings  []RecordingLink // added if their URL is new
 	Timeline    []TimelineEntry // ids derived from the event, so twice is once
 }

@@ -47,6 +47,13 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 		return err
 	}
 	from := bridge.State
+	switch from {
+	case BridgeFailed, BridgeUnknown:
+	case BridgeNew, BridgeCreating:
+		return refuse(Conflict, "The bridge is still being made. Wait a few seconds.")
+	default:
+		return refuse(Conflict, "The bridge has a link by now. Look at it before you use another.")
+	}
 	now := s.now()
 	bridge.State, bridge.Kind, bridge.Rung = BridgeReady, KindStatic, ""
 	bridge.JoinURL, bridge.Passcode = link, passcode
@@ -55,9 +62,6 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	bridge.Reason, bridge.Fix = "The link was given by "+actor.Email+".", ""
 	bridge.ReadyAt, bridge.UpdatedAt = now, now
 	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reason, now
-	if from != BridgeFailed && from != BridgeUnknown {
-		return refuse(Conflict, "The bridge has a link by now. Look at it before you use another.")
-	}
 	return s.store.ChangeBridge(ctx, BridgeChange{
 		Bridge: bridge, From: []BridgeState{from},
 		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
@@ -94,7 +98,9 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	if err != nil {
 		return Secret{}, err
 	}
-	meeting, err := client.GetMeeting(ctx, bridge.MeetingID)
+	zctx, cancel := context.WithTimeout(ctx, humanBudget)
+	defer cancel()
+	meeting, err := client.GetMeeting(zctx, bridge.MeetingID)
 	if err != nil || meeting.StartURL.IsZero() {
 		return Secret{}, &Error{Code: Unavailable, Message: "Zoom gave no link to start the meeting. " + explain(err).Cause + " Join with the ordinary link instead.", Err: err}
 	}

@@ -12,6 +12,10 @@ import (
 // tick is how often the worker looks for work that nothing woke it for.
 const tick = time.Second
 
+// jobLimit is how long the worker gives a job: well below jobLease, so that
+// nobody else takes the job while it runs.
+const jobLimit = 10 * time.Second
+
 // maxTries is how often a job may fail before it is dead.
 const maxTries = 20
 
@@ -69,7 +73,11 @@ func (s *Service) readOnce(ctx context.Context) (int, error) {
 func (s *Service) jobsOnce(ctx context.Context) (int, error) {
 	jobs, err := s.store.ClaimJobs(ctx, s.worker, s.now(), jobLease, 1)
 	for _, job := range jobs {
-		s.do(ctx, job)
+		// A job that was begun is finished, within its lease, also when the
+		// program is told to stop.
+		jobCtx, cancel := attached(ctx, jobLimit)
+		s.do(jobCtx, job)
+		cancel()
 	}
 	return len(jobs), errors.Join(err, s.tidy(ctx))
 }
@@ -111,7 +119,10 @@ func (s *Service) do(ctx context.Context, job Job) {
 		err = s.store.RetryJob(ctx, job, again, "")
 	case job.Attempt >= maxTries || CodeOf(err) == NotFound:
 		s.log.Error("a job is given up", "kind", job.Kind, "subject", job.Subject, "err", err)
-		err = s.store.FinishJob(ctx, job, JobDead, err.Error())
+		err = errors.Join(s.giveUpStep(ctx, job), s.store.FinishJob(ctx, job, JobDead, err.Error()))
+	case errors.Is(err, errOutOfTime):
+		err = s.store.RetryJob(ctx, job, s.now(), "")
+		nudge(s.wakeJobs)
 	default:
 		s.log.Warn("a job failed; it is tried again", "kind", job.Kind, "subject", job.Subject, "err", err)
 		err = s.store.RetryJob(ctx, job, s.now().Add(backoff(job.Attempt)), err.Error())
@@ -119,6 +130,34 @@ func (s *Service) do(ctx context.Context, job Job) {
 	if err != nil {
 		s.log.Error("write how a job went", "kind", job.Kind, "subject", job.Subject, "err", err)
 	}
+}
+
+// giveUpStep says on the bridge of a step whose job is dead that nobody works
+// on it any more, so that a person can.
+func (s *Service) giveUpStep(ctx context.Context, job Job) error {
+	if job.Kind != JobRunStep {
+		return nil
+	}
+	bridge, err := s.store.BridgeOfStepRun(ctx, job.Subject)
+	if CodeOf(err) == NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	run, err := s.store.StepRun(ctx, job.Subject)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	bridge.State, bridge.UpdatedAt = BridgeFailed, now
+	bridge.Reason, bridge.Fix = "Drawbridge could not finish this step; its log says why.", "Try again, or use another link."
+	run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reason, now
+	return moved(s.store.ChangeBridge(ctx, BridgeChange{
+		Bridge: bridge, From: []BridgeState{BridgeNew, BridgeCreating},
+		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+		Timeline: []TimelineEntry{s.bridgeEntry(bridge, "No bridge came out. "+bridge.Reason)},
+	}))
 }
 
 func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err error) {

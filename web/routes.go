@@ -99,7 +99,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{POST, "/bridges/:id/start", responder, s.StartBridge},
 		{GET, "/events", viewer, s.EventsPage},
 		{GET, "/events/:id", viewer, s.EventsPage},
-		{GET, "/events/:id/raw", viewer, s.EventRaw},
+		{GET, "/events/:id/raw", admin, s.EventRaw},
 		{POST, "/events/:id/reprocess", admin, s.ReprocessEvent},
 
 		{GET, "/account", viewer, s.AccountPage},

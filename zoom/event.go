@@ -214,10 +214,12 @@ func size(r gjson.Result) int64 {
 // named elsewhere, and does not occur in answers and events.
 func instant(r gjson.Result) time.Time {
 	t, err := time.Parse(time.RFC3339, r.Str)
-	if err != nil {
+	t = t.UTC()
+	// A year beyond 9999 is no time that JSON or a page could show.
+	if err != nil || t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}
 	}
-	return t.UTC()
+	return t
 }
 
 // eventTime reads milliseconds, as a number or digits in a string.

@@ -29,13 +29,13 @@ func TestCheckScopes(t *testing.T) {
 		{"not for others", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[string][]string{
 			"open_bridge":  {"meeting:write:meeting:admin"},
 			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
-			"delete_twin":  {"meeting:delete:meeting:admin"},
+			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
 		}},
 		{"none", []string{}, map[string][]string{
 			"open_bridge":        {"meeting:write:meeting:admin"},
 			"check_people":       {"user:read:user:admin", "user:read:settings:admin"},
-			"reconcile":          {"meeting:read:list_meetings:admin"},
-			"delete_twin":        {"meeting:delete:meeting:admin"},
+			"reconcile":          {"meeting:read:list_meetings:admin", "meeting:read:meeting:admin"},
+			"delete_twin":        {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
 			"host_start_link":    {"meeting:read:meeting:admin"},
 			"meeting_events":     {"meeting:read:meeting:admin"},
 			"participant_events": {"meeting:read:participant:admin"},

@@ -201,6 +201,7 @@ CREATE TABLE bridge_attempts (
     meeting_id  TEXT NOT NULL,
     code        BIGINT NOT NULL,
     cause       TEXT NOT NULL,
+    looks       BIGINT NOT NULL,     -- answered looks for its meeting that did not find it
     started_at  BIGINT NOT NULL,
     finished_at BIGINT
 );

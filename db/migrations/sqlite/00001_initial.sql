@@ -201,6 +201,7 @@ CREATE TABLE bridge_attempts (
     meeting_id  TEXT NOT NULL,
     code        INTEGER NOT NULL,
     cause       TEXT NOT NULL,
+    looks       INTEGER NOT NULL,     -- answered looks for its meeting that did not find it
     started_at  INTEGER NOT NULL,
     finished_at INTEGER
 ) STRICT;

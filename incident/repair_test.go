@@ -1,0 +1,304 @@
+package incident_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// faultyStore is the real store with faults at chosen calls.
+type faultyStore struct {
+	incident.Store
+	account  error
+	attempts func()
+	change   func(incident.BridgeChange) error
+	noClaim  bool // as when the program stops right after the incident is written
+}
+
+func (f *faultyStore) Account(ctx context.Context) (incident.Account, error) {
+	if f.account != nil {
+		return incident.Account{}, f.account
+	}
+	return f.Store.Account(ctx)
+}
+
+func (f *faultyStore) Attempts(ctx context.Context, id string) ([]incident.Attempt, error) {
+	a, err := f.Store.Attempts(ctx, id)
+	if f.attempts != nil {
+		f.attempts()
+	}
+	return a, err
+}
+
+func (f *faultyStore) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
+	if f.change != nil {
+		if err := f.change(c); err != nil {
+			return err
+		}
+	}
+	return f.Store.ChangeBridge(ctx, c)
+}
+
+func (f *faultyStore) ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (incident.Job, bool, error) {
+	if f.noClaim {
+		return incident.Job{}, false, nil
+	}
+	return f.Store.ClaimJob(ctx, id, worker, now, lease)
+}
+
+// another is a second server of the same world, with a store of its own.
+func (w *world) another(store incident.Store) *incident.Service {
+	server := httptest.NewServer(w.sim.API())
+	w.Cleanup(server.Close)
+	return incident.New(incident.Config{
+		Store: store, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		ZoomHTTP: server.Client(), ZoomAPIURL: server.URL + "/v2", ZoomOAuthURL: server.URL + "/oauth/token", PublicURL: "https://bridge.example.com",
+	})
+}
+
+// wantReady works on until the bridge is ready and Zoom has just its meeting.
+func (w *world) wantReady(i incident.Incident, within time.Duration) {
+	w.Helper()
+	for spent := time.Duration(0); spent <= within; spent += 15 * time.Second {
+		w.work(15 * time.Second)
+	}
+	b, left := w.bridge(i), w.ledger()
+	if b.State != incident.BridgeReady || len(left) != 1 || fmt.Sprint(left[0].ID) != b.MeetingID {
+		w.Errorf("bridge is %s (%s) with meeting %s, Zoom has %d meetings; want ready and just its own", b.State, b.Reason, b.MeetingID, len(left))
+	}
+}
+
+func TestLooksThatZoomDidNotAnswerProveNothing(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+	i, _ := w.open()
+	w.faults(zoomsim.Faults{Down: true})
+	for range 4 {
+		w.work(20 * time.Second)
+	}
+	w.faults(zoomsim.Faults{Lag: 3*time.Minute + 10*time.Second}) // the list is not current yet
+	w.work(61 * time.Second)
+	if n := w.creates(); n != 2 {
+		t.Fatalf("Zoom was asked %d times for a meeting after one empty look, want 2: one a rung", n)
+	}
+	w.faults(zoomsim.Faults{})
+	w.wantReady(i, time.Minute)
+}
+
+func TestUnknownWithAHostWhoIsNoUser(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
+	i, _ := w.open(func(r *incident.OpenRequest) { r.OpenerEmail = "noor@partner.example" })
+	w.faults(zoomsim.Faults{})
+	w.wantReady(i, 2*time.Minute)
+}
+
+func TestMissingScopeToLookIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+	i, _ := w.open()
+	w.faults(zoomsim.Faults{MissingScopes: []string{"meeting:read:meeting:admin"}})
+	w.work(time.Minute)
+	if b := w.bridge(i); b.State != incident.BridgeUnknown || b.Fix == "" || b.Reason != "The Zoom app lacks a permission." {
+		t.Errorf("bridge is %s because %q, fix %q; want unknown and the missing permission", b.State, b.Reason, b.Fix)
+	}
+	w.faults(zoomsim.Faults{})
+	w.wantReady(i, 2*time.Minute)
+}
+
+// After an hour the bridge goes on, and a meeting that turns up later is deleted.
+func TestLongOutage(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+	i, _ := w.open()
+	w.faults(zoomsim.Faults{Down: true})
+	for range 70 {
+		w.work(time.Minute)
+	}
+	if n := w.creates(); n > 6 {
+		t.Errorf("Zoom was asked %d times for a meeting; want at most 6", n)
+	}
+	w.faults(zoomsim.Faults{})
+	for range 50 {
+		w.work(30 * time.Minute)
+	}
+	b, left := w.bridge(i), w.ledger()
+	if b.State != incident.BridgeReady || len(left) != 1 {
+		t.Errorf("bridge is %s (%s), Zoom has %d meetings; want ready and 1", b.State, b.Reason, len(left))
+	}
+}
+
+func TestOneEventCannotStopTheOthers(t *testing.T) {
+	w := newWorld(t)
+	i, b := w.open()
+	body, err := json.Marshal(map[string]any{"event": "recording.completed", "event_ts": w.clock.Now().UnixMilli(), "payload": map[string]any{
+		"account_id": "a", "object": map[string]any{"id": b.MeetingID, "uuid": b.MeetingUUID, "recording_files": []any{map[string]any{
+			"file_type": "MP4", "play_url": "https://zoom.us/rec/play/x", "recording_start": "9999-12-31T23:59:59-12:00"}}}}})
+	w.ok(err)
+	w.must(w.service.KeepEvent(t.Context(), zoom.Signature{Timestamp: w.clock.Now()}, nil, body))
+	w.must(w.sim.Join(t.Context(), b.MeetingID, zoomsim.Person{Name: "Ravi"}))
+	w.work(0)
+	if b = w.bridge(i); b.State != incident.BridgeLive {
+		t.Errorf("bridge is %s, want live", b.State)
+	}
+}
+
+func TestSecondStepGetsItsTime(t *testing.T) {
+	w := newWorld(t)
+	m := meeting()
+	m.Host = incident.HostBackup
+	step := incident.Step{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: m}
+	r, _, err := w.service.SaveRunbook(t.Context(), admin, incident.Runbook{Name: "two", Steps: []incident.Step{step, step}})
+	w.ok(err)
+	w.must(w.service.CheckConnection(t.Context(), admin)) // so that there is a token
+	w.faults(zoomsim.Faults{Latency: 2 * time.Second, Only: createOnly, Times: 1})
+	i, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: r.ID, Name: "x", Source: "form"})
+	w.ok(err)
+	w.faults(zoomsim.Faults{})
+	w.work(time.Minute)
+	bridges, err := w.store.Bridges(t.Context(), i.Number)
+	w.ok(err)
+	for _, b := range bridges {
+		if b.State != incident.BridgeReady {
+			t.Errorf("bridge is %s (%s), want ready", b.State, b.Reason)
+		}
+	}
+}
+
+// Z-17: no dead link is handed out.
+func TestDeletedMeeting(t *testing.T) {
+	w := newWorld(t)
+	i, b := w.open()
+	w.ok(w.zoom().DeleteMeeting(t.Context(), b.MeetingID))
+	w.sim.Settle()
+	w.work(time.Minute)
+	b = w.bridge(i)
+	if b.State != incident.BridgeFailed || b.JoinURL != "" || b.Fix == "" {
+		t.Fatalf("bridge is %s with the link %q; want failed, without one", b.State, b.JoinURL)
+	}
+	w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))
+	if b = w.bridge(i); b.State != incident.BridgeReady {
+		t.Errorf("bridge is %s after another try, want ready", b.State)
+	}
+}
+
+// P19: two servers close the last two unknown attempts in the same moment.
+func TestTwoServersGoOnTogether(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
+	i, _ := w.open()
+	w.faults(zoomsim.Faults{})
+	w.work(3 * time.Second)
+	w.work(11 * time.Second)
+	w.clock.Add(11 * time.Second)
+	var both, done sync.WaitGroup
+	both.Add(2)
+	for range 2 {
+		once := sync.OnceFunc(func() { both.Done(); both.Wait() })
+		s := w.another(&faultyStore{Store: w.store, attempts: once})
+		done.Go(func() {
+			if _, err := s.RunOnce(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	w.wantReady(i, 2*time.Minute)
+}
+
+func TestOutcomeThatCannotBeWritten(t *testing.T) {
+	w := newWorld(t)
+	store := &faultyStore{Store: w.store}
+	store.change = func(c incident.BridgeChange) error {
+		if c.Attempt != nil && c.Attempt.State == incident.AttemptUnknown {
+			return &incident.Error{Code: incident.Unavailable, Message: "The disk is full."}
+		}
+		return nil
+	}
+	w.service = w.another(store)
+	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+	i, _ := w.open()
+	store.change = nil
+	w.faults(zoomsim.Faults{})
+	w.wantReady(i, 2*time.Minute)
+}
+
+// O-01: told to stop in the middle of a climb, and started again.
+func TestStopInTheMiddle(t *testing.T) {
+	w := newWorld(t)
+	w.service = w.another(&faultyStore{Store: w.store, noClaim: true})
+	i, _ := w.open()
+	w.clock.Add(3 * time.Second)
+	w.faults(zoomsim.Faults{Latency: 300 * time.Millisecond})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, _ = w.service.RunOnce(ctx) // the context ends; a job that was begun is finished
+	w.faults(zoomsim.Faults{})
+	w.service = w.another(w.store)
+	w.wantReady(i, 2*time.Minute)
+}
+
+func TestStepThatCannotBeDone(t *testing.T) {
+	w := newWorld(t)
+	store := &faultyStore{Store: w.store, account: &incident.Error{Code: incident.Internal, Message: "x"}}
+	w.service = w.another(store)
+	i, _ := w.open()
+	for range 40 {
+		w.work(time.Minute)
+	}
+	b := w.bridge(i)
+	if b.State != incident.BridgeFailed || b.Fix == "" {
+		t.Fatalf("bridge is %s, fix %q; want failed when nobody works on it any more", b.State, b.Fix)
+	}
+	store.account = nil
+	w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))
+	if b = w.bridge(i); b.State != incident.BridgeReady {
+		t.Errorf("bridge is %s, want ready", b.State)
+	}
+}
+
+func TestResolvedIncidentGetsNoMeeting(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
+	i, b := w.open()
+	w.ok(w.service.ResolveIncident(t.Context(), anaIs, i.Number))
+	w.faults(zoomsim.Faults{})
+	for range 5 {
+		w.work(15 * time.Second)
+	}
+	if b = w.bridge(i); b.State != incident.BridgeFailed || len(w.ledger()) != 0 {
+		t.Errorf("bridge is %s, Zoom has %d meetings; want failed and none", b.State, len(w.ledger()))
+	}
+	wantCode(t, w.service.RetryBridge(t.Context(), anaIs, b.ID), incident.Conflict)
+}
+
+// What may pass by itself is tried again by itself, while the incident is open.
+func TestZoomCannotBeReachedForAWhile(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"})
+	i, b := w.open()
+	if b.State != incident.BridgeFailed {
+		t.Fatalf("bridge is %s, want failed", b.State)
+	}
+	w.faults(zoomsim.Faults{})
+	w.wantReady(i, 2*time.Minute)
+}
+
+func TestRepeatedAlertFindsItsIncident(t *testing.T) {
+	w := newWorld(t)
+	first, _ := w.open(func(r *incident.OpenRequest) { r.DedupKey = "a" })
+	w.ok(w.service.SetRunbookDisabled(t.Context(), admin, w.runbook.ID, true))
+	i, created, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: w.runbook.ID, DedupKey: "a"})
+	if err != nil || created || i.Number != first.Number {
+		t.Errorf("incident %d, created %v, %v; want the open one", i.Number, created, err)
+	}
+}
