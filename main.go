@@ -266,11 +266,14 @@ func (p *program) serve(ctx context.Context, listener net.Listener, simulator ht
 
 // welcome says where the server is and, while there is no admin, how to become one.
 func (p *program) welcome(ctx context.Context, out io.Writer) error {
-	fmt.Fprintf(out, "Drawbridge is at %s\n", p.cfg.publicURL())
 	token, err := p.service.SetupLink(ctx)
-	if err != nil || token == "" {
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nCreate the first admin here, within 30 minutes; the link works once:\n  %s/setup?token=%s\n\n", p.cfg.publicURL(), token)
-	return nil
+	text := fmt.Sprintf("Drawbridge is at %s\n", p.cfg.publicURL())
+	if token != "" {
+		text += fmt.Sprintf("\nCreate the first admin here, within 30 minutes; the link works once:\n  %s/setup?token=%s\n\n", p.cfg.publicURL(), token)
+	}
+	_, err = io.WriteString(out, text)
+	return err
 }
