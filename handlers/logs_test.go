@@ -425,7 +425,7 @@ func TestEventsPage(t *testing.T) {
 		if strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
 			t.Error("a viewer is sent to change the secret token")
 		}
-		if page := o.as(incident.Admin).get("/events"); !strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
+		if page := admin.get("/events"); !strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
 			t.Error("an admin is not sent to change the secret token")
 		}
 		viewer.get("/").want(t, http.StatusOK, "3 webhook requests refused in the last hour")

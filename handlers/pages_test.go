@@ -398,7 +398,7 @@ func TestRunStep(t *testing.T) {
 	if got := o.stepRun(1); got.State != incident.StepWaiting || o.asked(create) > 0 {
 		t.Fatalf("the step is %s and Zoom was asked %d times", got.State, o.asked(create))
 	}
-	b.post(path).leadsTo(b, "/incidents/1", "The step was run.", "Everyone can get in", "Hosted by oncall@example.com, the backup user")
+	b.post(path).leadsTo(b, "/incidents/1", "The step was started.", "Everyone can get in", "Hosted by oncall@example.com, the backup user")
 	if o.bridge(1).State != incident.BridgeReady || o.stepRun(1).State != incident.StepDone || o.asked(create) != 1 {
 		t.Errorf("bridge is %s, step %s, Zoom was asked %d times", o.bridge(1).State, o.stepRun(1).State, o.asked(create))
 	}
@@ -406,7 +406,7 @@ func TestRunStep(t *testing.T) {
 		t.Errorf("audit trail %q", got)
 	}
 	// The button pressed twice, or in another tab.
-	if page := b.post(path).leadsTo(b, "/incidents/1"); o.asked(create) != 1 || strings.Contains(page.text(), "The step was run.") {
+	if page := b.post(path).leadsTo(b, "/incidents/1"); o.asked(create) != 1 || strings.Contains(page.text(), "The step was started.") {
 		t.Errorf("Zoom was asked %d times, and the page says that the step was run", o.asked(create))
 	}
 	t.Run("broken", func(t *testing.T) {
@@ -440,10 +440,10 @@ func TestRetryBridge(t *testing.T) {
 	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "Copy both again", "Try again", "Use another link")
 	b.post("/bridges/nothing/retry").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, "/incidents/1", "Zoom was asked again.", "client secret is wrong")
+	b.post(path).leadsTo(b, "/incidents/1", "Trying again.", "client secret is wrong")
 	o.faults(zoomsim.Faults{})
 	o.wait(time.Minute)
-	b.post(path).leadsTo(b, "/incidents/1", "Zoom was asked again.", "Everyone can get in")
+	b.post(path).leadsTo(b, "/incidents/1", "Trying again.", "Everyone can get in")
 	if got := o.bridge(1); got.State != incident.BridgeReady || o.asked(create) != 1 {
 		t.Errorf("bridge is %s, Zoom was asked %d times", got.State, o.asked(create))
 	}
