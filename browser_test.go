@@ -117,7 +117,10 @@ func newTab(t *testing.T, home string) *tab {
 	b := &tab{t: t, ctx: ctx, home: home}
 	t.Cleanup(func() {
 		cancel()
-		_ = target.DisposeBrowserContext(profile).Do(browser)
+		// A page that asks whether to leave it has nobody to answer.
+		late, done := context.WithTimeout(browser, 2*time.Second)
+		defer done()
+		_ = target.DisposeBrowserContext(profile).Do(late)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, p := range b.problems {

@@ -66,7 +66,10 @@ func TestJourneyFirstDay(t *testing.T) {
 	b.fill("#check-email", "ravi@example.com")
 	b.click("button >> Check connection")
 	b.wait("the settings of ravi@example.com", `document.querySelector("#check").innerText.includes("ravi@example.com") && document.querySelector("#check .db-found-warning, #check .db-found-bad")`)
-	if _, err := w.sim.Validate(t.Context()); err != nil {
+	if v, err := w.sim.Validate(t.Context()); err != nil || !v.OK {
+		t.Fatalf("Zoom's validation: %+v, %v", v, err)
+	}
+	if err := w.validated(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.open("/account")

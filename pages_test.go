@@ -238,6 +238,9 @@ func (w *world) connect(ctx context.Context, admin incident.Actor) error {
 	if _, err := w.sim.Validate(ctx); err != nil {
 		return err
 	}
+	if err := w.validated(ctx); err != nil {
+		return err
+	}
 	_, err := w.service.CheckConnection(ctx, admin, "ravi@example.com")
 	return err
 }

@@ -139,6 +139,17 @@ func (w *world) admin(ctx context.Context) (incident.Actor, error) {
 	return incident.Actor{Kind: "user", UserID: u.ID, Email: u.Email, Name: u.Name, Role: u.Role, Address: "127.0.0.1"}, err
 }
 
+// validated waits until it is noted that Zoom validated the webhook, which
+// happens after Zoom has its answer.
+func (w *world) validated(ctx context.Context) error {
+	for {
+		a, err := w.store.Account(ctx)
+		if err != nil || !a.WebhookValidatedAt.IsZero() {
+			return err
+		}
+	}
+}
+
 // runbookID is the id of a runbook by its name.
 func (w *world) runbookID(t *testing.T, name string) string {
 	t.Helper()
