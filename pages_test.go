@@ -73,7 +73,7 @@ func TestPages(t *testing.T) {
 // start makes the world and opens a tab of who looks at it.
 func (s scene) start(t *testing.T) (*world, *tab) {
 	t.Helper()
-	w := newWorld(t)
+	w := newWorldAt(t, "https://bridge.example.com")
 	if err := s.seed(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
@@ -98,12 +98,14 @@ func (b *tab) at1280(t *testing.T, s spot) {
 	b.wait("a quiet page", `document.readyState === "complete" && document.fonts.status === "loaded" && !document.querySelector("[data-db-live=connecting]") && !document.querySelector(".htmx-request")`)
 }
 
-// tooWide lists what sticks out of the screen.
+// tooWide lists what sticks out of the screen. innerWidth would not do: on a
+// phone it grows with what sticks out.
 const tooWide = `(() => {
-	if (document.documentElement.scrollWidth <= innerWidth) return [];
+	const width = document.documentElement.clientWidth;
+	if (document.documentElement.scrollWidth <= width) return [];
 	const out = [...document.querySelectorAll("body *")].filter((e) => {
 		const r = e.getBoundingClientRect();
-		if (!r.width || r.right <= innerWidth + 0.5) return false;
+		if (!r.width || r.right <= width + 0.5) return false;
 		for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== "visible") return false;
 		return true;
 	});
@@ -224,6 +226,10 @@ func seedDay(ctx context.Context, w *world) error {
 			return err
 		}
 	}
+	w.clock.set(6 * time.Minute)
+	if _, err := w.service.CheckConnection(ctx, admin); err != nil {
+		return err
+	}
 	return w.settled(ctx)
 }
 
@@ -288,6 +294,7 @@ func daySpots(t *testing.T, w *world) []spot {
 		{"runbook-open-step", "/runbooks/" + outage, func(b *tab) {
 			b.click(".db-sc summary")
 			b.click(".db-sc .db-fold summary")
+			get[bool](b, `(document.activeElement.blur(), scrollTo(0, 0), true)`)
 		}},
 		{"runbook-insert", "/runbooks/" + outage, func(b *tab) {
 			b.click(".db-sc summary")
@@ -305,9 +312,16 @@ func daySpots(t *testing.T, w *world) []spot {
 			b.click("[data-db-detail] summary >> As it came")
 			b.click("[data-db-detail] summary >> Headers")
 		}},
+		{"event-open", "/events", func(b *tab) {
+			b.click("table.db-events tbody a.db-row-main >> participant joined")
+			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+		}},
 		{"events-filter", "/events", func(b *tab) { b.click("#more-filters summary") }},
 		{"events-none-fits", "/events?q=nothing+says+this", nil},
 		{"account", "/account", nil},
+		{"account-check", "/account", func(b *tab) {
+			get[bool](b, `(document.activeElement.blur(), document.querySelector("#check").scrollIntoView({ block: "start" }), scrollBy(0, -20), true)`)
+		}},
 		{"account-jwt", "/account?auth=jwt", nil},
 		{"users", "/settings/users", nil},
 		{"user-new", "/settings/users?new=1", nil},
@@ -390,10 +404,11 @@ func seedWorst(ctx context.Context, w *world) error {
 	if _, err := open("No bridge came out"); err != nil {
 		return err
 	}
-	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{Down: true} })
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{Down: true, Only: "POST /users/{userId}/meetings"} })
 	if _, err := open("Zoom does not answer"); err != nil {
 		return err
 	}
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{Down: true} })
 	w.clock.set(0)
 	if _, err := w.service.CheckConnection(ctx, admin, "basic@example.com"); err != nil {
 		return err

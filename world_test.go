@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
@@ -53,8 +52,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// startWorld starts an empty world in a directory.
-func startWorld(dir string, demo bool) (*world, error) {
+// startWorld starts an empty world in a directory. publicURL is what it thinks
+// its address is, "" for the true one.
+func startWorld(dir, publicURL string) (*world, error) {
 	w := &world{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,22 +62,18 @@ func startWorld(dir string, demo bool) (*world, error) {
 	}
 	cfg := Config{Addr: listener.Addr().String(), DataDir: dir}
 	w.url = cfg.publicURL()
+	cfg.PublicURL = publicURL
 	w.sim = zoomsim.New(zoomsim.Options{
 		Now:       w.clock.now,
 		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret,
 		SecretToken: demoSecretToken, WebhookURL: w.url + "/webhook",
 	})
-	sim := newDemoZoom(w.url)
-	if demo {
-		w.sim = sim
-	} else {
-		for _, u := range []zoomsim.User{
-			{Email: demoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true},
-			{Email: demoEmail, DisplayName: "Ada Admin", JoinBeforeHost: true, CloudRecording: true},
-			{Email: "ravi@example.com", DisplayName: "Ravi", JoinBeforeHost: true, UsePMIForScheduled: true},
-		} {
-			w.sim.AddUser(u)
-		}
+	for _, u := range []zoomsim.User{
+		{Email: demoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true},
+		{Email: demoEmail, DisplayName: "Ada Admin", JoinBeforeHost: true, CloudRecording: true},
+		{Email: "ravi@example.com", DisplayName: "Ravi", JoinBeforeHost: true, UsePMIForScheduled: true},
+	} {
+		w.sim.AddUser(u)
 	}
 	api := httptest.NewServer(w.sim.API())
 	cfg.ZoomAPIURL, cfg.ZoomOAuthURL = api.URL+"/v2", api.URL+"/oauth/token"
@@ -95,14 +91,10 @@ func startWorld(dir string, demo bool) (*world, error) {
 	}
 	w.program = &program{cfg: cfg, log: log, store: store, service: incident.New(incident.Config{
 		Store: store, Now: w.clock.now, Log: log, ZoomHTTP: outbound(cfg),
-		ZoomAPIURL: cfg.ZoomAPIURL, ZoomOAuthURL: cfg.ZoomOAuthURL, PublicURL: w.url,
+		ZoomAPIURL: cfg.ZoomAPIURL, ZoomOAuthURL: cfg.ZoomOAuthURL, PublicURL: cfg.publicURL(),
 	})}
-	var page http.Handler
-	if demo {
-		page = w.sim.Page()
-	}
 	done := make(chan error, 1)
-	go func() { done <- w.serve(ctx, listener, page, func() error { return nil }) }()
+	go func() { done <- w.serve(ctx, listener, nil, func() error { return nil }) }()
 	w.stop = func() {
 		cancel()
 		<-done
@@ -114,7 +106,12 @@ func startWorld(dir string, demo bool) (*world, error) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w, err := startWorld(t.TempDir(), false)
+	return newWorldAt(t, "")
+}
+
+func newWorldAt(t *testing.T, publicURL string) *world {
+	t.Helper()
+	w, err := startWorld(t.TempDir(), publicURL)
 	if err != nil {
 		t.Fatal(err)
 	}
