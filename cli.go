@@ -17,7 +17,7 @@ var commandLine = incident.Actor{Kind: "cli", Email: "command line", Role: incid
 // openQuietly opens the program for a command, which may run beside the server.
 // The events' writer does not run: a command appends none.
 func openQuietly(ctx context.Context, t terminal, cfg Config) (*program, error) {
-	return open(ctx, cfg, newLog(t.err, max(cfg.LogLevel, slog.LevelWarn)))
+	return open(ctx, cfg, newLog(t.err, max(cfg.logLevel, slog.LevelWarn)))
 }
 
 // password reads a password from standard input: one line, its end not included.

@@ -20,19 +20,20 @@ import (
 // Config is everything that is set from outside. Secrets have no flag: a
 // command line can be read by every process of the machine.
 type Config struct {
-	Addr               string     `env:"DRAWBRIDGE_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (DRAWBRIDGE_ADDR)."`
-	DataDir            string     `env:"DRAWBRIDGE_DATA_DIR" default:"data" placeholder:"DIR" help:"Directory of the SQLite database and the master key (DRAWBRIDGE_DATA_DIR)."`
-	PublicURL          string     `env:"DRAWBRIDGE_PUBLIC_URL" name:"public-url" placeholder:"URL" help:"How people and Zoom reach this server, such as https://bridge.example.com (DRAWBRIDGE_PUBLIC_URL)."`
-	KeyFile            string     `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"File with the master key; default is master.key in the data directory, made at the first start (DRAWBRIDGE_KEY_FILE)."`
-	ZoomAPIURL         string     `env:"DRAWBRIDGE_ZOOM_API_URL" name:"zoom-api-url" placeholder:"URL" help:"Zoom’s API, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_API_URL)."`
-	ZoomOAuthURL       string     `env:"DRAWBRIDGE_ZOOM_OAUTH_URL" name:"zoom-oauth-url" placeholder:"URL" help:"Zoom’s token endpoint, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_OAUTH_URL)."`
-	TrustedProxies     []string   `env:"DRAWBRIDGE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and -Proto are believed (DRAWBRIDGE_TRUSTED_PROXIES)."`
-	OutboundAllowCIDRs []string   `env:"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS" name:"outbound-allow-cidrs" placeholder:"CIDR" help:"Private networks the server may call (DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS)."`
-	LogLevel           slog.Level `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (DRAWBRIDGE_LOG_LEVEL)."`
+	Addr               string   `env:"DRAWBRIDGE_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (DRAWBRIDGE_ADDR)."`
+	DataDir            string   `env:"DRAWBRIDGE_DATA_DIR" default:"data" placeholder:"DIR" help:"Directory of the SQLite database and the master key (DRAWBRIDGE_DATA_DIR)."`
+	PublicURL          string   `env:"DRAWBRIDGE_PUBLIC_URL" name:"public-url" placeholder:"URL" help:"How people and Zoom reach this server, such as https://bridge.example.com (DRAWBRIDGE_PUBLIC_URL)."`
+	KeyFile            string   `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"File with the master key; default is master.key in the data directory, made at the first start (DRAWBRIDGE_KEY_FILE)."`
+	ZoomAPIURL         string   `env:"DRAWBRIDGE_ZOOM_API_URL" name:"zoom-api-url" placeholder:"URL" help:"Zoom’s API, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_API_URL)."`
+	ZoomOAuthURL       string   `env:"DRAWBRIDGE_ZOOM_OAUTH_URL" name:"zoom-oauth-url" placeholder:"URL" help:"Zoom’s token endpoint, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_OAUTH_URL)."`
+	TrustedProxies     []string `env:"DRAWBRIDGE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and -Proto are believed (DRAWBRIDGE_TRUSTED_PROXIES)."`
+	OutboundAllowCIDRs []string `env:"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS" name:"outbound-allow-cidrs" placeholder:"CIDR" help:"Private networks the server may call (DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS)."`
+	LogLevel           string   `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (DRAWBRIDGE_LOG_LEVEL)."`
 
 	// Filled in by check.
 	databaseURL string
 	key         string
+	logLevel    slog.Level
 	proxies     []netip.Prefix
 	outbound    []netip.Prefix
 }
@@ -48,6 +49,9 @@ func (c *Config) check() (problems []string) {
 
 	if _, port, err := net.SplitHostPort(c.Addr); err != nil || port == "" {
 		wrong("DRAWBRIDGE_ADDR", "give host:port, such as 127.0.0.1:8080 or :8080")
+	}
+	if err := c.logLevel.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		wrong("DRAWBRIDGE_LOG_LEVEL", "give debug, info, warn or error")
 	}
 	if c.DataDir == "" {
 		wrong("DRAWBRIDGE_DATA_DIR", "give a directory, such as ./data")
@@ -152,7 +156,7 @@ func (c Config) print(w io.Writer) {
 		{"DRAWBRIDGE_ZOOM_OAUTH_URL", c.ZoomOAuthURL},
 		{"DRAWBRIDGE_TRUSTED_PROXIES", strings.Join(c.TrustedProxies, ",")},
 		{"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS", strings.Join(c.OutboundAllowCIDRs, ",")},
-		{"DRAWBRIDGE_LOG_LEVEL", c.LogLevel.String()},
+		{"DRAWBRIDGE_LOG_LEVEL", c.LogLevel},
 	} {
 		fmt.Fprintf(w, "%s=%s\n", v[0], v[1])
 	}

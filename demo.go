@@ -62,7 +62,7 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	cfg.ZoomAPIURL = "http://" + api.Addr().String() + "/v2"
 	cfg.ZoomOAuthURL = "http://" + api.Addr().String() + "/oauth/token"
 
-	p, err := open(ctx, cfg, newLog(t.err, max(cfg.LogLevel, slog.LevelWarn)))
+	p, err := open(ctx, cfg, newLog(t.err, max(cfg.logLevel, slog.LevelError)))
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,15 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		if err := p.seedDemo(ctx, sim, c.Empty); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("prepare the demo: %w", err)
 		}
-		fmt.Fprintf(t.out, "The Drawbridge demo is at %s\n\n  log in as  %s\n  password   %s\n\nZoom is simulated; be Zoom at %s/simulator/\nEverything is gone when you stop it with Ctrl-C.\n",
-			cfg.publicURL(), demoEmail, demoPassword, cfg.publicURL())
+		fmt.Fprintf(t.out, `The Drawbridge demo is at %[1]s
+
+  log in as  %[2]s
+  password   %[3]s
+
+With the same password: ravi@example.com (responder) and vera@example.com (viewer).
+Zoom is simulated; be Zoom at %[1]s/simulator/
+Everything is gone when you stop it with Ctrl-C.
+`, cfg.publicURL(), demoEmail, demoPassword)
 		return nil
 	})
 }

@@ -217,7 +217,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger) (*program, error) {
 type serveCommand struct{}
 
 func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
-	log := newLog(t.err, cfg.LogLevel)
+	log := newLog(t.err, cfg.logLevel)
 	if cfg.databaseURL == "" {
 		release, err := db.Lock(cfg.DataDir)
 		if err != nil {

@@ -139,7 +139,8 @@ func (s *Site) ResolveIncident(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Service.ResolveIncident(c.Request().Context(), Actor(c), number); err != nil {
+	err = s.Service.ResolveIncident(c.Request().Context(), Actor(c), number)
+	if err != nil && incident.CodeOf(err) != incident.Conflict { // resolved already: a script may say it twice
 		return err
 	}
 	return s.sendIncident(c, http.StatusOK, number)

@@ -95,7 +95,9 @@ func (s *Site) lasted(from, to time.Time) string {
 		return ""
 	}
 	if to.IsZero() {
-		to = s.Now()
+		if to = s.Now(); to.Sub(from) < time.Minute {
+			return "under a minute" // the page does not count seconds
+		}
 	}
 	return views.Length(max(0, to.Sub(from)))
 }
@@ -152,10 +154,14 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 			page.ResolvedBy = e.Actor
 		}
 	}
-	for _, b := range bridges {
+	for n, b := range bridges {
 		block, err := s.bridgeBlock(c, i, b)
 		if err != nil {
 			return err
+		}
+		if n > 0 { // the incident's own link leads to the first
+			block.PagePath += "?bridge=" + b.ID
+			block.PageURL += "&bridge=" + b.ID
 		}
 		if b.ID == refused {
 			block.LinkTyped, block.LinkError = typed, problem
@@ -241,6 +247,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	switch b.State {
 	case incident.BridgeFailed, incident.BridgeUnknown:
 		block.Cause, block.Fix = b.Reason, b.Fix
+		block.Host, block.Recording = "", "" // of a meeting that there is not
 	case incident.BridgeNew, incident.BridgeCreating:
 		attempts, err := s.Store.Attempts(c.Request().Context(), b.ID)
 		if err != nil {

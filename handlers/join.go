@@ -45,7 +45,7 @@ func (s *Site) JoinPage(c echo.Context) error {
 	if loggedIn {
 		page.IncidentURL = incidentPath(number)
 	}
-	if b, ok := bridgeToJoin(bridges); ok {
+	if b, ok := bridgeToJoin(bridges, c.QueryParam("bridge")); ok {
 		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), b.Kind, b.Inside, s.When(c, b.UpdatedAt)
 		if joinable(b) {
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
@@ -57,8 +57,14 @@ func (s *Site) JoinPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Join(page))
 }
 
-// bridgeToJoin is the first bridge one can join, else the newest.
-func bridgeToJoin(bridges []incident.Bridge) (incident.Bridge, bool) {
+// bridgeToJoin is the bridge of the id that the link names, else the first one
+// can join, else the newest.
+func bridgeToJoin(bridges []incident.Bridge, id string) (incident.Bridge, bool) {
+	for _, b := range bridges {
+		if b.ID == id {
+			return b, true
+		}
+	}
 	for _, b := range bridges {
 		if joinable(b) {
 			return b, true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,6 +33,10 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	newest, err := s.Store.BridgeRows(ctx, db.BridgeFilter{}, "", 1)
+	if err != nil {
+		return err
+	}
 	incidents, err := s.Store.Incidents(ctx, db.IncidentFilter{}, "", 6)
 	if err != nil {
 		return err
@@ -48,7 +53,7 @@ func (s *Site) Overview(c echo.Context) error {
 	page := views.OverviewPage{
 		Frame: s.Frame(c, "Overview", "overview"),
 		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role),
-		Ready: s.ready(c, account),
+		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
 		Needs: needs(account.Report(s.Now()), needy.Items),
 	}
@@ -84,7 +89,8 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 		{Title: "Write a runbook", Text: "Say what a bridge is called, who hosts it and whether it is recorded.", LinkText: "Write a runbook", Href: "/runbooks/new"},
 		{Title: "Try it", Text: "Open an incident, and see its bridge come out.", LinkText: "Open an incident", Href: runHref(runbooks)},
 	}
-	done := []bool{a.Connected(), len(runbooks) > 0, tried}
+	connected := a.Connected() && (tried || !slices.ContainsFunc(a.Check.Lines, func(l incident.CheckLine) bool { return l.Topic == "token" && l.Level == "red" }))
+	done := []bool{connected, len(runbooks) > 0, tried}
 	next := true
 	for i := range steps {
 		switch {
@@ -102,9 +108,17 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 	return steps
 }
 
-func (s *Site) ready(c echo.Context, a incident.Account) views.Ready {
+// ready says whether a bridge would come out, from the last check, unless the
+// newest bridge is younger and failed: what happened counts more.
+func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
 	r := views.Ready{State: "ok", Title: "Ready. A bridge would come out now.", AsOf: s.When(c, a.Check.At)}
+	for _, b := range newest {
+		if b.CreatedAt.After(a.Check.At) && (b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown) {
+			return views.Ready{State: "bad", Title: "The last bridge did not come out.", AsOf: s.When(c, b.CreatedAt),
+				Facts: []string{incident.Key(b.IncidentNumber) + ": " + b.Reason}}
+		}
+	}
 	switch level {
 	case "amber":
 		r.State, r.Title = "warning", "A bridge would come out, but look at what needs you."

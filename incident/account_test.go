@@ -395,7 +395,7 @@ func TestReadiness(t *testing.T) {
 		{"amber", connected(line("token", "green"), line("clock", "amber")), "amber", []string{"amber clock"}},
 		{"the token is refused", connected(line("token", "red")), "red", []string{"red token"}},
 		{"a scope is missing", connected(line("clock", "amber"), line("scopes", "red")), "red", []string{"amber clock", "red scopes"}},
-		{"the backup user is gone", connected(line("backup_user", "red", backup)), "red", []string{"red backup_user"}},
+		{"the backup user is gone", connected(line("backup_user", "red", backup)), "amber", []string{"red backup_user"}},
 		{"a setting of the backup user", connected(line("pmi", "amber", backup)), "amber", []string{"amber pmi"}},
 		{"a person who was typed in does not stop a bridge", connected(line("person", "red", "ben@example.com"), line("pmi", "amber", "ben@example.com")), "green", nil},
 		{"the webhook does not stop a bridge", noEvents, "green", nil},

@@ -229,5 +229,14 @@ func (a Account) Readiness(now time.Time) (level string, reasons []CheckLine) {
 			reasons = append(reasons, l)
 		}
 	}
-	return CheckReport{Lines: append(reasons, CheckLine{Level: "green"})}.Level(), reasons
+	level = "green"
+	for _, l := range reasons {
+		// Without the backup user a bridge still comes out for openers who are
+		// Zoom users.
+		if l.Level == "red" && l.Topic != "backup_user" {
+			return "red", reasons
+		}
+		level = "amber"
+	}
+	return level, reasons
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -412,7 +413,7 @@ func (b *Bridge) take(m zoom.Meeting) {
 func (c *climber) fail(ctx context.Context) error {
 	before := c.bridge.State
 	c.bridge.State, c.bridge.Reason, c.bridge.Fix = BridgeFailed, c.last.Cause, c.last.Fix
-	if len(c.why) > 1 {
+	if c.why = slices.Compact(c.why); len(c.why) > 1 {
 		c.bridge.Reason = strings.Join(c.why, " ")
 	}
 	text := "No bridge came out. " + c.bridge.Reason

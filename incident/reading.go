@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -90,12 +91,12 @@ func (s *Service) read(ctx context.Context, e Event) (r Reading, err error) {
 		return r, err
 	}
 	r.BridgeID = bridgeID
-	r.follow(z, number)
+	r.follow(z, number, s.trusted)
 	return r, nil
 }
 
 // follow adds what the event means for its bridge.
-func (r *Reading) follow(z zoom.Event, number int64) {
+func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) bool) {
 	entry := func(kind, text string) {
 		r.Timeline = append(r.Timeline, TimelineEntry{
 			ID: fmt.Sprintf("event-%d-%s", r.EventID, kind), IncidentNumber: number, BridgeID: r.BridgeID,
@@ -165,16 +166,30 @@ func (r *Reading) follow(z zoom.Event, number int64) {
 		if z.Recording == nil {
 			return
 		}
-		r.Recordings = recordingLinks(z.Recording)
+		r.Recordings = recordingLinks(z.Recording, trusted)
 		entry("recording", "The recording is ready.")
 	}
 }
 
+// trusted reports a link that leads to Zoom, or to the host that the operator
+// set in Zoom's place.
+func (s *Service) trusted(link string) bool {
+	if zoom.ZoomLink(link) {
+		return true
+	}
+	own, err := url.Parse(s.zoomAPIURL)
+	if err != nil || own.Hostname() == "" {
+		return false
+	}
+	u, err := url.Parse(link)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.Hostname() == own.Hostname()
+}
+
 // recordingLinks are the links worth showing: the page that has all files, else
 // the files. Links that do not lead to Zoom are left out.
-func recordingLinks(rec *zoom.EventRecording) []RecordingLink {
+func recordingLinks(rec *zoom.EventRecording, trusted func(link string) bool) []RecordingLink {
 	var list []RecordingLink
-	if zoom.ZoomLink(rec.ShareURL) {
+	if trusted(rec.ShareURL) {
 		link := RecordingLink{URL: rec.ShareURL, Type: "recording"}
 		for _, f := range rec.Files {
 			if link.Start.IsZero() || (!f.Start.IsZero() && f.Start.Before(link.Start)) {
@@ -187,7 +202,7 @@ func recordingLinks(rec *zoom.EventRecording) []RecordingLink {
 		return []RecordingLink{link}
 	}
 	for _, f := range rec.Files {
-		if zoom.ZoomLink(f.PlayURL) {
+		if trusted(f.PlayURL) {
 			list = append(list, RecordingLink{URL: f.PlayURL, Type: strings.ToLower(f.Type), Start: f.Start, End: f.End})
 		}
 	}
