@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -323,10 +324,10 @@ func (b *tab) click(selector string) {
 		const hit = document.elementFromPoint(x, y);
 		return hit && (e.contains(hit) || hit.contains(e)) ? [x, y] : null;
 	})(` + find(selector) + `)`
-	b.wait(selector+", to click on it", spot)
-	at := get[[]float64](b, spot)
-	if len(at) != 2 {
-		b.t.Fatalf("%s went away", selector)
+	var at, before []float64
+	for len(at) != 2 || !slices.Equal(at, before) { // until it stands still
+		b.wait(selector+", to click on it", spot)
+		before, at = at, get[[]float64](b, spot)
 	}
 	b.run("click on "+selector, chromedp.MouseClickXY(at[0], at[1]))
 }

@@ -110,7 +110,8 @@ func TestF10HostileText(t *testing.T) {
 			t.Errorf("%s shows the search %q as %q", page, text, got)
 		}
 	}
-	for i, text := range hostile {
+	for i := 0; i < last; i += 2 { // each page shows two of them
+		text := hostile[i]
 		look("/incidents/"+strconv.Itoa(i+1), text, hostile[(i+1)%last])
 		if title := get[string](b, `document.title`); !strings.Contains(title, views.Visible(text)) {
 			t.Errorf("the title of %q is %q", text, title)

@@ -91,10 +91,16 @@ func (b *tab) at1280(t *testing.T, s spot) {
 	b.t = t
 	b.size(1280, 900)
 	b.open(s.path)
+	b.quiet()
 	if s.act != nil {
 		s.act(b)
+		b.quiet()
 	}
-	// What is live fetches itself once more when it begins to listen.
+}
+
+// quiet waits until the page is read and what is live in it has begun.
+func (b *tab) quiet() {
+	b.t.Helper()
 	b.wait("a quiet page", `document.readyState === "complete" && document.fonts.status === "loaded" && !document.querySelector("[data-db-live=connecting]") && !document.querySelector(".htmx-request")`)
 }
 

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -111,12 +114,40 @@ func newWorld(t *testing.T) *world {
 
 func newWorldAt(t *testing.T, publicURL string) *world {
 	t.Helper()
-	w, err := startWorld(t.TempDir(), publicURL)
+	dir := t.TempDir()
+	w, err := startWorld(dir, publicURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.stop)
+	t.Cleanup(func() {
+		w.stop()
+		w.keepsSecrets(t, dir)
+	})
 	return w
+}
+
+// keepsSecrets checks that neither the log nor a file holds a secret in the open.
+func (w *world) keepsSecrets(t *testing.T, dir string) {
+	t.Helper()
+	places := map[string]string{"the log": w.log.String()}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		places[name] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for place, text := range places {
+		for _, secret := range []string{demoClientSecret, demoSecretToken, demoPassword} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s holds %s", place, secret)
+			}
+		}
+	}
 }
 
 // newSeededWorld has what the demo has: people, the account, runbooks, two
