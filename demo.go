@@ -143,6 +143,9 @@ func (p *program) seedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 	if _, err := sim.Validate(ctx); err != nil {
 		return err
 	}
+	if err := p.service.NoteValidation(ctx); err != nil { // the server notes it only after it has answered
+		return err
+	}
 	if _, err := p.service.CheckConnection(ctx, actor, "ravi@example.com"); err != nil {
 		return err
 	}

@@ -173,9 +173,13 @@
   let pressed = false;
   addEventListener("pointerdown", () => { pressed = true; }, true);
   for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => { pressed = false; }, true);
+  // A link that is being followed must not lose its answer to a refresh.
+  let following = 0;
+  document.addEventListener("htmx:beforeRequest", (e) => { if (e.detail.boosted) following = Date.now(); });
+  document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.boosted) following = 0; });
   const inUse = (live) => {
     const at = document.activeElement;
-    return pressed || live.contains(at) && typing(at) || $("dialog[open]", live) !== null || $("[data-db-hold][open]", live) !== null ||
+    return pressed || Date.now() - following < 5000 || live.contains(at) && typing(at) || $("dialog[open]", live) !== null || $("[data-db-hold][open]", live) !== null ||
       (() => { const s = getSelection(); return s && !s.isCollapsed && live.contains(s.anchorNode); })();
   };
   const refresh = () => {
@@ -225,7 +229,7 @@
     if (xhr.status === 200 && !/\sid="live"/.test(xhr.responseText)) {
       e.detail.shouldSwap = false;
       location.reload();
-    } else if (inUse(target)) {
+    } else if (!e.detail.boosted && inUse(target)) {
       e.detail.shouldSwap = false;
       want();
     }
