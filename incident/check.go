@@ -80,7 +80,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 	if a.Auth == zoom.JWT {
 		c.add("token", "amber", "Access token", "A JWT token was made. Zoom ended JWT apps on 2023-09-08 and may refuse it.", "Move to Server-to-Server OAuth on this page.")
 	} else {
-		c.add("token", "green", "Access token", fmt.Sprintf("Zoom gave a token, valid for %d minutes.", int(token.ExpiresAt.Sub(s.now()).Minutes())), "")
+		c.add("token", "green", "Access token", "Zoom gave a token, valid until "+token.ExpiresAt.UTC().Format("15:04")+" UTC.", "")
 		c.scopes(token)
 	}
 	if a.BackupUser == "" {

@@ -51,7 +51,7 @@ func TestCheckConnection(t *testing.T) {
 		no     []string // topics no line may have
 	}{
 		{name: "all is well", want: []wantLine{
-			{"token", "green", "Access token", "valid for 59 minutes", "", ""},
+			{"token", "green", "Access token", "valid until ", "", ""},
 			{"scopes", "green", "Open a bridge", "", "", ""},
 			{"backup_user", "green", backup, "active and licensed", "", ""},
 			{"pmi", "green", "scheduled meetings, " + backup, "Off", "", ""},
