@@ -484,7 +484,10 @@ func TestUseLink(t *testing.T) {
 		t.Errorf("bridge %+v", got)
 	}
 	b.get("/j/INC-1").want(t, http.StatusOK, "Join", "42", "A link from outside Zoom's account")
-	b.post(path, "join_url", "https://meet.example.com/other").leadsTo(b, "/incidents/1", "The bridge has a link by now.")
+	b.post(path, "join_url", "https://meet.example.com/other").leadsTo(b, "/incidents/1", "The link is the bridge now.") // a wrong link can be put right
+	if got := o.bridge(1).JoinURL; got != "https://meet.example.com/other" {
+		t.Errorf("the link is %s", got)
+	}
 	if got := o.trail(); got[len(got)-1] != "bridge.use_link INC-1" {
 		t.Errorf("audit trail %q", got)
 	}

@@ -421,6 +421,10 @@ func TestUseLink(t *testing.T) {
 		if b.State != incident.BridgeReady || b.Kind != incident.KindStatic || b.JoinURL != "https://meet.example.com/war" || b.Passcode != "42" {
 			t.Errorf("bridge %+v; want ready, static, the link", b)
 		}
+		w.ok(w.service.UseLink(t.Context(), anaIs, b.ID, "https://meet.example.com/right", ""))
+		if b = w.bridge(i); b.JoinURL != "https://meet.example.com/right" {
+			t.Errorf("the link is %s; want the one that put it right", b.JoinURL)
+		}
 	})
 	t.Run("I-11 refused", func(t *testing.T) {
 		w, _, b := failed(t)

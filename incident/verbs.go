@@ -17,7 +17,7 @@ func (s *Service) RetryBridge(ctx context.Context, actor Actor, bridgeID string)
 }
 
 // UseLink makes a person's own link the bridge. It is possible while the bridge
-// has no link of its own; the link must be https.
+// has no meeting of its own; the link must be https.
 func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, passcode string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
@@ -47,9 +47,10 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 		return err
 	}
 	from := bridge.State
-	switch from {
-	case BridgeFailed, BridgeUnknown:
-	case BridgeNew, BridgeCreating:
+	switch {
+	case from == BridgeFailed || from == BridgeUnknown:
+	case from == BridgeReady && bridge.Kind == KindStatic: // a wrong link can be put right
+	case from == BridgeNew || from == BridgeCreating:
 		return refuse(Conflict, "The bridge is still being made. Wait a few seconds.")
 	default:
 		return refuse(Conflict, "The bridge has a link by now. Look at it before you use another.")
@@ -64,7 +65,7 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reason, now
 	return s.store.ChangeBridge(ctx, BridgeChange{
 		Bridge: bridge, From: []BridgeState{from},
-		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed, StepDone},
 		Timeline: []TimelineEntry{{ID: newID(), IncidentNumber: bridge.IncidentNumber, BridgeID: bridge.ID, At: now,
 			Kind: "bridge", Text: "Uses a link that was given by hand: " + u.Hostname(), Actor: actor.Email}},
 		Audit: s.audit(actor, "bridge.use_link", Key(bridge.IncidentNumber), nil, []string{"host: " + u.Hostname()}),

@@ -171,7 +171,7 @@ func (p IncidentPage) mayRetry(b BridgeBlock) bool { return p.CanAct && b.CanRet
 
 // mayReplace says whether the viewer may put another link in this bridge's place.
 func (p IncidentPage) mayReplace(b BridgeBlock) bool {
-	return p.CanAct && (b.State == "failed" || b.State == "unknown")
+	return p.CanAct && (b.State == "failed" || b.State == "unknown" || b.State == "ready" && b.Kind == "static") // a wrong link can be put right
 }
 
 func (p IncidentPage) details() []KeyValue {
