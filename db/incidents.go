@@ -115,6 +115,11 @@ func (s *Store) IncidentByDedupKey(ctx context.Context, key string) (incident.In
 	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
 }
 
+// IncidentByFormKey is the incident that a form opened.
+func (s *Store) IncidentByFormKey(ctx context.Context, key string) (incident.Incident, error) {
+	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.form_key = $1`, key)
+}
+
 // SetIncidentStatus; see incident.Store.
 func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
 	var resolved time.Time

@@ -252,6 +252,19 @@ func TestRunForm(t *testing.T) {
 			t.Errorf("Zoom has %d meetings, want one for each of two incidents", n)
 		}
 	})
+	t.Run("F-35 the back button, to the address with the form's key", func(t *testing.T) {
+		again := b.get(path).value("idempotency_key")
+		if got := b.get(path + "?form=" + again).value("idempotency_key"); got != again {
+			t.Errorf("the form of the key %s has the key %s", again, got)
+		}
+		mine := fields()
+		mine[len(mine)-1] = again
+		opened := b.post(path, mine...).header.Get("Location")
+		if r := b.get(path + "?form=" + again); r.status != http.StatusSeeOther || r.header.Get("Location") != opened || !strings.HasPrefix(opened, "/incidents/") {
+			t.Errorf("status %d to %q, want the incident the form opened", r.status, r.header.Get("Location"))
+		}
+		b.get(path+"?form=x%22").want(t, http.StatusOK, "What is wrong?")
+	})
 	t.Run("disabled", func(t *testing.T) {
 		o.must(o.service.SetRunbookDisabled(context.Background(), theConsole, r.ID, true))
 		b.get(path).want(t, http.StatusOK, "This runbook cannot be run", "An admin can enable it")

@@ -11,14 +11,26 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// RunForm is GET /runbooks/:id/run: what a responder fills in.
+// RunForm is GET /runbooks/:id/run: what a responder fills in. The page's script
+// puts the form's key into the address, so that going back after sending leads
+// to the incident it opened and not to another form.
 func (s *Site) RunForm(c echo.Context) error {
-	runbook, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
+	ctx := c.Request().Context()
+	runbook, err := s.Store.Runbook(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
+	key := c.QueryParam("form")
+	if uuid.Validate(key) != nil {
+		key = uuid.NewString()
+	} else if sent, err := s.Store.IncidentByFormKey(ctx, key); err == nil {
+		s.Flash(c, "ok", "This form was sent before; this is the incident it opened.")
+		return c.Redirect(http.StatusSeeOther, incidentPath(sent.Number))
+	} else if incident.CodeOf(err) != incident.NotFound {
+		return err
+	}
 	page := s.runPage(c, runbook)
-	page.IdempotencyKey = uuid.NewString()
+	page.IdempotencyKey = key
 	page.OpenerEmail = Actor(c).Email
 	return Render(c, http.StatusOK, views.Run(page))
 }

@@ -78,6 +78,9 @@
     note.textContent = note.dataset.busyNote;
     setTimeout(() => { if (form.isConnected) note.textContent = note.dataset.busySlow || note.dataset.busyNote; }, 3000);
   });
+  // Going back leads to this address again: by the key in it the server knows that the form was sent.
+  const key = document.querySelector("input[name=idempotency_key]");
+  if (key) history.replaceState(history.state, "", location.pathname + "?form=" + encodeURIComponent(key.value));
   addEventListener("pageshow", (event) => {
     leaving = false;
     if (!event.persisted) return; // back from the incident: the form may be sent again, its key finds the same incident
