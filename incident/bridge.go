@@ -20,7 +20,6 @@ const (
 // Kinds of bridges.
 const (
 	KindMeeting = "meeting"
-	KindStandby = "standby"
 	KindStatic  = "static" // a link somebody gave
 )
 

@@ -35,9 +35,6 @@ type Frame struct {
 // Person is who is logged in. Role is admin, responder or viewer.
 type Person struct{ Name, Email, Role string }
 
-// CanRespond says whether the person may open and resolve incidents.
-func (p *Person) CanRespond() bool { return p != nil && (p.Role == "admin" || p.Role == "responder") }
-
 // CanAdmin says whether the person may change the configuration.
 func (p *Person) CanAdmin() bool { return p != nil && p.Role == "admin" }
 
