@@ -167,7 +167,7 @@ func accountWords(changed []string) string {
 func toFix(r incident.CheckReport) int {
 	n := 0
 	for _, l := range r.Lines {
-		if l.Level != "green" {
+		if !l.Fine() {
 			n++
 		}
 	}
@@ -323,6 +323,8 @@ func checkState(level string) string {
 		return "warning"
 	case "red":
 		return "bad"
+	case "grey":
+		return "off"
 	}
 	return "unknown"
 }

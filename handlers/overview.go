@@ -155,7 +155,7 @@ func needs(report incident.CheckReport, bridges []db.BridgeRow) []views.Need {
 		list = append(list, n)
 	}
 	for _, l := range report.Lines {
-		if l.Level == "green" || len(list) >= 8 {
+		if l.Fine() || len(list) >= 8 {
 			continue
 		}
 		state := "warning"

@@ -85,7 +85,8 @@ type CheckReport struct {
 	Lines []CheckLine `json:"lines"`
 }
 
-// CheckLine is one thing that was looked at. Level is "green", "amber" or "red".
+// CheckLine is one thing that was looked at. Level is "green", "amber" or "red",
+// or "grey" for something that may be left as it is.
 type CheckLine struct {
 	Topic   string `json:"topic"`           // "token", "scopes", "backup_user", "pmi", "settings", "webhook"
 	Email   string `json:"email,omitempty"` // the Zoom user it is about; "" = the account
@@ -95,6 +96,9 @@ type CheckLine struct {
 	Fix     string `json:"fix,omitempty"` // "In Zoom: Settings → Meeting → …"
 	Copy    string `json:"copy,omitempty"`
 }
+
+// Fine reports whether nobody has to look at it.
+func (l CheckLine) Fine() bool { return l.Level == "green" || l.Level == "grey" }
 
 // Level is the worst level of the report, "" when nothing was checked.
 func (r CheckReport) Level() string {

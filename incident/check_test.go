@@ -94,6 +94,9 @@ func TestCheckConnection(t *testing.T) {
 		{name: "a scope that a bridge comes out without", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:delete:meeting:admin"}}), want: []wantLine{
 			{"scopes", "amber", "Delete a meeting that was created twice", "meeting:delete:meeting:admin", "", "meeting:delete:meeting:admin"},
 		}},
+		{name: "the scope of Zoom's log of deliveries, which nobody needs", wrong: fault(zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}), want: []wantLine{
+			{"scopes", "grey", "Find events that were not delivered", "Bridges do not need it", "Add scopes", "marketplace_app:read:admin"},
+		}},
 
 		{name: "no backup user", wrong: account(func(f *incident.AccountForm) { f.BackupUser = "" }), want: []wantLine{
 			{"backup_user", "red", "Backup user", "No backup user is set", "e-mail address", ""},

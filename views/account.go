@@ -88,7 +88,7 @@ type CheckLine struct {
 
 // ScopeFeature says whether the token may do what one feature needs.
 type ScopeFeature struct {
-	State   string // as CheckLine
+	State   string // as CheckLine, or "off": not there, and nothing that is needed
 	Feature string // "Create bridges"
 	Scope   string // the scope it has, or the granular one it needs
 	Classic string // the classic name of the same; "" when the token has Scope
@@ -114,7 +114,7 @@ func inUse(p AccountPage, auth string) string {
 // checkTone closes the set of states a line can be coloured by.
 func checkTone(state string) string {
 	switch state {
-	case "ok", "warning", "bad":
+	case "ok", "warning", "bad", "off":
 		return state
 	}
 	return "unknown"
@@ -157,7 +157,7 @@ func classicScopes(scopes []AccountScope) []AccountScope {
 func missingScopes(features []ScopeFeature) string {
 	var names []string
 	for _, f := range features {
-		if f.State != "ok" && f.Scope != "" {
+		if f.State != "ok" && f.State != "off" && f.Scope != "" {
 			names = append(names, f.Scope)
 		}
 	}
@@ -178,7 +178,7 @@ func (c AccountCheck) all() []string {
 
 // worst is the gravest state on the list.
 func (c AccountCheck) worst() string {
-	worst, grave := "ok", map[string]int{"ok": 0, "unknown": 1, "warning": 2, "bad": 3}
+	worst, grave := "ok", map[string]int{"ok": 0, "off": 0, "unknown": 1, "warning": 2, "bad": 3}
 	for _, s := range c.all() {
 		if grave[s] > grave[worst] {
 			worst = s

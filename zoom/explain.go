@@ -31,6 +31,10 @@ var byCode = map[int]Explanation{
 		Cause: "Zoom did not accept a value of the meeting.",
 		Fix:   "Change the value in the runbook. If it is not from a runbook, report this as a fault of Drawbridge.",
 	},
+	201: {
+		Cause: "Zoom does not let the app see this.",
+		Fix:   "Check in " + marketplace + ", Scopes, and that the role of the person who made the app may view what it asks for.",
+	},
 	1001: {
 		Cause:     "The host is not a user of the connected Zoom account.",
 		Fix:       "Add the person to the Zoom account with this e-mail address, or have bridges hosted by the backup user.",
@@ -49,6 +53,10 @@ var byCode = map[int]Explanation{
 		Cause:     "The host was invited to the Zoom account, but the invitation was not accepted or has expired.",
 		Fix:       "Send the invitation again from Zoom's user management.",
 		TryBackup: true,
+	},
+	1401: {
+		Cause: "Zoom knows no app with this App ID.",
+		Fix:   "Open the app in the Zoom App Marketplace and copy the App ID out of the page's address, marketplace.zoom.us/develop/apps/<App ID>/…. It is not the client ID.",
 	},
 	2300: {
 		Cause:       "Zoom does not know the address that was called.",
@@ -197,6 +205,11 @@ func (e *Error) explainSilence() Explanation {
 		return Explanation{
 			Cause: "This is not the id of a Zoom meeting.",
 			Fix:   "Open a new bridge.",
+		}
+	case errors.Is(e.Err, errNoApp):
+		return Explanation{
+			Cause: "The App ID of the Zoom app is not set, or is not one.",
+			Fix:   "Enter it on the page Zoom account.",
 		}
 	case errors.Is(e.Err, errIncomplete):
 		return Explanation{

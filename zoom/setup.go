@@ -15,7 +15,7 @@ func Endpoints(cluster string) (apiURL, oauthURL string) {
 // FeatureScopes says whether the app's scopes suffice for one thing we do.
 // Apps made before 2024 have classic scopes, newer ones granular scopes.
 type FeatureScopes struct {
-	Name     string   // open_bridge, check_people, reconcile, delete_twin, host_start_link, meeting_events, participant_events, recording_events
+	Name     string   // open_bridge, check_people, reconcile, delete_twin, host_start_link, meeting_events, participant_events, recording_events, find_gaps
 	Label    string   // for people
 	Classic  []string // these suffice, all of them …
 	Granular []string // … or these, all of them
@@ -42,6 +42,9 @@ var features = []FeatureScopes{
 		Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:participant:admin"}},
 	{Name: "recording_events", Label: "Get the recording",
 		Classic: []string{"recording:read:admin"}, Granular: []string{"cloud_recording:read:recording:admin"}},
+	// Zoom's reference names one scope for it, in both kinds of app.
+	{Name: "find_gaps", Label: "Find events that were not delivered",
+		Classic: []string{"marketplace_app:read:admin"}, Granular: []string{"marketplace_app:read:admin"}},
 }
 
 // CheckScopes says for each feature whether the scopes of a token suffice. nil

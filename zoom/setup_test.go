@@ -10,7 +10,7 @@ import (
 )
 
 func TestCheckScopes(t *testing.T) {
-	classic := []string{"meeting:write:admin", "meeting:read:admin", "user:read:admin", "recording:read:admin"}
+	classic := []string{"meeting:write:admin", "meeting:read:admin", "user:read:admin", "recording:read:admin", "marketplace_app:read:admin"}
 	var granular []string
 	for _, f := range zoom.CheckScopes([]string{}) {
 		granular = append(granular, f.Granular...)
@@ -25,11 +25,13 @@ func TestCheckScopes(t *testing.T) {
 		{"granular", granular, map[string][]string{}},
 		{"half of two", []string{"user:read:user:admin", "meeting:write:admin", "meeting:read:admin", "recording:read:admin"}, map[string][]string{
 			"check_people": {"user:read:settings:admin"},
+			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
 		{"not for others", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[string][]string{
 			"open_bridge":  {"meeting:write:meeting:admin"},
 			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
 			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
+			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
 		{"none", []string{}, map[string][]string{
 			"open_bridge":        {"meeting:write:meeting:admin"},
@@ -40,6 +42,7 @@ func TestCheckScopes(t *testing.T) {
 			"meeting_events":     {"meeting:read:meeting:admin"},
 			"participant_events": {"meeting:read:participant:admin"},
 			"recording_events":   {"cloud_recording:read:recording:admin"},
+			"find_gaps":          {"marketplace_app:read:admin"},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

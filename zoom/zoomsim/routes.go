@@ -46,6 +46,7 @@ var operations = []operation{
 	{"GET", "/meetings/{meetingId}/invitation", "Light", both("meeting:read:invitation"), readMeetings, (*Sim).getInvitation},
 	{"GET", "/meetings/{meetingId}/recordings", "Light", both("cloud_recording:read:list_recording_files"), readRecording, (*Sim).getRecordings},
 	{"PATCH", "/live_meetings/{meetingId}/events", "Medium", both("meeting:update:in_meeting_controls"), writeMeetings, (*Sim).controlMeeting},
+	{"GET", "/marketplace/apps/{appId}/webhook_logs", "Medium", []string{"marketplace_app:read:admin"}, []string{"marketplace_app:read"}, (*Sim).listDeliveries},
 	{"GET", "/past_meetings/{meetingId}", "Light", both("meeting:read:past_meeting"), readMeetings, (*Sim).getPast},
 	{"GET", "/past_meetings/{meetingId}/participants", "Medium", both("meeting:read:list_past_participants"), readMeetings, (*Sim).listPastParticipants},
 	{"GET", "/past_meetings/{meetingId}/instances", "Medium", both("meeting:read:list_past_instances"), readMeetings, (*Sim).listPastInstances},

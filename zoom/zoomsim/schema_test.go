@@ -136,6 +136,7 @@ func TestAnswersFollowZoomsSchemas(t *testing.T) {
 		"GET /users/{userId}/settings 200":                         {"/users/" + ana + "/settings"},
 		"GET /users/{userId}/settings?option=meeting_security 200": {"/users/" + ana + "/settings?option=meeting_security"},
 		"GET /users/email 200":                                     {"/users/email?email=" + ana},
+		"GET /marketplace/apps/{appId}/webhook_logs 200":           {"/marketplace/apps/" + appID + "/webhook_logs?type=1", "/marketplace/apps/" + appID + "/webhook_logs?type=3&page_size=2"},
 	}
 	for name, schema := range schemas.Responses {
 		for _, path := range paths[name] {

@@ -17,14 +17,16 @@ import (
 
 // Delivery is one attempt to deliver a webhook.
 type Delivery struct {
-	Event   string
-	Body    []byte
-	Header  http.Header
-	Attempt int // 1, then 2 to 4 for the retries
-	Status  int // 0: no answer
-	Err     string
-	At      time.Time
-	RetryAt time.Time // when it is tried again; zero: never
+	Event     string
+	RequestID string // the same for every attempt
+	Body      []byte
+	Header    http.Header
+	Attempt   int // 1, then 2 to 4 for the retries
+	Status    int // 0: no answer
+	Answer    []byte
+	Err       string
+	At        time.Time
+	RetryAt   time.Time // when it is tried again; zero: never
 }
 
 // ValidationResult is what became of an endpoint.url_validation request.
@@ -42,9 +44,23 @@ type ValidationResult struct {
 // retry is a delivery that failed and is tried again.
 type retry struct {
 	event   Event
+	request string // its id
 	attempt int
 	due     time.Time
 	signed  time.Time
+}
+
+// first is the first attempt to deliver an event.
+func (s *Sim) first(e Event, now time.Time) retry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return retry{e, s.requestID(), 1, now, now}
+}
+
+// requestID is a new X-Zm-Request-Id.
+func (s *Sim) requestID() string {
+	x := hex.EncodeToString([]byte(s.random("request", 43)))
+	return x[:8] + "_" + x[8:12] + "_" + x[12:16] + "_" + x[16:20] + "_" + x[20:32]
 }
 
 // retryAfter are the pauses of Zoom's schedule: 5, 25 and 85 minutes after the first attempt.
@@ -64,17 +80,16 @@ func (s *Sim) Sign(body []byte, at time.Time) http.Header {
 	mac.Write([]byte("v0:" + seconds + ":"))
 	mac.Write(body)
 	s.mu.Lock()
-	id, trace := s.random("request", 43), s.random("trace", 43)
+	id, trace := s.requestID(), hex.EncodeToString([]byte(s.random("trace", 43)))
 	s.mu.Unlock()
-	x, y := hex.EncodeToString([]byte(id)), hex.EncodeToString([]byte(trace))
 	h := http.Header{}
 	h.Set("User-Agent", "Zoom Marketplace/1.0a")
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Authorization", hash(s.seed, "verification", 0, "")[:22]) // the retired verification token: worth nothing
-	h.Set("Traceparent", "00-"+y[:32]+"-"+y[32:48]+"-01")
+	h.Set("Traceparent", "00-"+trace[:32]+"-"+trace[32:48]+"-01")
 	h.Set("X-Zm-Request-Timestamp", seconds)
 	h.Set("X-Zm-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
-	h.Set("X-Zm-Request-Id", x[:8]+"_"+x[8:12]+"_"+x[12:16]+"_"+x[16:20]+"_"+x[20:32]) // new for each attempt
+	h.Set("X-Zm-Request-Id", id)
 	return h
 }
 
@@ -85,7 +100,7 @@ func (s *Sim) Send(ctx context.Context, event string, body []byte) (Delivery, er
 		return Delivery{}, errors.New("the simulator has no webhook URL")
 	}
 	now := s.opts.Now()
-	d, _ := s.deliver(ctx, retry{Event{event, body}, 1, now, now})
+	d, _ := s.deliver(ctx, s.first(Event{event, body}, now))
 	if d.Err != "" {
 		return d, errors.New(d.Err)
 	}
@@ -126,7 +141,7 @@ func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
 	ctx = context.WithoutCancel(ctx)
 	for _, e := range events {
 		now := s.opts.Now()
-		s.deliver(ctx, retry{e, 1, now, now})
+		s.deliver(ctx, s.first(e, now))
 	}
 	s.mu.Lock()
 	s.delivered = turn
@@ -141,9 +156,10 @@ func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
 	if s.opts.RetryKeepsTimestamp {
 		at = r.signed
 	}
-	d := Delivery{Event: r.event.Event, Body: r.event.Body, Attempt: r.attempt, At: now, Header: s.Sign(r.event.Body, at.Add(s.Faults().ClockSkew))}
+	d := Delivery{Event: r.event.Event, RequestID: r.request, Body: r.event.Body, Attempt: r.attempt, At: now, Header: s.Sign(r.event.Body, at.Add(s.Faults().ClockSkew))}
+	d.Header.Set("X-Zm-Request-Id", r.request) // Zoom's log of deliveries: "remains unchanged across retry attempts"
 	body, status, err := s.post(ctx, d)
-	d.Status = status
+	d.Status, d.Answer = status, body
 	if err != nil {
 		d.Err = err.Error()
 	}
@@ -151,7 +167,7 @@ func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
 	defer s.mu.Unlock()
 	if (err != nil || status >= 500) && r.attempt <= len(retryAfter) && r.event.Event != "endpoint.url_validation" {
 		d.RetryAt = r.due.Add(retryAfter[r.attempt-1])
-		s.retries = append(s.retries, retry{r.event, r.attempt + 1, d.RetryAt, r.signed})
+		s.retries = append(s.retries, retry{r.event, r.request, r.attempt + 1, d.RetryAt, r.signed})
 	}
 	s.deliveries = append(s.deliveries, d)
 	return d, body
@@ -216,7 +232,7 @@ func (s *Sim) Release(ctx context.Context, order func([]Event) []Event) int {
 	}
 	for _, e := range events {
 		now := s.opts.Now()
-		s.deliver(ctx, retry{e, 1, now, now})
+		s.deliver(ctx, s.first(e, now))
 	}
 	return len(events)
 }
@@ -239,7 +255,7 @@ func (s *Sim) Validate(ctx context.Context) (ValidationResult, error) {
 	v := ValidationResult{At: s.opts.Now(), PlainToken: s.random("plain", 22), Failures: s.crc.Failures, Disabled: s.crc.Disabled}
 	e := s.event("endpoint.url_validation", object("plainToken", v.PlainToken), v.At)
 	s.mu.Unlock()
-	d, body := s.deliver(ctx, retry{e, 1, v.At, v.At})
+	d, body := s.deliver(ctx, s.first(e, v.At))
 	v.Status = d.Status
 	var got struct{ PlainToken, EncryptedToken string }
 	parsed := json.Unmarshal(body, &got)

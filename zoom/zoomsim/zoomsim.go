@@ -18,6 +18,7 @@ type Options struct {
 	Now func() time.Time
 
 	AccountID, ClientID, ClientSecret string   // the Server-to-Server OAuth app
+	AppID                             string   // of the OAuth app, for the log of its deliveries
 	APIKey, APISecret                 string   // the JWT app
 	Scopes                            []string // of the OAuth app; nil: granular scopes for every call the simulator knows
 

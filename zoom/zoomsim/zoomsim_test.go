@@ -19,6 +19,7 @@ import (
 const (
 	ana    = "ana@example.com"
 	backup = "oncall@example.com"
+	appID  = "nqSreNVsQ2eGzUMGnA8AHA"
 )
 
 // clock is the time of a test; nothing here sleeps.
@@ -69,7 +70,7 @@ func newWorld(t testing.TB, change ...func(*zoomsim.Options)) *world {
 		rw.WriteHeader(status)
 	}))
 	t.Cleanup(receiver.Close)
-	o := zoomsim.Options{Now: w.clock.now, AccountID: "acc_1", ClientID: "client_1", ClientSecret: "shh", APIKey: "key_1", APISecret: "jwtshh",
+	o := zoomsim.Options{Now: w.clock.now, AccountID: "acc_1", ClientID: "client_1", ClientSecret: "shh", AppID: appID, APIKey: "key_1", APISecret: "jwtshh",
 		SecretToken: "4fv1RkqGQUq5sWbEz6hA5A", WebhookURL: receiver.URL}
 	for _, f := range change {
 		f(&o)

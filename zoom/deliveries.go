@@ -1,0 +1,136 @@
+package zoom
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// Delivery is one attempt of Zoom's to deliver an event, from Zoom's own log.
+type Delivery struct {
+	Event     string
+	RequestID string // the same for every attempt of one delivery
+	Retry     int    // 0 for the first attempt, up to 3
+	At        time.Time
+	Endpoint  string // where it went
+	Status    int    // HTTP; -1 when no answer came
+	Body      []byte // as it was sent; nil when Zoom did not keep it whole
+}
+
+// Delivered reports whether Zoom got the answer it wants.
+func (d Delivery) Delivered() bool { return d.Status >= 200 && d.Status <= 299 }
+
+// DeliveryQuery says which deliveries to list. From and To lie within the last
+// seven days, which is how long Zoom keeps its log.
+type DeliveryQuery struct {
+	AppID    string // of the app; not its client ID
+	From, To time.Time
+	Outcome  DeliveryOutcome
+}
+
+// DeliveryOutcome narrows a list of deliveries.
+type DeliveryOutcome int
+
+const (
+	AllDeliveries        DeliveryOutcome = 1
+	FailedDeliveries     DeliveryOutcome = 2
+	SuccessfulDeliveries DeliveryOutcome = 3
+)
+
+// DeliveryLogKept is how far back Zoom's log goes.
+const DeliveryLogKept = 7 * 24 * time.Hour
+
+const (
+	// Bodies are in the list, so that a page of the 300 that Zoom allows could
+	// be longer than what is read of an answer.
+	deliveriesPerPage = 100
+	maxDeliveryPages  = 2000
+)
+
+var errNoApp = errors.New("not an App ID")
+
+var appIDShape = regexp.MustCompile(`^[A-Za-z0-9_-]{10,64}$`)
+
+// IsAppID reports whether s could be the App ID of a Zoom app.
+func IsAppID(s string) bool { return appIDShape.MatchString(s) }
+
+// Deliveries calls each with every page of Zoom's log of deliveries, in no order
+// that Zoom promises. It needs the scope marketplace_app:read:admin. It ends with
+// the error of each, or an *Error; what each was given before that stands.
+func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery, each func([]Delivery) error) error {
+	const op = "list deliveries"
+	if !IsAppID(q.AppID) {
+		return &Error{Op: op, Outcome: NotSent, Err: errNoApp}
+	}
+	query := url.Values{
+		"type":      {strconv.Itoa(int(q.Outcome))},
+		"from":      {q.From.UTC().Format("2006-01-02T15:04:05Z")},
+		"to":        {q.To.UTC().Format("2006-01-02T15:04:05Z")},
+		"page_size": {strconv.Itoa(deliveriesPerPage)},
+	}
+	for range maxDeliveryPages {
+		body, err := c.call(ctx, request{op, http.MethodGet, "/marketplace/apps/" + q.AppID + "/webhook_logs?" + query.Encode(), nil})
+		if err != nil {
+			return err
+		}
+		page, ok := readObject(body)
+		if !ok || !page.Get("webhook_logs").IsArray() {
+			return &Error{Op: op, Outcome: Unknown, Err: errUnusable}
+		}
+		if err := each(readDeliveries(page.Get("webhook_logs"))); err != nil {
+			return err
+		}
+		next := page.Get("next_page_token").String()
+		if next == "" {
+			return nil
+		}
+		if next == query.Get("next_page_token") {
+			break
+		}
+		query.Set("next_page_token", next)
+	}
+	return &Error{Op: op, Outcome: Unknown, Err: errors.New("the list has no end")}
+}
+
+func readDeliveries(list gjson.Result) (page []Delivery) {
+	each(list, 300, func(j gjson.Result) {
+		page = append(page, Delivery{
+			Event:     word(j.Get("event")),
+			RequestID: word(j.Get("request_id")),
+			Retry:     count(j.Get("retry_num")),
+			At:        logTime(j.Get("date_time")),
+			Endpoint:  word(j.Get("endpoint")),
+			Status:    int(j.Get("status").Int()),
+			Body:      sentBody(j.Get("request_body")),
+		})
+	})
+	return page
+}
+
+// sentBody is the body of an event, nil for "N/A" and for one that was cut.
+func sentBody(r gjson.Result) []byte {
+	if r.Type != gjson.String {
+		return nil
+	}
+	if j, ok := readObject([]byte(r.Str)); !ok || j.Get("event").Type != gjson.String {
+		return nil
+	}
+	return []byte(r.Str)
+}
+
+// logTime reads a time of the log. Zoom's own example, 2022-09-09T08:11:387Z, is
+// none: of such a text the minute counts.
+func logTime(r gjson.Result) time.Time {
+	t := instant(r)
+	if t.IsZero() && len(r.Str) >= 16 {
+		t, _ = time.Parse("2006-01-02T15:04", strings.Replace(r.Str[:16], " ", "T", 1))
+	}
+	return t
+}
