@@ -75,6 +75,10 @@ type Store interface {
 	// ReprocessEvent makes a stored event new again, no longer stale.
 	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
 	AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error
+	SavedFilter(ctx context.Context, id string) (SavedFilter, error)
+	SavedFilters(ctx context.Context) ([]SavedFilter, error)    // by name
+	InsertSavedFilter(ctx context.Context, f SavedFilter) error // Conflict if the name is taken
+	DeleteSavedFilter(ctx context.Context, id string) error     // NotFound if it is not there
 
 	// Jobs. ClaimJobs leases due jobs (queued, or running with a lease that is
 	// over) to worker; ClaimJob one by id even if it is not due, false when it

@@ -1,0 +1,10 @@
+-- +goose Up
+CREATE TABLE saved_filters (
+    id         TEXT PRIMARY KEY,
+    name       TEXT NOT NULL UNIQUE,
+    query      TEXT NOT NULL,             -- of the address /events
+    created_by TEXT NOT NULL,             -- id of a user
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- +goose Down

@@ -1,0 +1,49 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+const savedFilterColumns = `id, name, query, created_by, created_at`
+
+func scanSavedFilter(r row) (f incident.SavedFilter, err error) {
+	err = r.Scan(&f.ID, &f.Name, &f.Query, &f.CreatedBy, timeOf(&f.CreatedAt))
+	return f, err
+}
+
+// SavedFilter; see incident.Store.
+func (s *Store) SavedFilter(ctx context.Context, id string) (incident.SavedFilter, error) {
+	return one(ctx, s.r, "saved filter", scanSavedFilter, `SELECT `+savedFilterColumns+` FROM saved_filters WHERE id = $1`, id)
+}
+
+// SavedFilters; see incident.Store.
+func (s *Store) SavedFilters(ctx context.Context) ([]incident.SavedFilter, error) {
+	return list(ctx, s.r, scanSavedFilter, `SELECT `+savedFilterColumns+` FROM saved_filters ORDER BY LOWER(name), id`)
+}
+
+// InsertSavedFilter; see incident.Store.
+func (s *Store) InsertSavedFilter(ctx context.Context, f incident.SavedFilter) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `INSERT INTO saved_filters (`+savedFilterColumns+`) VALUES (`+placeholders(1, 5)+`)`,
+			f.ID, f.Name, f.Query, f.CreatedBy, f.CreatedAt)
+		if isUnique(err) {
+			return &incident.Error{Code: incident.Conflict, Message: "A saved filter has this name already.",
+				Fields: map[string]string{"name": "A saved filter has this name already. Choose another."}, Err: err}
+		}
+		return err
+	})
+}
+
+// DeleteSavedFilter; see incident.Store.
+func (s *Store) DeleteSavedFilter(ctx context.Context, id string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `DELETE FROM saved_filters WHERE id = $1`, id)
+		if err == nil && n == 0 {
+			return notFound("saved filter")
+		}
+		return err
+	})
+}
