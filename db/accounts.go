@@ -90,6 +90,10 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 				return err
 			}
 		}
+		// A token belongs to the credentials it was got with.
+		if _, err := exec(ctx, tx, `DELETE FROM zoom_tokens`); err != nil {
+			return err
+		}
 		if err := insertAudit(ctx, tx, audit); err != nil {
 			return err
 		}

@@ -69,7 +69,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 	// A token has the scopes of the moment it was given, so the check asks for a
 	// new one. When there is none, bridges keep the old one.
 	client := s.newZoomClient(a)
-	token, err := client.Token(ctx)
+	token, err := client.Renew(ctx)
 	if err != nil {
 		e := explain(err)
 		c.add("token", "red", "Access token", e.Cause, e.Fix)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -60,7 +59,7 @@ func (w *world) another(store incident.Store) *incident.Service {
 	server := httptest.NewServer(w.sim.API())
 	w.Cleanup(server.Close)
 	return incident.New(incident.Config{
-		Store: store, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Store: store, Now: w.clock.Now, Log: w.logger,
 		ZoomHTTP: server.Client(), ZoomAPIURL: server.URL + "/v2", ZoomOAuthURL: server.URL + "/oauth/token", PublicURL: "https://bridge.example.com",
 	})
 }

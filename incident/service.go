@@ -71,8 +71,7 @@ func New(cfg Config) *Service {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // zoomClient is the client of the account as it is now. One client lives as
-// long as the account does not change, because it holds the one access token:
-// Zoom may end an older token when a new one is asked for.
+// long as the account does not change, because it holds the access token.
 func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 	if !a.Connected() {
 		return nil, errNotConnected
@@ -111,8 +110,9 @@ func (s *Service) newZoomClient(a Account) *zoom.Client {
 			APIKey:       a.APIKey,
 			APISecret:    a.Secrets[APISecret].Value,
 		},
-		HTTP: s.zoomHTTP,
-		Now:  s.now,
+		HTTP:   s.zoomHTTP,
+		Now:    s.now,
+		Tokens: accountTokens{s, a.Version},
 	})
 }
 

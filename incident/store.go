@@ -3,6 +3,8 @@ package incident
 import (
 	"context"
 	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 // Store is the storage the Service needs. It is here, and not beside its one
@@ -21,6 +23,13 @@ type Store interface {
 	SaveAccount(ctx context.Context, a Account, set map[SecretName]Secret, remove []SecretName, audit AuditEntry) error
 	SaveCheck(ctx context.Context, r CheckReport) error
 	SetWebhookValidated(ctx context.Context, at time.Time) error
+
+	// The access token that all servers use, by version of the account; see
+	// zoom.TokenStore. It is kept sealed and goes when the account is saved.
+	ZoomToken(ctx context.Context, accountVersion int64) (zoom.SharedToken, error)
+	ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (bool, error)
+	SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.SharedToken) (bool, error)
+	ReleaseZoomToken(ctx context.Context, accountVersion, version int64) error
 
 	// Runbooks.
 	Runbook(ctx context.Context, id string) (Runbook, error)

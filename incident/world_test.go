@@ -63,6 +63,7 @@ type world struct {
 	sim     *zoomsim.Sim
 	service *incident.Service
 	log     *bytes.Buffer
+	logger  *slog.Logger
 	runbook incident.Runbook
 }
 
@@ -84,8 +85,9 @@ func worldWith(t *testing.T, store *db.Store) *world {
 	w.sim.AddUser(zoomsim.User{Email: backup, DisplayName: "On-call", JoinBeforeHost: true, CloudRecording: true})
 	server := httptest.NewServer(w.sim.API())
 	t.Cleanup(server.Close)
+	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
 	w.service = incident.New(incident.Config{
-		Store: store, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Store: store, Now: w.clock.Now, Log: w.logger,
 		ZoomHTTP: server.Client(), ZoomAPIURL: server.URL + "/v2", ZoomOAuthURL: server.URL + "/oauth/token",
 		PublicURL: "https://bridge.example.com",
 	})

@@ -50,6 +50,7 @@ type Config struct {
 	Credentials Credentials
 	HTTP        *http.Client     // nil: one of our own with a time limit of 15 s
 	Now         func() time.Time // required
+	Tokens      TokenStore       // nil: the access token is this Client's own; not used by JWT
 }
 
 const (
@@ -74,9 +75,11 @@ type Client struct {
 	creds   Credentials
 	http    *http.Client
 	now     func() time.Time
+	shared  TokenStore
 
 	mu      sync.Mutex
-	current accessToken
+	current SharedToken
+	refused int64 // versions up to this one are not to be used any more
 	skews   []time.Duration
 	flight  singleflight.Group
 }
@@ -97,6 +100,9 @@ func New(cfg Config) *Client {
 		creds: cfg.Credentials,
 		http:  &hc,
 		now:   cfg.Now,
+	}
+	if cfg.Credentials.Method != JWT {
+		c.shared = cfg.Tokens
 	}
 	if u, err := url.Parse(c.api); err == nil && !zoomHost(u.Hostname()) {
 		c.apiHost = strings.ToLower(u.Hostname())
@@ -163,7 +169,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		if te != nil {
 			return nil, te
 		}
-		if !fresh.value.Equal(tok.value) {
+		if !fresh.Value.Equal(tok.Value) {
 			tok = fresh
 			body, e = c.send(ctx, r, payload, tok)
 		}
@@ -179,7 +185,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 }
 
 // send tries one request with one token.
-func (c *Client) send(ctx context.Context, r request, payload []byte, tok accessToken) (body []byte, e *Error) {
+func (c *Client) send(ctx context.Context, r request, payload []byte, tok SharedToken) (body []byte, e *Error) {
 	e = tryAgain(ctx, r.method == http.MethodGet, func() *Error {
 		req, err := http.NewRequestWithContext(ctx, r.method, c.api+r.path, bytes.NewReader(payload))
 		if err != nil {
@@ -188,12 +194,12 @@ func (c *Client) send(ctx context.Context, r request, payload []byte, tok access
 		if payload != nil {
 			req.Header.Set("Content-Type", "application/json")
 		}
-		req.Header.Set("Authorization", "Bearer "+tok.value.Reveal())
-		a, e := c.exchange(req, r.op, tok.value)
+		req.Header.Set("Authorization", "Bearer "+tok.Value.Reveal())
+		a, e := c.exchange(req, r.op, tok.Value)
 		if e != nil {
 			return e
 		}
-		if e := c.answerError(a, r.op, tok.value); e != nil {
+		if e := c.answerError(a, r.op, tok.Value); e != nil {
 			return e
 		}
 		if a.broken {
@@ -301,7 +307,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (c *Client) scrub(s string, token Secret) string {
 	id, secret := c.creds.ClientID, c.creds.ClientSecret.Reveal()
 	for _, x := range []string{
-		token.Reveal(), c.cached().value.Reveal(), secret, c.creds.APISecret.Reveal(),
+		token.Reveal(), c.cached().Value.Reveal(), secret, c.creds.APISecret.Reveal(),
 		base64.StdEncoding.EncodeToString([]byte(id + ":" + secret)),
 	} {
 		if len(x) >= 6 {

@@ -31,23 +31,18 @@ const (
 
 var errIncomplete = errors.New("the credentials are incomplete")
 
-type accessToken struct {
-	value Secret
-	Token
-	renewAt time.Time
-}
-
 // newToken sets the times. The margin is five minutes, or a tenth of a short life.
-func newToken(value string, scopes []string, now time.Time, life time.Duration) accessToken {
-	return accessToken{
-		value:   NewSecret(value),
+func newToken(value string, scopes []string, now time.Time, life time.Duration) SharedToken {
+	return SharedToken{
+		Value:   NewSecret(value),
 		Token:   Token{Scopes: scopes, ExpiresAt: now.Add(life)},
-		renewAt: now.Add(life - min(tokenMargin, life/10)),
+		RenewAt: now.Add(life - min(tokenMargin, life/10)),
 	}
 }
 
 // Token returns the token in use, or a new one if there is none or it is about
-// to expire. Calls at the same time share one request.
+// to expire. Calls at the same time share one request, also those of other
+// servers when Config.Tokens is set.
 func (c *Client) Token(ctx context.Context) (Token, error) {
 	t, e := c.token(ctx)
 	if e != nil {
@@ -56,9 +51,9 @@ func (c *Client) Token(ctx context.Context) (Token, error) {
 	return t.Token, nil
 }
 
-func (c *Client) token(ctx context.Context) (accessToken, *Error) {
+func (c *Client) token(ctx context.Context) (SharedToken, *Error) {
 	cur, now := c.cached(), c.now()
-	if now.Before(cur.renewAt) {
+	if now.Before(cur.RenewAt) {
 		return cur, nil
 	}
 	if c.creds.Method == JWT {
@@ -67,18 +62,18 @@ func (c *Client) token(ctx context.Context) (accessToken, *Error) {
 	// The request outlives the caller who happened to come first: others wait
 	// for the same answer.
 	fetched := c.flight.DoChan("", func() (any, error) {
-		if t := c.cached(); c.now().Before(t.renewAt) {
+		if t := c.cached(); c.now().Before(t.RenewAt) {
 			return t, nil // somebody was faster
 		}
 		fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 		defer cancel()
-		t, e := c.fetchToken(fctx)
+		t, e := c.renew(fctx)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if e != nil {
-			c.current.renewAt = c.now().Add(tokenHoldOff)
-			if c.current.renewAt.After(c.current.ExpiresAt) {
-				c.current.renewAt = c.current.ExpiresAt
+			c.current.RenewAt = c.now().Add(tokenHoldOff)
+			if c.current.RenewAt.After(c.current.ExpiresAt) {
+				c.current.RenewAt = c.current.ExpiresAt
 			}
 			return nil, e
 		}
@@ -95,40 +90,41 @@ func (c *Client) token(ctx context.Context) (accessToken, *Error) {
 	select {
 	case r := <-fetched:
 		if r.Err == nil {
-			return r.Val.(accessToken), nil
+			return r.Val.(SharedToken), nil
 		}
 		if usable {
 			return cur, nil
 		}
 		e := *r.Err.(*Error) // a copy: others hold the same
-		return accessToken{}, &e
+		return SharedToken{}, &e
 	case <-enough:
 		return cur, nil
 	case <-ctx.Done():
-		return accessToken{}, &Error{Op: "get token", Outcome: NotSent, Err: ctx.Err()}
+		return SharedToken{}, &Error{Op: "get token", Outcome: NotSent, Err: ctx.Err()}
 	}
 }
 
-func (c *Client) cached() accessToken {
+func (c *Client) cached() SharedToken {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.current
 }
 
 // dropToken forgets t, unless another has taken its place already.
-func (c *Client) dropToken(t accessToken) {
+func (c *Client) dropToken(t SharedToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current.value.Equal(t.value) {
-		c.current = accessToken{}
+	c.refused = max(c.refused, t.Version)
+	if c.current.Value.Equal(t.Value) {
+		c.current = SharedToken{}
 	}
 }
 
 // signToken makes the token of a JWT app: HS256, iss the API key, exp in
 // seconds (Zoom's own sample has milliseconds, which makes it valid for ever).
-func (c *Client) signToken(now time.Time) (accessToken, *Error) {
+func (c *Client) signToken(now time.Time) (SharedToken, *Error) {
 	if c.creds.APIKey == "" || c.creds.APISecret.IsZero() {
-		return accessToken{}, &Error{Op: "get token", Outcome: NotSent, Err: errIncomplete}
+		return SharedToken{}, &Error{Op: "get token", Outcome: NotSent, Err: errIncomplete}
 	}
 	skew, _ := c.Skew()
 	value, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
@@ -136,7 +132,7 @@ func (c *Client) signToken(now time.Time) (accessToken, *Error) {
 		ExpiresAt: jwt.NewNumericDate(now.Add(skew + jwtLife)),
 	}).SignedString([]byte(c.creds.APISecret.Reveal()))
 	if err != nil {
-		return accessToken{}, &Error{Op: "get token", Outcome: NotSent, Err: errors.New("the token could not be signed")}
+		return SharedToken{}, &Error{Op: "get token", Outcome: NotSent, Err: errors.New("the token could not be signed")}
 	}
 	t := newToken(value, nil, now, jwtLife)
 	c.mu.Lock()
@@ -149,13 +145,13 @@ func (c *Client) signToken(now time.Time) (accessToken, *Error) {
 // are in the form: Zoom also takes them in the query, where they would be
 // logged. Whatever goes wrong here, the call that needed the token was not
 // sent.
-func (c *Client) fetchToken(ctx context.Context) (accessToken, *Error) {
+func (c *Client) fetchToken(ctx context.Context) (SharedToken, *Error) {
 	const op = "get token"
 	if c.creds.AccountID == "" || c.creds.ClientID == "" || c.creds.ClientSecret.IsZero() {
-		return accessToken{}, &Error{Op: op, Outcome: NotSent, Err: errIncomplete}
+		return SharedToken{}, &Error{Op: op, Outcome: NotSent, Err: errIncomplete}
 	}
 	form := url.Values{"grant_type": {"account_credentials"}, "account_id": {c.creds.AccountID}}.Encode()
-	var t accessToken
+	var t SharedToken
 	e := tryAgain(ctx, false, func() *Error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.oauth, strings.NewReader(form))
 		if err != nil {
@@ -181,15 +177,15 @@ func (c *Client) fetchToken(ctx context.Context) (accessToken, *Error) {
 	return t, e
 }
 
-func (c *Client) readToken(a answer) (accessToken, bool) {
+func (c *Client) readToken(a answer) (SharedToken, bool) {
 	j, ok := readObject(a.body)
 	if !ok || a.broken {
-		return accessToken{}, false
+		return SharedToken{}, false
 	}
 	value := j.Get("access_token")
 	if value.Type != gjson.String || value.Str == "" || len(value.Str) > 16<<10 ||
 		strings.IndexFunc(value.Str, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-		return accessToken{}, false
+		return SharedToken{}, false
 	}
 	// A number, sometimes a string of digits. If it makes no sense, the token
 	// is used until Zoom refuses it.

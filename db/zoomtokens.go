@@ -1,0 +1,86 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// tokenKey is the key of the token of one version of the account.
+func tokenKey(accountVersion int64) string {
+	return accountID + "/" + strconv.FormatInt(accountVersion, 10)
+}
+
+func tokenCell(key string) Cell { return Cell{Table: "zoom_tokens", Column: "sealed", Row: key} }
+
+// sealedToken is what is sealed: scopes are nobody's business either.
+type sealedToken struct {
+	Value   string    `json:"value"`
+	Scopes  []string  `json:"scopes"`
+	RenewAt time.Time `json:"renew_at"`
+}
+
+// ZoomToken; see incident.Store. A token that the master key does not open is
+// as good as none, and the next takes its place.
+func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.SharedToken, err error) {
+	key := tokenKey(accountVersion)
+	_, err = list(ctx, s.r, func(r row) (struct{}, error) {
+		var sealed string
+		if err := r.Scan(&t.Version, &sealed, timeOf(&t.ExpiresAt)); err != nil || sealed == "" {
+			return struct{}{}, err
+		}
+		text, err := s.keys.Open(tokenCell(key), sealed)
+		if err != nil {
+			s.log.WarnContext(ctx, "the stored Zoom token is locked", "error", err)
+			return struct{}{}, nil
+		}
+		var stored sealedToken
+		err = json.Unmarshal([]byte(text.Reveal()), &stored)
+		t.Value, t.Scopes, t.RenewAt = zoom.NewSecret(stored.Value), stored.Scopes, stored.RenewAt
+		return struct{}{}, err
+	}, `SELECT version, sealed, expires_at FROM zoom_tokens WHERE account = $1`, key)
+	return t, err
+}
+
+// ClaimZoomToken; see incident.Store.
+func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (ok bool, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `
+			INSERT INTO zoom_tokens (account, version, sealed, lease_until) VALUES ($1, 0, '', $2)
+			ON CONFLICT (account) DO UPDATE SET lease_until = excluded.lease_until
+			WHERE zoom_tokens.version = $3 AND zoom_tokens.lease_until <= $4`,
+			tokenKey(accountVersion), now.Add(lease), version, now)
+		ok = n > 0
+		return err
+	})
+	return ok, err
+}
+
+// SaveZoomToken; see incident.Store.
+func (s *Store) SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.SharedToken) (ok bool, err error) {
+	key := tokenKey(accountVersion)
+	sealed, err := s.keys.Seal(tokenCell(key), zoom.NewSecret(asJSON(sealedToken{t.Value.Reveal(), t.Scopes, t.RenewAt})))
+	if err != nil {
+		return false, err
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `
+			UPDATE zoom_tokens SET sealed = $2, expires_at = $3, version = $4, lease_until = 0
+			WHERE account = $1 AND version = $5`, key, sealed, t.ExpiresAt, t.Version, t.Version-1)
+		ok = n > 0
+		return err
+	})
+	return ok, err
+}
+
+// ReleaseZoomToken; see incident.Store.
+func (s *Store) ReleaseZoomToken(ctx context.Context, accountVersion, version int64) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE zoom_tokens SET lease_until = 0 WHERE account = $1 AND version = $2`, tokenKey(accountVersion), version)
+		return err
+	})
+}
