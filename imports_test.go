@@ -108,8 +108,8 @@ func parse(t *testing.T, name string, text any) source {
 	return source{name: name, dir: path.Dir(name), file: file, fset: fset}
 }
 
-// moduleFiles lists the module's files with an extension. Folders of tools, test
-// data and whatever starts with a dot are not the program.
+// moduleFiles lists the module's files with an extension. Folders of tools,
+// measurements, test data and whatever starts with a dot are not the program.
 func moduleFiles(t *testing.T, extension string) []string {
 	t.Helper()
 	var names []string
@@ -119,7 +119,7 @@ func moduleFiles(t *testing.T, extension string) []string {
 		}
 		base := d.Name()
 		if d.IsDir() {
-			if name != "." && (base == "tools" || base == "testdata" || base == "node_modules" || strings.HasPrefix(base, ".")) {
+			if name != "." && (base == "tools" || base == "bench" || base == "testdata" || base == "node_modules" || strings.HasPrefix(base, ".")) {
 				return filepath.SkipDir
 			}
 			return nil

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// machine says what the numbers belong to.
+func (h *harness) machine(ctx context.Context) string {
+	parts := []string{
+		time.Now().UTC().Format("Measured 2006-01-02"),
+		fmt.Sprintf("%d × %s", runtime.NumCPU(), line("/proc/cpuinfo", "model name")),
+		fmt.Sprintf("%.0f GiB", float64(memory(os.Getpid(), "../meminfo", "MemTotal"))/(1<<30)),
+		filesystem(h.dir),
+		strings.Replace(runtime.Version(), "go", "Go ", 1),
+	}
+	if h.postgres != nil {
+		parts = append(parts, "PostgreSQL "+h.postgres.version(ctx))
+	}
+	if h.node != "" {
+		if out, err := exec.Command(h.node, "--version").Output(); err == nil {
+			parts = append(parts, "Node "+strings.TrimSpace(string(out)))
+		}
+	}
+	return strings.Join(parts, ", ") + ". Servers, databases and the load share the machine."
+}
+
+// line is the value of a "name : value" line of a file.
+func line(file, name string) string {
+	text, _ := os.ReadFile(file)
+	for l := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
+
+// filesystem is the kind of filesystem that a directory is on.
+func filesystem(dir string) string {
+	text, _ := os.ReadFile("/proc/mounts")
+	kind, at := "unknown filesystem", ""
+	for l := range strings.Lines(string(text)) {
+		f := strings.Fields(l)
+		if len(f) > 2 && strings.HasPrefix(dir+"/", strings.TrimSuffix(f[1], "/")+"/") && len(f[1]) >= len(at) {
+			at, kind = f[1], f[2]
+		}
+	}
+	if kind == "tmpfs" {
+		kind += " (nothing is synced there: give -dir on a disk)"
+	}
+	return kind
+}

@@ -1,0 +1,153 @@
+// Command bench measures Drawbridge beside its peers, in one go and on loopback
+// only, and prints tables with ratios: absolute numbers belong to the machine,
+// ratios taken inside one run travel. It needs Linux; without PostgreSQL or Node
+// the rows that need them are left out. See docs/performance.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if len(os.Args) == 5 && os.Args[1] == "serve" {
+		err = servePeer(ctx, os.Args[2], os.Args[3], os.Args[4])
+	} else {
+		err = run(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// wholeTime is when a run is given up.
+const wholeTime = time.Hour
+
+func run(ctx context.Context) error {
+	quick := flag.Bool("quick", false, "measure little, in less than a minute: for work on this program")
+	big := flag.Bool("big", false, "measure a database of many events instead: browsing, searching and exporting while events arrive")
+	count := flag.Int64("count", 10_000_000, "with -big: how many events to make")
+	dataDir := flag.String("data-dir", "", "with -big: data directory that has its events already; events are added to it")
+	write := flag.Bool("write", false, "put the tables into docs/performance.md")
+	dir := flag.String("dir", "", "where databases are made (default: the system's temporary directory)")
+	flag.Parse()
+
+	ctx, cancel := context.WithTimeout(ctx, wholeTime)
+	defer cancel()
+	debug.SetGCPercent(400) // the processor is the servers'
+	h, err := prepare(ctx, *dir, !*big)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+
+	p := wholePlan
+	if *quick {
+		p = quickPlan
+	}
+	section, text := "receiving", ""
+	if *big {
+		section = "browsing"
+		text, err = h.browsing(ctx, p, *dataDir, *count)
+	} else {
+		text, err = h.receiving(ctx, p)
+	}
+	if err != nil {
+		return err
+	}
+	text = h.machine(ctx) + "\n\n" + text
+	fmt.Print("\n", text)
+	if *write {
+		return writeSection(filepath.Join(h.repo, "docs", "performance.md"), section, text)
+	}
+	return nil
+}
+
+func (h *harness) receiving(ctx context.Context, p plan) (string, error) {
+	disk, err := syncTimes(h.dir, 1000/p.rounds)
+	if err != nil {
+		return "", err
+	}
+	all, err := h.measureIngest(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	return ingestReport(all, p, disk), nil
+}
+
+// prepare builds Drawbridge and, for peers, starts PostgreSQL and installs the
+// packages of the sample.
+func prepare(ctx context.Context, base string, peers bool) (h *harness, err error) {
+	h = &harness{}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	if h.self, err = os.Executable(); err != nil {
+		return h, err
+	}
+	if h.repo, err = repository(); err != nil {
+		return h, err
+	}
+	if h.dir, err = os.MkdirTemp(base, "drawbridge-bench-"); err != nil {
+		return h, err
+	}
+	h.binary = filepath.Join(h.dir, "drawbridge")
+	progress("building Drawbridge")
+	build := exec.CommandContext(ctx, "go", "build", "-o", h.binary, ".")
+	build.Dir = h.repo
+	if out, err := build.CombinedOutput(); err != nil {
+		return h, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	if !peers {
+		return h, nil
+	}
+	switch h.postgres, err = startPostgres(ctx, base); {
+	case errors.Is(err, errNoPostgres):
+		progress("left out: %v", err)
+		return h, nil
+	case err != nil:
+		return h, err
+	}
+	if h.node, err = exec.LookPath("node"); err != nil {
+		progress("left out: the sample, which needs Node (%v)", err)
+		return h, nil
+	}
+	return h, h.install(ctx)
+}
+
+func (h *harness) close() {
+	if h.postgres != nil {
+		h.postgres.stop()
+	}
+	if h.dir != "" {
+		_ = os.RemoveAll(h.dir)
+	}
+}
+
+// repository is the directory above the module of this program.
+func repository() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Dir(filepath.Dir(string(out))), nil
+}
+
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}
