@@ -31,6 +31,16 @@ type Fact struct {
 	Link  string // where the fact leads; make it a link only if ZoomLink says so
 }
 
+// Text is the text of the first fact of that name, "" if there is none.
+func (f Facts) Text(name string) string {
+	for _, x := range f.About {
+		if x.Name == name {
+			return x.Text
+		}
+	}
+	return ""
+}
+
 // Change is a value that is another now. "" is a value that is not there.
 type Change struct{ Name, Was, Is string }
 
