@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 )
@@ -128,7 +129,7 @@ func (s *server) measure(ctx context.Context, l load) (cell, error) {
 		}
 	}
 	if p := r.problem(); p != "" {
-		progress("  not answered with 2xx: %s (%v)", p, r.lastError)
+		fmt.Fprintln(os.Stderr, "  not answered with 2xx:", p)
 	}
 	return one, ctx.Err()
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"time"
 
@@ -280,6 +281,28 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 // CountLiveBridges is how many bridges are live now.
 func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
 	return one(ctx, s.r, "bridge", scalar[int], `SELECT COUNT(*) FROM bridges WHERE state = 'live'`)
+}
+
+// MeetingsOfBridges; see incident.Store.
+func (s *Store) MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error) {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	known := map[string]bool{}
+	for some := range slices.Chunk(ids, 100) {
+		in := ` IN (` + placeholders(1, len(some)) + `)`
+		found, err := list(ctx, s.r, scalar[string], `
+			SELECT meeting_uuid FROM bridges WHERE meeting_uuid`+in+`
+			UNION SELECT uuid FROM bridge_instances WHERE uuid`+in+`
+			UNION SELECT meeting_id FROM bridges WHERE meeting_id`+in+`
+			UNION SELECT pmi FROM bridges WHERE pmi`+in, withAll(nil, some)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range found {
+			known[id] = id != ""
+		}
+	}
+	return known, nil
 }
 
 // BridgeForMeeting; see incident.Store. A zero at stands for no limit.

@@ -14,6 +14,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -39,9 +40,10 @@ type Store struct {
 	now      func() time.Time
 	log      *slog.Logger
 
-	appends chan *pendingEvent
-	stopped chan struct{} // closed when Run has answered its last event
-	fatal   chan error    // an error after which the process must not go on
+	appends   chan *pendingEvent
+	batchSize atomic.Int64  // of the last commits of events, about
+	stopped   chan struct{} // closed when Run has answered its last event
+	fatal     chan error    // an error after which the process must not go on
 }
 
 // Open opens the database, makes it if there is none, and brings its schema up

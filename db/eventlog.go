@@ -1,7 +1,6 @@
 package db
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -15,15 +14,15 @@ import (
 // The columns of an event without and with what was received. Reads join the
 // bridge for the number of its incident.
 const (
-	eventColumns = `e.id, e.received_at, e.signed_at, e.slot, e.stale, e.state, e.read_error, e.event, e.event_at,
-	e.account_id, e.meeting_id, e.meeting_uuid, e.topic, e.who, e.bridge_id, COALESCE(b.incident_number, 0)`
-	wholeEventColumns = eventColumns + `, e.body, e.headers`
+	eventColumns = `e.id, e.received_at, e.signed_at, e.slot, e.stale, e.origin, e.state, e.read_error, e.event, e.event_at,
+	e.account_id, e.meeting_id, e.meeting_uuid, e.topic, e.who, e.bridge_id, e.twin_of, e.blanked_at, COALESCE(b.incident_number, 0)`
+	wholeEventColumns = eventColumns + `, e.encoding, e.content`
 	joinBridge        = ` LEFT JOIN bridges b ON b.id = e.bridge_id`
 )
 
 func eventFields(e *incident.Event) []any {
-	return []any{&e.ID, timeOf(&e.ReceivedAt), timeOf(&e.SignedAt), &e.Slot, &e.Stale, &e.State, &e.ReadError, &e.Event, timeOf(&e.EventAt),
-		&e.AccountID, &e.MeetingID, &e.MeetingUUID, &e.Topic, &e.Who, &e.BridgeID, &e.IncidentNumber}
+	return []any{&e.ID, timeOf(&e.ReceivedAt), timeOf(&e.SignedAt), &e.Slot, &e.Stale, &e.Origin, &e.State, &e.ReadError, &e.Event, timeOf(&e.EventAt),
+		&e.AccountID, &e.MeetingID, &e.MeetingUUID, &e.Topic, &e.Who, &e.BridgeID, numberOf(&e.TwinOf), timeOf(&e.BlankedAt), &e.IncidentNumber}
 }
 
 func scanEvent(r row) (e incident.Event, err error) {
@@ -32,7 +31,12 @@ func scanEvent(r row) (e incident.Event, err error) {
 }
 
 func scanWholeEvent(r row) (e incident.Event, err error) {
-	err = r.Scan(append(eventFields(&e), &e.Body, jsonOf(&e.Headers))...)
+	var encoding int
+	var content []byte
+	if err = r.Scan(append(eventFields(&e), &encoding, &content)...); err != nil {
+		return e, err
+	}
+	e.Headers, e.Body, err = unpackContent(encoding, content)
 	return e, err
 }
 
@@ -63,18 +67,29 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 			return err
 		}
 		topics := []string{TopicEvents}
+		var counts eventCounts
 		for _, r := range readings {
+			twin, err := twinOf(ctx, tx, r)
+			if err != nil {
+				return err
+			}
 			n, err := exec(ctx, tx, `
 				UPDATE events SET state = $2, read_error = $3, event = $4, event_at = $5, account_id = $6,
-					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11
+					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11, twin_of = $12
 				WHERE id = $1 AND state = 'new'`,
 				r.EventID, r.State, r.ReadError, r.Event, r.EventAt, r.AccountID,
-				r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID)
+				r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, nullableNumber(twin))
 			if err != nil {
 				return err
 			}
 			if n == 0 {
 				continue
+			}
+			if err := s.indexWords(ctx, tx, r.EventID, r.Event, r.Text); err != nil {
+				return err
+			}
+			if !r.Again {
+				counts.add(r.EventID, r.Event)
 			}
 			if r.BridgeID == "" {
 				if err := awaitBridge(ctx, tx, r); err != nil {
@@ -82,6 +97,9 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				}
 			}
 			for _, e := range r.Timeline {
+				if twin != 0 { // what it says was told already, under the other's name
+					e.ID = strings.Replace(e.ID, strconv.FormatInt(r.EventID, 10), strconv.FormatInt(twin, 10), 1)
+				}
 				if err := insertTimeline(ctx, tx, e); err != nil {
 					return err
 				}
@@ -92,6 +110,9 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 					return err
 				}
 			}
+		}
+		if err := counts.write(ctx, tx); err != nil {
+			return err
 		}
 		for _, id := range bridges {
 			if err := deriveBridge(ctx, tx, id, at); err != nil {
@@ -107,6 +128,23 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		}
 		return bump(ctx, tx, topics...)
 	})
+}
+
+// twinOf is the event that said the same as this one before, 0 if none did.
+func twinOf(ctx context.Context, tx *sql.Tx, r incident.Reading) (int64, error) {
+	if r.Meaning == "" || r.EventAt.IsZero() {
+		return 0, nil
+	}
+	k := newEventKey(keyOfMeaning, r.EventAt.UnixMilli(), []byte(r.Meaning))
+	n, err := exec(ctx, tx, `INSERT INTO event_keys (at, key, event_id) VALUES ($1, $2, $3) ON CONFLICT (at, key) DO NOTHING`, k.at, k.hash[:], r.EventID)
+	if err != nil || n == 1 {
+		return 0, err
+	}
+	ids, err := list(ctx, tx, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2 AND event_id <> $3`, k.at, k.hash[:], r.EventID)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	return ids[0], nil
 }
 
 // applyToBridge writes what one event says of its bridge's meeting.
@@ -208,7 +246,7 @@ func awaitBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 func readAgain(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 	_, err := exec(ctx, tx, `
 		UPDATE events SET state = 'new'
-		WHERE meeting_id = $1 AND id >= $2 AND bridge_id = '' AND state <> 'unreadable' AND NOT stale`,
+		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state <> 'unreadable' AND NOT stale`,
 		b.MeetingID, firstEventID(b.CreatedAt))
 	return err
 }
@@ -216,7 +254,7 @@ func readAgain(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 // ReprocessEvent; see incident.Store.
 func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `UPDATE events SET state = 'new', read_error = '', stale = $2 WHERE id = $1`, id, false)
+		n, err := exec(ctx, tx, `UPDATE events SET state = 'new', stale = $2 WHERE id = $1`, id, false)
 		if err != nil {
 			return err
 		}
@@ -230,109 +268,10 @@ func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.Aud
 	})
 }
 
-// EventFilter narrows the event log. Zero fields do not.
-type EventFilter struct {
-	Event          string // "meeting.started", or "meeting.*" for a family
-	MeetingID      string
-	IncidentNumber int64     // events of its bridges
-	Text           string    // part of the topic, of who, or of the event
-	After, Before  time.Time // of the arrival: After ≤ t < Before
-	Stale          bool      // only those signed outside the time window
-	Unread         bool      // only those not read, or not readable
-}
-
-// eventScan is how many events one page of a filter without an index looks at.
-const eventScan = 20_000
-
-// EventRows is the event log, newest first, without bodies and headers. A
-// filter that no index serves looks at a bounded number of events: see
-// Page.SearchedTo.
-func (s *Store) EventRows(ctx context.Context, f EventFilter, cursor string, limit int) (Page[incident.Event], error) {
-	var page Page[incident.Event]
-	limit = pageLimit(limit)
-
-	// What one index answers: an equality, and a range of ids.
-	var w where
-	family, isFamily := strings.CutSuffix(f.Event, "*")
-	switch {
-	case f.IncidentNumber != 0:
-		w.add(`bridge_id IN (SELECT id FROM bridges WHERE incident_number = $?)`, f.IncidentNumber)
-		w.conditions = append(w.conditions, `bridge_id <> ''`) // as the index says
-	case f.MeetingID != "":
-		w.add(`meeting_id = $?`, f.MeetingID)
-	case f.Event != "" && !isFamily:
-		w.add(`event = $?`, f.Event)
-	}
-	if !f.After.IsZero() {
-		w.add(`id >= $?`, firstEventID(f.After))
-	}
-	if !f.Before.IsZero() {
-		w.add(`id < $?`, firstEventID(f.Before))
-	}
-	if cursor != "" {
-		id, err := numberCursor(cursor)
-		if err != nil {
-			return page, err
-		}
-		w.add(`id < $?`, id)
-	}
-	near := w.String() + ` ORDER BY id DESC LIMIT `
-	nearArgs := w.args
-
-	// All else is looked at row by row among the newest of those.
-	w.conditions = nil
-	if f.IncidentNumber != 0 && f.MeetingID != "" {
-		w.add(`e.meeting_id = $?`, f.MeetingID)
-	}
-	if (f.IncidentNumber != 0 || f.MeetingID != "") && f.Event != "" && !isFamily {
-		w.add(`e.event = $?`, f.Event)
-	}
-	if isFamily {
-		w.add(`e.event LIKE $? ESCAPE '\'`, strings.TrimPrefix(likeText(family), "%"))
-	}
-	if f.Text != "" {
-		w.add(`(LOWER(e.topic) LIKE $? ESCAPE '\' OR LOWER(e.who) LIKE $? ESCAPE '\' OR e.event LIKE $? ESCAPE '\')`, likeText(f.Text))
-	}
-	if f.Stale {
-		w.add(`e.stale = $?`, true)
-	}
-	if f.Unread {
-		w.add(`e.state <> $?`, incident.EventRead)
-	}
-	window := limit + 1
-	if len(w.conditions) > 0 {
-		window = eventScan
-	}
-	items, err := list(ctx, s.r, scanEvent, `
-		SELECT `+eventColumns+` FROM (
-			SELECT id, received_at, signed_at, slot, stale, state, read_error, event, event_at,
-				account_id, meeting_id, meeting_uuid, topic, who, bridge_id
-			FROM events`+near+strconv.Itoa(window)+`
-		) e`+joinBridge+w.String()+` ORDER BY e.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
-	if err != nil {
-		return page, err
-	}
-	if len(items) > limit {
-		page.Items = items[:limit]
-		page.Next = strconv.FormatInt(items[limit-1].ID, 10)
-		return page, nil
-	}
-	page.Items = items
-	if window < eventScan {
-		return page, nil
-	}
-	last, err := list(ctx, s.r, scalar[int64], `SELECT id FROM events`+near+`1 OFFSET `+strconv.Itoa(eventScan-1), nearArgs...)
-	if len(last) > 0 {
-		page.Next = strconv.FormatInt(last[0], 10)
-		page.SearchedTo = time.UnixMilli(last[0] >> eventIDShift).UTC()
-	}
-	return page, err
-}
-
 // EventsAround are up to n events of a meeting before the event id and up to n
 // after it, each oldest first.
 func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n int) (before, after []incident.Event, err error) {
-	const query = `SELECT ` + eventColumns + ` FROM events e` + joinBridge + ` WHERE e.meeting_id = $1 AND e.id `
+	const query = `SELECT ` + eventColumns + ` FROM events e` + joinBridge + ` WHERE e.meeting_id = $1 AND e.meeting_id <> '' AND e.id `
 	limit := strconv.Itoa(pageLimit(n))
 	before, err = list(ctx, s.r, scanEvent, query+`< $2 ORDER BY e.id DESC LIMIT `+limit, meetingID, id)
 	if err != nil {
@@ -341,54 +280,4 @@ func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n 
 	slices.Reverse(before)
 	after, err = list(ctx, s.r, scanEvent, query+`> $2 ORDER BY e.id LIMIT `+limit, meetingID, id)
 	return before, after, err
-}
-
-// HourCount is how many events of a family ("meeting", "recording"; "" for
-// events not read) arrived in the hour that begins at Hour.
-type HourCount struct {
-	Hour   time.Time
-	Family string
-	Count  int64
-}
-
-// EventsPerHour counts events by hour and family, oldest first. Hours without
-// events are left out.
-func (s *Store) EventsPerHour(ctx context.Context, since time.Time) ([]HourCount, error) {
-	// One step through the index for each type of event, and then only the part
-	// of it that is young enough: the events themselves are not touched.
-	hours, err := list(ctx, s.r, func(r row) (h HourCount, err error) {
-		var hour int64
-		err = r.Scan(&hour, &h.Family, &h.Count)
-		h.Hour = time.UnixMilli(hour * time.Hour.Milliseconds()).UTC()
-		h.Family = incident.EventFamily(h.Family)
-		return h, err
-	}, `
-		WITH RECURSIVE types (event) AS (
-			SELECT MIN(event) FROM events
-			UNION ALL
-			SELECT (SELECT MIN(e.event) FROM events e WHERE e.event > types.event) FROM types WHERE types.event IS NOT NULL
-		)
-		SELECT e.id / $2 AS hour, e.event, COUNT(*)
-		FROM types JOIN events e ON e.event = types.event AND e.id >= $1
-		GROUP BY 1, 2`, firstEventID(since), time.Hour.Milliseconds()<<eventIDShift)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(hours, func(a, b HourCount) int {
-		return cmp.Or(a.Hour.Compare(b.Hour), cmp.Compare(a.Family, b.Family))
-	})
-	var sums []HourCount
-	for _, h := range hours {
-		if n := len(sums); n > 0 && sums[n-1].Hour.Equal(h.Hour) && sums[n-1].Family == h.Family {
-			sums[n-1].Count += h.Count
-		} else {
-			sums = append(sums, h)
-		}
-	}
-	return sums, nil
-}
-
-// CountEvents is how many events arrived since a time.
-func (s *Store) CountEvents(ctx context.Context, since time.Time) (int64, error) {
-	return one(ctx, s.r, "event", scalar[int64], `SELECT COUNT(*) FROM events WHERE id >= $1`, firstEventID(since))
 }

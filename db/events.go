@@ -2,12 +2,9 @@ package db
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
-	"math/bits"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -23,12 +20,18 @@ const (
 // so JavaScript reads them exactly, until the year 2039.
 const eventIDShift = 12
 
-// pendingEvent is an event that waits for its commit.
+// requestID names a delivery in the headers of an event; Zoom repeats a delivery
+// with the same one.
+const requestID = "X-Zm-Request-Id"
+
+// pendingEvent is an event that waits for its commit. All that can be worked
+// out before is, by the caller: the writer's time is what limits everybody.
 type pendingEvent struct {
 	incident.NewEvent
-	hash    [sha256.Size]byte
-	headers string
-	done    chan appendResult // buffered: the writer never waits for a caller that left
+	keys     []eventKey // that of the body first
+	encoding int
+	content  []byte
+	done     chan appendResult // buffered: the writer never waits for a caller that left
 }
 
 type appendResult struct {
@@ -37,24 +40,22 @@ type appendResult struct {
 	err       error
 }
 
-// AppendEvent stores a verified event and returns after it is on disk. A body
-// that is stored already is a duplicate, and id is the first one's. Run must be
-// running. When the queue is full the answer is unavailable at once, and when
-// ctx ends first it is unavailable too, although the event may yet be stored:
-// the next delivery is then a duplicate. The body must not be changed later.
+// AppendEvent stores a verified event and returns after it is on disk. An event
+// that is stored already is a duplicate, and id is the first one's: one with the
+// same body, or with the same request id of Zoom's and the same event_ts. Run
+// must be running. When the queue is full the answer is unavailable at once, and
+// when ctx ends first it is unavailable too, although the event may yet be
+// stored: the next delivery is then a duplicate.
 func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64, duplicate bool, err error) {
-	p := &pendingEvent{
-		NewEvent: e,
-		hash:     sha256.Sum256(e.Body),
-		headers:  asJSON(e.Headers),
-		done:     make(chan appendResult, 1),
-	}
-	if p.Body == nil {
-		p.Body = []byte{} // nil would be NULL
-	}
+	p := &pendingEvent{NewEvent: e, done: make(chan appendResult, 1)}
 	if p.ReceivedAt.IsZero() || p.SignedAt.IsZero() { // it would fail with all that are in its batch
 		return 0, false, &incident.Error{Code: incident.Internal, Message: "The event has no time.", Err: errors.New("event without times")}
 	}
+	if p.Origin == "" {
+		p.Origin = incident.OriginWebhook
+	}
+	p.keys = keysOf(e.Body, e.Headers[requestID])
+	p.encoding, p.content = packContent(e.Headers, e.Body)
 	select {
 	case <-s.stopped:
 		return 0, false, unavailable("Drawbridge is stopping.", nil)
@@ -80,13 +81,55 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	}
 }
 
+// Calm; see incident.Store. The transactions of others hold SQLite's only write
+// connection, so in a flood of events each of them costs many senders time.
+func (s *Store) Calm(ctx context.Context) {
+	const busy, steps, step = 8, 100, 2 * time.Millisecond
+	ticker := time.NewTicker(step)
+	defer ticker.Stop()
+	empty := 0
+	for range steps {
+		if len(s.appends) == 0 {
+			empty++
+		} else {
+			empty = 0
+		}
+		if s.batchSize.Load() <= busy || empty > 5 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// DeleteEventKeys; see incident.Store. It goes in steps, so that no event waits
+// for long.
+func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time) (n int64, err error) {
+	for {
+		var some int64
+		err = s.write(ctx, func(tx *sql.Tx) (err error) {
+			some, err = exec(ctx, tx, `
+				DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 ORDER BY at, key LIMIT 500)`, before)
+			return err
+		})
+		n += some
+		if err != nil || some < 500 {
+			return n, err
+		}
+		s.Calm(ctx)
+	}
+}
+
 // Run commits appended events until ctx ends, those that wait together in one
 // transaction, and then what is left in the queue. It returns an error when the
 // disk has refused to keep what was written: SQLite cannot know any more what is
 // on disk, so the process must end and start again.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
-	w := eventWriter{s: s}
+	w := newEventWriter(s)
 	defer w.close()
 	for {
 		select {
@@ -137,40 +180,34 @@ func (s *Store) waiting(first *pendingEvent) []*pendingEvent {
 // eventWriter is what Run keeps from one batch to the next.
 type eventWriter struct {
 	s      *Store
-	lastID int64                            // 0: not known
-	insert [len(insertEventsText)]*sql.Stmt // prepared when first needed
+	lastID int64 // 0: not known
+	keys   *batchInsert
+	events *batchInsert
+}
+
+func newEventWriter(s *Store) *eventWriter {
+	return &eventWriter{
+		s: s,
+		keys: newBatchInsert(s.w, 3, `INSERT INTO event_keys (at, key, event_id) VALUES `,
+			` ON CONFLICT (at, key) DO NOTHING RETURNING at, key`),
+		events: newBatchInsert(s.w, 8, `INSERT INTO events (state, read_error, event, account_id, meeting_id, meeting_uuid, topic, who, bridge_id,
+			id, received_at, signed_at, slot, stale, origin, encoding, content) VALUES `, ``,
+			`'new'`, `''`, `''`, `''`, `''`, `''`, `''`, `''`, `''`),
+	}
 }
 
 func (w *eventWriter) close() {
-	for _, stmt := range w.insert {
-		if stmt != nil {
-			stmt.Close()
-		}
-	}
-}
-
-// prepare makes ready the statements that n events need. It cannot be done
-// inside the transaction, which holds SQLite's only connection.
-func (w *eventWriter) prepare(ctx context.Context, n int) error {
-	for i := range bits.Len(uint(min(n, maxChunk))) {
-		if w.insert[i] != nil {
-			continue
-		}
-		stmt, err := w.s.w.PrepareContext(ctx, insertEventsText[i])
-		if err != nil {
-			return coded(err)
-		}
-		w.insert[i] = stmt
-	}
-	return nil
+	w.keys.close()
+	w.events.close()
 }
 
 // commit stores a batch in one transaction and answers every waiter.
 func (w *eventWriter) commit(batch []*pendingEvent) {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
+	w.s.batchSize.Store((w.s.batchSize.Load()*3 + int64(len(batch))) / 4)
 	var results []appendResult
-	err := w.prepare(ctx, len(batch))
+	err := errors.Join(w.keys.prepare(ctx, 2*len(batch)), w.events.prepare(ctx, len(batch)))
 	for try := 0; err == nil && try < 5; try++ {
 		err = w.s.write(ctx, func(tx *sql.Tx) (err error) {
 			results, err = w.store(ctx, tx, batch)
@@ -190,8 +227,8 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 	}
 }
 
-// store gives every event of a batch its result. Rows are matched by hash: what
-// RETURNING gives back does not say which row was left out.
+// store gives every event of a batch its result. Its keys decide whether it is
+// new: the insert leaves out those that are there, and says which it took.
 func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEvent) ([]appendResult, error) {
 	if w.lastID == 0 {
 		ids, err := list(ctx, tx, scalar[int64], `SELECT COALESCE(MAX(id), 0) FROM events`)
@@ -200,13 +237,16 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 		}
 		w.lastID = ids[0]
 	}
-
-	ids := make(map[[sha256.Size]byte]int64, len(batch))
 	results := make([]appendResult, len(batch))
-	fresh := make([]*pendingEvent, 0, len(batch))
+	owner := make(map[eventKey]int64, 2*len(batch))
+	var args []any
 	for i, p := range batch {
-		if _, twice := ids[p.hash]; twice {
-			results[i].duplicate = true
+		for _, k := range p.keys {
+			if id, twice := owner[k]; twice {
+				results[i] = appendResult{id: id, duplicate: true}
+			}
+		}
+		if results[i].duplicate {
 			continue
 		}
 		id := firstEventID(p.ReceivedAt)
@@ -214,106 +254,86 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 			id += rand.Int64N(1 << (eventIDShift - 1))
 		}
 		w.lastID = max(w.lastID+1, id)
-		ids[p.hash] = w.lastID
-		fresh = append(fresh, p)
+		results[i].id = w.lastID
+		for _, k := range p.keys {
+			owner[k] = w.lastID
+			args = append(args, k.at, k.hash[:], w.lastID)
+		}
 	}
-
-	stored := make(map[[sha256.Size]byte]bool, len(fresh))
-	for rest := fresh; len(rest) > 0; {
-		// Powers of two, so that a few statements do for every batch.
-		n := 1 << (bits.Len(uint(min(len(rest), maxChunk))) - 1)
-		hashes, err := w.storeChunk(ctx, tx, rest[:n], ids)
-		if err != nil {
+	taken, err := insertBatch(ctx, tx, w.keys, scanEventKey, args)
+	if err != nil {
+		return nil, err
+	}
+	if len(taken) < len(owner) {
+		if err := w.findFirst(ctx, tx, owner, taken); err != nil {
 			return nil, err
 		}
-		for _, h := range hashes {
-			stored[h] = true
-		}
-		rest = rest[n:]
-	}
-	if len(stored) < len(fresh) {
-		var old []any
-		for _, p := range fresh {
-			if !stored[p.hash] {
-				old = append(old, p.hash[:])
+		for i, p := range batch {
+			for _, k := range p.keys {
+				if id, ok := owner[k]; ok && id != results[i].id {
+					results[i] = appendResult{id: id, duplicate: true}
+				}
 			}
 		}
-		type known struct {
-			id   int64
-			hash [sha256.Size]byte
-		}
-		rows, err := list(ctx, tx, func(r row) (k known, err error) {
-			var hash []byte
-			err = r.Scan(&k.id, &hash)
-			copy(k.hash[:], hash)
-			return k, err
-		}, `SELECT id, body_hash FROM events WHERE body_hash IN (`+placeholders(1, len(old))+`)`, old...)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range rows {
-			ids[k.hash] = k.id
-		}
 	}
+	args = args[:0]
 	for i, p := range batch {
-		results[i].id = ids[p.hash]
-		results[i].duplicate = results[i].duplicate || !stored[p.hash]
+		if !results[i].duplicate {
+			args = append(args, results[i].id, p.ReceivedAt.UnixMilli(), p.SignedAt.UnixMilli(), p.Slot, p.Stale, p.Origin, p.encoding, p.content)
+		}
 	}
-	if len(stored) == 0 {
+	if len(args) == 0 {
 		return results, nil
+	}
+	if _, err := insertBatch[struct{}](ctx, tx, w.events, nil, args); err != nil {
+		return nil, err
 	}
 	return results, bump(ctx, tx, TopicEvents)
 }
 
-// storeChunk inserts events and returns the hashes of those that were new.
-func (w *eventWriter) storeChunk(ctx context.Context, tx *sql.Tx, chunk []*pendingEvent, ids map[[sha256.Size]byte]int64) ([][sha256.Size]byte, error) {
-	const columns = 8
-	args := make([]any, 0, columns*len(chunk))
-	for _, p := range chunk {
-		args = append(args, ids[p.hash], p.ReceivedAt, p.SignedAt, p.Slot, p.Stale, p.hash[:], p.Body, p.headers)
+// findFirst sets the owner of each key to the event that had it before, and
+// gives that event the other keys of the delivery, which are new.
+func (w *eventWriter) findFirst(ctx context.Context, tx *sql.Tx, owner map[eventKey]int64, taken []eventKey) error {
+	ours := make(map[eventKey]bool, len(taken))
+	for _, k := range taken {
+		ours[k] = true
 	}
-	insert := prepared{tx.StmtContext(ctx, w.insert[bits.Len(uint(len(chunk)))-1])}
-	return list(ctx, insert, func(r row) (hash [sha256.Size]byte, err error) {
-		var b []byte
-		err = r.Scan(&b)
-		copy(hash[:], b)
-		return hash, err
-	}, "", args...)
-}
-
-// prepared is a statement in place of a connection and a text.
-type prepared struct{ *sql.Stmt }
-
-func (p prepared) ExecContext(ctx context.Context, _ string, args ...any) (sql.Result, error) {
-	return p.Stmt.ExecContext(ctx, args...)
-}
-
-func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
-	return p.Stmt.QueryContext(ctx, args...)
-}
-
-// maxChunk is how many events one statement inserts. SQLite looks a parameter
-// such as $9 up by its name among all others, so twice as many take four times
-// as long.
-const maxChunk = 64
-
-// insertEventsText holds the statements for 1, 2, 4 … maxChunk events.
-var insertEventsText = func() (texts [7]string) {
-	for i := range texts {
-		var b strings.Builder
-		b.WriteString(`INSERT INTO events (id, received_at, signed_at, slot, stale, body_hash, body, headers,
-			state, read_error, event, account_id, meeting_id, meeting_uuid, topic, who, bridge_id) VALUES `)
-		for n := range 1 << i {
-			if n > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString("(" + placeholders(8*n+1, 8) + ",'new','','','','','','','','')")
+	first := map[int64]int64{} // by the id that is not to be used
+	for k, id := range owner {
+		if ours[k] {
+			continue
 		}
-		b.WriteString(` ON CONFLICT (body_hash) DO NOTHING RETURNING body_hash`)
-		texts[i] = b.String()
+		ids, err := list(ctx, tx, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2`, k.at, k.hash[:])
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return errors.New("a key of an event is taken and is not there")
+		}
+		if first[id] == 0 || k.hash[0] == keyOfBody {
+			first[id] = ids[0]
+		}
 	}
-	return texts
-}()
+	for k, id := range owner {
+		if first[id] == 0 {
+			continue
+		}
+		owner[k] = first[id]
+		if ours[k] {
+			if _, err := exec(ctx, tx, `UPDATE event_keys SET event_id = $3 WHERE at = $1 AND key = $2`, k.at, k.hash[:], first[id]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func scanEventKey(r row) (k eventKey, err error) {
+	var hash []byte
+	err = r.Scan(&k.at, &hash)
+	copy(k.hash[:], hash)
+	return k, err
+}
 
 // firstEventID is the lowest id of the events received at t or later. An event
 // gets the higher of this and the next free id, so ids grow in the order of

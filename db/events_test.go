@@ -31,7 +31,7 @@ func TestAppendEvent(t *testing.T) {
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				e := incident.NewEvent{
-					ReceivedAt: after(2), SignedAt: after(1), Slot: 1, Stale: true,
+					Origin: incident.OriginWebhook, ReceivedAt: after(2), SignedAt: after(1), Slot: 1, Stale: true,
 					Body: tt.body, Headers: map[string]string{"X-Zm-Request-Timestamp": "1761955200"},
 				}
 				var id int64
@@ -203,10 +203,10 @@ func BenchmarkAppendEvent(b *testing.B) {
 				for pb.Next() {
 					i := n.Add(1)
 					_, err := conn.Exec(`
-						INSERT INTO events (id, received_at, signed_at, slot, stale, body_hash, body, headers,
+						INSERT INTO events (id, received_at, signed_at, slot, stale, origin, encoding, content,
 							state, read_error, event, account_id, meeting_id, meeting_uuid, topic, who, bridge_id)
-						VALUES ($1, $2, $2, 0, FALSE, $3, $4, '{}', 'new', '', '', '', '', '', '', '', '')`,
-						i, now.UnixMilli(), fmt.Append(nil, i), fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, i, body))
+						VALUES ($1, $2, $2, 0, FALSE, 'webhook', 0, $3, 'new', '', '', '', '', '', '', '', '')`,
+						i, now.UnixMilli(), fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, i, body))
 					if err != nil {
 						b.Fatal(err)
 					}

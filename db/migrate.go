@@ -22,7 +22,7 @@ var migrations embed.FS
 // others wait. On SQLite openSQLite holds a lock.
 func (s *Store) migrate(ctx context.Context) error {
 	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents())}
 	if s.postgres {
 		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(100*time.Millisecond, 3000))
 		if err != nil {

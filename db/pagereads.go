@@ -37,7 +37,7 @@ func (s *Store) EventTypes(ctx context.Context) ([]string, error) {
 		WITH RECURSIVE types (event) AS (
 			SELECT MIN(event) FROM events WHERE event <> ''
 			UNION ALL
-			SELECT (SELECT MIN(e.event) FROM events e WHERE e.event > types.event) FROM types WHERE types.event IS NOT NULL
+			SELECT (SELECT MIN(e.event) FROM events e WHERE e.event > types.event AND e.event <> '') FROM types WHERE types.event IS NOT NULL
 		)
 		SELECT event FROM types WHERE event IS NOT NULL ORDER BY event LIMIT 200`)
 }

@@ -34,5 +34,8 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string) error {
 	if err := s.w.PingContext(ctx); err != nil {
 		return fmt.Errorf("connect to PostgreSQL at %s: %w", cfg.Host, err)
 	}
-	return s.migrate(ctx)
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.PrepareMonths(ctx)
 }

@@ -152,6 +152,14 @@ func nullable(s string) any {
 	return s
 }
 
+// nullableNumber stores 0 as NULL.
+func nullableNumber(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
 // asJSON is the JSON text of a value that has one.
 func asJSON(v any) string {
 	b, err := json.Marshal(v)
@@ -188,6 +196,16 @@ func textOf(s *string) into {
 	}
 }
 
+// numberOf scans a number; NULL is 0.
+func numberOf(n *int64) into {
+	return func(v any) error {
+		var number sql.NullInt64
+		err := number.Scan(v)
+		*n = number.Int64
+		return err
+	}
+}
+
 // jsonOf scans a JSON text; "" and NULL leave v as it is.
 func jsonOf(v any) into {
 	return func(stored any) error {
@@ -208,6 +226,18 @@ type where struct {
 func (w *where) add(condition string, arg any) {
 	w.args = append(w.args, arg)
 	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "$?", "$"+strconv.Itoa(len(w.args))))
+}
+
+// addIn is column IN (values), or nothing for no values.
+func (w *where) addIn(column string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	from := len(w.args) + 1
+	for _, v := range values {
+		w.args = append(w.args, v)
+	}
+	w.conditions = append(w.conditions, column+` IN (`+placeholders(from, len(values))+`)`)
 }
 
 // beforeCursor goes on after the row a time cursor names, in a list that is

@@ -212,7 +212,7 @@ func (s *Site) ListEvents(c echo.Context) error {
 		return err
 	}
 	page, err := s.Store.EventRows(c.Request().Context(), db.EventFilter{
-		Event: q.Get("event"), MeetingID: q.Get("meeting_id"), Text: q.Get("q"), After: after, Before: before,
+		Events: eventNames(q.Get("event")), MeetingID: q.Get("meeting_id"), Text: q.Get("q"), After: after, Before: before,
 	}, q.Raw("cursor"), limit)
 	if err != nil {
 		return err

@@ -76,7 +76,7 @@ func (s *Site) EventsPage(c echo.Context) error {
 }
 
 func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) db.EventFilter {
-	f := db.EventFilter{Event: q.Get("event"), MeetingID: strings.ReplaceAll(v.MeetingID, " ", ""), Text: v.Q}
+	f := db.EventFilter{Events: eventNames(q.Get("event")), MeetingID: strings.ReplaceAll(v.MeetingID, " ", ""), Text: v.Q}
 	f.After, v.AfterError = s.minute(c, v.After)
 	f.Before, v.BeforeError = s.minute(c, v.Before)
 	if v.Bridge != "" {
@@ -85,7 +85,7 @@ func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) db.Even
 			f.IncidentNumber = number
 		}
 	}
-	if f != (db.EventFilter{}) {
+	if !f.IsZero() {
 		v.ClearHref = "/events"
 	}
 	now := s.Now().In(Zone(c))
@@ -104,6 +104,12 @@ func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) db.Even
 		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: listHref(c, "after", after, "before", "", "cursor", ""), On: on})
 	}
 	return f
+}
+
+// eventNames are the types of event in a list with commas: "meeting.started", or
+// "meeting.*" for all that begin so.
+func eventNames(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // minute reads a time of a filter in the viewer's zone; "" is no limit.

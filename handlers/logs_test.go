@@ -340,7 +340,7 @@ func TestEventsPage(t *testing.T) {
 		{"bridge of no incident", "?bridge=INC-99", nil},
 		{"bridge that is no key", "?bridge=evil", nil},
 		{"text", "?q=ravi+50%25", []string{elsewhere}},
-		{"text that is no pattern", "?q=ravi_50", nil},
+		{"text that is no pattern", "?q=rav__", nil},
 		{"time", "?after=2026-11-22T02:15&before=2026-11-22T03:00", []string{elsewhere, joined}},
 		{"seconds", "?before=2026-11-22T02:15:00", []string{started}},
 		{"all at once", "?event=meeting.ended&meeting_id=" + meeting + "&bridge=INC-1&q=acme&after=2026-11-22T03:00", []string{ended}},
@@ -466,18 +466,12 @@ func TestReprocessEvent(t *testing.T) {
 	b.post("/events/1/reprocess").want(t, http.StatusNotFound)
 	b.post("/events/x/reprocess").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, page, "It was read again. The event counts now. It belongs to the bridge of INC-1 now. The bridge is live; it was ready. The timeline of INC-1 says so.",
-		"The meeting of INC-1 began.", "A call of the bridge of INC-1 began.")
+	b.post(path).leadsTo(b, page, "The event counts now.", "It is stored and waits to be read")
+	o.work()
 	if got := o.bridge(1); got.State != incident.BridgeLive {
 		t.Errorf("the bridge is %s, want live", got.State)
 	}
-	if r := b.get(page); strings.Contains(r.text(), "Let it count") || !strings.Contains(r.text(), "Reprocess") {
-		t.Errorf("an admin sees %s", r.text())
-	}
-	b.post(path).leadsTo(b, page, "It was read again, and nothing changed.")
-	if r := responder.get(page); strings.Contains(r.body, "/reprocess") || strings.Contains(r.body, "curl") {
-		t.Error("a responder is shown what an admin may do")
-	}
+	b.get(page).want(t, http.StatusOK, "The meeting of INC-1 began.")
 	if got := o.trail(); got[len(got)-1] != "event.reprocess meeting.started" {
 		t.Errorf("audit trail %q", got)
 	}
@@ -493,13 +487,17 @@ func TestManyEvents(t *testing.T) {
 	// One every four seconds until now, of five types.
 	o.sql(`
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-		INSERT INTO events (id, received_at, signed_at, slot, stale, body_hash, body, headers,
+		INSERT INTO events (id, received_at, signed_at, slot, stale, origin, encoding, content,
 			state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id)
-		SELECT (? - (10000 - i) * 4000) * 4096, ? - (10000 - i) * 4000, ? - (10000 - i) * 4000, 0, FALSE, CAST(i AS BLOB), CAST('{}' AS BLOB), '{}',
+		SELECT (? - (10000 - i) * 4000) * 4096, ? - (10000 - i) * 4000, ? - (10000 - i) * 4000, 0, FALSE, 'webhook', 0, CAST(i AS BLOB),
 			'read', '', 'meeting.type_' || (i % 5), ? - (10000 - i) * 4000, '', 'm' || (i % 100), '', CASE WHEN i % 4000 = 7 THEN 'needle' ELSE 'hay' END, '', '' FROM n`,
 		o.clock().UnixMilli(), o.clock().UnixMilli(), o.clock().UnixMilli(), o.clock().UnixMilli())
+	o.sql(`INSERT INTO event_words (rowid, words) SELECT id, topic FROM events`)
+	o.sql(`
+		INSERT INTO event_counts (width, start, event, count)
+		SELECT w.width, id / 4096 / w.width * w.width, event, COUNT(*) FROM events, (SELECT 60000 AS width UNION SELECT 3600000) w GROUP BY 1, 2, 3`)
 
-	viewer.get("/events").want(t, http.StatusOK, "901 in the last hour")
+	viewer.get("/events").want(t, http.StatusOK, "902 in the last hour")
 	for _, test := range []struct {
 		name, path  string
 		rows, pages int

@@ -9,23 +9,45 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// readBatch is how many events are read in one transaction.
-const readBatch = 200
+// readBatch is how many events are read in one transaction. While it runs no
+// event is stored on SQLite, so it is short.
+const readBatch = 100
 
 // ReadEvents reads stored events that are new, oldest first, applies what
 // follows from them, and returns how many it read.
 func (s *Service) ReadEvents(ctx context.Context) (int, error) {
+	s.store.Calm(ctx)
 	events, err := s.store.NewEvents(ctx, readBatch)
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	readings := make([]Reading, 0, len(events))
-	for _, e := range events {
-		r, err := s.read(ctx, e)
+	readings := make([]Reading, len(events))
+	bodies := make([]zoom.Event, len(events))
+	var meetings []string
+	for i, e := range events {
+		readings[i], bodies[i] = s.read(e)
+		if m := bodies[i].Meeting; m != nil && !e.Stale && e.Origin != OriginImported {
+			meetings = append(meetings, readings[i].MeetingUUID, readings[i].MeetingID)
+		}
+	}
+	// Most events are of no bridge's meeting, and one question tells which.
+	ours, err := s.store.MeetingsOfBridges(ctx, meetings)
+	if err != nil {
+		return 0, err
+	}
+	for i := range readings {
+		r := &readings[i]
+		if events[i].Stale || events[i].Origin == OriginImported || !ours[r.MeetingUUID] && !ours[r.MeetingID] {
+			continue
+		}
+		bridgeID, number, err := s.store.BridgeForMeeting(ctx, r.MeetingUUID, r.MeetingID, r.EventAt)
 		if err != nil {
 			return 0, err
 		}
-		readings = append(readings, r)
+		if bridgeID != "" {
+			r.BridgeID = bridgeID
+			r.follow(bodies[i], number, s.trusted)
+		}
 	}
 	err = s.apply(ctx, readings)
 	if CodeOf(err) != Internal {
@@ -56,22 +78,24 @@ func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 	return s.store.ApplyReadings(ctx, readings, s.now())
 }
 
-// read says what one event means. An event that cannot be read is kept as it
-// is; only a storage that does not answer is an error.
-func (s *Service) read(ctx context.Context, e Event) (r Reading, err error) {
-	r = Reading{EventID: e.ID, State: EventRead}
+// read says what one event means, and gives back its body as it was read. An
+// event that cannot be read is kept as it is.
+func (s *Service) read(e Event) (r Reading, z zoom.Event) {
+	r = Reading{EventID: e.ID, State: EventRead, Again: e.Event != "" || e.ReadError != ""}
 	defer func() {
 		// A body that defeats the reader must not stop the events behind it.
 		if p := recover(); p != nil {
 			s.log.Error("reading an event panicked", "event", e.ID, "panic", p)
-			r, err = Reading{EventID: e.ID, State: EventUnreadable, ReadError: "The reader failed on this body."}, nil
+			r, z = Reading{EventID: e.ID, State: EventUnreadable, ReadError: "The reader failed on this body.", Again: r.Again}, zoom.Event{}
 		}
 	}()
-	z, readErr := zoom.ReadEvent(e.Body)
-	if readErr != nil {
-		r.State, r.ReadError = EventUnreadable, cutRunes(readErr.Error(), 300)
-		return r, nil
+	r.Text = zoom.EventText(e.Body)
+	z, err := zoom.ReadEvent(e.Body)
+	if err != nil {
+		r.State, r.ReadError = EventUnreadable, cutRunes(err.Error(), 300)
+		return r, z
 	}
+	r.Meaning = z.Meaning()
 	r.Event, r.EventAt, r.AccountID = cutRunes(z.Name, 100), z.At, cutRunes(z.AccountID, 100)
 	if r.EventAt.IsZero() {
 		r.EventAt = e.SignedAt
@@ -79,20 +103,10 @@ func (s *Service) read(ctx context.Context, e Event) (r Reading, err error) {
 	if z.Participant != nil {
 		r.Who = cutRunes(z.Participant.Name, 200)
 	}
-	if z.Meeting == nil {
-		return r, nil
+	if z.Meeting != nil {
+		r.MeetingID, r.MeetingUUID, r.Topic = cutRunes(z.Meeting.ID, 100), cutRunes(z.Meeting.UUID, 100), cutRunes(z.Meeting.Topic, 500)
 	}
-	r.MeetingID, r.MeetingUUID, r.Topic = cutRunes(z.Meeting.ID, 100), cutRunes(z.Meeting.UUID, 100), cutRunes(z.Meeting.Topic, 500)
-	if e.Stale || (r.MeetingID == "" && r.MeetingUUID == "") {
-		return r, nil
-	}
-	bridgeID, number, err := s.store.BridgeForMeeting(ctx, r.MeetingUUID, r.MeetingID, r.EventAt)
-	if err != nil || bridgeID == "" {
-		return r, err
-	}
-	r.BridgeID = bridgeID
-	r.follow(z, number, s.trusted)
-	return r, nil
+	return r, z
 }
 
 // follow adds what the event means for its bridge.

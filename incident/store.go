@@ -74,6 +74,11 @@ type Store interface {
 	AppendEvent(ctx context.Context, e NewEvent) (id int64, duplicate bool, err error)
 	Event(ctx context.Context, id int64) (Event, error)
 	NewEvents(ctx context.Context, limit int) ([]Event, error) // state new, oldest first
+	// Calm waits, for a moment at most, until few events wait to be stored: what
+	// can be done later makes way for what is to be answered.
+	Calm(ctx context.Context)
+	// MeetingsOfBridges are those of the ids and uuids that some bridge has.
+	MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error)
 	// BridgeForMeeting finds the bridge an event belongs to: by uuid of an
 	// instance or of the created meeting, else the newest by meeting id or PMI
 	// created before at (plus a minute). "" = none.
@@ -83,8 +88,6 @@ type Store interface {
 	ApplyReadings(ctx context.Context, readings []Reading, at time.Time) error
 	// ReprocessEvent makes a stored event new again, no longer stale.
 	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
-	// EventEntries are the entries of a timeline that follow from a read event.
-	EventEntries(ctx context.Context, e Event) ([]TimelineEntry, error)
 	AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error
 	SavedFilter(ctx context.Context, id string) (SavedFilter, error)
 	SavedFilters(ctx context.Context) ([]SavedFilter, error)    // by name
@@ -131,6 +134,11 @@ type Store interface {
 	DeleteLoginFailures(ctx context.Context, before time.Time) (int64, error)
 	DeleteFinishedJobs(ctx context.Context, before time.Time) (int64, error)
 	DeleteRefusals(ctx context.Context, before time.Time) (int64, error)
+	DeleteMinuteCounts(ctx context.Context, now time.Time) (int64, error)
+	// DeleteEventKeys forgets what arrived once, if its event_ts is before a time.
+	DeleteEventKeys(ctx context.Context, before time.Time) (int64, error)
+	// PrepareMonths makes room for the events of the months to come.
+	PrepareMonths(ctx context.Context) error
 }
 
 // NewIncident is everything that opening an incident writes at once.

@@ -115,8 +115,16 @@ const (
 	EventUnreadable EventState = "unreadable"
 )
 
+// Where an event is from.
+const (
+	OriginWebhook   = "webhook"   // Zoom posted it
+	OriginRecovered = "recovered" // it was read in Zoom's log of deliveries
+	OriginImported  = "imported"  // it was taken over from another log
+)
+
 // NewEvent is a verified webhook on its way to the log.
 type NewEvent struct {
+	Origin     string // "" is OriginWebhook
 	ReceivedAt time.Time
 	SignedAt   time.Time // the time of its signature
 	Slot       int       // which secret token verified it: 0 is the newest
@@ -139,7 +147,9 @@ type Event struct {
 	Topic          string
 	Who            string // participant or user the event is about
 	BridgeID       string
-	IncidentNumber int64 // of the bridge, filled by reads
+	TwinOf         int64     // the event of which this is another writing; 0: none
+	BlankedAt      time.Time // when personal data was taken out; zero: it was not
+	IncidentNumber int64     // of the bridge, filled by reads
 }
 
 // Reading is what the worker found in an event, and what follows from it. It is
@@ -155,6 +165,9 @@ type Reading struct {
 	MeetingUUID string
 	Topic       string
 	Who         string
+	Meaning     string          // equal for two writings of one event; "" = not known
+	Text        string          // in whose words the event is found
+	Again       bool            // it was read before
 	BridgeID    string          // "" = belongs to no bridge, or stale: no effects
 	Instance    *Instance       // upserted: earliest start, latest end
 	Presence    *Presence       // upserted: latest join, latest leave

@@ -3,6 +3,7 @@ package zoom
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -19,6 +20,32 @@ type Event struct {
 	Meeting     *EventMeeting     // nil: the event is not about a meeting
 	Participant *EventParticipant // nil: not about a participant
 	Recording   *EventRecording   // nil: not about a recording
+
+	object string // the id of what the event is about, whatever that is
+}
+
+// Meaning is equal for two webhooks that tell of one thing that happened,
+// however they are written: Zoom sends an event once for each subscription that
+// has it, and not always with the same keys. "" means that too little is said to
+// tell.
+func (e Event) Meaning() string {
+	var m EventMeeting
+	if e.Meeting != nil {
+		m = *e.Meeting
+	}
+	if e.At.IsZero() || e.object == "" && m.UUID == "" {
+		return ""
+	}
+	parts := []string{strconv.FormatInt(e.At.UnixMilli(), 10), e.Name, e.AccountID, e.object, m.UUID}
+	if p := e.Participant; p != nil {
+		parts = append(parts, p.Key, p.UserID, p.Name, p.Email)
+	}
+	if r := e.Recording; r != nil {
+		for _, f := range r.Files {
+			parts = append(parts, f.Type, f.Start.String(), f.End.String())
+		}
+	}
+	return strings.Join(parts, "\x00")
 }
 
 // EventMeeting is the meeting of an event. Key on UUID: a personal meeting id
@@ -79,6 +106,7 @@ func ReadEvent(raw []byte) (Event, error) {
 		Name:      word(j.Get("event")),
 		At:        eventTime(j.Get("event_ts")),
 		AccountID: word(payload.Get("account_id")),
+		object:    first(word(object.Get("id")), word(object.Get("uuid")), word(payload.Get("meeting_id"))),
 	}
 	family, _, _ := strings.Cut(e.Name, ".")
 	if family != "meeting" && family != "recording" && family != "webinar" {

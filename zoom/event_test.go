@@ -12,6 +12,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func event(t testing.TB, name string) []byte {
@@ -83,7 +84,7 @@ func TestReadEventSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(tt.want, got); d != "" {
+			if d := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(zoom.Event{})); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
 		})
@@ -158,7 +159,7 @@ func TestReadEventHostile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(tt.want, got); d != "" {
+			if d := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(zoom.Event{})); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
 		})
@@ -252,7 +253,7 @@ func FuzzReadEvent(f *testing.F) {
 			t.Errorf("no longer JSON: %s", shown)
 		}
 		if err != nil {
-			if d := cmp.Diff(zoom.Event{}, e); d != "" {
+			if d := cmp.Diff(zoom.Event{}, e, cmpopts.IgnoreUnexported(zoom.Event{})); d != "" {
 				t.Errorf("an event beside an error: %s", d)
 			}
 			return

@@ -1,0 +1,100 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"math/bits"
+	"strings"
+)
+
+// maxChunk is how many rows one statement inserts. SQLite looks a parameter
+// such as $9 up by its name among all others, so twice as many take four times
+// as long.
+const maxChunk = 64
+
+// batchInsert inserts many rows with few statements: for 1, 2, 4 … maxChunk
+// rows, prepared when first needed.
+type batchInsert struct {
+	columns int // given for each row
+	text    func(rows int) string
+	pool    *sql.DB
+	stmts   [7]*sql.Stmt
+}
+
+// newBatchInsert is an insert of rows that begin with the SQL values constants
+// and go on with so many given columns.
+func newBatchInsert(pool *sql.DB, columns int, insert, after string, constants ...string) *batchInsert {
+	return &batchInsert{columns: columns, pool: pool, text: func(rows int) string {
+		var b strings.Builder
+		b.WriteString(insert)
+		for n := range rows {
+			if n > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString("(")
+			for _, c := range constants {
+				b.WriteString(c + ",")
+			}
+			b.WriteString(placeholders(columns*n+1, columns) + ")")
+		}
+		return b.String() + after
+	}}
+}
+
+// prepare makes the statements ready that so many rows need. It cannot be done
+// inside a transaction, which holds SQLite's only connection.
+func (b *batchInsert) prepare(ctx context.Context, rows int) error {
+	for i := range bits.Len(uint(min(rows, maxChunk))) {
+		if b.stmts[i] != nil {
+			continue
+		}
+		stmt, err := b.pool.PrepareContext(ctx, b.text(1<<i))
+		if err != nil {
+			return coded(err)
+		}
+		b.stmts[i] = stmt
+	}
+	return nil
+}
+
+func (b *batchInsert) close() {
+	for _, stmt := range b.stmts {
+		if stmt != nil {
+			stmt.Close()
+		}
+	}
+}
+
+// insertBatch inserts the rows whose columns are args, one row after the other,
+// and returns what the statement gives back. scan may be nil if that is nothing.
+func insertBatch[T any](ctx context.Context, tx *sql.Tx, b *batchInsert, scan func(row) (T, error), args []any) (all []T, err error) {
+	for len(args) > 0 {
+		// Powers of two, so that a few statements do for every batch.
+		i := bits.Len(uint(min(len(args)/b.columns, maxChunk))) - 1
+		stmt := prepared{tx.StmtContext(ctx, b.stmts[i])}
+		chunk := args[:b.columns<<i]
+		args = args[b.columns<<i:]
+		if scan == nil {
+			_, err = exec(ctx, stmt, "", chunk...)
+		} else {
+			var some []T
+			some, err = list(ctx, stmt, scan, "", chunk...)
+			all = append(all, some...)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// prepared is a statement in place of a connection and a text.
+type prepared struct{ *sql.Stmt }
+
+func (p prepared) ExecContext(ctx context.Context, _ string, args ...any) (sql.Result, error) {
+	return p.Stmt.ExecContext(ctx, args...)
+}
+
+func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return p.Stmt.QueryContext(ctx, args...)
+}

@@ -1,0 +1,218 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// The widths of event_counts.
+const (
+	minuteWidth = int64(time.Minute / time.Millisecond)
+	hourWidth   = int64(time.Hour / time.Millisecond)
+)
+
+// keepMinutes is how long counts by the minute are kept. Those by the hour stay.
+const keepMinutes = 8 * 24 * time.Hour
+
+// eventCount is a row of event_counts.
+type eventCount struct {
+	width, start int64
+	event        string
+}
+
+// eventCounts gathers what is to be added to event_counts.
+type eventCounts map[eventCount]int64
+
+// add counts an event by the time of its arrival, which its id tells.
+func (c *eventCounts) add(id int64, event string) {
+	if *c == nil {
+		*c = eventCounts{}
+	}
+	at := id >> eventIDShift
+	for _, width := range []int64{minuteWidth, hourWidth} {
+		(*c)[eventCount{width, at - at%width, event}]++
+	}
+}
+
+// write adds the counts in one order, so that two servers wait for each other
+// and never in a circle.
+func (c eventCounts) write(ctx context.Context, tx queryer) error {
+	rows := make([]eventCount, 0, len(c))
+	for k := range c {
+		rows = append(rows, k)
+	}
+	slices.SortFunc(rows, func(a, b eventCount) int {
+		return cmp.Or(cmp.Compare(a.width, b.width), cmp.Compare(a.start, b.start), cmp.Compare(a.event, b.event))
+	})
+	for _, k := range rows {
+		_, err := exec(ctx, tx, `
+			INSERT INTO event_counts (width, start, event, count) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (width, start, event) DO UPDATE SET count = event_counts.count + excluded.count`,
+			k.width, k.start, k.event, c[k])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// HourCount is how many events of a family ("meeting", "recording"; "" for
+// events that could not be read) arrived in the hour that begins at Hour.
+type HourCount struct {
+	Hour   time.Time
+	Family string
+	Count  int64
+}
+
+// EventsPerHour counts the events that were read, by hour and family, oldest
+// first, from the hour of since on. Hours without events are left out.
+func (s *Store) EventsPerHour(ctx context.Context, since time.Time) ([]HourCount, error) {
+	buckets, err := s.countBuckets(ctx, hourWidth, time.Hour, since.Truncate(time.Hour), time.Time{}, nil)
+	var hours []HourCount
+	for _, b := range buckets {
+		for family, n := range b.ByFamily {
+			hours = append(hours, HourCount{Hour: b.Start, Family: family, Count: n})
+		}
+	}
+	slices.SortFunc(hours, func(a, b HourCount) int {
+		return cmp.Or(a.Hour.Compare(b.Hour), cmp.Compare(a.Family, b.Family))
+	})
+	return hours, err
+}
+
+// CountEvents is how many events arrived since a time, or up to a minute more.
+func (s *Store) CountEvents(ctx context.Context, since time.Time) (int64, error) {
+	width := minuteWidth
+	if s.now().Sub(since) > keepMinutes {
+		width = hourWidth
+	}
+	start := since.UnixMilli()
+	start -= start % width
+	return one(ctx, s.r, "event", scalar[int64], `
+		SELECT (SELECT COALESCE(SUM(count), 0) FROM event_counts WHERE width = $1 AND start >= $2)
+			+ (SELECT COUNT(*) FROM events WHERE state = 'new' AND event = '' AND read_error = '' AND id >= $3)`,
+		width, start, start<<eventIDShift)
+}
+
+// EventTotal is about how many events the log holds.
+func (s *Store) EventTotal(ctx context.Context) (int64, error) {
+	return s.CountEvents(ctx, time.UnixMilli(0))
+}
+
+// HistogramBucket is how many events of each family arrived from Start on.
+type HistogramBucket struct {
+	Start    time.Time
+	ByFamily map[string]int64
+}
+
+// Histogram says when the events of a filter arrived. Buckets are Width long,
+// oldest first; those without events are left out.
+type Histogram struct {
+	From    time.Time // the start of the first bucket
+	Width   time.Duration
+	Buckets []HistogramBucket
+	// CountedFrom is set when there were too many events to count: only those
+	// that arrived from then on are in Buckets.
+	CountedFrom time.Time
+}
+
+// histogramWidths are those that people can read on an axis.
+var histogramWidths = []time.Duration{
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+	24 * time.Hour, 2 * 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour, 364 * 24 * time.Hour,
+}
+
+// histogramMatches is how many events of a filter EventHistogram looks at when
+// it has to look at each.
+const histogramMatches = 10_000
+
+// EventHistogram counts the events of a filter that arrived from ≤ t < to, in so
+// many buckets at most. It takes f's After and Before for nothing.
+func (s *Store) EventHistogram(ctx context.Context, f EventFilter, from, to time.Time, buckets int) (Histogram, error) {
+	f.After, f.Before = time.Time{}, time.Time{}
+	width := histogramWidths[len(histogramWidths)-1]
+	for _, w := range histogramWidths {
+		if to.Sub(from) <= w*time.Duration(max(buckets-1, 1)) && (w >= time.Hour || s.now().Sub(from) < keepMinutes) {
+			width = w
+			break
+		}
+	}
+	h := Histogram{From: from.Truncate(width), Width: width}
+	types, found, err := s.eventTypes(ctx, f.Events)
+	if err != nil || !found {
+		return h, err
+	}
+	f.Events = nil
+	if f.IsZero() {
+		counted := minuteWidth
+		if width >= time.Hour {
+			counted = hourWidth
+		}
+		h.Buckets, err = s.countBuckets(ctx, counted, width, h.From, to, types)
+		return h, err
+	}
+	f = f.with(types)
+	f.After, f.Before = h.From, to
+	matches, more, err := s.eventMatches(ctx, f, histogramMatches)
+	byStart := map[int64]map[string]int64{}
+	for _, m := range matches {
+		start := time.UnixMilli(m.id >> eventIDShift).Truncate(width).UnixMilli()
+		if byStart[start] == nil {
+			byStart[start] = map[string]int64{}
+		}
+		byStart[start][incident.EventFamily(m.event)]++
+	}
+	for start, families := range byStart {
+		h.Buckets = append(h.Buckets, HistogramBucket{time.UnixMilli(start).UTC(), families})
+	}
+	slices.SortFunc(h.Buckets, func(a, b HistogramBucket) int { return a.Start.Compare(b.Start) })
+	if more != 0 {
+		h.CountedFrom = time.UnixMilli(more >> eventIDShift).UTC()
+	}
+	return h, err
+}
+
+// countBuckets sums event_counts of one width into buckets of another, by
+// family, oldest first. A zero to is no limit, and no types are all.
+func (s *Store) countBuckets(ctx context.Context, counted int64, width time.Duration, from, to time.Time, types []string) ([]HistogramBucket, error) {
+	var w where
+	w.add(`width = $?`, counted)
+	w.add(`start >= $?`, from)
+	if !to.IsZero() {
+		w.add(`start < $?`, to)
+	}
+	w.addIn(`event`, types)
+	// Truncate counts from the zero time, which is no multiple of a week away
+	// from 1970; so the buckets are made here and not by the database.
+	buckets := []HistogramBucket{}
+	_, err := list(ctx, s.r, func(r row) (struct{}, error) {
+		var at time.Time
+		var event string
+		var n int64
+		if err := r.Scan(timeOf(&at), &event, &n); err != nil {
+			return struct{}{}, err
+		}
+		if at = at.Truncate(width); len(buckets) == 0 || !buckets[len(buckets)-1].Start.Equal(at) {
+			buckets = append(buckets, HistogramBucket{Start: at, ByFamily: map[string]int64{}})
+		}
+		buckets[len(buckets)-1].ByFamily[incident.EventFamily(event)] += n
+		return struct{}{}, nil
+	}, `SELECT start, event, count FROM event_counts`+w.String()+` ORDER BY start`, w.args...)
+	return buckets, err
+}
+
+// DeleteMinuteCounts forgets the counts by the minute that arrived before a
+// time and are kept by the hour.
+func (s *Store) DeleteMinuteCounts(ctx context.Context, now time.Time) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err = exec(ctx, tx, `DELETE FROM event_counts WHERE width = $1 AND start < $2`, minuteWidth, now.Add(-keepMinutes))
+		return err
+	})
+	return n, err
+}

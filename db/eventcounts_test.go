@@ -1,0 +1,105 @@
+package db_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+func TestEventHistogram(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		for n := range 30 {
+			addRead(t, s, n*120, incident.Reading{Event: []string{"meeting.started", "meeting.participant_joined", "user.created"}[n%3], MeetingID: fmt.Sprint(n % 2)})
+		}
+		// Reading an event again does not count it again.
+		id := addRead(t, s, 3590, incident.Reading{Event: "meeting.started"})
+		check(t, s.ReprocessEvent(ctx, id, incident.AuditEntry{}))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: id, State: incident.EventRead, Event: "meeting.started", EventAt: now, Again: true}}, now))
+
+		hour := now.Add(time.Hour)
+		for _, tt := range []struct {
+			name   string
+			filter db.EventFilter
+			to     time.Time
+			width  time.Duration
+			want   []int64 // sums of the buckets
+			first  map[string]int64
+		}{
+			{"all", db.EventFilter{}, hour, 10 * time.Minute, []int64{5, 5, 5, 5, 5, 6}, map[string]int64{"meeting": 2, "participant": 2, "user": 1}},
+			{"one type", db.EventFilter{Events: []string{"user.created"}}, hour, 10 * time.Minute, []int64{1, 2, 2, 1, 2, 2}, map[string]int64{"user": 1}},
+			{"a family that is none", db.EventFilter{Events: []string{"phone.*"}}, hour, 10 * time.Minute, nil, nil},
+			{"a meeting, counted one by one", db.EventFilter{MeetingID: "1"}, hour, 10 * time.Minute, []int64{2, 3, 2, 3, 2, 3}, map[string]int64{"meeting": 1, "participant": 1}},
+			{"days", db.EventFilter{}, now.Add(6 * 24 * time.Hour), 24 * time.Hour, []int64{31}, map[string]int64{"meeting": 11, "participant": 10, "user": 10}},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				h, err := s.EventHistogram(ctx, tt.filter, now, tt.to, 7)
+				check(t, err)
+				if h.Width != tt.width || !h.From.Equal(now.Truncate(tt.width)) || !h.CountedFrom.IsZero() {
+					t.Errorf("buckets of %v from %v, counted from %v", h.Width, h.From, h.CountedFrom)
+				}
+				var sums []int64
+				for _, b := range h.Buckets {
+					sum := int64(0)
+					for _, n := range b.ByFamily {
+						sum += n
+					}
+					sums = append(sums, sum)
+				}
+				same(t, sums, tt.want)
+				if tt.want != nil {
+					same(t, h.Buckets[0].ByFamily, tt.first)
+				}
+			})
+		}
+		n, more, err := s.CountMatches(ctx, db.EventFilter{MeetingID: "1"}, 10)
+		check(t, err)
+		if n != 10 || !more {
+			t.Errorf("%d matches, more %v", n, more)
+		}
+		n, more, err = s.CountMatches(ctx, db.EventFilter{MeetingID: "1"}, 20)
+		check(t, err)
+		if n != 15 || more {
+			t.Errorf("%d matches, more %v", n, more)
+		}
+		total, err := s.EventTotal(ctx)
+		check(t, err)
+		if total != 31 {
+			t.Errorf("%d events in all", total)
+		}
+	})
+}
+
+// EventRowsAfter goes the way of EventRows back.
+func TestEventRowsAfter(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		var ids []int64
+		for n := range 25 {
+			ids = append(ids, addRead(t, s, n, incident.Reading{Event: "meeting.started", Topic: "db down"}))
+		}
+		for name, f := range map[string]db.EventFilter{"all": {}, "text": {Text: "down"}, "type": {Events: []string{"meeting.started"}}} {
+			t.Run(name, func(t *testing.T) {
+				page, err := s.EventRowsAfter(ctx, f, fmt.Sprint(ids[4]), 10)
+				check(t, err)
+				var want []int64
+				for n := 14; n > 4; n-- {
+					want = append(want, ids[n])
+				}
+				same(t, eventIDs(page.Items), want)
+				if page.Next != fmt.Sprint(ids[14]) {
+					t.Errorf("goes on from %s", page.Next)
+				}
+				page, err = s.EventRowsAfter(ctx, f, page.Next, 10)
+				check(t, err)
+				if len(page.Items) != 10 || page.Next != "" {
+					t.Errorf("%d events on the newest page, then %q", len(page.Items), page.Next)
+				}
+			})
+		}
+	})
+}

@@ -1,0 +1,321 @@
+package db
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// EventFilter narrows the event log. Zero fields do not.
+type EventFilter struct {
+	Events         []string // "meeting.started", or "meeting.*" and "participant.*" for all that begin so; any of them
+	MeetingID      string
+	IncidentNumber int64     // events of its bridges
+	Text           string    // all its words are in the event; word* is the beginning of one
+	After, Before  time.Time // of the arrival: After ≤ t < Before
+	Stale          bool      // only those signed outside the time window
+	Unread         bool      // only those not read, or not readable
+	Recovered      bool      // only those read in Zoom's log of deliveries
+	Twin           bool      // only those that are another writing of an earlier one
+}
+
+// eventBranch is a part of the log that one index gives in the order of ids: a
+// condition on a table, with its arguments numbered in the query's list.
+type eventBranch struct {
+	table, id, condition string
+}
+
+// eventSearch is a filter as a query: the branches of the best index, and what
+// is left to be looked at event by event.
+type eventSearch struct {
+	branches []eventBranch
+	where    where // of each branch: the range of ids. Its arguments begin with the branches'.
+	rest     []func(w *where)
+	nothing  bool // no event can match
+}
+
+// search chooses the index of a filter.
+func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err error) {
+	types, found, err := s.eventTypes(ctx, f.Events)
+	if err != nil || !found {
+		q.nothing = true
+		return q, err
+	}
+	// The first that the filter has gives the branches; the others are the rest.
+	branch := func(table, id, condition string, args ...any) {
+		for _, arg := range args {
+			q.where.args = append(q.where.args, arg)
+			condition = strings.ReplaceAll(condition, "$?", "$"+strconv.Itoa(len(q.where.args)))
+		}
+		q.branches = append(q.branches, eventBranch{table, id, condition})
+	}
+	narrow := func(index string, rest string, args ...any) {
+		if q.branches == nil {
+			branch("events", "id", index, args...)
+			return
+		}
+		q.rest = append(q.rest, func(w *where) {
+			if len(args) == 0 {
+				w.conditions = append(w.conditions, rest)
+			} else {
+				w.add(rest, args[0])
+			}
+		})
+	}
+	if f.Text != "" {
+		query := s.searchQuery(f.Text, types)
+		switch {
+		case query == "":
+			q.nothing = true
+			return q, nil
+		case s.postgres:
+			branch("event_words", "event_id", `words @@ CAST($? AS TSQUERY)`, query)
+		default:
+			branch("event_words", "rowid", `event_words MATCH $?`, query)
+		}
+		types = nil // the search is within them
+	}
+	// The indexes are partial, so their conditions are said again.
+	if f.IncidentNumber != 0 {
+		const ofIncident = `bridge_id IN (SELECT id FROM bridges WHERE incident_number = $?)`
+		narrow(ofIncident+` AND bridge_id <> ''`, `e.`+ofIncident, f.IncidentNumber)
+	}
+	if f.MeetingID != "" {
+		narrow(`meeting_id = $? AND meeting_id <> ''`, `e.meeting_id = $?`, f.MeetingID)
+	}
+	if f.Twin {
+		narrow(`twin_of IS NOT NULL`, `e.twin_of IS NOT NULL`)
+	}
+	if f.Recovered {
+		narrow(`origin = $? AND origin <> 'webhook'`, `e.origin = $?`, incident.OriginRecovered)
+	}
+	if f.Stale {
+		narrow(`stale`, `e.stale`)
+	}
+	if f.Unread && q.branches == nil {
+		branch("events", "id", `state = 'new'`)
+		branch("events", "id", `state = 'unreadable'`)
+	} else if f.Unread {
+		narrow("", `e.state <> 'read'`)
+	}
+	if len(types) > 0 && q.branches == nil {
+		for _, t := range types {
+			branch("events", "id", `event = $? AND event <> ''`, t)
+		}
+	} else if len(types) > 0 {
+		q.rest = append(q.rest, func(w *where) { w.addIn(`e.event`, types) })
+	}
+	if q.branches == nil {
+		branch("events", "id", "")
+	}
+	if !f.After.IsZero() {
+		q.where.add(`{id} >= $?`, firstEventID(f.After))
+	}
+	if !f.Before.IsZero() {
+		q.where.add(`{id} < $?`, firstEventID(f.Before))
+	}
+	return q, nil
+}
+
+// window is a query for the ids of the next n events of the branches, on from
+// the one with the id from. newer goes up, else down.
+func (q eventSearch) window(from int64, newer bool, n int) (query string, args []any) {
+	w := where{conditions: slices.Clone(q.where.conditions), args: slices.Clone(q.where.args)}
+	order := " DESC"
+	switch {
+	case newer:
+		w.add(`{id} > $?`, from)
+		order = ""
+	case from != 0:
+		w.add(`{id} < $?`, from)
+	}
+	limit := ` LIMIT ` + strconv.Itoa(n)
+	var parts []string
+	for _, b := range q.branches {
+		conditions := w.conditions
+		if b.condition != "" {
+			conditions = append([]string{b.condition}, conditions...)
+		}
+		one := where{conditions: conditions}
+		parts = append(parts, `SELECT id FROM (SELECT `+b.id+` AS id FROM `+b.table+
+			strings.ReplaceAll(one.String(), `{id}`, b.id)+` ORDER BY `+b.id+order+limit+`) x`)
+	}
+	return `SELECT id FROM (` + strings.Join(parts, ` UNION ALL `) + `) y ORDER BY id` + order + limit, w.args
+}
+
+// How much one call looks at, event by event, of what no index answers.
+const (
+	eventScan     = 20_000
+	eventScanTime = 150 * time.Millisecond
+	eventWindow   = 1_000
+)
+
+// scanEvents calls row with what columns are of the events that match, at most n,
+// on from the id from. more is the id to go on from, 0 when there are no more;
+// cut means that it stopped for having looked at many.
+func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns string, scan func(row) (T, error), idOf func(T) int64,
+	from int64, newer bool, n int) (items []T, more int64, cut bool, err error) {
+	if q.nothing {
+		return nil, 0, false, nil
+	}
+	order := " DESC"
+	if newer {
+		order = ""
+	}
+	size := n + 1
+	if len(q.rest) > 0 {
+		size = eventWindow
+	}
+	begin := s.now()
+	for looked := 0; ; {
+		window, args := q.window(from, newer, size)
+		rest := where{args: slices.Clone(args)}
+		for _, add := range q.rest {
+			add(&rest)
+		}
+		some, err := list(ctx, s.r, scan, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
+			rest.String()+` ORDER BY e.id`+order+` LIMIT `+strconv.Itoa(n+1-len(items)), rest.args...)
+		if err != nil {
+			return nil, 0, false, err
+		}
+		items = append(items, some...)
+		if len(items) > n {
+			return items[:n], idOf(items[n-1]), false, nil
+		}
+		if len(q.rest) == 0 {
+			return items, 0, false, nil
+		}
+		// How far did that look?
+		type edge struct{ count, last int64 }
+		last := `MIN(id)`
+		if newer {
+			last = `MAX(id)`
+		}
+		e, err := one(ctx, s.r, "event", func(r row) (e edge, err error) {
+			err = r.Scan(&e.count, numberOf(&e.last))
+			return e, err
+		}, `SELECT COUNT(*), `+last+` FROM (`+window+`) z`, args...)
+		if err != nil || e.count < int64(size) {
+			return items, 0, false, err
+		}
+		from, looked = e.last, looked+size
+		if looked >= eventScan || s.now().Sub(begin) > eventScanTime {
+			return items, from, true, nil
+		}
+	}
+}
+
+// EventRows is the event log, newest first, without bodies and headers. What no
+// index answers is looked at within bounds: see Page.SearchedTo.
+func (s *Store) EventRows(ctx context.Context, f EventFilter, cursor string, limit int) (Page[incident.Event], error) {
+	return s.eventRows(ctx, f, cursor, limit, false)
+}
+
+// EventRowsAfter is the page before the one that begins behind cursor: the next
+// newer events, newest first. Page.Next goes on to still newer ones.
+func (s *Store) EventRowsAfter(ctx context.Context, f EventFilter, cursor string, limit int) (Page[incident.Event], error) {
+	page, err := s.eventRows(ctx, f, cursor, limit, true)
+	slices.Reverse(page.Items)
+	return page, err
+}
+
+func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, limit int, newer bool) (page Page[incident.Event], err error) {
+	var from int64
+	if cursor != "" {
+		if from, err = numberCursor(cursor); err != nil {
+			return page, err
+		}
+	}
+	q, err := s.search(ctx, f)
+	if err != nil {
+		return page, err
+	}
+	items, more, cut, err := scanEvents(ctx, s, q, eventColumns, scanEvent, func(e incident.Event) int64 { return e.ID }, from, newer, pageLimit(limit))
+	if err != nil {
+		return page, err
+	}
+	page.Items = items
+	if more != 0 {
+		page.Next = strconv.FormatInt(more, 10)
+	}
+	if cut {
+		page.SearchedTo = time.UnixMilli(more >> eventIDShift).UTC()
+	}
+	return page, nil
+}
+
+// eventMatch is as much of an event as counting needs.
+type eventMatch struct {
+	id    int64
+	event string
+}
+
+// eventMatches are the newest events of a filter, most of them at most. more is
+// the id of the oldest that was looked at when there may be others, else 0.
+func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matches []eventMatch, more int64, err error) {
+	q, err := s.search(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	matches, more, _, err = scanEvents(ctx, s, q, `e.id, e.event`, func(r row) (m eventMatch, err error) {
+		err = r.Scan(&m.id, &m.event)
+		return m, err
+	}, func(m eventMatch) int64 { return m.id }, 0, false, most)
+	return matches, more, err
+}
+
+// CountMatches is how many events a filter has, most at most; more says that
+// there are others, or may be.
+func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n int, more bool, err error) {
+	matches, rest, err := s.eventMatches(ctx, f, most)
+	return len(matches), rest != 0, err
+}
+
+// with is the filter with other types of events.
+func (f EventFilter) with(events []string) EventFilter {
+	f.Events = events
+	return f
+}
+
+// IsZero reports a filter that has every event.
+func (f EventFilter) IsZero() bool {
+	return len(f.Events) == 0 && f.MeetingID == "" && f.IncidentNumber == 0 && f.Text == "" && f.After.IsZero() && f.Before.IsZero() &&
+		!f.Stale && !f.Unread && !f.Recovered && !f.Twin
+}
+
+// eventTypes are the types of event that patterns stand for, nil for no pattern;
+// found is false when patterns stand for none.
+func (s *Store) eventTypes(ctx context.Context, patterns []string) (types []string, found bool, err error) {
+	if len(patterns) == 0 {
+		return nil, true, nil
+	}
+	var known []string
+	for _, p := range patterns {
+		family, isFamily := strings.CutSuffix(p, ".*")
+		if !isFamily {
+			types = append(types, p)
+			continue
+		}
+		prefix := family + "."
+		if family == "participant" {
+			prefix = "meeting.participant_"
+		}
+		if known == nil {
+			if known, err = s.EventTypes(ctx); err != nil {
+				return nil, false, err
+			}
+		}
+		for _, t := range known {
+			if strings.HasPrefix(t, prefix) {
+				types = append(types, t)
+			}
+		}
+	}
+	slices.Sort(types)
+	types = slices.Compact(types)
+	return types, len(types) > 0, nil
+}

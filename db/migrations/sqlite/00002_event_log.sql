@@ -1,0 +1,70 @@
+-- +goose Up
+-- The log anew, for tens of millions of events: bodies are compressed, what
+-- was received once is kept beside it and can be forgotten, and a search index.
+-- Version 7 moves the events over.
+DROP INDEX events_new;
+DROP INDEX events_event;
+DROP INDEX events_meeting;
+DROP INDEX events_bridge;
+ALTER TABLE events RENAME TO events_1;
+
+-- Ids grow with time: milliseconds shifted left by 12 bits, below 2^53.
+CREATE TABLE events (
+    id           INTEGER PRIMARY KEY,
+    received_at  INTEGER NOT NULL,
+    signed_at    INTEGER NOT NULL,
+    slot         INTEGER NOT NULL,
+    stale        INTEGER NOT NULL,
+    origin       TEXT NOT NULL,           -- webhook, recovered, imported
+    state        TEXT NOT NULL,           -- new, read, unreadable
+    read_error   TEXT NOT NULL,
+    event        TEXT NOT NULL,
+    event_at     INTEGER,
+    account_id   TEXT NOT NULL,
+    meeting_id   TEXT NOT NULL,
+    meeting_uuid TEXT NOT NULL,
+    topic        TEXT NOT NULL,
+    who          TEXT NOT NULL,
+    bridge_id    TEXT NOT NULL,
+    twin_of      INTEGER,                 -- the event of which this is another writing
+    blanked_at   INTEGER,                 -- personal data was taken out
+    encoding     INTEGER NOT NULL,        -- of content
+    content      BLOB NOT NULL            -- headers, and the body as received
+) STRICT;
+-- Every index is partial: an event is in none but the first until it is read,
+-- which happens after it was answered.
+CREATE INDEX events_new ON events (id) WHERE state = 'new';
+CREATE INDEX events_event ON events (event, id) WHERE event <> '';
+CREATE INDEX events_meeting ON events (meeting_id, id) WHERE meeting_id <> '';
+CREATE INDEX events_bridge ON events (bridge_id, id) WHERE bridge_id <> '';
+CREATE INDEX events_stale ON events (id) WHERE stale;
+CREATE INDEX events_unreadable ON events (id) WHERE state = 'unreadable';
+CREATE INDEX events_twin ON events (id) WHERE twin_of IS NOT NULL;
+CREATE INDEX events_origin ON events (origin, id) WHERE origin <> 'webhook';
+
+-- What arrived once: a kind and the first 15 bytes of a SHA-256, of the body
+-- (b), of Zoom's request id (r), or of what the event says (e). at is the
+-- event_ts in the body, equal in every delivery, so that new keys stand at the
+-- end of the index.
+CREATE TABLE event_keys (
+    at       INTEGER NOT NULL,
+    key      BLOB NOT NULL,
+    event_id INTEGER NOT NULL,
+    PRIMARY KEY (at, key)
+) STRICT, WITHOUT ROWID;
+
+-- How many events were read that arrived in the minute, or the hour, from start on.
+CREATE TABLE event_counts (
+    width INTEGER NOT NULL,               -- milliseconds
+    start INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (width, start, event)
+) STRICT, WITHOUT ROWID;
+
+-- The words of an event, for searching. Only the index is kept.
+CREATE VIRTUAL TABLE event_words USING fts5 (
+    words, content='', contentless_delete=1, detail='none', tokenize='ascii'
+);
+
+-- +goose Down
