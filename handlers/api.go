@@ -205,14 +205,16 @@ func (s *Site) ListBridges(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// ListEvents is GET /api/v1/events.
+// ListEvents is GET /api/v1/events. event takes several types with commas, and
+// "meeting.*" for a family; stale, unread, recovered and twin are on with any value.
 func (s *Site) ListEvents(c echo.Context) error {
-	q, limit, after, before, err := readList(c, "event", "meeting_id", "q")
+	q, limit, after, before, err := readList(c, "event", "meeting_id", "q", "stale", "unread", "recovered", "twin")
 	if err != nil {
 		return err
 	}
 	page, err := s.Store.EventRows(c.Request().Context(), db.EventFilter{
 		Events: eventNames(q.Get("event")), MeetingID: q.Get("meeting_id"), Text: q.Get("q"), After: after, Before: before,
+		Stale: q.Get("stale") != "", Unread: q.Get("unread") != "", Recovered: q.Get("recovered") != "", Twin: q.Get("twin") != "",
 	}, q.Raw("cursor"), limit)
 	if err != nil {
 		return err

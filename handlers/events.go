@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,146 +16,262 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// inputTime is the value of <input type="datetime-local">.
-const inputTime = "2006-01-02T15:04"
+const (
+	// slowDelivery is a delay from Zoom's clock to ours that is worth a look: Zoom
+	// repeats what it could not deliver after 5 minutes.
+	slowDelivery = time.Minute
 
-// slowDelivery is a delay from Zoom's clock to ours that is worth a look: Zoom
-// repeats what it could not deliver after 5 minutes.
-const slowDelivery = time.Minute
+	eventsOnPage = 50
+	countEvents  = 10_000          // how far matches are counted; then it says "10,000+"
+	rateOver     = 3 * time.Second // what "now" means in "1,012/s now"
+)
 
 // EventsPage is GET /events, and GET /events/:id with that event open.
 func (s *Site) EventsPage(c echo.Context) error {
+	return s.eventsPage(c, http.StatusOK, views.SaveFilter{})
+}
+
+// eventsPage shows the list; save is a form to save the filter that was refused.
+func (s *Site) eventsPage(c echo.Context, status int, save views.SaveFilter) error {
+	form, err := ReadQuery(c, slices.Concat(eventFilterNames, eventPlaceNames)...)
+	if err != nil {
+		return err
+	}
+	page := views.EventsPage{Frame: s.Frame(c, "Events", "events"), WebhookURL: s.PublicURL + "/webhook"}
+	q, err := s.eventQuery(c, form, &page.Filter)
+	if err != nil {
+		return err
+	}
+	if page.Filter.Refused() {
+		status = http.StatusUnprocessableEntity
+	}
+	list, err := s.eventList(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	if q.newer != "" && list.newest && c.Param("id") == "" {
+		return c.Redirect(http.StatusSeeOther, eventsHref(c)) // the first page has an address of its own
+	}
+
+	s.eventRows(c, q, list, &page)
+	page.Live = q.live()
+	page.Empty = page.Filter.ClearHref == "" && len(list.rows) == 0
+	for _, part := range []func(echo.Context, eventQuery, eventList, *views.EventsPage) error{s.eventAids, s.eventCount, s.savedFilters} {
+		if err := part(c, q, list, &page); err != nil {
+			return err
+		}
+	}
+	page.Filter.Save.Name, page.Filter.Save.Error = save.Name, save.Error
+	if open := c.Param("id"); open != "" {
+		if page.Detail, err = s.eventDetail(c, open); err != nil {
+			return err
+		}
+	}
+	return Render(c, status, views.Events(page))
+}
+
+// eventList is a page of the log, newest first.
+type eventList struct {
+	rows         []incident.Event
+	newer, older string // cursors, "" when there are none
+	newest       bool   // nothing is newer
+	searchedTo   time.Time
+	searchedUp   bool // towards newer ones
+}
+
+// eventList reads the page that is asked for. All ways through the log go by
+// cursor, so that the last page costs what the first does.
+func (s *Site) eventList(ctx context.Context, q eventQuery) (eventList, error) {
+	if q.newer != "" {
+		page, err := s.Store.EventRowsAfter(ctx, q.filter, q.newer, eventsOnPage)
+		if err != nil {
+			return eventList{}, err
+		}
+		if page.Next != "" {
+			l := eventList{rows: page.Items, newer: page.Next, older: beside(q.newer, 1), searchedTo: page.SearchedTo, searchedUp: true}
+			if n := len(page.Items); n > 0 {
+				l.older = strconv.FormatInt(page.Items[n-1].ID, 10)
+			}
+			return l, nil
+		}
+		// There is less than a page of newer ones: that is the first page.
+	}
+	if q.around != 0 {
+		newer, err := s.Store.EventRowsAfter(ctx, q.filter, strconv.FormatInt(q.around, 10), eventsOnPage/2)
+		if err != nil {
+			return eventList{}, err
+		}
+		older, err := s.Store.EventRows(ctx, q.filter, strconv.FormatInt(q.around+1, 10), eventsOnPage/2)
+		return eventList{rows: slices.Concat(newer.Items, older.Items), newer: newer.Next, older: older.Next, newest: newer.Next == "", searchedTo: older.SearchedTo}, err
+	}
+	page, err := s.Store.EventRows(ctx, q.filter, q.cursor, eventsOnPage)
+	l := eventList{rows: page.Items, older: page.Next, newest: q.cursor == "", searchedTo: page.SearchedTo}
+	if !l.newest {
+		l.newer = beside(q.cursor, -1)
+		if len(l.rows) > 0 {
+			l.newer = strconv.FormatInt(l.rows[0].ID, 10)
+		}
+	}
+	return l, err
+}
+
+// beside is the cursor so many ids on, so that the page behind a cursor that
+// stopped between events begins with the event at it.
+func beside(cursor string, by int64) string {
+	id, _ := strconv.ParseInt(cursor, 10, 64) // it was read already
+	return strconv.FormatInt(max(id+by, 0), 10)
+}
+
+// eventRows lays the rows out: a line for each day, one for the moment that was
+// asked for, and the ways on.
+func (s *Site) eventRows(c echo.Context, q eventQuery, l eventList, page *views.EventsPage) {
+	zone, today := Zone(c), s.Now().In(Zone(c)).Format(time.DateOnly)
+	day, here := today, q.around == 0
+	for _, e := range l.rows {
+		row := s.eventRow(c, e, c.Param("id"))
+		if arrived := e.ReceivedAt.In(zone); arrived.Format(time.DateOnly) != day {
+			day = arrived.Format(time.DateOnly)
+			row.Day = arrived.Format("Monday 2 January 2006")
+		}
+		if !here && e.ID <= q.around {
+			here, row.Moment = true, s.When(c, q.aroundAt)
+		}
+		row.Here = e.ID == q.around
+		page.Rows = append(page.Rows, row)
+	}
+	if !here {
+		page.Moment = s.When(c, q.aroundAt) // everything is newer
+	}
+	if l.older != "" {
+		page.Pager.Older = listHref(c, "cursor", l.older, "newer", "", "around", "")
+	}
+	if l.newer != "" {
+		page.Pager.Newer = listHref(c, "newer", l.newer, "cursor", "", "around", "")
+	}
+	if !q.live() && (!l.newest || q.around != 0) {
+		page.Pager.Newest = eventsHref(c)
+	}
+	if !l.searchedTo.IsZero() {
+		to := s.When(c, l.searchedTo).Exact
+		page.Pager.Says, page.Pager.GoesOn = "Searched back to "+to, true
+		if l.searchedUp {
+			page.Pager.Says = "Searched on to " + to
+		}
+	}
+}
+
+// eventCount says how many there are, as far as that can be known at once.
+func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views.EventsPage) (err error) {
 	ctx := c.Request().Context()
-	q, err := ReadQuery(c, "event", "meeting_id", "bridge", "q", "after", "before", "cursor")
+	if page.Tail, err = s.eventTail(ctx, q, l.rows); err != nil {
+		return err
+	}
+	if q.filter.IsZero() {
+		hour, err := s.Store.CountEvents(ctx, s.Now().Add(-time.Hour))
+		if err != nil {
+			return err
+		}
+		total, err := s.Store.EventTotal(ctx)
+		page.Count = views.EventCount{Number: views.Count(int(hour)), Words: "in the last hour", Total: views.About(total) + " in the log"}
+		return err
+	}
+	if drawn := page.Chart.Total(); !q.filter.After.IsZero() && page.Chart.Note == "" { // the chart has them all
+		page.Count = views.EventCount{Number: views.Count(drawn), Words: "in this time"}
+		return nil
+	}
+	n, more, err := s.Store.CountMatches(ctx, q.filter, countEvents)
+	page.Count = views.EventCount{Number: views.Capped(n, more), Words: "match"}
+	switch {
+	case more && n == 0:
+		page.Count = views.EventCount{Number: "–", Words: "found so far"}
+	case n == 1 && !more:
+		page.Count.Words = "matches"
+	}
+	return err
+}
+
+// eventTail says of a live page how fast events come and what it does not show.
+func (s *Site) eventTail(ctx context.Context, q eventQuery, rows []incident.Event) (string, error) {
+	if !q.live() {
+		return "", nil
+	}
+	rate, err := s.eventRate(ctx, q.filter)
+	if err != nil || q.seen == 0 || len(rows) < eventsOnPage || rows[len(rows)-1].ID <= q.seen {
+		return rate, err
+	}
+	n, more, err := s.eventsSince(ctx, q.filter, q.seen)
+	if n -= len(rows); n <= 0 {
+		return rate, err
+	}
+	return joinSaid(rate, fmt.Sprintf("Showing the newest %d; %s more arrived in between", len(rows), views.Capped(n, more))), err
+}
+
+// eventRate is "1,012/s now", "" when events come slower than one a second.
+func (s *Site) eventRate(ctx context.Context, f db.EventFilter) (string, error) {
+	if since := s.Now().Add(-rateOver); f.After.Before(since) {
+		f.After = since
+	}
+	n, more, err := s.Store.CountMatches(ctx, f, countEvents)
+	if n < int(rateOver/time.Second) {
+		return "", err
+	}
+	return views.Capped(n/int(rateOver/time.Second), more) + "/s now", err
+}
+
+// eventsSince counts what arrived after an event.
+func (s *Site) eventsSince(ctx context.Context, f db.EventFilter, id int64) (n int, more bool, err error) {
+	if since := db.EventArrival(id).Add(time.Millisecond); f.After.Before(since) {
+		f.After = since
+	}
+	return s.Store.CountMatches(ctx, f, countEvents)
+}
+
+func joinSaid(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
+}
+
+// EventTail is GET /events/tail: in one line of text, what came since the event
+// "seen" that a paused page has at its top.
+func (s *Site) EventTail(c echo.Context) error {
+	form, err := ReadQuery(c, slices.Concat(eventFilterNames, []string{"seen"})...)
 	if err != nil {
 		return err
 	}
-	page := views.EventsPage{
-		Frame:      s.Frame(c, "Events", "events"),
-		WebhookURL: s.PublicURL + "/webhook",
-		Filter:     views.EventFilter{MeetingID: q.Get("meeting_id"), Bridge: q.Get("bridge"), Q: q.Get("q"), After: q.Get("after"), Before: q.Get("before")},
-	}
-	filter := s.eventFilter(c, q, &page.Filter)
-	rows, err := s.Store.EventRows(ctx, filter, q.Get("cursor"), 50)
+	q, err := s.eventQuery(c, form, &views.EventFilter{})
 	if err != nil {
 		return err
 	}
-	lastHour, err := s.Store.CountEvents(ctx, s.Now().Add(-time.Hour))
+	rate, err := s.eventRate(c.Request().Context(), q.filter)
 	if err != nil {
 		return err
 	}
-	if page.Hours, err = s.eventHours(c, s.Now().Add(-24*time.Hour)); err != nil {
+	n, more, err := s.eventsSince(c.Request().Context(), q.filter, q.seen)
+	if err != nil {
+		return err
+	}
+	since := ""
+	if n > 0 {
+		since = views.Capped(n, more) + " more since you looked"
+	}
+	return c.String(http.StatusOK, joinSaid(rate, since))
+}
+
+// eventAids are the chart, what was refused, and the types to choose from.
+func (s *Site) eventAids(c echo.Context, q eventQuery, _ eventList, page *views.EventsPage) (err error) {
+	if page.Chart, err = s.eventChart(c, q, page.Filter); err != nil {
 		return err
 	}
 	if page.Refused, err = s.refusedReasons(c); err != nil {
 		return err
 	}
-	if page.Filter.Types, err = s.eventTypes(c, q.Get("event")); err != nil {
-		return err
-	}
-
-	page.LastHour = int(lastHour)
-	filtered := page.Filter.ClearHref != ""
-	page.Empty = !filtered && q.Get("cursor") == "" && len(rows.Items) == 0
-	page.Pager = listPager(c, q.Get("cursor"), rows.Next)
-	if !rows.SearchedTo.IsZero() {
-		page.Pager.Says = "searched back to " + s.When(c, rows.SearchedTo).Exact
-	}
-	open := c.Param("id")
-	for _, e := range rows.Items {
-		page.Rows = append(page.Rows, s.eventRow(c, e, open))
-	}
-	if open != "" {
-		if page.Detail, err = s.eventDetail(c, open); err != nil {
-			return err
-		}
-	}
-	status := http.StatusOK
-	if page.Filter.AfterError != "" || page.Filter.BeforeError != "" {
-		status = http.StatusUnprocessableEntity
-	}
-	return Render(c, status, views.Events(page))
-}
-
-func (s *Site) eventFilter(c echo.Context, q Form, v *views.EventFilter) db.EventFilter {
-	f := db.EventFilter{Events: eventNames(q.Get("event")), MeetingID: strings.ReplaceAll(v.MeetingID, " ", ""), Text: v.Q}
-	f.After, v.AfterError = s.minute(c, v.After)
-	f.Before, v.BeforeError = s.minute(c, v.Before)
-	if v.Bridge != "" {
-		f.IncidentNumber = -1 // what is no incident has no events
-		if number, ok := incident.ParseKey(v.Bridge); ok {
-			f.IncidentNumber = number
-		}
-	}
-	if !f.IsZero() {
-		v.ClearHref = "/events"
-	}
-	now := s.Now().In(Zone(c))
-	for _, r := range []struct {
-		label string
-		back  time.Duration
-	}{{"Last hour", time.Hour}, {"24 hours", 24 * time.Hour}, {"7 days", 7 * 24 * time.Hour}, {"All", 0}} {
-		after := ""
-		if r.back > 0 {
-			after = now.Add(-r.back).Format(inputTime)
-		}
-		on := v.After == after
-		if r.back > 0 {
-			on = v.Before == "" && !f.After.IsZero() && s.Now().Sub(f.After).Round(10*time.Minute) == r.back
-		}
-		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: listHref(c, "after", after, "before", "", "cursor", ""), On: on})
-	}
-	return f
-}
-
-// eventNames are the types of event in a list with commas: "meeting.started", or
-// "meeting.*" for all that begin so.
-func eventNames(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-// minute reads a time of a filter in the viewer's zone; "" is no limit.
-func (s *Site) minute(c echo.Context, text string) (t time.Time, problem string) {
-	if text == "" {
-		return time.Time{}, ""
-	}
-	t, err := time.ParseInLocation(inputTime, text, Zone(c))
-	if err != nil {
-		t, err = time.ParseInLocation("2006-01-02T15:04:05", text, Zone(c))
-	}
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, "Give a time as 2026-01-31T14:30."
-	}
-	return t, ""
-}
-
-// listHref is hrefWith on the list, also from a page with an event open.
-func listHref(c echo.Context, pairs ...string) string {
-	_, query, _ := strings.Cut(hrefWith(c, pairs...), "?")
-	if query == "" {
-		return "/events"
-	}
-	return "/events?" + query
-}
-
-func listPager(c echo.Context, cursor, next string) views.Pager {
-	var p views.Pager
-	if next != "" {
-		p.Older = listHref(c, "cursor", next)
-	}
-	if cursor != "" {
-		p.Newer = listHref(c, "cursor", "")
-	}
-	return p
-}
-
-func (s *Site) eventTypes(c echo.Context, chosen string) ([]views.Choice, error) {
 	types, err := s.Store.EventTypes(c.Request().Context())
-	list := []views.Choice{{Value: "", Label: "Any"}}
-	for _, t := range types {
-		list = append(list, views.Choice{Value: t, Label: eventWords(t), Selected: t == chosen})
+	page.Filter.Types = eventTypes(types)
+	for _, name := range q.filter.Events {
+		if !strings.HasSuffix(name, ".*") && !slices.Contains(types, name) {
+			page.Filter.Unknown = append(page.Filter.Unknown, name)
+		}
 	}
-	return list, err
+	return err
 }
 
 // refusedReasons are the requests of the last hour that were not stored.
@@ -204,6 +322,7 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, open string) views.Eve
 		ID: id, Open: id == open, At: s.When(c, e.ReceivedAt),
 		Event: e.Event, Words: eventWords(e.Event), Family: incident.EventFamily(e.Event),
 		MeetingID: e.MeetingID, Topic: e.Topic, Who: e.Who, Stale: e.Stale, Unread: e.State != incident.EventRead,
+		Recovered: e.Origin == incident.OriginRecovered, Twin: e.TwinOf != 0, AroundHref: "/events?around=" + id + "#here",
 	}
 	_, query, _ := strings.Cut(listHref(c), "?")
 	if row.Href = "/events/" + id; query != "" && c.Path() != "/" {
@@ -211,6 +330,9 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, open string) views.Eve
 	}
 	if !e.EventAt.IsZero() {
 		row.At = s.When(c, e.EventAt)
+		if at := e.EventAt.In(Zone(c)); at.Format(time.DateOnly) != e.ReceivedAt.In(Zone(c)).Format(time.DateOnly) {
+			row.At.Clock = at.Format("2 Jan 15:04:05")
+		}
 		delay := max(0, e.ReceivedAt.Sub(e.EventAt))
 		row.Delay, row.Slow = views.Length(delay), delay > slowDelivery
 	}

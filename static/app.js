@@ -154,6 +154,7 @@
         break;
       }
       case "n": { const link = $("a[data-db-new]"); if (link) { e.preventDefault(); link.click(); } break; }
+      case "p": { const pause = $("[data-db-pause]"); if (pause) { e.preventDefault(); pause.click(); } break; }
       case "?": if (openDialog("help", document.activeElement)) e.preventDefault(); break;
     }
   });
@@ -161,12 +162,15 @@
   // Live. A message says only that something changed; at most one refresh a second, and the last change is never dropped.
   const words = { live: "live", paused: "paused", reconnecting: "reconnecting", connecting: "connecting" };
   let state = "connecting", wanted = false, last = 0, timer = 0, wasDown = false;
+  // A page may be held by its reader: what is live then waits.
+  const held = () => $("[data-db-held]") !== null;
   const show = (next) => {
     state = next ?? state;
+    const now = state === "live" && held() ? "paused" : state;
     for (const el of $$("[data-db-live]")) {
-      el.dataset.dbLive = state;
+      if (el.dataset.dbLive !== now) el.dataset.dbLive = now;
       const word = $("[data-db-live-word]", el);
-      if (word && word.textContent !== words[state]) word.textContent = words[state];
+      if (word && word.textContent !== words[now]) word.textContent = words[now];
     }
   };
   // A button that is replaced between press and release is never clicked.
@@ -187,15 +191,17 @@
     const live = $("#live");
     if (!live || !wanted) return;
     if (document.hidden) return;
-    if (inUse(live)) { timer = setTimeout(refresh, 1000); return; }
+    if (!held() && inUse(live)) { timer = setTimeout(refresh, 1000); return; }
     wanted = false;
     last = Date.now();
-    htmx.trigger(live, "db:refresh");
+    if (held()) document.dispatchEvent(new Event("db:missed"));
+    else htmx.trigger(live, "db:refresh");
   };
   const want = () => {
     wanted = true;
     timer ||= setTimeout(refresh, Math.max(50, last + 1000 - Date.now()));
   };
+  document.addEventListener("db:held", () => { show(); if (!held()) want(); });
   // A tab nobody sees closes its stream: without HTTP/2 a browser has six connections to a host, for all tabs. The
   // first message of a new stream is "changed", so nothing is missed.
   const hiddenFor = 5000;
@@ -229,7 +235,7 @@
     if (xhr.status === 200 && !/\sid="live"/.test(xhr.responseText)) {
       e.detail.shouldSwap = false;
       location.reload();
-    } else if (!e.detail.boosted && inUse(target)) {
+    } else if (!e.detail.boosted && (held() || inUse(target))) {
       e.detail.shouldSwap = false;
       want();
     }

@@ -20,7 +20,7 @@ import (
 // Prefix is the path every file is served below.
 const Prefix = "/static/"
 
-//go:embed app.css app.js pages.css editor.js theme.js mark.svg vendor/tabler.css vendor/htmx.js
+//go:embed app.css app.js pages.css editor.js events.css events.js theme.js mark.svg vendor/tabler.css vendor/htmx.js
 var files embed.FS
 
 type file struct {

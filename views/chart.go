@@ -8,6 +8,8 @@ type Bar struct {
 	Tick  string // written under the axis; empty for most bars
 	Parts []int
 	Href  string // narrows the list to this span; empty for none
+
+	Uncounted bool // how many there are is not known
 }
 
 // Series is one family of a chart; its place decides its colour.
@@ -22,7 +24,17 @@ type Chart struct {
 	Unit   string // "events"
 	Series []Series
 	Bars   []Bar
-	Small  bool // a sparkline: lower, without ticks and legend
+	Small  bool   // a sparkline: lower, without ticks and legend
+	Note   string // what the numbers leave out
+}
+
+// Total is how many there are in all bars.
+func (c Chart) Total() int {
+	n := 0
+	for _, b := range c.Bars {
+		n += b.total()
+	}
+	return n
 }
 
 func (c Chart) max() int {
@@ -62,6 +74,9 @@ func (c Chart) rects(i int) []rect {
 	step := chartWidth / float64(len(c.Bars))
 	gap := min(3, step*0.2)
 	x, y := float64(i)*step+gap/2, c.height()
+	if b.Uncounted {
+		return []rect{{num(x), "0", num(step - gap), num(y), "db-uncounted"}}
+	}
 	var out []rect
 	for k, p := range b.Parts {
 		if p == 0 {
@@ -76,6 +91,9 @@ func (c Chart) rects(i int) []rect {
 
 // says is the tooltip of one bar.
 func (c Chart) says(b Bar) string {
+	if b.Uncounted {
+		return b.Label + ": not counted"
+	}
 	return b.Label + ": " + Count(b.total()) + " " + c.Unit
 }
 

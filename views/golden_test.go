@@ -80,7 +80,7 @@ func testGolden(t *testing.T, cases []golden) {
 // diff shows what changed and a style sheet may change without it.
 func stable(t *testing.T, page string) string {
 	t.Helper()
-	for _, name := range []string{"app.css", "app.js", "pages.css", "editor.js", "theme.js", "mark.svg", "vendor/tabler.css", "vendor/htmx.js"} {
+	for _, name := range []string{"app.css", "app.js", "pages.css", "editor.js", "events.css", "events.js", "theme.js", "mark.svg", "vendor/tabler.css", "vendor/htmx.js"} {
 		page = strings.ReplaceAll(page, static.URL(name), static.Prefix+name)
 	}
 	var b strings.Builder

@@ -178,14 +178,37 @@ func TestEvents(t *testing.T) {
 	f := in("Events", "events", "/events")
 	f.LiveBridges, f.RefusedLastHour = 2, 17
 	filter := views.EventFilter{
-		Types:  []views.Choice{{Label: "Any type", Selected: true}, {Value: "meeting.started", Label: "meeting started"}, {Value: "meeting.participant_joined", Label: "participant joined"}},
-		Ranges: []views.Chip{{Label: "Last hour", Href: "/events?range=hour"}, {Label: "24 hours", Href: "/events?range=day"}, {Label: "7 days", Href: "/events?range=week"}, {Label: "All", Href: "/events", On: true}},
+		Types:  []views.Choice{{Value: "meeting.*", Label: "every meeting event"}, {Value: "meeting.started", Label: "meeting started"}, {Value: "meeting.participant_joined", Label: "participant joined"}},
+		Ranges: []views.Chip{{Label: "1 h", Href: "/events?range=1h"}, {Label: "24 h", Href: "/events?range=24h"}, {Label: "7 d", Href: "/events?range=7d"}, {Label: "30 d", Href: "/events?range=30d"}, {Label: "All", Href: "/events?range=all"}},
+		Saved:  []views.Chip{{Label: "Late ones", Href: "/events?stale=1"}, {Label: "Recordings of a week", Href: "/events?event=recording.%2A&range=7d"}},
 	}
 	reasons := []views.RefusedReason{
 		{Count: 14, Reason: "with a wrong signature", Advice: "Is the secret token here the one of the Zoom app?", LinkText: "Check it", Href: "/account"},
 		{Count: 3, Reason: "without a signature", Advice: "Somebody who is not Zoom knocks. Nothing to do."},
 	}
-	full := views.EventsPage{Frame: f, LastHour: 1204, Hours: hours(), Filter: filter, Rows: rows(), Pager: views.Pager{Older: "/events?cursor=abc", Says: "Newest 50"}}
+	full := views.EventsPage{
+		Frame: f, Live: true, Tail: "1,012/s now · Showing the newest 50; 1,950 more arrived in between", Link: "https://drawbridge.example.com/events",
+		Count: views.EventCount{Number: "1,204", Words: "in the last hour", Total: "about 9.8 million in the log"}, Chart: hours(), Filter: filter,
+		Rows: rows(), Pager: views.EventPager{Older: "/events?cursor=abc"},
+	}
+	full.Rows[5].Day, full.Rows[5].Recovered, full.Rows[6].Twin = "Saturday 21 November 2026", true, true
+	filtered := full
+	filtered.Live, filtered.Tail = false, ""
+	filtered.Count = views.EventCount{Number: "10,000+", Words: "match"}
+	filtered.Chart.Bars = append([]views.Bar{{Label: "01:00–02:00", Uncounted: true, Parts: []int{0, 0, 0, 0}}}, filtered.Chart.Bars...)
+	filtered.Chart.Note = "There are too many to draw at once: counted back to 21 Nov 2026, 03:14:07 CET."
+	filtered.Filter.Event, filtered.Filter.Stale, filtered.Filter.Twin, filtered.Filter.ClearHref, filtered.Filter.Query = "meeting.*, user.created", true, true, "/events", "stale=1"
+	filtered.Filter.On = []views.Chip{{Label: "meeting.*, user.created", Href: "/events?stale=1&twin=1"}, {Label: "stale", Href: "/events?twin=1"}, {Label: "twins", Href: "/events?stale=1"}}
+	filtered.Filter.ZoomOut, filtered.Filter.Around = "/events?after=2026-11-21T00%3A00", "7353605300224000"
+	filtered.Filter.Save = views.SaveFilter{Allowed: true, Name: "Late ones", Error: "A saved filter has this name already. Choose another."}
+	filtered.Pager = views.EventPager{Newest: "/events", Newer: "/events?newer=9", Older: "/events?cursor=1", Says: "Searched back to 22 Nov 2026, 03:14:07 CET", GoesOn: true}
+	filtered.Rows = rows()
+	filtered.Rows[2].Moment, filtered.Rows[2].Here, filtered.Rows[2].AroundHref = when(33*time.Second), true, "/events?around=906#here"
+	saved := full
+	saved.Filter.Saved = []views.Chip{{Label: "Late ones", Href: "/events?stale=1", On: true}}
+	saved.Filter.Delete = &views.ConfirmForm{ID: "delete-filter", Title: "Delete the saved filter “Late ones”?", Text: "It goes for everybody.", Action: "/events/filters/1/delete", Button: "Delete filter"}
+	searching := filtered
+	searching.Rows, searching.Moment = nil, when(0)
 	withRefused := full
 	withRefused.Refused = reasons
 	detail := views.EventDetail{
@@ -217,10 +240,17 @@ func TestEvents(t *testing.T) {
 	wider.Headers, wider.Checks, wider.Body = wider.Fields, []views.Check{{State: "ok", Text: long}}, `{"`+long+`":"`+long+`"}`
 	wider.Earlier = wide.Rows
 	wide.Detail = &wider
+	wide.Filter.On, wide.Filter.Saved, wide.Filter.Event, wide.Filter.ClearHref = []views.Chip{{Label: long, Href: "/events"}}, []views.Chip{{Label: long, Href: "/events?q=1"}}, long, "/events"
 	wide.Refused = []views.RefusedReason{{Count: 123456, Reason: long, Advice: long, LinkText: long, Href: "/account"}}
 	evil := open
-	evil.Filter = views.EventFilter{Types: []views.Choice{{Value: hostile, Label: hostile, Selected: true}}, MeetingID: hostile, Bridge: hostile, Q: hostile, After: hostile, Before: hostile, AfterError: hostile, Ranges: []views.Chip{{Label: hostile, Href: "javascript:alert(1)"}}}
-	evil.Rows = []views.EventRow{{ID: "1", Href: "javascript:alert(1)", Event: hostile, Words: hostile, Family: hostile, MeetingID: hostile, Topic: hostile, Who: hostile, Key: hostile, IncidentHref: "javascript:alert(1)", Delay: hostile}}
+	badChip := []views.Chip{{Label: hostile, Href: "javascript:alert(1)", On: true}}
+	evil.Filter = views.EventFilter{
+		Event: hostile, Types: []views.Choice{{Value: hostile, Label: hostile}}, Unknown: []string{hostile}, MeetingID: hostile, Bridge: hostile, Q: hostile, Range: hostile,
+		After: hostile, Before: hostile, Around: hostile, AfterError: hostile, Ranges: badChip, On: badChip, Saved: badChip, ZoomOut: "javascript:alert(1)", Query: hostile,
+		Save: views.SaveFilter{Allowed: true, Name: hostile, Error: hostile}, Delete: &views.ConfirmForm{ID: "delete-filter", Title: hostile, Text: hostile, Action: "javascript:alert(1)", Button: "Delete filter"},
+	}
+	evil.Tail, evil.Link, evil.Chart.Note = hostile, hostile, hostile
+	evil.Rows = []views.EventRow{{ID: "1", Href: "javascript:alert(1)", Event: hostile, Words: hostile, Family: hostile, MeetingID: hostile, Topic: hostile, Who: hostile, Key: hostile, IncidentHref: "javascript:alert(1)", AroundHref: "javascript:alert(1)", Day: hostile, Delay: hostile}}
 	worse := detail
 	worse.Words, worse.Event, worse.Sentence, worse.Why, worse.IncidentName, worse.MeetingID, worse.Stale = hostile, hostile, hostile, hostile, hostile, hostile, true
 	worse.Fields = []views.KeyValue{{Key: hostile, Value: hostile, Copy: true}, {Key: hostile, Value: hostile, Href: "javascript:alert(1)"}}
@@ -231,14 +261,20 @@ func TestEvents(t *testing.T) {
 	evil.Detail = &worse
 	evil.Refused = []views.RefusedReason{{Count: 1, Reason: hostile, Advice: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
 	none := full
-	none.Rows, none.Pager, none.Filter.Q, none.Filter.ClearHref = nil, views.Pager{}, "nothing like it", "/events"
+	none.Rows, none.Pager, none.Filter.Q, none.Filter.ClearHref = nil, views.EventPager{}, "nothing like it", "/events"
+	unknown := none
+	unknown.Filter.Event, unknown.Filter.Unknown = "meeting.startet", []string{"meeting.startet"}
 	bad := full
 	bad.Filter.After, bad.Filter.AfterError = "yesterday", "Write a date and a time."
 	testGolden(t, []golden{
 		{"events-empty", views.Events(views.EventsPage{Frame: in("Events", "events", "/events"), Empty: true, WebhookURL: "https://drawbridge.example.com/webhook"})},
 		{"events-empty-refused", views.Events(views.EventsPage{Frame: in("Events", "events", "/events"), Empty: true, Refused: reasons})},
 		{"events-full", views.Events(withRefused)},
+		{"events-filtered", views.Events(filtered)},
+		{"events-saved", views.Events(saved)},
+		{"events-searching", views.Events(searching)},
 		{"events-none-fits", views.Events(none)},
+		{"events-unknown-type", views.Events(unknown)},
 		{"events-refused-filter", views.Events(bad)},
 		{"events-open", views.Events(open)},
 		{"events-stale", views.Events(stale)},

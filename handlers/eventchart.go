@@ -1,0 +1,161 @@
+package handlers
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// eventChart draws when the events of a filter arrived; each bar narrows the
+// list to its time.
+func (s *Site) eventChart(c echo.Context, q eventQuery, v views.EventFilter) (views.Chart, error) {
+	ctx := c.Request().Context()
+	if q.from.IsZero() {
+		var err error
+		if q.from, err = s.firstEvent(ctx); err != nil {
+			return views.Chart{}, err
+		}
+	}
+	h, err := s.Store.EventHistogram(ctx, q.filter, q.from, q.to, 60)
+	if err != nil {
+		return views.Chart{}, err
+	}
+	chart := views.Chart{Title: "Events per " + widthWords(h.Width) + ", " + s.chartSpan(c, q, v), Unit: "events"}
+	for _, f := range eventFamilies {
+		chart.Series = append(chart.Series, views.Series{Name: f})
+	}
+	counts := map[int64]map[string]int64{}
+	for _, b := range h.Buckets {
+		counts[b.Start.UnixMilli()] = b.ByFamily
+	}
+	zone := Zone(c)
+	label := barLabel(h.Width, q.to.Sub(h.From))
+	tick := tickEvery(q.to.Sub(h.From))
+	for at := h.From; at.Before(q.to) && len(chart.Bars) < 400; at = at.Add(h.Width) {
+		end := at.Add(h.Width)
+		local := at.In(zone)
+		bar := views.Bar{
+			Label: label(local, end.In(zone)), Parts: make([]int, len(eventFamilies)), Tick: tickAt(local, h.Width, tick),
+			Href:      eventsHref(c, "after", local.Format(inputTime), "before", end.In(zone).Format(inputTime), "range", ""),
+			Uncounted: !h.CountedFrom.IsZero() && at.Before(h.CountedFrom.Truncate(h.Width)),
+		}
+		for family, n := range counts[at.UnixMilli()] {
+			i := seriesOf(family)
+			bar.Parts[i] += int(n)
+			chart.Series[i].Total += int(n)
+		}
+		chart.Bars = append(chart.Bars, bar)
+	}
+	if !h.CountedFrom.IsZero() {
+		chart.Note = "There are too many to draw at once: counted back to " + s.When(c, h.CountedFrom).Exact + "."
+	}
+	return chart, nil
+}
+
+// firstEvent is when the oldest event arrived, a day ago when there is none.
+func (s *Site) firstEvent(ctx context.Context) (time.Time, error) {
+	oldest, err := s.Store.EventRowsAfter(ctx, db.EventFilter{}, "0", 1)
+	if err != nil || len(oldest.Items) == 0 {
+		return s.Now().Add(-24 * time.Hour), err
+	}
+	return oldest.Items[0].ReceivedAt, nil
+}
+
+func seriesOf(family string) int {
+	for i, f := range eventFamilies {
+		if f == family {
+			return i
+		}
+	}
+	return len(eventFamilies) - 1
+}
+
+// chartSpan says the time of the chart in words.
+func (s *Site) chartSpan(c echo.Context, q eventQuery, v views.EventFilter) string {
+	switch v.Range {
+	case "1h":
+		return "last hour"
+	case "24h":
+		return "last 24 hours"
+	case "7d":
+		return "last 7 days"
+	case "30d":
+		return "last 30 days"
+	case "all":
+		return "the whole log"
+	}
+	if words := s.spanWords(c, q.filter, &v); words != "" {
+		return words
+	}
+	if q.around != 0 {
+		return "half a day before and after"
+	}
+	return "last 24 hours"
+}
+
+// widthWords is the length of a bar: "hour", "30 minutes".
+func widthWords(d time.Duration) string {
+	const day, week = 24 * time.Hour, 7 * 24 * time.Hour
+	for _, unit := range []struct {
+		length time.Duration
+		one    string
+	}{{week, "week"}, {day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if d >= unit.length && d%unit.length == 0 {
+			if n := int(d / unit.length); n > 1 {
+				return strconv.Itoa(n) + " " + unit.one + "s"
+			}
+			return unit.one
+		}
+	}
+	return d.String()
+}
+
+// barLabel says the time of a bar, as short as the whole span allows.
+func barLabel(width, span time.Duration) func(from, to time.Time) string {
+	switch {
+	case width > 24*time.Hour:
+		return func(from, to time.Time) string { return from.Format("2 Jan 2006") + " – " + to.Format("2 Jan 2006") }
+	case width == 24*time.Hour:
+		return func(from, to time.Time) string {
+			if from.Hour() == 0 && from.Minute() == 0 {
+				return from.Format("2 Jan 2006")
+			}
+			return from.Format("2 Jan 15:04") + " – " + to.Format("2 Jan 15:04")
+		}
+	case span <= 25*time.Hour:
+		return func(from, to time.Time) string { return from.Format("15:04") + "–" + to.Format("15:04") }
+	}
+	return func(from, to time.Time) string { return from.Format("2 Jan 15:04") + "–" + to.Format("15:04") }
+}
+
+// tickEvery is the distance of the times under the axis.
+func tickEvery(span time.Duration) time.Duration {
+	const day = 24 * time.Hour
+	steps := []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 2 * day, 5 * day, 7 * day, 14 * day, 30 * day, 91 * day, 182 * day}
+	for _, step := range steps {
+		if span <= 6*step {
+			return step
+		}
+	}
+	return 365 * day
+}
+
+// tickAt is what stands under a bar: the time of the first bar of each step.
+func tickAt(local time.Time, width, step time.Duration) string {
+	_, offset := local.Zone()
+	seconds := local.Unix() + int64(offset)
+	every := int64(step / time.Second)
+	if seconds/every == (seconds-int64(width/time.Second))/every {
+		return ""
+	}
+	if step >= 24*time.Hour || local.Hour() == 0 && local.Minute() == 0 {
+		return local.Format("2 Jan")
+	}
+	return local.Format("15:04")
+}

@@ -1,0 +1,292 @@
+package handlers
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// eventFilterNames are the parts of the address of the event log that narrow
+// it; eventPlaceNames say where in the list one is. seen is the newest event on
+// a live page, sent along when the page asks again.
+var (
+	eventFilterNames = []string{"event", "meeting_id", "bridge", "q", "range", "after", "before", "stale", "unread", "recovered", "twin"}
+	eventPlaceNames  = []string{"cursor", "newer", "around", "seen"}
+)
+
+// inputTime is the value of <input type="datetime-local">.
+const inputTime = "2006-01-02T15:04"
+
+// eventRanges are the lengths of time up to now that one click asks for.
+var eventRanges = []struct {
+	name, label string
+	back        time.Duration
+}{
+	{"1h", "1 h", time.Hour},
+	{"24h", "24 h", 24 * time.Hour},
+	{"7d", "7 d", 7 * 24 * time.Hour},
+	{"30d", "30 d", 30 * 24 * time.Hour},
+	{"all", "All", 0},
+}
+
+// eventQuery is what the address of the event log asks for.
+type eventQuery struct {
+	filter   db.EventFilter
+	from, to time.Time // what the chart shows; a zero from is the beginning of the log
+
+	cursor, newer string
+	around        int64     // an id, 0 for none
+	aroundAt      time.Time // when that was
+	seen          int64
+}
+
+// live reports whether new events come on top of the page.
+func (q eventQuery) live() bool {
+	return q.cursor == "" && q.newer == "" && q.around == 0 && q.filter.Before.IsZero()
+}
+
+// eventQuery reads the address, into the form too.
+func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e eventQuery, err error) {
+	*v = views.EventFilter{
+		Event: q.Get("event"), MeetingID: q.Get("meeting_id"), Bridge: q.Get("bridge"), Q: q.Get("q"), Range: q.Get("range"),
+		After: q.Get("after"), Before: q.Get("before"), Around: q.Get("around"),
+		Stale: q.Get("stale") != "", Unread: q.Get("unread") != "", Recovered: q.Get("recovered") != "", Twin: q.Get("twin") != "",
+	}
+	e.cursor, e.newer = q.Get("cursor"), q.Get("newer")
+	if e.seen, err = q.Int("seen"); err != nil {
+		return e, err
+	}
+	e.filter = db.EventFilter{
+		Events: eventNames(v.Event), MeetingID: strings.ReplaceAll(v.MeetingID, " ", ""), Text: v.Q,
+		Stale: v.Stale, Unread: v.Unread, Recovered: v.Recovered, Twin: v.Twin,
+	}
+	if len(e.filter.Events) > 20 {
+		return e, BadRequest("Ask for at most 20 types of event at once.")
+	}
+	if v.Bridge != "" {
+		e.filter.IncidentNumber = -1 // what is no incident has no events
+		if number, ok := incident.ParseKey(v.Bridge); ok {
+			e.filter.IncidentNumber = number
+		}
+	}
+	e.filter.After, v.AfterError = s.minute(c, v.After)
+	e.filter.Before, v.BeforeError = s.minute(c, v.Before)
+	e.around, e.aroundAt, v.AroundError = s.moment(c, v.Around)
+	if err := s.eventRange(&e, v); err != nil {
+		return e, err
+	}
+	s.filterLinks(c, e, v)
+	return e, nil
+}
+
+// eventRange sets the time of the list, and that of the chart: a day if nothing
+// else is asked for.
+func (s *Site) eventRange(e *eventQuery, v *views.EventFilter) error {
+	const day = 24 * time.Hour
+	now := s.Now()
+	e.from, e.to = now.Add(-day), now.Add(time.Millisecond)
+	if v.After != "" || v.Before != "" {
+		v.Range = "" // the two times say more
+	}
+	n := slices.IndexFunc(eventRanges, func(r struct {
+		name, label string
+		back        time.Duration
+	}) bool {
+		return r.name == v.Range
+	})
+	switch {
+	case v.Range != "" && n < 0:
+		return BadRequest("There is no time range %s.", quote(v.Range))
+	case v.Range == "all":
+		e.from = time.Time{}
+	case v.Range != "":
+		e.from = now.Add(-eventRanges[n].back)
+		e.filter.After = e.from
+	case !e.filter.After.IsZero() && !e.filter.Before.IsZero():
+		e.from, e.to = e.filter.After, e.filter.Before
+	case !e.filter.After.IsZero():
+		e.from = e.filter.After
+	case !e.filter.Before.IsZero():
+		e.from, e.to = e.filter.Before.Add(-day), e.filter.Before
+	case e.around != 0:
+		e.from, e.to = e.aroundAt.Add(-day/2), e.aroundAt.Add(day/2)
+	}
+	if !e.to.After(e.from) {
+		e.to = e.from.Add(time.Minute)
+	}
+	return nil
+}
+
+// filterLinks are the ways from this filter to others.
+func (s *Site) filterLinks(c echo.Context, e eventQuery, v *views.EventFilter) {
+	for _, r := range eventRanges {
+		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: eventsHref(c, "range", r.name, "after", "", "before", ""), On: r.name == v.Range})
+	}
+	drop := func(label string, names ...string) {
+		var pairs []string
+		for _, name := range names {
+			pairs = append(pairs, name, "")
+		}
+		v.On = append(v.On, views.Chip{Label: label, Href: eventsHref(c, pairs...)})
+	}
+	for _, f := range []struct {
+		on    bool
+		label string
+		name  string
+	}{
+		{v.Event != "", strings.Join(e.filter.Events, ", "), "event"},
+		{v.MeetingID != "", "meeting " + views.MeetingGroups(e.filter.MeetingID), "meeting_id"},
+		{v.Bridge != "", "bridge of " + v.Bridge, "bridge"},
+		{v.Q != "", "“" + v.Q + "”", "q"},
+		{v.Stale, "stale", "stale"},
+		{v.Unread, "unread", "unread"},
+		{v.Recovered, "recovered", "recovered"},
+		{v.Twin, "twins", "twin"},
+	} {
+		if f.on {
+			drop(f.label, f.name)
+		}
+	}
+	if label := s.spanWords(c, e.filter, v); label != "" {
+		drop(label, "after", "before")
+		span := e.to.Sub(e.from)
+		from, to := e.from.Add(-span), e.to.Add(span)
+		if now := s.Now(); to.After(now) {
+			to = now.Add(time.Minute)
+		}
+		zone := Zone(c)
+		v.ZoomOut = eventsHref(c, "after", from.In(zone).Format(inputTime), "before", to.In(zone).Format(inputTime))
+	}
+	if len(v.On) > 0 || v.Range != "" || !e.live() {
+		v.ClearHref = "/events"
+	}
+	v.Query = eventsQuery(c)
+}
+
+// spanWords says the two times of a filter, "" when there are none.
+func (s *Site) spanWords(c echo.Context, f db.EventFilter, v *views.EventFilter) string {
+	const layout = "2 Jan 2006 15:04"
+	zone := Zone(c)
+	after, before := f.After.In(zone), f.Before.In(zone)
+	switch {
+	case v.After != "" && v.AfterError == "" && v.Before != "" && v.BeforeError == "":
+		if after.Format(time.DateOnly) == before.Format(time.DateOnly) {
+			return after.Format(layout) + "–" + before.Format("15:04")
+		}
+		return after.Format(layout) + " – " + before.Format(layout)
+	case v.After != "" && v.AfterError == "":
+		return "from " + after.Format(layout)
+	case v.Before != "" && v.BeforeError == "":
+		return "before " + before.Format(layout)
+	}
+	return ""
+}
+
+// eventNames are the types of event in a list with commas: "meeting.started", or
+// "meeting.*" for all that begin so.
+func eventNames(text string) []string {
+	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
+	if len(names) == 0 {
+		return nil
+	}
+	return names
+}
+
+// minute reads a time of a filter in the viewer's zone; "" is no limit.
+func (s *Site) minute(c echo.Context, text string) (t time.Time, problem string) {
+	if text == "" {
+		return time.Time{}, ""
+	}
+	t, err := time.ParseInLocation(inputTime, text, Zone(c))
+	if err != nil {
+		t, err = time.ParseInLocation("2006-01-02T15:04:05", text, Zone(c))
+	}
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, "Give a time as 2026-01-31T14:30."
+	}
+	return t, ""
+}
+
+// moment reads the middle of a page: the id of an event, Unix milliseconds, or a
+// time in the viewer's zone. "" is none.
+func (s *Site) moment(c echo.Context, text string) (id int64, at time.Time, problem string) {
+	const year5138 = 100_000_000_000_000 // in milliseconds; ids of events are larger
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case text == "":
+		return 0, time.Time{}, ""
+	case err == nil && n > year5138 && n < 1<<53:
+		return n, db.EventArrival(n), ""
+	case err == nil && n > 0 && n <= year5138:
+		at = time.UnixMilli(n)
+	default:
+		if at, problem = s.minute(c, text); problem != "" {
+			return 0, time.Time{}, problem
+		}
+	}
+	return db.FirstEventID(at), at, ""
+}
+
+// eventsHref is the list with query values changed, at its beginning.
+func eventsHref(c echo.Context, pairs ...string) string {
+	for _, name := range eventPlaceNames {
+		pairs = append(pairs, name, "")
+	}
+	return listHref(c, pairs...)
+}
+
+// eventsQuery is the filter of this page's address in one way of writing.
+func eventsQuery(c echo.Context) string {
+	return filterQuery(c.Request().URL.Query())
+}
+
+// filterQuery keeps of the address of the event log what is a filter.
+func filterQuery(q url.Values) string {
+	kept := url.Values{}
+	for _, name := range eventFilterNames {
+		if v := strings.TrimSpace(q.Get(name)); v != "" {
+			kept.Set(name, v)
+		}
+	}
+	if kept.Has("after") || kept.Has("before") {
+		kept.Del("range")
+	}
+	return kept.Encode()
+}
+
+// listHref is hrefWith on the list, also from a page with an event open.
+func listHref(c echo.Context, pairs ...string) string {
+	_, query, _ := strings.Cut(hrefWith(c, append(pairs, "seen", "")...), "?")
+	if query == "" {
+		return "/events"
+	}
+	return "/events?" + query
+}
+
+// eventTypes are the types of event that were seen, and the families of those
+// that have more than one.
+func eventTypes(types []string) []views.Choice {
+	var list []views.Choice
+	members := map[string]int{}
+	for _, t := range types {
+		family, _, _ := strings.Cut(t, ".")
+		members[family]++
+	}
+	for _, family := range sortedNames(members) {
+		if members[family] > 1 {
+			list = append(list, views.Choice{Value: family + ".*", Label: "every " + family + " event"})
+		}
+	}
+	for _, t := range types {
+		list = append(list, views.Choice{Value: t, Label: eventWords(t)})
+	}
+	return list
+}
