@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -79,20 +80,24 @@ func (m *middleware) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// headers are on every answer, whatever it is.
+// everyAnswer has these headers, whatever it is. All share the values.
+var everyAnswer = http.Header{
+	"Content-Security-Policy": {contentSecurityPolicy},
+	"X-Content-Type-Options":  {"nosniff"},
+	// Not no-referrer: under it browsers send "Origin: null" with our own
+	// forms, which on plain http is all we have to know them by.
+	"Referrer-Policy":              {"same-origin"},
+	"X-Frame-Options":              {"DENY"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Permissions-Policy":           {"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
+	"Cache-Control":                {"no-store"}, // static files say otherwise
+}
+
 func (m *middleware) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
-		h.Set("Content-Security-Policy", contentSecurityPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		// Not no-referrer: under it browsers send "Origin: null" with our own
-		// forms, which on plain http is all we have to know them by.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Cache-Control", "no-store") // static files say otherwise
+		maps.Copy(h, everyAnswer)
 		if m.site.HTTPS(c) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

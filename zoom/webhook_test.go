@@ -303,6 +303,7 @@ func TestURLValidation(t *testing.T) {
 		{"W-52 array", `{"event":"endpoint.url_validation","payload":{"plainToken":["a"]}}`, true, "malformed_plain_token"},
 		{"W-52 no payload", `{"event":"endpoint.url_validation"}`, true, "malformed_plain_token"},
 		{"W-52 payload in a string", `{"event":"endpoint.url_validation","payload":"{\"plainToken\":\"a\"}"}`, true, "malformed_plain_token"},
+		{"named with an escape", `{"event":"endpoint.url_v\u0061lidation","payload":{}}`, true, "malformed_plain_token"},
 		{"W-43 other case", `{"Event":"endpoint.url_validation","payload":{"plainToken":"a"}}`, false, ""},
 		{"other event", hookBody, false, ""},
 		{"W-34 null", `null`, false, ""},
