@@ -80,7 +80,7 @@ type Client struct {
 	mu      sync.Mutex
 	current SharedToken
 	refused int64 // versions up to this one are not to be used any more
-	skews   []time.Duration
+	skews   []skew
 	flight  singleflight.Group
 }
 
@@ -113,18 +113,36 @@ func New(cfg Config) *Client {
 // Format prints the address of the API and nothing else, whatever the verb.
 func (c *Client) Format(f fmt.State, _ rune) { io.WriteString(f, "zoom.Client of "+c.api) }
 
+// skew is what one answer says: Zoom's clock minus ours, when it was measured.
+type skew struct {
+	d  time.Duration
+	at time.Time
+}
+
+// A clock drifts by seconds a day, so that a measurement holds for about so long.
+const skewHolds = 24 * time.Hour
+
 // Skew is Zoom's clock minus ours: the median over the Date headers of the
 // last five answers, exact to a second or two. It reports false before the
-// first answer.
+// first answer, a day after the last, and when our clock was set since.
 func (c *Client) Skew() (time.Duration, bool) {
+	now := c.now()
 	c.mu.Lock()
-	s := slices.Clone(c.skews)
-	c.mu.Unlock()
-	if len(s) == 0 {
+	defer c.mu.Unlock()
+	var ds []time.Duration
+	for _, s := range c.skews {
+		// The wall clock and the monotonic clock went on by the same, unless one
+		// of them was set, or stood still while the machine slept.
+		wall, mono := now.Round(0).Sub(s.at.Round(0)), now.Sub(s.at)
+		if wall < skewHolds && (wall-mono).Abs() < 10*time.Second {
+			ds = append(ds, s.d)
+		}
+	}
+	if len(ds) == 0 {
 		return 0, false
 	}
-	slices.Sort(s)
-	return s[len(s)/2], true
+	slices.Sort(ds)
+	return ds[len(ds)/2], true
 }
 
 func (c *Client) noteDate(h http.Header) {
@@ -132,14 +150,15 @@ func (c *Client) noteDate(h http.Header) {
 	if err != nil {
 		return
 	}
+	now := c.now()
 	// Round(0) drops our monotonic reading: here the wall clocks are compared.
-	d := t.Sub(c.now().Round(0))
+	d := t.Sub(now.Round(0))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.skews) == 5 {
 		c.skews = slices.Delete(c.skews, 0, 1)
 	}
-	c.skews = append(c.skews, d)
+	c.skews = append(c.skews, skew{d, now})
 }
 
 // request is one call of the API. The path is escaped and begins with a slash.

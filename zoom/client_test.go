@@ -622,4 +622,8 @@ func TestSkew(t *testing.T) {
 		}
 		dates = dates[1:]
 	}
+	now = now.Add(24 * time.Hour)
+	if d, ok := c.Skew(); ok {
+		t.Errorf("a day later it is still %v", d)
+	}
 }
