@@ -11,7 +11,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 )
@@ -222,7 +221,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 }
 
 func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPage, error) {
-	events, err := s.Store.EventRows(c.Request().Context(), db.EventFilter{}, "", 1)
+	health, err := s.deliveryHealth(c.Request().Context(), a)
 	if err != nil {
 		return views.AccountPage{}, err
 	}
@@ -238,11 +237,9 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 	if page.Auth == "" {
 		page.Auth = serverToServer
 	}
-	page.Guide.ValidatedAt = s.When(c, a.WebhookValidatedAt)
-	for _, e := range events.Items {
-		page.Guide.LastEventAt = s.When(c, e.ReceivedAt)
-	}
-	return page, nil
+	page.Guide.ValidatedAt, page.Guide.LastEventAt = s.When(c, a.WebhookValidatedAt), s.When(c, health.LastEventAt)
+	page.Health, err = s.healthPanel(c, a, health)
+	return page, err
 }
 
 // storedSecret is what a page may say of a secret.

@@ -281,7 +281,7 @@ func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	for _, r := range counts {
 		v := views.RefusedReason{Count: int(r.Count)}
 		v.Reason, v.Advice = refusalWords(r.Reason)
-		if Actor(c).Role.Includes(incident.Admin) && slices.Contains([]string{"wrong_signature", "not_configured", "locked"}, r.Reason) {
+		if Actor(c).Role.Includes(incident.Admin) && slices.Contains([]string{"wrong_signature", "wrong_validation", "not_configured", "locked"}, r.Reason) {
 			v.LinkText, v.Href = "Zoom account", "/account"
 		}
 		list = append(list, v)
@@ -294,6 +294,8 @@ func refusalWords(reason string) (words, advice string) {
 	switch reason {
 	case "wrong_signature":
 		return "with a wrong signature", "Is the secret token the one of the Zoom app? If it is, somebody else sent them."
+	case "wrong_validation":
+		return "asking for a validation, with a wrong signature", "If you pressed Validate in Zoom just now, the secret token here is not the app’s. If not, somebody else sent them: they do not count among Zoom’s six failures."
 	case "no_signature":
 		return "without a signature", "Zoom signs everything. Somebody else sent them, or a proxy removes headers."
 	case "malformed_signature", "malformed_timestamp":

@@ -50,12 +50,23 @@ func (s *Site) Overview(c echo.Context) error {
 		return err
 	}
 
+	health, err := s.deliveryHealth(ctx, account)
+	if err != nil {
+		return err
+	}
+
 	page := views.OverviewPage{
 		Frame: s.Frame(c, "Overview", "overview"),
 		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role),
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
-		Needs: needs(account.Report(s.Now()), needy.Items),
+		Needs: needs(account.Report(s.Now()), health, needy.Items),
+	}
+	if page.Health, err = s.healthPanel(c, account, health); err != nil {
+		return err
+	}
+	if page.Health != nil {
+		page.Health.DetailsHref = "/account#health"
 	}
 	if page.Frame.RefusedLastHour > 0 {
 		page.Needs = append(page.Needs, views.Need{State: "warning", LinkText: "See why", Href: "/events",
@@ -139,8 +150,9 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	return r
 }
 
-// needs is what asks for a person: what the last check found, and bridges that failed.
-func needs(report incident.CheckReport, bridges []db.BridgeRow) []views.Need {
+// needs is what asks for a person: bridges that failed, what the last check
+// found, and how Zoom talks to us.
+func needs(report incident.CheckReport, health incident.Health, bridges []db.BridgeRow) []views.Need {
 	var list []views.Need
 	for _, b := range bridges {
 		if b.IncidentStatus != incident.StatusOpen {
@@ -154,7 +166,9 @@ func needs(report incident.CheckReport, bridges []db.BridgeRow) []views.Need {
 		}
 		list = append(list, n)
 	}
-	for _, l := range report.Lines {
+	// Of the webhook, health knows all that the report does.
+	lines := slices.DeleteFunc(report.Lines, func(l incident.CheckLine) bool { return l.Topic == "webhook" })
+	for _, l := range append(lines, health.Lines...) {
 		if l.Fine() || len(list) >= 8 {
 			continue
 		}
@@ -162,7 +176,11 @@ func needs(report incident.CheckReport, bridges []db.BridgeRow) []views.Need {
 		if l.Level == "red" {
 			state = "bad"
 		}
-		list = append(list, views.Need{State: state, Text: l.Subject + ": " + l.Reason, LinkText: "Fix", Href: "/account"})
+		need := views.Need{State: state, Text: l.Subject + ": " + l.Reason, LinkText: "Fix", Href: "/account"}
+		if slices.Contains([]string{"silence", "delay", "gaps"}, l.Topic) {
+			need.Text, need.LinkText, need.Href = l.Reason, "See", "/account#health"
+		}
+		list = append(list, need)
 	}
 	return list
 }

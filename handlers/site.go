@@ -149,6 +149,9 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	if level, _ := account.Readiness(s.Now()); account.Connected() && level == "red" {
 		return &views.Banner{Kind: "danger", Text: "The last check of the Zoom account found what would stop a bridge.", LinkText: "See what", Href: "/account"}
 	}
+	if b := s.clockBanner(c.Request().Context()); b != nil {
+		return b
+	}
 	peer, _, _ := net.SplitHostPort(c.Request().RemoteAddr)
 	if c.Request().Header.Get(echo.HeaderXForwardedFor) != "" && peer == c.RealIP() && Actor(c).Role.Includes(incident.Admin) {
 		return &views.Banner{Kind: "warning", Text: "A proxy passes requests on that is not trusted to, so everybody counts as one client. Name it in DRAWBRIDGE_TRUSTED_PROXIES."}

@@ -89,6 +89,9 @@ func (s *Site) Webhook(c echo.Context) error {
 		if refused := (*zoom.VerifyError)(nil); errors.As(err, &refused) {
 			reason = refused.Reason
 		}
+		if isWrong(err) && zoom.LooksLikeValidation(body) {
+			reason = "wrong_validation" // the admin who pressed Validate wants to know
+		}
 		if locked {
 			return s.webhookFault("locked", "One of the secret tokens cannot be opened with the master key.", nil)
 		}

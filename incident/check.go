@@ -14,10 +14,6 @@ import (
 // checkLimit is how long a check may take in all.
 const checkLimit = 20 * time.Second
 
-// validationEvery is how often Zoom validates a webhook address by itself
-// (72 h; Zoom, "Webhooks"), with a margin.
-const validationEvery = 80 * time.Hour
-
 // CheckConnection asks Zoom everything that would go wrong in the next
 // incident: the token, its scopes, the backup user, and personal meeting ids
 // and meeting settings of the backup user and of emails. The report is kept.
@@ -73,7 +69,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 	if err != nil {
 		e := explain(err)
 		c.add("token", "red", "Access token", e.Cause, e.Fix)
-		c.webhook(a, s.now())
+		c.report.Lines = append(c.report.Lines, a.webhookLine(s.now()))
 		return
 	}
 	s.useZoomClient(client, a)
@@ -93,7 +89,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 			c.person(ctx, client, e, false)
 		}
 	}
-	c.webhook(a, s.now())
+	c.report.Lines = append(c.report.Lines, a.webhookLine(s.now()))
 	if skew, ok := client.Skew(); ok && (skew > time.Minute || skew < -time.Minute) {
 		c.add("clock", "amber", "Clock", fmt.Sprintf("This server’s clock differs from Zoom’s by %s.", skew.Abs().Round(time.Second)), "Let the server set its time by NTP.")
 	}
@@ -186,23 +182,6 @@ func (c *checker) settings(email string, user zoom.User, st zoom.UserSettings) {
 		"In Zoom: Settings → Recording → Cloud recording: turn it on. It needs a paid plan.")
 }
 
-func (c *checker) webhook(a Account, now time.Time) {
-	tokens, locked := a.WebhookTokens()
-	const app = "In Zoom’s marketplace: your app → Feature → Event Subscriptions"
-	switch {
-	case locked:
-		c.add("webhook", "red", "Webhook", "The secret token cannot be opened with the master key of this server.", "Start the server with the key it was stored with, or enter the token again.")
-	case len(tokens) == 0:
-		c.add("webhook", "red", "Webhook", "No webhook secret token is set, so Zoom’s events are turned away and kept by Zoom for 85 minutes.", "Copy the secret token from your app → Feature → Token.")
-	case a.WebhookValidatedAt.IsZero():
-		c.add("webhook", "amber", "Webhook", "Zoom has not validated this server’s webhook address yet.", app+": enter the address and press Validate.")
-	case now.Sub(a.WebhookValidatedAt) > validationEvery:
-		c.add("webhook", "amber", "Webhook", "Zoom last validated the webhook address more than three days ago. It does so every three days and turns the subscription off after six failures.", app+": press Validate.")
-	default:
-		c.add("webhook", "green", "Webhook", "Zoom has validated this server’s webhook address.", "")
-	}
-}
-
 // Report is the last check with what is known better now: whether Zoom has
 // validated the webhook address. Nothing was checked: the zero report.
 func (a Account) Report(now time.Time) CheckReport {
@@ -212,9 +191,8 @@ func (a Account) Report(now time.Time) CheckReport {
 	}
 	r.Lines = slices.Clone(r.Lines)
 	r.Lines = slices.DeleteFunc(r.Lines, func(l CheckLine) bool { return l.Topic == "webhook" })
-	c := checker{report: r}
-	c.webhook(a, now)
-	return c.report
+	r.Lines = append(r.Lines, a.webhookLine(now))
+	return r
 }
 
 // Readiness answers "would a bridge come out now?" from what is known, without

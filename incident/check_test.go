@@ -148,7 +148,7 @@ func TestCheckConnection(t *testing.T) {
 		{name: "validated too long ago", wrong: func(w *world) {
 			w.ok(w.service.NoteValidation(w.Context()))
 			w.clock.Add(81 * time.Hour)
-		}, want: []wantLine{{"webhook", "amber", "Webhook", "more than three days ago", "press Validate", ""}}},
+		}, want: []wantLine{{"webhook", "amber", "Webhook", "1 of the 6 failures", "press Validate", ""}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			whole()

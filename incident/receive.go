@@ -90,13 +90,7 @@ func (s *Service) KeepEvent(ctx context.Context, sig zoom.Signature, headers map
 
 // skew is how far Zoom's clock is ahead of ours, 0 when not known.
 func (s *Service) skew() time.Duration {
-	s.mu.Lock()
-	client := s.client
-	s.mu.Unlock()
-	if client == nil {
-		return 0
-	}
-	skew, _ := client.Skew()
+	skew, _ := s.ClockSkew()
 	return skew
 }
 

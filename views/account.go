@@ -32,6 +32,7 @@ type AccountPage struct {
 	Errors   map[string]string // field name → sentence
 	Guide    AccountGuide
 	Check    AccountCheck
+	Health   *HealthPanel // nil before Zoom can send events
 }
 
 // StoredSecret is all a page may know of a secret.

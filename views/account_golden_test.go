@@ -50,7 +50,7 @@ func accountFull() views.AccountPage {
 		WebhookToken1:   views.StoredSecret{Set: true, SetAgo: "20 min ago", By: "root@example.com", EndsIn: "Qx7A"},
 		WebhookToken2:   views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "m0Zk"},
 		BackupUserEmail: "oncall@example.com", Cluster: "zoom.us", Version: 4, CanEdit: true,
-		Guide: accountGuide(),
+		Guide: accountGuide(), Health: unwell(),
 		Check: views.AccountCheck{
 			CheckedAt: when(2 * time.Minute),
 			Lines: []views.CheckLine{

@@ -76,7 +76,8 @@ func overview() views.OverviewPage {
 			{State: "warning", Text: "A personal meeting id is on for ana@example.com: her bridges would share one room.", LinkText: "Fix", Href: "/account"},
 			{State: "bad", Text: "14 webhooks came with a wrong signature in the last hour.", LinkText: "See", Href: "/events"},
 		},
-		Hours: hours(),
+		Health: healthy(),
+		Hours:  hours(),
 		Incidents: []views.IncidentLine{
 			{Key: "INC-42", Name: "db down", Severity: "SEV1", State: "open", Href: "/incidents/42", Opened: when(14 * time.Minute)},
 			{Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", State: "open", Href: "/incidents/41", Opened: when(2 * time.Hour)},
@@ -85,6 +86,32 @@ func overview() views.OverviewPage {
 		},
 		Events: rows()[:5],
 	}
+}
+
+func healthy() *views.HealthPanel {
+	return &views.HealthPanel{
+		State: "ok", Title: "Zoom is talking to us.", LastEvent: when(0), Validated: when(20 * time.Hour), ValidationDue: when(-52 * time.Hour),
+		FailedOf: "0 of 6", Median: "0.4 s", P95: "1.9 s", Measured: 500, DetailsHref: "/account#health", TypesTotal: 4963,
+		Types: []views.TypeCount{
+			{Words: "participant joined", Event: "meeting.participant_joined", Family: "participant", Href: "/events?event=meeting.participant_joined", Count: 2104},
+			{Words: "participant left", Event: "meeting.participant_left", Family: "participant", Href: "/events?event=meeting.participant_left", Count: 2016},
+			{Words: "meeting started", Event: "meeting.started", Family: "meeting", Href: "/events?event=meeting.started", Count: 812},
+			{Words: "recording completed", Event: "recording.completed", Family: "recording", Href: "/events?event=recording.completed", Count: 31},
+		},
+	}
+}
+
+func unwell() *views.HealthPanel {
+	p := healthy()
+	p.State, p.Title, p.DetailsHref = "bad", "Zoom cannot reach us.", ""
+	p.LastEvent, p.Validated, p.ValidationDue = when(4*time.Hour), when(13*24*time.Hour), when(10*24*time.Hour)
+	p.Overdue, p.FailedOf, p.Failing, p.P95 = true, "4 of 6", true, "25 min"
+	p.Problems = []views.CheckLine{
+		{State: "bad", Subject: "Webhook", Reason: "Zoom last validated the webhook address 13 days ago, and should every three days: that makes 4 of the 6 failures in a row after which it turns the subscription off.", Fix: "In Zoom’s marketplace: your app → Feature → Event Subscriptions: press Validate."},
+		{State: "warning", Subject: "Silence", Reason: "Zoom has sent nothing at all for 4 hours, although INC-42 is live.", Fix: "Look whether the subscription is on."},
+	}
+	p.Refused = []views.RefusedReason{{Count: 14, Reason: "with a wrong signature", Advice: "Is the secret token the one of the Zoom app? If it is, somebody else sent them."}}
+	return p
 }
 
 func rows() []views.EventRow {
@@ -111,10 +138,12 @@ func TestOverview(t *testing.T) {
 	quiet := overview()
 	quiet.Frame.LiveBridges, quiet.Frame.RefusedLastHour = 0, 0
 	quiet.Live, quiet.Needs, quiet.Incidents, quiet.Events = nil, nil, nil, nil
+	quiet.Health = &views.HealthPanel{State: "warning", Title: "Zoom has not sent an event yet."}
 	bad := overview()
 	bad.Ready = views.Ready{State: "bad", Title: "Not ready. No bridge would come out now.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
 	amber := overview()
 	amber.Ready = views.Ready{State: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
+	amber.Health = unwell()
 	wide := overview()
 	wide.Live[0].Name, wide.Live[0].Host, wide.Live[0].Severity = long, long, long
 	wide.Incidents[0].Name, wide.Incidents[0].Severity, wide.Events[0].Who, wide.Events[0].Words, wide.Needs[0].Text = long, long, long, long, long
@@ -125,6 +154,8 @@ func TestOverview(t *testing.T) {
 	evil.Incidents = []views.IncidentLine{{Key: hostile, Name: hostile, Severity: hostile, State: hostile, Href: "javascript:alert(1)"}}
 	evil.Events = []views.EventRow{{ID: "1", Words: hostile, Who: hostile, Key: hostile, Family: hostile, Event: hostile}}
 	evil.Ready = views.Ready{State: hostile, Title: hostile, Facts: []string{hostile}}
+	evil.Health = &views.HealthPanel{State: hostile, Title: hostile, FailedOf: hostile, DetailsHref: "javascript:alert(1)", Problems: []views.CheckLine{{State: hostile, Reason: hostile, Fix: hostile}},
+		Types: []views.TypeCount{{Words: hostile, Event: hostile, Family: hostile, Href: "javascript:alert(1)"}}}
 	testGolden(t, []golden{
 		{"overview-first", views.Overview(first)},
 		{"overview-quiet", views.Overview(quiet)},

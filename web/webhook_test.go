@@ -491,6 +491,26 @@ func TestWebhookValidation(t *testing.T) {
 		w.refused("unsigned", w.webhook(w.ts(), "", challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
 		w.refused("signed by somebody else", w.deliver(oldToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
 	})
+	t.Run("W-56 one with a wrong signature is counted apart, and not as a failure of Zoom's", func(t *testing.T) {
+		w.refused("a validation", w.deliver(oldToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
+		w.refused("an event", w.deliver(oldToken, []byte(`{"event":"meeting.started"}`)))
+		_, err := w.service.RunOnce(t.Context())
+		w.must(err)
+		counts, err := w.store.Refusals(t.Context(), time.Unix(0, 0))
+		w.must(err)
+		got := map[string]int64{}
+		for _, c := range counts {
+			got[c.Reason] = c.Count
+		}
+		if got["wrong_validation"] != 2 || got["wrong_signature"] != 1 { // one is of W-51
+			t.Errorf("refused %v", got)
+		}
+		account, err := w.store.Account(t.Context())
+		w.must(err)
+		if h := account.Health(incident.DeliveryFacts{}, 0, w.clock.now()); h.FailedValidations != 0 {
+			t.Errorf("%d failed validations", h.FailedValidations)
+		}
+	})
 	t.Run("W-52 odd tokens", func(t *testing.T) {
 		for _, plain := range []string{`""`, `"` + strings.Repeat("a", 129) + `"`, `"` + strings.Repeat("a", 900_000) + `"`, `"<b>"`, `"a\"b"`, `"v0:1761955200:{}"`, `"é"`, `7`, `null`, `[]`, `{}`} {
 			r := w.deliver(secretToken, challenge(plain))

@@ -88,6 +88,12 @@ func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
 	return Signature{Slot: slot, Timestamp: time.Unix(seconds, 0).UTC()}, nil
 }
 
+// LooksLikeValidation reports whether a body that is not believed asks for a
+// validation, by a glance at its bytes: anybody can send it.
+func LooksLikeValidation(body []byte) bool {
+	return len(body) < 1024 && bytes.Contains(body, []byte(`"endpoint.url_validation"`))
+}
+
 // URLValidation answers Zoom's challenge-response check. is says whether body
 // is such a check; if so, answer is the JSON to send with status 200, or err a
 // *VerifyError for a challenge that must not be answered.

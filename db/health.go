@@ -1,0 +1,58 @@
+package db
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// recentEvents is how many events tell how quickly Zoom delivers. All of a day
+// could be millions.
+const recentEvents = 500
+
+// DeliveryFacts is what is stored of how Zoom talks to us.
+func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.DeliveryFacts, err error) {
+	last, err := list(ctx, s.r, func(r row) (t time.Time, err error) {
+		err = r.Scan(timeOf(&t))
+		return t, err
+	}, `SELECT received_at FROM events ORDER BY id DESC LIMIT 1`)
+	if err != nil {
+		return f, err
+	}
+	if len(last) > 0 {
+		f.LastEventAt = last[0]
+	}
+	if f.Recent, err = s.RecentEvents(ctx, now.Add(-24*time.Hour)); err != nil {
+		return f, err
+	}
+	f.LastDay, err = list(ctx, s.r, func(r row) (c incident.EventCount, err error) {
+		err = r.Scan(&c.Event, &c.Count)
+		return c, err
+	}, `
+		SELECT event, COUNT(*) AS total FROM events
+		WHERE id >= $1 AND event <> '' GROUP BY event ORDER BY total DESC, event LIMIT 50`, firstEventID(now.Add(-24*time.Hour)))
+	if err != nil {
+		return f, err
+	}
+	f.Live, err = list(ctx, s.r, func(r row) (c incident.LiveCall, err error) {
+		err = r.Scan(&c.IncidentNumber, timeOf(&c.LastEventAt))
+		return c, err
+	}, `
+		SELECT b.incident_number, COALESCE(
+			(SELECT e.received_at FROM events e WHERE e.bridge_id = b.id AND e.bridge_id <> '' ORDER BY e.id DESC LIMIT 1),
+			b.started_at, b.created_at)
+		FROM bridges b WHERE b.state = 'live' ORDER BY b.created_at DESC LIMIT 50`)
+	return f, err
+}
+
+// RecentEvents are the times of the newest events that Zoom delivered since a
+// time, newest first, a bounded number.
+func (s *Store) RecentEvents(ctx context.Context, since time.Time) ([]incident.EventTimes, error) {
+	return list(ctx, s.r, func(r row) (t incident.EventTimes, err error) {
+		err = r.Scan(timeOf(&t.ReceivedAt), timeOf(&t.SignedAt), timeOf(&t.EventAt), &t.Stale)
+		return t, err
+	}, `SELECT received_at, signed_at, event_at, stale FROM events
+		WHERE id >= $1 ORDER BY id DESC LIMIT `+strconv.Itoa(recentEvents), firstEventID(since))
+}

@@ -1,0 +1,85 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// deliveryHealth judges whether Zoom is still talking to us.
+func (s *Site) deliveryHealth(ctx context.Context, a incident.Account) (incident.Health, error) {
+	now := s.Now()
+	facts, err := s.Store.DeliveryFacts(ctx, now)
+	skew, _ := s.Service.ClockSkew()
+	return a.Health(facts, skew, now), err
+}
+
+// healthPanel shows it, nil before Zoom could have sent anything.
+func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health) (*views.HealthPanel, error) {
+	if tokens, locked := a.WebhookTokens(); len(tokens) == 0 && !locked && h.LastEventAt.IsZero() {
+		return nil, nil
+	}
+	p := &views.HealthPanel{
+		State: checkState(h.Level()), LastEvent: s.When(c, h.LastEventAt),
+		Validated: s.When(c, h.ValidatedAt), ValidationDue: s.When(c, h.ValidationDue),
+		Overdue: h.FailedValidations > 0, Failing: h.FailedValidations > 0, Measured: h.Measured,
+	}
+	if !h.ValidatedAt.IsZero() {
+		p.FailedOf = fmt.Sprintf("%d of %d", min(h.FailedValidations, incident.ValidationsToFail), incident.ValidationsToFail)
+	}
+	if h.Measured > 0 {
+		const exact = 100 * time.Millisecond // clocks agree no better
+		p.Median, p.P95 = views.Length(max(exact, h.Median)), views.Length(max(exact, h.P95))
+	}
+	switch {
+	case h.Level() == "red":
+		p.Title = "Zoom cannot reach us."
+	case h.LastEventAt.IsZero():
+		p.Title = "Zoom has not sent an event yet."
+	case h.Level() == "amber":
+		p.Title = "Look at this."
+	default:
+		p.Title = "Zoom is talking to us."
+	}
+	for _, l := range h.Lines {
+		if !l.Fine() {
+			p.Problems = append(p.Problems, views.CheckLine{State: checkState(l.Level), Subject: l.Subject, Reason: l.Reason, Fix: l.Fix})
+		}
+	}
+	for _, t := range h.LastDay {
+		p.TypesTotal += int(t.Count)
+		p.Types = append(p.Types, views.TypeCount{
+			Words: eventWords(t.Event), Event: t.Event, Family: incident.EventFamily(t.Event), Count: int(t.Count),
+			Href: "/events?event=" + url.QueryEscape(t.Event),
+		})
+	}
+	var err error
+	p.Refused, err = s.refusedReasons(c)
+	return p, err
+}
+
+// clockBanner says that this server's clock is wrong, nil when it is right or
+// nothing tells.
+func (s *Site) clockBanner(ctx context.Context) *views.Banner {
+	now := s.Now()
+	recent, err := s.Store.RecentEvents(ctx, now.Add(-2*time.Hour))
+	if err != nil {
+		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
+	}
+	skew, known := s.Service.ClockSkew()
+	clock := incident.JudgeClock(skew, known, recent, now)
+	switch text := clock.Says(); {
+	case text == "":
+		return nil
+	case clock.Ahead == 0:
+		return &views.Banner{Kind: "warning", Text: text, LinkText: "Events", Href: "/events"}
+	default:
+		return &views.Banner{Kind: "danger", Text: text}
+	}
+}

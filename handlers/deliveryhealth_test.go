@@ -1,0 +1,105 @@
+package handlers_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+func TestHealthPanel(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	email := o.person("viewer", incident.Viewer).Email
+	viewer := o.logIn(email)
+	if page := o.as(incident.Admin).get("/account"); strings.Contains(page.text(), "Is Zoom still talking to us?") {
+		t.Error("asked before anything is connected")
+	}
+	o.connect()
+	o.open(o.outage())
+
+	t.Run("nothing yet", func(t *testing.T) {
+		for _, path := range []string{"/", "/account"} {
+			viewer.get(path).want(t, http.StatusOK, "Is Zoom still talking to us?", "Zoom has not sent an event yet.", "Zoom has not validated this server’s webhook address yet.")
+		}
+	})
+	t.Run("well", func(t *testing.T) {
+		o.must(o.service.NoteValidation(context.Background()))
+		o.happened("meeting.started", o.bridge(1).MeetingID)
+		o.wait(10 * time.Minute)
+		for _, path := range []string{"/", "/account"} {
+			viewer.get(path).want(t, http.StatusOK, "Zoom is talking to us.", "10 min ago", "in 3 days", "0 of 6", "0.1 s", "1 event in the last 24 hours, by type", "meeting started")
+		}
+	})
+	t.Run("an event in twenty is late", func(t *testing.T) {
+		for i := range 20 {
+			body := o.event("user.updated", "", "n", i)
+			if i%2 == 0 {
+				o.wait(6 * time.Minute)
+			}
+			o.deliver(body, o.clock())
+		}
+		o.work()
+		viewer.get("/").want(t, http.StatusOK, "Look at this.", "Zoom needs a second attempt", "under 6 min")
+	})
+	t.Run("silence", func(t *testing.T) {
+		o.wait(4 * time.Hour)
+		page := viewer.get("/")
+		page.want(t, http.StatusOK, "Zoom has sent nothing at all for 4 hours, although INC-1 is live.")
+		if strings.Count(page.text(), "nothing at all for 4 hours") != 2 || !strings.Contains(page.body, `href="/account#health"`) {
+			t.Error("it is not among what needs somebody, with a way to more")
+		}
+	})
+	t.Run("validations that do not come", func(t *testing.T) {
+		o.wait(10 * 24 * time.Hour)
+		viewer = o.logIn(email)
+		viewer.get("/").want(t, http.StatusOK, "3 of 6", "that makes 3 of the 6 failures", "press Validate")
+		o.wait(20 * 24 * time.Hour)
+		viewer = o.logIn(email)
+		viewer.get("/account").want(t, http.StatusOK, "Zoom cannot reach us.", "6 of 6", "switch the subscription on again")
+	})
+	t.Run("refused requests", func(t *testing.T) {
+		o.service.CountRefusal("wrong_validation")
+		o.work()
+		viewer.get("/account").want(t, http.StatusOK, "1 request refused in the last hour: asking for a validation, with a wrong signature", "do not count among Zoom’s six failures")
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "events", func() reply { return viewer.get("/account") })
+	})
+}
+
+func TestClockBanner(t *testing.T) {
+	t.Parallel()
+	t.Run("C-04 Zoom's answers say it", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.connect()
+		o.faults(zoomsim.Faults{ClockSkew: -3 * time.Minute})
+		_, err := o.service.CheckConnection(context.Background(), theConsole)
+		o.must(err)
+		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "This server’s clock is 3 minutes ahead of Zoom’s.", "timedatectl", "chronyc")
+	})
+	t.Run("W-16 events say it before any answer", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.connect()
+		for i := range 3 {
+			o.deliver(o.event("user.updated", "", "n", i), o.clock().Add(4*time.Minute))
+		}
+		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "This server’s clock is 4 minutes behind Zoom’s.")
+	})
+	t.Run("many stale ones", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.connect()
+		for i := range 6 {
+			o.deliver(o.event("user.updated", "", "n", i), o.clock().Add(-3*time.Hour))
+		}
+		o.deliver(o.event("user.updated", "", "n", 7), o.clock())
+		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "6 of the last 7 events were signed long before they arrived")
+	})
+}
