@@ -54,6 +54,8 @@ type commands struct {
 		Create tokenCreateCommand `cmd:"" help:"Make an API token and print it, once."`
 	} `cmd:"" help:"API tokens."`
 
+	SeedEvents seedCommand `cmd:"" hidden:"" help:"Fill the log with made-up events."`
+
 	PrintConfig bool             `help:"Print the configuration in force, without secrets, and exit."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }

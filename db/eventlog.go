@@ -85,7 +85,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 			if n == 0 {
 				continue
 			}
-			if err := s.indexWords(ctx, tx, r.EventID, r.Event, r.Text); err != nil {
+			if err := s.indexWords(ctx, tx, r.EventID, r.Event, r.Text, r.Again); err != nil {
 				return err
 			}
 			if !r.Again {

@@ -29,7 +29,7 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 		INSERT INTO events (id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
 			account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, blanked_at, encoding, content)
 		VALUES (` + placeholders(1, 20) + `)`)
-	insertWords := prepare(s.indexWordsText())
+	insertWords := prepare(s.indexWordsText(false))
 	if failed != nil {
 		return 0, coded(failed)
 	}

@@ -44,18 +44,23 @@ func cutWord(w string) string {
 // some types is one search. Nobody's text has such a word by chance.
 func typeWord(event string) string { return cutWord("zqt" + strings.Join(wordsOf(event), "")) }
 
-// indexWords makes an event findable by its words, in place of those it had.
-func (s *Store) indexWords(ctx context.Context, q queryer, id int64, event, text string) error {
-	_, err := exec(ctx, q, s.indexWordsText(), id, indexText(event, text))
+// indexWords makes an event findable by its words, in place of those it had if
+// it was read before.
+func (s *Store) indexWords(ctx context.Context, q queryer, id int64, event, text string, again bool) error {
+	_, err := exec(ctx, q, s.indexWordsText(again), id, indexText(event, text))
 	return err
 }
 
-func (s *Store) indexWordsText() string {
-	if s.postgres {
+func (s *Store) indexWordsText(again bool) string {
+	switch {
+	case s.postgres:
 		return `INSERT INTO event_words (event_id, words) VALUES ($1, array_to_tsvector(string_to_array($2, ' ')))
 			ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`
+	case again:
+		return `INSERT OR REPLACE INTO event_words (rowid, words) VALUES ($1, $2)`
 	}
-	return `INSERT OR REPLACE INTO event_words (rowid, words) VALUES ($1, $2)`
+	// REPLACE looks for what to replace, and writes what it has gathered first.
+	return `INSERT INTO event_words (rowid, words) VALUES ($1, $2)`
 }
 
 // indexText is the words of an event, with spaces between.
