@@ -261,6 +261,7 @@ func (p *program) serve(ctx context.Context, listener net.Listener, simulator ht
 		return server.Serve(ctx, listener)
 	})
 	g.Go(func() error { return p.service.Run(ctx) })
+	g.Go(func() error { p.store.Watch(ctx); return nil })
 	g.Go(func() error { return site.Live.Run(ctx) })
 	g.Go(ready)
 	return g.Wait()

@@ -44,6 +44,8 @@ type Store struct {
 	batchSize atomic.Int64  // of the last commits of events, about
 	stopped   chan struct{} // closed when Run has answered its last event
 	fatal     chan error    // an error after which the process must not go on
+	broken    atomic.Bool   // set before fatal: nothing is written any more
+	disk      disk
 }
 
 // Open opens the database, makes it if there is none, and brings its schema up
@@ -68,6 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.disk = disk{log: s.log, now: s.now, h: Health{FreeBytes: -1, DatabaseBytes: -1, WALBytes: -1}}
 	var err error
 	if cfg.DatabaseURL != "" {
 		err = s.openPostgres(ctx, cfg.DatabaseURL)

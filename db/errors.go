@@ -13,6 +13,9 @@ import (
 // SQLite result codes, https://www.sqlite.org/rescode.html.
 const (
 	sqliteError             = 1
+	sqliteInterrupt         = 9
+	sqliteCorrupt           = 11
+	sqliteFull              = 13
 	sqliteTooBig            = 18
 	sqliteConstraint        = 19
 	sqliteMismatch          = 20
@@ -81,7 +84,13 @@ func coded(err error) error {
 	if isWrongStatement(err) || errors.As(err, &bug) {
 		return &incident.Error{Code: incident.Internal, Message: "Drawbridge made a mistake in reading or writing its database. The log says more.", Err: err}
 	}
-	return &incident.Error{Code: incident.Unavailable, Message: "The database does not answer. Try again in a moment.", Err: err}
+	switch sqliteCode(err) & 0xff {
+	case sqliteFull:
+		return errDiskFull(err)
+	case sqliteCorrupt, sqliteNotADB:
+		return unavailable("The database file is damaged. Stop Drawbridge and restore the last backup; README says how.", err)
+	}
+	return unavailable("The database does not answer. Try again in a moment.", err)
 }
 
 // isWrongStatement reports whether the statement or its values are at fault,

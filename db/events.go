@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -155,10 +156,11 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// stop makes Run return err.
+// stop ends all writing and makes Run return err.
 func (s *Store) stop(err error) {
+	s.broken.Store(true)
 	select {
-	case s.fatal <- err:
+	case s.fatal <- fmt.Errorf("the disk did not keep what was written (fsync failed), and what is on it is not known: look at the disk, then start again: %w", err):
 	default:
 	}
 }
@@ -209,7 +211,7 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 	var results []appendResult
 	err := errors.Join(w.keys.prepare(ctx, 2*len(batch)), w.events.prepare(ctx, len(batch)))
 	for try := 0; err == nil && try < 5; try++ {
-		err = w.s.write(ctx, func(tx *sql.Tx) (err error) {
+		err = w.s.writeEvents(ctx, func(tx *sql.Tx) (err error) {
 			results, err = w.store(ctx, tx, batch)
 			return err
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -29,19 +30,23 @@ type row interface{ Scan(dest ...any) error }
 
 // write runs fn in one transaction, again when PostgreSQL asks for that, so fn
 // must set what it gives back anew each time. fn must not use s.w or s.r: on
-// SQLite the transaction holds the only write connection.
+// SQLite the transaction holds the only write connection. When the disk is full
+// the ballast makes room.
 func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	err := s.tryWrite(ctx, fn)
+	if isFull(err) && s.disk.giveUp() {
+		err = s.tryWrite(ctx, fn)
+	}
+	return err
+}
+
+func (s *Store) tryWrite(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for try := 0; ; try++ {
 		err := s.writeOnce(ctx, fn)
-		if err == nil {
-			return nil
-		}
-		if sqliteCode(err) == sqliteIOErrFsync {
-			s.stop(err)
-		}
-		if try == 4 || !canRetry(err) || ctx.Err() != nil {
+		if err == nil || try == 4 || !canRetry(err) || ctx.Err() != nil {
+			s.disk.noteWrite(err)
 			return coded(err)
 		}
 		pause := time.NewTimer(time.Duration(rand.Int64N(int64(10*time.Millisecond) << try)))
@@ -53,8 +58,25 @@ func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 }
 
-func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	tx, err := s.w.BeginTx(ctx, nil)
+func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) (err error) {
+	// On SQLite this is the only connection, and it is held until it is known
+	// how the commit went: after an fsync that failed nothing may be committed.
+	// The system may have dropped what it could not write, and SQLite would
+	// build on it.
+	conn, err := s.w.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if s.broken.Load() {
+		return errBroken
+	}
+	defer func() {
+		if sqliteCode(err) == sqliteIOErrFsync {
+			s.stop(err)
+		}
+	}()
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -64,6 +86,8 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) error 
 	}
 	return tx.Commit()
 }
+
+var errBroken = errors.New("nothing is written any more: the disk did not keep what was written before")
 
 // exec runs a statement and returns how many rows it touched.
 func exec(ctx context.Context, q queryer, query string, args ...any) (int64, error) {

@@ -79,6 +79,7 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	}
 	s.r.SetMaxOpenConns(sqliteReaders)
 	s.r.SetMaxIdleConns(sqliteReaders)
+	s.disk.dir = filepath.Dir(path)
 	return nil
 }
 

@@ -23,13 +23,18 @@ type readiness struct {
 type readyAnswer struct {
 	Ready    bool   `json:"ready"`
 	Database string `json:"database"` // "ok" or what is wrong
+	Disk     string `json:"disk"`
 	Key      string `json:"key"`
 }
 
 // Readyz is GET /readyz: 200 when the database takes a write and stored secrets
-// can be opened, else 503 and which of them is missing.
+// can be opened, else 503 and which of them is missing. A full disk alone is no
+// 503: who asks would send nobody here any more, and incidents still work.
 func (s *Site) Readyz(c echo.Context) error {
-	answer := readyAnswer{Database: s.pingDatabase(c.Request().Context()), Key: "ok"}
+	answer := readyAnswer{Database: s.pingDatabase(c.Request().Context()), Disk: "ok", Key: "ok"}
+	if s.Store.Health().DiskFull {
+		answer.Disk = "full: events are refused"
+	}
 	if s.Store.KeyProblem() != "" {
 		answer.Key = "cannot be used"
 	}

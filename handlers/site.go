@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -131,8 +132,16 @@ func (s *Site) refusedLastHour(ctx context.Context) (int, error) {
 // banner is the worst thing that is true now, nil when nothing is wrong.
 // readErr is what the reads of the frame came to.
 func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
+	health := s.Store.Health()
+	if health.DiskFull {
+		return &views.Banner{Kind: "danger", Text: fmt.Sprintf("The disk of the server is full. Zoom’s events are refused for now, and Zoom repeats each of them for 85 minutes; "+
+			"incidents and bridges go on in a small reserve. Free %d MB or more where the data directory is: Drawbridge then goes on by itself.", (health.NeedBytes+1<<20-1)>>20)}
+	}
 	if readErr != nil {
 		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
+	}
+	if health.WriteProblem != "" {
+		return &views.Banner{Kind: "danger", Text: "Nothing can be stored now, and Zoom’s events are refused, which Zoom repeats for 85 minutes. " + health.WriteProblem}
 	}
 	if problem := s.Store.KeyProblem(); problem != "" {
 		return &views.Banner{Kind: "danger", Text: problem}
