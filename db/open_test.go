@@ -263,8 +263,15 @@ func TestLocked(t *testing.T) {
 	}
 	_, err = s.Users(t.Context())
 	check(t, err) // reads go on
+	if s.Health().WriteProblem == "" {
+		t.Error("P22: that nothing can be written is not known")
+	}
 	_, err = conn.ExecContext(t.Context(), `ROLLBACK`)
 	check(t, err)
+	s.WatchOnce(t.Context())
+	if problem := s.Health().WriteProblem; problem != "" {
+		t.Error("P22: " + problem)
+	}
 	addEvent(t, s, 0, "{}")
 }
 
