@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 )
@@ -129,7 +128,7 @@ func (s *server) measure(ctx context.Context, l load) (cell, error) {
 		}
 	}
 	if p := r.problem(); p != "" {
-		fmt.Fprintln(os.Stderr, "  not answered with 2xx:", p)
+		progress("  not answered with 2xx: %s (%v)", p, r.lastError)
 	}
 	return one, ctx.Err()
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,7 +124,7 @@ func (c *client) readChunks(first []byte, keep *bytes.Buffer) error {
 	}
 }
 
-// get is a request for a page, with a header of its own such as a cookie.
+// get is a request for a page, with a header line of its own such as a cookie.
 func get(path, header string) []byte {
 	return []byte("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + header + "\r\n\r\n")
 }
@@ -162,14 +164,14 @@ func (r result) at(share float64) time.Duration {
 
 // problem says what did not go well, "" if everything did.
 func (r result) problem() string {
-	var s string
-	for status, n := range r.not2xx {
-		s += fmt.Sprintf("%d×%d ", n, status)
+	var list []string
+	for _, status := range slices.Sorted(maps.Keys(r.not2xx)) {
+		list = append(list, fmt.Sprintf("%d with %d", r.not2xx[status], status))
 	}
 	if r.broken > 0 {
-		s += fmt.Sprintf("%d broken (%v)", r.broken, r.lastError)
+		list = append(list, fmt.Sprintf("%d broken off", r.broken))
 	}
-	return s
+	return strings.Join(list, ", ")
 }
 
 // run asks addr. In the open loop a request has a moment at which it is due;
