@@ -21,25 +21,31 @@ const SQLiteFile = "drawbridge.db"
 // https://www.sqlite.org/pragma.html#pragma_application_id.
 const applicationID = 0x44724272
 
+// synchronous: with NORMAL a power cut may take the last commits. It is a
+// variable only so that the crash test can link a program without this promise
+// (go build -ldflags "-X …/db.synchronous=NORMAL") and see it fail; nothing
+// sets it while a program runs.
+var synchronous = "FULL"
+
 // SQLite options of every connection. The busy timeout is below the 2.5 s in
-// which a webhook must be answered. FULL: with NORMAL a power cut may take the
-// last commits. secure_delete: a deleted secret leaves no trace in free pages.
-const sqliteOptions = "?_pragma=busy_timeout(2000)" +
+// which a webhook must be answered. secure_delete: a deleted secret leaves no
+// trace in free pages.
+var sqliteOptions = "?_pragma=busy_timeout(2000)" +
 	"&_pragma=foreign_keys(1)" +
-	"&_pragma=synchronous(FULL)" +
+	"&_pragma=synchronous(" + synchronous + ")" +
 	"&_pragma=secure_delete(1)" +
 	"&_pragma=cell_size_check(1)" +
 	"&_pragma=temp_store(MEMORY)" +
 	"&_pragma=journal_size_limit(67108864)" +
 	"&_dqs=0"
 
-const (
+var (
 	// A larger cache of the writer makes every commit slower: it is searched.
 	sqliteWriter = sqliteOptions + "&_pragma=journal_mode(WAL)&_pragma=cache_size(-4000)&_txlock=immediate"
 	sqliteReader = sqliteOptions + "&_pragma=query_only(1)&_pragma=cache_size(-4000)"
-
-	sqliteReaders = 4
 )
+
+const sqliteReaders = 4
 
 func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	if dir == "" {
