@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -277,9 +278,22 @@ func (s *Store) AddTimeline(ctx context.Context, entries ...incident.TimelineEnt
 
 // Timeline is what happened to an incident, newest first.
 func (s *Store) Timeline(ctx context.Context, number int64, limit int) ([]incident.TimelineEntry, error) {
-	return list(ctx, s.r, func(r row) (e incident.TimelineEntry, err error) {
-		err = r.Scan(&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, &e.Text, &e.Actor)
-		return e, err
-	}, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1
+	return list(ctx, s.r, scanTimeline, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1
 		ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(max(limit, 1)), number)
+}
+
+func scanTimeline(r row) (e incident.TimelineEntry, err error) {
+	err = r.Scan(&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, &e.Text, &e.Actor)
+	return e, err
+}
+
+// EventEntries; see incident.Store.
+func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.TimelineEntry, error) {
+	id := e.ID
+	if e.TwinOf != 0 { // what it says stands there under the other's name
+		id = e.TwinOf
+	}
+	return list(ctx, s.r, scanTimeline, `SELECT `+timelineColumns+` FROM timeline_entries
+		WHERE incident_number = $1 AND at = $2 AND id LIKE $3 ORDER BY id`,
+		e.IncidentNumber, e.EventAt, fmt.Sprintf("event-%d-%%", id))
 }

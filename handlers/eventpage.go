@@ -1,9 +1,13 @@
 package handlers
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -12,22 +16,29 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
+// eventDetail is one event in full, for the page of the log that it is open on.
 func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, error) {
 	ctx := c.Request().Context()
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return nil, echo.NewHTTPError(http.StatusNotFound, "There is no event of this number.")
-	}
-	e, err := s.Store.Event(ctx, id)
+	e, err := s.eventOf(ctx, text)
 	if err != nil {
 		return nil, err
 	}
 	row := s.eventRow(c, e, "")
+	facts := zoom.ReadFacts(e.Body)
 	d := &views.EventDetail{
-		ID: text, Words: row.Words, Event: e.Event, Stale: e.Stale, Unread: row.Unread,
+		ID: text, Words: row.Words, Event: e.Event, State: string(e.State), Stale: e.Stale, Unread: row.Unread,
+		Sentence: eventSentence(e, facts), Why: eventWhy(e),
 		At: s.When(c, e.EventAt), Received: s.When(c, e.ReceivedAt), Key: row.Key, IncidentHref: row.IncidentHref,
-		Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), MeetingID: e.MeetingID,
-		CloseHref: listHref(c),
+		Checks: eventChecks(e, row), Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), CloseHref: listHref(c),
+	}
+	s.eventFacts(c, d, e, facts)
+	for _, name := range sortedNames(e.Headers) {
+		d.Headers = append(d.Headers, views.KeyValue{Key: name, Value: e.Headers[name], Mono: true})
+	}
+	if Actor(c).Role.Includes(incident.Admin) { // as received, with passcodes and download tokens
+		d.RawHref = "/events/" + text + "/raw"
+		d.ReprocessAction = "/events/" + text + "/reprocess"
+		d.Curl, d.CurlNote = curlCommand(s.PublicURL+"/webhook", text, e.Body)
 	}
 	if e.IncidentNumber != 0 {
 		i, err := s.Store.Incident(ctx, e.IncidentNumber)
@@ -36,89 +47,252 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 		}
 		d.IncidentName = i.Name
 	}
-	d.Sentence = eventSentence(e)
-	if Actor(c).Role.Includes(incident.Admin) { // as received, with passcodes and download tokens
-		d.RawHref = "/events/" + text + "/raw"
+	if d.Effects, d.NoEffect, err = s.eventEffects(c, e); err != nil {
+		return nil, err
 	}
+	return d, s.eventNeighbours(c, d, e)
+}
+
+func (s *Site) eventOf(ctx context.Context, text string) (incident.Event, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return incident.Event{}, echo.NewHTTPError(http.StatusNotFound, "There is no event of this number.")
+	}
+	return s.Store.Event(ctx, id)
+}
+
+// eventNeighbours adds the earlier and later events of the same meeting.
+func (s *Site) eventNeighbours(c echo.Context, d *views.EventDetail, e incident.Event) error {
+	if e.MeetingID == "" {
+		return nil
+	}
+	earlier, later, err := s.Store.EventsAround(c.Request().Context(), e.MeetingID, e.ID, 5)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(earlier) // nearest first
+	for _, n := range earlier {
+		d.Earlier = append(d.Earlier, s.eventRow(c, n, ""))
+	}
+	for _, n := range later {
+		d.Later = append(d.Later, s.eventRow(c, n, ""))
+	}
+	return nil
+}
+
+// eventWhy says why an event is stale or unread; "" for one that is neither.
+func eventWhy(e incident.Event) string {
 	switch {
 	case e.Stale:
-		d.Why = "It was signed more than two hours before it arrived, or in the future. It is kept and changed nothing. If the clock of this server was wrong, let it count now."
-		if Actor(c).Role.Includes(incident.Admin) {
-			d.ReprocessAction = "/events/" + text + "/reprocess"
-		}
+		return "It was signed more than two hours before it arrived, or in the future. It is kept and changed nothing. If the clock of this server was wrong, let it count now."
 	case e.State == incident.EventNew:
-		d.Why = "It is stored and waits to be read, which takes a moment."
+		return "It is stored and waits to be read, which takes a moment."
 	case e.State == incident.EventUnreadable:
-		d.Why = "It is kept as it came, but it is not a Zoom event this program can read. " + e.ReadError
+		return "It is kept as it came, but it is not a Zoom event this program can read. " + e.ReadError
 	}
-	d.Fields = eventFields(e)
-	d.Checks = eventChecks(e, row)
-	for _, name := range sortedNames(e.Headers) {
-		d.Headers = append(d.Headers, views.KeyValue{Key: name, Value: e.Headers[name], Mono: true})
-	}
-	if e.MeetingID != "" {
-		earlier, later, err := s.Store.EventsAround(ctx, e.MeetingID, id, 5)
-		if err != nil {
-			return nil, err
-		}
-		for n := len(earlier) - 1; n >= 0; n-- {
-			d.Earlier = append(d.Earlier, s.eventRow(c, earlier[n], ""))
-		}
-		for _, l := range later {
-			d.Later = append(d.Later, s.eventRow(c, l, ""))
+	return ""
+}
+
+// eventFacts adds what the body says; where it says nothing, what the log
+// remembers of it.
+func (s *Site) eventFacts(c echo.Context, d *views.EventDetail, e incident.Event, facts zoom.Facts) {
+	if len(facts.About) == 0 {
+		facts.About = []zoom.Fact{
+			{Name: "Who", Text: e.Who}, {Name: "Topic", Text: e.Topic}, {Name: "Meeting", Text: e.MeetingID, ID: true},
+			{Name: "Meeting UUID", Text: e.MeetingUUID, ID: true}, {Name: "Zoom account", Text: e.AccountID, ID: true},
 		}
 	}
-	return d, nil
+	for _, f := range facts.About {
+		kv := views.KeyValue{Key: f.Name, Value: f.Text, Mono: f.ID, Copy: f.ID}
+		switch {
+		case !f.At.IsZero():
+			kv.When = s.When(c, f.At)
+		case f.For > 0:
+			kv.Value = views.Length(f.For)
+		case f.Bytes > 0:
+			kv.Value = views.Bytes(f.Bytes)
+		case f.Text == "":
+			continue
+		}
+		if f.Name == "Meeting" {
+			kv.Value, kv.Copied = views.MeetingGroups(f.Text), f.Text
+		}
+		if s.Service.LeadsToZoom(f.Link) {
+			kv.Href = f.Link
+		}
+		if f.ID && f.Link == "" && f.Name != "Meeting" && f.Name != "Phone" {
+			d.IDs = append(d.IDs, kv)
+		} else {
+			d.Facts = append(d.Facts, kv)
+		}
+	}
+	for _, change := range facts.Changes {
+		d.Changes = append(d.Changes, views.ValueChange(change))
+	}
+	for _, f := range facts.Files {
+		v := views.EventFile{Kind: f.Kind, Format: f.Format}
+		if f.Bytes > 0 {
+			v.Size = views.Bytes(f.Bytes)
+		}
+		if f.End.After(f.Start) && !f.Start.IsZero() {
+			v.Length = views.Length(f.End.Sub(f.Start))
+		}
+		if s.Service.LeadsToZoom(f.PlayURL) {
+			v.PlayHref = f.PlayURL
+		}
+		if s.Service.LeadsToZoom(f.DownloadURL) {
+			v.DownloadHref = f.DownloadURL
+		}
+		d.Files = append(d.Files, v)
+	}
+}
+
+// eventEffects says what an event changed, from what it left in the timeline of
+// an incident and what its bridge is now.
+func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.EventEffect, none string, err error) {
+	switch {
+	case e.Stale:
+		return nil, "Nothing, because it is stale.", nil
+	case e.State == incident.EventNew:
+		return nil, "Nothing yet: it waits to be read.", nil
+	case e.State == incident.EventUnreadable:
+		return nil, "Nothing, because it could not be read.", nil
+	case e.MeetingID == "" && e.MeetingUUID == "":
+		return nil, "Nothing: it is not about a meeting.", nil
+	case e.BridgeID == "":
+		return nil, "Nothing: no bridge has this meeting.", nil
+	}
+	ctx := c.Request().Context()
+	entries, err := s.Store.EventEntries(ctx, e)
+	if err != nil {
+		return nil, "", err
+	}
+	bridge, err := s.Store.Bridge(ctx, e.BridgeID)
+	if err != nil {
+		return nil, "", err
+	}
+	people, err := s.Store.Presences(ctx, e.BridgeID)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, entry := range entries {
+		effects = append(effects, s.eventEffect(c, e, entry, bridge, people))
+	}
+	return effects, "Nothing: events of this type change no bridge.", nil
+}
+
+// eventEffect words what stands behind one entry of the timeline.
+func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.TimelineEntry, bridge incident.Bridge, people []incident.Presence) views.EventEffect {
+	_, kind, _ := strings.Cut(strings.TrimPrefix(entry.ID, "event-"), "-")
+	key := incident.Key(e.IncidentNumber)
+	v := views.EventEffect{Text: "Noted in the timeline of " + key + ": " + entry.Text}
+	switch kind {
+	case "started":
+		v.Text = "A call of the bridge of " + key + " began."
+	case "ended":
+		v.Text = "Ended the bridge of " + key + "."
+		if bridge.State == incident.BridgeLive {
+			v.Text = "Ended a call of the bridge of " + key + ". Another one of it is live."
+		}
+	case "joined", "left":
+		v.Text = entry.Text
+		z, _ := zoom.ReadEvent(e.Body)
+		if stay, ok := stayOf(people, e.MeetingUUID, z.Participant); ok {
+			v.Detail = "Inside from " + s.When(c, stay.JoinedAt).Clock
+			switch {
+			case stay.JoinedAt.IsZero():
+				v.Detail = "When they came is not known yet."
+			case !stay.LeftAt.IsZero() && !stay.Inside():
+				v.Detail += " to " + s.When(c, stay.LeftAt).Clock + "."
+			case bridge.State == incident.BridgeLive:
+				v.Detail += ", and still there."
+			default:
+				v.Detail += " until the call ended."
+			}
+		}
+	case "deleted":
+		if bridge.State == incident.BridgeFailed {
+			v.Text = "Took the link from the bridge of " + key + "."
+		}
+	case "recording":
+		if e.Event == "recording.completed" && len(bridge.Recordings) > 0 {
+			v.Text = "The bridge of " + key + " has its recording."
+		}
+	}
+	return v
+}
+
+// stayOf is the stay of a participant in one instance of a meeting.
+func stayOf(people []incident.Presence, uuid string, p *zoom.EventParticipant) (incident.Presence, bool) {
+	if p == nil {
+		return incident.Presence{}, false
+	}
+	i := slices.IndexFunc(people, func(stay incident.Presence) bool {
+		return stay.UUID == uuid && (stay.SessionID == p.UserID || p.UserID == "" && stay.SessionID == p.Key)
+	})
+	if i < 0 {
+		return incident.Presence{}, false
+	}
+	return people[i], true
 }
 
 // eventSentence says what an event means.
-func eventSentence(e incident.Event) string {
-	who, of := e.Who, ""
-	if who == "" {
-		who = "Somebody"
-	}
+func eventSentence(e incident.Event, facts zoom.Facts) string {
+	who, of := cmp.Or(e.Who, facts.Text("Who"), facts.Text("E-mail"), "Somebody"), ""
 	if e.IncidentNumber != 0 {
 		of = " of " + incident.Key(e.IncidentNumber)
 	}
-	switch e.Event {
-	case "meeting.participant_joined":
-		return who + " joined the meeting" + of + "."
-	case "meeting.participant_left":
-		return who + " left the meeting" + of + "."
-	case "meeting.participant_jbh_waiting":
-		return who + " waits for the host to start the meeting" + of + "."
-	case "meeting.participant_joined_waiting_room":
-		return who + " is in the waiting room of the meeting" + of + "."
-	case "meeting.started":
-		return "The meeting" + of + " began."
-	case "meeting.ended":
-		return "The meeting" + of + " ended."
-	case "meeting.created":
-		return "The meeting" + of + " was made."
-	case "meeting.deleted":
-		return "The meeting" + of + " was deleted."
-	case "recording.completed":
-		return "The recording" + of + " is ready."
-	case "":
+	if form, ok := eventSentences[e.Event]; ok {
+		return strings.NewReplacer("{who}", who, "{of}", of).Replace(form)
+	}
+	if e.Event == "" {
 		return "What this event says is not known."
 	}
 	return "Zoom says: " + eventWords(e.Event) + "."
 }
 
-func eventFields(e incident.Event) []views.KeyValue {
-	var list []views.KeyValue
-	for _, kv := range []views.KeyValue{
-		{Key: "Topic", Value: e.Topic},
-		{Key: "Who", Value: e.Who},
-		{Key: "Meeting", Value: e.MeetingID, Mono: true, Copy: true},
-		{Key: "Meeting UUID", Value: e.MeetingUUID, Mono: true, Copy: true},
-		{Key: "Zoom account", Value: e.AccountID, Mono: true},
-	} {
-		if kv.Value != "" {
-			list = append(list, kv)
-		}
-	}
-	return list
+var eventSentences = map[string]string{
+	"meeting.started":                         "The meeting{of} began.",
+	"meeting.ended":                           "The meeting{of} ended.",
+	"meeting.created":                         "The meeting{of} was made.",
+	"meeting.updated":                         "The meeting{of} was changed.",
+	"meeting.deleted":                         "The meeting{of} was deleted.",
+	"meeting.permanently_deleted":             "The meeting{of} was deleted for good.",
+	"meeting.recovered":                       "The meeting{of} is back: somebody undid that it was deleted.",
+	"meeting.participant_joined":              "{who} joined the meeting{of}.",
+	"meeting.participant_left":                "{who} left the meeting{of}.",
+	"meeting.participant_jbh_waiting":         "{who} waits for the host to start the meeting{of}.",
+	"meeting.participant_jbh_joined":          "{who} waited, and joined the meeting{of} before its host.",
+	"meeting.participant_jbh_waiting_left":    "{who} does not wait for the host of the meeting{of} any more.",
+	"meeting.participant_joined_waiting_room": "{who} is in the waiting room of the meeting{of}.",
+	"meeting.participant_put_in_waiting_room": "{who} was sent to the waiting room of the meeting{of}.",
+	"meeting.participant_admitted":            "{who} was let in from the waiting room of the meeting{of}.",
+	"meeting.participant_left_waiting_room":   "{who} left the waiting room of the meeting{of}.",
+	"meeting.participant_role_changed":        "{who} has another role in the meeting{of}.",
+	"meeting.sharing_started":                 "{who} began to share something in the meeting{of}.",
+	"meeting.sharing_ended":                   "{who} stopped sharing in the meeting{of}.",
+	"meeting.alert":                           "Zoom noticed a problem in the meeting{of}.",
+	"recording.started":                       "The recording{of} began.",
+	"recording.paused":                        "The recording{of} is paused.",
+	"recording.resumed":                       "The recording{of} goes on.",
+	"recording.stopped":                       "The recording{of} stopped.",
+	"recording.completed":                     "The recording{of} is ready.",
+	"recording.transcript_completed":          "The transcript of the recording{of} is ready.",
+	"recording.renamed":                       "The recording{of} has another name.",
+	"recording.trashed":                       "The recording{of} was moved to the trash.",
+	"recording.deleted":                       "The recording{of} was deleted for good.",
+	"recording.recovered":                     "The recording{of} is back from the trash.",
+	"user.created":                            "{who} was added to the Zoom account.",
+	"user.activated":                          "{who} may use the Zoom account again.",
+	"user.deactivated":                        "{who} may not use the Zoom account any more.",
+	"user.deleted":                            "{who} was deleted from the Zoom account.",
+	"user.disassociated":                      "{who} does not belong to the Zoom account any more.",
+	"user.invitation_accepted":                "{who} accepted the invitation to the Zoom account.",
+	"user.updated":                            "The profile of {who} was changed.",
+	"user.settings_updated":                   "The settings of a Zoom user were changed.",
+	"user.signed_in":                          "{who} signed in to Zoom.",
+	"user.signed_out":                         "{who} signed out of Zoom.",
+	"app_deauthorized":                        "Somebody removed the Zoom app from the Zoom account. Zoom sends no more events.",
 }
 
 // eventChecks says how the event was verified. What is stored was verified.
@@ -143,12 +317,21 @@ func (s *Site) EventRaw(c echo.Context) error { return s.RawEvent(c) }
 
 // ReprocessEvent is POST /events/:id/reprocess.
 func (s *Site) ReprocessEvent(c echo.Context) error {
-	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
+	ctx := c.Request().Context()
+	e, err := s.eventOf(ctx, c.Param("id"))
 	if err != nil {
-		return echo.NewHTTPError(http.StatusNotFound, "There is no event of this number.")
-	}
-	if err := s.orFlash(c, s.Service.ReprocessEvent(c.Request().Context(), Actor(c), id), "The event counts now."); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, "/events/"+strconv.FormatInt(id, 10))
+	changes, read, err := s.Service.ReprocessEvent(ctx, Actor(c), e.ID)
+	done := "It was read again, and nothing changed."
+	switch {
+	case !read:
+		done = "It is read again in a moment."
+	case len(changes) > 0:
+		done = "It was read again. " + strings.Join(changes, " ")
+	}
+	if err := s.orFlash(c, err, done); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/events/"+strconv.FormatInt(e.ID, 10))
 }

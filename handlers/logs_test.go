@@ -466,12 +466,18 @@ func TestReprocessEvent(t *testing.T) {
 	b.post("/events/1/reprocess").want(t, http.StatusNotFound)
 	b.post("/events/x/reprocess").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, page, "The event counts now.", "It is stored and waits to be read")
-	o.work()
+	b.post(path).leadsTo(b, page, "It was read again. The event counts now. It belongs to the bridge of INC-1 now. The bridge is live; it was ready. The timeline of INC-1 says so.",
+		"The meeting of INC-1 began.", "A call of the bridge of INC-1 began.")
 	if got := o.bridge(1); got.State != incident.BridgeLive {
 		t.Errorf("the bridge is %s, want live", got.State)
 	}
-	b.get(page).want(t, http.StatusOK, "The meeting of INC-1 began.")
+	if r := b.get(page); strings.Contains(r.text(), "Let it count") || !strings.Contains(r.text(), "Reprocess") {
+		t.Errorf("an admin sees %s", r.text())
+	}
+	b.post(path).leadsTo(b, page, "It was read again, and nothing changed.")
+	if r := responder.get(page); strings.Contains(r.body, "/reprocess") || strings.Contains(r.body, "curl") {
+		t.Error("a responder is shown what an admin may do")
+	}
 	if got := o.trail(); got[len(got)-1] != "event.reprocess meeting.started" {
 		t.Errorf("audit trail %q", got)
 	}

@@ -198,10 +198,10 @@ func TestStaleEvent(t *testing.T) {
 			if len(stale.Items) != 1 || stale.Items[0].MeetingID != b.MeetingID {
 				t.Fatalf("stale events %+v, want the one", stale.Items)
 			}
-			if err := w.service.ReprocessEvent(t.Context(), anaIs, stale.Items[0].ID); incident.CodeOf(err) != incident.Forbidden {
+			if _, _, err := w.service.ReprocessEvent(t.Context(), anaIs, stale.Items[0].ID); incident.CodeOf(err) != incident.Forbidden {
 				t.Errorf("reprocessing as responder: %v, want forbidden", err)
 			}
-			w.ok(w.service.ReprocessEvent(t.Context(), admin, stale.Items[0].ID))
+			w.reprocess(stale.Items[0].ID)
 			w.work(0)
 			if got := w.bridge(i).State; got != incident.BridgeLive {
 				t.Errorf("bridge is %s after reprocessing, want live", got)

@@ -21,33 +21,9 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	readings := make([]Reading, len(events))
-	bodies := make([]zoom.Event, len(events))
-	var meetings []string
-	for i, e := range events {
-		readings[i], bodies[i] = s.read(e)
-		if m := bodies[i].Meeting; m != nil && !e.Stale && e.Origin != OriginImported {
-			meetings = append(meetings, readings[i].MeetingUUID, readings[i].MeetingID)
-		}
-	}
-	// Most events are of no bridge's meeting, and one question tells which.
-	ours, err := s.store.MeetingsOfBridges(ctx, meetings)
+	readings, err := s.readings(ctx, events)
 	if err != nil {
 		return 0, err
-	}
-	for i := range readings {
-		r := &readings[i]
-		if events[i].Stale || events[i].Origin == OriginImported || !ours[r.MeetingUUID] && !ours[r.MeetingID] {
-			continue
-		}
-		bridgeID, number, err := s.store.BridgeForMeeting(ctx, r.MeetingUUID, r.MeetingID, r.EventAt)
-		if err != nil {
-			return 0, err
-		}
-		if bridgeID != "" {
-			r.BridgeID = bridgeID
-			r.follow(bodies[i], number, s.trusted)
-		}
 	}
 	err = s.apply(ctx, readings)
 	if CodeOf(err) != Internal {
@@ -66,6 +42,39 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 		}
 	}
 	return len(readings), nil
+}
+
+// readings says what events mean, and for which bridges.
+func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, error) {
+	readings := make([]Reading, len(events))
+	bodies := make([]zoom.Event, len(events))
+	var meetings []string
+	for i, e := range events {
+		readings[i], bodies[i] = s.read(e)
+		if m := bodies[i].Meeting; m != nil && !e.Stale && e.Origin != OriginImported {
+			meetings = append(meetings, readings[i].MeetingUUID, readings[i].MeetingID)
+		}
+	}
+	// Most events are of no bridge's meeting, and one question tells which.
+	ours, err := s.store.MeetingsOfBridges(ctx, meetings)
+	if err != nil {
+		return nil, err
+	}
+	for i := range readings {
+		r := &readings[i]
+		if events[i].Stale || events[i].Origin == OriginImported || !ours[r.MeetingUUID] && !ours[r.MeetingID] {
+			continue
+		}
+		bridgeID, number, err := s.store.BridgeForMeeting(ctx, r.MeetingUUID, r.MeetingID, r.EventAt)
+		if err != nil {
+			return nil, err
+		}
+		if bridgeID != "" {
+			r.BridgeID = bridgeID
+			r.follow(bodies[i], number, s.trusted)
+		}
+	}
+	return readings, nil
 }
 
 // apply is Store.ApplyReadings; a panic in it is an Internal error.

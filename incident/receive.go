@@ -125,19 +125,3 @@ func (s *Service) flushRefusals(ctx context.Context) error {
 	}
 	return err
 }
-
-// ReprocessEvent lets an event that was kept as stale have its effects.
-func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) error {
-	if err := need(actor, Admin); err != nil {
-		return err
-	}
-	event, err := s.store.Event(ctx, id)
-	if err != nil {
-		return err
-	}
-	err = s.store.ReprocessEvent(ctx, id, s.audit(actor, "event.reprocess", event.Event, nil, nil))
-	if err == nil {
-		nudge(s.wakeReader)
-	}
-	return err
-}

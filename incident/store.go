@@ -88,6 +88,8 @@ type Store interface {
 	ApplyReadings(ctx context.Context, readings []Reading, at time.Time) error
 	// ReprocessEvent makes a stored event new again, no longer stale.
 	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
+	// EventEntries are the entries of a timeline that follow from a read event.
+	EventEntries(ctx context.Context, e Event) ([]TimelineEntry, error)
 	AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error
 	SavedFilter(ctx context.Context, id string) (SavedFilter, error)
 	SavedFilters(ctx context.Context) ([]SavedFilter, error)    // by name

@@ -21,7 +21,8 @@
     return ok;
   };
   const copied = async (button) => {
-    const ok = await copy(button.dataset.dbCopy);
+    const from = button.dataset.dbCopyFrom;
+    const ok = await copy(from ? document.getElementById(from).textContent : button.dataset.dbCopy);
     const label = $("[data-db-copy-label]", button);
     if (label) {
       button.dataset.dbWas ??= label.textContent;
@@ -87,7 +88,7 @@
 
   document.addEventListener("click", (e) => {
     if (!(e.target instanceof Element)) return;
-    const copyButton = e.target.closest("[data-db-copy]");
+    const copyButton = e.target.closest("[data-db-copy], [data-db-copy-from]");
     if (copyButton) { e.preventDefault(); copied(copyButton); return; }
     const theme = e.target.closest("[data-db-theme-set]");
     if (theme) { setTheme(theme.dataset.dbThemeSet); return; }

@@ -107,6 +107,7 @@ type KeyValue struct {
 	When       When   // shown instead of Value when its ISO is set
 	Href       string // makes the value a link
 	Mono, Copy bool
+	Copied     string // what is copied in place of Value
 }
 
 // ConfirmForm asks once before something that cannot be undone, naming what goes.

@@ -244,11 +244,13 @@ func TestEvents(t *testing.T) {
 	withRefused.Refused = reasons
 	detail := views.EventDetail{
 		ID: "908", Words: "participant joined", Event: "meeting.participant_joined", Sentence: "Ana joined the bridge of INC-42. It is her first time in this meeting; 12 are inside now.",
-		At: when(0), Received: when(0), Key: "INC-42", IncidentName: "db down", IncidentHref: "/incidents/42", MeetingID: "87685621847",
-		Fields:  []views.KeyValue{{Key: "Name", Value: "Ana"}, {Key: "Topic", Value: "SEV1 db down"}, {Key: "Meeting uuid", Value: "4444AAAiAAAAAiAiAiiAii==", Mono: true, Copy: true}, {Key: "E-mail"}},
+		At: when(0), Received: when(0), Key: "INC-42", IncidentName: "db down", IncidentHref: "/incidents/42", State: "read",
+		Facts:   []views.KeyValue{{Key: "Who", Value: "Ana"}, {Key: "Zoom user", Value: "No: a guest, or of another account"}, {Key: "Joined", When: when(0)}, {Key: "Topic", Value: "SEV1 db down"}, {Key: "Meeting", Value: "876 8562 1847", Copied: "87685621847", Mono: true, Copy: true}},
+		IDs:     []views.KeyValue{{Key: "Meeting UUID", Value: "4444AAAiAAAAAiAiAiiAii==", Mono: true, Copy: true}},
+		Effects: []views.EventEffect{{Text: "Ana joined.", Detail: "Inside from 03:14:07, and still there."}},
 		Checks:  []views.Check{{State: "ok", Text: "Signature ok with the newest secret"}, {State: "ok", Text: "0.4 s old when it came"}, {State: "ok", Text: "First delivery"}},
 		Headers: []views.KeyValue{{Key: "x-zm-request-timestamp", Value: "1795313647", Mono: true}, {Key: "x-zm-trackingid", Value: "v=2.0;clid=us04;rid=WEB_f1", Mono: true}, {Key: "content-type", Value: "application/json; charset=utf-8", Mono: true}},
-		Body:    payload, RawHref: "/events/908/raw", Bytes: len(payload), Earlier: rows()[1:4], CloseHref: "/events",
+		Body:    payload, RawHref: "/events/908/raw", Bytes: len(payload), Earlier: rows()[1:4], CloseHref: "/events", AroundHref: "/events?around=908",
 	}
 	open := full
 	open.Rows = rows()
@@ -261,14 +263,20 @@ func TestEvents(t *testing.T) {
 	old.ID, old.Words, old.Event, old.Sentence, old.Stale = "903", "meeting ended", "meeting.ended", "The meeting “Weekly” ended.", true
 	old.Why = "It was signed 1 h 40 min before it came. It is kept, but it changed no bridge."
 	old.ReprocessAction, old.Body, old.Later, old.Earlier, old.Key = "/events/903/reprocess", strings.Repeat("[", 200), rows()[:1], nil, ""
+	old.Effects, old.NoEffect = nil, "Nothing, because it is stale."
+	old.Notes = []views.EventNote{{Text: "It was not delivered: it comes from Zoom’s log of its deliveries."}, {Text: "Another writing of", LinkText: "an earlier event", Href: "/events/902"}}
+	old.Curl, old.CurlNote = "curl -sS\n", "It signs with openssl."
 	old.Checks = []views.Check{{State: "ok", Text: "Signature ok with the older secret"}, {State: "warning", Text: "1 h 40 min old when it came"}}
 	stale.Detail = &old
 	wide := open
 	wide.Rows = []views.EventRow{{ID: "1", Href: "/events/1", At: when(0), Event: long, Words: long, MeetingID: long, Topic: long, Who: long, Key: "INC-123456", IncidentHref: "/", Delay: "102 h 05 min", Stale: true, Unread: true, Open: true}}
 	wider := detail
-	wider.Words, wider.Event, wider.Sentence, wider.IncidentName, wider.MeetingID = long, long, long, long, long
-	wider.Fields = []views.KeyValue{{Key: long, Value: long, Mono: true, Copy: true}}
-	wider.Headers, wider.Checks, wider.Body = wider.Fields, []views.Check{{State: "ok", Text: long}}, `{"`+long+`":"`+long+`"}`
+	wider.Words, wider.Event, wider.Sentence, wider.IncidentName = long, long, long, long
+	wider.Facts = []views.KeyValue{{Key: long, Value: long, Mono: true, Copy: true}}
+	wider.IDs, wider.Changes, wider.Files = wider.Facts, []views.ValueChange{{Name: long, Was: long, Is: ""}}, []views.EventFile{{Kind: long, Format: long, Size: "3.3 MB", Length: "14 min", PlayHref: "https://zoom.us/rec/play/x", DownloadHref: "https://zoom.us/rec/download/x"}}
+	wider.Effects, wider.Notes, wider.ReprocessAction = []views.EventEffect{{Text: long, Detail: long}}, []views.EventNote{{Text: long, LinkText: long, Href: "/"}}, "/events/1/reprocess"
+	wider.Curl, wider.CurlNote = long, long
+	wider.Headers, wider.Checks, wider.Body = wider.Facts, []views.Check{{State: "ok", Text: long}}, `{"`+long+`":"`+long+`"}`
 	wider.Earlier = wide.Rows
 	wide.Detail = &wider
 	wide.Filter.On, wide.Filter.Saved, wide.Filter.Event, wide.Filter.ClearHref = []views.Chip{{Label: long, Href: "/events"}}, []views.Chip{{Label: long, Href: "/events?q=1"}}, long, "/events"
@@ -283,9 +291,12 @@ func TestEvents(t *testing.T) {
 	evil.Tail, evil.Link, evil.Chart.Note = hostile, hostile, hostile
 	evil.Rows = []views.EventRow{{ID: "1", Href: "javascript:alert(1)", Event: hostile, Words: hostile, Family: hostile, MeetingID: hostile, Topic: hostile, Who: hostile, Key: hostile, IncidentHref: "javascript:alert(1)", AroundHref: "javascript:alert(1)", Day: hostile, Delay: hostile}}
 	worse := detail
-	worse.Words, worse.Event, worse.Sentence, worse.Why, worse.IncidentName, worse.MeetingID, worse.Stale = hostile, hostile, hostile, hostile, hostile, hostile, true
-	worse.Fields = []views.KeyValue{{Key: hostile, Value: hostile, Copy: true}, {Key: hostile, Value: hostile, Href: "javascript:alert(1)"}}
-	worse.Headers, worse.Checks = worse.Fields, []views.Check{{State: hostile, Text: hostile}}
+	worse.Words, worse.Event, worse.Sentence, worse.Why, worse.IncidentName, worse.Stale = hostile, hostile, hostile, hostile, hostile, true
+	worse.Changes, worse.Files = []views.ValueChange{{Name: hostile, Was: hostile, Is: hostile}}, []views.EventFile{{Kind: hostile, Format: hostile, Size: hostile, Length: hostile, PlayHref: "javascript:alert(1)", DownloadHref: "javascript:alert(1)"}}
+	worse.Effects, worse.Notes, worse.AroundHref = []views.EventEffect{{Text: hostile, Detail: hostile}}, []views.EventNote{{Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}, "javascript:alert(1)"
+	worse.IDs, worse.NoEffect, worse.Curl, worse.CurlNote = nil, hostile, hostile, hostile
+	worse.Facts = []views.KeyValue{{Key: hostile, Value: hostile, Copy: true}, {Key: hostile, Value: hostile, Href: "javascript:alert(1)"}}
+	worse.Headers, worse.Checks = worse.Facts, []views.Check{{State: hostile, Text: hostile}}
 	worse.Body = `{"a":` + strconv.Quote(hostile) + `,"` + "</pre><script>alert(1)</script>" + `":["` + `</script>` + `"]}`
 	worse.RawHref, worse.CloseHref, worse.ReprocessAction = "javascript:alert(1)", "javascript:alert(1)", "javascript:alert(1)"
 	worse.Earlier = []views.EventRow{evil.Rows[0]}

@@ -122,6 +122,24 @@ func Count(n int) string {
 	return s
 }
 
+// Bytes says a size: "512 bytes", "3.3 MB".
+func Bytes(n int64) string {
+	if n < 1000 {
+		return Plural(int(n), "byte", "bytes")
+	}
+	size := float64(n) / 1000
+	for _, unit := range []string{"kB", "MB", "GB", "TB"} {
+		switch {
+		case size < 99.95:
+			return fmt.Sprintf("%.1f %s", size, unit)
+		case size < 999.5:
+			return fmt.Sprintf("%.0f %s", size, unit)
+		}
+		size /= 1000
+	}
+	return fmt.Sprintf("%.1f PB", size)
+}
+
 // Plural gives "1 bridge" or "2 bridges".
 func Plural(n int, one, many string) string {
 	if n == 1 {

@@ -1,0 +1,398 @@
+package zoom
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// Facts is what a webhook says, in words and in the order of a page that shows
+// it. ReadEvent reads what the program acts upon; this is for people. Texts are
+// printable and none is trustworthy. No passcode, no token and no link to start
+// a meeting is among them.
+type Facts struct {
+	About   []Fact
+	Changes []Change // what an update changed, in Zoom's order
+	Files   []RecordedFile
+}
+
+// Fact is one thing that a webhook says. One of Text, At, For and Bytes is set.
+type Fact struct {
+	Name  string // "Leave reason"
+	Text  string
+	At    time.Time
+	For   time.Duration
+	Bytes int64
+	ID    bool   // Text is for machines: an id, an address
+	Link  string // where the fact leads; make it a link only if ZoomLink says so
+}
+
+// Text is the text of the first fact of that name, "" if there is none.
+func (f Facts) Text(name string) string {
+	for _, x := range f.About {
+		if x.Name == name {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+// Change is a value that is another now. "" is a value that is not there.
+type Change struct{ Name, Was, Is string }
+
+// RecordedFile is a file of a recording. Its links carry no passcode and no
+// token, and are links only if ZoomLink says so.
+type RecordedFile struct {
+	Kind        string // "Shared screen with speaker view"
+	Format      string // MP4
+	Start, End  time.Time
+	Bytes       int64
+	PlayURL     string
+	DownloadURL string
+}
+
+const (
+	maxChanges = 100
+	maxFiles   = 200
+)
+
+// ReadFacts reads what a webhook says. What cannot be read is left out; a body
+// that is no JSON object says nothing.
+func ReadFacts(raw []byte) Facts {
+	j, ok := readObject(raw)
+	if !ok {
+		return Facts{}
+	}
+	r := factReader{payload: part(j, "payload")}
+	r.object = part(r.payload, "object")
+	name := word(j.Get("event"))
+	family, _, _ := strings.Cut(name, ".")
+	if p := part(r.object, "participant"); p.Exists() {
+		r.participant(name, p)
+	}
+	switch family {
+	case "recording":
+		r.recording()
+		r.meeting()
+	case "user":
+		r.user()
+	case "meeting", "webinar":
+		r.meeting()
+	default:
+		r.text("Topic", first(word(r.object.Get("topic")), word(r.object.Get("name"))))
+		r.id("Zoom user id", word(r.payload.Get("user_id")))
+	}
+	r.text("By", first(word(r.payload.Get("operator")), word(r.payload.Get("operator_id"))))
+	r.id("Zoom account", word(r.payload.Get("account_id")))
+	r.change("", part(r.payload, "old_object"), r.object)
+	return r.Facts
+}
+
+// factReader collects facts; what is empty is no fact.
+type factReader struct {
+	Facts
+	payload, object gjson.Result
+}
+
+func (r *factReader) text(name, text string) {
+	if text != "" {
+		r.About = append(r.About, Fact{Name: name, Text: text})
+	}
+}
+
+func (r *factReader) id(name, text string) {
+	if text != "" {
+		r.About = append(r.About, Fact{Name: name, Text: text, ID: true})
+	}
+}
+
+func (r *factReader) at(name string, t time.Time) {
+	if !t.IsZero() {
+		r.About = append(r.About, Fact{Name: name, At: t})
+	}
+}
+
+func (r *factReader) took(name string, d time.Duration) {
+	if d > 0 {
+		r.About = append(r.About, Fact{Name: name, For: d})
+	}
+}
+
+func (r *factReader) meeting() {
+	o := r.object
+	r.text("Topic", first(word(o.Get("topic")), word(o.Get("meeting_topic"))))
+	r.id("Meeting", first(number(o.Get("id")), number(o.Get("meeting_id")), number(r.payload.Get("meeting_id"))))
+	r.id("Meeting UUID", first(word(o.Get("uuid")), word(o.Get("meeting_uuid")), word(r.payload.Get("meeting_uuid"))))
+	r.text("Type", meetingType(word(o.Get("type"))))
+	host := first(word(o.Get("host_email")), word(o.Get("meeting_host_email")))
+	r.text("Host", host)
+	if host == "" {
+		r.id("Host", first(word(o.Get("host_id")), word(o.Get("meeting_host_id"))))
+	}
+	start, end := instant(o.Get("start_time")), instant(o.Get("end_time"))
+	if part(o, "participant").Exists() {
+		r.at("Meeting start", start)
+	} else {
+		r.at("Start", start)
+	}
+	r.at("End", end)
+	if !start.IsZero() && !end.IsZero() {
+		r.took("Took", end.Sub(start))
+	}
+	r.took("Planned length", time.Duration(count(o.Get("duration")))*time.Minute)
+	r.text("Time zone", word(o.Get("timezone")))
+	if issues := o.Get("issues"); issues.IsArray() {
+		for i, issue := range issues.Array() {
+			if i < 20 {
+				r.text("Issue", word(issue))
+			}
+		}
+	}
+	if s := part(r.object, "settings"); s.Exists() && !part(r.payload, "old_object").Exists() {
+		r.text("Join before host", yes(s.Get("join_before_host")))
+		r.text("Waiting room", yes(s.Get("waiting_room")))
+		r.text("Alternative hosts", strings.ReplaceAll(word(s.Get("alternative_hosts")), ";", ", "))
+	}
+}
+
+func (r *factReader) participant(event string, p gjson.Result) {
+	r.text("Who", word(p.Get("user_name")))
+	r.text("E-mail", word(p.Get("email")))
+	// Zoom leaves the id of people of other accounts empty, as that of guests.
+	switch id := p.Get("id"); {
+	case word(id) != "":
+		r.text("Zoom user", "Yes")
+		r.id("Zoom user id", word(id))
+	case id.Exists():
+		r.text("Zoom user", "No: a guest, or of another account")
+	}
+	r.id("Phone", word(p.Get("phone_number")))
+	r.text("Waiting room", waitingRoom[event])
+	r.at("When", instant(p.Get("date_time")))
+	joined, left := instant(p.Get("join_time")), instant(p.Get("leave_time"))
+	r.at("Joined", joined)
+	r.at("Left", left)
+	if !joined.IsZero() && !left.IsZero() {
+		r.took("Stayed", left.Sub(joined))
+	}
+	r.text("Leave reason", withoutTags(word(p.Get("leave_reason"))))
+	if was, is := word(p.Get("old_role")), word(p.Get("new_role")); was != "" || is != "" {
+		r.Changes = append(r.Changes, Change{"Role", was, is})
+	}
+	if s := part(p, "sharing_details"); s.Exists() {
+		r.text("Shared", word(s.Get("content")))
+		r.text("Shared from", word(s.Get("source")))
+		r.at("When", instant(s.Get("date_time")))
+	}
+	r.id("Session", word(p.Get("user_id")))
+	r.id("Person in this meeting", word(p.Get("participant_uuid")))
+	r.id("Registrant", word(p.Get("registrant_id")))
+	r.id("Customer key", word(p.Get("customer_key")))
+	r.id("Public address", word(p.Get("public_ip")))
+	r.id("Private address", word(p.Get("private_ip")))
+}
+
+var waitingRoom = map[string]string{
+	"meeting.participant_joined_waiting_room": "Waits to be let in",
+	"meeting.participant_put_in_waiting_room": "Was sent there by the host",
+	"meeting.participant_admitted":            "Was let in",
+	"meeting.participant_left_waiting_room":   "Left it",
+}
+
+func (r *factReader) recording() {
+	o := r.object
+	if link := openLink(o.Get("share_url")); link != "" {
+		r.About = append(r.About, Fact{Name: "Recording", Text: link, ID: true, Link: link})
+	}
+	add := func(f gjson.Result) {
+		if len(r.Files) == maxFiles {
+			return
+		}
+		r.Files = append(r.Files, RecordedFile{
+			Kind:        sentence(first(word(f.Get("recording_type")), word(f.Get("file_name")), word(f.Get("file_type")))),
+			Format:      first(word(f.Get("file_extension")), word(f.Get("file_type"))),
+			Start:       instant(f.Get("recording_start")),
+			End:         instant(f.Get("recording_end")),
+			Bytes:       size(f.Get("file_size")),
+			PlayURL:     openLink(f.Get("play_url")),
+			DownloadURL: openLink(f.Get("download_url")),
+		})
+	}
+	each(o.Get("recording_files"), maxFiles, add)
+	each(o.Get("participant_audio_files"), maxFiles, add)
+	if f := part(o, "recording_file"); f.Exists() { // started, paused, stopped …
+		r.at("Recorded from", instant(f.Get("recording_start")))
+		r.at("Recorded to", instant(f.Get("recording_end")))
+	}
+	if total := size(o.Get("total_size")); total > 0 {
+		r.About = append(r.About, Fact{Name: "Size", Bytes: total})
+	}
+	r.text("Deleted by Zoom on", word(o.Get("auto_delete_date")))
+}
+
+func (r *factReader) user() {
+	o := r.object
+	r.text("Who", first(word(o.Get("display_name")), strings.TrimSpace(word(o.Get("first_name"))+" "+word(o.Get("last_name")))))
+	r.text("E-mail", word(o.Get("email")))
+	r.text("Type", userType(word(o.Get("type"))))
+	r.text("Department", word(o.Get("dept")))
+	r.text("Status", word(o.Get("presence_status")))
+	r.at("When", instant(o.Get("date_time")))
+	r.at("When", instant(o.Get("date-time")))
+	r.text("With", strings.TrimSpace(word(o.Get("client_type"))+" "+word(o.Get("version"))))
+	r.id("Zoom user id", word(o.Get("id")))
+}
+
+// change lists the values that differ between two objects, deeper ones too.
+func (r *factReader) change(path string, was, is gjson.Result) {
+	if !was.Exists() {
+		return
+	}
+	values, before := map[string]string{}, map[string]string{}
+	var names []string
+	collect(path, is, values, &names, 0)
+	collect(path, was, before, &names, 0)
+	for _, name := range names {
+		if before[name] == values[name] || len(r.Changes) == maxChanges || name == "id" || name == "uuid" {
+			continue
+		}
+		c := Change{sentence(strings.ReplaceAll(name, ".", ", ")), before[name], values[name]}
+		if secretKeys[strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])] {
+			c.Was, c.Is = masked(c.Was), masked(c.Is)
+		}
+		r.Changes = append(r.Changes, c)
+	}
+}
+
+// collect gives every value in v a name such as "settings.audio", names in the
+// order in which they come.
+func collect(path string, v gjson.Result, values map[string]string, names *[]string, depth int) {
+	if depth > 8 || len(*names) >= 4*maxChanges {
+		return
+	}
+	if v.IsObject() || v.IsArray() {
+		n := 0
+		v.ForEach(func(key, value gjson.Result) bool {
+			name := printable(key.Str)
+			if v.IsArray() {
+				n++
+				name = fmt.Sprint(n)
+			}
+			if path != "" {
+				name = path + "." + name
+			}
+			collect(name, value, values, names, depth+1)
+			return len(*names) < 4*maxChanges
+		})
+		return
+	}
+	if _, twice := values[path]; twice {
+		return // of two equal keys the first counts
+	}
+	text := word(v)
+	if v.Type == gjson.True || v.Type == gjson.False {
+		text = yes(v)
+	}
+	values[path] = secretParam.ReplaceAllString(text, "${1}"+mask)
+	if !slices.Contains(*names, path) {
+		*names = append(*names, path)
+	}
+}
+
+func masked(s string) string {
+	if s == "" {
+		return ""
+	}
+	return mask
+}
+
+// meetingType says Zoom's number of a type in words.
+func meetingType(n string) string {
+	switch n {
+	case "1":
+		return "Instant meeting"
+	case "2":
+		return "Scheduled meeting"
+	case "3":
+		return "Recurring meeting without a fixed time"
+	case "4":
+		return "Meeting with a personal meeting id"
+	case "5":
+		return "Webinar"
+	case "6":
+		return "Recurring webinar without a fixed time"
+	case "7":
+		return "Personal audio conference"
+	case "8":
+		return "Recurring meeting with a fixed time"
+	case "9":
+		return "Recurring webinar with a fixed time"
+	case "10":
+		return "Screen share only"
+	case "":
+		return ""
+	}
+	return "Type " + n
+}
+
+func userType(n string) string {
+	switch n {
+	case "1":
+		return "Basic, meetings end after 40 minutes"
+	case "2":
+		return "Licensed"
+	case "3":
+		return "On-premises"
+	case "4":
+		return "Unassigned"
+	case "99":
+		return "None"
+	case "":
+		return ""
+	}
+	return "Type " + n
+}
+
+func yes(v gjson.Result) string {
+	switch v.Type {
+	case gjson.True:
+		return "Yes"
+	case gjson.False:
+		return "No"
+	}
+	return ""
+}
+
+// sentence makes words of a name: "shared_screen" is "Shared screen".
+func sentence(name string) string {
+	name = strings.ReplaceAll(name, "_", " ")
+	if name != "" && 'a' <= name[0] && name[0] <= 'z' {
+		name = string(name[0]-'a'+'A') + name[1:]
+	}
+	return name
+}
+
+// withoutTags makes text of Zoom's reasons, which hold HTML line breaks.
+func withoutTags(s string) string {
+	return strings.NewReplacer("<br>", "\n", "<br/>", "\n", "<br />", "\n").Replace(s)
+}
+
+// openLink is a link without the parameters that open something.
+func openLink(r gjson.Result) string {
+	u, err := url.Parse(linkText(r))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	q := u.Query()
+	for name := range q {
+		if secretParam.MatchString("?" + strings.ToLower(name) + "=x") {
+			q.Del(name)
+		}
+	}
+	u.RawQuery, u.Fragment = q.Encode(), ""
+	return u.String()
+}
