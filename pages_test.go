@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
@@ -236,7 +239,52 @@ func seedDay(ctx context.Context, w *world) error {
 	if _, err := w.service.CheckConnection(ctx, admin); err != nil {
 		return err
 	}
+	if err := w.settled(ctx); err != nil {
+		return err
+	}
+	return w.deliverSamples(ctx, "meeting.ended", "meeting.updated", "meeting.participant_left", "recording.completed", "user.updated")
+}
+
+// deliverSamples makes Zoom send events as it documents them, an hour ago: they
+// are about meetings of others.
+func (w *world) deliverSamples(ctx context.Context, names ...string) error {
+	w.clock.set(time.Hour)
+	defer w.clock.set(0)
+	for _, name := range names {
+		body, err := os.ReadFile("zoom/testdata/events/" + name + ".json")
+		if err != nil {
+			return err
+		}
+		body = bytes.ReplaceAll(body, []byte("https://example.com/recording/"), []byte("https://zoom.us/rec/"))
+		if err := w.deliver(ctx, body, w.clock.now()); err != nil {
+			return err
+		}
+	}
 	return w.settled(ctx)
+}
+
+// deliver posts a webhook that Zoom signed at a time.
+func (w *world) deliver(ctx context.Context, body []byte, signed time.Time) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/webhook", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header = w.sim.Sign(body, signed)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// eventOf is the page of the newest event of a type.
+func (w *world) eventOf(t *testing.T, name string) string {
+	t.Helper()
+	page, err := w.store.EventRows(t.Context(), db.EventFilter{Events: []string{name}}, "", 1)
+	if err != nil || len(page.Items) == 0 {
+		t.Fatalf("no event %s: %v", name, err)
+	}
+	return fmt.Sprint("/events/", page.Items[0].ID)
 }
 
 // connect stores the simulator's app and checks it.
@@ -321,6 +369,15 @@ func daySpots(t *testing.T, w *world) []spot {
 		{"event-open", "/events", func(b *tab) {
 			b.click("table.db-events tbody a.db-row-main >> participant joined")
 			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+		}},
+		{"event-meeting", w.eventOf(t, "meeting.ended"), nil},
+		{"event-participant", w.eventOf(t, "meeting.participant_left"), func(b *tab) { b.click("[data-db-detail] summary >> Ids") }},
+		{"event-recording", w.eventOf(t, "recording.completed"), nil},
+		{"event-changed", w.eventOf(t, "meeting.updated"), func(b *tab) { b.click("[data-db-detail] summary >> Send it again with curl") }},
+		{"event-user", w.eventOf(t, "user.updated"), func(b *tab) { b.click(".db-j-fold .db-j-fold summary") }},
+		{"event-reprocessed", w.eventOf(t, "meeting.started"), func(b *tab) {
+			b.click("button >> Reprocess")
+			b.wait("what it changed", `document.body.innerText.includes("It was read again, and nothing changed.")`)
 		}},
 		{"events-filter", "/events", func(b *tab) { b.click("#more-filters summary") }},
 		{"events-none-fits", "/events?q=nothing+says+this", nil},
@@ -429,18 +486,11 @@ func seedWorst(ctx context.Context, w *world) error {
 	}
 	w.clock.set(3 * time.Hour)
 	body := fmt.Sprintf(`{"event":"meeting.%s","payload":{"account_id":"x","object":{"id":"1","topic":%q}},"event_ts":%d}`, strings.ToLower(longWord), longName, w.clock.now().UnixMilli())
-	stale := w.sim.Sign([]byte(body), w.clock.now())
+	signed := w.clock.now()
 	w.clock.set(0)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/webhook", strings.NewReader(body))
-	if err != nil {
+	if err := w.deliver(ctx, []byte(body), signed); err != nil {
 		return err
 	}
-	r.Header = stale
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	response.Body.Close()
 	return w.settled(ctx)
 }
 

@@ -940,7 +940,7 @@ func eventChanges(changes []ValueChange) templ.Component {
 			templ_7745c5c3_Var37 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 86, "<table class=\"db-table db-changes\"><caption class=\"visually-hidden\">What changed</caption> <thead><tr><th scope=\"col\">Changed</th><th scope=\"col\">From</th><th scope=\"col\">To</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 86, "<table class=\"db-changes\"><caption class=\"visually-hidden\">What changed</caption> <thead><tr><th scope=\"col\">Changed</th><th scope=\"col\">From</th><th scope=\"col\">To</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -97,7 +97,7 @@ func span(d time.Duration) string {
 	return strconv.Itoa(days) + " days"
 }
 
-// Length says how long something took: "0.8 s", "42 s", "14 min", "2 h 05 min".
+// Length says how long something took: "0.8 s", "42 s", "14 min", "2 h 05 min", "12 days".
 func Length(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
@@ -106,6 +106,8 @@ func Length(d time.Duration) string {
 		return strconv.Itoa(int(d.Seconds())) + " s"
 	case d < time.Hour:
 		return strconv.Itoa(int(d.Minutes())) + " min"
+	case d >= 72*time.Hour:
+		return Plural(int(d.Hours())/24, "day", "days")
 	}
 	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
 }
