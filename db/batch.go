@@ -65,27 +65,20 @@ func (b *batchInsert) close() {
 	}
 }
 
-// insertBatch inserts the rows whose columns are args, one row after the other,
-// and returns what the statement gives back. scan may be nil if that is nothing.
-func insertBatch[T any](ctx context.Context, tx *sql.Tx, b *batchInsert, scan func(row) (T, error), args []any) (all []T, err error) {
+// insert inserts the rows whose columns are args, one row after the other, and
+// returns how many were inserted. The statements must be prepared.
+func (b *batchInsert) insert(ctx context.Context, tx *sql.Tx, args []any) (rows int, err error) {
 	for len(args) > 0 {
 		// Powers of two, so that a few statements do for every batch.
 		i := bits.Len(uint(min(len(args)/b.columns, maxChunk))) - 1
-		stmt := prepared{tx.StmtContext(ctx, b.stmts[i])}
-		chunk := args[:b.columns<<i]
-		args = args[b.columns<<i:]
-		if scan == nil {
-			_, err = exec(ctx, stmt, "", chunk...)
-		} else {
-			var some []T
-			some, err = list(ctx, stmt, scan, "", chunk...)
-			all = append(all, some...)
-		}
+		n, err := exec(ctx, prepared{tx.StmtContext(ctx, b.stmts[i])}, "", args[:b.columns<<i]...)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
+		args = args[b.columns<<i:]
+		rows += int(n)
 	}
-	return all, nil
+	return rows, nil
 }
 
 // prepared is a statement in place of a connection and a text.

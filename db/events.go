@@ -191,7 +191,7 @@ func newEventWriter(s *Store) *eventWriter {
 	return &eventWriter{
 		s: s,
 		keys: newBatchInsert(s.w, 3, `INSERT INTO event_keys (at, key, event_id) VALUES `,
-			` ON CONFLICT (at, key) DO NOTHING RETURNING at, key`),
+			` ON CONFLICT (at, key) DO NOTHING`),
 		events: newBatchInsert(s.w, 8, `INSERT INTO events (state, read_error, event, account_id, meeting_id, meeting_uuid, topic, who, bridge_id,
 			id, received_at, signed_at, slot, stale, origin, encoding, content) VALUES `, ``,
 			`'new'`, `''`, `''`, `''`, `''`, `''`, `''`, `''`, `''`),
@@ -230,7 +230,7 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 }
 
 // store gives every event of a batch its result. Its keys decide whether it is
-// new: the insert leaves out those that are there, and says which it took.
+// new: the insert leaves out those that are there.
 func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEvent) ([]appendResult, error) {
 	if w.lastID == 0 {
 		ids, err := list(ctx, tx, scalar[int64], `SELECT COALESCE(MAX(id), 0) FROM events`)
@@ -262,12 +262,12 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 			args = append(args, k.at, k.hash[:], w.lastID)
 		}
 	}
-	taken, err := insertBatch(ctx, tx, w.keys, scanEventKey, args)
+	taken, err := w.keys.insert(ctx, tx, args)
 	if err != nil {
 		return nil, err
 	}
-	if len(taken) < len(owner) {
-		if err := w.findFirst(ctx, tx, owner, taken); err != nil {
+	if taken < len(owner) {
+		if err := findFirst(ctx, tx, owner); err != nil {
 			return nil, err
 		}
 		for i, p := range batch {
@@ -287,7 +287,7 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 	if len(args) == 0 {
 		return results, nil
 	}
-	if _, err := insertBatch[struct{}](ctx, tx, w.events, nil, args); err != nil {
+	if _, err := w.events.insert(ctx, tx, args); err != nil {
 		return nil, err
 	}
 	return results, bump(ctx, tx, TopicEvents)
@@ -295,25 +295,16 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 
 // findFirst sets the owner of each key to the event that had it before, and
 // gives that event the other keys of the delivery, which are new.
-func (w *eventWriter) findFirst(ctx context.Context, tx *sql.Tx, owner map[eventKey]int64, taken []eventKey) error {
-	ours := make(map[eventKey]bool, len(taken))
-	for _, k := range taken {
-		ours[k] = true
-	}
+func findFirst(ctx context.Context, tx *sql.Tx, owner map[eventKey]int64) error {
 	first := map[int64]int64{} // by the id that is not to be used
+	ours := map[eventKey]bool{}
 	for k, id := range owner {
-		if ours[k] {
-			continue
-		}
-		ids, err := list(ctx, tx, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2`, k.at, k.hash[:])
+		stored, err := one(ctx, tx, "event", scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2`, k.at, k.hash[:])
 		if err != nil {
 			return err
 		}
-		if len(ids) == 0 {
-			return errors.New("a key of an event is taken and is not there")
-		}
-		if first[id] == 0 || k.hash[0] == keyOfBody {
-			first[id] = ids[0]
+		if ours[k] = stored == id; !ours[k] && (first[id] == 0 || k.hash[0] == keyOfBody) {
+			first[id] = stored
 		}
 	}
 	for k, id := range owner {
@@ -328,13 +319,6 @@ func (w *eventWriter) findFirst(ctx context.Context, tx *sql.Tx, owner map[event
 		}
 	}
 	return nil
-}
-
-func scanEventKey(r row) (k eventKey, err error) {
-	var hash []byte
-	err = r.Scan(&k.at, &hash)
-	copy(k.hash[:], hash)
-	return k, err
 }
 
 // firstEventID is the lowest id of the events received at t or later. An event
