@@ -66,9 +66,16 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		if err := s.lockBridges(ctx, tx, bridges); err != nil {
 			return err
 		}
+		blanked, err := s.blankedBridges(ctx, tx, bridges)
+		if err != nil {
+			return err
+		}
 		topics := []string{TopicEvents}
 		var counts eventCounts
 		for _, r := range readings {
+			if blanked[r.BridgeID] {
+				r = r.Blanked()
+			}
 			twin, err := twinOf(ctx, tx, r)
 			if err != nil {
 				return err

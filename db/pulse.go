@@ -14,6 +14,7 @@ const (
 	TopicIncidents = "incidents"
 	TopicRunbooks  = "runbooks"
 	TopicAccount   = "account"
+	TopicRetention = "retention"
 )
 
 // TopicIncident is the topic of one incident, "incident:42".

@@ -2,8 +2,8 @@ package incident
 
 import "context"
 
-// DryRun is a Service that checks account and runbooks and says what would
-// change, and saves neither.
+// DryRun is a Service that checks account, retention and runbooks and says what
+// would change, and saves none of it.
 func (s *Service) DryRun() *Service {
 	return New(Config{
 		Store: dryStore{s.store}, Now: s.now, Log: s.log, ZoomHTTP: s.zoomHTTP,
@@ -16,5 +16,6 @@ type dryStore struct{ Store }
 func (dryStore) SaveAccount(context.Context, Account, map[SecretName]Secret, []SecretName, AuditEntry) error {
 	return nil
 }
-func (dryStore) InsertRunbook(context.Context, Runbook, AuditEntry) error { return nil }
-func (dryStore) UpdateRunbook(context.Context, Runbook, AuditEntry) error { return nil }
+func (dryStore) InsertRunbook(context.Context, Runbook, AuditEntry) error         { return nil }
+func (dryStore) UpdateRunbook(context.Context, Runbook, AuditEntry) error         { return nil }
+func (dryStore) SaveRetention(context.Context, []RetentionRule, AuditEntry) error { return nil }

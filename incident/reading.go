@@ -72,6 +72,9 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 		if bridgeID != "" {
 			r.BridgeID = bridgeID
 			r.follow(bodies[i], number, s.trusted)
+			if !events[i].BlankedAt.IsZero() && r.Presence != nil && r.Presence.SessionID == "" {
+				r.Presence = nil // its name was all there was to tell it from others
+			}
 		}
 	}
 	return readings, nil
@@ -104,7 +107,9 @@ func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 		r.State, r.ReadError = EventUnreadable, cutRunes(err.Error(), 300)
 		return r, z
 	}
-	r.Meaning = z.Meaning()
+	if e.BlankedAt.IsZero() { // without names, two events may say the same
+		r.Meaning = z.Meaning()
+	}
 	r.Event, r.EventAt, r.AccountID = cutRunes(z.Name, 100), z.At, cutRunes(z.AccountID, 100)
 	if r.EventAt.IsZero() {
 		r.EventAt = e.SignedAt
@@ -128,7 +133,7 @@ func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) b
 	}
 	who := r.Who
 	if who == "" {
-		who = "Somebody"
+		who = Somebody
 	}
 	instance := Instance{UUID: r.MeetingUUID}
 	if instance.UUID == "" {
@@ -169,17 +174,17 @@ func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) b
 			if r.Presence.JoinedAt = p.JoinTime; p.JoinTime.IsZero() {
 				r.Presence.JoinedAt = r.EventAt
 			}
-			entry("joined", who+" joined.")
+			entry("joined", who+joinedEnding)
 		} else {
 			if r.Presence.LeftAt = p.LeaveTime; p.LeaveTime.IsZero() {
 				r.Presence.LeftAt = r.EventAt
 			}
-			entry("left", who+" left.")
+			entry("left", who+leftEnding)
 		}
 	case "meeting.participant_jbh_waiting":
-		entry("waiting", who+" waits for the host to start the call.")
+		entry("waiting", who+waitsEnding)
 	case "meeting.participant_joined_waiting_room":
-		entry("waiting", who+" is in the waiting room.")
+		entry("waiting", who+waitingRoomEnding)
 	case "meeting.deleted", "meeting.permanently_deleted":
 		r.Deleted = true
 		entry("deleted", "The meeting was deleted in Zoom. Its link does not work any more.")

@@ -46,7 +46,9 @@ type Service struct {
 	hashing chan struct{} // bounds concurrent argon2id
 	worker  string
 
-	wakeReader, wakeJobs chan struct{} // an event waits, a job waits
+	retention retention // of the one loop that carries it out
+
+	wakeReader, wakeJobs, wakeRetention chan struct{} // an event waits, a job waits, the rules have changed
 }
 
 // New makes a Service. It starts nothing; Run does.
@@ -63,7 +65,9 @@ func New(cfg Config) *Service {
 		hashing:    make(chan struct{}, 2),
 		wakeReader: make(chan struct{}, 1),
 		wakeJobs:   make(chan struct{}, 1),
-		worker:     newID(),
+
+		wakeRetention: make(chan struct{}, 1),
+		worker:        newID(),
 	}
 }
 

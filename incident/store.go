@@ -96,6 +96,26 @@ type Store interface {
 	InsertSavedFilter(ctx context.Context, f SavedFilter) error // Conflict if the name is taken
 	DeleteSavedFilter(ctx context.Context, id string) error     // NotFound if it is not there
 
+	// Retention. Rules come in the order of their families.
+	Retention(ctx context.Context) ([]RetentionRule, error)
+	// SaveRetention replaces the rules, and counts anew what is done.
+	SaveRetention(ctx context.Context, rules []RetentionRule, audit AuditEntry) error
+	EventTypes(ctx context.Context) ([]string, error)
+	// The next four do a slice and return how much it was, 0 when nothing is
+	// left. Events of an open incident's bridge are not removed, nor are events
+	// that were not read yet. DropEventMonths removes whole months of events that
+	// arrived before a time, DeleteEventsBefore so many, the oldest first, and
+	// DeleteEventsOfType so many of a type ("" = those that cannot be read).
+	DropEventMonths(ctx context.Context, before time.Time) (int64, error)
+	DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error)
+	DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error)
+	// BlankEvents takes what says who somebody was out of events of a type that
+	// arrived before a time, and out of the search index.
+	BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error)
+	// BlankBridge takes out of a bridge that ended before a time, and whose
+	// incident is resolved, who was on it.
+	BlankBridge(ctx context.Context, before, at time.Time) (int64, error)
+
 	// Jobs. ClaimJobs leases due jobs (queued, or running with a lease that is
 	// over) to worker; ClaimJob one by id even if it is not due, false when it
 	// is leased, done or dead.

@@ -26,6 +26,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
+	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	return g.Wait()
 }
 
@@ -62,7 +63,8 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	read, readErr := s.readOnce(ctx)
 	done, jobsErr := s.jobsOnce(ctx)
-	return read + done, errors.Join(readErr, jobsErr)
+	retained, retainErr := s.retainOnce(ctx)
+	return read + done + retained, errors.Join(readErr, jobsErr, retainErr)
 }
 
 func (s *Service) readOnce(ctx context.Context) (int, error) {

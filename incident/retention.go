@@ -1,0 +1,316 @@
+package incident
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RetentionRule says how long events of a family are kept, and after how long
+// they no longer say who somebody was.
+type RetentionRule struct {
+	Family    string // see EventFamily; "" = all families without a rule
+	KeepDays  int    // 0 = for ever
+	BlankDays int    // 0 = never blanked
+}
+
+// String is the rule in the words of the audit trail.
+func (r RetentionRule) String() string {
+	keep, blank := "keep for ever", "never blank"
+	if r.KeepDays > 0 {
+		keep = fmt.Sprintf("keep %d days", r.KeepDays)
+	}
+	if r.BlankDays > 0 {
+		blank = fmt.Sprintf("blank after %d days", r.BlankDays)
+	}
+	return RetentionName(r.Family) + ": " + keep + ", " + blank
+}
+
+// RetentionName is what a rule's family is called: "" has no name of its own.
+func RetentionName(family string) string { return cmp.Or(family, "others") }
+
+// Bounds of a rule. Zoom repeats a delivery, and tells in its own log of it, for
+// some days; an event that was removed by then would come again.
+const (
+	MinKeepDays  = 7
+	maxRetention = 10 * 366
+)
+
+var familyName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,99}$`)
+
+// CheckRetention puts rules in order, without the one that says what happens
+// anyway, or refuses them; Fields are keyed "meeting.keep_days" and
+// "others.blank_days".
+func CheckRetention(rules []RetentionRule) ([]RetentionRule, error) {
+	fields := map[string]string{}
+	seen := map[string]bool{}
+	var checked []RetentionRule
+	for _, r := range rules {
+		if r.Family == RetentionName("") {
+			r.Family = ""
+		}
+		keep, blank := RetentionName(r.Family)+".keep_days", RetentionName(r.Family)+".blank_days"
+		switch {
+		case r.Family != "" && !familyName.MatchString(r.Family):
+			fields[keep] = "A family is the first word of an event, such as meeting, participant, recording or user."
+		case seen[r.Family]:
+			fields[keep] = "This family has two rules. Leave one out."
+		case r.KeepDays != 0 && (r.KeepDays < MinKeepDays || r.KeepDays > maxRetention):
+			fields[keep] = fmt.Sprintf("Give %d to %d days, or 0 to keep them for ever.", MinKeepDays, maxRetention)
+		case r.BlankDays < 0 || r.BlankDays > maxRetention:
+			fields[blank] = fmt.Sprintf("Give 1 to %d days, or 0 for never.", maxRetention)
+		case r.KeepDays > 0 && r.BlankDays >= r.KeepDays:
+			fields[blank] = "Give less days than the events are kept, or 0: with the event goes all that it says."
+		}
+		seen[r.Family] = true
+		if r != (RetentionRule{}) {
+			checked = append(checked, r)
+		}
+	}
+	if len(fields) > 0 {
+		return nil, invalid("Something is missing or wrong. Nothing was saved.", fields)
+	}
+	slices.SortFunc(checked, func(a, b RetentionRule) int { return cmp.Compare(a.Family, b.Family) })
+	return checked, nil
+}
+
+// SaveRetention replaces the rules and says what changed. The worker acts on
+// them at once.
+func (s *Service) SaveRetention(ctx context.Context, actor Actor, rules []RetentionRule) (changed []string, err error) {
+	if err := need(actor, Admin); err != nil {
+		return nil, err
+	}
+	if rules, err = CheckRetention(rules); err != nil {
+		return nil, err
+	}
+	old, err := s.store.Retention(ctx)
+	if err != nil || slices.Equal(old, rules) {
+		return nil, err
+	}
+	before, after := diff(retentionLines(old), retentionLines(rules))
+	if err := s.store.SaveRetention(ctx, rules, s.audit(actor, "retention.save", "events", before, after)); err != nil {
+		return nil, err
+	}
+	nudge(s.wakeRetention)
+	for _, line := range before {
+		family, _, _ := strings.Cut(line, ":")
+		if !slices.ContainsFunc(after, func(l string) bool { return strings.HasPrefix(l, family+":") }) {
+			changed = append(changed, family+": no rule of its own")
+		}
+	}
+	return append(changed, after...), nil
+}
+
+func retentionLines(rules []RetentionRule) (lines []string) {
+	if len(rules) == 0 || rules[0].Family != "" {
+		lines = append(lines, RetentionRule{}.String())
+	}
+	for _, r := range rules {
+		lines = append(lines, r.String())
+	}
+	return lines
+}
+
+// RetentionCut is what the rules mean for one type of event at one time.
+type RetentionCut struct {
+	Event  string    // "" = events that cannot be read
+	Remove time.Time // those that arrived before go; zero = none
+	Blank  time.Time // those that arrived before lose their personal data; zero = none
+}
+
+// RetentionCuts are what the rules mean now for events of the types, and for
+// those that cannot be read. The times are full hours, by which events are
+// counted.
+func RetentionCuts(rules []RetentionRule, types []string, now time.Time) []RetentionCut {
+	var others RetentionRule
+	byFamily := map[string]RetentionRule{}
+	for _, r := range rules {
+		if byFamily[r.Family] = r; r.Family == "" {
+			others = r
+		}
+	}
+	ago := func(days int) time.Time {
+		if days == 0 {
+			return time.Time{}
+		}
+		return now.UTC().AddDate(0, 0, -days).Truncate(time.Hour)
+	}
+	var cuts []RetentionCut
+	for _, event := range append([]string{""}, types...) {
+		r, ok := byFamily[EventFamily(event)]
+		if !ok {
+			r = others
+		}
+		cuts = append(cuts, RetentionCut{Event: event, Remove: ago(r.KeepDays), Blank: ago(r.BlankDays)})
+	}
+	return cuts
+}
+
+// RetentionPeople is the time before which a bridge must have ended for the
+// names of those who were on it to go: what the rules say of participants. Zero
+// = they stay.
+func RetentionPeople(rules []RetentionRule, now time.Time) time.Time {
+	return RetentionCuts(rules, []string{"meeting.participant_joined"}, now)[1].Blank
+}
+
+// How the worker carries the rules out: in slices that take SQLite's writer for
+// about sliceTime, each followed by a rest as long.
+const (
+	retentionEvery = 10 * time.Minute
+	sliceTime      = 10 * time.Millisecond
+	minSlice       = 20
+	maxSlice       = 300
+)
+
+// retention is how far the worker is in carrying out the rules.
+type retention struct {
+	rules []RetentionRule // that steps are made of
+	steps []retentionStep // left to do
+	next  time.Time       // when to look again after the last step
+	size  int             // events in a slice
+}
+
+// retentionStep does a slice of so many events. done says that it has no more.
+type retentionStep func(ctx context.Context, size int) (done bool, err error)
+
+// retainCalmly is retainOnce for a server that also answers webhooks.
+func (s *Service) retainCalmly(ctx context.Context) (int, error) {
+	s.store.Calm(ctx)
+	began := s.now()
+	did, err := s.retainOnce(ctx)
+	if did == 0 || err != nil {
+		return did, err
+	}
+	rest := time.NewTimer(max(s.now().Sub(began), sliceTime/2))
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+	case <-rest.C:
+	}
+	return did, nil
+}
+
+// retainOnce does the next slice. 0 means that there is nothing to do now. Only
+// one caller at a time.
+func (s *Service) retainOnce(ctx context.Context) (int, error) {
+	r, now := &s.retention, s.now()
+	rules, err := s.store.Retention(ctx) // another program may have changed them
+	if err != nil {
+		return 0, err
+	}
+	if !slices.Equal(rules, r.rules) || (len(r.steps) == 0 && !now.Before(r.next)) {
+		if r.steps, err = s.retentionSteps(ctx, rules, now); err != nil {
+			return 0, err
+		}
+		r.rules, r.next, r.size = rules, now.Add(retentionEvery), max(r.size, minSlice)
+	}
+	if len(r.steps) == 0 {
+		return 0, nil
+	}
+	began := s.now()
+	done, err := r.steps[0](ctx, r.size)
+	if err != nil {
+		r.steps, r.next = nil, now.Add(time.Minute)
+		return 0, err
+	}
+	switch took := s.now().Sub(began); {
+	case done:
+		r.steps = r.steps[1:]
+	case took > sliceTime:
+		r.size = max(r.size*2/3, minSlice)
+	case took < sliceTime*2/3:
+		r.size = min(r.size*5/4, maxSlice)
+	}
+	return 1, nil
+}
+
+// retentionSteps are all that the rules ask for now.
+func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now time.Time) (steps []retentionStep, err error) {
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	types, err := s.store.EventTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cuts := RetentionCuts(rules, types, now)
+	add := func(step func(ctx context.Context, size int) (int64, error)) {
+		steps = append(steps, func(ctx context.Context, size int) (bool, error) {
+			n, err := step(ctx, size)
+			return n == 0, err
+		})
+	}
+	// What is too old for every rule goes first, a month at a time if the
+	// database can do that, and in the order in which it lies on the disk.
+	oldest := cuts[0].Remove
+	for _, c := range cuts {
+		if c.Remove.Before(oldest) { // the zero time is before all
+			oldest = c.Remove
+		}
+	}
+	if !oldest.IsZero() {
+		add(func(ctx context.Context, _ int) (int64, error) { return s.store.DropEventMonths(ctx, oldest) })
+		add(func(ctx context.Context, size int) (int64, error) {
+			return s.store.DeleteEventsBefore(ctx, oldest, size)
+		})
+	}
+	for _, c := range cuts {
+		if c.Remove.After(oldest) {
+			add(func(ctx context.Context, size int) (int64, error) {
+				return s.store.DeleteEventsOfType(ctx, c.Event, c.Remove, size)
+			})
+		}
+	}
+	for _, c := range cuts {
+		if c.Blank.After(c.Remove) {
+			add(func(ctx context.Context, size int) (int64, error) {
+				return s.store.BlankEvents(ctx, c.Event, c.Blank, now, max(size/2, 1))
+			})
+		}
+	}
+	if before := RetentionPeople(rules, now); !before.IsZero() {
+		add(func(ctx context.Context, _ int) (int64, error) { return s.store.BlankBridge(ctx, before, now) })
+	}
+	return steps, nil
+}
+
+// PeopleSentences are the endings of timeline entries that begin with
+// somebody's name, by kind.
+var PeopleSentences = []struct{ Kind, Ending string }{
+	{"joined", joinedEnding}, {"left", leftEnding}, {"waiting", waitsEnding}, {"waiting", waitingRoomEnding},
+}
+
+// Somebody stands for the name of a person that is not known, or not any more.
+const (
+	Somebody          = "Somebody"
+	joinedEnding      = " joined."
+	leftEnding        = " left."
+	waitsEnding       = " waits for the host to start the call."
+	waitingRoomEnding = " is in the waiting room."
+)
+
+// Blanked is the reading for a bridge whose people were blanked: it does not
+// bring their names back.
+func (r Reading) Blanked() Reading {
+	if p := r.Presence; p != nil {
+		blank := *p
+		blank.Name, blank.Email = "", ""
+		r.Presence = &blank
+		if p.SessionID == p.Name { // that was all there was to tell them apart
+			r.Presence = nil
+		}
+	}
+	r.Timeline = slices.Clone(r.Timeline)
+	for i, e := range r.Timeline {
+		for _, p := range PeopleSentences {
+			if e.Kind == p.Kind && strings.HasSuffix(e.Text, p.Ending) {
+				r.Timeline[i].Text = Somebody + p.Ending
+			}
+		}
+	}
+	return r
+}
