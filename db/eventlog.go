@@ -241,7 +241,7 @@ func awaitBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	}
 	_, err := exec(ctx, tx, `
 		UPDATE events SET state = 'new'
-		WHERE id = $1 AND NOT stale AND EXISTS (
+		WHERE id = $1 AND NOT stale AND origin <> 'imported' AND EXISTS (
 			SELECT 1 FROM bridges WHERE (meeting_id = $2 OR pmi = $2) AND created_at <= $3)`,
 		r.EventID, r.MeetingID, r.EventAt.Add(time.Minute))
 	return err
@@ -253,7 +253,7 @@ func awaitBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 func readAgain(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 	_, err := exec(ctx, tx, `
 		UPDATE events SET state = 'new'
-		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state <> 'unreadable' AND NOT stale`,
+		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state <> 'unreadable' AND NOT stale AND origin <> 'imported'`,
 		b.MeetingID, firstEventID(b.CreatedAt))
 	return err
 }
@@ -287,4 +287,13 @@ func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n 
 	slices.Reverse(before)
 	after, err = list(ctx, s.r, scanEvent, query+`> $2 ORDER BY e.id LIMIT `+limit, meetingID, id)
 	return before, after, err
+}
+
+// EventTwins are the first few events that are another writing of this one.
+func (s *Store) EventTwins(ctx context.Context, id int64) ([]incident.Event, error) {
+	// Twins are few and have an index of their own; Zoom's log, from which the
+	// latest come, goes back a month.
+	return list(ctx, s.r, scanEvent, `SELECT `+eventColumns+` FROM events e`+joinBridge+`
+		WHERE e.twin_of = $1 AND e.twin_of IS NOT NULL AND e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT 5`,
+		id, id+firstEventID(time.UnixMilli(0).Add(60*24*time.Hour)))
 }

@@ -29,7 +29,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 		ID: text, Words: row.Words, Event: e.Event, State: string(e.State), Stale: e.Stale, Unread: row.Unread,
 		Sentence: eventSentence(e, facts), Why: eventWhy(e),
 		At: s.When(c, e.EventAt), Received: s.When(c, e.ReceivedAt), Key: row.Key, IncidentHref: row.IncidentHref,
-		Checks: eventChecks(e, row), Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), CloseHref: listHref(c),
+		Checks: eventChecks(e, row), Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), CloseHref: listHref(c), AroundHref: row.AroundHref,
 	}
 	s.eventFacts(c, d, e, facts)
 	for _, name := range sortedNames(e.Headers) {
@@ -48,6 +48,9 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 		d.IncidentName = i.Name
 	}
 	if d.Effects, d.NoEffect, err = s.eventEffects(c, e); err != nil {
+		return nil, err
+	}
+	if err := s.eventNotes(c, d, e); err != nil {
 		return nil, err
 	}
 	return d, s.eventNeighbours(c, d, e)
@@ -78,6 +81,30 @@ func (s *Site) eventNeighbours(c echo.Context, d *views.EventDetail, e incident.
 		d.Later = append(d.Later, s.eventRow(c, n, ""))
 	}
 	return nil
+}
+
+// eventNotes adds what is special about an event: how it came here, what was
+// taken out of it, and its other writings.
+func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event) error {
+	note := func(text string) { d.Notes = append(d.Notes, views.EventNote{Text: text}) }
+	switch e.Origin {
+	case incident.OriginRecovered:
+		note("Recovered: no delivery of it arrived here. It comes from Zoom’s own log of its deliveries.")
+	case incident.OriginImported:
+		note("Imported: it was taken over from another log and changes no bridge.")
+	}
+	if !e.BlankedAt.IsZero() {
+		note("Personal data was taken out of it on " + s.When(c, e.BlankedAt).Exact + ". What stands here is what is left.")
+	}
+	if e.TwinOf != 0 {
+		id := strconv.FormatInt(e.TwinOf, 10)
+		d.Notes = append(d.Notes, views.EventNote{Text: "Another writing of an event that came before: Zoom sent the same twice, in other words.", LinkText: "The first one", Href: "/events/" + id})
+	}
+	twins, err := s.Store.EventTwins(c.Request().Context(), e.ID)
+	for _, t := range twins {
+		d.Notes = append(d.Notes, views.EventNote{Text: "It came in another writing too, at " + s.When(c, t.ReceivedAt).Clock + ".", LinkText: "That one", Href: "/events/" + strconv.FormatInt(t.ID, 10)})
+	}
+	return err
 }
 
 // eventWhy says why an event is stale or unread; "" for one that is neither.
@@ -159,6 +186,8 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 		return nil, "Nothing, because it could not be read.", nil
 	case e.MeetingID == "" && e.MeetingUUID == "":
 		return nil, "Nothing: it is not about a meeting.", nil
+	case e.Origin == incident.OriginImported:
+		return nil, "Nothing: imported events change no bridge.", nil
 	case e.BridgeID == "":
 		return nil, "Nothing: no bridge has this meeting.", nil
 	}
@@ -297,6 +326,12 @@ var eventSentences = map[string]string{
 
 // eventChecks says how the event was verified. What is stored was verified.
 func eventChecks(e incident.Event, row views.EventRow) []views.Check {
+	switch e.Origin {
+	case incident.OriginRecovered:
+		return []views.Check{{State: "ok", Text: "Zoom’s API gave it, to the app of this account"}}
+	case incident.OriginImported:
+		return []views.Check{{State: "warning", Text: "Nothing was checked here: there was no signature"}}
+	}
 	token := "the newest secret token"
 	if e.Slot > 0 {
 		token = "the secret token that is being retired"

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -172,5 +173,55 @@ func TestCopyAsCurl(t *testing.T) {
 				t.Error("the secret token is on the page")
 			}
 		})
+	}
+}
+
+// How an event came here, and what became of it, is said.
+func TestEventPageNotes(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.open(o.outage())
+	meeting := o.bridge(1).MeetingID
+	admin := o.as(incident.Admin)
+	ctx := context.Background()
+	body := o.event("meeting.started", meeting, "start_time", "2026-11-22T02:14:07Z")
+	o.deliver(body, o.clock())
+	o.wait(time.Second)
+	o.deliver(" "+body, o.clock())
+	o.work()
+	ids := o.events()
+	first, second := fmt.Sprint("/events/", ids[1]), fmt.Sprint("/events/", ids[0])
+	for _, page := range []struct{ path, says, leads string }{
+		{first, "It came in another writing too", second},
+		{second, "Another writing of an event that came before", first},
+		{first, "around this moment", fmt.Sprintf("/events?around=%d#here", ids[1])},
+	} {
+		r := admin.get(page.path)
+		r.want(t, http.StatusOK, page.says, "A call of the bridge of INC-1 began.")
+		if !strings.Contains(r.body, `href="`+page.leads+`"`) {
+			t.Errorf("%s does not lead to %s", page.path, page.leads)
+		}
+		admin.get(strings.TrimSuffix(page.leads, "#here")).want(t, http.StatusOK)
+	}
+	t.Run("twice reprocessed it is one twin still", func(t *testing.T) {
+		for range 2 {
+			admin.post(second+"/reprocess").leadsTo(admin, second, "It was read again, and nothing changed.", "Another writing of an event")
+			admin.post(first+"/reprocess").leadsTo(admin, first, "It was read again, and nothing changed.", "It came in another writing too")
+		}
+	})
+
+	for origin, want := range map[string][]string{
+		incident.OriginRecovered: {"Recovered: no delivery of it arrived here", "gave it, to the app of this account"},
+		incident.OriginImported:  {"Imported: it was taken over from another log", "there was no signature", "Nothing: imported events change no bridge."},
+	} {
+		_, _, err := o.store.AppendEvent(ctx, incident.NewEvent{Origin: origin, ReceivedAt: o.clock(), SignedAt: o.clock(), Body: []byte(o.event("meeting.ended", meeting, "end_time", origin))})
+		o.must(err)
+		o.work()
+		page := admin.get(fmt.Sprint("/events/", o.events()[0]))
+		page.want(t, http.StatusOK, want...)
+		if strings.Contains(page.text(), "The signature is right") {
+			t.Errorf("a signature is said to be right of an event that was %s", origin)
+		}
 	}
 }
