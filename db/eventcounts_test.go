@@ -56,15 +56,26 @@ func TestEventHistogram(t *testing.T) {
 				}
 			})
 		}
-		n, more, err := s.CountMatches(ctx, db.EventFilter{MeetingID: "1"}, 10)
-		check(t, err)
-		if n != 10 || !more {
-			t.Errorf("%d matches, more %v", n, more)
-		}
-		n, more, err = s.CountMatches(ctx, db.EventFilter{MeetingID: "1"}, 20)
-		check(t, err)
-		if n != 15 || more {
-			t.Errorf("%d matches, more %v", n, more)
+		meeting, both := db.EventFilter{MeetingID: "1"}, db.EventFilter{MeetingID: "1", Events: []string{"user.created", "meeting.started"}}
+		for _, tt := range []struct {
+			filter   db.EventFilter
+			most     int
+			want     int
+			wantMore bool
+		}{
+			{meeting, 10, 10, true},
+			{meeting, 15, 15, false},
+			{meeting, 20, 15, false},
+			{both, 20, 10, false}, // no index has it all
+			{both, 2, 2, true},
+			{db.EventFilter{Events: []string{"user.created", "phone.*"}}, 20, 10, false},
+			{db.EventFilter{Events: []string{"phone.*"}}, 20, 0, false},
+		} {
+			n, more, err := s.CountMatches(ctx, tt.filter, tt.most)
+			check(t, err)
+			if n != tt.want || more != tt.wantMore {
+				t.Errorf("%+v: %d matches of at most %d, more %v", tt.filter, n, tt.most, more)
+			}
 		}
 		total, err := s.EventTotal(ctx)
 		check(t, err)

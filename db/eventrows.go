@@ -271,6 +271,15 @@ func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matc
 // CountMatches is how many events a filter has, most at most; more says that
 // there are others, or may be.
 func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n int, more bool, err error) {
+	q, err := s.search(ctx, f)
+	if err != nil || q.nothing {
+		return 0, false, err
+	}
+	if len(q.rest) == 0 { // the index knows, and no event need be looked at
+		window, args := q.window(0, false, most+1)
+		n, err := one(ctx, s.r, "event", scalar[int64], `SELECT COUNT(*) FROM (`+window+`) n`, args...)
+		return min(int(n), most), int(n) > most, err
+	}
 	matches, rest, err := s.eventMatches(ctx, f, most)
 	return len(matches), rest != 0, err
 }
