@@ -83,13 +83,13 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 			n, err := exec(ctx, tx, `
 				UPDATE events SET state = $2, read_error = $3, event = $4, event_at = $5, account_id = $6,
 					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11, twin_of = $12
-				WHERE id = $1 AND state = 'new'`,
+				WHERE id = $1 AND state = 'new' AND (blanked_at IS NULL OR $13 = 1)`,
 				r.EventID, r.State, r.ReadError, r.Event, r.EventAt, r.AccountID,
-				r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, nullableNumber(twin))
+				r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, nullableNumber(twin), oneIf(r.Nameless))
 			if err != nil {
 				return err
 			}
-			if n == 0 {
+			if n == 0 { // it was read meanwhile, or blanked: then it is read again
 				continue
 			}
 			if err := s.indexWords(ctx, tx, r.EventID, r.Event, r.Text, r.Again); err != nil {

@@ -214,9 +214,11 @@ func addProgress(ctx context.Context, tx *sql.Tx, column string, byType map[stri
 	return nil
 }
 
-func only(yes bool, n int64) int64 {
+func only(yes bool, n int64) int64 { return n * oneIf(yes) }
+
+func oneIf(yes bool) int64 {
 	if yes {
-		return n
+		return 1
 	}
 	return 0
 }

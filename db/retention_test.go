@@ -193,10 +193,22 @@ func TestBlankEvents(t *testing.T) {
 		check(t, err)
 		same(t, progress, db.RetentionProgress{Blanked: 5})
 
+		// Who read an event before it was blanked is too late.
+		check(t, s.ReprocessEvent(ctx, old[0], entry("event.reprocess")))
+		late := incident.Reading{EventID: old[0], State: incident.EventRead, Event: event, EventAt: now, Who: "Jill Canary", Text: "Jill Canary", Again: true}
+		check(t, s.ApplyReadings(ctx, []incident.Reading{late}, now))
+		e, err := s.Event(ctx, old[0])
+		check(t, err)
+		same(t, []any{e.State, e.Who}, []any{incident.EventNew, ""})
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: old[0], State: incident.EventRead, Event: event, EventAt: now, Again: true, Nameless: true}}, now))
+		e, err = s.Event(ctx, old[0])
+		check(t, err)
+		same(t, e.State, incident.EventRead)
+
 		broken := addEvent(t, s, daysAgo(19), `"Jill Canary"`)
 		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: broken, State: incident.EventUnreadable, Text: "Jill Canary"}}, now))
 		same(t, all(t, func() (int64, error) { return s.BlankEvents(ctx, "", now, now, 2) }), int64(1))
-		e, err := s.Event(ctx, broken)
+		e, err = s.Event(ctx, broken)
 		check(t, err)
 		same(t, string(e.Body), "")
 	})

@@ -33,7 +33,7 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 	for _, r := range readings {
 		if err := s.apply(ctx, []Reading{r}); CodeOf(err) == Internal {
 			s.log.Error("an event cannot be applied", "event", r.EventID, "err", err)
-			err = s.apply(ctx, []Reading{{EventID: r.EventID, State: EventUnreadable, ReadError: "What it says could not be stored."}})
+			err = s.apply(ctx, []Reading{{EventID: r.EventID, State: EventUnreadable, ReadError: "What it says could not be stored.", Nameless: true}})
 			if err != nil {
 				return 0, err
 			}
@@ -72,7 +72,7 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 		if bridgeID != "" {
 			r.BridgeID = bridgeID
 			r.follow(bodies[i], number, s.trusted)
-			if !events[i].BlankedAt.IsZero() && r.Presence != nil && r.Presence.SessionID == "" {
+			if r.Nameless && r.Presence != nil && r.Presence.SessionID == "" {
 				r.Presence = nil // its name was all there was to tell it from others
 			}
 		}
@@ -93,12 +93,12 @@ func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 // read says what one event means, and gives back its body as it was read. An
 // event that cannot be read is kept as it is.
 func (s *Service) read(e Event) (r Reading, z zoom.Event) {
-	r = Reading{EventID: e.ID, State: EventRead, Again: e.Event != "" || e.ReadError != ""}
+	r = Reading{EventID: e.ID, State: EventRead, Again: e.Event != "" || e.ReadError != "", Nameless: !e.BlankedAt.IsZero()}
 	defer func() {
 		// A body that defeats the reader must not stop the events behind it.
 		if p := recover(); p != nil {
 			s.log.Error("reading an event panicked", "event", e.ID, "panic", p)
-			r, z = Reading{EventID: e.ID, State: EventUnreadable, ReadError: "The reader failed on this body.", Again: r.Again}, zoom.Event{}
+			r, z = Reading{EventID: e.ID, State: EventUnreadable, ReadError: "The reader failed on this body.", Again: r.Again, Nameless: r.Nameless}, zoom.Event{}
 		}
 	}()
 	r.Text = zoom.EventText(e.Body)
@@ -107,7 +107,7 @@ func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 		r.State, r.ReadError = EventUnreadable, cutRunes(err.Error(), 300)
 		return r, z
 	}
-	if e.BlankedAt.IsZero() { // without names, two events may say the same
+	if !r.Nameless { // without names, two events may say the same
 		r.Meaning = z.Meaning()
 	}
 	r.Event, r.EventAt, r.AccountID = cutRunes(z.Name, 100), z.At, cutRunes(z.AccountID, 100)

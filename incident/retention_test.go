@@ -181,7 +181,8 @@ func TestRetention(t *testing.T) {
 		page, err := store.EventRows(t.Context(), db.EventFilter{}, "", 200)
 		w.ok(err)
 		for _, e := range page.Items {
-			w.ok(w.service.ReprocessEvent(t.Context(), admin, e.ID))
+			_, _, err := w.service.ReprocessEvent(t.Context(), admin, e.ID)
+			w.ok(err)
 		}
 		w.work(0)
 		again, err := store.Presences(t.Context(), bridge.ID)

@@ -167,6 +167,7 @@ type Reading struct {
 	Who         string
 	Meaning     string          // equal for two writings of one event; "" = not known
 	Text        string          // in whose words the event is found
+	Nameless    bool            // it was made of a blanked body, or of none
 	Again       bool            // it was read before
 	BridgeID    string          // "" = belongs to no bridge, or stale: no effects
 	Instance    *Instance       // upserted: earliest start, latest end
