@@ -177,25 +177,29 @@ func testReadOnlyStart(t *testing.T, k *kit) {
 func testFsync(t *testing.T, k *kit) {
 	all := bodies(40)
 	c := newChecker(t, k, all)
-	dir := configured(t, k.real)
-	p := serving(t, k.real, dir)
-	deliverAll(t, p.url, all[:20])
+	for range 5 {
+		dir := configured(t, k.real)
+		p := serving(t, k.real, dir)
+		deliverAll(t, p.url, all[:20])
 
-	end := p.inject(t, "fsync,fdatasync", "error=EIO")
-	d := deliver(p.url, all[20:], 4)
-	refuses(t, delivery{status: answered(d.status), slowest: d.slowest})
-	code := p.wait(t)
-	end()
+		end := p.inject(t, "fsync,fdatasync", "error=EIO")
+		d := deliver(p.url, all[20:], 4)
+		code := p.wait(t)
+		end()
 
-	if code != 1 {
-		t.Errorf("the server ended with status %d", code)
+		refuses(t, delivery{status: answered(d.status), slowest: d.slowest})
+		if code != 1 || len(d.acked()) > 0 {
+			t.Errorf("the server ended with status %d, and answered %v", code, d.status)
+		}
+		p.noPanic(t)
+		c.must(t, dir, delivery{status: slices.Repeat([]int{http.StatusOK}, 20)})
+		c.goesOn(t, dir, all)
+		if slices.Contains(d.status, http.StatusServiceUnavailable) || t.Failed() {
+			return
+		}
+		// Something else was to be written before an event came, and ended the process.
 	}
-	if !slices.Contains(d.status, http.StatusServiceUnavailable) || len(d.acked()) > 0 {
-		t.Errorf("the answers are %v, want 503 and then none", d.status)
-	}
-	p.noPanic(t)
-	c.must(t, dir, delivery{status: slices.Repeat([]int{http.StatusOK}, 20)})
-	c.goesOn(t, dir, all)
+	t.Error("no event was answered 503")
 }
 
 // answered is the answers without those that did not come.
