@@ -14,7 +14,7 @@ import (
 
 // TestCrash is the promise that an event answered with 200 is never lost,
 // whenever the program is killed, the power goes or the disk fails. The long
-// form looks at every point of a longer recording: DRAWBRIDGE_CRASH=full, or
+// form looks at every point of the recording: DRAWBRIDGE_CRASH=full, or
 // task crash. docs/durability.md says what is tested and what is not.
 func TestCrash(t *testing.T) {
 	needStrace(t)
@@ -26,11 +26,11 @@ func TestCrash(t *testing.T) {
 }
 
 func testReplay(t *testing.T, k *kit) {
-	events, real, control, starts := 180, plan{most: 160, seeds: 2}, plan{most: 40, seeds: 1}, 4
+	real, control, starts := plan{most: 160, seeds: 2}, plan{most: 40, seeds: 1}, 4
 	if k.full {
-		events, real, control, starts = 300, plan{every: true, seeds: 8}, plan{every: true, seeds: 1}, 100
+		real, control, starts = plan{every: true, seeds: 8}, plan{most: 1000, seeds: 1}, 100
 	}
-	all := bodies(events)
+	all := bodies(180)
 	c := newChecker(t, k, all)
 
 	r := record(t, k.real, all)
