@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -31,8 +32,9 @@ type Config struct {
 // Server is the whole site. It is an http.Handler; Serve runs it.
 type Server struct {
 	http.Handler
-	site *handlers.Site
-	log  *slog.Logger
+	site    *handlers.Site
+	log     *slog.Logger
+	proxies []netip.Prefix
 }
 
 // New builds the site. It starts nothing.
@@ -57,7 +59,7 @@ func New(cfg Config) *Server {
 			e.Add(http.MethodHead, r.Path, r.Handler, m.needs(r.Need))
 		}
 	}
-	return &Server{Handler: e, site: cfg.Site, log: cfg.Site.Log}
+	return &Server{Handler: e, site: cfg.Site, log: cfg.Site.Log, proxies: cfg.TrustedProxies}
 }
 
 // Routes is the route table of New, for tests that go through all of it.
@@ -74,6 +76,7 @@ const (
 
 	maxHeaderBytes = 16 << 10
 	maxConnections = 4096
+	maxOfOnePeer   = maxConnections / 4
 )
 
 // Serve answers requests from ln until ctx ends. Then it takes no new ones,
@@ -90,8 +93,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	server.RegisterOnShutdown(s.site.Live.Stop)
+	ln = netutil.LimitListener(limitPeers(ln, maxOfOnePeer, s.isProxy), maxConnections)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(netutil.LimitListener(ln, maxConnections)) }()
+	go func() { failed <- server.Serve(ln) }()
 	select {
 	case err := <-failed:
 		return err
@@ -107,4 +111,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	return nil
+}
+
+func (s *Server) isProxy(a netip.Addr) bool {
+	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
