@@ -23,6 +23,7 @@ const (
 	sqliteRange             = 25
 	sqliteNotADB            = 26
 	sqliteIOErrFsync        = 1034
+	sqliteIOErrShmSize      = 4874
 	sqliteConstraintFK      = 787
 	sqliteConstraintPrimary = 1555
 	sqliteConstraintUnique  = 2067

@@ -20,7 +20,7 @@ func Lock(dataDir string) (release func(), err error) {
 	}
 	release, ok, err := tryLock(path)
 	if err != nil {
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+		return nil, fmt.Errorf("lock the data directory: %w", dirProblem(filepath.Dir(path), err))
 	}
 	if !ok {
 		return nil, fmt.Errorf("another Drawbridge server holds %s; stop it, or set DRAWBRIDGE_DATA_DIR to another directory", path)

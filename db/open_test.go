@@ -82,7 +82,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"text", func(path string) error {
 			return os.WriteFile(path, bytes.Repeat([]byte("not a database "), 100), 0o600)
 		}, "is not a SQLite database"},
-		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, "open the database"},
+		{"directory", func(path string) error { return os.Mkdir(path, 0o700) }, "is not a file"},
 		{"another program", func(path string) error {
 			other, err := sql.Open("sqlite", "file:"+path)
 			if err != nil {
@@ -91,6 +91,12 @@ func TestOpenRefuses(t *testing.T) {
 			_, err = other.Exec(`CREATE TABLE bookmarks (url TEXT)`)
 			return errors.Join(err, other.Close())
 		}, "was made by another program"},
+		{"gone, and the key is there", func(path string) error {
+			return os.WriteFile(filepath.Join(filepath.Dir(path), db.KeyFile), []byte("key"), 0o600)
+		}, "cp BACKUP"},
+		{"empty, and its log is there", func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.WriteFile(path+"-wal", []byte("log"), 0o600))
+		}, "cp BACKUP"},
 	} {
 		t.Run("D-07 "+tt.name, func(t *testing.T) {
 			cfg := dbtest.SQLite(t)

@@ -58,57 +58,73 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := makePrivateFile(path); err != nil {
-		return err
-	}
 	// Two programs that start at once would both switch the journal mode and
 	// make the first table, and one would fail.
 	release, err := lockFile(ctx, filepath.Join(dir, "migrate.lock"))
 	if err != nil {
-		return fmt.Errorf("wait for another program that is preparing %s: %w", dir, err)
+		return fmt.Errorf("wait for another program that is preparing %s: %w", dir, dirProblem(dir, err))
 	}
 	defer release()
 
-	dsn := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
-	if s.w, err = sql.Open("sqlite", dsn+sqliteWriter); err != nil {
+	exists, err := inspect(ctx, path)
+	if err != nil {
 		return err
 	}
-	s.w.SetMaxOpenConns(1)
-	if err := s.checkSQLiteFile(ctx, path); err != nil {
-		return err
+	if err := makePrivateFile(path); err != nil {
+		return dirProblem(dir, err)
 	}
-	if err := s.migrate(ctx); err != nil {
-		return err
+	s.disk.dir = filepath.Dir(path)
+	err = s.prepareSQLite(ctx, path)
+	if code := sqliteCode(err); (code&0xff == sqliteFull || code == sqliteIOErrShmSize) && s.disk.giveUp() {
+		err = errors.Join(s.w.Close(), s.prepareSQLite(ctx, path))
 	}
-	if s.r, err = sql.Open("sqlite", dsn+sqliteReader); err != nil {
+	if isDamage(err) {
+		return damaged(path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, dirProblem(dir, err))
+	}
+	if !exists {
+		// The names last before the note that says they are there.
+		if err := errors.Join(syncDir(dir), os.WriteFile(filepath.Join(dir, noteFile), []byte(note), 0o600)); err != nil {
+			return fmt.Errorf("write in the data directory: %w", err)
+		}
+	}
+	if s.r, err = sql.Open("sqlite", sqliteAddress(path)+sqliteReader); err != nil {
 		return err
 	}
 	s.r.SetMaxOpenConns(sqliteReaders)
 	s.r.SetMaxIdleConns(sqliteReaders)
-	s.disk.dir = filepath.Dir(path)
 	return nil
 }
 
-// checkSQLiteFile refuses a file that another program made, and marks a new
-// one as ours.
-func (s *Store) checkSQLiteFile(ctx context.Context, path string) error {
-	var id, tables int64
-	err := s.w.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id)
-	if err == nil {
-		err = s.w.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master`).Scan(&tables)
+// prepareSQLite opens the writer, marks a new file as ours and brings the schema
+// up to date.
+func (s *Store) prepareSQLite(ctx context.Context, path string) (err error) {
+	if s.w, err = sql.Open("sqlite", sqliteAddress(path)+sqliteWriter); err != nil {
+		return err
 	}
-	switch {
-	case sqliteCode(err) == sqliteNotADB:
-		return fmt.Errorf("%s is not a SQLite database; restore it from a backup or give another data directory", path)
-	case err != nil:
-		return fmt.Errorf("open %s: %w", path, err)
-	case id == applicationID:
-		return nil
-	case id != 0 || tables > 0:
-		return fmt.Errorf("%s was made by another program; give another data directory", path)
+	s.w.SetMaxOpenConns(1)
+	id, err := one(ctx, s.w, "mark", scalar[int64], `PRAGMA application_id`)
+	if err == nil && id != applicationID {
+		_, err = s.w.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID))
 	}
-	_, err = s.w.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID))
-	return err
+	if err != nil {
+		return err
+	}
+	if mark, err := one(ctx, s.w, "mark", scalar[int32], `PRAGMA user_version`); err != nil {
+		return err
+	} else if mark == 0 {
+		if _, err := s.w.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, newMark())); err != nil {
+			return err
+		}
+	}
+	return s.migrate(ctx)
+}
+
+// sqliteAddress is a path as a file: address; what stands in the path is no option.
+func sqliteAddress(path string) string {
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
 }
 
 func makeDataDir(dir string) error {

@@ -1,0 +1,221 @@
+package db
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// KeyFile is the name of the master key in the data directory.
+const KeyFile = "master.key"
+
+// noteFile says to people what is in the data directory, and to Open that there
+// was a database.
+const noteFile = "contents.txt"
+
+const note = SQLiteFile + ` is Drawbridge's database, with its -wal and -shm beside it.
+Do not copy it while Drawbridge runs: run "drawbridge backup FILE".
+Where this file or ` + KeyFile + ` is and the database is not, Drawbridge does not
+start: it would begin with an empty one.
+`
+
+// inspectTime is how long a start looks at the database before it trusts it. A
+// whole check reads the whole file, which takes minutes for millions of events,
+// and meanwhile Zoom's events would be refused and nobody could open an
+// incident; "drawbridge verify" does it, on a backup.
+const inspectTime = time.Second
+
+// inspect looks at the database file before anything writes to it, so that what
+// is damaged stays as it is and can still be examined. It reports whether there
+// is a database.
+//
+// An unclean stop is no reason to look longer. Recovery is SQLite's own: it
+// takes from the write-ahead log what was committed whole, by checksums, and
+// with synchronous=FULL that is all that was answered. What was written last is
+// among what is looked at.
+func inspect(ctx context.Context, path string) (exists bool, err error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return false, fmt.Errorf("%s is not a file; give another data directory, or move it away", path)
+	}
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return false, refuseNew(path)
+	}
+	if err != nil {
+		return false, fmt.Errorf("open the database: %w", dirProblem(filepath.Dir(path), err))
+	}
+	mark, err := checkHeader(path)
+	if err != nil {
+		return true, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, inspectTime)
+	defer cancel()
+	conn, closeFile, err := openFile(ctx, path, "mode=ro")
+	if err == nil {
+		defer closeFile()
+		err = checkPart(ctx, conn, mark)
+	}
+	switch {
+	case errors.Is(err, errForeignLog):
+		return true, fmt.Errorf("%[1]s-wal does not belong to %[1]s: perhaps a backup was put in the place of a database and its log stayed. "+
+			"Move it away together with %[1]s-shm, and start again", path)
+	case errors.Is(err, errForeign):
+		return true, fmt.Errorf("%s was made by another program; give another data directory", path)
+	case isDamage(err):
+		return true, damaged(path, err)
+	}
+	// Else nothing is known to be wrong. The time may be over, or the disk full;
+	// what is serious is met again when the database is opened.
+	return true, nil
+}
+
+func damaged(path string, err error) error {
+	return fmt.Errorf("the database %s is damaged (%w); %s", path, err, restoreHint(path))
+}
+
+// refuseNew says why no new database must be made at path: there was one.
+func refuseNew(path string) error {
+	dir := filepath.Dir(path)
+	for _, sign := range []string{SQLiteFile + "-wal", KeyFile, noteFile} {
+		if info, err := os.Stat(filepath.Join(dir, sign)); err != nil || info.Size() == 0 {
+			continue
+		}
+		return fmt.Errorf("%s is missing or empty, and %s says that there was a database. Put the last backup there and start again: cp BACKUP %s. "+
+			"To begin anew with nothing in it, give an empty directory with DRAWBRIDGE_DATA_DIR (DRAWBRIDGE_KEY_FILE=%s keeps the key)",
+			path, sign, path, filepath.Join(dir, KeyFile))
+	}
+	return nil
+}
+
+func restoreHint(path string) string {
+	return fmt.Sprintf("with Drawbridge stopped, move it away together with its -wal and -shm files and put the last backup in its place: "+
+		"mkdir damaged && mv %[1]s* damaged/ && cp BACKUP %[1]s", path)
+}
+
+// errForeignLog is a write-ahead log of another database. SQLite would apply it:
+// a log does not say whose it is. So every database, and every backup, has a
+// random user_version, which a log brings along.
+var errForeignLog = errors.New("the log is another database's")
+
+// markOffset is where user_version stands in a file; see
+// https://www.sqlite.org/fileformat.html#user_version_number
+const markOffset = 60
+
+// newMark is a user_version, never 0.
+func newMark() int32 { return rand.Int32N(math.MaxInt32) + 1 }
+
+// checkHeader looks at the first bytes, before SQLite may change anything. mark
+// is the user_version without the log, 0 when there is none yet.
+func checkHeader(path string) (mark int32, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, fmt.Errorf("open the database: %w", dirProblem(filepath.Dir(path), err))
+	}
+	defer f.Close()
+	head := make([]byte, 100)
+	if _, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return 0, fmt.Errorf("read the database %s: %w", path, err)
+	}
+	if !bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
+		return 0, fmt.Errorf("%s is not a SQLite database, or its beginning is overwritten; give another data directory, or, if this was Drawbridge's: %s", path, restoreHint(path))
+	}
+	return int32(binary.BigEndian.Uint32(head[markOffset:])), nil
+}
+
+// checkPart asks whose the database is, and looks at every table but those of
+// events, which are too large, and at the newest events.
+func checkPart(ctx context.Context, db queryer, mark int32) error {
+	if err := checkOwner(ctx, db); err != nil {
+		return err
+	}
+	now, err := one(ctx, db, "mark", scalar[int32], `PRAGMA user_version`)
+	if err == nil && mark != 0 && now != mark {
+		err = errForeignLog
+	}
+	if err != nil {
+		return err
+	}
+	tables, err := list(ctx, db, scalar[string], `SELECT name FROM sqlite_master
+		WHERE type = 'table' AND name NOT LIKE 'event%' AND name NOT LIKE 'sqlite%' ORDER BY name`)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if err := quickCheck(ctx, db, `PRAGMA quick_check("`+strings.ReplaceAll(table, `"`, `""`)+`")`); err != nil {
+			return err
+		}
+	}
+	_, err = list(ctx, db, func(r row) (struct{}, error) {
+		_, err := r.(*sql.Rows).Columns()
+		return struct{}{}, err
+	}, `SELECT * FROM events ORDER BY id DESC LIMIT 100`)
+	if isWrongStatement(err) {
+		return nil // a schema without events
+	}
+	return err
+}
+
+var errForeign = errors.New("the database was made by another program")
+
+func checkOwner(ctx context.Context, db queryer) error {
+	ids, err := list(ctx, db, scalar[int64], `PRAGMA application_id`)
+	if err != nil || ids[0] == applicationID {
+		return err
+	}
+	tables, err := list(ctx, db, scalar[int64], `SELECT COUNT(*) FROM sqlite_master`)
+	if err == nil && (ids[0] != 0 || tables[0] > 0) {
+		err = errForeign
+	}
+	return err
+}
+
+// damage is what SQLite's own check found.
+type damage struct{ found string }
+
+func (d damage) Error() string { return d.found }
+
+// quickCheck runs a check of SQLite's, which answers "ok" or what is wrong.
+func quickCheck(ctx context.Context, db queryer, pragma string) error {
+	found, err := list(ctx, db, scalar[string], pragma)
+	if err == nil && (len(found) != 1 || found[0] != "ok") {
+		err = damage{strings.Join(found[:min(len(found), 5)], "; ")}
+	}
+	return err
+}
+
+// isDamage reports whether err says that the file is not as it was written.
+func isDamage(err error) bool {
+	code := sqliteCode(err) & 0xff
+	return errors.As(err, new(damage)) || code == sqliteCorrupt || code == sqliteNotADB
+}
+
+// openFile opens a SQLite file with options of its address, for reading, on one
+// connection.
+func openFile(ctx context.Context, path, options string) (*sql.Conn, func(), error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := sql.Open("sqlite", sqliteAddress(abs)+"?"+options+
+		"&_pragma=busy_timeout(2000)&_pragma=query_only(1)&_pragma=cell_size_check(1)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-16000)&_dqs=0")
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return conn, func() { conn.Close(); db.Close() }, nil
+}
