@@ -39,6 +39,7 @@ var faults = []struct {
 	{"D-05 fsync fails", testFsync},
 	{"D-05 one fsync of the log fails", testOneFsync},
 	{"W-80 locked by another program", testLockedOut},
+	{"W-80 slow disk", testSlowDisk},
 	{"W-81 the sender hangs up", testHangUp},
 	{"D-13 second server", testSecondServer},
 	{"D-06 flipped bits", testFlippedBits},
@@ -259,6 +260,23 @@ func testLockedOut(t *testing.T, k *kit) {
 		t.Fatal(err)
 	}
 	conn.Close()
+	newChecker(t, k, all).hasAll(t, p, dir, all)
+}
+
+// Each fsync takes longer than Zoom waits: 503 in time, and then what was given
+// up is there, or is taken when it comes again.
+func testSlowDisk(t *testing.T, k *kit) {
+	all := bodies(24)
+	dir := configured(t, k.real)
+	p := serving(t, k.real, dir)
+	deliverAll(t, p.url, all[:4])
+	end := p.inject(t, "fsync,fdatasync", "delay_enter=4s")
+	d := deliver(p.url, all[4:], 20)
+	refuses(t, d)
+	if len(d.acked()) > 0 {
+		t.Error("events were acknowledged that cannot be on the disk yet")
+	}
+	end()
 	newChecker(t, k, all).hasAll(t, p, dir, all)
 }
 
