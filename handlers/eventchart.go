@@ -11,6 +11,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
+// chartBars is how many bars a chart has at most. A day is drawn by the hour: the
+// counts by the minute are sixty times as many to read for every page.
+const chartBars = 30
+
 // eventChart draws when the events of a filter arrived; each bar narrows the
 // list to its time.
 func (s *Site) eventChart(c echo.Context, q eventQuery, v views.EventFilter) (views.Chart, error) {
@@ -21,7 +25,7 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, v views.EventFilter) (vi
 			return views.Chart{}, err
 		}
 	}
-	h, err := s.Store.EventHistogram(ctx, q.filter, q.from, q.to, 60)
+	h, err := s.Store.EventHistogram(ctx, q.filter, q.from, q.to, chartBars)
 	if err != nil {
 		return views.Chart{}, err
 	}
