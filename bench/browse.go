@@ -1,23 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 )
 
-const (
-	readers    = 4
-	exportTime = 10 * time.Second
-)
+// readers ask for pages at once, each for the next as soon as it has one.
+const readers = 4
 
 // kind is a kind of page that is asked for.
 type kind struct {
@@ -35,21 +31,38 @@ type browsed struct {
 
 // browsingResult is all that is measured on a database of many events.
 type browsingResult struct {
-	events        int64
-	size          int64
-	made          time.Duration
-	start         time.Duration
-	pages         []browsed
-	openAlone     cell // 2,000 a second, nobody reads
-	openRead      cell // with readers
-	mixed         cell // what the readers got meanwhile
-	empty, full   []cell
-	exportLines   int64
-	exportRate    float64
-	exportFirst   time.Duration
-	exportProblem error
-	peak          int64
+	events      int64
+	size        int64
+	made        time.Duration
+	start       time.Duration
+	pages       []browsed
+	openAlone   cell // 2,000 a second, nobody reads
+	openRead    cell // with readers
+	mixed       cell // what the readers got meanwhile
+	empty, full []cell
+	exports     []exported
+	retained    retained
+	peak        int64
 }
+
+// exported is one export of the log, cut off after a time.
+type exported struct {
+	name  string
+	lines int64
+	first time.Duration // until the first byte
+	took  time.Duration
+	err   error
+}
+
+// retained is what removing old events did to those that arrived meanwhile.
+type retained struct {
+	removed int64
+	took    time.Duration
+	arrived cell
+	err     error
+}
+
+func (r retained) rate() float64 { return float64(r.removed) / r.took.Seconds() }
 
 // browsing measures a database of many events.
 func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count int64) (string, error) {
@@ -95,13 +108,17 @@ func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count in
 	if r.size, err = dirSize(dataDir); err != nil {
 		return "", err
 	}
-	if ids, err := query(ctx, "sqlite", "file:"+filepath.Join(dataDir, "drawbridge.db")+"?mode=ro", `SELECT COUNT(*) FROM events`); err == nil && len(ids) == 1 {
-		r.events = ids[0]
+	if r.events, err = h.stored(ctx, dataDir); err != nil {
+		return "", err
 	}
 	if err := h.browse(ctx, p, s, site, v, &r); err != nil {
 		return "", err
 	}
 	if err := h.receiveWhileBrowsed(ctx, p, s, site, v, &r); err != nil {
+		return "", err
+	}
+	h.export(ctx, p, s, site, v, &r)
+	if err := h.retain(ctx, p, dataDir, s, site, v, &r); err != nil {
 		return "", err
 	}
 	return browsingReport(&r), nil
@@ -210,11 +227,11 @@ func (h *harness) browse(ctx context.Context, p plan, s *server, site *site, v s
 	return nil
 }
 
-// receiveWhileBrowsed loads with events what has many, against an empty one.
-func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, s *server, site *site, v survey, r *browsingResult) error {
+// receiveWhileBrowsed loads with events what has many: at Zoom's pace a hundred
+// times over, without and with readers, and at full rate against an empty one.
+func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, s *server, site *site, v survey, r *browsingResult) (err error) {
 	long := 5 * p.length
 	settle := func() { awaitIdle(ctx, s.pids, time.Minute) }
-	var err error
 	settle()
 	progress("%s events a second, nobody reads", thousands(openRate))
 	if r.openAlone, err = s.measure(ctx, load{conns: 64, length: long, rate: openRate}); err != nil {
@@ -238,7 +255,7 @@ func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, s *server, si
 	if err := <-read; err != nil {
 		return err
 	}
-	r.peak = memory(s.process.pid(), "status", "VmHWM")
+	r.peak = r.openRead.memory
 
 	for round := range p.rounds {
 		progress("round %d of %d, full rate, empty and with all", round+1, p.rounds)
@@ -257,79 +274,62 @@ func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, s *server, si
 		r.full = append(r.full, one)
 	}
 	settle()
-	progress("exporting")
-	lines, first, took, err := site.stream(ctx, "/events/export?format=ndjson", exportTime)
-	r.exportProblem, r.exportLines, r.exportFirst = err, lines, first
-	if err == nil {
-		r.exportRate = float64(lines) / took.Seconds()
-	}
-	return ctx.Err()
+	return nil
 }
 
-func browsingReport(r *browsingResult) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s events, %.1f GB (%s bytes an event); start to first durable 200 in %s ms.\n\n",
-		thousands(r.events), float64(r.size)/1e9, thousands(r.size/max(1, r.events)), millis(r.start))
-	t := &table{title: fmt.Sprintf("Pages of 50 events, %d readers that ask again at once, ms", readers), left: 1}
-	t.add("page", "p50 / p99 / max", fmt.Sprintf("with %s events/s arriving", thousands(openRate)), "CPU µs a page", "not 2xx")
-	show := func(c cell) string { return millis(c.at(.5)) + " / " + millis(c.at(.99)) + " / " + millis(c.at(1)) }
-	for _, k := range r.pages {
-		t.add(k.name, show(k.alone), show(k.busy), whole(float64(k.alone.cpu.Microseconds())), cmp.Or(k.alone.problem(), k.busy.problem(), "–"))
-	}
-	b.WriteString(t.String() + "\n")
-
-	t = &table{title: "Receiving", left: 1}
-	t.add("load", "answered/s", "p50 / p99 / p99.9 / max ms")
-	t.add(fmt.Sprintf("%s/s, nobody reads", thousands(openRate)), whole(r.openAlone.rate()), latencies([]cell{r.openAlone}))
-	t.add(fmt.Sprintf("%s/s, %d readers of all pages", thousands(openRate), readers), whole(r.openRead.rate()), latencies([]cell{r.openRead}))
-	t.add("full rate, c=64, empty database", whole(each(r.empty, cell.rate)), latencies(r.empty))
-	t.add("full rate, c=64, this database", whole(each(r.full, cell.rate)), latencies(r.full))
-	b.WriteString(t.String() + "\n")
-	fmt.Fprintf(&b, "The readers were answered %s pages a second meanwhile, p50 / p99 / max %s ms. Peak memory %s MiB.\n\n",
-		whole(r.mixed.rate()), show(r.mixed), mebi(r.peak))
-	if r.exportProblem != nil {
-		fmt.Fprintf(&b, "Export: %v.\n\n", r.exportProblem)
-	} else {
-		fmt.Fprintf(&b, "Export as NDJSON: first byte after %s ms, %s events/s.\n\n", millis(r.exportFirst), whole(r.exportRate))
-	}
-	b.WriteString(goalTable(browsingGoals(r)).String())
-	return b.String()
-}
-
-func browsingGoals(r *browsingResult) []goal {
-	worst := func(want func(kind) bool, of func(browsed) cell) (v float64, name string) {
-		for _, k := range r.pages {
-			if ms := milliseconds(of(k).at(.99)); want(k.kind) && ms >= v {
-				v, name = ms, k.name
-			}
-		}
-		return v, name
-	}
-	alone, busy := func(k browsed) cell { return k.alone }, func(k browsed) cell { return k.busy }
-	isPage := func(k kind) bool { return k.name == "first page" || k.name == "deep page" }
-	isFilter := func(k kind) bool { return k.filter }
-	page, _ := worst(isPage, alone)
-	pageBusy, _ := worst(isPage, busy)
-	filter, slowest := worst(isFilter, alone)
-	filterBusy, slowestBusy := worst(isFilter, busy)
-	kept, _, _ := ratio(r.full, r.empty, cell.rate)
-	return []goal{
-		{8, "rate with all events / empty, c=64", kept, share, .6, .75, false},
-		{9, fmt.Sprintf("p99 of an event at %s/s with %d readers", thousands(openRate), readers), milliseconds(r.openRead.at(.99)), inMillis, 30, 20, true},
-		{9, "longest of them", milliseconds(r.openRead.at(1)), inMillis, 250, 250, true},
-		{10, "p99 of first and deep pages", page, inMillis, 10, 5, true},
-		{10, fmt.Sprintf("same with %s events/s", thousands(openRate)), pageBusy, inMillis, 15, 5, true},
-		{11, "p99 of the slowest filter: " + slowest, filter, inMillis, 500, 100, true},
-		{11, "same with events arriving: " + slowestBusy, filterBusy, inMillis, 500, 100, true},
-		{14, "peak memory with browsing", float64(r.peak) / (1 << 20), inMiB, 96, 64, true},
+// export reads what it can of exports in some seconds each.
+func (h *harness) export(ctx context.Context, p plan, s *server, site *site, v survey, r *browsingResult) {
+	text := url.QueryEscape(v.words[0])
+	for _, e := range []struct{ name, query string }{
+		{"NDJSON", "format=ndjson"},
+		{"CSV", "format=csv"},
+		{"NDJSON with bodies", "format=ndjson&body=1"},
+		{"NDJSON of a frequent word", "format=ndjson&q=" + text},
+		{"CSV of a type in all time", "format=csv&range=all&event=" + v.types[0]},
+	} {
+		progress("exporting: %s", e.name)
+		one := exported{name: e.name}
+		one.lines, one.first, one.took, one.err = site.stream(ctx, "/events/export?"+e.query, 2*p.length)
+		r.exports = append(r.exports, one)
+		awaitIdle(ctx, s.pids, 10*time.Second)
 	}
 }
 
-func byCount(counts map[string]int) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		if d := counts[b] - counts[a]; d != 0 {
-			return d
-		}
-		return strings.Compare(a, b)
-	})
+// retain lets the oldest events go while others arrive. It is the last that is
+// done to a database.
+func (h *harness) retain(ctx context.Context, p plan, dataDir string, s *server, site *site, v survey, r *browsingResult) error {
+	const shortest = 7 // days that a rule must keep
+	days := int(time.Since(v.oldest).Hours()/24) - 1
+	if days < shortest {
+		r.retained.err = fmt.Errorf("the oldest event is younger than %d days", shortest+1)
+		return nil
+	}
+	before, err := h.stored(ctx, dataDir)
+	if err != nil {
+		return err
+	}
+	progress("removing what is older than %d days, with %s events a second", days, thousands(openRate))
+	if r.retained.err = site.retention(ctx, strconv.Itoa(days)); r.retained.err != nil {
+		return nil
+	}
+	begin := time.Now()
+	if r.retained.arrived, err = s.measure(ctx, load{conns: 64, length: 10 * p.length, rate: openRate}); err != nil {
+		return err
+	}
+	if err := site.retention(ctx, "0"); err != nil { // for ever again
+		return err
+	}
+	r.retained.took = time.Since(begin)
+	after, err := h.stored(ctx, dataDir)
+	r.retained.removed = before + int64(r.retained.arrived.ok) - after
+	return err
+}
+
+// stored is how many events a database has.
+func (h *harness) stored(ctx context.Context, dataDir string) (int64, error) {
+	n, err := query(ctx, "sqlite", "file:"+filepath.Join(dataDir, "drawbridge.db")+"?mode=ro", `SELECT COUNT(*) FROM events`)
+	if err != nil || len(n) != 1 {
+		return 0, fmt.Errorf("count events: %v, %w", n, err)
+	}
+	return n[0], nil
 }

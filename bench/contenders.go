@@ -19,6 +19,7 @@ type harness struct {
 	self     string // this program
 	node     string // "": the sample is left out
 	postgres *postgres
+	busy     string // that others use the machine
 }
 
 // contender is one way to receive webhooks.

@@ -27,7 +27,17 @@ func (h *harness) machine(ctx context.Context) string {
 			parts = append(parts, "Node "+strings.TrimSpace(string(out)))
 		}
 	}
-	return strings.Join(parts, ", ") + ". Servers, databases and the load share the machine."
+	return strings.Join(parts, ", ") + ". Servers, databases and the load share the machine." + h.busy
+}
+
+// busy says that others use the machine, "" when they do not.
+func busy() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	var load float64
+	if _, err := fmt.Sscan(string(text), &load); err != nil || load < float64(runtime.NumCPU())/2 {
+		return ""
+	}
+	return fmt.Sprintf(" **Others used the machine as well (load %.1f before the start): measure again.**", load)
 }
 
 // line is the value of a "name : value" line of a file.

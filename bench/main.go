@@ -40,7 +40,7 @@ func run(ctx context.Context) error {
 	quick := flag.Bool("quick", false, "measure little, in less than a minute: for work on this program")
 	big := flag.Bool("big", false, "measure a database of many events instead: browsing, searching and exporting while events arrive")
 	count := flag.Int64("count", 10_000_000, "with -big: how many events to make")
-	dataDir := flag.String("data-dir", "", "with -big: data directory that has its events already; events are added to it")
+	dataDir := flag.String("data-dir", "", "with -big: data directory that has its events already; its account is replaced, events are added and the oldest removed")
 	write := flag.Bool("write", false, "put the tables into docs/performance.md")
 	dir := flag.String("dir", "", "where databases are made (default: the system's temporary directory)")
 	flag.Parse()
@@ -91,7 +91,7 @@ func (h *harness) receiving(ctx context.Context, p plan) (string, error) {
 // prepare builds Drawbridge and, for peers, starts PostgreSQL and installs the
 // packages of the sample.
 func prepare(ctx context.Context, base string, peers bool) (h *harness, err error) {
-	h = &harness{}
+	h = &harness{busy: busy()}
 	defer func() {
 		if err != nil {
 			h.close()

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,18 +42,10 @@ func (h *harness) visitor(ctx context.Context, dir, addr string, tokens int) (*s
 		}
 		s.tokens = append(s.tokens, strings.TrimSpace(token))
 	}
-	form := url.Values{"email": {name + "@example.com"}, "password": {password}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/login", strings.NewReader(form.Encode()))
+	answer, _, err := s.post(ctx, "/login", url.Values{"email": {name + "@example.com"}, "password": {password}})
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Origin", "http://"+addr)
-	answer, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	answer.Body.Close()
 	for _, c := range answer.Cookies() {
 		if c.Name == "drawbridge_session" {
 			s.cookie = c.Name + "=" + c.Value
@@ -56,6 +53,45 @@ func (h *harness) visitor(ctx context.Context, dir, addr string, tokens int) (*s
 		}
 	}
 	return nil, fmt.Errorf("the log in was answered with %s", answer.Status)
+}
+
+// post sends a form, as the page of it does.
+func (s *site) post(ctx context.Context, path string, form url.Values) (answer *http.Response, page string, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.addr+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, "", err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", "http://"+s.addr)
+	r.Header.Set("Cookie", s.cookie)
+	if answer, err = http.DefaultTransport.RoundTrip(r); err != nil {
+		return nil, "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return answer, string(body), err
+}
+
+var shownRules = regexp.MustCompile(`name="shown" value="([^"]*)"`)
+
+// retention keeps every event for so many days. What is saved must have been
+// previewed, and the preview says under which name.
+func (s *site) retention(ctx context.Context, days string) error {
+	form := url.Values{"keep_others": {days}, "blank_others": {"0"}}
+	answer, page, err := s.post(ctx, "/settings/retention/preview", form)
+	if err != nil {
+		return err
+	}
+	if m := shownRules.FindStringSubmatch(page); m != nil {
+		form.Set("shown", html.UnescapeString(m[1]))
+	} else if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the preview of the retention was answered with %s", answer.Status)
+	}
+	answer, _, err = s.post(ctx, "/settings/retention", form)
+	if err == nil && answer.StatusCode != http.StatusSeeOther {
+		err = fmt.Errorf("saving the retention was answered with %s", answer.Status)
+	}
+	return err
 }
 
 // page is a request for a page.
@@ -195,4 +231,11 @@ func (s *site) stream(ctx context.Context, path string, limit time.Duration) (li
 		err = nil
 	}
 	return
+}
+
+// byCount is the keys, those with the highest number first.
+func byCount(counts map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
+	})
 }
