@@ -91,3 +91,37 @@ func (p prepared) ExecContext(ctx context.Context, _ string, args ...any) (sql.R
 func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
 	return p.Stmt.QueryContext(ctx, args...)
 }
+
+// repeated is a transaction that prepares each statement once. SQLite takes as
+// long to prepare one as to run it.
+type repeated struct {
+	tx    *sql.Tx
+	stmts map[string]*sql.Stmt
+}
+
+func (r *repeated) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt := r.stmts[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := r.tx.PrepareContext(ctx, query) // closed with the transaction
+	if err == nil {
+		r.stmts[query] = stmt
+	}
+	return stmt, err
+}
+
+func (r *repeated) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := r.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+func (r *repeated) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := r.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}

@@ -285,12 +285,16 @@ func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
 
 // MeetingsOfBridges; see incident.Store.
 func (s *Store) MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error) {
+	return meetingsOfBridges(ctx, s.r, ids)
+}
+
+func meetingsOfBridges(ctx context.Context, q queryer, ids []string) (map[string]bool, error) {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	known := map[string]bool{}
-	for some := range slices.Chunk(ids, 100) {
+	for some := range slices.Chunk(ids, 40) {
 		in := ` IN (` + placeholders(1, len(some)) + `)`
-		found, err := list(ctx, s.r, scalar[string], `
+		found, err := list(ctx, q, scalar[string], `
 			SELECT meeting_uuid FROM bridges WHERE meeting_uuid`+in+`
 			UNION SELECT uuid FROM bridge_instances WHERE uuid`+in+`
 			UNION SELECT meeting_id FROM bridges WHERE meeting_id`+in+`

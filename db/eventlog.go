@@ -72,15 +72,17 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		}
 		topics := []string{TopicEvents}
 		var counts eventCounts
+		var unlinked []incident.Reading
+		q := &repeated{tx, map[string]*sql.Stmt{}}
 		for _, r := range readings {
 			if blanked[r.BridgeID] {
 				r = r.Blanked()
 			}
-			twin, err := twinOf(ctx, tx, r)
+			twin, err := twinOf(ctx, q, r)
 			if err != nil {
 				return err
 			}
-			n, err := exec(ctx, tx, `
+			n, err := exec(ctx, q, `
 				UPDATE events SET state = $2, read_error = $3, event = $4, event_at = $5, account_id = $6,
 					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11, twin_of = $12
 				WHERE id = $1 AND state = 'new' AND (blanked_at IS NULL OR $13 = 1)`,
@@ -92,16 +94,14 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 			if n == 0 { // it was read meanwhile, or blanked: then it is read again
 				continue
 			}
-			if err := s.indexWords(ctx, tx, r.EventID, r.Event, r.Text, r.Again); err != nil {
+			if err := s.indexWords(ctx, q, r.EventID, r.Event, r.Text, r.Again); err != nil {
 				return err
 			}
 			if !r.Again {
 				counts.add(r.EventID, r.Event)
 			}
-			if r.BridgeID == "" {
-				if err := awaitBridge(ctx, tx, r); err != nil {
-					return err
-				}
+			if r.BridgeID == "" && r.MeetingID != "" {
+				unlinked = append(unlinked, r)
 			}
 			for _, e := range r.Timeline {
 				if twin != 0 { // what it says was told already, under the other's name
@@ -117,6 +117,9 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 					return err
 				}
 			}
+		}
+		if err := awaitBridges(ctx, tx, unlinked); err != nil {
+			return err
 		}
 		if err := counts.write(ctx, tx); err != nil {
 			return err
@@ -138,16 +141,16 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 }
 
 // twinOf is the event that said the same as this one before, 0 if none did.
-func twinOf(ctx context.Context, tx *sql.Tx, r incident.Reading) (int64, error) {
+func twinOf(ctx context.Context, q queryer, r incident.Reading) (int64, error) {
 	if r.Meaning == "" || r.EventAt.IsZero() {
 		return 0, nil
 	}
 	k := newEventKey(keyOfMeaning, r.EventAt.UnixMilli(), []byte(r.Meaning))
-	n, err := exec(ctx, tx, `INSERT INTO event_keys (at, key, event_id) VALUES ($1, $2, $3) ON CONFLICT (at, key) DO NOTHING`, k.at, k.hash[:], r.EventID)
+	n, err := exec(ctx, q, `INSERT INTO event_keys (at, key, event_id) VALUES ($1, $2, $3) ON CONFLICT (at, key) DO NOTHING`, k.at, k.hash[:], r.EventID)
 	if err != nil || n == 1 {
 		return 0, err
 	}
-	ids, err := list(ctx, tx, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2 AND event_id <> $3`, k.at, k.hash[:], r.EventID)
+	ids, err := list(ctx, q, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2 AND event_id <> $3`, k.at, k.hash[:], r.EventID)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -232,19 +235,31 @@ func loseMeeting(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	return err
 }
 
-// awaitBridge lets an event be read anew when its bridge came to know its
-// meeting while the event was read: the part of readAgain for events it could
-// not see yet.
-func awaitBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
-	if r.MeetingID == "" {
-		return nil
+// awaitBridges lets events be read anew whose bridge came to know its meeting
+// while they were read: the part of readAgain for events it could not see yet.
+func awaitBridges(ctx context.Context, tx *sql.Tx, unlinked []incident.Reading) error {
+	ids := make([]string, len(unlinked))
+	for i, r := range unlinked {
+		ids[i] = r.MeetingID
 	}
-	_, err := exec(ctx, tx, `
-		UPDATE events SET state = 'new'
-		WHERE id = $1 AND NOT stale AND origin <> 'imported' AND EXISTS (
-			SELECT 1 FROM bridges WHERE (meeting_id = $2 OR pmi = $2) AND created_at <= $3)`,
-		r.EventID, r.MeetingID, r.EventAt.Add(time.Minute))
-	return err
+	known, err := meetingsOfBridges(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range unlinked {
+		if !known[r.MeetingID] {
+			continue
+		}
+		_, err := exec(ctx, tx, `
+			UPDATE events SET state = 'new'
+			WHERE id = $1 AND NOT stale AND EXISTS (
+				SELECT 1 FROM bridges WHERE (meeting_id = $2 OR pmi = $2) AND created_at <= $3)`,
+			r.EventID, r.MeetingID, r.EventAt.Add(time.Minute))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readAgain lets events of a meeting be read anew that were read before its

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -18,26 +17,12 @@ type storedEvent struct {
 // insertStored stores events with their keys, words and counts, and returns how
 // many that were: those whose body is in the log already are left out.
 func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEvent) (n int64, err error) {
-	var failed error
-	prepare := func(query string) prepared {
-		stmt, err := tx.PrepareContext(ctx, query)
-		failed = errors.Join(failed, err)
-		return prepared{stmt}
-	}
-	insertKey := prepare(`INSERT INTO event_keys (at, key, event_id) VALUES ($1, $2, $3) ON CONFLICT (at, key) DO NOTHING`)
-	insertEvent := prepare(`
-		INSERT INTO events (id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
-			account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, blanked_at, encoding, content)
-		VALUES (` + placeholders(1, 20) + `)`)
-	insertWords := prepare(s.indexWordsText(false))
-	if failed != nil {
-		return 0, coded(failed)
-	}
+	q := &repeated{tx, map[string]*sql.Stmt{}}
 	var counts eventCounts
 	for _, e := range events {
 		fresh := int64(0)
 		for i, k := range keysOf(e.Body, e.Headers[requestID]) {
-			taken, err := exec(ctx, insertKey, "", k.at, k.hash[:], e.ID)
+			taken, err := exec(ctx, q, `INSERT INTO event_keys (at, key, event_id) VALUES ($1, $2, $3) ON CONFLICT (at, key) DO NOTHING`, k.at, k.hash[:], e.ID)
 			if err != nil {
 				return 0, err
 			}
@@ -49,7 +34,11 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 			continue
 		}
 		encoding, content := packContent(e.Headers, e.Body)
-		_, err := exec(ctx, insertEvent, "", e.ID, e.ReceivedAt, e.SignedAt, e.Slot, e.Stale, e.Origin, e.State, e.ReadError, e.Event.Event, e.EventAt,
+		_, err := exec(ctx, q, `
+			INSERT INTO events (id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
+				account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, blanked_at, encoding, content)
+			VALUES (`+placeholders(1, 20)+`)`,
+			e.ID, e.ReceivedAt, e.SignedAt, e.Slot, e.Stale, e.Origin, e.State, e.ReadError, e.Event.Event, e.EventAt,
 			e.AccountID, e.MeetingID, e.MeetingUUID, e.Topic, e.Who, e.BridgeID, nullableNumber(e.TwinOf), e.BlankedAt, encoding, content)
 		if err != nil {
 			return 0, err
@@ -58,7 +47,7 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 		if e.State == incident.EventNew {
 			continue
 		}
-		if _, err := exec(ctx, insertWords, "", e.ID, indexText(e.Event.Event, e.text)); err != nil {
+		if err := s.indexWords(ctx, q, e.ID, e.Event.Event, e.text, false); err != nil {
 			return 0, err
 		}
 		counts.add(e.ID, e.Event.Event)
