@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,12 +33,25 @@ func (h *harness) machine(ctx context.Context) string {
 
 // busy says that others use the machine, "" when they do not.
 func busy() string {
-	text, _ := os.ReadFile("/proc/loadavg")
-	var load float64
-	if _, err := fmt.Sscan(string(text), &load); err != nil || load < float64(runtime.NumCPU())/2 {
+	work := func() (busy, all int64) {
+		text, _ := os.ReadFile("/proc/stat")
+		first, _, _ := strings.Cut(string(text), "\n")
+		for i, f := range strings.Fields(first) {
+			n, _ := strconv.ParseInt(f, 10, 64)
+			if all += n; i != 4 && i != 5 { // idle, waiting for a disk
+				busy += n
+			}
+		}
+		return busy, all
+	}
+	busy, all := work()
+	time.Sleep(time.Second)
+	busy2, all2 := work()
+	share := float64(busy2-busy) / float64(max(1, all2-all))
+	if share < 0.15 {
 		return ""
 	}
-	return fmt.Sprintf(" **Others used the machine as well (load %.1f before the start): measure again.**", load)
+	return fmt.Sprintf(" **Others used %.0f %% of the processors before the start: measure again.**", 100*share)
 }
 
 // line is the value of a "name : value" line of a file.
