@@ -46,6 +46,7 @@ type commands struct {
 
 	Apply  applyCommand  `cmd:"" help:"Make the configuration what a YAML file says."`
 	Export exportCommand `cmd:"" help:"Print the configuration as YAML, without secrets."`
+	Copy   copyCommand   `cmd:"" help:"Copy everything from SQLite to PostgreSQL."`
 	Import importCommand `cmd:"" help:"Take over the table of Zoom’s sample that stores webhooks into PostgreSQL."`
 	User   struct {
 		Add           userAddCommand           `cmd:"" help:"Let a person log in."`

@@ -29,6 +29,8 @@ type Config struct {
 	Keys        *Keyring         // nil: sealed values stay locked
 	Now         func() time.Time // required
 	Log         *slog.Logger     // nil: slog.Default()
+
+	copying bool // an unfinished copy is welcome
 }
 
 // Store is the open database. It is safe for concurrent use.
@@ -73,7 +75,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.disk = disk{log: s.log, now: s.now, h: Health{FreeBytes: -1, DatabaseBytes: -1, WALBytes: -1}}
 	var err error
 	if cfg.DatabaseURL != "" {
-		err = s.openPostgres(ctx, cfg.DatabaseURL)
+		err = s.openPostgres(ctx, cfg.DatabaseURL, cfg.copying)
 	} else {
 		err = s.openSQLite(ctx, cfg.DataDir)
 	}

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 
 const postgresConns = 16
 
-func (s *Store) openPostgres(ctx context.Context, rawURL string) error {
+func (s *Store) openPostgres(ctx context.Context, rawURL string, copying bool) error {
 	if !strings.HasPrefix(rawURL, "postgres://") && !strings.HasPrefix(rawURL, "postgresql://") {
 		return errors.New("DRAWBRIDGE_DATABASE_URL must begin with postgres://; leave it empty for SQLite")
 	}
@@ -36,6 +37,9 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string) error {
 	}
 	if err := s.migrate(ctx); err != nil {
 		return err
+	}
+	if unfinished, err := s.copyUnfinished(ctx); err != nil || unfinished && !copying {
+		return cmp.Or(err, errors.New("this database holds an unfinished copy; run `drawbridge copy` again until it ends, or empty the database"))
 	}
 	return s.PrepareMonths(ctx)
 }
