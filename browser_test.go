@@ -26,6 +26,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(runsProgram) != "" {
+		main()
+	}
 	code := m.Run()
 	chromium.stop()
 	os.Exit(code)

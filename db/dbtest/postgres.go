@@ -24,8 +24,29 @@ var server = sync.OnceValues(func() (string, error) {
 	if u := os.Getenv("TEST_POSTGRES_URL"); u != "" {
 		return u, nil
 	}
-	return startServer()
+	address, _, err := startServer()
+	return address, err
 })
+
+// OwnPostgres is the address of the database of a server that no other test
+// uses, and crashes and restarts that server. It skips the test where the
+// server cannot be started.
+func OwnPostgres(t testing.TB) (address string, restart func()) {
+	t.Helper()
+	address, again, err := startServer()
+	if errors.Is(err, errNone) && os.Getenv("REQUIRE_POSTGRES") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address, func() {
+		t.Helper()
+		if err := again(); err != nil {
+			t.Fatalf("restart PostgreSQL: %v", err)
+		}
+	}
+}
 
 // PostgresURL is the address of a fresh, empty PostgreSQL database, which is
 // dropped when the test ends. It skips the test when there is no server.

@@ -21,28 +21,28 @@ import (
 const watch = `
 trap '' INT TERM HUP
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c full_page_writes=off \
-	-c synchronous_commit=off -c max_connections=300 -c shared_buffers=32MB >"$2/log" 2>&1 &
-server=$!
+	-c max_connections=300 -c shared_buffers=32MB >"$2/log" 2>&1 &
 cat >/dev/null
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
+"$1/pg_ctl" -D "$2/data" -m immediate -w stop >/dev/null 2>&1
+wait
 rm -rf "$2"
 `
 
 // startServer makes a cluster in a temporary directory and starts it on a
-// socket there.
-func startServer() (address string, err error) {
+// socket there. restart kills all of its processes at once, as a crash does,
+// and starts it again.
+func startServer() (address string, restart func() error, err error) {
 	bin, ok := binaries()
 	if !ok {
-		return "", errNone
+		return "", nil, errNone
 	}
 	who, err := serverUser()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	dir, err := os.MkdirTemp("/tmp", "drawbridge-pg-") // short: a socket's path is at most 107 bytes
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -53,7 +53,7 @@ func startServer() (address string, err error) {
 	if who != nil {
 		attr.Credential = who
 		if err := os.Chown(dir, int(who.Uid), int(who.Gid)); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	command := func(name string, args ...string) *exec.Cmd {
@@ -65,17 +65,17 @@ func startServer() (address string, err error) {
 	initdb := command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres",
 		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w\n%s", err, out)
+		return "", nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	in, out, err := os.Pipe()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	lifelines = append(lifelines, out)
 	sh := command("/bin/sh", "-c", watch, "sh", bin, dir)
 	sh.Stdin = in
 	if err := sh.Start(); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	in.Close()
 	address = (&url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
@@ -84,9 +84,12 @@ func startServer() (address string, err error) {
 	defer cancel()
 	if err := awaitServer(ctx, address); err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
-		return "", fmt.Errorf("%w\n%s", err, log)
+		return "", nil, fmt.Errorf("%w\n%s", err, log)
 	}
-	return address, nil
+	return address, func() error {
+		// The options are those of the start; pg_ctl finds them in a file.
+		return command(filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-m", "immediate", "-l", filepath.Join(dir, "log"), "-w", "restart").Run()
+	}, nil
 }
 
 // lifelines are the servers' standard inputs. They are kept here because a file

@@ -1,3 +1,3 @@
 package dbtest
 
-func startServer() (string, error) { return "", errNone }
+func startServer() (string, func() error, error) { return "", nil, errNone }
