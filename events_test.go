@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
 )
 
 // burst posts n signed events, each other than all others, as fast as the
@@ -149,4 +151,89 @@ func TestLiveTail(t *testing.T) {
 	b.click("button >> Resume")
 	b.wait("the list alone", `location.pathname === "/events" && !document.querySelector("[data-db-detail]")`)
 	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
+}
+
+// --- a log of many events
+
+// seedLog stores 10,000 events of the last 30 days, most of them young, among
+// them some that came too late and some that cannot be read.
+func seedLog(ctx context.Context, w *world) error {
+	w.clock.set(31 * 24 * time.Hour)
+	if err := w.seedDemo(ctx, w.sim, false); err != nil {
+		return err
+	}
+	for i, part := range []struct {
+		ago time.Duration
+		n   int
+	}{{30 * 24 * time.Hour, 400}, {16 * 24 * time.Hour, 600}, {6 * 24 * time.Hour, 900}, {40 * time.Hour, 1100}, {23 * time.Hour, 500}, {20 * time.Hour, 900}, {14 * time.Hour, 1500},
+		{9 * time.Hour, 1200}, {5 * time.Hour, 1400}, {2 * time.Hour, 900}, {20 * time.Minute, 600}} {
+		w.clock.set(part.ago)
+		if err := w.burst(ctx, part.n, everyKind[i%4:]...); err != nil {
+			return err
+		}
+	}
+	w.clock.set(time.Minute)
+	for i, body := range []string{`{"event":"meeting.ended"`, `{"event":"meeting.ended","event_ts":1,"payload":{}}`} {
+		if _, err := w.sim.Send(ctx, fmt.Sprint("odd ", i), []byte(body)); err != nil {
+			return err
+		}
+	}
+	admin, err := w.admin(ctx)
+	if err != nil {
+		return err
+	}
+	for name, query := range map[string]string{"Unread": "unread=1", "Recordings of a week": "event=recording.%2A&range=7d", "Who joined and left": "event=meeting.participant_joined%2Cmeeting.participant_left"} {
+		if _, err := w.service.SaveFilter(ctx, admin, name, query); err != nil {
+			return err
+		}
+	}
+	w.clock.set(0)
+	return w.settled(ctx)
+}
+
+func logSpots(t *testing.T, w *world) []spot {
+	t.Helper()
+	// Somewhere in the middle.
+	middle, err := w.store.EventRows(t.Context(), db.EventFilter{Before: time.Now().Add(-8 * time.Hour)}, "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	around := "/events?around=" + strconv.FormatInt(middle.Items[99].ID, 10) + "#here"
+	return []spot{
+		{"events", "/events", nil},
+		{"events-week", "/events?range=7d&event=meeting.*,recording.completed", nil},
+		{"events-all", "/events?range=all", nil},
+		{"events-text", "/events?q=standup", nil},
+		{"events-saved", "/events?unread=1", nil},
+		{"events-saved-delete", "/events?unread=1", func(b *tab) { b.click("a[href='#delete-filter']") }},
+		{"events-save", "/events?twin=1&stale=1&meeting_id=80000000012&range=24h", func(b *tab) {
+			b.click("#save-filter summary")
+			b.fill("#f-name", "Unread")
+			b.click("#save-filter button")
+			b.wait("the refusal at the field", `document.querySelector("#f-name[aria-invalid=true]")`)
+		}},
+		{"events-older", "/events", func(b *tab) {
+			b.click("a[rel=next]")
+			b.wait("the next page", `location.search.includes("cursor=")`)
+		}},
+		{"events-around", around, nil},
+		{"events-live", "/events", func(b *tab) {
+			done := make(chan error)
+			go func() { done <- w.burst(t.Context(), 2000, everyKind...) }()
+			// What is selected keeps the list as it is.
+			b.wait("what is not shown", `/arrived in between/.test(document.querySelector("#tail").textContent) &&
+				(getSelection().selectAllChildren(document.querySelector("#live caption")), true)`)
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"events-paused", "/events", func(b *tab) {
+			b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
+			b.click("button >> Pause")
+			if err := w.burst(t.Context(), 300, everyKind...); err != nil {
+				t.Fatal(err)
+			}
+			b.wait("what came since", `/since you looked/.test(document.querySelector("#tail").textContent)`)
+		}},
+	}
 }

@@ -39,6 +39,7 @@ type scene struct {
 
 var scenes = []scene{
 	{"day", demoEmail, seedDay, daySpots},
+	{"log", demoEmail, seedLog, logSpots},
 	{"worst", demoEmail, seedWorst, worstSpots},
 	{"empty", demoEmail, seedEmpty, emptySpots},
 	{"stranger", "", seedStranger, strangerSpots},

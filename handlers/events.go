@@ -21,6 +21,9 @@ const (
 	// repeats what it could not deliver after 5 minutes.
 	slowDelivery = time.Minute
 
+	// justArrived is how long an event may wait to be read before that is worth a word.
+	justArrived = 10 * time.Second
+
 	eventsOnPage = 50
 	countEvents  = 10_000          // how far matches are counted; then it says "10,000+"
 	rateOver     = 3 * time.Second // what "now" means in "1,012/s now"
@@ -61,7 +64,10 @@ func (s *Site) eventsPage(c echo.Context, status int, save views.SaveFilter) err
 			return err
 		}
 	}
-	page.Filter.Save.Name, page.Filter.Save.Error = save.Name, save.Error
+	if save.Error != "" {
+		page.Filter.Save.Name, page.Filter.Save.Error = save.Name, save.Error
+		page.Path = c.Request().URL.RequestURI()
+	}
 	if open := c.Param("id"); open != "" {
 		if page.Detail, err = s.eventDetail(c, open); err != nil {
 			return err
@@ -165,6 +171,10 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 	ctx := c.Request().Context()
 	if page.Tail, err = s.eventTail(ctx, q, l.rows); err != nil {
 		return err
+	}
+	if q.around != 0 && q.filter.IsZero() {
+		page.Count = views.EventCount{Number: views.Count(page.Chart.Total()), Words: "in half a day before and after"}
+		return nil
 	}
 	if q.filter.IsZero() {
 		hour, err := s.Store.CountEvents(ctx, s.Now().Add(-time.Hour))
@@ -339,7 +349,16 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, open string) views.Eve
 		row.Delay, row.Slow = views.Length(delay), delay > slowDelivery
 	}
 	if e.Event == "" {
-		row.Words = "not read"
+		row.Words = "without a type"
+		if row.Unread {
+			row.Words = "not read"
+		}
+	}
+	if e.State == incident.EventNew && s.Now().Sub(e.ReceivedAt) < justArrived {
+		row.New = true
+		if e.Event == "" {
+			row.Words = "just arrived"
+		}
 	}
 	if e.IncidentNumber != 0 {
 		row.Key, row.IncidentHref = incident.Key(e.IncidentNumber), incidentPath(e.IncidentNumber)

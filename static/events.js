@@ -46,7 +46,7 @@
       if (asking || !newest()) return;
       asking = true;
       try {
-        const query = new URLSearchParams(location.search);
+        const query = new URL(document.getElementById("live")?.dataset.dbPath || location.href, location.href).searchParams;
         for (const name of ["cursor", "newer", "around"]) query.delete(name);
         query.set("seen", newest());
         const answer = await fetch("/events/tail?" + query, { redirect: "error" });

@@ -15,6 +15,7 @@ type EventsPage struct {
 	Count  EventCount
 	Chart  Chart // each bar's Href narrows the list to it
 	Filter EventFilter
+	Path   string // of the list, when the page is the answer to a form
 	Link   string // this page, for others; empty: not known
 
 	Refused []RefusedReason // requests of the last hour that were not stored; empty: none
@@ -137,6 +138,7 @@ type EventRow struct {
 	Slow              bool   // the delay is worth a look
 	Stale             bool   // outside the time window: kept, without effect
 	Unread            bool   // stored, but what it says could not be read
+	New               bool   // unread because it arrived only just now
 	Recovered         bool   // it did not arrive; it was read in Zoom's log of deliveries
 	Twin              bool   // another writing of an earlier event
 }
