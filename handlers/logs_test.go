@@ -490,18 +490,7 @@ func TestManyEvents(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	viewer := o.as(incident.Viewer)
-	// One every four seconds until now, of five types.
-	o.sql(`
-		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-		INSERT INTO events (id, received_at, signed_at, slot, stale, origin, encoding, content,
-			state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id)
-		SELECT (? - (10000 - i) * 4000) * 4096, ? - (10000 - i) * 4000, ? - (10000 - i) * 4000, 0, FALSE, 'webhook', 0, CAST(i AS BLOB),
-			'read', '', 'meeting.type_' || (i % 5), ? - (10000 - i) * 4000, '', 'm' || (i % 100), '', CASE WHEN i % 4000 = 7 THEN 'needle' ELSE 'hay' END, '', '' FROM n`,
-		o.clock().UnixMilli(), o.clock().UnixMilli(), o.clock().UnixMilli(), o.clock().UnixMilli())
-	o.sql(`INSERT INTO event_words (rowid, words) SELECT id, topic FROM events`)
-	o.sql(`
-		INSERT INTO event_counts (width, start, event, count)
-		SELECT w.width, id / 4096 / w.width * w.width, event, COUNT(*) FROM events, (SELECT 60000 AS width UNION SELECT 3600000) w GROUP BY 1, 2, 3`)
+	o.manyEvents(10_000)
 
 	viewer.get("/events").want(t, http.StatusOK, "902 in the last hour")
 	for _, test := range []struct {
