@@ -13,7 +13,12 @@ import (
 
 // chartBars is how many bars a chart has at most. A day is drawn by the hour: the
 // counts by the minute are sixty times as many to read for every page.
-const chartBars = 30
+func chartBars(span time.Duration) int {
+	if span > 3*time.Hour && span <= 25*time.Hour {
+		return 30
+	}
+	return 64
+}
 
 // eventChart draws when the events of a filter arrived; each bar narrows the
 // list to its time.
@@ -25,7 +30,7 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, v views.EventFilter) (vi
 			return views.Chart{}, err
 		}
 	}
-	h, err := s.Store.EventHistogram(ctx, q.filter, q.from, q.to, chartBars)
+	h, err := s.Store.EventHistogram(ctx, q.filter, q.from, q.to, chartBars(q.to.Sub(q.from)))
 	if err != nil {
 		return views.Chart{}, err
 	}

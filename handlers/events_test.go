@@ -219,17 +219,17 @@ func TestEventPages(t *testing.T) {
 	})
 	t.Run("the chart narrows, and the way back is wider", func(t *testing.T) {
 		page := viewer.get("/events?event=meeting.type_1&cursor=" + o.eventIDs(db.EventFilter{})[0])
-		bar := regexp.MustCompile(`<a href="([^"]+)" title="02:00–02:30: 42 events"`).FindStringSubmatch(page.body)
+		bar := regexp.MustCompile(`<a href="([^"]+)" title="02:00–03:00: 42 events"`).FindStringSubmatch(page.body)
 		if bar == nil {
-			t.Fatalf("no bar of half an hour: %s", regexp.MustCompile(`title="[^"]+ events"`).FindAllString(page.body, -1))
+			t.Fatalf("no bar of an hour: %s", regexp.MustCompile(`title="[^"]+ events"`).FindAllString(page.body, -1))
 		}
 		narrow := html.UnescapeString(bar[1])
-		if narrow != "/events?after=2026-11-22T02%3A00&before=2026-11-22T02%3A30&event=meeting.type_1" {
+		if narrow != "/events?after=2026-11-22T02%3A00&before=2026-11-22T03%3A00&event=meeting.type_1" {
 			t.Errorf("the bar leads to %s", narrow)
 		}
 		page = viewer.get(narrow)
-		page.want(t, http.StatusOK, "22 Nov 2026 02:00–02:30", "42 in this time", "Events per minute")
-		if !strings.Contains(page.body, `href="/events?after=2026-11-22T01%3A30&amp;before=2026-11-22T02%3A15&amp;event=meeting.type_1"`) {
+		page.want(t, http.StatusOK, "22 Nov 2026 02:00–03:00", "42 in this time", "Events per minute")
+		if !strings.Contains(page.body, `href="/events?after=2026-11-22T01%3A00&amp;before=2026-11-22T02%3A15&amp;event=meeting.type_1"`) {
 			t.Error("there is no way to three times the time, up to now")
 		}
 	})
