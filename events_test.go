@@ -202,19 +202,12 @@ func logSpots(t *testing.T, w *world) []spot {
 	return []spot{
 		{"events", "/events", nil},
 		{"events-week", "/events?range=7d&event=meeting.*,recording.completed", nil},
-		{"events-all", "/events?range=all", nil},
-		{"events-text", "/events?q=standup", nil},
 		{"events-saved", "/events?unread=1", nil},
-		{"events-saved-delete", "/events?unread=1", func(b *tab) { b.click("a[href='#delete-filter']") }},
 		{"events-save", "/events?twin=1&stale=1&meeting_id=80000000012&range=24h", func(b *tab) {
 			b.click("#save-filter summary")
 			b.fill("#f-name", "Unread")
 			b.click("#save-filter button")
 			b.wait("the refusal at the field", `document.querySelector("#f-name[aria-invalid=true]")`)
-		}},
-		{"events-older", "/events", func(b *tab) {
-			b.click("a[rel=next]")
-			b.wait("the next page", `location.search.includes("cursor=")`)
 		}},
 		{"events-around", around, nil},
 		{"events-live", "/events", func(b *tab) {
