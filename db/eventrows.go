@@ -67,7 +67,16 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 		})
 	}
 	if f.Text != "" {
-		query := s.searchQuery(f.Text, types)
+		// The index has the types and the ids of meetings as words, too.
+		var typeWords []string
+		for _, t := range types {
+			typeWords = append(typeWords, typeWord(t))
+		}
+		meetings, err := s.meetingWords(ctx, f)
+		if err != nil {
+			return q, err
+		}
+		query := s.searchQuery(f.Text, typeWords, meetings)
 		switch {
 		case query == "":
 			q.nothing = true
@@ -119,6 +128,17 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 		q.where.add(`{id} < $?`, firstEventID(f.Before))
 	}
 	return q, nil
+}
+
+// meetingWords are the ids of the meetings that a filter is about. That narrows
+// the search; whether an event is of the meeting is looked at after it.
+func (s *Store) meetingWords(ctx context.Context, f EventFilter) ([]string, error) {
+	if f.IncidentNumber != 0 {
+		return list(ctx, s.r, scalar[string], `
+			SELECT meeting_id FROM bridges WHERE incident_number = $1 AND meeting_id <> ''
+			UNION SELECT pmi FROM bridges WHERE incident_number = $1 AND pmi <> ''`, f.IncidentNumber)
+	}
+	return wordsOf(f.MeetingID), nil
 }
 
 // window is a query for the ids of the next n events of the branches, on from
@@ -234,6 +254,8 @@ func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, lim
 	if err != nil {
 		return page, err
 	}
+	ctx, done := searchLimit(ctx, f)
+	defer done(&err)
 	items, more, cut, err := scanEvents(ctx, s, q, eventColumns, scanEvent, func(e incident.Event) int64 { return e.ID }, from, newer, pageLimit(limit))
 	if err != nil {
 		return page, err
@@ -246,6 +268,26 @@ func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, lim
 		page.SearchedTo = time.UnixMilli(more >> eventIDShift).UTC()
 	}
 	return page, nil
+}
+
+// prefixTime is how long a search for the beginnings of words may take. How many
+// words begin so is only known after all of them were looked up.
+const prefixTime = 400 * time.Millisecond
+
+// searchLimit is ctx for a search with such words; done makes its error one for
+// people.
+func searchLimit(ctx context.Context, f EventFilter) (limited context.Context, done func(err *error)) {
+	if !strings.Contains(f.Text, "*") {
+		return ctx, func(*error) {}
+	}
+	limited, cancel := context.WithTimeout(ctx, prefixTime)
+	return limited, func(err *error) {
+		if *err != nil && limited.Err() != nil && ctx.Err() == nil {
+			*err = &incident.Error{Code: incident.Invalid, Message: "Too many words begin so. Write more of the word, or all of it without the *.",
+				Fields: map[string]string{"q": "Too many words begin so. Write more of the word, or all of it without the *."}, Err: *err}
+		}
+		cancel()
+	}
 }
 
 // eventMatch is as much of an event as counting needs.
@@ -261,6 +303,8 @@ func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matc
 	if err != nil {
 		return nil, 0, err
 	}
+	ctx, done := searchLimit(ctx, f)
+	defer done(&err)
 	matches, more, _, err = scanEvents(ctx, s, q, `e.id, e.event`, func(r row) (m eventMatch, err error) {
 		err = r.Scan(&m.id, &m.event)
 		return m, err

@@ -83,9 +83,9 @@ func (s *Store) dropWords(ctx context.Context, tx *sql.Tx, ids []any) error {
 }
 
 // searchQuery is a search for all words of a text, in the engine's language,
-// among events of the types, if some are given. A word that ends with * stands
-// for all that begin so. "" is a text without a word.
-func (s *Store) searchQuery(text string, types []string) string {
+// and for one of each of the groups, if that is not empty. A word of the text that
+// ends with * stands for all that begin so. "" is a text without a word.
+func (s *Store) searchQuery(text string, groups ...[]string) string {
 	var all []string
 	for part := range strings.FieldsSeq(text) {
 		prefix := strings.HasSuffix(part, "*")
@@ -101,12 +101,14 @@ func (s *Store) searchQuery(text string, types []string) string {
 	if s.postgres {
 		and, or = " & ", " | "
 	}
-	if len(types) > 0 {
+	for _, group := range groups {
 		var each []string
-		for _, t := range types {
-			each = append(each, s.searchWord(typeWord(t), false))
+		for _, w := range group {
+			each = append(each, s.searchWord(w, false))
 		}
-		all = append(all, "("+strings.Join(each, or)+")")
+		if len(each) > 0 {
+			all = append(all, "("+strings.Join(each, or)+")")
+		}
 	}
 	return strings.Join(all, and)
 }
