@@ -46,6 +46,7 @@ type Faults struct {
 	NewTokenKillsOld      bool          // a new OAuth token ends the one before, as for apps of 2022
 	ClockSkew             time.Duration // Zoom's clock minus ours: Date headers, webhook timestamps
 	DuplicateEvents       bool          // each event is delivered twice
+	Unreachable           bool          // deliveries get no connection, and are tried again
 }
 
 // SetFaults changes the faults; f gets those that are on now.

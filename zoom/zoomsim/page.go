@@ -110,6 +110,8 @@ var pageFaults = []pageFault{
 		func(f Faults) bool { return f.OverwriteSettings }, func(f *Faults, on bool) { f.OverwriteSettings = on }},
 	{"commit", "Answer lost", "Calls are carried out, then the connection breaks before the answer.",
 		func(f Faults) bool { return f.ResetAfterCommit }, func(f *Faults, on bool) { f.ResetAfterCommit = on }},
+	{"deaf", "Deliveries fail", "Events get no connection, as when your server is down. They stand in Zoom's log of deliveries.",
+		func(f Faults) bool { return f.Unreachable }, func(f *Faults, on bool) { f.Unreachable = on }},
 	{"twice", "Events twice", "Each event is delivered twice.",
 		func(f Faults) bool { return f.DuplicateEvents }, func(f *Faults, on bool) { f.DuplicateEvents = on }},
 }

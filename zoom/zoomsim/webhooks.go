@@ -174,6 +174,9 @@ func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
 }
 
 func (s *Sim) post(ctx context.Context, d Delivery) ([]byte, int, error) {
+	if s.Faults().Unreachable {
+		return nil, 0, errors.New("connection refused")
+	}
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.opts.WebhookURL, bytes.NewReader(d.Body))
