@@ -29,6 +29,7 @@ type fileAccount struct {
 	AccountID           string                 `yaml:"account_id,omitempty"`
 	ClientID            string                 `yaml:"client_id,omitempty"`
 	ClientSecret        string                 `yaml:"client_secret,omitempty"`
+	AppID               *string                `yaml:"app_id,omitempty"`
 	APIKey              string                 `yaml:"api_key,omitempty"`
 	APISecret           string                 `yaml:"api_secret,omitempty"`
 	WebhookSecretTokens []string               `yaml:"webhook_secret_tokens,omitempty"`
@@ -112,7 +113,7 @@ func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 	form := incident.AccountForm{
 		Auth: f.Auth, ZoomAccountID: f.AccountID, ClientID: f.ClientID, APIKey: f.APIKey,
 		Cluster: f.Cluster, BackupUser: f.BackupUserEmail, Version: old.Version,
-		StandbyMeetings: f.StandbyMeetings, StaticLinks: f.StaticLinks,
+		AppID: f.AppID, StandbyMeetings: f.StandbyMeetings, StaticLinks: f.StaticLinks,
 		Secrets: map[incident.SecretName]string{},
 	}
 	// A secret that is stored already is not set again: apply is idempotent.
@@ -224,6 +225,9 @@ func (p *program) export(ctx context.Context) ([]byte, error) {
 		f.Account = &fileAccount{
 			Auth: string(a.Auth), AccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey,
 			BackupUserEmail: a.BackupUser, Cluster: a.Cluster,
+		}
+		if a.AppID != "" {
+			f.Account.AppID = &a.AppID
 		}
 		if a.StandbyMeetings > 0 {
 			f.Account.StandbyMeetings = &a.StandbyMeetings

@@ -31,6 +31,7 @@ const (
 const (
 	demoAccountID    = "DemoAccountIdAAAAAAAAA"
 	demoClientID     = "DemoClientIdAAAAAAAAAA"
+	demoAppID        = "DemoAppIdAAAAAAAAAAAAA"
 	demoClientSecret = "demo-client-secret-of-the-simulator"
 	demoSecretToken  = "DemoSecretTokenAAAAAAA"
 )
@@ -103,7 +104,7 @@ func demoListener(addr string) (net.Listener, error) {
 func newDemoZoom(publicURL string) *zoomsim.Sim {
 	sim := zoomsim.New(zoomsim.Options{
 		Now:       time.Now,
-		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret,
+		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret, AppID: demoAppID,
 		SecretToken: demoSecretToken, WebhookURL: publicURL + "/webhook",
 		BaseURL:     publicURL,
 		Stylesheets: []string{static.URL("vendor/tabler.css"), static.URL("app.css")},
@@ -134,8 +135,9 @@ func (p *program) seedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 			return err
 		}
 	}
+	appID := demoAppID
 	if _, err := p.service.SaveAccount(ctx, actor, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, BackupUser: demoBackup,
+		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, AppID: &appID, BackupUser: demoBackup,
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: demoClientSecret, incident.WebhookToken1: demoSecretToken},
 	}); err != nil {
 		return err

@@ -290,8 +290,9 @@ func (w *world) eventOf(t *testing.T, name string) string {
 
 // connect stores the simulator's app and checks it.
 func (w *world) connect(ctx context.Context, admin incident.Actor) error {
+	appID := demoAppID
 	if _, err := w.service.SaveAccount(ctx, admin, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, BackupUser: demoBackup,
+		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, AppID: &appID, BackupUser: demoBackup,
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: demoClientSecret, incident.WebhookToken1: demoSecretToken},
 	}); err != nil {
 		return err

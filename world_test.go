@@ -68,7 +68,7 @@ func startWorld(dir, publicURL string) (*world, error) {
 	cfg.PublicURL = publicURL
 	w.sim = zoomsim.New(zoomsim.Options{
 		Now:       w.clock.now,
-		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret,
+		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret, AppID: demoAppID,
 		SecretToken: demoSecretToken, WebhookURL: w.url + "/webhook",
 	})
 	for _, u := range []zoomsim.User{

@@ -31,9 +31,12 @@ func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.De
 		err = r.Scan(&c.Event, &c.Count)
 		return c, err
 	}, `
-		SELECT event, COUNT(*) AS total FROM events
-		WHERE id >= $1 AND event <> '' GROUP BY event ORDER BY total DESC, event LIMIT 50`, firstEventID(now.Add(-24*time.Hour)))
+		SELECT event, CAST(SUM(count) AS BIGINT) AS total FROM event_counts
+		WHERE width = $1 AND start > $2 GROUP BY event ORDER BY total DESC, event LIMIT 50`, hourWidth, now.Add(-24*time.Hour))
 	if err != nil {
+		return f, err
+	}
+	if f.Looks, err = s.GapLooks(ctx, now.Add(-7*24*time.Hour)); err != nil {
 		return f, err
 	}
 	f.Live, err = list(ctx, s.r, func(r row) (c incident.LiveCall, err error) {
@@ -54,5 +57,5 @@ func (s *Store) RecentEvents(ctx context.Context, since time.Time) ([]incident.E
 		err = r.Scan(timeOf(&t.ReceivedAt), timeOf(&t.SignedAt), timeOf(&t.EventAt), &t.Stale)
 		return t, err
 	}, `SELECT received_at, signed_at, event_at, stale FROM events
-		WHERE id >= $1 ORDER BY id DESC LIMIT `+strconv.Itoa(recentEvents), firstEventID(since))
+		WHERE id >= $1 AND origin = 'webhook' ORDER BY id DESC LIMIT `+strconv.Itoa(recentEvents), firstEventID(since))
 }

@@ -43,7 +43,7 @@ func (s *Site) AccountPage(c echo.Context) error {
 
 // SaveAccount is POST /account. What is saved is checked once.
 func (s *Site) SaveAccount(c echo.Context) error {
-	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "api_key", "api_secret", "backup_user_email",
+	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "app_id", "api_key", "api_secret", "backup_user_email",
 		"webhook_secret_token_1", "webhook_secret_token_2", "keep_webhook_secret_token_1", "cluster", "version", "op")
 	if err != nil {
 		return err
@@ -101,6 +101,10 @@ func accountForm(form Form, stored incident.Account) (incident.AccountForm, erro
 		f.APIKey = form.Get("api_key")
 	} else {
 		f.ZoomAccountID, f.ClientID = form.Get("account_id"), form.Get("client_id")
+		if form.Has("app_id") {
+			appID := form.Get("app_id")
+			f.AppID = &appID
+		}
 	}
 	for _, name := range incident.SecretNames {
 		f.Secrets[name] = strings.TrimSpace(form.Raw(string(name)))
@@ -135,6 +139,9 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 		page.Auth = said.Auth
 	}
 	page.AccountID, page.ClientID, page.APIKey = said.ZoomAccountID, said.ClientID, said.APIKey
+	if said.AppID != nil {
+		page.AppID = *said.AppID
+	}
 	page.BackupUserEmail, page.Cluster = said.BackupUser, said.Cluster
 	switch {
 	case said.Version != stored.Version: // the form comes back with the version of now: it may be saved on purpose
@@ -148,7 +155,7 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 // accountWords names the fields that were changed as the page does.
 func accountWords(changed []string) string {
 	names := map[string]string{
-		"auth": "way to connect", "account_id": "account ID", "client_id": "client ID", "api_key": "API key", "api_secret": "API secret",
+		"auth": "way to connect", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key", "api_secret": "API secret",
 		"webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token", "cluster": "Zoom cluster",
 		"backup_user_email": "backup user",
 	}
@@ -227,7 +234,7 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 	}
 	page := views.AccountPage{
 		Frame: s.Frame(c, "Zoom account", "account"),
-		Auth:  string(a.Auth), InUse: string(a.Auth), AccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey,
+		Auth:  string(a.Auth), InUse: string(a.Auth), AccountID: a.ZoomAccountID, ClientID: a.ClientID, AppID: a.AppID, APIKey: a.APIKey,
 		ClientSecret: s.storedSecret(a, incident.ClientSecret), APISecret: s.storedSecret(a, incident.APISecret),
 		WebhookToken1: s.storedSecret(a, incident.WebhookToken1), WebhookToken2: s.storedSecret(a, incident.WebhookToken2),
 		BackupUserEmail: a.BackupUser, Cluster: a.Cluster, Version: a.Version,
@@ -238,6 +245,7 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 		page.Auth = serverToServer
 	}
 	page.Guide.ValidatedAt, page.Guide.LastEventAt = s.When(c, a.WebhookValidatedAt), s.When(c, health.LastEventAt)
+	page.Gaps = s.deliveriesCard(c, a, health)
 	page.Health, err = s.healthPanel(c, a, health)
 	return page, err
 }

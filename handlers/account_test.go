@@ -32,6 +32,7 @@ import (
 
 const (
 	zoomAccount  = "AccountAAAAAAAAAAAAAAA"
+	zoomApp      = "nqSreNVsQ2eGzUMGnA8AHA"
 	zoomClient   = "ClientAAAAAAAAAAAAAAAA"
 	zoomSecret   = "CANARY-client-secret-7d1f0c"
 	webhookToken = "CANARY-webhook-token-4b22aa"
@@ -73,7 +74,8 @@ func newOffice(t testing.TB) *office {
 	o.dataDir, o.store = cfg.DataDir, dbtest.Open(t, cfg)
 	log := slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 
-	o.sim = zoomsim.New(zoomsim.Options{Now: o.clock, AccountID: zoomAccount, ClientID: zoomClient, ClientSecret: zoomSecret, SecretToken: webhookToken})
+	// Nobody listens there: tests deliver events themselves, or find them in Zoom's log.
+	o.sim = zoomsim.New(zoomsim.Options{Now: o.clock, AccountID: zoomAccount, AppID: zoomApp, ClientID: zoomClient, ClientSecret: zoomSecret, SecretToken: webhookToken, WebhookURL: "http://127.0.0.1:1/webhook"})
 	o.sim.AddUser(zoomsim.User{Email: "oncall@example.com", JoinBeforeHost: true, CloudRecording: true})
 	o.sim.AddUser(zoomsim.User{Email: "pmi@example.com", JoinBeforeHost: true, CloudRecording: true, UsePMIForScheduled: true})
 	api := httptest.NewServer(o.sim.API())

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -82,4 +83,54 @@ func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 	default:
 		return &views.Banner{Kind: "danger", Text: text}
 	}
+}
+
+// deliveriesCard is what the looks for gaps found, nil where there is no app to
+// ask Zoom for.
+func (s *Site) deliveriesCard(c echo.Context, a incident.Account, h incident.Health) *views.DeliveriesCard {
+	if a.Auth != serverToServer {
+		return nil
+	}
+	card := &views.DeliveriesCard{AppID: a.AppID != "", CanLook: a.AppID != "" && Actor(c).Role.Includes(incident.Admin), RecoveredHref: "/events?recovered=1"}
+	for _, l := range a.Check.Lines {
+		if l.Topic == "scopes" && l.Level == "grey" {
+			card.Scope = l.Copy
+		}
+	}
+	for i, look := range h.Looks {
+		if i == 0 {
+			card.LastLook, card.By, card.Compared, card.Problem, card.Fix = s.When(c, look.At), look.Actor, look.Deliveries, look.Problem, look.Fix
+		}
+		card.Recovered += look.Recovered
+		card.Lost += look.Lost
+	}
+	if len(h.Looks) > 0 && card.AppID {
+		card.NextLook = s.When(c, h.Looks[0].At.Add(incident.GapsEvery))
+	}
+	return card
+}
+
+// FindGaps is POST /account/gaps: look into Zoom's log of deliveries now.
+func (s *Site) FindGaps(c echo.Context) error {
+	look, err := s.Service.FindGaps(c.Request().Context(), Actor(c))
+
+	if message, _, ok := Refusal(err); ok {
+		s.Flash(c, "warning", message)
+		return c.Redirect(http.StatusSeeOther, "/account")
+	}
+	if err != nil {
+		return err
+	}
+	kind, text := "ok", "Compared "+views.Plural(look.Deliveries, "delivery", "deliveries")+". Nothing is missing."
+	if look.Recovered > 0 {
+		text = views.Plural(look.Recovered, "event", "events") + " that did not arrive came in from Zoom’s log."
+	}
+	if look.Lost > 0 {
+		kind, text = "warning", text+" "+views.Plural(look.Lost, "event", "events")+" cannot be recovered: Zoom did not keep what it sent."
+	}
+	if look.Problem != "" {
+		kind, text = "warning", look.Problem+" "+look.Fix
+	}
+	s.Flash(c, kind, text)
+	return c.Redirect(http.StatusSeeOther, "/account#deliveries")
 }

@@ -103,3 +103,68 @@ func TestClockBanner(t *testing.T) {
 		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "6 of the last 7 events were signed long before they arrived")
 	})
 }
+
+func TestFindGaps(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	admin, viewer := o.as(incident.Admin), o.as(incident.Viewer)
+	account := func(changes ...string) {
+		t.Helper()
+		admin.post("/account", accountFields(o.account().Version, changes...)...).want(t, http.StatusSeeOther)
+	}
+
+	t.Run("guard", func(t *testing.T) { testGuard(t, o, "/account/gaps", incident.Admin) })
+	t.Run("refused without an App ID", func(t *testing.T) {
+		viewer.get("/account").want(t, http.StatusOK, "Deliveries", "Enter the App ID above")
+		admin.post("/account/gaps").want(t, http.StatusSeeOther)
+		admin.get("/account").want(t, http.StatusOK, "Enter the App ID of the Zoom app first.")
+	})
+	t.Run("an App ID that is none", func(t *testing.T) {
+		page := admin.post("/account", accountFields(o.account().Version, "app_id", "my app")...)
+		page.want(t, http.StatusUnprocessableEntity, "This is not an App ID.")
+		if got := page.value("app_id"); got != "my app" {
+			t.Errorf("what was typed is not kept: %q", got)
+		}
+	})
+	t.Run("without the scope", func(t *testing.T) {
+		o.faults(zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}})
+		account("app_id", "https://marketplace.zoom.us/develop/apps/"+zoomApp+"/scopes")
+		page := admin.get("/account")
+		page.want(t, http.StatusOK, "Add scopes, tick marketplace_app:read:admin", "App ID")
+		if page.value("app_id") != zoomApp || strings.Contains(page.text(), "Copy missing scopes") {
+			t.Error("the App ID is not there, or a scope that nobody needs is called missing")
+		}
+		admin.post("/account/gaps")
+		admin.get("/account").want(t, http.StatusOK, "The Zoom app lacks a permission.", "Add this scope")
+		viewer.get("/").want(t, http.StatusOK, "The last look for gaps did not come to its end.")
+		o.faults(zoomsim.Faults{})
+		account()
+	})
+	t.Run("done", func(t *testing.T) {
+		r := o.outage()
+		i, _, err := o.service.OpenIncident(context.Background(), theConsole, incident.OpenRequest{RunbookID: r.ID, Name: "db down", Source: "api", OpenerEmail: "oncall@example.com"})
+		o.must(err)
+		_, err = o.sim.Join(context.Background(), o.bridge(i.Number).MeetingID, zoomsim.Person{Name: "Ravi"})
+		o.must(err)
+		o.sim.Settle()
+		o.wait(2 * time.Hour)
+
+		if got := admin.post("/account/gaps"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/account#deliveries" {
+			t.Errorf("status %d to %q", got.status, got.header.Get("Location"))
+		}
+		page := admin.get("/account")
+		page.want(t, http.StatusOK, "events that did not arrive came in from Zoom’s log.", "Recovered in 7 days", "in 60 min")
+		if !strings.Contains(page.body, `href="/events?recovered=1"`) {
+			t.Error("no way to the events")
+		}
+		o.work()
+		viewer.get("/incidents/1").want(t, http.StatusOK, "1 inside", "Ravi joined.")
+		viewer.get("/").want(t, http.StatusOK, "of the last day did not arrive and came in from Zoom’s own log.")
+		admin.post("/account/gaps")
+		admin.get("/account").want(t, http.StatusOK, "Nothing is missing.")
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "gap_looks", func() reply { return admin.post("/account/gaps") })
+	})
+}

@@ -26,6 +26,7 @@ type Account struct {
 	ClientID      string
 	APIKey        string
 	Cluster       string // "zoom.us" or "zoomgov.com"
+	AppID         string // of the app in Zoom's marketplace, for the log of its deliveries; "" = not known
 	BackupUser    string // e-mail
 
 	// Kept for the standby and static rungs, which configuration files may
@@ -36,6 +37,9 @@ type Account struct {
 	Secrets map[SecretName]StoredSecret
 
 	WebhookValidatedAt time.Time // last signed endpoint.url_validation answered
+	// Validations that failed in a row, says Zoom's log of its deliveries.
+	LoggedFailures     int
+	ValidationFailedAt time.Time // the last of them
 	Check              CheckReport
 	Version            int64 // grows with each save; 0 = never saved
 	UpdatedAt          time.Time

@@ -50,6 +50,7 @@ type DeliveryFacts struct {
 	Recent      []EventTimes // of the last day, newest first, a bounded number
 	LastDay     []EventCount // by type, most first
 	Live        []LiveCall
+	Looks       []GapLook // of the last seven days, newest first
 }
 
 // Health says whether Zoom is still talking to us.
@@ -61,7 +62,8 @@ type Health struct {
 	Median, P95       time.Duration
 	Measured          int // how many events Median and P95 are of
 	LastDay           []EventCount
-	Lines             []CheckLine // what was judged, topics "webhook", "silence" and "delay"
+	Looks             []GapLook
+	Lines             []CheckLine // what was judged, topics "webhook", "silence", "gaps" and "delay"
 }
 
 // Level is the worst level of the lines.
@@ -69,7 +71,7 @@ func (h Health) Level() string { return CheckReport{Lines: h.Lines}.Level() }
 
 // Health judges the facts. skew is how far Zoom's clock is ahead of ours.
 func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Health {
-	h := Health{LastEventAt: f.LastEventAt, ValidatedAt: a.WebhookValidatedAt, LastDay: f.LastDay, FailedValidations: a.failedValidations(now)}
+	h := Health{LastEventAt: f.LastEventAt, ValidatedAt: a.WebhookValidatedAt, LastDay: f.LastDay, Looks: f.Looks, FailedValidations: a.failedValidations(now)}
 	if !h.ValidatedAt.IsZero() {
 		h.ValidationDue = h.ValidatedAt.Add(validationEvery)
 	}
@@ -77,6 +79,8 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 	if line, silent := silence(f, now); silent {
 		h.Lines = append(h.Lines, line)
 	}
+
+	h.Lines = append(h.Lines, gapLines(f.Looks, now)...)
 
 	var delays []time.Duration
 	for _, e := range f.Recent {
@@ -107,7 +111,11 @@ func (a Account) failedValidations(now time.Time) int {
 	if a.WebhookValidatedAt.IsZero() {
 		return 0
 	}
-	return max(0, int((now.Sub(a.WebhookValidatedAt)-validationMargin)/validationEvery))
+	failed := max(0, int((now.Sub(a.WebhookValidatedAt)-validationMargin)/validationEvery))
+	if a.ValidationFailedAt.After(a.WebhookValidatedAt) {
+		failed = max(failed, a.LoggedFailures)
+	}
+	return failed
 }
 
 // webhookLine says whether Zoom can reach us with events.
@@ -164,6 +172,39 @@ func silence(f DeliveryFacts, now time.Time) (CheckLine, bool) {
 		return line, true
 	}
 	return line, false
+}
+
+// gapLines say what the looks of the last day found, and why the last found nothing.
+func gapLines(looks []GapLook, now time.Time) (lines []CheckLine) {
+	recovered, lost := 0, 0
+	for _, l := range looks {
+		if now.Sub(l.At) < 24*time.Hour {
+			recovered += l.Recovered
+			lost += l.Lost
+		}
+	}
+	line := CheckLine{Topic: "gaps", Level: "amber", Subject: "Deliveries",
+		Fix: "Look for their cause in the refused requests on the Events page and in the server’s log."}
+	if recovered > 0 {
+		line.Reason = events(recovered) + " of the last day did not arrive and came in from Zoom’s own log."
+		lines = append(lines, line)
+	}
+	if lost > 0 {
+		line.Reason = events(lost) + " of the last day did not arrive and cannot be recovered: Zoom did not keep what it sent."
+		lines = append(lines, line)
+	}
+	if len(looks) > 0 && looks[0].Problem != "" {
+		line.Reason, line.Fix = "The last look for gaps did not come to its end. "+looks[0].Problem, looks[0].Fix
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func events(n int) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
 }
 
 // roughly writes a span for a sentence: "4 minutes", "26 hours", "3 days".

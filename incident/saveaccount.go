@@ -23,6 +23,8 @@ type AccountForm struct {
 	Remove        []SecretName
 	Version       int64 // of the account the form was made from
 
+	AppID *string // or the address of the app's page, which holds it; nil keeps
+
 	// Set by configuration files; nil keeps.
 	StandbyMeetings *int
 	StaticLinks     *[]StaticLink
@@ -69,7 +71,11 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	}
 	s.mu.Lock()
 	s.tokens = webhookTokens{} // a new token signs at once
+	if next.AppID != old.AppID {
+		s.gaps = gapSchedule{}
+	}
 	s.mu.Unlock()
+	nudge(s.wakeGaps)
 	for _, line := range append(after, before...) {
 		name, _, _ := strings.Cut(line, ":")
 		if !slices.Contains(changed, name) {
@@ -93,6 +99,15 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 	next.Version = f.Version
 	if f.StandbyMeetings != nil {
 		next.StandbyMeetings = *f.StandbyMeetings
+	}
+	if f.AppID != nil {
+		next.AppID = strings.TrimSpace(*f.AppID)
+		if _, rest, isPage := strings.Cut(next.AppID, "/develop/apps/"); isPage {
+			next.AppID, _, _ = strings.Cut(rest, "/")
+		}
+		if next.AppID != "" && !zoom.IsAppID(next.AppID) {
+			fields["app_id"] = "This is not an App ID. Copy it out of the address of the app’s page in Zoom’s marketplace: marketplace.zoom.us/develop/apps/<App ID>/…"
+		}
 	}
 	if f.StaticLinks != nil {
 		next.StaticLinks = *f.StaticLinks
@@ -165,7 +180,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 func accountLines(a Account) []string {
 	return []string{
 		"auth: " + string(a.Auth), "account_id: " + a.ZoomAccountID, "client_id: " + a.ClientID,
-		"api_key: " + a.APIKey, "cluster: " + a.Cluster, "backup_user_email: " + a.BackupUser,
+		"api_key: " + a.APIKey, "cluster: " + a.Cluster, "backup_user_email: " + a.BackupUser, "app_id: " + a.AppID,
 		fmt.Sprintf("standby_meetings: %d", a.StandbyMeetings), "static_links: " + strings.Join(linkLines(a.StaticLinks), ", "),
 	}
 }

@@ -41,6 +41,7 @@ type Service struct {
 	tokens        webhookTokens
 	rereading     sync.Mutex
 	refusals      map[string]int64 // since the last flush
+	gaps          gapSchedule
 	tidied        time.Time
 
 	hashing chan struct{} // bounds concurrent argon2id
@@ -48,7 +49,8 @@ type Service struct {
 
 	retention retention // of the one loop that carries it out
 
-	wakeReader, wakeJobs, wakeRetention chan struct{} // an event waits, a job waits, the rules have changed
+	wakeReader, wakeJobs    chan struct{} // an event waits, a job waits
+	wakeRetention, wakeGaps chan struct{} // the rules have changed, an App ID was entered
 }
 
 // New makes a Service. It starts nothing; Run does.
@@ -67,6 +69,7 @@ func New(cfg Config) *Service {
 		wakeJobs:   make(chan struct{}, 1),
 
 		wakeRetention: make(chan struct{}, 1),
+		wakeGaps:      make(chan struct{}, 1),
 		worker:        newID(),
 	}
 }

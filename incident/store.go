@@ -17,7 +17,7 @@ import (
 type Store interface {
 	// Account. A fresh database has the zero Account.
 	Account(ctx context.Context) (Account, error)
-	// SaveAccount writes everything but Secrets, Check and WebhookValidatedAt,
+	// SaveAccount writes everything but Secrets, Check and what is known of validations,
 	// seals the secrets in set, removes those in remove, and increments Version.
 	// a.Version must be the stored one, else Conflict.
 	SaveAccount(ctx context.Context, a Account, set map[SecretName]Secret, remove []SecretName, audit AuditEntry) error
@@ -86,6 +86,10 @@ type Store interface {
 	// ApplyReadings marks events read with all that follows, then sets each
 	// touched bridge to what DeriveBridge says of its instances and presences.
 	ApplyReadings(ctx context.Context, readings []Reading, at time.Time) error
+	// ClaimGapLook notes that a look into Zoom's log of deliveries begins now, and
+	// says until when they are compared. Not ok: a look began after before.
+	ClaimGapLook(ctx context.Context, now, before time.Time) (lookedTo time.Time, ok bool, err error)
+	SaveGapLook(ctx context.Context, l GapLook, audit AuditEntry) error
 	// ReprocessEvent makes a stored event new again, no longer stale.
 	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
 	// EventEntries are the entries of a timeline that follow from a read event.

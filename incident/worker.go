@@ -22,11 +22,13 @@ const maxTries = 20
 // Run does what must go on without a person until ctx ends: it reads events,
 // does jobs and writes counts down. It returns nil when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	// Two loops, because a job may wait for Zoom and events must not.
+	// A loop each, because a job may wait for Zoom and events must not, and a look
+	// for gaps takes longer than a job.
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
+	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
 	return g.Wait()
 }
 
@@ -64,7 +66,8 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	read, readErr := s.readOnce(ctx)
 	done, jobsErr := s.jobsOnce(ctx)
 	retained, retainErr := s.retainOnce(ctx)
-	return read + done + retained, errors.Join(readErr, jobsErr, retainErr)
+	found, gapsErr := s.gapsOnce(ctx)
+	return read + done + retained + found, errors.Join(readErr, jobsErr, retainErr, gapsErr)
 }
 
 func (s *Service) readOnce(ctx context.Context) (int, error) {

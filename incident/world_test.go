@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 	opener = "ana@example.com"
 	backup = "oncall@example.com"
 
+	simAppID        = "nqSreNVsQ2eGzUMGnA8AHA"
 	simSecretToken  = "SimSecretTokenAAAAAAAAA"
 	simClientSecret = "CANARY-client-secret-0123456789"
 	simAPISecret    = "CANARY-api-secret-0123456789"
@@ -65,6 +67,7 @@ type world struct {
 	log     *bytes.Buffer
 	logger  *slog.Logger
 	runbook incident.Runbook
+	answers atomic.Int32 // in place of storing webhooks, if not 0
 }
 
 // newWorld has a connected account, the opener and the backup user in Zoom, and
@@ -78,7 +81,7 @@ func worldWith(t *testing.T, store *db.Store) *world {
 	t.Helper()
 	w := &world{T: t, clock: &clock{t: dbtest.Now}, store: store, log: &bytes.Buffer{}}
 	w.sim = zoomsim.New(zoomsim.Options{
-		Now: w.clock.Now, AccountID: "acc", ClientID: "cid", ClientSecret: simClientSecret,
+		Now: w.clock.Now, AccountID: "acc", ClientID: "cid", ClientSecret: simClientSecret, AppID: simAppID,
 		APIKey: "key", APISecret: simAPISecret, SecretToken: simSecretToken, Client: &http.Client{Transport: deliverTo{w}}, WebhookURL: "http://drawbridge.test/webhook",
 	})
 	w.sim.AddUser(zoomsim.User{Email: opener, DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
@@ -110,11 +113,14 @@ func (d deliverTo) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := func(status int) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
 	}
+	if status := d.w.answers.Load(); status != 0 {
+		return answer(int(status))
+	}
 	sig, err := zoom.Verify(r.Header, body, []incident.Secret{zoom.NewSecret(simSecretToken)})
 	if err != nil {
 		return answer(http.StatusUnauthorized)
 	}
-	if _, err := d.w.service.KeepEvent(r.Context(), sig, nil, body); err != nil {
+	if _, err := d.w.service.KeepEvent(r.Context(), sig, map[string]string{"X-Zm-Request-Id": r.Header.Get("X-Zm-Request-Id")}, body); err != nil {
 		return answer(http.StatusServiceUnavailable)
 	}
 	return answer(http.StatusOK)

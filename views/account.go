@@ -5,7 +5,7 @@ import "strings"
 // AccountPage is GET /account, and the answer of a refused POST /account (422).
 //
 // The form posts to /account with: auth (server_to_server | jwt), account_id, client_id,
-// client_secret, api_key, api_secret, backup_user_email, webhook_secret_token_1,
+// client_secret, app_id, api_key, api_secret, backup_user_email, webhook_secret_token_1,
 // webhook_secret_token_2, keep_webhook_secret_token_1, cluster (zoom.us | zoomgov.com), version,
 // and op, the button pressed: save, or remove_webhook_secret_token_2.
 // An empty secret keeps the one that is stored.
@@ -16,6 +16,7 @@ type AccountPage struct {
 	InUse     string // the way tokens are got now; "" before anything is saved
 	AccountID string
 	ClientID  string
+	AppID     string
 	APIKey    string
 
 	ClientSecret  StoredSecret
@@ -32,7 +33,8 @@ type AccountPage struct {
 	Errors   map[string]string // field name → sentence
 	Guide    AccountGuide
 	Check    AccountCheck
-	Health   *HealthPanel // nil before Zoom can send events
+	Health   *HealthPanel    // nil before Zoom can send events
+	Gaps     *DeliveriesCard // nil for a JWT app and before anything is saved
 }
 
 // StoredSecret is all a page may know of a secret.

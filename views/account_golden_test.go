@@ -45,12 +45,13 @@ func accountFull() views.AccountPage {
 	return views.AccountPage{
 		Frame: in("Zoom account", "account", "/account"),
 		Auth:  "server_to_server", InUse: "server_to_server",
-		AccountID: "Xk3fPz8rQ1uWvB7nLm2T9A", ClientID: "h7Gd2kLqRvOeXp4sYw8Tn",
+		AccountID: "Xk3fPz8rQ1uWvB7nLm2T9A", ClientID: "h7Gd2kLqRvOeXp4sYw8Tn", AppID: "nqSreNVsQ2eGzUMGnA8AHA",
 		ClientSecret:    views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "9f2c"},
 		WebhookToken1:   views.StoredSecret{Set: true, SetAgo: "20 min ago", By: "root@example.com", EndsIn: "Qx7A"},
 		WebhookToken2:   views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "m0Zk"},
 		BackupUserEmail: "oncall@example.com", Cluster: "zoom.us", Version: 4, CanEdit: true,
 		Guide: accountGuide(), Health: unwell(),
+		Gaps: &views.DeliveriesCard{AppID: true, CanLook: true, LastLook: when(20 * time.Minute), Compared: 1204, NextLook: when(-40 * time.Minute), Recovered: 3, RecoveredHref: "/events?recovered=1"},
 		Check: views.AccountCheck{
 			CheckedAt: when(2 * time.Minute),
 			Lines: []views.CheckLine{
@@ -105,12 +106,14 @@ func TestAccount(t *testing.T) {
 
 	viewer := accountFull()
 	viewer.CanEdit = false
+	viewer.Gaps = &views.DeliveriesCard{Scope: "marketplace_app:read:admin"}
 
 	hostilePage := accountFull()
 	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUserEmail = hostile, longWord, hostile
 	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{State: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
 	hostilePage.Check.Email = hostile
 	hostilePage.ClientSecret.By = longWord
+	hostilePage.Gaps = &views.DeliveriesCard{AppID: true, CanLook: true, Scope: hostile, LastLook: when(0), By: hostile, Lost: 1204, Recovered: 2, RecoveredHref: "javascript:alert(1)", Problem: hostile, Fix: longWord}
 
 	cases := []struct {
 		name string

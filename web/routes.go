@@ -108,6 +108,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{GET, "/account", viewer, s.AccountPage},
 		{POST, "/account", admin, s.SaveAccount},
 		{POST, "/account/check", admin, s.CheckAccount},
+		{POST, "/account/gaps", admin, s.FindGaps},
 		{GET, "/runbooks", viewer, s.RunbooksPage},
 		{POST, "/runbooks", admin, s.CreateRunbook},
 		{GET, "/runbooks/new", admin, s.NewRunbookPage},

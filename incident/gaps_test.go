@@ -1,0 +1,249 @@
+package incident_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// withAppID lets the world look for gaps. What is due then is done.
+func (w *world) withAppID() {
+	w.Helper()
+	id := simAppID
+	w.saveAccount(func(f *incident.AccountForm) { f.AppID = &id })
+	w.work(0)
+}
+
+// outage is time in which the webhook answers 503.
+func (w *world) outage(d time.Duration, happens func()) {
+	w.Helper()
+	w.answers.Store(http.StatusServiceUnavailable)
+	happens()
+	w.sim.Settle()
+	w.clock.Add(d)
+	w.sim.RetryDue(w.Context())
+	w.answers.Store(0)
+}
+
+func (w *world) looks() []incident.GapLook {
+	w.Helper()
+	looks, err := w.store.GapLooks(w.Context(), time.Unix(0, 0))
+	w.ok(err)
+	return looks
+}
+
+func (w *world) stored() []incident.Event {
+	w.Helper()
+	page, err := w.store.EventRows(w.Context(), db.EventFilter{}, "", 200)
+	w.ok(err)
+	return page.Items
+}
+
+// logCalls is how often Zoom's log was asked for, by type.
+func (w *world) logCalls() (calls []string) {
+	for _, c := range w.sim.Calls() {
+		if c.Operation == "GET /marketplace/apps/{appId}/webhook_logs" {
+			_, kind, _ := strings.Cut(c.Path, "&type=")
+			kind, _, _ = strings.Cut(kind, "&")
+			calls = append(calls, kind)
+		}
+	}
+	return calls
+}
+
+func TestGapsAreFoundByTheWorker(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, store *db.Store) {
+		w := worldWith(t, store)
+		i, b := w.open()
+		w.must(w.sim.Join(t.Context(), b.MeetingID, zoomsim.Person{Name: "Ravi"}))
+		w.work(0)
+		w.withAppID()
+		if got := w.looks(); len(got) != 1 || got[0].Recovered != 0 || got[0].Problem != "" || got[0].Deliveries == 0 {
+			t.Fatalf("the first look, which compares everything: %+v", got)
+		}
+
+		// Zoom gives up after 85 minutes. That the call ended three hours ago is
+		// not stale.
+		w.outage(25*time.Minute, func() { w.ok(w.sim.End(t.Context(), b.MeetingID)) })
+		w.clock.Add(3 * time.Hour)
+		w.work(0)
+		if got := w.bridge(i); got.State != incident.BridgeEnded || got.EndedAt.IsZero() {
+			t.Errorf("the bridge is %s", got.State)
+		}
+		looks := w.looks()
+		if len(looks) != 2 || looks[0].Recovered != 3 || looks[0].Lost != 0 || looks[0].Actor != "" {
+			t.Errorf("looks %+v, want one that recovered that Ravi left, the recording stopped and the call ended", looks)
+		}
+		recovered := 0
+		for _, e := range w.stored() {
+			if e.Origin == incident.OriginRecovered {
+				recovered++
+				if e.Stale || e.State != incident.EventRead || e.IncidentNumber != i.Number {
+					t.Errorf("%+v", e)
+				}
+			}
+		}
+		if recovered != 3 {
+			t.Errorf("%d recovered events", recovered)
+		}
+
+		// What Zoom then still delivers is here already.
+		before := len(w.stored())
+		w.sim.RetryDue(t.Context())
+		w.work(time.Hour)
+		if got := len(w.stored()); got != before || w.looks()[0].Recovered != 0 {
+			t.Errorf("%d events after the retries, were %d; %+v", got, before, w.looks()[0])
+		}
+		if got := strings.Join(w.logCalls(), ""); strings.Trim(got[strings.Index(got, "2"):], "2") != "" {
+			t.Errorf("types %q: only the first look of a process asks for all", got)
+		}
+	})
+}
+
+func TestFirstLookFindsWhatABackupLacks(t *testing.T) {
+	w := newWorld(t)
+	_, b := w.open()
+	w.withAppID()
+	w.clock.Add(time.Hour)
+	// These were answered 200, and are in no database.
+	lost := len(w.stored())
+	w.answers.Store(http.StatusOK)
+	w.must(w.sim.Join(t.Context(), b.MeetingID, zoomsim.Person{Name: "Ravi"}))
+	w.answers.Store(0)
+	if got := len(w.stored()); got != lost {
+		t.Fatalf("%d events, want %d", got, lost)
+	}
+	w.clock.Add(10 * time.Minute)
+	look, err := w.service.FindGaps(t.Context(), admin)
+	w.ok(err)
+	if look.Recovered != 3 || look.Actor != admin.Email {
+		t.Errorf("%+v", look)
+	}
+	w.work(0)
+	if entry := w.trail()[0]; entry.Action != "gaps.find" || !strings.Contains(entry.After, "recovered: 3") {
+		t.Errorf("%+v", entry)
+	}
+}
+
+func TestFindGaps(t *testing.T) {
+	appID := simAppID
+	mangle := func(f func(map[string]any)) zoomsim.Faults {
+		return zoomsim.Faults{Mangle: func(op string, body map[string]any) {
+			if logs, ok := body["webhook_logs"].([]any); ok && strings.Contains(op, "webhook_logs") {
+				for _, e := range logs {
+					f(e.(map[string]any))
+				}
+			}
+		}}
+	}
+	for _, tt := range []struct {
+		name    string
+		after   time.Duration // since the delivery failed
+		retried bool          // and then succeeded
+		faults  zoomsim.Faults
+		want    incident.GapLook // Recovered, Lost
+		problem string
+		fix     string
+	}{
+		{name: "found", after: 2 * time.Hour, want: incident.GapLook{Recovered: 1}},
+		{name: "six days ago", after: 6 * 24 * time.Hour, want: incident.GapLook{Recovered: 1}},
+		{name: "Zoom does not keep eight days", after: 8 * 24 * time.Hour},
+		{name: "a retry brought it", after: 2 * time.Hour, retried: true},
+		{name: "no body", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" }), want: incident.GapLook{Lost: 1}},
+		{name: "a body that was cut", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = e["request_body"].(string)[:40] }), want: incident.GapLook{Lost: 1}},
+		{name: "no body, and Zoom tries again", after: time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" })},
+		{name: "no body, and a retry brought it", after: 2 * time.Hour, retried: true, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" })},
+		{name: "written anew, with the same request id", after: 2 * time.Hour, retried: true, faults: mangle(func(e map[string]any) {
+			e["request_body"] = strings.Replace(e["request_body"].(string), "{", "{ ", 1)
+		})},
+		{name: "delivered to somebody else", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["endpoint"] = "https://phones.example.com/zoom" })},
+		{name: "the scope is missing", after: 2 * time.Hour, faults: zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}, problem: "lacks a permission", fix: "marketplace_app:read:admin"},
+		{name: "Zoom is down", after: 2 * time.Hour, faults: zoomsim.Faults{Down: true}, problem: "problem of its own", fix: "status.zoom.us"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			// Zoom has a token, so that it fails where it shall.
+			w.must(w.service.CheckConnection(t.Context(), admin))
+			w.answers.Store(http.StatusServiceUnavailable)
+			_, err := w.sim.Send(t.Context(), "user.updated", event(w, "user.updated", 1))
+			w.ok(err)
+			if tt.retried {
+				w.answers.Store(0)
+				w.clock.Add(5 * time.Minute)
+				w.sim.RetryDue(t.Context())
+			}
+			w.answers.Store(0)
+			w.saveAccount(func(f *incident.AccountForm) { f.AppID = &appID })
+			w.clock.Add(tt.after)
+			w.faults(tt.faults)
+			look, err := w.service.FindGaps(t.Context(), admin)
+			w.ok(err)
+			if look.Recovered != tt.want.Recovered || look.Lost != tt.want.Lost || (tt.problem == "") != (look.Problem == "") || !strings.Contains(look.Problem, tt.problem) || !strings.Contains(look.Fix, tt.fix) {
+				t.Errorf("%+v", look)
+			}
+			again, err := w.service.FindGaps(t.Context(), admin)
+			w.ok(err)
+			if again.Recovered+again.Lost != 0 {
+				t.Errorf("found again: %+v", again)
+			}
+			if n := len(w.looks()); n != 2 {
+				t.Errorf("%d looks are kept", n)
+			}
+		})
+	}
+}
+
+func TestFindGapsRefused(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.service.FindGaps(t.Context(), anaIs)
+	wantCode(t, err, incident.Forbidden)
+	_, err = w.service.FindGaps(t.Context(), admin)
+	wantFields(t, err, "app_id")
+
+	bad := "not an app id"
+	_, err = w.service.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.AppID = &bad }))
+	wantFields(t, err, "app_id")
+	page := " https://marketplace.zoom.us/develop/apps/" + simAppID + "/information "
+	if changed := w.saveAccount(func(f *incident.AccountForm) { f.AppID = &page }); fmt.Sprint(changed) != "[app_id]" || w.account().AppID != simAppID {
+		t.Errorf("changed %q, App ID %q", changed, w.account().AppID)
+	}
+	w.ok(w.store.Close())
+	_, err = w.service.FindGaps(t.Context(), admin)
+	wantCode(t, err, incident.Unavailable)
+}
+
+func TestFailedValidationsOfTheLog(t *testing.T) {
+	w := newWorld(t)
+	w.withAppID()
+	w.ok(w.service.NoteValidation(t.Context()))
+	for range 2 {
+		w.clock.Add(time.Minute)
+		w.answers.Store(http.StatusServiceUnavailable)
+		w.must(w.sim.Validate(t.Context()))
+	}
+	w.work(time.Hour)
+	w.work(time.Hour) // the same two
+	now := w.clock.Now()
+	if h := w.account().Health(incident.DeliveryFacts{}, 0, now); h.FailedValidations != 2 || h.Level() != "amber" {
+		t.Errorf("%d failed, %+v", h.FailedValidations, h.Lines)
+	}
+	w.ok(w.service.NoteValidation(t.Context()))
+	if h := w.account().Health(incident.DeliveryFacts{}, 0, now); h.FailedValidations != 0 {
+		t.Errorf("%d failed after a validation", h.FailedValidations)
+	}
+}
+
+// event is the body of an event of no meeting.
+func event(w *world, name string, n int) []byte {
+	b, err := json.Marshal(map[string]any{"event": name, "event_ts": w.clock.Now().UnixMilli(), "payload": map[string]any{"account_id": "acc", "object": map[string]any{"n": n}}})
+	w.ok(err)
+	return b
+}
