@@ -43,6 +43,7 @@ var faults = []struct {
 	{"W-81 the sender hangs up", testHangUp},
 	{"D-13 second server", testSecondServer},
 	{"D-06 flipped bits", testFlippedBits},
+	{"D-07 replaced database", testReplaced},
 }
 
 const writes = "pwrite64,pwritev,ftruncate,fallocate"
@@ -384,4 +385,37 @@ func (c checker) startDamaged(t *testing.T, dir string) string {
 		t.Error("a damaged database became an empty one")
 	}
 	return "served, " + v.what
+}
+
+// Whatever lies in the place of the database: a sentence with its name, and
+// nothing is made in its stead.
+func testReplaced(t *testing.T, k *kit) {
+	for _, tt := range []struct {
+		name    string
+		replace func(path string) error
+	}{
+		{"missing", os.Remove},
+		{"empty", func(path string) error { return os.Truncate(path, 0) }},
+		{"text", func(path string) error {
+			return os.WriteFile(path, bytes.Repeat([]byte("not a database "), 1000), 0o600)
+		}},
+		{"half", func(path string) error { return os.Truncate(path, 40_000) }},
+		{"directory", func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.Mkdir(path, 0o700)
+		}},
+	} {
+		dir := configured(t, k.real)
+		path := filepath.Join(dir, db.SQLiteFile)
+		if err := tt.replace(path); err != nil {
+			t.Fatal(err)
+		}
+		p := spawnServer(t, k.real, dir)
+		if code := p.stopped(t); code != 1 || !strings.Contains(p.err.String(), path) {
+			t.Errorf("%s: the server ended with status %d and says: %s", tt.name, code, p.err.String())
+		}
+		p.noPanic(t)
+	}
 }

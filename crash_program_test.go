@@ -296,7 +296,7 @@ func bodies(n int) [][]byte {
 	list := make([][]byte, n)
 	for i := range list {
 		noise := make([]byte, 300+random.IntN(900))
-		if i%5 == 4 {
+		if i%3 == 2 {
 			noise = make([]byte, 10_000+random.IntN(30_000))
 		}
 		for j := range noise {

@@ -26,11 +26,11 @@ func TestCrash(t *testing.T) {
 }
 
 func testReplay(t *testing.T, k *kit) {
-	real, control, starts := plan{most: 160, seeds: 2}, plan{most: 40, seeds: 1}, 4
+	real, control, starts := plan{most: 100, seeds: 2}, plan{most: 30, seeds: 1}, 4
 	if k.full {
 		real, control, starts = plan{every: true, seeds: 8}, plan{most: 1000, seeds: 1}, 100
 	}
-	all := bodies(180)
+	all := bodies(100)
 	c := newChecker(t, k, all)
 
 	r := record(t, k.real, all)
