@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,11 +60,11 @@ type begun struct {
 }
 
 // kept reports whether a file is part of what a crash must leave whole. The
-// index of the log (-shm) is made anew after every crash; locks hold nothing.
+// index of the log (-shm) is made anew after every crash, locks hold nothing,
+// and the ballast is room that is kept.
 func (r *recorder) kept(path string) bool {
 	base := filepath.Base(path)
-	return filepath.Dir(path) == r.dir && base != db.SQLiteFile+"-shm" &&
-		(strings.HasPrefix(base, db.SQLiteFile) || strings.Contains(base, "key"))
+	return filepath.Dir(path) == r.dir && !slices.Contains([]string{db.SQLiteFile + "-shm", "lock", "migrate.lock", "ballast"}, base)
 }
 
 var (
@@ -181,8 +182,9 @@ func (r *recorder) call(b begun) error {
 				r.size[texts[0]] = 0
 			}
 		}
-		if r.kept(texts[0]) && (strings.Contains(args, "O_TRUNC") || strings.Contains(args, "O_APPEND")) {
-			return errors.New("the replay does not know O_TRUNC and O_APPEND")
+		if r.kept(texts[0]) && strings.Contains(args, "O_TRUNC") && r.size[texts[0]] > 0 {
+			add(operation{kind: "truncate", path: texts[0]})
+			r.size[texts[0]] = 0
 		}
 	case "write", "pwrite64":
 		if !r.kept(path) {
