@@ -334,6 +334,12 @@ func (l *load) end() {
 		}
 		return true
 	})
+	if n, counted := len(stored), query[int](c, `SELECT COALESCE(SUM(count), 0) FROM event_counts WHERE width = 3600000`); counted != n {
+		c.Errorf("%d events are stored, %d were counted", n, counted)
+	}
+	if n := query[int](c, `SELECT COUNT(*) FROM events WHERE twin_of IS NOT NULL`); n != 0 {
+		c.Errorf("%d events were taken for twins of themselves", n)
+	}
 	if missing > 0 {
 		c.Errorf("%d of %d events that were answered with 200 are not stored", missing, l.count.Load())
 	}
@@ -357,7 +363,7 @@ func (c *cluster) afterLease(what string, condition func() bool) {
 // What one server knows the other knows.
 func TestTwoServers(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, dbtest.PostgresURL(t))
+	c := newCluster(t, dbtest.PostgresURL(t)+"&pool_max_conns=8")
 	a, b := c.servers[0], c.servers[1]
 	ada := newPerson(t, a.url)
 	at := func(s *node) *person { return &person{t, s.url, ada.client} } // cookies know no ports

@@ -13,10 +13,12 @@ import (
 
 // From nothing to a bridge with people in it, by the pages alone: what a team
 // does on its first day.
-func TestJourneyFirstDay(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestJourneyFirstDay(t *testing.T) { everywhere(t, journeyFirstDay) }
+
+func journeyFirstDay(t *testing.T, w *world) {
 	b := newTab(t, w.url)
+	b.allow("htmx:sendAbort") // a preview is given up for a newer one
+	b.allow("htmx:afterRequest")
 
 	// The link of the terminal makes the first admin.
 	token, err := w.service.SetupLink(t.Context())
@@ -128,9 +130,10 @@ func TestJourneyFirstDay(t *testing.T) {
 
 // Two browsers send the same form, and one sends it twice: one incident, one
 // bridge, one call of Zoom.
-func TestJourneySameFormTwice(t *testing.T) {
-	t.Parallel()
-	w := newSeededWorld(t)
+func TestJourneySameFormTwice(t *testing.T) { everywhere(t, journeySameFormTwice) }
+
+func journeySameFormTwice(t *testing.T, w *world) {
+	w.seeded(t)
 	b := newTab(t, w.url)
 	b.logIn("ravi@example.com")
 	b.open("/runbooks/" + w.runbookID(t, "Production outage") + "/run")
@@ -199,9 +202,10 @@ func TestJourneyJoinOnPhone(t *testing.T) {
 }
 
 // What Zoom tells appears on open pages without a reload.
-func TestJourneyLivePages(t *testing.T) {
-	t.Parallel()
-	w := newSeededWorld(t)
+func TestJourneyLivePages(t *testing.T) { everywhere(t, journeyLivePages) }
+
+func journeyLivePages(t *testing.T, w *world) {
+	w.seeded(t)
 	meeting := w.bridge(t, 2).MeetingID
 	pages := map[string]*tab{}
 	for _, path := range []string{"/events", "/bridges", "/incidents/2", "/"} {
@@ -248,9 +252,10 @@ func TestJourneyLivePages(t *testing.T) {
 
 // Without Zoom the incident exists, says why it has no bridge, and takes
 // another link.
-func TestJourneyZoomDown(t *testing.T) {
-	t.Parallel()
-	w := newSeededWorld(t)
+func TestJourneyZoomDown(t *testing.T) { everywhere(t, journeyZoomDown) }
+
+func journeyZoomDown(t *testing.T, w *world) {
+	w.seeded(t)
 	b := newTab(t, w.url)
 	b.logIn(demoEmail)
 	open := func(name string) {
@@ -302,9 +307,10 @@ func TestJourneyZoomDown(t *testing.T) {
 }
 
 // Logging out, or being disabled, ends what is open in other tabs as well.
-func TestJourneyLogOut(t *testing.T) {
-	t.Parallel()
-	w := newSeededWorld(t)
+func TestJourneyLogOut(t *testing.T) { everywhere(t, journeyLogOut) }
+
+func journeyLogOut(t *testing.T, w *world) {
+	w.seeded(t)
 	b := newTab(t, w.url)
 	b.allow("answer 401") // the stream comes back after it was ended
 	b.allow("ERR_")

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
@@ -29,7 +32,10 @@ type world struct {
 	clock clock
 	log   lockedBuffer
 	stop  func()
+	ends  []func() // of stop, the first is the last
 }
+
+func (w *world) after(end func()) { w.ends = append(w.ends, end) }
 
 // clock is the machine's, set back while history is made.
 type clock struct{ back atomic.Int64 }
@@ -56,16 +62,29 @@ func (l *lockedBuffer) String() string {
 }
 
 // startWorld starts an empty world in a directory. publicURL is what it thinks
-// its address is, "" for the true one.
-func startWorld(dir, publicURL string) (*world, error) {
+// its address is, "" for the true one. With the address of a PostgreSQL database
+// it is two servers behind a load balancer.
+func startWorld(dir, publicURL, database string) (*world, error) {
 	w := &world{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	cfg := Config{Addr: listener.Addr().String(), DataDir: dir}
+	cfg := Config{Addr: listener.Addr().String(), DataDir: dir, databaseURL: database}
+	listeners, addresses := []net.Listener{listener}, []string{cfg.publicURL()}
 	w.url = cfg.publicURL()
 	cfg.PublicURL = publicURL
+	if database != "" {
+		second, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		listeners, addresses = append(listeners, second), append(addresses, "http://"+second.Addr().String())
+		var balancer *httptest.Server
+		balancer, w.url = balance(func() []string { return addresses })
+		w.after(balancer.Close)
+		cfg.PublicURL, cfg.proxies = w.url, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	}
 	w.sim = zoomsim.New(zoomsim.Options{
 		Now:       w.clock.now,
 		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret, AppID: demoAppID,
@@ -87,22 +106,27 @@ func startWorld(dir, publicURL string) (*world, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	store, err := db.Open(ctx, db.Config{DataDir: dir, Keys: keys, Now: w.clock.now, Log: log})
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	w.program = &program{cfg: cfg, log: log, store: store, service: incident.New(incident.Config{
-		Store: store, Now: w.clock.now, Log: log, ZoomHTTP: outbound(cfg),
-		ZoomAPIURL: cfg.ZoomAPIURL, ZoomOAuthURL: cfg.ZoomOAuthURL, PublicURL: cfg.publicURL(),
-	})}
-	done := make(chan error, 1)
-	go func() { done <- w.serve(ctx, listener, nil, func() error { return nil }) }()
+	w.after(api.Close)
 	w.stop = func() {
 		cancel()
-		<-done
-		api.Close()
-		store.Close()
+		for _, end := range slices.Backward(w.ends) {
+			end()
+		}
+	}
+	for _, listener := range listeners {
+		store, err := db.Open(ctx, db.Config{DataDir: dir, DatabaseURL: database, Keys: keys, Now: w.clock.now, Log: log})
+		if err != nil {
+			w.stop()
+			return nil, err
+		}
+		p := &program{cfg: cfg, log: log, store: store, service: incident.New(incident.Config{
+			Store: store, Now: w.clock.now, Log: log, ZoomHTTP: outbound(cfg),
+			ZoomAPIURL: cfg.ZoomAPIURL, ZoomOAuthURL: cfg.ZoomOAuthURL, PublicURL: cfg.publicURL(),
+		})}
+		done := make(chan error, 1)
+		go func() { done <- p.serve(ctx, listener, nil, func() error { return nil }) }()
+		w.after(func() { <-done; store.Close() })
+		w.program = p
 	}
 	return w, nil
 }
@@ -114,8 +138,13 @@ func newWorld(t *testing.T) *world {
 
 func newWorldAt(t *testing.T, publicURL string) *world {
 	t.Helper()
+	return newWorldOn(t, publicURL, "")
+}
+
+func newWorldOn(t *testing.T, publicURL, database string) *world {
+	t.Helper()
 	dir := t.TempDir()
-	w, err := startWorld(dir, publicURL)
+	w, err := startWorld(dir, publicURL, database)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,11 +183,29 @@ func (w *world) keepsSecrets(t *testing.T, dir string) {
 // incidents.
 func newSeededWorld(t *testing.T) *world {
 	t.Helper()
-	w := newWorld(t)
+	return newWorld(t).seeded(t)
+}
+
+func (w *world) seeded(t *testing.T) *world {
+	t.Helper()
 	if err := w.seedDemo(t.Context(), w.sim, false); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// everywhere runs a journey in an empty world on SQLite, and in one of two
+// servers on PostgreSQL.
+func everywhere(t *testing.T, journey func(t *testing.T, w *world)) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		journey(t, newWorld(t))
+	})
+	t.Run("two servers", func(t *testing.T) {
+		t.Parallel()
+		journey(t, newWorldOn(t, "", dbtest.PostgresURL(t)))
+	})
 }
 
 // admin is the actor of the demo's admin.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +13,14 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-const postgresConns = 16
+const (
+	postgresConns = 16 // of one server, unless the address says pool_max_conns
+	// So long an address that does not answer is waited for; then the next of
+	// the addresses is tried.
+	postgresConnect = 5 * time.Second
+	// A server that fell silent in a transaction must not keep its locks.
+	postgresIdleInTx = 30 * time.Second
+)
 
 func (s *Store) openPostgres(ctx context.Context, rawURL string, copying bool) error {
 	if !strings.HasPrefix(rawURL, "postgres://") && !strings.HasPrefix(rawURL, "postgresql://") {
@@ -26,11 +34,25 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, copying bool) e
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "drawbridge"
 	}
+	const idle, pool = "idle_in_transaction_session_timeout", "pool_max_conns"
+	if cfg.RuntimeParams[idle] == "" {
+		cfg.RuntimeParams[idle] = strconv.FormatInt(postgresIdleInTx.Milliseconds(), 10)
+	}
+	if !strings.Contains(rawURL, "connect_timeout=") {
+		cfg.ConnectTimeout = postgresConnect
+	}
+	conns := postgresConns
+	if text, ok := cfg.RuntimeParams[pool]; ok {
+		if conns, err = strconv.Atoi(text); err != nil || conns < 2 {
+			return errors.New("pool_max_conns in DRAWBRIDGE_DATABASE_URL must be a number, at least 2")
+		}
+		delete(cfg.RuntimeParams, pool)
+	}
 	s.postgres = true
 	s.w = stdlib.OpenDB(*cfg)
 	s.r = s.w
-	s.w.SetMaxOpenConns(postgresConns)
-	s.w.SetMaxIdleConns(postgresConns)
+	s.w.SetMaxOpenConns(conns)
+	s.w.SetMaxIdleConns(conns)
 	s.w.SetConnMaxIdleTime(5 * time.Minute)
 	if err := s.w.PingContext(ctx); err != nil {
 		return fmt.Errorf("connect to PostgreSQL at %s: %w", cfg.Host, err)

@@ -1,8 +1,11 @@
 package db_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -50,4 +53,26 @@ func TestPostgresRestart(t *testing.T) {
 	addEvent(t, s, 1, "after")
 	_, err = s.Users(t.Context())
 	check(t, err)
+}
+
+// What the address says of the pool and of timeouts is obeyed, and not taken
+// for settings of the server.
+func TestPostgresAddress(t *testing.T) {
+	address := dbtest.PostgresURL(t)
+	for _, tt := range []struct{ name, add, wantErr string }{
+		{"a pool and timeouts", "&pool_max_conns=2&connect_timeout=2&idle_in_transaction_session_timeout=1000", ""},
+		{"no number", "&pool_max_conns=many", "pool_max_conns"},
+		{"too few", "&pool_max_conns=1", "pool_max_conns"},
+		{"no such setting", "&statment_timeout=1", "statment_timeout"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := db.Open(t.Context(), db.Config{DatabaseURL: address + tt.add, Keys: dbtest.Keys(t, "test"), Now: func() time.Time { return now }})
+			if err == nil {
+				defer s.Close()
+			}
+			if (err != nil) != (tt.wantErr != "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
+				t.Errorf("got %v, want %q", err, tt.wantErr)
+			}
+		})
+	}
 }
