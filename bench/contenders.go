@@ -39,6 +39,7 @@ type server struct {
 	others  func() []int                               // processes that work for it, PostgreSQL's
 	ids     func(ctx context.Context) ([]int64, error) // meetings of the events it has stored; nil: it stores none
 	bytes   func(ctx context.Context) (int64, error)   // size of its database
+	rows    func(ctx context.Context) (int64, error)   // size of the events and their indexes by type and meeting; nil: not known
 	remove  func()                                     // its database
 }
 
@@ -106,8 +107,21 @@ func (h *harness) peer(kind string) func(context.Context) (*server, error) {
 				return query(ctx, "sqlite", "file:"+filepath.Join(dir, plainFile), `SELECT meeting_id FROM events`)
 			}
 			s.bytes = func(context.Context) (int64, error) { return dirSize(dir) }
+			s.rows = inSQLite(filepath.Join(dir, plainFile))
 		}
 		return s, nil
+	}
+}
+
+// inSQLite is the size of what both ways to store into SQLite have.
+func inSQLite(file string) func(context.Context) (int64, error) {
+	return func(ctx context.Context) (int64, error) {
+		n, err := query(ctx, "sqlite", "file:"+file+"?mode=ro",
+			`SELECT SUM(pgsize) FROM dbstat WHERE name IN ('events', 'events_event', 'events_meeting')`)
+		if err != nil || len(n) == 0 {
+			return 0, errors.Join(err, errors.New("no size"))
+		}
+		return n[0], nil
 	}
 }
 
@@ -165,6 +179,7 @@ func (h *harness) drawbridgeAt(ctx context.Context, dir, address, addr string, r
 			return query(ctx, "sqlite", "file:"+filepath.Join(dir, "drawbridge.db")+"?mode=ro", `SELECT meeting_id FROM events`)
 		}
 		s.bytes = func(context.Context) (int64, error) { return dirSize(dir) }
+		s.rows = inSQLite(filepath.Join(dir, "drawbridge.db"))
 		return s, nil
 	}
 	s.others = h.postgres.pids

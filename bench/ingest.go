@@ -41,6 +41,7 @@ type ingest struct {
 	starts   []time.Duration
 	idle     int64 // resident memory of the server when nothing happens
 	perEvent int64 // bytes of the database
+	perRow   int64 // bytes of the events and of two indexes alone
 	settled  time.Duration
 	filled   cell
 	acked    int
@@ -187,8 +188,18 @@ func (h *harness) fill(ctx context.Context, i *ingest, n int64) error {
 	i.settled = awaitIdle(ctx, s.pids, 2*time.Minute)
 	s.process.stop()
 	full, err := s.bytes(ctx)
+	if err != nil {
+		return err
+	}
 	i.perEvent = (full - empty) / int64(max(1, i.filled.ok))
-	return err
+	if s.rows != nil {
+		rows, err := s.rows(ctx)
+		if err != nil {
+			return err
+		}
+		i.perRow = rows / int64(max(1, i.filled.ok))
+	}
+	return nil
 }
 
 // kill kills a contender under load, starts it again, and looks for every event
