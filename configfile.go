@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -20,8 +21,17 @@ import (
 // configFile is the YAML of apply and export. A part that is missing is left
 // as it is.
 type configFile struct {
-	Account  *fileAccount  `yaml:"account,omitempty"`
-	Runbooks []fileRunbook `yaml:"runbooks,omitempty"`
+	Account   *fileAccount     `yaml:"account,omitempty"`
+	Retention *[]fileRetention `yaml:"retention,omitempty"`
+	Runbooks  []fileRunbook    `yaml:"runbooks,omitempty"`
+}
+
+// fileRetention is how long events of a family are kept; the family others is
+// all that have no entry.
+type fileRetention struct {
+	Family    string `yaml:"family"`
+	KeepDays  int    `yaml:"keep_days"`
+	BlankDays int    `yaml:"blank_days"`
 }
 
 type fileAccount struct {
@@ -185,6 +195,29 @@ func (p *program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 			changes = append(changes, "account: "+c)
 		}
 	}
+	if f.Retention != nil {
+		var rules []incident.RetentionRule
+		for _, r := range *f.Retention {
+			if r.Family == "" {
+				return changes, errors.New("retention: each entry names its family, such as meeting or participant; others is all that have no entry")
+			}
+			rules = append(rules, incident.RetentionRule(r))
+		}
+		changed, err := service.SaveRetention(ctx, commandLine, rules)
+		if err != nil {
+			return changes, fmt.Errorf("retention: %w", err)
+		}
+		for _, c := range changed {
+			changes = append(changes, "retention: "+c)
+		}
+		if len(changed) > 0 {
+			does, err := p.retentionDoes(ctx, rules)
+			if err != nil {
+				return changes, err
+			}
+			changes = append(changes, does)
+		}
+	}
 	for _, file := range f.Runbooks {
 		r := file.runbook()
 		old, err := p.store.RunbookByName(ctx, strings.TrimSpace(r.Name))
@@ -212,6 +245,21 @@ func (p *program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 		}
 	}
 	return changes, nil
+}
+
+// retentionDoes says what rules do to the events of now.
+func (p *program) retentionDoes(ctx context.Context, rules []incident.RetentionRule) (string, error) {
+	types, err := p.store.EventTypes(ctx)
+	if err != nil {
+		return "", err
+	}
+	effects, err := p.store.RetentionEffects(ctx, incident.RetentionCuts(rules, types, time.Now()))
+	var remove, blank int64
+	for _, e := range effects {
+		remove += e.Remove
+		blank += e.Blank
+	}
+	return fmt.Sprintf("retention: about %d events go now, about %d are blanked", remove, blank), err
 }
 
 // export is the stored configuration; secrets are references to the environment.
@@ -248,6 +296,17 @@ func (p *program) export(ctx context.Context) ([]byte, error) {
 				f.Account.WebhookSecretTokens = append(f.Account.WebhookSecretTokens, t)
 			}
 		}
+	}
+	rules, err := p.store.Retention(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(rules) > 0 {
+		f.Retention = &[]fileRetention{}
+	}
+	for _, r := range rules {
+		r.Family = incident.RetentionName(r.Family)
+		*f.Retention = append(*f.Retention, fileRetention(r))
 	}
 	rows, err := p.store.Runbooks(ctx, false)
 	if err != nil {

@@ -403,6 +403,42 @@ runbooks:
         recording: cloud
 `
 
+// Rules of retention go out and in as they are; none are none, and what is not
+// said is left alone.
+func TestApplyRetention(t *testing.T) {
+	alone(t)
+	const rules = "retention:\n  - family: others\n    keep_days: 400\n    blank_days: 0\n  - family: participant\n    keep_days: 90\n    blank_days: 30\n"
+	for _, tt := range []struct {
+		name, text string
+		code       int
+		says       string
+	}{
+		{"unknown key", "retention:\n  - {family: others, keep: 30}\n", 2, "unknown field"},
+		{"no family", "retention:\n  - {keep_days: 30}\n", 1, "each entry names its family"},
+		{"too short", "retention:\n  - {family: user, keep_days: 3}\n", 1, "user.keep_days: Give 7 to"},
+	} {
+		if r := command(t, tt.text, "apply", "-"); r.code != tt.code || !strings.Contains(r.err, tt.says) {
+			t.Errorf("%s: status %d, %s", tt.name, r.code, r.err)
+		}
+	}
+	dry := ok(t, rules, "apply", "--dry-run", "-")
+	if out := ok(t, "", "export"); strings.Contains(out, "retention") {
+		t.Errorf("--dry-run saved:\n%s", out)
+	}
+	want := "retention: others: keep 400 days, never blank\nretention: participant: keep 90 days, blank after 30 days\nretention: about 0 events go now, about 0 are blanked\n"
+	if did := ok(t, rules, "apply", "-"); did != want || strings.ReplaceAll(dry, "would change: ", "") != want {
+		t.Errorf("apply says\n%s--dry-run said\n%s", did, dry)
+	}
+	out := ok(t, "runbooks: []", "apply", "-") + ok(t, rules, "apply", "-") + ok(t, "", "export")
+	if d := cmp.Diff("nothing to change\nnothing to change\n"+rules, out); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	out = ok(t, "retention: []", "apply", "-") + ok(t, "", "export")
+	if !strings.Contains(out, "retention: participant: no rule of its own") || strings.Contains(out, "keep_days") {
+		t.Errorf("taking the rules away says\n%s", out)
+	}
+}
+
 // The main job by apply and the API alone, against a Zoom that the environment
 // names: configure, open, two people join, the end, and all of it read back.
 func TestApplyAndAPI(t *testing.T) {

@@ -399,6 +399,18 @@ func daySpots(t *testing.T, w *world) []spot {
 			b.wait("the new token", `document.querySelector("#new-token-title")`)
 		}},
 		{"audit", "/settings/audit", nil},
+		{"retention", "/settings/retention", nil},
+		{"retention-preview", "/settings/retention", func(b *tab) {
+			b.fill("#f-keep-0", "400")
+			b.fill("#f-blank-0", "30")
+			b.click("button >> Preview")
+			b.wait("the preview", `document.querySelector("#preview")`)
+		}},
+		{"retention-refused", "/settings/retention", func(b *tab) {
+			b.fill("#f-keep-0", "4")
+			b.click("button >> Preview")
+			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
+		}},
 		{"me", "/settings/me", nil},
 		{"about", "/settings/about", nil},
 		{"help", "/", func(b *tab) { b.press("?") }},

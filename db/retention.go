@@ -43,6 +43,11 @@ func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRul
 	})
 }
 
+// TellRetention; see incident.Store.
+func (s *Store) TellRetention(ctx context.Context) error {
+	return s.write(ctx, func(tx *sql.Tx) error { return bump(ctx, tx, TopicRetention) })
+}
+
 // mayGo is the condition under which an event may be removed: it was read, and
 // is not of a bridge whose incident is open.
 const mayGo = `state <> 'new' AND (bridge_id = '' OR bridge_id NOT IN (` + openBridges + `))`
@@ -108,10 +113,7 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 		for _, g := range counts {
 			removed[g.event] += g.count
 		}
-		if err := addProgress(ctx, tx, "removed", removed); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicRetention)
+		return addProgress(ctx, tx, "removed", removed)
 	})
 }
 
@@ -168,10 +170,7 @@ func (s *Store) deleteEvents(ctx context.Context, limit int, condition string, a
 		if err := uncount(ctx, tx, hours); err != nil {
 			return err
 		}
-		if err := addProgress(ctx, tx, "removed", removed); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicRetention)
+		return addProgress(ctx, tx, "removed", removed)
 	})
 }
 
@@ -305,10 +304,7 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 			INSERT INTO retention_progress (event, blanked_to, removed, blanked) VALUES ($1, $2, 0, $3)
 			ON CONFLICT (event) DO UPDATE SET blanked = retention_progress.blanked + excluded.blanked,
 				blanked_to = `+later("retention_progress", "blanked_to"), event, to, len(done))
-		if err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicRetention)
+		return err
 	})
 }
 
@@ -392,7 +388,7 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 		if _, err := exec(ctx, tx, `UPDATE bridges SET blanked_at = $2 WHERE id = $1`, b.id, at); err != nil {
 			return err
 		}
-		return bump(ctx, tx, TopicRetention, TopicBridges, TopicIncident(b.number))
+		return bump(ctx, tx, TopicBridges, TopicIncident(b.number))
 	})
 }
 

@@ -87,6 +87,7 @@ var auditWords = map[string]string{
 	"bridge.use_link":      "gave a link for the bridge of",
 	"bridge.start":         "started the bridge of",
 	"event.reprocess":      "had an event read again,",
+	"retention.save":       "changed the retention of",
 	"token.create":         "made token",
 	"token.revoke":         "revoked token",
 	"user.first_admin":     "became the first admin,",
@@ -113,6 +114,8 @@ func (s *Site) auditRow(c echo.Context, e incident.AuditEntry, tokens map[string
 	}
 	if e.Action == "account.save" {
 		row.URL = "/account"
+	} else if e.Action == "retention.save" {
+		row.URL = "/settings/retention"
 	} else if number, ok := incident.ParseKey(e.Target); ok && e.Target == incident.Key(number) {
 		row.URL = incidentPath(number)
 	}

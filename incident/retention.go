@@ -161,6 +161,7 @@ func RetentionPeople(rules []RetentionRule, now time.Time) time.Time {
 // about sliceTime, each followed by a rest as long.
 const (
 	retentionEvery = 10 * time.Minute
+	tellEvery      = 2 * time.Second
 	sliceTime      = 10 * time.Millisecond
 	minSlice       = 20
 	maxSlice       = 300
@@ -172,6 +173,7 @@ type retention struct {
 	steps []retentionStep // left to do
 	next  time.Time       // when to look again after the last step
 	size  int             // events in a slice
+	told  time.Time       // when pages were told of it
 }
 
 // retentionStep does a slice of so many events. done says that it has no more.
@@ -224,6 +226,10 @@ func (s *Service) retainOnce(ctx context.Context) (int, error) {
 		r.size = max(r.size*2/3, minSlice)
 	case took < sliceTime*2/3:
 		r.size = min(r.size*5/4, maxSlice)
+	}
+	if len(r.steps) == 0 || now.Sub(r.told) >= tellEvery {
+		r.told = now
+		return 1, s.store.TellRetention(ctx)
 	}
 	return 1, nil
 }

@@ -119,6 +119,9 @@ type Store interface {
 	// BlankBridge takes out of a bridge that ended before a time, and whose
 	// incident is resolved, who was on it.
 	BlankBridge(ctx context.Context, before, at time.Time) (int64, error)
+	// TellRetention tells the pages that show how far it is. Slices do not: they
+	// are many.
+	TellRetention(ctx context.Context) error
 
 	// Jobs. ClaimJobs leases due jobs (queued, or running with a lease that is
 	// over) to worker; ClaimJob one by id even if it is not due, false when it

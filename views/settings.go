@@ -118,7 +118,7 @@ func settingsTabs(admin bool, current string) []Tab {
 		key, label string
 		admin      bool
 	}{
-		{"users", "Users", true}, {"tokens", "API tokens", true}, {"audit", "Audit trail", true}, {"me", "My account", false}, {"about", "About", false},
+		{"users", "Users", true}, {"tokens", "API tokens", true}, {"audit", "Audit trail", true}, {"retention", "Retention", true}, {"me", "My account", false}, {"about", "About", false},
 	} {
 		if admin || !t.admin {
 			tabs = append(tabs, Tab{Label: t.label, Href: "/settings/" + t.key, Current: t.key == current})

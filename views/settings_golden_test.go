@@ -144,3 +144,37 @@ func TestSettingsAbout(t *testing.T) {
 	}
 	testGolden(t, all)
 }
+
+func TestSettingsRetention(t *testing.T) {
+	t.Parallel()
+	empty := views.SettingsRetentionPage{
+		Frame: in("Settings", "settings", "/settings"), MinKeep: 7,
+		Rows: []views.RetentionRow{{Family: "others", Others: true}, {Family: "meeting"}, {Family: "participant"}, {Family: "recording"}, {Family: "user"}},
+	}
+	full := empty
+	full.Saved, full.Removed, full.ToRemove, full.Blanked = true, 12400, 3100, 1
+	full.Rows = []views.RetentionRow{{Family: "others", Others: true, Keep: "400", Blank: "0"}, {Family: "meeting"}, {Family: "participant", Keep: "90", Blank: "30"}}
+	preview := full
+	preview.Saved, preview.Previewed, preview.Shown, preview.People = false, true, "others: keep 400 days, never blank", 3
+	preview.Preview = []views.RetentionEffect{
+		{Family: "others", Others: true, Remove: 12400, Held: 1, Oldest: when(400 * 24 * time.Hour)},
+		{Family: "participant", Blank: 3100},
+	}
+	changed := preview
+	changed.Message = "The rules are others than those of the preview. Look at what these do, then save."
+	changed.Preview, changed.People = []views.RetentionEffect{{Family: "others", Others: true}}, 0
+	refused := full
+	refused.Errors = map[string]string{"keep_participant": "Give 7 to 3660 days, or 0 to keep them for ever.", "blank_others": "Give a number of days."}
+	nasty := preview
+	nasty.Rows = []views.RetentionRow{{Family: hostile, Keep: hostile, Blank: longWord}}
+	nasty.Errors = map[string]string{"keep_" + hostile: hostile}
+	nasty.Preview = []views.RetentionEffect{{Family: hostile}}
+	var all []golden
+	for _, c := range []struct {
+		name string
+		page views.SettingsRetentionPage
+	}{{"empty", empty}, {"full", full}, {"preview", preview}, {"changed", changed}, {"error", refused}, {"hostile", nasty}} {
+		all = append(all, golden{"settings-retention-" + c.name, views.SettingsRetention(c.page)})
+	}
+	testGolden(t, all)
+}

@@ -1,0 +1,84 @@
+package views
+
+import "strconv"
+
+// SettingsRetentionPage is GET /settings/retention. Live topic: retention.
+//
+// POST /settings/retention/preview and POST /settings/retention take keep_{family} and blank_{family}, numbers of days,
+// for each row; the second takes shown as well, which says what was previewed.
+type SettingsRetentionPage struct {
+	Frame   Frame
+	Rows    []RetentionRow
+	MinKeep int
+	Errors  map[string]string // by field
+	Message string            // why it was not saved, beside what the fields say
+
+	Previewed bool // what the rules in the form would do is shown, and they can be saved
+	Shown     string
+	Preview   []RetentionEffect
+	People    int64 // bridges whose people would be blanked
+
+	Saved             bool  // there are rules
+	Removed, Blanked  int64 // events since they were saved
+	ToRemove, ToBlank int64
+}
+
+// RetentionRow is what was typed for a family of events.
+type RetentionRow struct {
+	Family      string
+	Others      bool // all families whose row is empty
+	Keep, Blank string
+}
+
+// RetentionEffect is what a rule would do now.
+type RetentionEffect struct {
+	Family string
+	Others bool
+	Remove int64
+	Held   int64 // stay because their incident is open
+	Blank  int64
+	Oldest When // of what stays; zero: nothing stays
+}
+
+// retentionField is the field of a row for kind "keep" or "blank".
+func retentionField(p SettingsRetentionPage, row int, kind string) Field {
+	r := p.Rows[row]
+	name := kind + "_" + r.Family
+	f := Field{Name: name, ID: "f-" + kind + "-" + strconv.Itoa(row), Value: r.Keep, Error: p.Errors[name], Label: "Days to keep: ", Placeholder: "as others"}
+	if kind == "blank" {
+		f.Value, f.Label = r.Blank, "Days until blanked: "
+	}
+	if f.Label += r.Family; r.Others {
+		f.Placeholder = "0"
+	}
+	return f
+}
+
+// retentionDoes says whether the previewed rules do anything now.
+func retentionDoes(p SettingsRetentionPage) bool {
+	n := p.People
+	for _, e := range p.Preview {
+		n += e.Remove + e.Blank
+	}
+	return n > 0
+}
+
+func eventsText(n int64) string {
+	return Plural(int(n), "event", "events")
+}
+
+// retentionProgress is a line such as "12,400 events removed, 3,100 to go".
+func retentionProgress(done, left int64, verb string) string {
+	text := eventsText(done) + " " + verb
+	if left > 0 {
+		text += ", about " + Count(int(left)) + " to go"
+	}
+	return text
+}
+
+func staysOrStay(n int64) string {
+	if n == 1 {
+		return "stays"
+	}
+	return "stay"
+}
