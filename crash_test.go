@@ -30,7 +30,7 @@ func testReplay(t *testing.T, k *kit) {
 	if k.full {
 		real, control, starts = plan{every: true, seeds: 8}, plan{most: 1000, seeds: 1}, 100
 	}
-	all := bodies(100)
+	all := bodies(110)
 	c := newChecker(t, k, all)
 
 	r := record(t, k.real, all)
@@ -98,7 +98,7 @@ func record(t *testing.T, binary string, all [][]byte) *recorder {
 
 	trace = filepath.Join(traces, "serve")
 	p = spawnServer(t, binary, dir, straceRecord(trace)...)
-	d := deliver(p.url, all, 8)
+	d := deliver(p.url, all, 5)
 	p.terminate(t)
 	if n := len(d.acked()); n != len(all) {
 		t.Fatalf("%d of %d events were answered 200: %v\n%s", n, len(all), d.status, p.err.String())
