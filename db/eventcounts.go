@@ -121,6 +121,16 @@ type Histogram struct {
 	CountedFrom time.Time
 }
 
+// Total is how many events are in all buckets.
+func (h Histogram) Total() (n int64) {
+	for _, b := range h.Buckets {
+		for _, count := range b.ByFamily {
+			n += count
+		}
+	}
+	return n
+}
+
 // histogramWidths are those that people can read on an axis.
 var histogramWidths = []time.Duration{
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,

@@ -189,6 +189,13 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 		page.Count = views.EventCount{Number: views.Count(drawn), Words: "in this time"}
 		return nil
 	}
+	if types := q.filter; len(types.Events) > 0 {
+		if types.Events = nil; types.IsZero() { // counted as they were read
+			h, err := s.Store.EventHistogram(ctx, q.filter, time.UnixMilli(0), s.Now(), 1)
+			page.Count = views.EventCount{Number: views.Count(int(h.Total())), Words: "match, about"}
+			return err
+		}
+	}
 	n, more, err := s.Store.CountMatches(ctx, q.filter, countEvents)
 	page.Count = views.EventCount{Number: views.Capped(n, more), Words: "match"}
 	switch {

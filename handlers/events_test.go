@@ -210,7 +210,7 @@ func TestEventPages(t *testing.T) {
 	})
 	t.Run("counts", func(t *testing.T) {
 		for query, says := range map[string]string{
-			"": "about 1,000 in the log", "?event=meeting.type_1": "200 match", "?q=needle": "1 matches", "?q=nothing": "0 match", "?range=7d&event=meeting.type_1": "200 in this time",
+			"": "about 1,000 in the log", "?event=meeting.type_1": "200 match, about", "?event=meeting.type_1&meeting_id=m1": "10 match", "?q=needle": "1 matches", "?q=nothing": "0 match", "?range=7d&event=meeting.type_1": "200 in this time",
 		} {
 			if text := strings.Join(strings.Fields(viewer.get("/events"+query).text()), " "); !strings.Contains(text, says) {
 				t.Errorf("%s does not say %q", query, says)
@@ -233,6 +233,35 @@ func TestEventPages(t *testing.T) {
 			t.Error("there is no way to three times the time, up to now")
 		}
 	})
+}
+
+// What no index answers is looked at within bounds; the page says how far, and
+// goes on from there.
+func TestEventSearchGoesOn(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	viewer := o.as(incident.Viewer)
+	o.manyEvents(25_000)
+	o.sql(`UPDATE events SET meeting_id = 'm1'`)
+	o.sql(`UPDATE events SET event = 'user.rare' WHERE id IN (SELECT id FROM events ORDER BY id LIMIT 3)`)
+
+	path := "/events?meeting_id=m1&event=user.rare"
+	first := viewer.get(path)
+	first.want(t, http.StatusOK, "Nothing fits so far", "Searched back to", "Search on", "found so far")
+	next := olderPage.FindStringSubmatch(first.body)
+	if next == nil {
+		t.Fatal("no way on")
+	}
+	r := viewer.get(html.UnescapeString(next[1]))
+	r.want(t, http.StatusOK, "Newest")
+	if rows := r.rows(rowOfEvent); len(rows) != 3 || strings.Contains(r.text(), "Search on") {
+		t.Errorf("%d rows, want the 3 there are", len(rows))
+	}
+	back := newerPage.FindStringSubmatch(r.body)
+	if back == nil {
+		t.Fatal("no way back")
+	}
+	viewer.get(html.UnescapeString(back[1])).want(t, http.StatusOK, "Searched on to", "Newer")
 }
 
 func TestEventTail(t *testing.T) {
