@@ -154,7 +154,7 @@ func TestFindGaps(t *testing.T) {
 			t.Errorf("status %d to %q", got.status, got.header.Get("Location"))
 		}
 		page := admin.get("/account")
-		page.want(t, http.StatusOK, "events that did not arrive came in from Zoom’s log.", "Recovered in 7 days", "in 60 min")
+		page.want(t, http.StatusOK, "events that did not arrive came in from Zoom’s log.", "Missing in 7 days", "in 60 min")
 		if !strings.Contains(page.body, `href="/events?recovered=1"`) {
 			t.Error("no way to the events")
 		}

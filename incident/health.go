@@ -84,8 +84,9 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 
 	var delays []time.Duration
 	for _, e := range f.Recent {
-		if !e.EventAt.IsZero() {
-			delays = append(delays, max(0, e.ReceivedAt.Add(skew).Sub(e.EventAt)))
+		// Zoom gives up after 85 minutes: what is older was not on its way.
+		if delay := e.ReceivedAt.Add(skew).Sub(e.EventAt); !e.EventAt.IsZero() && delay <= signedBefore {
+			delays = append(delays, max(0, delay))
 		}
 	}
 	h.Measured = len(delays)

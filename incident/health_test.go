@@ -95,6 +95,7 @@ func TestHealthOfDelays(t *testing.T) {
 	for i := range 6 {
 		recent[i].EventAt = recent[i].ReceivedAt.Add(-25 * time.Minute)
 	}
+	recent = append(recent, incident.EventTimes{ReceivedAt: now, EventAt: now.AddDate(-5, 0, 0)}, incident.EventTimes{ReceivedAt: now})
 	h := incident.Account{}.Health(incident.DeliveryFacts{Recent: recent}, 0, now)
 	if h.Measured != 100 || h.Median != 1300*time.Millisecond || h.P95 != 25*time.Minute || !strings.Contains(h.Lines[len(h.Lines)-1].Reason, "second attempt") {
 		t.Errorf("%d events, median %v, p95 %v, %+v", h.Measured, h.Median, h.P95, h.Lines)
