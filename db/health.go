@@ -12,12 +12,13 @@ import (
 // could be millions.
 const recentEvents = 500
 
-// DeliveryFacts is what is stored of how Zoom talks to us.
+// DeliveryFacts is what is stored of how Zoom talks to us. Events that had to be
+// looked for are not Zoom talking.
 func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.DeliveryFacts, err error) {
 	last, err := list(ctx, s.r, func(r row) (t time.Time, err error) {
 		err = r.Scan(timeOf(&t))
 		return t, err
-	}, `SELECT received_at FROM events ORDER BY id DESC LIMIT 1`)
+	}, `SELECT received_at FROM events WHERE origin = 'webhook' ORDER BY id DESC LIMIT 1`)
 	if err != nil {
 		return f, err
 	}
@@ -44,7 +45,7 @@ func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.De
 		return c, err
 	}, `
 		SELECT b.incident_number, COALESCE(
-			(SELECT e.received_at FROM events e WHERE e.bridge_id = b.id AND e.bridge_id <> '' ORDER BY e.id DESC LIMIT 1),
+			(SELECT e.received_at FROM events e WHERE e.bridge_id = b.id AND e.bridge_id <> '' AND e.origin = 'webhook' ORDER BY e.id DESC LIMIT 1),
 			b.started_at, b.created_at)
 		FROM bridges b WHERE b.state = 'live' ORDER BY b.created_at DESC LIMIT 50`)
 	return f, err

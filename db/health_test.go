@@ -28,6 +28,9 @@ func TestDeliveryFacts(t *testing.T) {
 		}
 		unread := addEvent(t, s, 2*day-5, "unread")
 
+		_, _, err = s.AppendEvent(t.Context(), incident.NewEvent{Origin: incident.OriginRecovered, ReceivedAt: after(2*day - 1), SignedAt: after(day), Body: []byte("{}")})
+		check(t, err)
+
 		f, err = s.DeliveryFacts(t.Context(), after(2*day))
 		check(t, err)
 		last, err := s.Event(t.Context(), unread)
