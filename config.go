@@ -132,7 +132,7 @@ func (c Config) keyring() (*db.Keyring, error) {
 	}
 	path := c.KeyFile
 	if path == "" {
-		path = filepath.Join(c.DataDir, "master.key")
+		path = filepath.Join(c.DataDir, db.KeyFile)
 	}
 	return db.LoadOrCreateKey(path)
 }

@@ -58,6 +58,9 @@ type commands struct {
 
 	SeedEvents seedCommand `cmd:"" hidden:"" help:"Fill the log with made-up events."`
 
+	Backup backupCommand `cmd:"" help:"Copy the database into a file, also while the server runs."`
+	Verify verifyCommand `cmd:"" help:"Read all of a database file, such as a backup, and say whether it is good."`
+
 	PrintConfig bool             `help:"Print the configuration in force, without secrets, and exit."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -182,10 +185,8 @@ func version() string {
 
 // newLog writes for people on a terminal and JSON otherwise.
 func newLog(w io.Writer, level slog.Level) *slog.Logger {
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly}))
-		}
+	if isTerminal(w) {
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

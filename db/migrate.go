@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -21,21 +22,7 @@ var migrations embed.FS
 // On PostgreSQL several servers may start at once: one does the work, the
 // others wait. On SQLite openSQLite holds a lock.
 func (s *Store) migrate(ctx context.Context) error {
-	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents())}
-	if s.postgres {
-		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(100*time.Millisecond, 3000))
-		if err != nil {
-			return err
-		}
-		dialect = goose.DialectPostgres
-		options = append(options, goose.WithLocker(locker))
-	}
-	files, err := fs.Sub(migrations, "migrations/"+s.Engine())
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(dialect, s.w, files, options...)
+	p, err := s.migrations()
 	if err != nil {
 		return err
 	}
@@ -61,4 +48,38 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	s.log.Info("schema updated", "engine", s.Engine(), "from", current, "to", known)
 	return nil
+}
+
+// migrations are the steps for the engine, to be taken by the writer.
+func (s *Store) migrations() (*goose.Provider, error) {
+	dialect := goose.DialectSQLite3
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents())}
+	if s.postgres {
+		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(100*time.Millisecond, 3000))
+		if err != nil {
+			return nil, err
+		}
+		dialect = goose.DialectPostgres
+		options = append(options, goose.WithLocker(locker))
+	}
+	files, err := fs.Sub(migrations, "migrations/"+s.Engine())
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(dialect, s.w, files, options...)
+}
+
+// knownSchema is the newest version of SQLite's schema that this program knows.
+func knownSchema() (int64, error) {
+	db, err := sql.Open("sqlite", ":memory:") // never connected to
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	p, err := (&Store{w: db}).migrations()
+	if err != nil {
+		return 0, err
+	}
+	steps := p.ListSources()
+	return steps[len(steps)-1].Version, nil
 }

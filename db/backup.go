@@ -1,0 +1,173 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// BackupReport says what is in a backup.
+type BackupReport struct {
+	Bytes, Events int64
+	Newest        time.Time // arrival of its newest event, zero without events
+}
+
+// backupStep is how many pages are copied before progress is told.
+const backupStep = 2048
+
+// Backup copies the SQLite database of a data directory into a new file, also
+// while a server writes to it, and opens nothing for writing but that file. It
+// holds every event that was answered before Backup was called. progress, which
+// may be nil, is told how much of the whole is copied.
+//
+// It copies the pages of one state, which a read transaction holds on to: the
+// server goes on writing into its write-ahead log, which grows until the copy is
+// made. SQLite's backup without that transaction would begin again at every
+// write of the server. VACUUM INTO holds one too and takes as much of the
+// processor (0.30 s against 0.28 s for 88 MB), but reads tables and indexes in
+// their own order, all over a large file, and tells nothing of its progress.
+func Backup(ctx context.Context, dataDir, file string, progress func(done, whole int64)) (report BackupReport, err error) {
+	path, err := filepath.Abs(filepath.Join(dataDir, SQLiteFile))
+	if err != nil {
+		return report, err
+	}
+	file, err = filepath.Abs(file)
+	if err != nil {
+		return report, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return report, fmt.Errorf("there is no database to back up: %w", err)
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return report, fmt.Errorf("%s is there already: give the name of a new file", file)
+	}
+	if free, _, ok := room(filepath.Dir(file)); ok && free < info.Size() {
+		return report, fmt.Errorf("the backup needs %d MB, and there are %d MB free in %s", info.Size()>>20+1, free>>20, filepath.Dir(file))
+	}
+	partial := file + ".partial"
+	f, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return report, fmt.Errorf("%s is there: another backup is being made, or one was broken off; then remove it", partial)
+	}
+	if err != nil {
+		return report, fmt.Errorf("make the backup: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err != nil {
+			os.Remove(partial)
+		}
+	}()
+	if err := copyPages(ctx, path, partial, progress); err != nil {
+		return report, err
+	}
+	// A mark of its own: the log of the database does not belong to the backup.
+	if _, err := f.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(newMark())), markOffset); err != nil {
+		return report, err
+	}
+	if err := f.Sync(); err != nil {
+		return report, fmt.Errorf("the disk did not take the backup: %w", err)
+	}
+	if report, err = backupReport(ctx, partial); err != nil {
+		return report, err
+	}
+	if err := os.Rename(partial, file); err != nil {
+		return report, err
+	}
+	return report, syncDir(filepath.Dir(file))
+}
+
+func copyPages(ctx context.Context, from, to string, progress func(done, whole int64)) error {
+	conn, closeFile, err := openSnapshot(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	if err := checkOwner(ctx, conn); err != nil {
+		return err
+	}
+	// The transaction begins with its first read.
+	if _, err := exec(ctx, conn, `BEGIN`); err != nil {
+		return err
+	}
+	if _, err := list(ctx, conn, scalar[int64], `SELECT COUNT(*) FROM sqlite_master`); err != nil {
+		return err
+	}
+	return conn.Raw(func(raw any) error {
+		// What is half written after a crash is thrown away, so nothing needs a
+		// journal, and one fsync at the end does.
+		backup, err := raw.(interface {
+			NewBackup(string) (*sqlite.Backup, error)
+		}).NewBackup(sqliteAddress(to) + "?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)")
+		if err != nil {
+			return err
+		}
+		for more := true; more && err == nil; {
+			if err = ctx.Err(); err != nil {
+				break
+			}
+			more, err = backup.Step(backupStep)
+			if err == nil && progress != nil {
+				whole := int64(backup.PageCount())
+				progress(whole-int64(backup.Remaining()), whole)
+			}
+		}
+		if err := errors.Join(err, backup.Finish()); err != nil {
+			if isFull(err) {
+				return fmt.Errorf("the disk of the backup is full: %w", err)
+			}
+			if isDamage(err) {
+				return damaged(from, err)
+			}
+			return err
+		}
+		return nil
+	})
+}
+
+// openSnapshot opens a database for reading, as it is: also one that lies where
+// nothing can be written, which SQLite cannot read together with a log.
+func openSnapshot(ctx context.Context, path string) (*sql.Conn, func(), error) {
+	conn, closeFile, err := openFile(ctx, path, "mode=ro")
+	if err == nil {
+		if _, err = list(ctx, conn, scalar[int64], `SELECT COUNT(*) FROM sqlite_master`); err == nil {
+			return conn, closeFile, nil
+		}
+		closeFile()
+	}
+	if info, statErr := os.Stat(path + "-wal"); statErr == nil && info.Size() > 0 || isDamage(err) {
+		return nil, nil, err
+	}
+	return openFile(ctx, path, "mode=ro&immutable=1")
+}
+
+func backupReport(ctx context.Context, file string) (report BackupReport, err error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return report, err
+	}
+	conn, closeFile, err := openFile(ctx, file, "mode=ro&immutable=1")
+	if err != nil {
+		return report, err
+	}
+	defer closeFile()
+	report, err = one(ctx, conn, "backup", func(r row) (b BackupReport, err error) {
+		var newest int64
+		err = r.Scan(&b.Events, &newest)
+		if newest > 0 {
+			b.Newest = time.UnixMilli(newest >> eventIDShift).UTC()
+		}
+		return b, err
+	}, `SELECT COUNT(*), COALESCE(MAX(id), 0) FROM events`)
+	report.Bytes = info.Size()
+	return report, err
+}

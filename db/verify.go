@@ -1,0 +1,208 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// VerifyReport says what was found in a database file.
+type VerifyReport struct {
+	Bytes                      int64
+	SchemaVersion, SchemaKnown int64 // Drawbridge knows versions up to SchemaKnown
+	Events, Incidents, Bridges int64
+	Newest                     time.Time // arrival of the newest event, zero without events
+	Checked                    int64     // events whose content is what it was when it was answered
+	Unchecked                  int64     // events whose content can be read, and whose hash is not kept: blanked, or too old
+	Secrets                    int
+	SecretsOpened              bool // all open with the keys; false without keys
+
+	// Problems are sentences on what is wrong, none for a good file. More than
+	// a few of one kind are summed up.
+	Problems []string
+}
+
+// Verify reads all of a database file, such as a backup, and changes nothing:
+// SQLite's own check of every page and index, references between tables, every
+// event's content against the hash by which it was deduplicated, and, with keys,
+// whether the stored secrets open. An error means that it could not be looked
+// at; what is wrong with it is in Problems. progress, which may be nil, is told
+// what is being done.
+func Verify(ctx context.Context, file string, keys *Keyring, progress func(what string)) (report VerifyReport, err error) {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return report, err
+	}
+	report.Bytes = info.Size()
+	mark, err := checkHeader(file)
+	if err != nil {
+		return report, err
+	}
+	conn, closeFile, err := openSnapshot(ctx, file)
+	if isDamage(err) {
+		report.problem("The file is damaged: %v.", err)
+		return report, nil
+	}
+	if err != nil {
+		return report, err
+	}
+	defer closeFile()
+	v := verifier{queryer: conn, report: &report}
+	for _, step := range []struct {
+		what  string
+		check func(ctx context.Context) error
+	}{
+		{"whose it is", func(ctx context.Context) error { return checkPart(ctx, v, mark) }},
+		{"every page and index", func(ctx context.Context) error { return quickCheck(ctx, v, `PRAGMA integrity_check(20)`) }},
+		{"references between tables", v.references},
+		{"what is in it", v.count},
+		{"secrets", func(ctx context.Context) error { return v.secrets(ctx, keys) }},
+		{"every event", v.events},
+	} {
+		progress(step.what)
+		err := step.check(ctx)
+		switch {
+		case err == nil:
+		case errors.Is(err, errForeign), errors.Is(err, errForeignLog), isWrongStatement(err):
+			report.problem("The file is not a database of Drawbridge, or of a version that this one does not know (%v).", err)
+			return report, nil
+		case isDamage(err):
+			report.problem("Damaged: %v.", err)
+		default:
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+func (r *VerifyReport) problem(format string, args ...any) {
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+
+type verifier struct {
+	queryer
+	report *VerifyReport
+}
+
+func (v verifier) references(ctx context.Context) error {
+	broken, err := list(ctx, v, func(r row) (string, error) {
+		var table, parent string
+		var id sql.NullInt64
+		var key int64
+		err := r.Scan(&table, &id, &parent, &key)
+		return fmt.Sprintf("row %d of %s", id.Int64, table), err
+	}, `PRAGMA foreign_key_check`)
+	if len(broken) > 0 {
+		v.report.problem("%d rows belong to what is not there: %s.", len(broken), strings.Join(broken[:min(len(broken), 5)], ", "))
+	}
+	return err
+}
+
+func (v verifier) count(ctx context.Context) error {
+	known, err := knownSchema()
+	if err != nil {
+		return err
+	}
+	v.report.SchemaKnown = known
+	_, err = one(ctx, v, "database", func(r row) (struct{}, error) {
+		var newest int64
+		err := r.Scan(&v.report.SchemaVersion, &v.report.Events, &newest, &v.report.Incidents, &v.report.Bridges)
+		if newest > 0 {
+			v.report.Newest = time.UnixMilli(newest >> eventIDShift).UTC()
+		}
+		return struct{}{}, err
+	}, `SELECT (SELECT MAX(version_id) FROM goose_db_version WHERE is_applied), (SELECT COUNT(*) FROM events), (SELECT COALESCE(MAX(id), 0) FROM events),
+		(SELECT COUNT(*) FROM incidents), (SELECT COUNT(*) FROM bridges)`)
+	if v.report.SchemaVersion > known {
+		v.report.problem("A newer Drawbridge made it: its schema has version %d, and this program knows versions up to %d.", v.report.SchemaVersion, known)
+	}
+	return err
+}
+
+func (v verifier) secrets(ctx context.Context, keys *Keyring) error {
+	type stored struct{ account, name, sealed string }
+	all, err := list(ctx, v, func(r row) (s stored, err error) {
+		err = r.Scan(&s.account, &s.name, &s.sealed)
+		return s, err
+	}, `SELECT account_id, name, sealed FROM secrets ORDER BY name`)
+	v.report.Secrets = len(all)
+	if err != nil || keys == nil {
+		return err
+	}
+	v.report.SecretsOpened = true
+	for _, s := range all {
+		if _, err := keys.Open(Cell{Table: "secrets", Column: "sealed", Row: s.account + "/" + s.name}, s.sealed); err != nil {
+			v.report.SecretsOpened = false
+			v.report.problem("The secret %s does not open: %v", s.name, err)
+		}
+	}
+	return nil
+}
+
+// events reads every event. Those that Zoom may still repeat have their hash
+// kept: their content must have it.
+func (v verifier) events(ctx context.Context) error {
+	if v.report.SchemaVersion < 2 || v.report.SchemaVersion > v.report.SchemaKnown {
+		v.report.Unchecked = v.report.Events
+		return nil
+	}
+	oldest, err := one(ctx, v, "key", scalar[int64], `SELECT COALESCE(MIN(at), 9223372036854775807) FROM event_keys WHERE at > 0`)
+	if err != nil {
+		return err
+	}
+	const batch = 500
+	type content struct {
+		id       int64
+		blanked  bool
+		encoding int
+		content  []byte
+	}
+	bad := 0
+	for last, more := int64(0), true; more; {
+		events, err := list(ctx, v, func(r row) (c content, err error) {
+			err = r.Scan(&c.id, &c.blanked, &c.encoding, &c.content)
+			return c, err
+		}, `SELECT id, blanked_at IS NOT NULL, encoding, content FROM events WHERE id > $1 ORDER BY id LIMIT $2`, last, batch)
+		if err != nil {
+			return err
+		}
+		more = len(events) == batch
+		for _, e := range events {
+			last = e.id
+			_, body, err := unpackContent(e.encoding, e.content)
+			if err == nil && e.blanked {
+				v.report.Unchecked++
+				continue
+			}
+			if err == nil {
+				k := keysOf(body, "")[0]
+				owner, listErr := list(ctx, v, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2`, k.at, k.hash[:])
+				switch {
+				case listErr != nil:
+					return listErr
+				case len(owner) == 1 && owner[0] == e.id:
+					v.report.Checked++
+					continue
+				case len(owner) == 0 && 0 < k.at && k.at <= oldest:
+					v.report.Unchecked++
+					continue
+				}
+				err = errors.New("its content is not what was answered")
+			}
+			if bad++; bad <= 5 {
+				v.report.problem("Event %d: %v.", e.id, err)
+			}
+		}
+	}
+	if bad > 5 {
+		v.report.problem("%d more events cannot be trusted.", bad-5)
+	}
+	return nil
+}
