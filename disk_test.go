@@ -173,6 +173,9 @@ func TestDiskFull(t *testing.T) {
 	if !strings.Contains(s.err.String(), "the disk is full") {
 		t.Error("the log says nothing of the disk")
 	}
+	if !strings.Contains(s.err.String(), "The data directory is in memory") {
+		t.Error("D-17: the log says nothing of the file system")
+	}
 
 	if err := os.Remove(filepath.Join(disk, "other")); err != nil {
 		t.Fatal(err)

@@ -229,6 +229,9 @@ func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 			return err
 		}
 		defer release()
+		if warning := db.DirWarning(cfg.DataDir); warning != "" {
+			log.Warn(warning, "dir", cfg.DataDir)
+		}
 	}
 	p, err := open(ctx, cfg, log)
 	if err != nil {

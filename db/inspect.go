@@ -38,46 +38,49 @@ const inspectTime = time.Second
 
 // inspect looks at the database file before anything writes to it, so that what
 // is damaged stays as it is and can still be examined. It reports whether there
-// is a database.
+// is a database, and whether it has its mark.
 //
 // An unclean stop is no reason to look longer. Recovery is SQLite's own: it
 // takes from the write-ahead log what was committed whole, by checksums, and
 // with synchronous=FULL that is all that was answered. What was written last is
 // among what is looked at.
-func inspect(ctx context.Context, path string) (exists bool, err error) {
+func inspect(ctx context.Context, path string) (exists, marked bool, err error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return false, fmt.Errorf("%s is not a file; give another data directory, or move it away", path)
+		return false, false, fmt.Errorf("%s is not a file; give another data directory, or move it away", path)
 	}
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return false, refuseNew(path)
+		return false, false, refuseNew(path)
 	}
 	if err != nil {
-		return false, fmt.Errorf("open the database: %w", dirProblem(filepath.Dir(path), err))
+		return false, false, fmt.Errorf("open the database: %w", dirProblem(filepath.Dir(path), err))
 	}
 	mark, err := checkHeader(path)
 	if err != nil {
-		return true, err
+		return true, true, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
 	conn, closeFile, err := openFile(ctx, path, "mode=ro")
 	if err == nil {
 		defer closeFile()
-		err = checkPart(ctx, conn, mark)
+		marked, err = checkMark(ctx, conn, mark)
+		if err == nil {
+			err = checkPart(ctx, conn)
+		}
 	}
 	switch {
 	case errors.Is(err, errForeignLog):
-		return true, fmt.Errorf("%[1]s-wal does not belong to %[1]s: perhaps a backup was put in the place of a database and its log stayed. "+
+		return true, true, fmt.Errorf("%[1]s-wal does not belong to %[1]s: perhaps a backup was put in the place of a database and its log stayed. "+
 			"Move it away together with %[1]s-shm, and start again", path)
 	case errors.Is(err, errForeign):
-		return true, fmt.Errorf("%s was made by another program; give another data directory", path)
+		return true, true, fmt.Errorf("%s was made by another program; give another data directory", path)
 	case isDamage(err):
-		return true, damaged(path, err)
+		return true, true, damaged(path, err)
 	}
 	// Else nothing is known to be wrong. The time may be over, or the disk full;
 	// what is serious is met again when the database is opened.
-	return true, nil
+	return true, marked || err != nil, nil
 }
 
 func damaged(path string, err error) error {
@@ -133,17 +136,20 @@ func checkHeader(path string) (mark int32, err error) {
 	return int32(binary.BigEndian.Uint32(head[markOffset:])), nil
 }
 
-// checkPart asks whose the database is, and looks at every table but those of
-// events, which are too large, and at the newest events.
-func checkPart(ctx context.Context, db queryer, mark int32) error {
-	if err := checkOwner(ctx, db); err != nil {
-		return err
-	}
+// checkMark compares the mark in the file with the one that the log brings
+// along, and reports whether there is one.
+func checkMark(ctx context.Context, db queryer, mark int32) (marked bool, err error) {
 	now, err := one(ctx, db, "mark", scalar[int32], `PRAGMA user_version`)
 	if err == nil && mark != 0 && now != mark {
 		err = errForeignLog
 	}
-	if err != nil {
+	return now != 0, err
+}
+
+// checkPart asks whose the database is, and looks at every table but those of
+// events, which are too large, and at the newest events.
+func checkPart(ctx context.Context, db queryer) error {
+	if err := checkOwner(ctx, db); err != nil {
 		return err
 	}
 	tables, err := list(ctx, db, scalar[string], `SELECT name FROM sqlite_master
@@ -152,7 +158,7 @@ func checkPart(ctx context.Context, db queryer, mark int32) error {
 		return err
 	}
 	for _, table := range tables {
-		if err := quickCheck(ctx, db, `PRAGMA quick_check("`+strings.ReplaceAll(table, `"`, `""`)+`")`); err != nil {
+		if err := quickCheck(ctx, db, `SELECT * FROM pragma_quick_check($1)`, table); err != nil {
 			return err
 		}
 	}
@@ -186,8 +192,8 @@ type damage struct{ found string }
 func (d damage) Error() string { return d.found }
 
 // quickCheck runs a check of SQLite's, which answers "ok" or what is wrong.
-func quickCheck(ctx context.Context, db queryer, pragma string) error {
-	found, err := list(ctx, db, scalar[string], pragma)
+func quickCheck(ctx context.Context, db queryer, query string, args ...any) error {
+	found, err := list(ctx, db, scalar[string], query, args...)
 	if err == nil && (len(found) != 1 || found[0] != "ok") {
 		err = damage{strings.Join(found[:min(len(found), 5)], "; ")}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 
 	_ "modernc.org/sqlite"
 )
@@ -66,7 +67,7 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	}
 	defer release()
 
-	exists, err := inspect(ctx, path)
+	exists, marked, err := inspect(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -74,9 +75,9 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 		return dirProblem(dir, err)
 	}
 	s.disk.dir = filepath.Dir(path)
-	err = s.prepareSQLite(ctx, path)
+	err = s.prepareSQLite(ctx, path, !marked)
 	if code := sqliteCode(err); (code&0xff == sqliteFull || code == sqliteIOErrShmSize) && s.disk.giveUp() {
-		err = errors.Join(s.w.Close(), s.prepareSQLite(ctx, path))
+		err = errors.Join(s.w.Close(), s.prepareSQLite(ctx, path, !marked))
 	}
 	if isDamage(err) {
 		return damaged(path, err)
@@ -100,8 +101,12 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 
 // prepareSQLite opens the writer, marks a new file as ours and brings the schema
 // up to date.
-func (s *Store) prepareSQLite(ctx context.Context, path string) (err error) {
-	if s.w, err = sql.Open("sqlite", sqliteAddress(path)+sqliteWriter); err != nil {
+func (s *Store) prepareSQLite(ctx context.Context, path string, mark bool) (err error) {
+	options := sqliteWriter
+	if mark {
+		options += "&_pragma=user_version(" + strconv.Itoa(int(newMark())) + ")"
+	}
+	if s.w, err = sql.Open("sqlite", sqliteAddress(path)+options); err != nil {
 		return err
 	}
 	s.w.SetMaxOpenConns(1)
@@ -111,13 +116,6 @@ func (s *Store) prepareSQLite(ctx context.Context, path string) (err error) {
 	}
 	if err != nil {
 		return err
-	}
-	if mark, err := one(ctx, s.w, "mark", scalar[int32], `PRAGMA user_version`); err != nil {
-		return err
-	} else if mark == 0 {
-		if _, err := s.w.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, newMark())); err != nil {
-			return err
-		}
 	}
 	return s.migrate(ctx)
 }

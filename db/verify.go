@@ -59,7 +59,10 @@ func Verify(ctx context.Context, file string, keys *Keyring, progress func(what 
 		what  string
 		check func(ctx context.Context) error
 	}{
-		{"whose it is", func(ctx context.Context) error { return checkPart(ctx, v, mark) }},
+		{"whose it is", func(ctx context.Context) error {
+			_, err := checkMark(ctx, v, mark)
+			return errors.Join(err, checkPart(ctx, v))
+		}},
 		{"every page and index", func(ctx context.Context) error { return quickCheck(ctx, v, `PRAGMA integrity_check(20)`) }},
 		{"references between tables", v.references},
 		{"what is in it", v.count},
