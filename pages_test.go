@@ -372,6 +372,11 @@ func daySpots(t *testing.T, w *world) []spot {
 			b.click("table.db-events tbody a.db-row-main >> participant joined")
 			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
 		}},
+		{"events-export", "/events/export?event=meeting.ended&range=7d", nil},
+		{"events-exported", "/events/export?event=meeting.ended", func(b *tab) {
+			b.click("button >> Download")
+			b.wait("the end", `document.body.innerText.includes("Done: ")`)
+		}},
 		{"event-meeting", w.eventOf(t, "meeting.ended"), nil},
 		{"event-participant", w.eventOf(t, "meeting.participant_left"), func(b *tab) { b.click("[data-db-detail] summary >> Ids") }},
 		{"event-recording", w.eventOf(t, "recording.completed"), nil},

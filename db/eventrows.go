@@ -232,18 +232,35 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 // EventRows is the event log, newest first, without bodies and headers. What no
 // index answers is looked at within bounds: see Page.SearchedTo.
 func (s *Store) EventRows(ctx context.Context, f EventFilter, cursor string, limit int) (Page[incident.Event], error) {
-	return s.eventRows(ctx, f, cursor, limit, false)
+	return s.eventRows(ctx, f, cursor, pageLimit(limit), false, false)
 }
 
 // EventRowsAfter is the page before the one that begins behind cursor: the next
 // newer events, newest first. Page.Next goes on to still newer ones.
 func (s *Store) EventRowsAfter(ctx context.Context, f EventFilter, cursor string, limit int) (Page[incident.Event], error) {
-	page, err := s.eventRows(ctx, f, cursor, limit, true)
+	page, err := s.eventRows(ctx, f, cursor, pageLimit(limit), true, false)
 	slices.Reverse(page.Items)
 	return page, err
 }
 
-func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, limit int, newer bool) (page Page[incident.Event], err error) {
+// Rows of an export that are read at once. A body is 1 MiB at most, so few with
+// bodies: memory stays flat.
+const (
+	exportPage  = 1000
+	exportWhole = 64
+)
+
+// ExportEvents is EventRows in larger pages, with bodies and headers if whole: an
+// export goes through all of them, and each is one short read.
+func (s *Store) ExportEvents(ctx context.Context, f EventFilter, cursor string, whole bool) (Page[incident.Event], error) {
+	n := exportPage
+	if whole {
+		n = exportWhole
+	}
+	return s.eventRows(ctx, f, cursor, n, false, whole)
+}
+
+func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, n int, newer, whole bool) (page Page[incident.Event], err error) {
 	var from int64
 	if cursor != "" {
 		if from, err = numberCursor(cursor); err != nil {
@@ -256,7 +273,11 @@ func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, lim
 	}
 	ctx, done := searchLimit(ctx, f)
 	defer done(&err)
-	items, more, cut, err := scanEvents(ctx, s, q, eventColumns, scanEvent, func(e incident.Event) int64 { return e.ID }, from, newer, pageLimit(limit))
+	columns, scan := eventColumns, scanEvent
+	if whole {
+		columns, scan = wholeEventColumns, scanWholeEvent
+	}
+	items, more, cut, err := scanEvents(ctx, s, q, columns, scan, func(e incident.Event) int64 { return e.ID }, from, newer, n)
 	if err != nil {
 		return page, err
 	}

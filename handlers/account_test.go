@@ -49,6 +49,7 @@ type office struct {
 	sim     *zoomsim.Sim
 	dataDir string
 	log     *logBuffer
+	site    *handlers.Site
 
 	mu  sync.Mutex
 	now time.Time
@@ -93,7 +94,7 @@ func newOffice(t testing.TB) *office {
 		site.Live.Stop()
 		server.Close()
 	})
-	o.url = server.URL
+	o.url, o.site = server.URL, site
 	return o
 }
 

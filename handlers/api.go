@@ -205,17 +205,33 @@ func (s *Site) ListBridges(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// ListEvents is GET /api/v1/events. event takes several types with commas, and
-// "meeting.*" for a family; stale, unread, recovered and twin are on with any value.
+// apiEventFilters are the fields of a list of events. event takes several types
+// with commas, and "meeting.*" for a family; stale, unread, recovered and twin are
+// on with any value.
+var apiEventFilters = []string{"event", "meeting_id", "q", "stale", "unread", "recovered", "twin", "after", "before"}
+
+func apiEventFilter(q Form) (f db.EventFilter, err error) {
+	f = db.EventFilter{
+		Events: eventNames(q.Get("event")), MeetingID: q.Get("meeting_id"), Text: q.Get("q"),
+		Stale: q.Get("stale") != "", Unread: q.Get("unread") != "", Recovered: q.Get("recovered") != "", Twin: q.Get("twin") != "",
+	}
+	if f.After, err = q.Time("after"); err == nil {
+		f.Before, err = q.Time("before")
+	}
+	return f, err
+}
+
+// ListEvents is GET /api/v1/events.
 func (s *Site) ListEvents(c echo.Context) error {
-	q, limit, after, before, err := readList(c, "event", "meeting_id", "q", "stale", "unread", "recovered", "twin")
+	q, limit, _, _, err := readList(c, apiEventFilters...)
 	if err != nil {
 		return err
 	}
-	page, err := s.Store.EventRows(c.Request().Context(), db.EventFilter{
-		Events: eventNames(q.Get("event")), MeetingID: q.Get("meeting_id"), Text: q.Get("q"), After: after, Before: before,
-		Stale: q.Get("stale") != "", Unread: q.Get("unread") != "", Recovered: q.Get("recovered") != "", Twin: q.Get("twin") != "",
-	}, q.Raw("cursor"), limit)
+	filter, err := apiEventFilter(q)
+	if err != nil {
+		return err
+	}
+	page, err := s.Store.EventRows(c.Request().Context(), filter, q.Raw("cursor"), limit)
 	if err != nil {
 		return err
 	}

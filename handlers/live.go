@@ -173,26 +173,31 @@ func (s *Site) Stream(c echo.Context) error {
 	}
 	defer s.Live.leave(reader)
 
-	control := http.NewResponseController(c.Response())
-	// The server's limits on reading and writing are for requests that end.
-	_ = control.SetReadDeadline(time.Time{})
-	_ = control.SetWriteDeadline(time.Time{})
-	send := func(text string) error {
-		// A write that hangs is cut by a deadline in the past.
-		cut := time.AfterFunc(liveWrite, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
-		defer cut.Stop()
-		if _, err := c.Response().Write([]byte(text)); err != nil {
-			return err
-		}
-		return control.Flush()
-	}
-
+	send := sender(c, liveWrite)
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
-	s.stream(c.Request().Context(), reader, s.sessionToken(c), send)
+	s.stream(c.Request().Context(), reader, s.sessionToken(c), func(text string) error { return send([]byte(text)) })
 	return nil // the answer has begun: nothing can be said about an error
+}
+
+// sender makes a response one that takes as long as it takes, and returns what
+// writes to it: each write is done within limit, or fails.
+func sender(c echo.Context, limit time.Duration) func(text []byte) error {
+	control := http.NewResponseController(c.Response())
+	// The server's limits on reading and writing are for requests that end.
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{})
+	return func(text []byte) error {
+		// A write that hangs is cut by a deadline in the past.
+		cut := time.AfterFunc(limit, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
+		defer cut.Stop()
+		if _, err := c.Response().Write(text); err != nil {
+			return err
+		}
+		return control.Flush()
+	}
 }
 
 func (s *Site) stream(ctx context.Context, reader *liveReader, token string, send func(string) error) {

@@ -36,6 +36,7 @@ type Site struct {
 	httpsHost    string // host of a public address with https, else ""
 	webhookBytes *inFlight
 	readiness    *readiness
+	exports      *exports
 }
 
 // New completes a Site: it makes Sessions and Live where they are nil. It
@@ -43,6 +44,7 @@ type Site struct {
 func New(s Site) *Site {
 	site := &s
 	site.webhookBytes, site.readiness = &inFlight{}, &readiness{}
+	site.exports = &exports{running: map[*export]struct{}{}, known: map[string]*export{}}
 	site.PublicURL = strings.TrimRight(site.PublicURL, "/")
 	if u, err := url.Parse(site.PublicURL); err == nil && u.Scheme == "https" {
 		site.httpsHost = u.Host

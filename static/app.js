@@ -113,6 +113,8 @@
   // A form that was sent says so and is not sent twice; a page restored by the back button can be used again.
   document.addEventListener("submit", (e) => {
     const form = e.target;
+    // A download leaves the page as it is; how far it is, the page asks.
+    if (form instanceof HTMLFormElement && form.matches("[data-db-export]")) setTimeout(() => htmx.trigger("#export-progress", "db:export"), 300);
     if (!(form instanceof HTMLFormElement) || form.method !== "post") return;
     if (form.dataset.dbSent) { e.preventDefault(); return; }
     form.dataset.dbSent = "1";

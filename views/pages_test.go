@@ -324,3 +324,20 @@ func TestEvents(t *testing.T) {
 		{"events-hostile", views.Events(evil)},
 	})
 }
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	key := strings.Repeat("K", 26)
+	f := in("Export events", "events", "/events/export")
+	all := views.ExportPage{Frame: f, Count: "about 9.8 million events", Bodies: true, Progress: views.ExportProgress{Key: key}, Back: "/events"}
+	some := views.ExportPage{Frame: f, Count: "10,000+ events", What: []string{"meeting.ended", "last 7 d"}, Fields: []views.KeyValue{{Key: "event", Value: "meeting.ended"}, {Key: "range", Value: "7d"}}, Back: "/events?event=meeting.ended&range=7d",
+		Progress: views.ExportProgress{Key: key, Running: true, Text: "Exported 120,000 events, back to 22 Nov 2026, 03:14:07 CET."}}
+	evil := some
+	evil.What, evil.Count, evil.Back, evil.Fields = []string{hostile, long}, hostile, "javascript:alert(1)", []views.KeyValue{{Key: "q", Value: hostile}}
+	evil.Progress = views.ExportProgress{Key: key, State: "broken", Text: hostile}
+	testGolden(t, []golden{
+		{"export-all", views.Export(all)},
+		{"export-running", views.Export(some)},
+		{"export-hostile", views.Export(evil)},
+	})
+}

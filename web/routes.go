@@ -73,6 +73,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{GET, "/api/v1/incidents/:number", read, s.GetIncident},
 		{GET, "/api/v1/bridges", read, s.ListBridges},
 		{GET, "/api/v1/events", read, s.ListEvents},
+		{GET, "/api/v1/events/export", read, s.ExportAPI},
 		{GET, "/api/v1/events/:id/raw", read, s.RawEvent},
 		{GET, "/api/v1/runbooks", read, s.ListRunbooks},
 
@@ -101,6 +102,9 @@ func routes(cfg Config, m *middleware) []Route {
 		{GET, "/events/tail", viewer, s.EventTail},
 		{POST, "/events/filters", responder, s.SaveFilter},
 		{POST, "/events/filters/:id/delete", responder, s.DeleteFilter},
+		{GET, "/events/export", viewer, s.ExportEvents},
+		{GET, "/events/exports/:key", viewer, s.ExportProgress},
+		{POST, "/events/exports/:key/cancel", viewer, s.CancelExport},
 		{GET, "/events/:id", viewer, s.EventsPage},
 		{GET, "/events/:id/raw", admin, s.EventRaw},
 		{POST, "/events/:id/reprocess", admin, s.ReprocessEvent},

@@ -93,6 +93,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	server.RegisterOnShutdown(s.site.Live.Stop)
+	server.RegisterOnShutdown(s.site.StopExports)
 	ln = netutil.LimitListener(limitPeers(ln, maxOfOnePeer, s.isProxy), maxConnections)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()

@@ -1,0 +1,169 @@
+package handlers
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// exportFormat writes events as text, appending to b. A broken export ends with
+// what broken writes, and no whole one does.
+type exportFormat struct {
+	contentType, extension string
+	begin                  func(b []byte) []byte
+	event                  func(b []byte, e incident.Event, whole bool) []byte
+	broken                 func(b []byte, why string) []byte
+}
+
+var exportFormats = map[string]exportFormat{
+	"ndjson": {
+		contentType: "application/x-ndjson", extension: "ndjson",
+		begin: func(b []byte) []byte { return b },
+		event: appendNDJSON,
+		broken: func(b []byte, why string) []byte {
+			return append(appendJSONText(append(b, `{"error":`...), why), "}\n"...)
+		},
+	},
+	"csv": {
+		contentType: "text/csv; charset=utf-8", extension: "csv",
+		begin: func(b []byte) []byte {
+			for i, c := range exportColumns {
+				b = appendCell(b, i, c.name)
+			}
+			return append(b, "\r\n"...)
+		},
+		event: func(b []byte, e incident.Event, _ bool) []byte {
+			for i, c := range exportColumns {
+				b = appendCell(b, i, c.value(e))
+			}
+			return append(b, "\r\n"...)
+		},
+		broken: func(b []byte, why string) []byte {
+			return append(appendCell(b, 0, "THE EXPORT IS NOT WHOLE: "+why), "\r\n"...)
+		},
+	},
+}
+
+// exportColumns are what an export says of an event, in the names of the API.
+var exportColumns = []struct {
+	name  string
+	value func(e incident.Event) string
+}{
+	{"id", func(e incident.Event) string { return strconv.FormatInt(e.ID, 10) }},
+	{"event", func(e incident.Event) string { return e.Event }},
+	{"event_ts", func(e incident.Event) string { return exportTime(e.EventAt) }},
+	{"received_at", func(e incident.Event) string { return exportTime(e.ReceivedAt) }},
+	{"account_id", func(e incident.Event) string { return e.AccountID }},
+	{"meeting_id", func(e incident.Event) string { return e.MeetingID }},
+	{"meeting_uuid", func(e incident.Event) string { return e.MeetingUUID }},
+	{"topic", func(e incident.Event) string { return e.Topic }},
+	{"who", func(e incident.Event) string { return e.Who }},
+	{"bridge_id", func(e incident.Event) string { return e.BridgeID }},
+	{"incident", func(e incident.Event) string {
+		if e.IncidentNumber == 0 {
+			return ""
+		}
+		return incident.Key(e.IncidentNumber)
+	}},
+	{"origin", func(e incident.Event) string { return e.Origin }},
+	{"twin_of", func(e incident.Event) string {
+		if e.TwinOf == 0 {
+			return ""
+		}
+		return strconv.FormatInt(e.TwinOf, 10)
+	}},
+	{"read", func(e incident.Event) string { return strconv.FormatBool(e.State == incident.EventRead) }},
+	{"stale", func(e incident.Event) string { return strconv.FormatBool(e.Stale) }},
+}
+
+func exportTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// appendNDJSON writes an event as the API does: times that are not known are
+// null, read and stale are booleans. A body that is text is text, so that its
+// bytes are exact; any other is in base64.
+func appendNDJSON(b []byte, e incident.Event, whole bool) []byte {
+	for i, c := range exportColumns {
+		if i == 0 {
+			b = append(b, '{')
+		} else {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, c.name...)
+		b = append(b, `":`...)
+		v := c.value(e)
+		switch c.name {
+		case "read", "stale":
+			b = append(b, v...)
+		case "event_ts", "received_at":
+			if v == "" {
+				b = append(b, "null"...)
+				continue
+			}
+			fallthrough
+		default:
+			b = appendJSONText(b, v)
+		}
+	}
+	switch {
+	case whole && utf8.Valid(e.Body):
+		b = appendJSONText(append(b, `,"body":`...), string(e.Body))
+	case whole:
+		b = append(b, `,"body_base64":"`...)
+		b = append(base64.StdEncoding.AppendEncode(b, e.Body), '"')
+	}
+	return append(b, "}\n"...)
+}
+
+// appendJSONText writes a string of JSON. Most need no escape.
+func appendJSONText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			text, _ := json.Marshal(s) // cannot fail
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// appendCell writes a cell of CSV (RFC 4180), the i-th of its row.
+func appendCell(b []byte, i int, s string) []byte {
+	if i > 0 {
+		b = append(b, ',')
+	}
+	if isFormula(s) {
+		s = "'" + s
+	}
+	if !strings.ContainsAny(s, ",;\"\r\n\t") && strings.TrimSpace(s) == s {
+		return append(b, s...)
+	}
+	b = append(b, '"')
+	b = append(b, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(b, '"')
+}
+
+// isFormula reports a text that a spreadsheet would run: it begins, maybe behind
+// space, with a sign that begins a formula, narrow or wide.
+func isFormula(s string) bool {
+	if s == "" {
+		return false
+	}
+	if s[0] == '\t' || s[0] == '\r' || s[0] == '\n' {
+		return true
+	}
+	switch r, _ := utf8.DecodeRuneInString(strings.TrimSpace(s)); r {
+	case '=', '+', '-', '@', '＝', '＋', '－', '＠':
+		return true
+	}
+	return false
+}
