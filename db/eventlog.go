@@ -252,7 +252,7 @@ func awaitBridges(ctx context.Context, tx *sql.Tx, unlinked []incident.Reading) 
 		}
 		_, err := exec(ctx, tx, `
 			UPDATE events SET state = 'new'
-			WHERE id = $1 AND NOT stale AND EXISTS (
+			WHERE id = $1 AND NOT stale AND origin <> 'imported' AND EXISTS (
 				SELECT 1 FROM bridges WHERE (meeting_id = $2 OR pmi = $2) AND created_at <= $3)`,
 			r.EventID, r.MeetingID, r.EventAt.Add(time.Minute))
 		if err != nil {

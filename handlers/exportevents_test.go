@@ -227,8 +227,8 @@ func FuzzExportFields(f *testing.F) {
 	})
 }
 
-// manyEvents fills the log with n events, more than any buffer holds.
-func (o *office) manyEvents(n int) {
+// longLog fills the log with n events, more than any buffer holds.
+func (o *office) longLog(n int) {
 	o.t.Helper()
 	now := o.clock().UnixMilli()
 	o.sql(`
@@ -261,7 +261,7 @@ func TestExportBreaksOff(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	const all = 60_000
-	o.manyEvents(all)
+	o.longLog(all)
 	viewer, other := o.as(incident.Viewer), o.as(incident.Responder)
 	const key = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	path := "/events/export?format=ndjson&key=" + key
