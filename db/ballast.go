@@ -111,8 +111,8 @@ func errDiskFull(cause error) error {
 // ENOSPC; a quota that is reached is a failed write to it.
 func isFull(err error) bool { return sqliteCode(err)&0xff == sqliteFull }
 
-// giveUp makes room, once, and has events refused. It reports whether another
-// try at writing makes sense.
+// giveUp makes room, once, and has events refused. It reports whether there was
+// something to give up.
 func (d *disk) giveUp() bool {
 	if d.dir == "" {
 		return false

@@ -34,7 +34,8 @@ type row interface{ Scan(dest ...any) error }
 // the ballast makes room.
 func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	err := s.tryWrite(ctx, fn)
-	if isFull(err) && s.disk.giveUp() {
+	if isFull(err) {
+		s.disk.giveUp() // or another has, since this write began
 		err = s.tryWrite(ctx, fn)
 	}
 	return err
