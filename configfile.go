@@ -201,6 +201,9 @@ func (p *program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 			if r.Family == "" {
 				return changes, errors.New("retention: each entry names its family, such as meeting or participant; others is all that have no entry")
 			}
+			if r.Family == incident.RetentionName("") {
+				r.Family = ""
+			}
 			rules = append(rules, incident.RetentionRule(r))
 		}
 		changed, err := service.SaveRetention(ctx, commandLine, rules)
