@@ -140,7 +140,7 @@ var histogramWidths = []time.Duration{
 
 // histogramMatches is how many events of a filter EventHistogram looks at when
 // it has to look at each.
-const histogramMatches = 10_000
+const histogramMatches = 2_000
 
 // EventHistogram counts the events of a filter that arrived from ≤ t < to, in so
 // many buckets at most. It takes f's After and Before for nothing.

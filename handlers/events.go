@@ -196,7 +196,10 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 			return err
 		}
 	}
-	n, more, err := s.Store.CountMatches(ctx, q.filter, countEvents)
+	n, more := len(l.rows), false
+	if !l.newest || l.older != "" { // else the list has them all
+		n, more, err = s.Store.CountMatches(ctx, q.filter, countEvents)
+	}
 	page.Count = views.EventCount{Number: views.Capped(n, more), Words: "match"}
 	switch {
 	case more && n == 0:
