@@ -196,7 +196,7 @@ func call(s *db.Store, m reflect.Method) error {
 			v.Set(reflect.ValueOf(incident.NewEvent{ReceivedAt: now, SignedAt: now}))
 		case in == reflect.TypeFor[[]string]():
 			v.Set(reflect.ValueOf([]string{"x"}))
-		case in.Kind() == reflect.String && !(m.Name == "Audit" || strings.Contains(m.Name, "Rows") || m.Name == "Incidents"):
+		case in.Kind() == reflect.String && !(m.Name == "Audit" || strings.Contains(m.Name, "Rows") || m.Name == "Incidents" || m.Name == "ExportEvents"):
 			v.SetString("x")
 		}
 		args = append(args, v)
@@ -217,6 +217,7 @@ func TestClosed(t *testing.T) {
 			last := m.Type.NumOut() - 1
 			if m.Type.NumIn() < 2 || m.Type.In(1) != reflect.TypeFor[context.Context]() || last < 0 ||
 				m.Type.Out(last) != reflect.TypeFor[error]() || m.Name == "Run" ||
+				m.Name == "ImportEvents" || // asks another database first
 				s.Engine() == "sqlite" && strings.Contains(m.Name, "Months") { // only PostgreSQL has partitions
 				continue
 			}
