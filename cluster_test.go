@@ -65,9 +65,16 @@ func newCluster(t *testing.T, database string) *cluster {
 	c.sim.AddUser(zoomsim.User{Email: demoBackup, JoinBeforeHost: true, CloudRecording: true})
 	zoom := httptest.NewServer(c.sim.API())
 	t.Cleanup(zoom.Close)
+	pool, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := pool.Query()
+	options.Set("pool_max_conns", "8")
+	pool.RawQuery = options.Encode()
 	c.env = []string{
 		runsProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
-		"DRAWBRIDGE_DATABASE_URL=" + database, "DRAWBRIDGE_KEY=" + newKey(),
+		"DRAWBRIDGE_DATABASE_URL=" + pool.String(), "DRAWBRIDGE_KEY=" + newKey(),
 		"DRAWBRIDGE_PUBLIC_URL=" + address, "DRAWBRIDGE_TRUSTED_PROXIES=127.0.0.1/32",
 		"DRAWBRIDGE_ZOOM_API_URL=" + zoom.URL + "/v2", "DRAWBRIDGE_ZOOM_OAUTH_URL=" + zoom.URL + "/oauth/token",
 		"ZOOM_CLIENT_SECRET=" + demoClientSecret, "ZOOM_WEBHOOK_SECRET=" + demoSecretToken,
@@ -363,7 +370,7 @@ func (c *cluster) afterLease(what string, condition func() bool) {
 // What one server knows the other knows.
 func TestTwoServers(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, dbtest.PostgresURL(t)+"&pool_max_conns=8")
+	c := newCluster(t, dbtest.PostgresURL(t))
 	a, b := c.servers[0], c.servers[1]
 	ada := newPerson(t, a.url)
 	at := func(s *node) *person { return &person{t, s.url, ada.client} } // cookies know no ports
