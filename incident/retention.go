@@ -158,7 +158,8 @@ func RetentionPeople(rules []RetentionRule, now time.Time) time.Time {
 }
 
 // How the worker carries the rules out: in slices that take SQLite's writer for
-// about sliceTime, each followed by a rest as long.
+// about sliceTime, each followed by a rest as long, or longer where a small
+// slice takes more.
 const (
 	retentionEvery = 10 * time.Minute
 	tellEvery      = 2 * time.Second
@@ -187,7 +188,11 @@ func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 	if did == 0 || err != nil {
 		return did, err
 	}
-	rest := time.NewTimer(max(s.now().Sub(began), sliceTime/2))
+	took := max(s.now().Sub(began), sliceTime/2)
+	if took > sliceTime { // the machine has other things to do
+		took *= 4
+	}
+	rest := time.NewTimer(took)
 	defer rest.Stop()
 	select {
 	case <-ctx.Done():
