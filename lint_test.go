@@ -216,7 +216,7 @@ func (s source) loosePart(f *ast.FuncDecl, e ast.Expr, depth int) ast.Expr {
 		return s.loosePart(f, e.Y, depth)
 	case *ast.CallExpr:
 		name := calledName(e)
-		if name == "placeholders" || name == "Itoa" || name == "Repeat" && s.constant(e.Args[0]) ||
+		if slices.Contains(sqlMakers, name) || name == "Itoa" || name == "Repeat" && s.constant(e.Args[0]) ||
 			!slices.ContainsFunc(e.Args, func(a ast.Expr) bool { return !s.constant(a) }) {
 			return nil
 		}
@@ -227,6 +227,10 @@ func (s source) loosePart(f *ast.FuncDecl, e ast.Expr, depth int) ast.Expr {
 	}
 	return e
 }
+
+// sqlMakers are functions of package db that make a part of a statement of our
+// own words: numbers of arguments, names of tables and columns.
+var sqlMakers = []string{"placeholders", "window", "monthTable", "quoteNames", "newestFirst"}
 
 // onlyHarmless reports whether everything that function f's variable or
 // parameter can hold is harmless: each assignment, or each caller's argument.

@@ -286,6 +286,19 @@ type chunk struct {
 	words []string
 }
 
+// newestFirst is the order of the key from its end, text in the order of its
+// bytes, which is SQLite's.
+func (t copiedTable) newestFirst() string {
+	order := make([]string, len(t.key))
+	for i, k := range t.key {
+		if order[i] = quoteNames(k); t.keyText[i] {
+			order[i] += ` COLLATE "C"`
+		}
+		order[i] += " DESC"
+	}
+	return strings.Join(order, ", ")
+}
+
 // table copies what the target does not have yet: chunks go over whole and in
 // the order of the key, so that is what comes after its last row.
 func (c *copier) table(ctx context.Context, t copiedTable) error {
@@ -295,15 +308,7 @@ func (c *copier) table(ctx context.Context, t copiedTable) error {
 	}
 	var after []any
 	if done > 0 {
-		// Text in the order of its bytes, which is SQLite's.
-		order := make([]string, len(t.key))
-		for i, k := range t.key {
-			if order[i] = quoteNames(k); t.keyText[i] {
-				order[i] += ` COLLATE "C"`
-			}
-			order[i] += " DESC"
-		}
-		rows, err := c.conn.Query(ctx, `SELECT `+quoteNames(t.key...)+` FROM `+t.quoted()+` ORDER BY `+strings.Join(order, ", ")+` LIMIT 1`)
+		rows, err := c.conn.Query(ctx, `SELECT `+quoteNames(t.key...)+` FROM `+t.quoted()+` ORDER BY `+t.newestFirst()+` LIMIT 1`)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,7 +154,6 @@ func (q eventSearch) window(from int64, newer bool, n int) (query string, args [
 	case from != 0:
 		w.add(`{id} < $?`, from)
 	}
-	limit := ` LIMIT ` + strconv.Itoa(n)
 	var parts []string
 	for _, b := range q.branches {
 		conditions := w.conditions
@@ -161,10 +161,10 @@ func (q eventSearch) window(from int64, newer bool, n int) (query string, args [
 			conditions = append([]string{b.condition}, conditions...)
 		}
 		one := where{conditions: conditions}
-		parts = append(parts, `SELECT id FROM (SELECT `+b.id+` AS id FROM `+b.table+
-			strings.ReplaceAll(one.String(), `{id}`, b.id)+` ORDER BY `+b.id+order+limit+`) x`)
+		parts = append(parts, fmt.Sprintf(`SELECT id FROM (SELECT %[1]s AS id FROM %[2]s%[3]s ORDER BY %[1]s%[4]s LIMIT %[5]d) x`,
+			b.id, b.table, strings.ReplaceAll(one.String(), `{id}`, b.id), order, n))
 	}
-	return `SELECT id FROM (` + strings.Join(parts, ` UNION ALL `) + `) y ORDER BY id` + order + limit, w.args
+	return fmt.Sprintf(`SELECT id FROM (%s) y ORDER BY id%s LIMIT %d`, strings.Join(parts, ` UNION ALL `), order, n), w.args
 }
 
 // How much one call looks at, event by event, of what no index answers.

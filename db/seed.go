@@ -12,7 +12,7 @@ import (
 )
 
 // seedBatch is how many made-up events go into one transaction.
-const seedBatch = 10_000
+const seedBatch = 2000
 
 // SeedEvents fills the log with count made-up events that arrived from ≤ t < to,
 // as if they had been received and read, and calls progress now and then. It is
