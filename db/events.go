@@ -287,10 +287,8 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 	if len(args) == 0 {
 		return results, nil
 	}
-	if _, err := w.events.insert(ctx, tx, args); err != nil {
-		return nil, err
-	}
-	return results, bump(ctx, tx, TopicEvents)
+	_, err = w.events.insert(ctx, tx, args)
+	return results, err // pages show the events once they are read; see ApplyReadings
 }
 
 // findFirst sets the owner of each key to the event that had it before, and
