@@ -164,7 +164,7 @@ const (
 	retentionEvery = 10 * time.Minute
 	tellEvery      = 2 * time.Second
 	sliceTime      = 10 * time.Millisecond
-	minSlice       = 20
+	minSlice       = 60
 	maxSlice       = 300
 )
 
@@ -190,7 +190,7 @@ func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 	}
 	took := max(s.now().Sub(began), sliceTime/2)
 	if took > sliceTime { // the machine has other things to do
-		took *= 4
+		took *= 6
 	}
 	rest := time.NewTimer(took)
 	defer rest.Stop()
