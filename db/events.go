@@ -106,22 +106,14 @@ func (s *Store) Calm(ctx context.Context) {
 	}
 }
 
-// DeleteEventKeys; see incident.Store. It goes in steps, so that no event waits
-// for long.
-func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time) (n int64, err error) {
-	for {
-		var some int64
-		err = s.write(ctx, func(tx *sql.Tx) (err error) {
-			some, err = exec(ctx, tx, `
-				DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 ORDER BY at, key LIMIT 500)`, before)
-			return err
-		})
-		n += some
-		if err != nil || some < 500 {
-			return n, err
-		}
-		s.Calm(ctx)
-	}
+// DeleteEventKeys; see incident.Store.
+func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err = exec(ctx, tx, `
+			DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 ORDER BY at, key LIMIT $2)`, before, limit)
+		return err
+	})
+	return n, err
 }
 
 // Run commits appended events until ctx ends, those that wait together in one

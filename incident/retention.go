@@ -239,22 +239,29 @@ func (s *Service) retainOnce(ctx context.Context) (int, error) {
 	return 1, nil
 }
 
-// retentionSteps are all that the rules ask for now.
+// keepEventKeys is how long it is known what arrived once. A delivery that Zoom
+// repeats later than this would be another event.
+const keepEventKeys = 35 * 24 * time.Hour
+
+// retentionSteps are all that the rules ask for now, and forgetting old keys.
 func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now time.Time) (steps []retentionStep, err error) {
-	if len(rules) == 0 {
-		return nil, nil
-	}
-	types, err := s.store.EventTypes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cuts := RetentionCuts(rules, types, now)
 	add := func(step func(ctx context.Context, size int) (int64, error)) {
 		steps = append(steps, func(ctx context.Context, size int) (bool, error) {
 			n, err := step(ctx, size)
 			return n == 0, err
 		})
 	}
+	add(func(ctx context.Context, size int) (int64, error) {
+		return s.store.DeleteEventKeys(ctx, now.Add(-keepEventKeys), size)
+	})
+	if len(rules) == 0 {
+		return steps, nil
+	}
+	types, err := s.store.EventTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cuts := RetentionCuts(rules, types, now)
 	// What is too old for every rule goes first, a month at a time if the
 	// database can do that, and in the order in which it lies on the disk.
 	oldest := cuts[0].Remove

@@ -164,8 +164,9 @@ type Store interface {
 	DeleteFinishedJobs(ctx context.Context, before time.Time) (int64, error)
 	DeleteRefusals(ctx context.Context, before time.Time) (int64, error)
 	DeleteMinuteCounts(ctx context.Context, now time.Time) (int64, error)
-	// DeleteEventKeys forgets what arrived once, if its event_ts is before a time.
-	DeleteEventKeys(ctx context.Context, before time.Time) (int64, error)
+	// DeleteEventKeys forgets what arrived once, if its event_ts is before a
+	// time, up to limit keys.
+	DeleteEventKeys(ctx context.Context, before time.Time, limit int) (int64, error)
 	// PrepareMonths makes room for the events of the months to come.
 	PrepareMonths(ctx context.Context) error
 }

@@ -92,8 +92,6 @@ func (s *Service) jobsOnce(ctx context.Context) (int, error) {
 const (
 	tidyEvery = time.Hour
 	keepJobs  = 30 * 24 * time.Hour
-	// A delivery that Zoom repeats later than this would be another event.
-	keepEventKeys = 35 * 24 * time.Hour
 )
 
 func (s *Service) tidy(ctx context.Context) error {
@@ -112,8 +110,7 @@ func (s *Service) tidy(ctx context.Context) error {
 	_, jobs := s.store.DeleteFinishedJobs(ctx, now.Add(-keepJobs))
 	_, refusals := s.store.DeleteRefusals(ctx, now.Add(-keepJobs))
 	_, counts := s.store.DeleteMinuteCounts(ctx, now)
-	_, keys := s.store.DeleteEventKeys(ctx, now.Add(-keepEventKeys))
-	return errors.Join(sessions, failures, jobs, refusals, counts, keys, s.store.PrepareMonths(ctx))
+	return errors.Join(sessions, failures, jobs, refusals, counts, s.store.PrepareMonths(ctx))
 }
 
 // do does a claimed job and writes down how it went.
