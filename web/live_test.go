@@ -75,6 +75,8 @@ func TestLive(t *testing.T) {
 			t.Fatalf("at first: %q", got)
 		}
 		w.deliver(secretToken, started(1))
+		_, err := w.service.ReadEvents(t.Context())
+		w.must(err)
 		if got := s.next(); got != changed {
 			t.Errorf("after an event: %q", got)
 		}
