@@ -43,7 +43,8 @@ type Store struct {
 	log      *slog.Logger
 
 	appends   chan *pendingEvent
-	batchSize atomic.Int64  // of the last commits of events, about
+	batchSize atomic.Int64  // of the last batchMemory commits of events together, about
+	batchAt   atomic.Int64  // when the last one began, in Unix milliseconds
 	stopped   chan struct{} // closed when Run has answered its last event
 	fatal     chan error    // an error after which the process must not go on
 	broken    atomic.Bool   // set before fatal: nothing is written any more

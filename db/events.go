@@ -15,6 +15,7 @@ const (
 	appendQueue   = 1024 // events that may wait for a commit
 	appendBatch   = 512  // events in one commit
 	appendTimeout = 5 * time.Second
+	batchMemory   = 16 // commits that the average size of batches is about
 )
 
 // eventIDShift makes room for 4096 events a millisecond. Ids stay below 2^53,
@@ -82,22 +83,19 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	}
 }
 
-// Calm; see incident.Store. The transactions of others hold SQLite's only write
+// Busy; see incident.Store. The transactions of others hold SQLite's only write
 // connection, so in a flood of events each of them costs many senders time.
+func (s *Store) Busy() bool {
+	const flood, recent = 4, 100 * time.Millisecond
+	return s.batchSize.Load() > flood*batchMemory && s.now().UnixMilli()-s.batchAt.Load() < recent.Milliseconds()
+}
+
+// Calm; see incident.Store.
 func (s *Store) Calm(ctx context.Context) {
-	const busy, steps, step = 8, 100, 2 * time.Millisecond
+	const steps, step = 100, 2 * time.Millisecond
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
-	empty := 0
-	for range steps {
-		if len(s.appends) == 0 {
-			empty++
-		} else {
-			empty = 0
-		}
-		if s.batchSize.Load() <= busy || empty > 5 {
-			return
-		}
+	for n := 0; n < steps && s.Busy(); n++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -199,7 +197,8 @@ func (w *eventWriter) close() {
 func (w *eventWriter) commit(batch []*pendingEvent) {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
-	w.s.batchSize.Store((w.s.batchSize.Load()*3 + int64(len(batch))) / 4)
+	w.s.batchAt.Store(w.s.now().UnixMilli())
+	w.s.batchSize.Add(int64(len(batch)) - w.s.batchSize.Load()/batchMemory)
 	var results []appendResult
 	err := errors.Join(w.keys.prepare(ctx, 2*len(batch)), w.events.prepare(ctx, len(batch)))
 	for try := 0; err == nil && try < 5; try++ {

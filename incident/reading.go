@@ -16,7 +16,6 @@ const readBatch = 100
 // ReadEvents reads stored events that are new, oldest first, applies what
 // follows from them, and returns how many it read.
 func (s *Service) ReadEvents(ctx context.Context) (int, error) {
-	s.store.Calm(ctx)
 	events, err := s.store.NewEvents(ctx, readBatch)
 	if err != nil || len(events) == 0 {
 		return 0, err

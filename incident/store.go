@@ -77,6 +77,7 @@ type Store interface {
 	// Calm waits, for a moment at most, until few events wait to be stored: what
 	// can be done later makes way for what is to be answered.
 	Calm(ctx context.Context)
+	Busy() bool // many events wait to be stored
 	// MeetingsOfBridges are those of the ids and uuids that some bridge has.
 	MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error)
 	// BridgeForMeeting finds the bridge an event belongs to: by uuid of an

@@ -25,7 +25,7 @@ func (s *Service) Run(ctx context.Context) error {
 	// A loop each, because a job may wait for Zoom and events must not, and a look
 	// for gaps takes longer than a job.
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readOnce) })
+	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
@@ -68,6 +68,39 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
 	return read + done + retained + found, errors.Join(readErr, jobsErr, retainErr, gapsErr)
+}
+
+// What readCalmly waits after it read something: long enough for some more to
+// come, since a commit for each event would cost as much as receiving it; and so
+// many times as long as the reading took, while many wait to be stored or few.
+const (
+	readRest     = 100 * time.Millisecond
+	readRestBusy = 9
+	readRestCalm = 1
+)
+
+// readCalmly is readOnce that makes way for events that arrive.
+func (s *Service) readCalmly(ctx context.Context) (int, error) {
+	began := s.now()
+	n, err := s.readOnce(ctx)
+	if n == 0 || err != nil {
+		return n, err
+	}
+	took := s.now().Sub(began)
+	pause := readRestCalm * took
+	switch {
+	case s.store.Busy():
+		pause = max(readRest, readRestBusy*took)
+	case n < readBatch:
+		pause = readRest
+	}
+	rest := time.NewTimer(pause)
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+	case <-rest.C:
+	}
+	return n, nil
 }
 
 func (s *Service) readOnce(ctx context.Context) (int, error) {
