@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -210,6 +211,11 @@ func (s state) write(dir string) error {
 // violation is a promise that a state breaks. what is a word for the table.
 type violation struct{ what, text string }
 
+// slow reports a state that was not judged because time was up.
+func (v *violation) slow() bool {
+	return v != nil && strings.Contains(v.text, context.DeadlineExceeded.Error())
+}
+
 const eventsLost = "acknowledged events lost"
 
 // checker judges data directories.
@@ -283,7 +289,7 @@ func (c checker) check(dir string, acked map[int]bool, applied bool) *violation 
 type verdicts struct {
 	states int
 	broken map[string]int
-	first  string // the first violation
+	texts  []string // the first violations
 }
 
 func (v verdicts) violations() (n int) {
@@ -357,18 +363,22 @@ func (c checker) replay(t *testing.T, ops []operation, p plan) map[string]*verdi
 		workers.Go(func() {
 			for s := range states {
 				var broken *violation
-				if err := s.write(dir); err != nil {
-					broken = &violation{"test", err.Error()}
-				} else {
-					broken = c.check(dir, s.acked, s.applied)
+				// A machine that has other things to do may let the program wait
+				// for longer than it does; that says nothing about the disk.
+				for try := 0; try < 4 && (try == 0 || broken.slow()); try++ {
+					if err := s.write(dir); err != nil {
+						broken = &violation{"test", err.Error()}
+					} else {
+						broken = c.check(dir, s.acked, s.applied)
+					}
 				}
 				mu.Lock()
 				v := result[s.mode]
 				v.states++
 				if broken != nil {
 					v.broken[broken.what]++
-					if v.first == "" {
-						v.first = fmt.Sprintf("%s at operation %d of %d: %s: %.500s", s.mode, s.point, len(ops), broken.what, broken.text)
+					if len(v.texts) < 20 {
+						v.texts = append(v.texts, fmt.Sprintf("%s at operation %d of %d: %s: %.500s", s.mode, s.point, len(ops), broken.what, broken.text))
 					}
 				}
 				mu.Unlock()

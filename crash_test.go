@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/drawbridge-hq/drawbridge/db"
@@ -39,13 +40,13 @@ func testReplay(t *testing.T, k *kit) {
 	t.Run("D-01 kill", func(t *testing.T) {
 		t.Log(got["kill"])
 		if v := got["kill"]; v.states == 0 || v.violations() > 0 {
-			t.Error(v.first)
+			t.Errorf("%v:\n%s", v, strings.Join(v.texts, "\n"))
 		}
 	})
 	t.Run("D-02 power cut", func(t *testing.T) {
 		t.Log(got["power"])
 		if v := got["power"]; v.states == 0 || v.violations() > 0 {
-			t.Error(v.first)
+			t.Errorf("%v:\n%s", v, strings.Join(v.texts, "\n"))
 		}
 	})
 	t.Run("start after a crash", func(t *testing.T) {
@@ -74,7 +75,7 @@ func testReplay(t *testing.T, k *kit) {
 			t.Error("with synchronous=NORMAL no event is lost: the test cannot see what it looks for")
 		}
 		if v := got["kill"]; v.violations() > 0 {
-			t.Error(v.first)
+			t.Errorf("%v:\n%s", v, strings.Join(v.texts, "\n"))
 		}
 	})
 }
