@@ -31,7 +31,7 @@ func testReplay(t *testing.T, k *kit) {
 	if k.full {
 		real, control, starts = plan{every: true, seeds: 8}, plan{most: 1000, seeds: 1}, 100
 	}
-	all := bodies(110)
+	all := bodies(200)
 	c := newChecker(t, k, all)
 
 	r := record(t, k.real, all)

@@ -63,6 +63,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 	slices.Sort(bridges)
 	bridges = slices.Compact(bridges)
 	return s.write(ctx, func(tx *sql.Tx) error {
+		ctx := s.unwatched(ctx)
 		if err := s.lockBridges(ctx, tx, bridges); err != nil {
 			return err
 		}

@@ -203,7 +203,7 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 	err := errors.Join(w.keys.prepare(ctx, 2*len(batch)), w.events.prepare(ctx, len(batch)))
 	for try := 0; err == nil && try < 5; try++ {
 		err = w.s.writeEvents(ctx, func(tx *sql.Tx) (err error) {
-			results, err = w.store(ctx, tx, batch)
+			results, err = w.store(w.s.unwatched(ctx), tx, batch)
 			return err
 		})
 		if !isUnique(err) || try == 4 {

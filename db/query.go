@@ -88,6 +88,16 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) (err e
 	return tx.Commit()
 }
 
+// unwatched is ctx for the statements of a transaction that has begun. SQLite's
+// driver starts a goroutine for each statement whose context may end, which
+// costs as much as a small insert; the transaction itself still ends with ctx.
+func (s *Store) unwatched(ctx context.Context) context.Context {
+	if s.postgres {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 var errBroken = errors.New("nothing is written any more: the disk did not keep what was written before")
 
 // exec runs a statement and returns how many rows it touched.

@@ -17,6 +17,7 @@ type storedEvent struct {
 // insertStored stores events with their keys, words and counts, and returns how
 // many that were: those whose body is in the log already are left out.
 func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEvent) (n int64, err error) {
+	ctx = s.unwatched(ctx)
 	q := &repeated{tx, map[string]*sql.Stmt{}}
 	var counts eventCounts
 	for _, e := range events {

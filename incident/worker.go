@@ -77,6 +77,7 @@ const (
 	readRest     = 100 * time.Millisecond
 	readRestBusy = 9
 	readRestCalm = 1
+	readRestMost = 500 * time.Millisecond // on a slow machine, too, it is to be seen what arrives
 )
 
 // readCalmly is readOnce that makes way for events that arrive.
@@ -94,7 +95,7 @@ func (s *Service) readCalmly(ctx context.Context) (int, error) {
 	case n < readBatch:
 		pause = readRest
 	}
-	rest := time.NewTimer(pause)
+	rest := time.NewTimer(min(pause, readRestMost))
 	defer rest.Stop()
 	select {
 	case <-ctx.Done():
