@@ -329,6 +329,12 @@ func TestExportBreaksOff(t *testing.T) {
 			viewer.download(ctx, "/events/export?format=csv")
 		}
 		other.get("/events/export?format=csv").want(t, http.StatusTooManyRequests, "Wait until one ends")
+		leave()
+		for deadline := time.Now().Add(time.Minute); other.get("/events/export?format=csv").status != http.StatusOK; {
+			if time.Now().After(deadline) {
+				t.Fatal("they go on without their readers")
+			}
+		}
 	})
 	t.Run("the server stops", func(t *testing.T) {
 		_, body := viewer.download(t.Context(), "/events/export?format=ndjson")
