@@ -167,8 +167,7 @@ func (s *Store) EventHistogram(ctx context.Context, f EventFilter, from, to time
 		h.Buckets, err = s.countBuckets(ctx, counted, width, h.From, to, types)
 		return h, err
 	}
-	f = f.with(types)
-	f.After, f.Before = h.From, to
+	f.Events, f.After, f.Before = types, h.From, to
 	matches, more, err := s.eventMatches(ctx, f, histogramMatches)
 	byStart := map[int64]map[string]int64{}
 	for _, m := range matches {

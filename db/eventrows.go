@@ -349,12 +349,6 @@ func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n in
 	return len(matches), rest != 0, err
 }
 
-// with is the filter with other types of events.
-func (f EventFilter) with(events []string) EventFilter {
-	f.Events = events
-	return f
-}
-
 // IsZero reports a filter that has every event.
 func (f EventFilter) IsZero() bool {
 	return len(f.Events) == 0 && f.MeetingID == "" && f.IncidentNumber == 0 && f.Text == "" && f.After.IsZero() && f.Before.IsZero() &&
