@@ -238,5 +238,10 @@ func (p *program) seedIncidents(ctx context.Context, actor incident.Actor, sim *
 			return err
 		}
 	}
-	return nil
+	// The first page that is opened shows who is in.
+	for {
+		if n, err := p.service.ReadEvents(ctx); n == 0 || err != nil {
+			return err
+		}
+	}
 }
