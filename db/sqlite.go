@@ -41,9 +41,10 @@ var sqliteOptions = "?_pragma=busy_timeout(2000)" +
 	"&_dqs=0"
 
 var (
-	// A larger cache of the writer makes every commit slower: it is searched.
-	sqliteWriter = sqliteOptions + "&_pragma=journal_mode(WAL)&_pragma=cache_size(-4000)&_txlock=immediate"
-	sqliteReader = sqliteOptions + "&_pragma=query_only(1)&_pragma=cache_size(-4000)"
+	// In KiB, for each connection. A larger cache of the writer makes every commit
+	// slower, since it is searched, and readers have the system's beside their own.
+	sqliteWriter = sqliteOptions + "&_pragma=journal_mode(WAL)&_pragma=cache_size(-2000)&_txlock=immediate"
+	sqliteReader = sqliteOptions + "&_pragma=query_only(1)&_pragma=cache_size(-2000)"
 )
 
 const sqliteReaders = 4
