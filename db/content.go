@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/binary"
 	"encoding/json"
@@ -34,20 +35,29 @@ var contentDictBytes []byte
 // 16 µs and leaves 50 %. It is done while a request is answered, so time counts.
 var contentDict = sync.OnceValue(func() *s2.Dict { return s2.MakeDict(contentDictBytes, nil) })
 
+// packing is what packContent works in, used again for the next event.
+type packing struct{ plain, packed []byte }
+
+var packings = sync.Pool{New: func() any { return new(packing) }}
+
 // packContent makes the content of an event, compressed where that helps.
 func packContent(headers map[string]string, body []byte) (encoding int, content []byte) {
 	head, err := json.Marshal(headers)
 	if err != nil {
 		panic(err) // not with strings
 	}
-	plain := make([]byte, 0, binary.MaxVarintLen64+len(head)+len(body))
-	plain = binary.AppendUvarint(plain, uint64(len(head)))
-	plain = append(plain, head...)
-	plain = append(plain, body...)
-	if packed := contentDict().Encode(nil, plain); len(packed) < len(plain) {
-		return s2Content, packed
+	p := packings.Get().(*packing)
+	if len(body) <= 64<<10 { // a rare large one is not to be kept
+		defer packings.Put(p)
 	}
-	return plainContent, plain
+	p.plain = binary.AppendUvarint(p.plain[:0], uint64(len(head)))
+	p.plain = append(p.plain, head...)
+	p.plain = append(p.plain, body...)
+	p.packed = contentDict().Encode(p.packed[:cap(p.packed)], p.plain)
+	if len(p.packed) < len(p.plain) {
+		return s2Content, bytes.Clone(p.packed)
+	}
+	return plainContent, bytes.Clone(p.plain)
 }
 
 // unpackContent reads what packContent made. The body is never nil.
