@@ -230,7 +230,7 @@ func (s source) loosePart(f *ast.FuncDecl, e ast.Expr, depth int) ast.Expr {
 
 // sqlMakers are functions of package db that make a part of a statement of our
 // own words: numbers of arguments, names of tables and columns.
-var sqlMakers = []string{"placeholders", "window", "monthTable", "quoteNames", "newestFirst"}
+var sqlMakers = []string{"placeholders", "unnest", "window", "monthTable", "quoteNames", "newestFirst"}
 
 // onlyHarmless reports whether everything that function f's variable or
 // parameter can hold is harmless: each assignment, or each caller's argument.

@@ -3,52 +3,71 @@ package db
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"math/bits"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// maxChunk is how many rows one statement inserts. SQLite looks a parameter
-// such as $9 up by its name among all others, so twice as many take four times
-// as long.
+// maxChunk is how many rows one statement inserts on SQLite. More are no faster.
 const maxChunk = 64
 
-// batchInsert inserts many rows with few statements: for 1, 2, 4 … maxChunk
-// rows, prepared when first needed.
+// batchInsert inserts many rows at once. On SQLite it has statements for 1, 2, 4
+// … maxChunk rows, prepared when first needed; on PostgreSQL one, which takes an
+// array for each column.
 type batchInsert struct {
-	columns int // given for each row
-	text    func(rows int) string
-	pool    *sql.DB
-	stmts   [7]*sql.Stmt
+	s     *Store
+	types []string // of the columns that are given, as PostgreSQL calls them
+	text  func(rows int) string
+	stmts [7]*sql.Stmt
 }
 
 // newBatchInsert is an insert of rows that begin with the SQL values constants
-// and go on with so many given columns.
-func newBatchInsert(pool *sql.DB, columns int, insert, after string, constants ...string) *batchInsert {
-	return &batchInsert{columns: columns, pool: pool, text: func(rows int) string {
-		var b strings.Builder
-		b.WriteString(insert)
-		for n := range rows {
-			if n > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString("(")
-			for _, c := range constants {
-				b.WriteString(c + ",")
-			}
-			b.WriteString(placeholders(columns*n+1, columns) + ")")
+// and go on with columns of the types BIGINT, BOOLEAN, TEXT or BYTEA.
+func (s *Store) newBatchInsert(types []string, insert, after string, constants ...string) *batchInsert {
+	first := ""
+	if len(constants) > 0 {
+		first = strings.Join(constants, ",") + ","
+	}
+	b := &batchInsert{s: s, types: types}
+	// A plain ? is the next parameter. Parameters with numbers SQLite looks up
+	// by their names, each among all others.
+	row := "(" + first + strings.Repeat("?,", len(types)-1) + "?)"
+	b.text = func(rows int) string {
+		return insert + ` VALUES ` + strings.Repeat(row+",", rows-1) + row + after
+	}
+	if s.postgres {
+		text := insert + ` SELECT ` + first + `u.* FROM ` + unnest(types) + ` AS u` + after
+		b.text = func(int) string { return text }
+	}
+	return b
+}
+
+// unnest is PostgreSQL's table of columns that are given as arrays, the
+// parameters from $1 on.
+func unnest(types []string) string {
+	var b strings.Builder
+	for i, t := range types {
+		if i > 0 {
+			b.WriteByte(',')
 		}
-		return b.String() + after
-	}}
+		b.WriteString("CAST($" + strconv.Itoa(i+1) + " AS " + t + "[])")
+	}
+	return "unnest(" + b.String() + ")"
 }
 
 // prepare makes the statements ready that so many rows need. It cannot be done
 // inside a transaction, which holds SQLite's only connection.
 func (b *batchInsert) prepare(ctx context.Context, rows int) error {
+	if b.s.postgres { // the driver does it, on each connection
+		return nil
+	}
 	for i := range bits.Len(uint(min(rows, maxChunk))) {
 		if b.stmts[i] != nil {
 			continue
 		}
-		stmt, err := b.pool.PrepareContext(ctx, b.text(1<<i))
+		stmt, err := b.s.w.PrepareContext(ctx, b.text(1<<i))
 		if err != nil {
 			return coded(err)
 		}
@@ -66,30 +85,76 @@ func (b *batchInsert) close() {
 }
 
 // insert inserts the rows whose columns are args, one row after the other, and
-// returns how many were inserted. The statements must be prepared.
+// returns how many were inserted. The statements must be prepared, and args be
+// of the types that the driver takes: int64, bool, string and []byte.
 func (b *batchInsert) insert(ctx context.Context, tx *sql.Tx, args []any) (rows int, err error) {
+	columns := len(b.types)
+	if b.s.postgres && len(args) > 0 {
+		n, err := exec(ctx, tx, b.text(0), arrays(b.types, args)...)
+		return int(n), err
+	}
 	for len(args) > 0 {
 		// Powers of two, so that a few statements do for every batch.
-		i := bits.Len(uint(min(len(args)/b.columns, maxChunk))) - 1
-		n, err := exec(ctx, prepared{tx.StmtContext(ctx, b.stmts[i])}, "", args[:b.columns<<i]...)
+		i := bits.Len(uint(min(len(args)/columns, maxChunk))) - 1
+		res, err := tx.StmtContext(ctx, b.stmts[i]).ExecContext(ctx, args[:columns<<i]...)
 		if err != nil {
-			return 0, err
+			return 0, coded(err)
 		}
-		args = args[b.columns<<i:]
+		n, err := res.RowsAffected()
+		if err != nil {
+			return 0, coded(err)
+		}
+		args = args[columns<<i:]
 		rows += int(n)
 	}
 	return rows, nil
 }
 
-// prepared is a statement in place of a connection and a text.
-type prepared struct{ *sql.Stmt }
-
-func (p prepared) ExecContext(ctx context.Context, _ string, args ...any) (sql.Result, error) {
-	return p.Stmt.ExecContext(ctx, args...)
+// execEach runs a statement once for each row of args on SQLite, where a call
+// costs little, and on PostgreSQL another that takes arrays; it returns how many
+// rows were touched.
+func (s *Store) execEach(ctx context.Context, q queryer, types []string, text, arraysText string, args []any) (rows int64, err error) {
+	if s.postgres && len(args) > 0 {
+		return exec(ctx, q, arraysText, arrays(types, args)...)
+	}
+	for row := range slices.Chunk(args, len(types)) {
+		n, err := exec(ctx, q, text, row...)
+		if err != nil {
+			return 0, err
+		}
+		rows += n
+	}
+	return rows, nil
 }
 
-func (p prepared) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
-	return p.Stmt.QueryContext(ctx, args...)
+// arrays turns rows that stand one after the other into an array for each column.
+func arrays(types []string, args []any) []any {
+	args = bind(args)
+	columns := make([]any, len(types))
+	for c, t := range types {
+		switch t {
+		case "BIGINT":
+			columns[c] = column[int64](args[c:], len(types))
+		case "BOOLEAN":
+			columns[c] = column[bool](args[c:], len(types))
+		case "TEXT":
+			columns[c] = column[string](args[c:], len(types))
+		case "BYTEA":
+			columns[c] = column[[]byte](args[c:], len(types))
+		default:
+			panic(fmt.Sprintf("no arrays of type %s", t))
+		}
+	}
+	return columns
+}
+
+// column is every step-th of args. NULL is nobody's value here.
+func column[T any](args []any, step int) []T {
+	list := make([]T, 0, (len(args)+step-1)/step)
+	for i := 0; i < len(args); i += step {
+		list = append(list, args[i].(T))
+	}
+	return list
 }
 
 // repeated is a transaction that prepares each statement once. SQLite takes as

@@ -285,28 +285,32 @@ func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
 
 // MeetingsOfBridges; see incident.Store.
 func (s *Store) MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error) {
-	return meetingsOfBridges(ctx, s.r, ids)
+	return s.meetingsOfBridges(ctx, s.r, ids)
 }
 
-func meetingsOfBridges(ctx context.Context, q queryer, ids []string) (map[string]bool, error) {
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
+func (s *Store) meetingsOfBridges(ctx context.Context, q queryer, ids []string) (map[string]bool, error) {
 	known := map[string]bool{}
-	for some := range slices.Chunk(ids, 40) {
-		in := ` IN (` + placeholders(1, len(some)) + `)`
-		found, err := list(ctx, q, scalar[string], `
-			SELECT meeting_uuid FROM bridges WHERE meeting_uuid`+in+`
-			UNION SELECT uuid FROM bridge_instances WHERE uuid`+in+`
-			UNION SELECT meeting_id FROM bridges WHERE meeting_id`+in+`
-			UNION SELECT pmi FROM bridges WHERE pmi`+in, withAll(nil, some)...)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range found {
-			known[id] = id != ""
-		}
+	if len(ids) == 0 {
+		return known, nil
 	}
-	return known, nil
+	ids = slices.Clone(ids)
+	for i, id := range ids {
+		ids[i] = cleanText(id)
+	}
+	// One parameter for all of them: SQLite takes long to prepare a statement of hundreds.
+	in, given := ` IN (SELECT value FROM json_each($1))`, any(asJSON(ids))
+	if s.postgres {
+		in, given = ` = ANY(CAST($1 AS TEXT[]))`, ids
+	}
+	found, err := list(ctx, q, scalar[string], `
+		SELECT meeting_uuid FROM bridges WHERE meeting_uuid`+in+`
+		UNION SELECT uuid FROM bridge_instances WHERE uuid`+in+`
+		UNION SELECT meeting_id FROM bridges WHERE meeting_id`+in+`
+		UNION SELECT pmi FROM bridges WHERE pmi`+in, given)
+	for _, id := range found {
+		known[id] = id != ""
+	}
+	return known, err
 }
 
 // BridgeForMeeting; see incident.Store. A zero at stands for no limit.

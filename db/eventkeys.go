@@ -2,6 +2,7 @@ package db
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 )
 
@@ -27,6 +28,11 @@ func newEventKey(kind byte, at int64, data []byte) eventKey {
 	k.hash[0] = kind
 	copy(k.hash[1:], sum[:])
 	return k
+}
+
+// compare orders keys as their table does.
+func (k eventKey) compare(other eventKey) int {
+	return cmp.Or(cmp.Compare(k.at, other.at), bytes.Compare(k.hash[:], other.hash[:]))
 }
 
 // keysOf are the keys of a delivery, that of its body first. The id of the

@@ -71,33 +71,32 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		if err != nil {
 			return err
 		}
+		readings := slices.Clone(readings)
+		for i, r := range readings {
+			if blanked[r.BridgeID] {
+				readings[i] = r.Blanked()
+			}
+		}
+		q := &repeated{tx, map[string]*sql.Stmt{}}
+		twins, err := s.twinsOf(ctx, q, readings)
+		if err != nil {
+			return err
+		}
+		applied, err := s.updateRead(ctx, q, readings, twins)
+		if err != nil {
+			return err
+		}
+		texts := make([]eventText, len(applied))
+		for i, r := range applied {
+			texts[i] = eventText{r.EventID, r.Event, r.Text, r.Again}
+		}
+		if err := s.indexWords(ctx, q, texts); err != nil {
+			return err
+		}
 		topics := []string{TopicEvents}
 		var counts eventCounts
 		var unlinked []incident.Reading
-		q := &repeated{tx, map[string]*sql.Stmt{}}
-		for _, r := range readings {
-			if blanked[r.BridgeID] {
-				r = r.Blanked()
-			}
-			twin, err := twinOf(ctx, q, r)
-			if err != nil {
-				return err
-			}
-			n, err := exec(ctx, q, `
-				UPDATE events SET state = $2, read_error = $3, event = $4, event_at = $5, account_id = $6,
-					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11, twin_of = $12
-				WHERE id = $1 AND state = 'new' AND (blanked_at IS NULL OR $13 = 1)`,
-				r.EventID, r.State, r.ReadError, r.Event, r.EventAt, r.AccountID,
-				r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, nullableNumber(twin), oneIf(r.Nameless))
-			if err != nil {
-				return err
-			}
-			if n == 0 { // it was read meanwhile, or blanked: then it is read again
-				continue
-			}
-			if err := s.indexWords(ctx, q, r.EventID, r.Event, r.Text, r.Again); err != nil {
-				return err
-			}
+		for _, r := range applied {
 			if !r.Again {
 				counts.add(r.EventID, r.Event)
 			}
@@ -105,7 +104,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				unlinked = append(unlinked, r)
 			}
 			for _, e := range r.Timeline {
-				if twin != 0 { // what it says was told already, under the other's name
+				if twin := twins[r.EventID]; twin != 0 { // what it says was told already, under the other's name
 					e.ID = strings.Replace(e.ID, strconv.FormatInt(r.EventID, 10), strconv.FormatInt(twin, 10), 1)
 				}
 				if err := insertTimeline(ctx, tx, e); err != nil {
@@ -119,7 +118,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				}
 			}
 		}
-		if err := awaitBridges(ctx, tx, unlinked); err != nil {
+		if err := s.awaitBridges(ctx, tx, unlinked); err != nil {
 			return err
 		}
 		if err := counts.write(ctx, tx); err != nil {
@@ -141,21 +140,81 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 	})
 }
 
-// twinOf is the event that said the same as this one before, 0 if none did.
-func twinOf(ctx context.Context, q queryer, r incident.Reading) (int64, error) {
-	if r.Meaning == "" || r.EventAt.IsZero() {
-		return 0, nil
+// twinsOf are the events that said the same before, by the ids of those that
+// say it again.
+func (s *Store) twinsOf(ctx context.Context, q queryer, readings []incident.Reading) (map[int64]int64, error) {
+	twins := map[int64]int64{}
+	keys := make(map[int64]eventKey, len(readings))
+	var args []any
+	for _, r := range readings {
+		if r.Meaning == "" || r.EventAt.IsZero() {
+			continue
+		}
+		k := newEventKey(keyOfMeaning, r.EventAt.UnixMilli(), []byte(r.Meaning))
+		keys[r.EventID] = k
+		args = append(args, k.at, k.hash[:], r.EventID)
 	}
-	k := newEventKey(keyOfMeaning, r.EventAt.UnixMilli(), []byte(r.Meaning))
-	n, err := exec(ctx, q, `INSERT INTO event_keys (at, key, event_id) VALUES ($1, $2, $3) ON CONFLICT (at, key) DO NOTHING`, k.at, k.hash[:], r.EventID)
-	if err != nil || n == 1 {
-		return 0, err
+	n, err := s.execEach(ctx, q, keyTypes, insertKeys+` VALUES ($1, $2, $3)`+keysOnConflict,
+		insertKeys+` SELECT * FROM `+unnest(keyTypes)+` AS u`+keysOnConflict, args)
+	if err != nil || n == int64(len(keys)) {
+		return twins, err
 	}
-	ids, err := list(ctx, q, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2 AND event_id <> $3`, k.at, k.hash[:], r.EventID)
-	if err != nil || len(ids) == 0 {
-		return 0, err
+	for id, k := range keys {
+		ids, err := list(ctx, q, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2 AND event_id <> $3`, k.at, k.hash[:], id)
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) > 0 {
+			twins[id] = ids[0]
+		}
 	}
-	return ids[0], nil
+	return twins, nil
+}
+
+var readingTypes = []string{"BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"}
+
+// updateRead writes what was read to the events and returns the readings that
+// were written: an event that was read meanwhile, or blanked, is left alone; in
+// the second case it is read again.
+func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.Reading, twins map[int64]int64) ([]incident.Reading, error) {
+	args := make([]any, 0, len(readings)*len(readingTypes))
+	var low, high int64
+	for i, r := range readings {
+		if low = min(low, r.EventID); i == 0 {
+			low = r.EventID
+		}
+		high = max(high, r.EventID)
+		args = append(args, r.EventID, r.State, r.ReadError, r.Event, millis(r.EventAt), r.AccountID, // no time and no twin are 0 here
+			r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, twins[r.EventID], oneIf(r.Nameless))
+	}
+	written := map[int64]bool{}
+	if s.postgres {
+		// The range lets the planner leave out the months that are not meant.
+		ids, err := list(ctx, q, scalar[int64], `
+			UPDATE events e SET state = v.state, read_error = v.read_error, event = v.event, event_at = NULLIF(v.event_at, 0), account_id = v.account_id,
+				meeting_id = v.meeting_id, meeting_uuid = v.meeting_uuid, topic = v.topic, who = v.who, bridge_id = v.bridge_id, twin_of = NULLIF(v.twin_of, 0)
+			FROM `+unnest(readingTypes)+` AS v (id, state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, nameless)
+			WHERE e.id = v.id AND e.id >= $14 AND e.id <= $15 AND e.state = 'new' AND (e.blanked_at IS NULL OR v.nameless = 1)
+			RETURNING e.id`, append(arrays(readingTypes, args), low, high)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			written[id] = true
+		}
+	} else {
+		for row := range slices.Chunk(args, len(readingTypes)) {
+			n, err := exec(ctx, q, `
+				UPDATE events SET state = $2, read_error = $3, event = $4, event_at = NULLIF($5, 0), account_id = $6,
+					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11, twin_of = NULLIF($12, 0)
+				WHERE id = $1 AND state = 'new' AND (blanked_at IS NULL OR $13 = 1)`, row...)
+			if err != nil {
+				return nil, err
+			}
+			written[row[0].(int64)] = n > 0
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(readings), func(r incident.Reading) bool { return !written[r.EventID] }), nil
 }
 
 // applyToBridge writes what one event says of its bridge's meeting.
@@ -238,12 +297,12 @@ func loseMeeting(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 
 // awaitBridges lets events be read anew whose bridge came to know its meeting
 // while they were read: the part of readAgain for events it could not see yet.
-func awaitBridges(ctx context.Context, tx *sql.Tx, unlinked []incident.Reading) error {
+func (s *Store) awaitBridges(ctx context.Context, tx *sql.Tx, unlinked []incident.Reading) error {
 	ids := make([]string, len(unlinked))
 	for i, r := range unlinked {
 		ids[i] = r.MeetingID
 	}
-	known, err := meetingsOfBridges(ctx, tx, ids)
+	known, err := s.meetingsOfBridges(ctx, tx, ids)
 	if err != nil {
 		return err
 	}

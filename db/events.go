@@ -6,7 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -16,6 +21,10 @@ const (
 	appendBatch   = 512  // events in one commit
 	appendTimeout = 5 * time.Second
 	batchMemory   = 16 // commits that the average size of batches is about
+
+	// On PostgreSQL a commit waits for the disk and for answers; meanwhile others
+	// of the same server can go on. SQLite has one writer.
+	postgresWriters = 2
 )
 
 // eventIDShift makes room for 4096 events a millisecond. Ids stay below 2^53,
@@ -120,7 +129,20 @@ func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int
 // on disk, so the process must end and start again.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
-	w := newEventWriter(s)
+	writers := 1
+	if s.postgres {
+		writers = postgresWriters
+	}
+	ids := &eventIDs{spread: s.postgres}
+	var g errgroup.Group
+	for range writers {
+		g.Go(func() error { return s.commitAppended(ctx, ids) })
+	}
+	return g.Wait()
+}
+
+func (s *Store) commitAppended(ctx context.Context, ids *eventIDs) error {
+	w := newEventWriter(s, ids)
 	defer w.close()
 	for {
 		select {
@@ -157,6 +179,10 @@ func (s *Store) stop(err error) {
 
 // waiting is first and all that waits behind it, up to one batch.
 func (s *Store) waiting(first *pendingEvent) []*pendingEvent {
+	// Requests that are ready to run come before the commit and so are part of
+	// it: where the processor is what everybody waits for, fewer commits leave
+	// more of it. Where nobody is ready this is nothing.
+	runtime.Gosched()
 	batch := []*pendingEvent{first}
 	for len(batch) < appendBatch {
 		select {
@@ -169,24 +195,70 @@ func (s *Store) waiting(first *pendingEvent) []*pendingEvent {
 	return batch
 }
 
+// eventIDs gives events their ids, which grow.
+type eventIDs struct {
+	mu     sync.Mutex
+	last   int64 // 0: not known
+	spread bool  // leave room for those of other servers
+}
+
+// known makes sure that last is known.
+func (n *eventIDs) known(ctx context.Context, tx *sql.Tx) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.last != 0 {
+		return nil
+	}
+	ids, err := list(ctx, tx, scalar[int64], `SELECT COALESCE(MAX(id), 0) FROM events`)
+	if err == nil {
+		n.last = ids[0]
+	}
+	return err
+}
+
+func (n *eventIDs) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.last = 0
+}
+
+// next is the id of an event that arrived at t.
+func (n *eventIDs) next(t time.Time) int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	id := firstEventID(t)
+	if n.spread {
+		id += rand.Int64N(1 << (eventIDShift - 1))
+	}
+	n.last = max(n.last+1, id)
+	return n.last
+}
+
 // eventWriter is what Run keeps from one batch to the next.
 type eventWriter struct {
 	s      *Store
-	lastID int64 // 0: not known
+	ids    *eventIDs
 	keys   *batchInsert
 	events *batchInsert
 }
 
-func newEventWriter(s *Store) *eventWriter {
+func newEventWriter(s *Store, ids *eventIDs) *eventWriter {
 	return &eventWriter{
-		s: s,
-		keys: newBatchInsert(s.w, 3, `INSERT INTO event_keys (at, key, event_id) VALUES `,
-			` ON CONFLICT (at, key) DO NOTHING`),
-		events: newBatchInsert(s.w, 8, `INSERT INTO events (state, read_error, event, account_id, meeting_id, meeting_uuid, topic, who, bridge_id,
-			id, received_at, signed_at, slot, stale, origin, encoding, content) VALUES `, ``,
+		s: s, ids: ids,
+		keys: s.newBatchInsert(keyTypes, insertKeys, keysOnConflict),
+		events: s.newBatchInsert([]string{"BIGINT", "BIGINT", "BIGINT", "BIGINT", "BOOLEAN", "TEXT", "BIGINT", "BYTEA"},
+			`INSERT INTO events (state, read_error, event, account_id, meeting_id, meeting_uuid, topic, who, bridge_id,
+			id, received_at, signed_at, slot, stale, origin, encoding, content)`, ``,
 			`'new'`, `''`, `''`, `''`, `''`, `''`, `''`, `''`, `''`),
 	}
 }
+
+var keyTypes = []string{"BIGINT", "BYTEA", "BIGINT"}
+
+const (
+	insertKeys     = `INSERT INTO event_keys (at, key, event_id)`
+	keysOnConflict = ` ON CONFLICT (at, key) DO NOTHING`
+)
 
 func (w *eventWriter) close() {
 	w.keys.close()
@@ -209,7 +281,8 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 		if !isUnique(err) || try == 4 {
 			break
 		}
-		w.lastID, err = 0, nil // another server took an id: read the highest again
+		w.ids.forget() // another server took an id: read the highest again
+		err = nil
 	}
 	for i, p := range batch {
 		if err != nil {
@@ -223,15 +296,12 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 // store gives every event of a batch its result. Its keys decide whether it is
 // new: the insert leaves out those that are there.
 func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEvent) ([]appendResult, error) {
-	if w.lastID == 0 {
-		ids, err := list(ctx, tx, scalar[int64], `SELECT COALESCE(MAX(id), 0) FROM events`)
-		if err != nil {
-			return nil, err
-		}
-		w.lastID = ids[0]
+	if err := w.ids.known(ctx, tx); err != nil {
+		return nil, err
 	}
 	results := make([]appendResult, len(batch))
 	owner := make(map[eventKey]int64, 2*len(batch))
+	var keys []eventKey
 	var args []any
 	for i, p := range batch {
 		for _, k := range p.keys {
@@ -242,16 +312,16 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 		if results[i].duplicate {
 			continue
 		}
-		id := firstEventID(p.ReceivedAt)
-		if w.s.postgres { // several servers may write in one millisecond
-			id += rand.Int64N(1 << (eventIDShift - 1))
-		}
-		w.lastID = max(w.lastID+1, id)
-		results[i].id = w.lastID
+		results[i].id = w.ids.next(p.ReceivedAt)
 		for _, k := range p.keys {
-			owner[k] = w.lastID
-			args = append(args, k.at, k.hash[:], w.lastID)
+			owner[k] = results[i].id
+			keys = append(keys, k)
 		}
+	}
+	// In one order, so that two writers wait for each other and never in a circle.
+	slices.SortFunc(keys, eventKey.compare)
+	for _, k := range keys {
+		args = append(args, k.at, k.hash[:], owner[k])
 	}
 	taken, err := w.keys.insert(ctx, tx, args)
 	if err != nil {
@@ -272,7 +342,7 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 	args = args[:0]
 	for i, p := range batch {
 		if !results[i].duplicate {
-			args = append(args, results[i].id, p.ReceivedAt.UnixMilli(), p.SignedAt.UnixMilli(), p.Slot, p.Stale, p.Origin, p.encoding, p.content)
+			args = append(args, results[i].id, p.ReceivedAt.UnixMilli(), p.SignedAt.UnixMilli(), int64(p.Slot), p.Stale, string(p.Origin), int64(p.encoding), p.content)
 		}
 	}
 	if len(args) == 0 {

@@ -295,10 +295,12 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 				return err
 			}
 		}
-		for _, b := range blanks[:len(done)] {
-			if err := s.indexWords(ctx, tx, b.id, b.event, b.text, false); err != nil {
-				return err
-			}
+		texts := make([]eventText, len(done))
+		for i, b := range blanks[:len(done)] {
+			texts[i] = eventText{b.id, b.event, b.text, false}
+		}
+		if err := s.indexWords(ctx, tx, texts); err != nil {
+			return err
 		}
 		_, err := exec(ctx, tx, `
 			INSERT INTO retention_progress (event, blanked_to, removed, blanked) VALUES ($1, $2, 0, $3)

@@ -44,18 +44,44 @@ func cutWord(w string) string {
 // some types is one search. Nobody's text has such a word by chance.
 func typeWord(event string) string { return cutWord("zqt" + strings.Join(wordsOf(event), "")) }
 
-// indexWords makes an event findable by its words, in place of those it had if
-// it was read before.
-func (s *Store) indexWords(ctx context.Context, q queryer, id int64, event, text string, again bool) error {
-	_, err := exec(ctx, q, s.indexWordsText(again), id, indexText(event, text))
-	return err
+// eventText is in whose words an event is found.
+type eventText struct {
+	id          int64
+	event, text string
+	again       bool // it may be in the index already
 }
 
+// indexWords makes events findable by their words, in place of those they had.
+func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) error {
+	for _, again := range []bool{false, true} {
+		var args []any
+		for _, t := range texts {
+			if t.again == again {
+				args = append(args, t.id, indexText(t.event, t.text))
+			}
+		}
+		_, err := s.execEach(ctx, q, wordTypes, s.indexWordsText(again), insertWords+`
+			SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(wordTypes)+` AS u (id, words)`+replaceWords, args)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var wordTypes = []string{"BIGINT", "TEXT"}
+
+// On PostgreSQL.
+const (
+	insertWords  = `INSERT INTO event_words (event_id, words)`
+	replaceWords = ` ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`
+)
+
+// indexWordsText takes the id of one event and its words.
 func (s *Store) indexWordsText(again bool) string {
 	switch {
 	case s.postgres:
-		return `INSERT INTO event_words (event_id, words) VALUES ($1, array_to_tsvector(string_to_array($2, ' ')))
-			ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`
+		return insertWords + ` VALUES ($1, array_to_tsvector(string_to_array($2, ' ')))` + replaceWords
 	case again:
 		return `INSERT OR REPLACE INTO event_words (rowid, words) VALUES ($1, $2)`
 	}
