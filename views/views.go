@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Frame is what every page needs round its content.
@@ -154,8 +155,12 @@ func Plural(n int, one, many string) string {
 // zero-width spaces) as escapes, and keeps at most four combining marks in a row. Line feeds and tabs
 // stay, and so does the joiner that emoji are made with.
 func Visible(s string) string {
+	i := 0
+	for i < len(s) && ' ' <= s[i] && s[i] < utf8.RuneSelf-1 { // most texts are that plain
+		i++
+	}
 	marks, plain := 0, true
-	for _, r := range s {
+	for _, r := range s[i:] {
 		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
 			marks++
 		} else {
