@@ -40,6 +40,7 @@ type browsingResult struct {
 	openRead    cell // with readers
 	mixed       cell // what the readers got meanwhile
 	empty, full []cell
+	wordless    []cell // as full, without a search index
 	exports     []exported
 	retained    retained
 	peak        int64
@@ -87,7 +88,7 @@ func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count in
 	if err != nil {
 		return "", err
 	}
-	s, err := h.drawbridgeAt(ctx, dataDir, "", addr, func() {})
+	s, err := h.drawbridgeAt(ctx, h.binary, dataDir, "", addr, func() {})
 	if err != nil {
 		return "", err
 	}
@@ -114,7 +115,7 @@ func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count in
 	if err := h.browse(ctx, p, s, site, v, &r); err != nil {
 		return "", err
 	}
-	if err := h.receiveWhileBrowsed(ctx, p, s, site, v, &r); err != nil {
+	if err := h.receiveWhileBrowsed(ctx, p, dataDir, s, site, v, &r); err != nil {
 		return "", err
 	}
 	h.export(ctx, p, s, site, v, &r)
@@ -229,7 +230,7 @@ func (h *harness) browse(ctx context.Context, p plan, s *server, site *site, v s
 
 // receiveWhileBrowsed loads with events what has many: at Zoom's pace a hundred
 // times over, without and with readers, and at full rate against an empty one.
-func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, s *server, site *site, v survey, r *browsingResult) (err error) {
+func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, dataDir string, s *server, site *site, v survey, r *browsingResult) (err error) {
 	long := 5 * p.length
 	settle := func() { awaitIdle(ctx, s.pids, time.Minute) }
 	settle()
@@ -259,7 +260,7 @@ func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, s *server, si
 
 	for round := range p.rounds {
 		progress("round %d of %d, full rate, empty and with all", round+1, p.rounds)
-		one, err := h.cell(ctx, contender{key: "sqlite", start: h.drawbridge(false)}, load{conns: 64, length: p.length}, p.warm)
+		one, err := h.cell(ctx, contender{key: "sqlite", start: h.drawbridge(h.binary, false)}, load{conns: 64, length: p.length}, p.warm)
 		if err != nil {
 			return err
 		}
@@ -274,7 +275,38 @@ func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, s *server, si
 		r.full = append(r.full, one)
 	}
 	settle()
-	return nil
+	s.process.stop()
+	return h.receiveWithoutIndex(ctx, p, dataDir, r, func() error { _, err := s.begin(ctx); return err })
+}
+
+// receiveWithoutIndex loads the same database with a program that makes no
+// search index; again starts the usual one.
+func (h *harness) receiveWithoutIndex(ctx context.Context, p plan, dataDir string, r *browsingResult, again func() error) error {
+	addr, err := freeAddr()
+	if err != nil {
+		return err
+	}
+	s, err := h.drawbridgeAt(ctx, h.wordless, dataDir, "", addr, func() {})
+	if err != nil {
+		return err
+	}
+	if _, err := s.begin(ctx); err != nil {
+		return err
+	}
+	for round := range p.rounds {
+		progress("round %d of %d, full rate without a search index", round+1, p.rounds)
+		if _, err := (load{conns: 64, length: p.warm}).run(ctx, s.addr); err != nil {
+			return err
+		}
+		one, err := s.measure(ctx, load{conns: 64, length: p.length})
+		if err != nil {
+			return err
+		}
+		r.wordless = append(r.wordless, one)
+		awaitIdle(ctx, s.pids, time.Minute)
+	}
+	s.end()
+	return again()
 }
 
 // export reads what it can of exports in some seconds each.

@@ -24,6 +24,7 @@ func browsingReport(r *browsingResult) string {
 	t.add(fmt.Sprintf("%s/s, %d readers of all pages", thousands(openRate), readers), whole(r.openRead.rate()), latencies([]cell{r.openRead}))
 	t.add("full rate, c=64, empty database", whole(each(r.empty, cell.rate)), latencies(r.empty))
 	t.add("full rate, c=64, this database", whole(each(r.full, cell.rate)), latencies(r.full))
+	t.add("the same without a search index", whole(each(r.wordless, cell.rate)), latencies(r.wordless))
 	b.WriteString(t.String() + "\n")
 	fmt.Fprintf(&b, "The readers were answered %s pages a second meanwhile, p50 / p99 / max %s ms. Peak memory %s MiB.\n\n",
 		whole(r.mixed.rate()), show(r.mixed), mebi(r.peak))
@@ -64,6 +65,7 @@ func browsingGoals(r *browsingResult) []goal {
 	filter, slowest := worst(isFilter, alone)
 	filterBusy, slowestBusy := worst(isFilter, busy)
 	kept, _, _ := ratio(r.full, r.empty, cell.rate)
+	indexed, _, _ := ratio(r.full, r.wordless, cell.rate)
 	goals := []goal{
 		{8, "rate with all events / empty, c=64", kept, share, .6, .75, false},
 		{9, fmt.Sprintf("p99 of an event at %s/s with %d readers", thousands(openRate), readers), milliseconds(r.openRead.at(.99)), inMillis, 30, 20, true},
@@ -72,6 +74,7 @@ func browsingGoals(r *browsingResult) []goal {
 		{10, fmt.Sprintf("same with %s events/s", thousands(openRate)), pageBusy, inMillis, 15, 5, true},
 		{11, "p99 of the slowest filter: " + slowest, filter, inMillis, 500, 100, true},
 		{11, "same with events arriving: " + slowestBusy, filterBusy, inMillis, 500, 100, true},
+		{12, "rate with the search index / without, c=64", indexed, share, .6, .8, false},
 		{14, "peak memory with browsing", float64(r.peak) / (1 << 20), inMiB, 96, 64, true},
 	}
 	if r.retained.err == nil {

@@ -16,6 +16,7 @@ type harness struct {
 	repo     string // of Drawbridge
 	dir      string // for everything that is made, on the disk that is measured
 	binary   string // Drawbridge, built from repo
+	wordless string // the same without a search index
 	self     string // this program
 	node     string // "": the sample is left out
 	postgres *postgres
@@ -76,11 +77,12 @@ func (s *server) pids() []int {
 func (h *harness) contenders() []contender {
 	list := []contender{
 		{key: "verify", name: "echo v4, verify and discard", stored: "no", start: h.peer("verify")},
-		{key: "sqlite", name: "**Drawbridge on SQLite**", stored: "yes, synced", fill: 100_000, start: h.drawbridge(false)},
+		{key: "sqlite", name: "**Drawbridge on SQLite**", stored: "yes, synced", fill: 100_000, start: h.drawbridge(h.binary, false)},
+		{key: "wordless", name: "the same without a search index", stored: "yes, synced", start: h.drawbridge(h.wordless, false)},
 		{key: "each", name: "SQLite, one transaction an event", stored: "yes, synced", fill: 20_000, start: h.peer("each")},
 	}
 	if h.postgres != nil {
-		list = append(list, contender{key: "postgres", name: "**Drawbridge on PostgreSQL**", stored: "yes, synced", fill: 100_000, start: h.drawbridge(true)})
+		list = append(list, contender{key: "postgres", name: "**Drawbridge on PostgreSQL**", stored: "yes, synced", fill: 100_000, start: h.drawbridge(h.binary, true)})
 	}
 	if h.postgres != nil && h.node != "" {
 		list = append(list,
@@ -145,32 +147,32 @@ const account = `account:
   backup_user_email: backup@example.com
 `
 
-func (h *harness) drawbridge(onPostgres bool) func(context.Context) (*server, error) {
+func (h *harness) drawbridge(binary string, onPostgres bool) func(context.Context) (*server, error) {
 	return func(ctx context.Context) (*server, error) {
 		dir, addr, err := h.place("drawbridge")
 		if err != nil {
 			return nil, err
 		}
 		if !onPostgres {
-			return h.drawbridgeAt(ctx, dir, "", addr, func() { os.RemoveAll(dir) })
+			return h.drawbridgeAt(ctx, binary, dir, "", addr, func() { os.RemoveAll(dir) })
 		}
 		address, drop, err := h.postgres.database(ctx, "drawbridge_bench")
 		if err != nil {
 			return nil, err
 		}
-		return h.drawbridgeAt(ctx, dir, address, addr, func() { drop(); os.RemoveAll(dir) })
+		return h.drawbridgeAt(ctx, binary, dir, address, addr, func() { drop(); os.RemoveAll(dir) })
 	}
 }
 
 // drawbridgeAt is Drawbridge on a database that may hold something already.
-func (h *harness) drawbridgeAt(ctx context.Context, dir, address, addr string, remove func()) (*server, error) {
+func (h *harness) drawbridgeAt(ctx context.Context, binary, dir, address, addr string, remove func()) (*server, error) {
 	if _, err := h.command(ctx, dir, address, account, "apply", "-"); err != nil {
 		remove()
 		return nil, err
 	}
 	s := &server{addr: addr, remove: remove}
 	s.launch = func() (*process, error) {
-		cmd := exec.Command(h.binary, "serve")
+		cmd := exec.Command(binary, "serve")
 		cmd.Dir, cmd.Env = dir, environment(dir, address, addr)
 		return start(cmd, filepath.Join(dir, "log"))
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // ingestReport is the first part in words and tables.
-func ingestReport(all []*ingest, p plan, disk []time.Duration) string {
+func ingestReport(all []*ingest, p plan, disk []time.Duration, page float64) string {
 	of := map[string]*ingest{}
 	for _, i := range all {
 		of[i.key] = i
@@ -19,7 +19,8 @@ func ingestReport(all []*ingest, p plan, disk []time.Duration) string {
 		b.WriteString(t.String() + "\n")
 	}
 	fmt.Fprintf(&b, "4 KiB appended and synced (fdatasync), p50 and p99: %s and %s ms.\n\n", millis(pick(disk, .5)), millis(pick(disk, .99)))
-	b.WriteString(goalTable(ingestGoals(of, p, disk)).String())
+	b.WriteString(goalTable(append(ingestGoals(of, p, disk),
+		goal{17, "a page of 50 events, processor time", page, inMicros, 150, 150, true})).String())
 	return b.String()
 }
 
@@ -152,6 +153,7 @@ func ingestGoals(of map[string]*ingest, p plan, disk []time.Duration) []goal {
 			goal{3, "rate / sample that awaits its INSERT, c=64", mid("sqlite", "awaiting", 64), times, 4, 5, false},
 			goal{5, "p99 / Zoom’s sample’s, c=64", slower, share, .5, .33, true})
 	}
+	goals = append(goals, goal{12, "rate with the search index / without, c=64", mid("sqlite", "wordless", 64), share, .85, .9, false})
 	goals = append(goals, goal{4, "rate / one transaction an event, c=64", mid("sqlite", "each", 64), times, 4.5, 4.5, false})
 	if slices.Contains(p.conns, 1) {
 		alone := each(ours.closed[1], func(c cell) time.Duration { return c.at(.5) })

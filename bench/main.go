@@ -13,7 +13,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -85,7 +87,11 @@ func (h *harness) receiving(ctx context.Context, p plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return ingestReport(all, p, disk), nil
+	page, err := h.pageTime(ctx)
+	if err != nil {
+		return "", err
+	}
+	return ingestReport(all, p, disk, page), nil
 }
 
 // prepare builds Drawbridge and, for peers, starts PostgreSQL and installs the
@@ -107,11 +113,12 @@ func prepare(ctx context.Context, base string, peers bool) (h *harness, err erro
 		return h, err
 	}
 	h.binary = filepath.Join(h.dir, "drawbridge")
+	h.wordless = h.binary + "-wordless"
 	progress("building Drawbridge")
-	build := exec.CommandContext(ctx, "go", "build", "-o", h.binary, ".")
-	build.Dir = h.repo
-	if out, err := build.CombinedOutput(); err != nil {
-		return h, fmt.Errorf("go build: %w\n%s", err, out)
+	for binary, flags := range map[string]string{h.binary: "", h.wordless: "-X github.com/drawbridge-hq/drawbridge/db.searchIndex=off"} {
+		if out, err := h.goTool(ctx, "build", "-ldflags", flags, "-o", binary, "."); err != nil {
+			return h, fmt.Errorf("go build: %w\n%s", err, out)
+		}
 	}
 	if !peers {
 		return h, nil
@@ -128,6 +135,26 @@ func prepare(ctx context.Context, base string, peers bool) (h *harness, err erro
 		return h, nil
 	}
 	return h, h.install(ctx)
+}
+
+func (h *harness) goTool(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = h.repo
+	return cmd.CombinedOutput()
+}
+
+var pageTime = regexp.MustCompile(`(?m)^BenchmarkEventsPage\S*\s+\d+\s+([0-9.]+) ns/op`)
+
+// pageTime is how long the processor makes a page of 50 events, without reading
+// them, in microseconds.
+func (h *harness) pageTime(ctx context.Context) (float64, error) {
+	out, err := h.goTool(ctx, "test", "-run", "^$", "-bench", "^BenchmarkEventsPage$", "-cpu", "1", "./views")
+	m := pageTime.FindSubmatch(out)
+	if err != nil || m == nil {
+		return 0, fmt.Errorf("go test -bench: %w\n%s", err, out)
+	}
+	ns, err := strconv.ParseFloat(string(m[1]), 64)
+	return ns / 1000, err
 }
 
 func (h *harness) close() {

@@ -102,6 +102,7 @@ func times(v float64) string    { return strconv.FormatFloat(v, 'f', 1, 64) + "Ã
 func share(v float64) string    { return strconv.FormatFloat(v, 'f', 2, 64) }
 func whole(v float64) string    { return thousands(int64(v + 0.5)) }
 func inMillis(v float64) string { return millis(time.Duration(v*float64(time.Millisecond))) + " ms" }
+func inMicros(v float64) string { return fmt.Sprintf("%.0f Âµs", v) }
 func inMiB(v float64) string    { return strconv.FormatFloat(v, 'f', 0, 64) + " MiB" }
 
 func thousands(n int64) string {

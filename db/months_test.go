@@ -40,3 +40,50 @@ func TestMonths(t *testing.T) {
 	_, err = s.Event(t.Context(), november)
 	wantCode(t, err, incident.NotFound)
 }
+
+// BenchmarkRetention removes the events of a month, b.N of them: row by row as
+// everywhere, and on PostgreSQL as the partition that they are.
+func BenchmarkRetention(b *testing.B) {
+	for _, tt := range []struct {
+		name   string
+		cfg    func(testing.TB) db.Config
+		remove func(b *testing.B, s *db.Store, end time.Time)
+	}{
+		{"sqlite/rows", dbtest.SQLite, removeRows},
+		{"postgres/rows", dbtest.Postgres, removeRows},
+		{"postgres/month", dbtest.Postgres, func(b *testing.B, s *db.Store, end time.Time) {
+			if dropped, err := s.DropEventMonths(b.Context(), end); err != nil || dropped != 1 {
+				b.Fatal(dropped, err)
+			}
+		}},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			cfg := tt.cfg(b)
+			begin := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+			end := begin.AddDate(0, 1, 0)
+			cfg.Now = func() time.Time { return begin }
+			s := dbtest.Open(b, cfg)
+			check(b, s.SeedEvents(b.Context(), b.N, begin, end, func(int) {}))
+			_, _, err := s.AppendEvent(b.Context(), incident.NewEvent{ReceivedAt: end, SignedAt: end, Body: []byte(`{"event":"one that stays"}`)})
+			check(b, err)
+			b.ResetTimer()
+			tt.remove(b, s, end)
+			b.StopTimer()
+			page, err := s.EventRows(b.Context(), db.EventFilter{}, "", 10)
+			check(b, err)
+			if len(page.Items) != 1 {
+				b.Fatalf("%d events are left", len(page.Items))
+			}
+		})
+	}
+}
+
+func removeRows(b *testing.B, s *db.Store, end time.Time) {
+	for {
+		n, err := s.DeleteEventsBefore(b.Context(), end, 500)
+		check(b, err)
+		if n == 0 {
+			return
+		}
+	}
+}
