@@ -23,36 +23,33 @@ type batchInsert struct {
 	stmts [7]*sql.Stmt
 }
 
-// newBatchInsert is an insert of rows that begin with the SQL values constants
-// and go on with columns of the types BIGINT, BOOLEAN, TEXT or BYTEA.
-func (s *Store) newBatchInsert(types []string, insert, after string, constants ...string) *batchInsert {
-	first := ""
-	if len(constants) > 0 {
-		first = strings.Join(constants, ",") + ","
-	}
+// newBatchInsert is an insert of rows that begin with constants, SQL values each
+// with a comma behind, and go on with columns of the types BIGINT, BOOLEAN, TEXT
+// or BYTEA.
+func (s *Store) newBatchInsert(types []string, insert, after, constants string) *batchInsert {
 	b := &batchInsert{s: s, types: types}
 	// A plain ? is the next parameter. Parameters with numbers SQLite looks up
 	// by their names, each among all others.
-	row := "(" + first + strings.Repeat("?,", len(types)-1) + "?)"
+	row := "(" + constants + strings.Repeat("?,", len(types)-1) + "?)"
 	b.text = func(rows int) string {
 		return insert + ` VALUES ` + strings.Repeat(row+",", rows-1) + row + after
 	}
 	if s.postgres {
-		text := insert + ` SELECT ` + first + `u.* FROM ` + unnest(types) + ` AS u` + after
+		text := insert + ` SELECT ` + constants + `u.* FROM ` + unnest(1, types) + ` AS u` + after
 		b.text = func(int) string { return text }
 	}
 	return b
 }
 
 // unnest is PostgreSQL's table of columns that are given as arrays, the
-// parameters from $1 on.
-func unnest(types []string) string {
+// parameters from $from on.
+func unnest(from int, types []string) string {
 	var b strings.Builder
 	for i, t := range types {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString("CAST($" + strconv.Itoa(i+1) + " AS " + t + "[])")
+		b.WriteString("CAST($" + strconv.Itoa(from+i) + " AS " + t + "[])")
 	}
 	return "unnest(" + b.String() + ")"
 }

@@ -155,7 +155,7 @@ func (s *Store) twinsOf(ctx context.Context, q queryer, readings []incident.Read
 		args = append(args, k.at, k.hash[:], r.EventID)
 	}
 	n, err := s.execEach(ctx, q, keyTypes, insertKeys+` VALUES ($1, $2, $3)`+keysOnConflict,
-		insertKeys+` SELECT * FROM `+unnest(keyTypes)+` AS u`+keysOnConflict, args)
+		insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS u`+keysOnConflict, args)
 	if err != nil || n == int64(len(keys)) {
 		return twins, err
 	}
@@ -193,7 +193,7 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 		ids, err := list(ctx, q, scalar[int64], `
 			UPDATE events e SET state = v.state, read_error = v.read_error, event = v.event, event_at = NULLIF(v.event_at, 0), account_id = v.account_id,
 				meeting_id = v.meeting_id, meeting_uuid = v.meeting_uuid, topic = v.topic, who = v.who, bridge_id = v.bridge_id, twin_of = NULLIF(v.twin_of, 0)
-			FROM `+unnest(readingTypes)+` AS v (id, state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, nameless)
+			FROM `+unnest(1, readingTypes)+` AS v (id, state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, nameless)
 			WHERE e.id = v.id AND e.id >= $14 AND e.id <= $15 AND e.state = 'new' AND (e.blanked_at IS NULL OR v.nameless = 1)
 			RETURNING e.id`, append(arrays(readingTypes, args), low, high)...)
 		if err != nil {

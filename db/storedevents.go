@@ -44,7 +44,7 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 		}
 	}
 	if _, err := s.execEach(ctx, q, keyTypes, insertKeys+` VALUES ($1, $2, $3)`+keysOnConflict,
-		insertKeys+` SELECT * FROM `+unnest(keyTypes)+` AS u`+keysOnConflict, keys); err != nil {
+		insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS u`+keysOnConflict, keys); err != nil {
 		return 0, err
 	}
 	const insert = `
@@ -54,7 +54,7 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULLIF($10, 0), $11, $12, $13, $14, $15, $16, NULLIF($17, 0), NULLIF($18, 0), $19, $20)`, insert+`
 		SELECT id, received_at, signed_at, slot, stale, origin, state, read_error, event, NULLIF(event_at, 0),
 			account_id, meeting_id, meeting_uuid, topic, who, bridge_id, NULLIF(twin_of, 0), NULLIF(blanked_at, 0), encoding, content
-		FROM `+unnest(storedTypes)+` AS u (id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
+		FROM `+unnest(1, storedTypes)+` AS u (id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
 			account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, blanked_at, encoding, content)`, rows); err != nil {
 		return 0, err
 	}
@@ -81,7 +81,7 @@ func (s *Store) freshEvents(ctx context.Context, q queryer, events []storedEvent
 		return err
 	}
 	if s.postgres && len(args) > 0 {
-		err := note(list(ctx, q, scalar[int64], insertKeys+` SELECT * FROM `+unnest(keyTypes)+` AS u`+keysOnConflict+returning, arrays(keyTypes, args)...))
+		err := note(list(ctx, q, scalar[int64], insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS u`+keysOnConflict+returning, arrays(keyTypes, args)...))
 		if err != nil {
 			return nil, err
 		}

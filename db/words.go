@@ -66,7 +66,7 @@ func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) er
 			}
 		}
 		_, err := s.execEach(ctx, q, wordTypes, s.indexWordsText(again), insertWords+`
-			SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(wordTypes)+` AS u (id, words)`+replaceWords, args)
+			SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(1, wordTypes)+` AS u (id, words)`+replaceWords, args)
 		if err != nil {
 			return err
 		}
