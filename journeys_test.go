@@ -254,9 +254,9 @@ func journeyLivePages(t *testing.T, w *world) {
 // another link.
 // On one server: of two, the one that opens an incident may have no token of
 // Zoom's when Zoom goes down, and then it is certain that there is no meeting.
-func TestJourneyZoomDown(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestJourneyZoomDown(t *testing.T) { everywhere(t, journeyZoomDown) }
+
+func journeyZoomDown(t *testing.T, w *world) {
 	w.seeded(t)
 	b := newTab(t, w.url)
 	b.logIn(demoEmail)

@@ -119,6 +119,10 @@ func (s *Sim) authenticate(q *request) (answer, bool) {
 	}
 	switch {
 	case q.faults.TokenRefused || t.killed || t.jwt && q.faults.JWTEnded:
+		if !t.jwt { // what was refused once is not good again when the fault is over
+			t.killed = true
+			s.tokens[value] = t
+		}
 		return fail(status, 124, "Invalid access token."), false
 	case !q.now.Before(t.expires):
 		return fail(status, 124, "Access token is expired."), false
