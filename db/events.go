@@ -8,10 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -21,10 +18,6 @@ const (
 	appendBatch   = 512  // events in one commit
 	appendTimeout = 5 * time.Second
 	batchMemory   = 16 // commits that the average size of batches is about
-
-	// On PostgreSQL a commit waits for the disk and for answers; meanwhile others
-	// of the same server can go on. SQLite has one writer.
-	postgresWriters = 2
 )
 
 // eventIDShift makes room for 4096 events a millisecond. Ids stay below 2^53,
@@ -129,20 +122,7 @@ func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int
 // on disk, so the process must end and start again.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
-	writers := 1
-	if s.postgres {
-		writers = postgresWriters
-	}
-	ids := &eventIDs{spread: s.postgres}
-	var g errgroup.Group
-	for range writers {
-		g.Go(func() error { return s.commitAppended(ctx, ids) })
-	}
-	return g.Wait()
-}
-
-func (s *Store) commitAppended(ctx context.Context, ids *eventIDs) error {
-	w := newEventWriter(s, ids)
+	w := newEventWriter(s)
 	defer w.close()
 	for {
 		select {
@@ -195,56 +175,17 @@ func (s *Store) waiting(first *pendingEvent) []*pendingEvent {
 	return batch
 }
 
-// eventIDs gives events their ids, which grow.
-type eventIDs struct {
-	mu     sync.Mutex
-	last   int64 // 0: not known
-	spread bool  // leave room for those of other servers
-}
-
-// known makes sure that last is known.
-func (n *eventIDs) known(ctx context.Context, q queryer) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.last != 0 {
-		return nil
-	}
-	ids, err := list(ctx, q, scalar[int64], `SELECT COALESCE(MAX(id), 0) FROM events`)
-	if err == nil {
-		n.last = ids[0]
-	}
-	return err
-}
-
-func (n *eventIDs) forget() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.last = 0
-}
-
-// next is the id of an event that arrived at t.
-func (n *eventIDs) next(t time.Time) int64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	id := firstEventID(t)
-	if n.spread {
-		id += rand.Int64N(1 << (eventIDShift - 1))
-	}
-	n.last = max(n.last+1, id)
-	return n.last
-}
-
 // eventWriter is what Run keeps from one batch to the next.
 type eventWriter struct {
 	s      *Store
-	ids    *eventIDs
+	lastID int64 // 0: not known
 	keys   *batchInsert
 	events *batchInsert
 }
 
-func newEventWriter(s *Store, ids *eventIDs) *eventWriter {
+func newEventWriter(s *Store) *eventWriter {
 	return &eventWriter{
-		s: s, ids: ids,
+		s:      s,
 		keys:   s.newBatchInsert(keyTypes, insertKeys, keysOnConflict, ``),
 		events: s.newBatchInsert(newEventTypes, insertEvents, ``, newEventConstants),
 	}
@@ -262,6 +203,27 @@ const (
 	insertKeys        = `INSERT INTO event_keys (at, key, event_id)`
 	keysOnConflict    = ` ON CONFLICT (at, key) DO NOTHING`
 )
+
+func (w *eventWriter) knowLastID(ctx context.Context, q queryer) error {
+	if w.lastID != 0 {
+		return nil
+	}
+	ids, err := list(ctx, q, scalar[int64], `SELECT COALESCE(MAX(id), 0) FROM events`)
+	if err == nil {
+		w.lastID = ids[0]
+	}
+	return err
+}
+
+// nextID is for an event that arrived at t.
+func (w *eventWriter) nextID(t time.Time) int64 {
+	id := firstEventID(t)
+	if w.s.postgres { // several servers may write in one millisecond
+		id += rand.Int64N(1 << (eventIDShift - 1))
+	}
+	w.lastID = max(w.lastID+1, id)
+	return w.lastID
+}
 
 func (w *eventWriter) close() {
 	w.keys.close()
@@ -292,8 +254,7 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 		if !isUnique(err) || try == 4 {
 			break
 		}
-		w.ids.forget() // another server took an id: read the highest again
-		err = nil
+		w.lastID, err = 0, nil // another server took an id: read the highest again
 	}
 	if err != nil {
 		results = slices.Repeat([]appendResult{{err: err}}, len(batch))
@@ -322,7 +283,7 @@ func (w *eventWriter) place(batch []*pendingEvent) (results []appendResult, owne
 		if results[i].duplicate {
 			continue
 		}
-		results[i].id = w.ids.next(p.ReceivedAt)
+		results[i].id = w.nextID(p.ReceivedAt)
 		for _, k := range p.keys {
 			owner[k] = results[i].id
 			keys = append(keys, k)
@@ -353,7 +314,7 @@ func newEventRows(batch []*pendingEvent, results []appendResult) []any {
 // nothing is stored: nearly every delivery is the first, and the statement that
 // ends in a text which is no number undoes itself.
 func (w *eventWriter) storeAtOnce(ctx context.Context, batch []*pendingEvent) ([]appendResult, error) {
-	if err := w.ids.known(ctx, w.s.w); err != nil {
+	if err := w.knowLastID(ctx, w.s.w); err != nil {
 		return nil, err
 	}
 	results, owner, keys := w.place(batch)
@@ -370,7 +331,7 @@ func (w *eventWriter) storeAtOnce(ctx context.Context, batch []*pendingEvent) ([
 // store gives every event of a batch its result. Its keys decide whether it is
 // new: the insert leaves out those that are there.
 func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEvent) ([]appendResult, error) {
-	if err := w.ids.known(ctx, tx); err != nil {
+	if err := w.knowLastID(ctx, tx); err != nil {
 		return nil, err
 	}
 	results, owner, keys := w.place(batch)
