@@ -69,7 +69,9 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 // nothing tells.
 func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 	now := s.Now()
-	recent, err := s.Store.RecentEvents(ctx, now.Add(-2*time.Hour))
+	recent, err := s.recentEvents.get(ctx, now, 5*time.Second, func(ctx context.Context) ([]incident.EventTimes, error) {
+		return s.Store.RecentEvents(ctx, now.Add(-2*time.Hour))
+	}, func([]incident.EventTimes) bool { return true })
 	if err != nil {
 		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
 	}

@@ -181,7 +181,8 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 		if err != nil {
 			return err
 		}
-		total, err := s.Store.EventTotal(ctx)
+		// A large number is rounded, so nobody sees that it is some seconds old.
+		total, err := s.total.get(ctx, s.Now(), 5*time.Second, s.Store.EventTotal, func(n int64) bool { return n > 100_000 })
 		page.Count = views.EventCount{Number: views.Count(int(hour)), Words: "in the last hour", Total: views.About(total) + " in the log"}
 		return err
 	}

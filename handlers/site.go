@@ -37,6 +37,8 @@ type Site struct {
 	webhookBytes *inFlight
 	readiness    *readiness
 	exports      *exports
+	total        *recently[int64] // events in the log
+	recentEvents *recently[[]incident.EventTimes]
 }
 
 // New completes a Site: it makes Sessions and Live where they are nil. It
@@ -44,6 +46,7 @@ type Site struct {
 func New(s Site) *Site {
 	site := &s
 	site.webhookBytes, site.readiness = &inFlight{}, &readiness{}
+	site.total, site.recentEvents = &recently[int64]{}, &recently[[]incident.EventTimes]{}
 	site.exports = &exports{running: map[*export]struct{}{}, known: map[string]*export{}}
 	site.PublicURL = strings.TrimRight(site.PublicURL, "/")
 	if u, err := url.Parse(site.PublicURL); err == nil && u.Scheme == "https" {
