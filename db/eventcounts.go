@@ -143,8 +143,9 @@ var histogramWidths = []time.Duration{
 const histogramMatches = 2_000
 
 // EventHistogram counts the events of a filter that arrived from ≤ t < to, in so
-// many buckets at most. It takes f's After and Before for nothing.
-func (s *Store) EventHistogram(ctx context.Context, f EventFilter, from, to time.Time, buckets int) (Histogram, error) {
+// many buckets at most. It takes f's After and Before for nothing. all, if not
+// nil, are the filter's events where they are known already.
+func (s *Store) EventHistogram(ctx context.Context, f EventFilter, all []incident.Event, from, to time.Time, buckets int) (Histogram, error) {
 	f.After, f.Before = time.Time{}, time.Time{}
 	width := histogramWidths[len(histogramWidths)-1]
 	for _, w := range histogramWidths {
@@ -168,7 +169,16 @@ func (s *Store) EventHistogram(ctx context.Context, f EventFilter, from, to time
 		return h, err
 	}
 	f.Events, f.After, f.Before = types, h.From, to
-	matches, more, err := s.eventMatches(ctx, f, histogramMatches)
+	var matches []eventMatch
+	var more int64
+	if all == nil {
+		matches, more, err = s.eventMatches(ctx, f, histogramMatches)
+	}
+	for _, e := range all {
+		if at := time.UnixMilli(e.ID >> eventIDShift); !at.Before(h.From) && at.Before(to) {
+			matches = append(matches, eventMatch{e.ID, e.Event})
+		}
+	}
 	byStart := map[int64]map[string]int64{}
 	for _, m := range matches {
 		start := time.UnixMilli(m.id >> eventIDShift).Truncate(width).UnixMilli()

@@ -43,7 +43,10 @@ var sqliteOptions = "?_pragma=busy_timeout(2000)" +
 var (
 	// In KiB, for each connection. A larger cache of the writer makes every commit
 	// slower, since it is searched, and readers have the system's beside their own.
-	sqliteWriter = sqliteOptions + "&_pragma=journal_mode(WAL)&_pragma=cache_size(-2000)&_txlock=immediate"
+	sqliteWriter = sqliteOptions + "&_pragma=journal_mode(WAL)&_pragma=cache_size(-2000)&_txlock=immediate" +
+		// Pages go from the log into the database when it has so many. Each takes
+		// the disk a while, those of a large log lie apart, and commits wait for them.
+		"&_pragma=wal_autocheckpoint(250)"
 	sqliteReader = sqliteOptions + "&_pragma=query_only(1)&_pragma=cache_size(-2000)"
 )
 

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
@@ -22,7 +23,7 @@ func chartBars(span time.Duration) int {
 
 // eventChart draws when the events of a filter arrived; each bar narrows the
 // list to its time.
-func (s *Site) eventChart(c echo.Context, q eventQuery, v views.EventFilter) (views.Chart, error) {
+func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.EventFilter) (views.Chart, error) {
 	ctx := c.Request().Context()
 	if q.from.IsZero() {
 		var err error
@@ -30,7 +31,11 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, v views.EventFilter) (vi
 			return views.Chart{}, err
 		}
 	}
-	h, err := s.Store.EventHistogram(ctx, q.filter, q.from, q.to, chartBars(q.to.Sub(q.from)))
+	var all []incident.Event
+	if l.whole() {
+		all = l.rows
+	}
+	h, err := s.Store.EventHistogram(ctx, q.filter, all, q.from, q.to, chartBars(q.to.Sub(q.from)))
 	if err != nil {
 		return views.Chart{}, err
 	}

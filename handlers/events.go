@@ -85,6 +85,11 @@ type eventList struct {
 	searchedUp   bool // towards newer ones
 }
 
+// whole reports a list of all that fits.
+func (l eventList) whole() bool {
+	return l.newest && l.newer == "" && l.older == "" && l.searchedTo.IsZero() && len(l.rows) > 0
+}
+
 // eventList reads the page that is asked for. All ways through the log go by
 // cursor, so that the last page costs what the first does.
 func (s *Site) eventList(ctx context.Context, q eventQuery) (eventList, error) {
@@ -192,7 +197,7 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 	}
 	if types := q.filter; len(types.Events) > 0 {
 		if types.Events = nil; types.IsZero() { // counted as they were read
-			h, err := s.Store.EventHistogram(ctx, q.filter, time.UnixMilli(0), s.Now(), 1)
+			h, err := s.Store.EventHistogram(ctx, q.filter, nil, time.UnixMilli(0), s.Now(), 1)
 			page.Count = views.EventCount{Number: views.Count(int(h.Total())), Words: "match, about"}
 			return err
 		}
@@ -278,8 +283,8 @@ func (s *Site) EventTail(c echo.Context) error {
 }
 
 // eventAids are the chart, what was refused, and the types to choose from.
-func (s *Site) eventAids(c echo.Context, q eventQuery, _ eventList, page *views.EventsPage) (err error) {
-	if page.Chart, err = s.eventChart(c, q, page.Filter); err != nil {
+func (s *Site) eventAids(c echo.Context, q eventQuery, l eventList, page *views.EventsPage) (err error) {
+	if page.Chart, err = s.eventChart(c, q, l, page.Filter); err != nil {
 		return err
 	}
 	if page.Refused, err = s.refusedReasons(c); err != nil {
