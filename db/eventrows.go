@@ -333,8 +333,12 @@ func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matc
 	return matches, more, err
 }
 
+// countTime is how long what a text finds is counted. Words of which each is
+// frequent and that hardly meet would take longer.
+const countTime = 100 * time.Millisecond
+
 // CountMatches is how many events a filter has, most at most; more says that
-// there are others, or may be.
+// there are others, or may be: when counting takes long it ends with none.
 func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n int, more bool, err error) {
 	q, err := s.search(ctx, f)
 	if err != nil || q.nothing {
@@ -342,7 +346,16 @@ func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n in
 	}
 	if len(q.rest) == 0 { // the index knows, and no event need be looked at
 		window, args := q.window(0, false, most+1)
-		n, err := one(ctx, s.r, "event", scalar[int64], `SELECT COUNT(*) FROM (`+window+`) n`, args...)
+		limited := ctx
+		if f.Text != "" {
+			var cancel context.CancelFunc
+			limited, cancel = context.WithTimeout(ctx, countTime)
+			defer cancel()
+		}
+		n, err := one(limited, s.r, "event", scalar[int64], `SELECT COUNT(*) FROM (`+window+`) n`, args...)
+		if err != nil && limited.Err() != nil && ctx.Err() == nil {
+			return 0, true, nil
+		}
 		return min(int(n), most), int(n) > most, err
 	}
 	matches, rest, err := s.eventMatches(ctx, f, most)

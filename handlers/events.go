@@ -205,6 +205,7 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 	n, more := len(l.rows), false
 	if !l.newest || l.older != "" { // else the list has them all
 		n, more, err = s.Store.CountMatches(ctx, q.filter, countEvents)
+		n = max(n, len(l.rows))
 	}
 	page.Count = views.EventCount{Number: views.Capped(n, more), Words: "match"}
 	switch {

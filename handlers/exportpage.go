@@ -93,8 +93,11 @@ func (s *Site) exportPage(c echo.Context, q eventQuery, filter views.EventFilter
 			return err
 		}
 		page.Count = views.Capped(n, more) + " events"
-		if n == 1 && !more {
+		switch {
+		case n == 1 && !more:
 			page.Count = "1 event"
+		case n == 0 && more:
+			page.Count = "Events that take long to count"
 		}
 	}
 	return Render(c, http.StatusOK, views.Export(page))
