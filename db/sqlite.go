@@ -50,7 +50,9 @@ var (
 	sqliteReader = sqliteOptions + "&_pragma=query_only(1)&_pragma=cache_size(-2000)"
 )
 
-const sqliteReaders = 4
+// sqliteReaders is how many may read at once. More do not read faster on a few
+// cores, and take the time of the events that arrive.
+const sqliteReaders = 2
 
 func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	if dir == "" {
