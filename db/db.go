@@ -35,8 +35,8 @@ type Config struct {
 
 // Store is the open database. It is safe for concurrent use.
 type Store struct {
-	w        *sql.DB // writes; one connection on SQLite
-	r        *sql.DB // reads; the same pool as w on PostgreSQL
+	w        *sql.DB   // writes; one connection on SQLite
+	r        *readPool // reads; the same pool as w on PostgreSQL
 	postgres bool
 	keys     *Keyring
 	now      func() time.Time
@@ -92,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 // Close closes the database. Calls after it answer with the code unavailable.
 func (s *Store) Close() error {
 	var errs []error
-	if s.r != nil && s.r != s.w {
+	if s.r != nil && s.r.DB != s.w {
 		errs = append(errs, s.r.Close())
 	}
 	if s.w != nil {

@@ -50,7 +50,7 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, copying bool) e
 	}
 	s.postgres = true
 	s.w = stdlib.OpenDB(*cfg)
-	s.r = s.w
+	s.r = &readPool{DB: s.w}
 	s.w.SetMaxOpenConns(conns)
 	s.w.SetMaxIdleConns(conns)
 	s.w.SetConnMaxIdleTime(5 * time.Minute)

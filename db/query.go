@@ -112,7 +112,7 @@ func exec(ctx context.Context, q queryer, query string, args ...any) (int64, err
 
 // list returns every row of a query, nil for none.
 func list[T any](ctx context.Context, q queryer, scan func(row) (T, error), query string, args ...any) ([]T, error) {
-	if pool, ok := q.(*sql.DB); ok && pool != nil {
+	if _, pool := q.(interface{ Stats() sql.DBStats }); pool {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 		defer cancel()

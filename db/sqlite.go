@@ -97,9 +97,11 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 			return fmt.Errorf("write in the data directory: %w", err)
 		}
 	}
-	if s.r, err = sql.Open("sqlite", sqliteAddress(path)+sqliteReader); err != nil {
+	pool, err := sql.Open("sqlite", sqliteAddress(path)+sqliteReader)
+	if err != nil {
 		return err
 	}
+	s.r = &readPool{DB: pool, most: preparedReads, stmts: map[string]*sql.Stmt{}}
 	s.r.SetMaxOpenConns(sqliteReaders)
 	s.r.SetMaxIdleConns(sqliteReaders)
 	return nil
