@@ -187,14 +187,6 @@ func nullable(s string) any {
 	return s
 }
 
-// nullableNumber stores 0 as NULL.
-func nullableNumber(n int64) any {
-	if n == 0 {
-		return nil
-	}
-	return n
-}
-
 // asJSON is the JSON text of a value that has one.
 func asJSON(v any) string {
 	b, err := json.Marshal(v)
