@@ -62,7 +62,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 	}
 	slices.Sort(bridges)
 	bridges = slices.Compact(bridges)
-	return s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		ctx := s.unwatched(ctx)
 		if err := s.lockBridges(ctx, tx, bridges); err != nil {
 			return err
@@ -138,6 +138,10 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		}
 		return bump(ctx, tx, topics...)
 	})
+	if err == nil {
+		s.mergeWords(ctx, len(readings))
+	}
+	return err
 }
 
 // twinsOf are the events that said the same before, by the ids of those that

@@ -147,7 +147,7 @@ func (s *Store) deleteEvents(ctx context.Context, limit int, condition string, a
 		id    int64
 		event string
 	}
-	return int64(len(ids)), s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx *sql.Tx) error {
 		events, err := list(ctx, tx, func(r row) (d deleted, err error) {
 			err = r.Scan(&d.id, &d.event)
 			return d, err
@@ -172,6 +172,10 @@ func (s *Store) deleteEvents(ctx context.Context, limit int, condition string, a
 		}
 		return addProgress(ctx, tx, "removed", removed)
 	})
+	if err == nil {
+		s.mergeWords(ctx, len(ids))
+	}
+	return int64(len(ids)), err
 }
 
 func anys(ids []int64) []any {
