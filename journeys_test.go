@@ -252,8 +252,6 @@ func journeyLivePages(t *testing.T, w *world) {
 
 // Without Zoom the incident exists, says why it has no bridge, and takes
 // another link.
-// On one server: of two, the one that opens an incident may have no token of
-// Zoom's when Zoom goes down, and then it is certain that there is no meeting.
 func TestJourneyZoomDown(t *testing.T) { everywhere(t, journeyZoomDown) }
 
 func journeyZoomDown(t *testing.T, w *world) {

@@ -3,6 +3,7 @@ package db
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 )
 
@@ -45,6 +46,12 @@ func keysOf(body []byte, requestID string) []eventKey {
 		keys = append(keys, newEventKey(keyOfRequest, at, []byte(requestID)))
 	}
 	return keys
+}
+
+// takeKeys inserts rows of event_keys and returns how many were not there.
+func (s *Store) takeKeys(ctx context.Context, q queryer, args []any) (int64, error) {
+	return s.execEach(ctx, q, keyTypes, insertKeys+` VALUES ($1, $2, $3)`+keysOnConflict,
+		insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS u`+keysOnConflict, args)
 }
 
 // eventTS is the number behind the first "event_ts": of a body, 0 if there is

@@ -158,8 +158,7 @@ func (s *Store) twinsOf(ctx context.Context, q queryer, readings []incident.Read
 		keys[r.EventID] = k
 		args = append(args, k.at, k.hash[:], r.EventID)
 	}
-	n, err := s.execEach(ctx, q, keyTypes, insertKeys+` VALUES ($1, $2, $3)`+keysOnConflict,
-		insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS u`+keysOnConflict, args)
+	n, err := s.takeKeys(ctx, q, args)
 	if err != nil || n == int64(len(keys)) {
 		return twins, err
 	}

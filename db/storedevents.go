@@ -43,8 +43,7 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 			counts.add(e.ID, e.Event.Event)
 		}
 	}
-	if _, err := s.execEach(ctx, q, keyTypes, insertKeys+` VALUES ($1, $2, $3)`+keysOnConflict,
-		insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS u`+keysOnConflict, keys); err != nil {
+	if _, err := s.takeKeys(ctx, q, keys); err != nil {
 		return 0, err
 	}
 	const insert = `

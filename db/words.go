@@ -65,8 +65,15 @@ func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) er
 				args = append(args, t.id, indexText(t.event, t.text))
 			}
 		}
-		_, err := s.execEach(ctx, q, wordTypes, s.indexWordsText(again), insertWords+`
-			SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(1, wordTypes)+` AS u (id, words)`+replaceWords, args)
+		// REPLACE looks for what to replace, and writes what it has gathered first.
+		text := `INSERT INTO event_words (rowid, words) VALUES ($1, $2)`
+		if again {
+			text = `INSERT OR REPLACE INTO event_words (rowid, words) VALUES ($1, $2)`
+		}
+		_, err := s.execEach(ctx, q, wordTypes, text, `
+			INSERT INTO event_words (event_id, words)
+			SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(1, wordTypes)+` AS u (id, words)
+			ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`, args)
 		if err != nil {
 			return err
 		}
@@ -75,24 +82,6 @@ func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) er
 }
 
 var wordTypes = []string{"BIGINT", "TEXT"}
-
-// On PostgreSQL.
-const (
-	insertWords  = `INSERT INTO event_words (event_id, words)`
-	replaceWords = ` ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`
-)
-
-// indexWordsText takes the id of one event and its words.
-func (s *Store) indexWordsText(again bool) string {
-	switch {
-	case s.postgres:
-		return insertWords + ` VALUES ($1, array_to_tsvector(string_to_array($2, ' ')))` + replaceWords
-	case again:
-		return `INSERT OR REPLACE INTO event_words (rowid, words) VALUES ($1, $2)`
-	}
-	// REPLACE looks for what to replace, and writes what it has gathered first.
-	return `INSERT INTO event_words (rowid, words) VALUES ($1, $2)`
-}
 
 // indexText is the words of an event, with spaces between.
 func indexText(event, text string) string {

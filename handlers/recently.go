@@ -15,8 +15,8 @@ type recently[T any] struct {
 }
 
 // get returns the last answer if it is younger than age, else that of load.
-// Those who come while it loads wait for it. Errors are not remembered, nor are
-// answers of which keep says so.
+// Those who come while it loads wait for it. Remembered are
+// answers that keep agrees to, and no errors.
 func (r *recently[T]) get(ctx context.Context, now time.Time, age time.Duration, load func(context.Context) (T, error), keep func(T) bool) (T, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
