@@ -1,6 +1,10 @@
 package views
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+	"strings"
+)
 
 // Bar is one span of a chart, an hour as a rule. Parts are counts in the order of the chart's series.
 type Bar struct {
@@ -66,27 +70,43 @@ func (c Chart) viewBox() string {
 	return "0 0 " + num(chartWidth) + " " + num(c.height())
 }
 
-type rect struct{ x, y, w, h, class string }
+// layer is all that one series draws, as one path: a page has many bars.
+type layer struct{ class, path string }
 
-// rects places the bars: a stack from the bottom, at least 1.5 high where there is anything, so that one event in a busy day is seen.
-func (c Chart) rects(i int) []rect {
-	b := c.Bars[i]
+// layers places the bars: a stack from the bottom, at least 1.5 high where there is anything, so that one event in a busy day is seen.
+func (c Chart) layers() []layer {
 	step := chartWidth / float64(len(c.Bars))
 	gap := min(3, step*0.2)
-	x, y := float64(i)*step+gap/2, c.height()
-	if b.Uncounted {
-		return []rect{{num(x), "0", num(step - gap), num(y), "db-uncounted"}}
+	width, highest := num(step-gap), float64(c.max())
+	paths := make([]strings.Builder, len(c.Series)+1) // the last is for bars that are not counted
+	box := func(k int, x, y, h float64) {
+		paths[k].WriteString("M" + num(x) + " " + num(y) + "h" + width + "v" + num(h) + "h-" + width + "z")
 	}
-	var out []rect
-	for k, p := range b.Parts {
-		if p == 0 {
+	for i, b := range c.Bars {
+		x, y := float64(i)*step+gap/2, c.height()
+		if b.Uncounted {
+			box(len(c.Series), x, 0, y)
 			continue
 		}
-		h := max(1.5, (c.height()-4)*float64(p)/float64(c.max()))
-		y -= h
-		out = append(out, rect{num(x), num(y), num(step - gap), num(h), "db-series-" + strconv.Itoa(k+1)})
+		for k, p := range b.Parts {
+			if p > 0 {
+				h := max(1.5, (c.height()-4)*float64(p)/highest)
+				y -= h
+				box(k, x, y, h)
+			}
+		}
 	}
-	return out
+	var layers []layer
+	for k := range paths {
+		class := "db-series-" + strconv.Itoa(k+1)
+		if k == len(c.Series) {
+			class = "db-uncounted"
+		}
+		if paths[k].Len() > 0 {
+			layers = append(layers, layer{class, paths[k].String()})
+		}
+	}
+	return layers
 }
 
 // says is the tooltip of one bar.
@@ -97,4 +117,5 @@ func (c Chart) says(b Bar) string {
 	return b.Label + ": " + Count(b.total()) + " " + c.Unit
 }
 
-func num(f float64) string { return strconv.FormatFloat(f, 'f', -1, 32) }
+// num is a length in the chart, to a hundredth.
+func num(f float64) string { return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64) }

@@ -143,18 +143,6 @@ type EventRow struct {
 	Twin              bool   // another writing of an earlier event
 }
 
-func familyClass(family string) string {
-	switch family {
-	case "meeting":
-		return "db-family-1"
-	case "participant":
-		return "db-family-2"
-	case "recording":
-		return "db-family-3"
-	}
-	return "db-family-4"
-}
-
 func (p EventsPage) refusedTotal() int {
 	n := 0
 	for _, r := range p.Refused {
