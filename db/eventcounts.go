@@ -95,7 +95,7 @@ func (s *Store) CountEvents(ctx context.Context, since time.Time) (int64, error)
 	start -= start % width
 	return one(ctx, s.r, "event", scalar[int64], `
 		SELECT (SELECT COALESCE(SUM(count), 0) FROM event_counts WHERE width = $1 AND start >= $2)
-			+ (SELECT COUNT(*) FROM events WHERE state = 'new' AND event = '' AND read_error = '' AND id >= $3)`,
+			+ (SELECT COUNT(*) FROM events WHERE state = 'new' AND id >= $3)`,
 		width, start, start<<eventIDShift)
 }
 
@@ -142,18 +142,25 @@ var histogramWidths = []time.Duration{
 // it has to look at each.
 const histogramMatches = 2_000
 
-// EventHistogram counts the events of a filter that arrived from ≤ t < to, in so
-// many buckets at most. It takes f's After and Before for nothing. all, if not
-// nil, are the filter's events where they are known already.
-func (s *Store) EventHistogram(ctx context.Context, f EventFilter, all []incident.Event, from, to time.Time, buckets int) (Histogram, error) {
-	f.After, f.Before = time.Time{}, time.Time{}
-	width := histogramWidths[len(histogramWidths)-1]
+// histogramWidth is the smallest that needs no more buckets than so many.
+func histogramWidth(from, to time.Time, buckets int, smallest time.Duration) time.Duration {
 	for _, w := range histogramWidths {
-		if to.Sub(from) <= w*time.Duration(max(buckets-1, 1)) && (w >= time.Hour || s.now().Sub(from) < keepMinutes) {
-			width = w
-			break
+		if w >= smallest && to.Sub(from) <= w*time.Duration(max(buckets-1, 1)) {
+			return w
 		}
 	}
+	return histogramWidths[len(histogramWidths)-1]
+}
+
+// EventHistogram counts the events of a filter that arrived from ≤ t < to, in so
+// many buckets at most. It takes f's After and Before for nothing.
+func (s *Store) EventHistogram(ctx context.Context, f EventFilter, from, to time.Time, buckets int) (Histogram, error) {
+	f.After, f.Before = time.Time{}, time.Time{}
+	smallest := time.Minute
+	if s.now().Sub(from) >= keepMinutes {
+		smallest = time.Hour
+	}
+	width := histogramWidth(from, to, buckets, smallest)
 	h := Histogram{From: from.Truncate(width), Width: width}
 	types, found, err := s.eventTypes(ctx, f.Events)
 	if err != nil || !found {
@@ -169,19 +176,33 @@ func (s *Store) EventHistogram(ctx context.Context, f EventFilter, all []inciden
 		return h, err
 	}
 	f.Events, f.After, f.Before = types, h.From, to
-	var matches []eventMatch
-	var more int64
-	if all == nil {
-		matches, more, err = s.eventMatches(ctx, f, histogramMatches)
+	matches, more, err := s.eventMatches(ctx, f, histogramMatches)
+	if more != 0 {
+		h.CountedFrom = EventArrival(more)
 	}
-	for _, e := range all {
-		if at := time.UnixMilli(e.ID >> eventIDShift); !at.Before(h.From) && at.Before(to) {
+	h.fill(matches)
+	return h, err
+}
+
+// HistogramOf is EventHistogram of events that are known.
+func HistogramOf(events []incident.Event, from, to time.Time, buckets int) Histogram {
+	width := histogramWidth(from, to, buckets, time.Minute)
+	h := Histogram{From: from.Truncate(width), Width: width}
+	var matches []eventMatch
+	for _, e := range events {
+		if at := EventArrival(e.ID); !at.Before(h.From) && at.Before(to) {
 			matches = append(matches, eventMatch{e.ID, e.Event})
 		}
 	}
+	h.fill(matches)
+	return h
+}
+
+// fill makes the buckets of events.
+func (h *Histogram) fill(matches []eventMatch) {
 	byStart := map[int64]map[string]int64{}
 	for _, m := range matches {
-		start := time.UnixMilli(m.id >> eventIDShift).Truncate(width).UnixMilli()
+		start := EventArrival(m.id).Truncate(h.Width).UnixMilli()
 		if byStart[start] == nil {
 			byStart[start] = map[string]int64{}
 		}
@@ -191,10 +212,6 @@ func (s *Store) EventHistogram(ctx context.Context, f EventFilter, all []inciden
 		h.Buckets = append(h.Buckets, HistogramBucket{time.UnixMilli(start).UTC(), families})
 	}
 	slices.SortFunc(h.Buckets, func(a, b HistogramBucket) int { return a.Start.Compare(b.Start) })
-	if more != 0 {
-		h.CountedFrom = time.UnixMilli(more >> eventIDShift).UTC()
-	}
-	return h, err
 }
 
 // countBuckets sums event_counts of one width into buckets of another, by

@@ -37,7 +37,7 @@ func TestEventHistogram(t *testing.T) {
 			{"days", db.EventFilter{}, now.Add(6 * 24 * time.Hour), 24 * time.Hour, []int64{31}, map[string]int64{"meeting": 11, "participant": 10, "user": 10}},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
-				h, err := s.EventHistogram(ctx, tt.filter, nil, now, tt.to, 7)
+				h, err := s.EventHistogram(ctx, tt.filter, now, tt.to, 7)
 				check(t, err)
 				if h.Width != tt.width || !h.From.Equal(now.Truncate(tt.width)) || !h.CountedFrom.IsZero() {
 					t.Errorf("buckets of %v from %v, counted from %v", h.Width, h.From, h.CountedFrom)

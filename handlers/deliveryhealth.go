@@ -69,7 +69,7 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 // nothing tells.
 func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 	now := s.Now()
-	recent, err := s.recentEvents.get(ctx, now, 5*time.Second, func(ctx context.Context) ([]incident.EventTimes, error) {
+	recent, err := s.recentEvents.get(ctx, now, summaryAge, func(ctx context.Context) ([]incident.EventTimes, error) {
 		return s.Store.RecentEvents(ctx, now.Add(-2*time.Hour))
 	}, func([]incident.EventTimes) bool { return true })
 	if err != nil {

@@ -2,13 +2,14 @@ package handlers
 
 import (
 	"context"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/db"
-	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
@@ -31,11 +32,7 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.Eve
 			return views.Chart{}, err
 		}
 	}
-	var all []incident.Event
-	if l.whole() {
-		all = l.rows
-	}
-	h, err := s.Store.EventHistogram(ctx, q.filter, all, q.from, q.to, chartBars(q.to.Sub(q.from)))
+	h, err := s.histogram(ctx, q, l)
 	if err != nil {
 		return views.Chart{}, err
 	}
@@ -50,12 +47,18 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.Eve
 	zone := Zone(c)
 	label := barLabel(h.Width, q.to.Sub(h.From))
 	tick := tickEvery(q.to.Sub(h.From))
+	href := eventsHref(c, "range", "", "after", "", "before", "")
+	if strings.Contains(href, "?") {
+		href += "&"
+	} else {
+		href += "?"
+	}
 	for at := h.From; at.Before(q.to) && len(chart.Bars) < 400; at = at.Add(h.Width) {
 		end := at.Add(h.Width)
 		local := at.In(zone)
 		bar := views.Bar{
 			Label: label(local, end.In(zone)), Parts: make([]int, len(eventFamilies)), Tick: tickAt(local, h.Width, tick),
-			Href:      eventsHref(c, "after", local.Format(inputTime), "before", end.In(zone).Format(inputTime), "range", ""),
+			Href:      href + "after=" + url.QueryEscape(local.Format(inputTime)) + "&before=" + url.QueryEscape(end.In(zone).Format(inputTime)),
 			Uncounted: !h.CountedFrom.IsZero() && at.Before(h.CountedFrom.Truncate(h.Width)),
 		}
 		for family, n := range counts[at.UnixMilli()] {
@@ -69,6 +72,21 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.Eve
 		chart.Note = "There are too many to draw at once: counted back to " + s.When(c, h.CountedFrom).Exact + "."
 	}
 	return chart, nil
+}
+
+// histogram counts what the chart draws: the list, if that has all.
+func (s *Site) histogram(ctx context.Context, q eventQuery, l eventList) (db.Histogram, error) {
+	bars := chartBars(q.to.Sub(q.from))
+	if l.whole() {
+		return db.HistogramOf(l.rows, q.from, q.to, bars), nil
+	}
+	load := func(ctx context.Context) (db.Histogram, error) {
+		return s.Store.EventHistogram(ctx, q.filter, q.from, q.to, bars)
+	}
+	if q.filter.IsZero() && q.lastDay {
+		return s.lastDay.get(ctx, s.Now(), summaryAge, load, func(h db.Histogram) bool { return h.Total() > manyEvents })
+	}
+	return load(ctx)
 }
 
 // firstEvent is when the oldest event arrived, a day ago when there is none.

@@ -41,6 +41,7 @@ var eventRanges = []struct {
 type eventQuery struct {
 	filter   db.EventFilter
 	from, to time.Time // what the chart shows; a zero from is the beginning of the log
+	lastDay  bool      // the chart shows the last 24 hours
 
 	cursor, newer string
 	around        int64     // an id, 0 for none
@@ -118,6 +119,8 @@ func (s *Site) eventRange(e *eventQuery, v *views.EventFilter) error {
 		e.from, e.to = e.filter.Before.Add(-day), e.filter.Before
 	case e.around != 0:
 		e.from, e.to = e.aroundAt.Add(-day/2), e.aroundAt.Add(day/2)
+	default:
+		e.lastDay = true
 	}
 	if !e.to.After(e.from) {
 		e.to = e.from.Add(time.Minute)
@@ -237,11 +240,16 @@ func (s *Site) moment(c echo.Context, text string) (id int64, at time.Time, prob
 
 // eventsHref is the list with query values changed, at its beginning.
 func eventsHref(c echo.Context, pairs ...string) string {
+	return listHref(c, append(pairs, noPlace...)...)
+}
+
+// noPlace takes the place in the list out of an address.
+var noPlace = func() (pairs []string) {
 	for _, name := range eventPlaceNames {
 		pairs = append(pairs, name, "")
 	}
-	return listHref(c, pairs...)
-}
+	return pairs
+}()
 
 // eventsQuery is the filter of this page's address in one way of writing.
 func eventsQuery(c echo.Context) string {
@@ -264,11 +272,17 @@ func filterQuery(q url.Values) string {
 
 // listHref is hrefWith on the list, also from a page with an event open.
 func listHref(c echo.Context, pairs ...string) string {
-	_, query, _ := strings.Cut(hrefWith(c, append(pairs, "seen", "")...), "?")
+	query := listQuery(c, pairs...)
 	if query == "" {
 		return "/events"
 	}
 	return "/events?" + query
+}
+
+// listQuery is the query of listHref.
+func listQuery(c echo.Context, pairs ...string) string {
+	_, query, _ := strings.Cut(hrefWith(c, append(pairs, "seen", "")...), "?")
+	return query
 }
 
 // eventTypes are the types of event that were seen, and the families of those

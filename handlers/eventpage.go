@@ -23,7 +23,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 	if err != nil {
 		return nil, err
 	}
-	row := s.eventRow(c, e, "")
+	row := s.eventRow(c, e, "", "")
 	facts := zoom.ReadFacts(e.Body)
 	d := &views.EventDetail{
 		ID: text, Words: row.Words, Event: e.Event, State: string(e.State), Stale: e.Stale, Unread: row.Unread,
@@ -74,11 +74,12 @@ func (s *Site) eventNeighbours(c echo.Context, d *views.EventDetail, e incident.
 		return err
 	}
 	slices.Reverse(earlier) // nearest first
+	query := listQuery(c)
 	for _, n := range earlier {
-		d.Earlier = append(d.Earlier, s.eventRow(c, n, ""))
+		d.Earlier = append(d.Earlier, s.eventRow(c, n, query, ""))
 	}
 	for _, n := range later {
-		d.Later = append(d.Later, s.eventRow(c, n, ""))
+		d.Later = append(d.Later, s.eventRow(c, n, query, ""))
 	}
 	return nil
 }

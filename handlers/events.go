@@ -27,6 +27,10 @@ const (
 	eventsOnPage = 50
 	countEvents  = 10_000          // how far matches are counted; then it says "10,000+"
 	rateOver     = 3 * time.Second // what "now" means in "1,012/s now"
+
+	// Of many events, what is said of all may be a little old: nobody sees that.
+	manyEvents = 100_000
+	summaryAge = 5 * time.Second
 )
 
 // EventsPage is GET /events, and GET /events/:id with that event open.
@@ -87,7 +91,7 @@ type eventList struct {
 
 // whole reports a list of all that fits.
 func (l eventList) whole() bool {
-	return l.newest && l.newer == "" && l.older == "" && l.searchedTo.IsZero() && len(l.rows) > 0
+	return l.newest && l.newer == "" && l.older == "" && l.searchedTo.IsZero()
 }
 
 // eventList reads the page that is asked for. All ways through the log go by
@@ -138,8 +142,9 @@ func beside(cursor string, by int64) string {
 func (s *Site) eventRows(c echo.Context, q eventQuery, l eventList, page *views.EventsPage) {
 	zone, today := Zone(c), s.Now().In(Zone(c)).Format(time.DateOnly)
 	day, here := today, q.around == 0
+	query, open := listQuery(c), c.Param("id")
 	for _, e := range l.rows {
-		row := s.eventRow(c, e, c.Param("id"))
+		row := s.eventRow(c, e, query, open)
 		if arrived := e.ReceivedAt.In(zone); arrived.Format(time.DateOnly) != day {
 			day = arrived.Format(time.DateOnly)
 			row.Day = arrived.Format("Monday 2 January 2006")
@@ -187,7 +192,7 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 			return err
 		}
 		// A large number is rounded, so nobody sees that it is some seconds old.
-		total, err := s.total.get(ctx, s.Now(), 5*time.Second, s.Store.EventTotal, func(n int64) bool { return n > 100_000 })
+		total, err := s.total.get(ctx, s.Now(), summaryAge, s.Store.EventTotal, func(n int64) bool { return n > manyEvents })
 		page.Count = views.EventCount{Number: views.Count(int(hour)), Words: "in the last hour", Total: views.About(total) + " in the log"}
 		return err
 	}
@@ -197,13 +202,13 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 	}
 	if types := q.filter; len(types.Events) > 0 {
 		if types.Events = nil; types.IsZero() { // counted as they were read
-			h, err := s.Store.EventHistogram(ctx, q.filter, nil, time.UnixMilli(0), s.Now(), 1)
+			h, err := s.Store.EventHistogram(ctx, q.filter, time.UnixMilli(0), s.Now(), 1)
 			page.Count = views.EventCount{Number: views.Count(int(h.Total())), Words: "match, about"}
 			return err
 		}
 	}
 	n, more := len(l.rows), false
-	if !l.newest || l.older != "" { // else the list has them all
+	if !l.whole() {
 		n, more, err = s.Store.CountMatches(ctx, q.filter, countEvents)
 		n = max(n, len(l.rows))
 	}
@@ -222,7 +227,7 @@ func (s *Site) eventTail(ctx context.Context, q eventQuery, rows []incident.Even
 	if !q.live() {
 		return "", nil
 	}
-	rate, err := s.eventRate(ctx, q.filter)
+	rate, err := s.eventRate(ctx, q.filter, rows)
 	if err != nil || q.seen == 0 || len(rows) < eventsOnPage || rows[len(rows)-1].ID <= q.seen {
 		return rate, err
 	}
@@ -233,12 +238,18 @@ func (s *Site) eventTail(ctx context.Context, q eventQuery, rows []incident.Even
 	return joinSaid(rate, fmt.Sprintf("Showing the newest %d; %s more arrived in between", len(rows), views.Capped(n, more))), err
 }
 
-// eventRate is "1,012/s now", "" when events come slower than one a second.
-func (s *Site) eventRate(ctx context.Context, f db.EventFilter) (string, error) {
-	if since := s.Now().Add(-rateOver); f.After.Before(since) {
-		f.After = since
+// eventRate is "1,012/s now", "" when events come slower than one a second. rows
+// are the newest events of the filter, or none.
+func (s *Site) eventRate(ctx context.Context, f db.EventFilter, rows []incident.Event) (string, error) {
+	since := s.Now().Add(-rateOver)
+	n := slices.IndexFunc(rows, func(e incident.Event) bool { return e.ReceivedAt.Before(since) })
+	more, err := false, error(nil)
+	if n < 0 { // there may be others
+		if f.After.Before(since) {
+			f.After = since
+		}
+		n, more, err = s.Store.CountMatches(ctx, f, countEvents)
 	}
-	n, more, err := s.Store.CountMatches(ctx, f, countEvents)
 	if n < int(rateOver/time.Second) {
 		return "", err
 	}
@@ -268,7 +279,7 @@ func (s *Site) EventTail(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	rate, err := s.eventRate(c.Request().Context(), q.filter)
+	rate, err := s.eventRate(c.Request().Context(), q.filter, nil)
 	if err != nil {
 		return err
 	}
@@ -345,7 +356,9 @@ func refusalWords(reason string) (words, advice string) {
 	return "because of " + strings.ReplaceAll(reason, "_", " "), "See the server’s log."
 }
 
-func (s *Site) eventRow(c echo.Context, e incident.Event, open string) views.EventRow {
+// eventRow is one line of a list. query is what the address of the list says, of
+// which the event's own is made; open the id of the event that is open.
+func (s *Site) eventRow(c echo.Context, e incident.Event, query, open string) views.EventRow {
 	id := strconv.FormatInt(e.ID, 10)
 	row := views.EventRow{
 		ID: id, Open: id == open, At: s.When(c, e.ReceivedAt),
@@ -353,8 +366,7 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, open string) views.Eve
 		MeetingID: e.MeetingID, Topic: e.Topic, Who: e.Who, Stale: e.Stale, Unread: e.State != incident.EventRead,
 		Recovered: e.Origin == incident.OriginRecovered, Twin: e.TwinOf != 0, AroundHref: "/events?around=" + id + "#here",
 	}
-	_, query, _ := strings.Cut(listHref(c), "?")
-	if row.Href = "/events/" + id; query != "" && c.Path() != "/" {
+	if row.Href = "/events/" + id; query != "" {
 		row.Href += "?" + query
 	}
 	if !e.EventAt.IsZero() {

@@ -224,7 +224,7 @@ func TestEventPages(t *testing.T) {
 			t.Fatalf("no bar of an hour: %s", regexp.MustCompile(`title="[^"]+ events"`).FindAllString(page.body, -1))
 		}
 		narrow := html.UnescapeString(bar[1])
-		if narrow != "/events?after=2026-11-22T02%3A00&before=2026-11-22T03%3A00&event=meeting.type_1" {
+		if narrow != "/events?event=meeting.type_1&after=2026-11-22T02%3A00&before=2026-11-22T03%3A00" {
 			t.Errorf("the bar leads to %s", narrow)
 		}
 		page = viewer.get(narrow)

@@ -88,7 +88,7 @@ func (s *Site) Overview(c echo.Context) error {
 		})
 	}
 	for _, e := range events.Items {
-		page.Events = append(page.Events, s.eventRow(c, e, ""))
+		page.Events = append(page.Events, s.eventRow(c, e, "", ""))
 	}
 	return Render(c, http.StatusOK, views.Overview(page))
 }

@@ -37,7 +37,8 @@ type Site struct {
 	webhookBytes *inFlight
 	readiness    *readiness
 	exports      *exports
-	total        *recently[int64] // events in the log
+	total        *recently[int64]        // events in the log
+	lastDay      *recently[db.Histogram] // of all events
 	recentEvents *recently[[]incident.EventTimes]
 }
 
@@ -46,7 +47,7 @@ type Site struct {
 func New(s Site) *Site {
 	site := &s
 	site.webhookBytes, site.readiness = &inFlight{}, &readiness{}
-	site.total, site.recentEvents = &recently[int64]{}, &recently[[]incident.EventTimes]{}
+	site.total, site.lastDay, site.recentEvents = &recently[int64]{}, &recently[db.Histogram]{}, &recently[[]incident.EventTimes]{}
 	site.exports = &exports{running: map[*export]struct{}{}, known: map[string]*export{}}
 	site.PublicURL = strings.TrimRight(site.PublicURL, "/")
 	if u, err := url.Parse(site.PublicURL); err == nil && u.Scheme == "https" {
@@ -192,19 +193,24 @@ func (s *Site) When(c echo.Context, t time.Time) views.When {
 
 // Zone is the time zone of the person who looks, UTC when it is not known.
 func Zone(c echo.Context) *time.Location {
-	cookie, err := c.Cookie("tz")
-	if err != nil {
-		return time.UTC
+	if zone, ok := c.Get(zoneKey).(*time.Location); ok {
+		return zone
 	}
-	name := cookie.Value
-	if name == "" || name == "Local" || len(name) > 64 || name[0] == '/' || strings.Contains(name, "..") || strings.ContainsFunc(name, notInZoneName) {
-		return time.UTC
+	zone := time.UTC
+	if cookie, err := c.Cookie("tz"); err == nil && isZoneName(cookie.Value) {
+		if loc, err := time.LoadLocation(cookie.Value); err == nil {
+			zone = loc
+		}
 	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return time.UTC
-	}
-	return loc
+	c.Set(zoneKey, zone) // a page asks for each of its times, and loading reads a file
+	return zone
+}
+
+// zoneKey is where a request keeps its Zone.
+const zoneKey = "zone"
+
+func isZoneName(name string) bool {
+	return name != "" && name != "Local" && len(name) <= 64 && name[0] != '/' && !strings.Contains(name, "..") && !strings.ContainsFunc(name, notInZoneName)
 }
 
 func notInZoneName(r rune) bool {
