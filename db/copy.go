@@ -165,7 +165,7 @@ func (c *copier) all(ctx context.Context) (copied []CopiedTable, err error) {
 func (c *copier) tables(ctx context.Context) (tables []copiedTable, err error) {
 	names, err := list(ctx, c.from, scalar[string], `
 		SELECT m.name FROM sqlite_master m JOIN pragma_table_list l ON l.name = m.name AND l.schema = 'main' AND l.type = 'table'
-		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'goose%' ORDER BY m.rowid`)
+		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'goose%' AND m.name <> 'event_words_parts' ORDER BY m.rowid`)
 	if err != nil {
 		return nil, err
 	}

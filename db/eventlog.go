@@ -55,7 +55,9 @@ func (s *Store) NewEvents(ctx context.Context, limit int) ([]incident.Event, err
 // alone with all that would follow from it.
 func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, at time.Time) error {
 	var bridges []string
-	for _, r := range readings {
+	ids := make([]int64, len(readings))
+	for i, r := range readings {
+		ids[i] = r.EventID
 		if r.BridgeID != "" {
 			bridges = append(bridges, r.BridgeID)
 		}
@@ -139,7 +141,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		return bump(ctx, tx, topics...)
 	})
 	if err == nil {
-		s.mergeWords(ctx, len(readings))
+		s.mergeWords(ctx, ids)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,8 @@ type EventFilter struct {
 }
 
 // eventBranch is a part of the log that one index gives in the order of ids: a
-// condition on a table, with its arguments numbered in the query's list.
+// condition on a table, with its arguments numbered in the query's list. {table}
+// is a part of SQLite's search index.
 type eventBranch struct {
 	table, id, condition string
 }
@@ -33,14 +35,23 @@ type eventBranch struct {
 // eventSearch is a filter as a query: the branches of the best index, and what
 // is left to be looked at event by event.
 type eventSearch struct {
-	branches []eventBranch
-	where    where // of each branch: the range of ids. Its arguments begin with the branches'.
-	rest     []func(w *where)
-	nothing  bool // no event can match
+	branches  []eventBranch
+	parts     []wordPart // {table} of the branches is each of them, one after the other; none: it is in no branch
+	where     where      // of each branch: the range of ids. Its arguments begin with the branches'.
+	low, high int64      // that range: low ≤ id < high
+	rest      []func(w *where)
+	nothing   bool // no event can match
 }
 
 // search chooses the index of a filter.
 func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err error) {
+	q.high = math.MaxInt64
+	if !f.After.IsZero() {
+		q.low = firstEventID(f.After)
+	}
+	if !f.Before.IsZero() {
+		q.high = firstEventID(f.Before)
+	}
 	types, found, err := s.eventTypes(ctx, f.Events)
 	if err != nil || !found {
 		q.nothing = true
@@ -85,7 +96,10 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 		case s.postgres:
 			branch("event_words", "event_id", `words @@ CAST($? AS TSQUERY)`, query)
 		default:
-			branch("event_words", "rowid", `event_words MATCH $?`, query)
+			branch("{table}", "rowid", `{table} MATCH $?`, query)
+			if err := s.searchParts(ctx, &q); err != nil {
+				return q, err
+			}
 		}
 		types = nil // the search is within them
 	}
@@ -122,13 +136,26 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 	if q.branches == nil {
 		branch("events", "id", "")
 	}
-	if !f.After.IsZero() {
-		q.where.add(`{id} >= $?`, firstEventID(f.After))
+	if q.low > 0 {
+		q.where.add(`{id} >= $?`, q.low)
 	}
-	if !f.Before.IsZero() {
-		q.where.add(`{id} < $?`, firstEventID(f.Before))
+	if q.high < math.MaxInt64 {
+		q.where.add(`{id} < $?`, q.high)
 	}
 	return q, nil
+}
+
+// searchParts gives a search the parts of SQLite's index that are in its range. What
+// is older than every event was removed, and is only not yet out of the index.
+func (s *Store) searchParts(ctx context.Context, q *eventSearch) error {
+	oldest, err := one(ctx, s.r, "event", scalar[int64], `SELECT COALESCE(MIN(id), 0) FROM events`)
+	if err != nil {
+		return err
+	}
+	q.low = max(q.low, oldest)
+	parts, err := s.wordParts(ctx, s.r)
+	q.parts = slices.DeleteFunc(parts, func(p wordPart) bool { return p.next <= q.low || p.first >= q.high })
+	return err
 }
 
 // meetingWords are the ids of the meetings that a filter is about. That narrows
@@ -142,9 +169,9 @@ func (s *Store) meetingWords(ctx context.Context, f EventFilter) ([]string, erro
 	return wordsOf(f.MeetingID), nil
 }
 
-// window is a query for the ids of the next n events of the branches, on from
-// the one with the id from. newer goes up, else down.
-func (q eventSearch) window(from int64, newer bool, n int) (query string, args []any) {
+// window is a query for the ids of the next n events of the branches in a part of
+// the index, on from the one with the id from. newer goes up, else down.
+func (q eventSearch) window(part wordPart, from int64, newer bool, n int) (query string, args []any) {
 	w := where{conditions: slices.Clone(q.where.conditions), args: slices.Clone(q.where.args)}
 	order := " DESC"
 	switch {
@@ -164,7 +191,8 @@ func (q eventSearch) window(from int64, newer bool, n int) (query string, args [
 		parts = append(parts, fmt.Sprintf(`SELECT id FROM (SELECT %[1]s AS id FROM %[2]s%[3]s ORDER BY %[1]s%[4]s LIMIT %[5]d) x`,
 			b.id, b.table, strings.ReplaceAll(one.String(), `{id}`, b.id), order, n))
 	}
-	return fmt.Sprintf(`SELECT id FROM (%s) y ORDER BY id%s LIMIT %d`, strings.Join(parts, ` UNION ALL `), order, n), w.args
+	all := strings.ReplaceAll(strings.Join(parts, ` UNION ALL `), `{table}`, part.table())
+	return fmt.Sprintf(`SELECT id FROM (%s) y ORDER BY id%s LIMIT %d`, all, order, n), w.args
 }
 
 // How much one call looks at, event by event, of what no index answers.
@@ -174,59 +202,101 @@ const (
 	eventWindow   = 1_000
 )
 
-// scanEvents calls row with what columns are of the events that match, at most n,
+// walk goes through the windows of a search, of so many ids each, on from the id
+// from, part by part. look looks at one and says how many ids it had, which was the
+// last, and whether that is enough. more is the id to go on from when the walk
+// stopped for having looked at many, or for long, else 0.
+func (s *Store) walk(q eventSearch, from int64, newer bool, size int, limit time.Duration,
+	look func(part wordPart, from int64) (count int, last int64, enough bool, err error)) (more int64, err error) {
+	if q.nothing {
+		return 0, nil
+	}
+	parts := slices.Clone(q.parts)
+	if parts == nil {
+		parts = []wordPart{{next: math.MaxInt64}}
+	} else if !newer {
+		slices.Reverse(parts)
+	}
+	begin := s.now()
+	for looked, i := 0, 0; i < len(parts); {
+		p := parts[i]
+		if newer && from >= p.next-1 || !newer && from != 0 && from <= p.first {
+			i++
+			continue
+		}
+		count, last, enough, err := look(p, from)
+		switch {
+		case enough || err != nil:
+			return 0, err
+		case count == size:
+			from, looked = last, looked+size
+		case newer:
+			from, i = p.next-1, i+1
+		default:
+			from, i = p.first, i+1
+		}
+		if i < len(parts) && (looked >= eventScan || s.now().Sub(begin) > limit) {
+			return from, nil
+		}
+	}
+	return 0, nil
+}
+
+// scanEvents calls scan for what columns are of the events that match, at most n,
 // on from the id from. more is the id to go on from, 0 when there are no more;
 // cut means that it stopped for having looked at many.
 func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns string, scan func(row) (T, error), idOf func(T) int64,
 	from int64, newer bool, n int) (items []T, more int64, cut bool, err error) {
-	if q.nothing {
-		return nil, 0, false, nil
-	}
-	order := " DESC"
+	order, last := " DESC", `MIN(id)`
 	if newer {
-		order = ""
+		order, last = "", `MAX(id)`
 	}
 	size := n + 1
 	if len(q.rest) > 0 {
 		size = eventWindow
 	}
-	begin := s.now()
-	for looked := 0; ; {
-		window, args := q.window(from, newer, size)
+	more, err = s.walk(q, from, newer, size, eventScanTime, func(part wordPart, from int64) (int, int64, bool, error) {
+		window, args := q.window(part, from, newer, size)
 		rest := where{args: slices.Clone(args)}
 		for _, add := range q.rest {
 			add(&rest)
 		}
-		some, err := list(ctx, s.r, scan, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
+		some, err := list(ctx, s.reader(q), scan, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
 			rest.String()+` ORDER BY e.id`+order+` LIMIT `+strconv.Itoa(n+1-len(items)), rest.args...)
 		if err != nil {
-			return nil, 0, false, err
+			return 0, 0, false, err
 		}
 		items = append(items, some...)
-		if len(items) > n {
-			return items[:n], idOf(items[n-1]), false, nil
-		}
-		if len(q.rest) == 0 {
-			return items, 0, false, nil
+		if len(q.rest) == 0 || len(items) > n {
+			return 0, 0, len(items) > n, nil
 		}
 		// How far did that look?
-		type edge struct{ count, last int64 }
-		last := `MIN(id)`
-		if newer {
-			last = `MAX(id)`
+		type edge struct {
+			count int
+			last  int64
 		}
-		e, err := one(ctx, s.r, "event", func(r row) (e edge, err error) {
+		e, err := one(ctx, s.reader(q), "event", func(r row) (e edge, err error) {
 			err = r.Scan(&e.count, numberOf(&e.last))
 			return e, err
 		}, `SELECT COUNT(*), `+last+` FROM (`+window+`) z`, args...)
-		if err != nil || e.count < int64(size) {
-			return items, 0, false, err
-		}
-		from, looked = e.last, looked+size
-		if looked >= eventScan || s.now().Sub(begin) > eventScanTime {
-			return items, from, true, nil
-		}
+		return e.count, e.last, false, err
+	})
+	if err != nil {
+		return nil, 0, false, err
 	}
+	if len(items) > n {
+		return items[:n], idOf(items[n-1]), false, nil
+	}
+	return items, more, more != 0, nil
+}
+
+// reader is where the statements of a search are read from: those of the parts
+// are too many to be kept.
+func (s *Store) reader(q eventSearch) queryer {
+	if q.parts != nil {
+		return s.r.DB
+	}
+	return s.r
 }
 
 // EventRows is the event log, newest first, without bodies and headers. What no
@@ -338,25 +408,29 @@ func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matc
 const countTime = 100 * time.Millisecond
 
 // CountMatches is how many events a filter has, most at most; more says that
-// there are others, or may be: when counting takes long it ends with none.
+// there are others, or may be, when counting took long.
 func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n int, more bool, err error) {
 	q, err := s.search(ctx, f)
 	if err != nil || q.nothing {
 		return 0, false, err
 	}
 	if len(q.rest) == 0 { // the index knows, and no event need be looked at
-		window, args := q.window(0, false, most+1)
 		limited := ctx
 		if f.Text != "" {
 			var cancel context.CancelFunc
 			limited, cancel = context.WithTimeout(ctx, countTime)
 			defer cancel()
 		}
-		n, err := one(limited, s.r, "event", scalar[int64], `SELECT COUNT(*) FROM (`+window+`) n`, args...)
+		rest, err := s.walk(q, 0, false, most+1, countTime, func(part wordPart, from int64) (int, int64, bool, error) {
+			window, args := q.window(part, from, false, most+1)
+			count, err := one(limited, s.reader(q), "event", scalar[int], `SELECT COUNT(*) FROM (`+window+`) n`, args...)
+			n += count
+			return 0, 0, n > most, err
+		})
 		if err != nil && limited.Err() != nil && ctx.Err() == nil {
-			return 0, true, nil
+			return n, true, nil
 		}
-		return min(int(n), most), int(n) > most, err
+		return min(n, most), n > most || rest != 0, err
 	}
 	matches, rest, err := s.eventMatches(ctx, f, most)
 	return len(matches), rest != 0, err

@@ -22,6 +22,9 @@ func (s *Store) fillEvents() *goose.Migration {
 			body    []byte
 			headers string
 		}
+		if err := s.makeWordParts(ctx, tx); err != nil { // before its own step: words go into a part
+			return err
+		}
 		for last, done := int64(0), false; !done; {
 			events, err := list(ctx, tx, func(r row) (o old, err error) {
 				err = r.Scan(&o.ID, timeOf(&o.ReceivedAt), timeOf(&o.SignedAt), &o.Slot, &o.Stale, &o.State, &o.ReadError, &o.Event.Event, timeOf(&o.EventAt),

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -60,20 +61,11 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 	if !s.postgres {
 		return 0, nil
 	}
-	// Not a month with an event that has to stay.
-	stays, err := list(ctx, s.r, scalar[int64], `
-		SELECT id FROM (
-			(SELECT id FROM events WHERE state = 'new' ORDER BY id LIMIT 1)
-			UNION ALL
-			(SELECT id FROM events WHERE bridge_id <> '' AND bridge_id IN (`+openBridges+`) ORDER BY id LIMIT 1)
-		) x ORDER BY id LIMIT 1`)
+	stays, err := s.firstToStay(ctx)
 	if err != nil {
 		return 0, err
 	}
-	cut := firstEventID(arrivedBefore)
-	if len(stays) > 0 {
-		cut = min(cut, stays[0])
-	}
+	cut := min(firstEventID(arrivedBefore), stays) // not a month with an event that has to stay
 	before, err := s.months(ctx)
 	if err != nil {
 		return 0, err
@@ -117,9 +109,23 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 	})
 }
 
+// firstToStay is the lowest id of the events that may not be removed, however old.
+func (s *Store) firstToStay(ctx context.Context) (int64, error) {
+	ids, err := list(ctx, s.r, scalar[int64], `
+		SELECT id FROM (SELECT id FROM events WHERE state = 'new' ORDER BY id LIMIT 1) n
+		UNION ALL
+		SELECT id FROM (SELECT id FROM events WHERE bridge_id <> '' AND bridge_id IN (`+openBridges+`) ORDER BY id LIMIT 1) b`)
+	return slices.Min(append(ids, math.MaxInt64)), err
+}
+
 // DeleteEventsBefore; see incident.Store.
 func (s *Store) DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error) {
-	return s.deleteEvents(ctx, limit, `id < $1 AND `+mayGo, firstEventID(before))
+	cut := firstEventID(before)
+	wordsFrom, err := s.wordsStay(ctx, cut)
+	if err != nil {
+		return 0, err
+	}
+	return s.deleteEvents(ctx, wordsFrom, limit, `id < $1 AND `+mayGo, cut)
 }
 
 // DeleteEventsOfType; see incident.Store.
@@ -128,7 +134,7 @@ func (s *Store) DeleteEventsOfType(ctx context.Context, event string, before tim
 	if event == "" {
 		condition = ofNoType
 	}
-	return s.deleteEvents(ctx, limit, condition+` AND id < $2 AND `+mayGo, event, firstEventID(before))
+	return s.deleteEvents(ctx, 0, limit, condition+` AND id < $2 AND `+mayGo, event, firstEventID(before))
 }
 
 // The conditions for events of the type $1, as the indexes have them.
@@ -137,8 +143,9 @@ const (
 	ofNoType = `event = $1 AND state = 'unreadable'`
 )
 
-// deleteEvents looks for the next events before it takes the write connection.
-func (s *Store) deleteEvents(ctx context.Context, limit int, condition string, args ...any) (n int64, err error) {
+// deleteEvents looks for the next events before it takes the write connection. The
+// words of those before the id wordsFrom it leaves.
+func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, condition string, args ...any) (n int64, err error) {
 	ids, err := list(ctx, s.r, scalar[int64], `SELECT id FROM events WHERE `+condition+` ORDER BY id LIMIT `+strconv.Itoa(limit), args...)
 	if err != nil || len(ids) == 0 {
 		return 0, err
@@ -147,7 +154,9 @@ func (s *Store) deleteEvents(ctx context.Context, limit int, condition string, a
 		id    int64
 		event string
 	}
+	var worded []int64
 	err = s.write(ctx, func(tx *sql.Tx) error {
+		worded = nil
 		events, err := list(ctx, tx, func(r row) (d deleted, err error) {
 			err = r.Scan(&d.id, &d.event)
 			return d, err
@@ -155,16 +164,17 @@ func (s *Store) deleteEvents(ctx context.Context, limit int, condition string, a
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		gone := make([]int64, len(events))
 		removed := map[string]int64{}
 		hours := map[eventCount]int64{}
-		for i, d := range events {
-			gone[i] = d.id
+		for _, d := range events {
+			if d.id >= wordsFrom {
+				worded = append(worded, d.id)
+			}
 			removed[d.event]++
 			at := d.id >> eventIDShift
 			hours[eventCount{hourWidth, at - at%hourWidth, d.event}]++
 		}
-		if err := s.dropWords(ctx, tx, anys(gone)); err != nil {
+		if err := s.dropWords(ctx, tx, worded); err != nil {
 			return err
 		}
 		if err := uncount(ctx, tx, hours); err != nil {
@@ -173,7 +183,7 @@ func (s *Store) deleteEvents(ctx context.Context, limit int, condition string, a
 		return addProgress(ctx, tx, "removed", removed)
 	})
 	if err == nil {
-		s.mergeWords(ctx, len(ids))
+		s.mergeWords(ctx, worded)
 	}
 	return int64(len(ids)), err
 }
@@ -294,10 +304,8 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 			}
 			done = append(done, b.id)
 		}
-		if len(done) > 0 { // together: the index writes what it has gathered for each
-			if err := s.dropWords(ctx, tx, anys(done)); err != nil {
-				return err
-			}
+		if err := s.dropWords(ctx, tx, done); err != nil { // together: the index writes what it has gathered for each
+			return err
 		}
 		texts := make([]eventText, len(done))
 		for i, b := range blanks[:len(done)] {

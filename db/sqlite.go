@@ -104,9 +104,6 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	s.r = &readPool{DB: pool, most: preparedReads, stmts: map[string]*sql.Stmt{}}
 	s.r.SetMaxOpenConns(sqliteReaders)
 	s.r.SetMaxIdleConns(sqliteReaders)
-	if err := s.mergeByHand(ctx); err != nil {
-		s.log.WarnContext(ctx, "the search index merges within commits", "error", err)
-	}
 	return nil
 }
 

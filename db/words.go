@@ -58,27 +58,21 @@ type eventText struct {
 
 // indexWords makes events findable by their words, in place of those they had.
 func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) error {
-	for _, again := range []bool{false, true} {
-		var args []any
-		for _, t := range texts {
-			if t.again == again && searchIndex != "off" {
-				args = append(args, t.id, indexText(t.event, t.text))
-			}
-		}
-		// REPLACE looks for what to replace, and writes what it has gathered first.
-		text := `INSERT INTO event_words (rowid, words) VALUES ($1, $2)`
-		if again {
-			text = `INSERT OR REPLACE INTO event_words (rowid, words) VALUES ($1, $2)`
-		}
-		_, err := s.execEach(ctx, q, wordTypes, text, `
-			INSERT INTO event_words (event_id, words)
-			SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(1, wordTypes)+` AS u (id, words)
-			ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`, args)
-		if err != nil {
-			return err
-		}
+	switch {
+	case searchIndex == "off" || len(texts) == 0:
+		return nil
+	case !s.postgres:
+		return s.putWords(ctx, q, texts)
 	}
-	return nil
+	args := make([]any, 0, len(texts)*len(wordTypes))
+	for _, t := range texts {
+		args = append(args, t.id, indexText(t.event, t.text))
+	}
+	_, err := exec(ctx, q, `
+		INSERT INTO event_words (event_id, words)
+		SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(1, wordTypes)+` AS u (id, words)
+		ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`, arrays(wordTypes, args)...)
+	return err
 }
 
 var wordTypes = []string{"BIGINT", "TEXT"}
@@ -93,13 +87,24 @@ func indexText(event, text string) string {
 }
 
 // dropWords takes events out of the search index.
-func (s *Store) dropWords(ctx context.Context, tx *sql.Tx, ids []any) error {
-	column := "rowid"
-	if s.postgres {
-		column = "event_id"
+func (s *Store) dropWords(ctx context.Context, tx *sql.Tx, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
 	}
-	_, err := exec(ctx, tx, `DELETE FROM event_words WHERE `+column+` IN (`+placeholders(1, len(ids))+`)`, ids...)
-	return err
+	if s.postgres {
+		_, err := exec(ctx, tx, `DELETE FROM event_words WHERE event_id IN (`+placeholders(1, len(ids))+`)`, anys(ids)...)
+		return err
+	}
+	parts, err := s.wordParts(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for i, ids := range byPart(parts, ids, func(id int64) int64 { return id }) {
+		if _, err := exec(ctx, tx, `DELETE FROM `+parts[i].table()+` WHERE rowid IN (`+placeholders(1, len(ids))+`)`, anys(ids)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // searchQuery is a search for all words of a text, in the engine's language,

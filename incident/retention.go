@@ -243,7 +243,8 @@ func (s *Service) retainOnce(ctx context.Context) (int, error) {
 // repeats later than this would be another event.
 const keepEventKeys = 35 * 24 * time.Hour
 
-// retentionSteps are all that the rules ask for now, and forgetting old keys.
+// retentionSteps are all that the rules ask for now, and forgetting old keys and
+// what is left of the search index for events that went before.
 func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now time.Time) (steps []retentionStep, err error) {
 	add := func(step func(ctx context.Context, size int) (int64, error)) {
 		steps = append(steps, func(ctx context.Context, size int) (bool, error) {
@@ -254,6 +255,7 @@ func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now
 	add(func(ctx context.Context, size int) (int64, error) {
 		return s.store.DeleteEventKeys(ctx, now.Add(-keepEventKeys), size)
 	})
+	add(s.store.FreeWordParts)
 	if len(rules) == 0 {
 		return steps, nil
 	}
@@ -290,6 +292,7 @@ func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now
 			})
 		}
 	}
+	add(func(ctx context.Context, _ int) (int64, error) { return s.store.RetireWordParts(ctx) })
 	if before := RetentionPeople(rules, now); !before.IsZero() {
 		add(func(ctx context.Context, _ int) (int64, error) { return s.store.BlankBridge(ctx, before, now) })
 	}

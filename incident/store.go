@@ -106,7 +106,7 @@ type Store interface {
 	// SaveRetention replaces the rules, and counts anew what is done.
 	SaveRetention(ctx context.Context, rules []RetentionRule, audit AuditEntry) error
 	EventTypes(ctx context.Context) ([]string, error)
-	// The next four do a slice and return how much it was, 0 when nothing is
+	// The next six do a slice and return how much it was, 0 when nothing is
 	// left. Events of an open incident's bridge are not removed, nor are events
 	// that were not read yet. DropEventMonths removes whole months of events that
 	// arrived before a time, DeleteEventsBefore so many, the oldest first, and
@@ -114,6 +114,11 @@ type Store interface {
 	DropEventMonths(ctx context.Context, before time.Time) (int64, error)
 	DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error)
 	DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error)
+	// RetireWordParts takes a part of the search index out of use whose events
+	// are all gone; FreeWordParts frees so many pages of such parts, a while
+	// later, since a search may have begun in one.
+	RetireWordParts(ctx context.Context) (int64, error)
+	FreeWordParts(ctx context.Context, pages int) (int64, error)
 	// BlankEvents takes what says who somebody was out of events of a type that
 	// arrived before a time, and out of the search index.
 	BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error)
