@@ -367,3 +367,49 @@ func TestSavedFilters(t *testing.T) {
 		testBroken(t, o, "saved_filters", func() reply { return ana.post(list, "name", "x", "query", "stale=1") })
 	})
 }
+
+// Of a large log, what is said of all its events may be some seconds old; of a
+// small one it may not.
+func TestEventSummariesAreRemembered(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.manyEvents(300)
+	viewer := o.as(incident.Viewer)
+	hour := o.clock().Add(-10 * time.Hour).Truncate(time.Hour).UnixMilli()
+	logged := func(n int, later time.Duration) {
+		o.sql(`INSERT INTO event_counts (width, start, event, count) VALUES (3600000, ?, 'meeting.type_1', ?)
+			ON CONFLICT (width, start, event) DO UPDATE SET count = excluded.count`, hour, n)
+		o.wait(later)
+	}
+	want := func(path string, texts ...string) {
+		t.Helper()
+		page := viewer.get(path)
+		for _, text := range texts {
+			if !strings.Contains(page.body, text) {
+				t.Errorf("%s does not say %q", path, text)
+			}
+		}
+	}
+	for _, step := range []struct {
+		events        int
+		later         time.Duration
+		total, inHour string
+	}{
+		{90_000, 0, "about 90,300 in", ": 90,000 events"},
+		{150_000, time.Second, "about 150,000 in", ": 150,000 events"},
+		{250_000, time.Second, "about 150,000 in", ": 150,000 events"},
+		{250_000, 5 * time.Second, "about 250,000 in", ": 250,000 events"},
+		{350_000, 4 * time.Second, "about 250,000 in", ": 250,000 events"},
+		{20_000, 2 * time.Second, "about 20,300 in", ": 20,000 events"},
+		{30_000, time.Second, "about 30,300 in", ": 30,000 events"},
+	} {
+		logged(step.events, step.later)
+		want("/events", step.total, step.inHour)
+	}
+
+	// A chart of some events is of now.
+	logged(400_000, time.Second)
+	want("/events", ": 400,000 events")
+	logged(500_000, time.Second)
+	want("/events?event=meeting.type_1", ": 500,000 events")
+}
