@@ -64,6 +64,9 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 	}
 	slices.Sort(bridges)
 	bridges = slices.Compact(bridges)
+	if err := s.warmMeetings(ctx, readings); err != nil {
+		return err
+	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		ctx := s.unwatched(ctx)
 		if err := s.lockBridges(ctx, tx, bridges); err != nil {
@@ -143,6 +146,23 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 	if err == nil {
 		s.mergeWords(ctx, ids)
 	}
+	return err
+}
+
+// warmMeetings looks where the events will be in SQLite's index by meeting. In a
+// large log each is on a page of its own, and events that arrive do not wait while
+// those come from the disk, as they would for the transaction.
+func (s *Store) warmMeetings(ctx context.Context, readings []incident.Reading) error {
+	if s.postgres || len(readings) == 0 {
+		return nil
+	}
+	ids := make([]string, len(readings))
+	for i, r := range readings {
+		ids[i] = cleanText(r.MeetingID)
+	}
+	_, err := list(ctx, s.r, scalar[int64], `
+		SELECT COUNT(e.id) FROM json_each($1) m JOIN events e INDEXED BY events_meeting
+		ON e.meeting_id = m.value AND e.meeting_id <> '' AND e.id > $2`, asJSON(ids), readings[0].EventID)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -181,18 +182,21 @@ func (q eventSearch) window(part wordPart, from int64, newer bool, n int) (query
 	case from != 0:
 		w.add(`{id} < $?`, from)
 	}
-	var parts []string
+	var each []string
 	for _, b := range q.branches {
 		conditions := w.conditions
 		if b.condition != "" {
 			conditions = append([]string{b.condition}, conditions...)
 		}
 		one := where{conditions: conditions}
-		parts = append(parts, fmt.Sprintf(`SELECT id FROM (SELECT %[1]s AS id FROM %[2]s%[3]s ORDER BY %[1]s%[4]s LIMIT %[5]d) x`,
-			b.id, b.table, strings.ReplaceAll(one.String(), `{id}`, b.id), order, n))
+		text := fmt.Sprintf(`SELECT %[1]s AS id FROM %[2]s%[3]s ORDER BY %[1]s%[4]s LIMIT %[5]d`,
+			b.id, b.table, strings.ReplaceAll(one.String(), `{id}`, b.id), order, n)
+		each = append(each, strings.ReplaceAll(text, `{table}`, part.table()))
 	}
-	all := strings.ReplaceAll(strings.Join(parts, ` UNION ALL `), `{table}`, part.table())
-	return fmt.Sprintf(`SELECT id FROM (%s) y ORDER BY id%s LIMIT %d`, all, order, n), w.args
+	if len(each) == 1 {
+		return each[0], w.args
+	}
+	return fmt.Sprintf(`SELECT id FROM (SELECT id FROM (%s) x) y ORDER BY id%s LIMIT %d`, strings.Join(each, `) x UNION ALL SELECT id FROM (`), order, n), w.args
 }
 
 // How much one call looks at, event by event, of what no index answers.
@@ -261,11 +265,21 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 		for _, add := range q.rest {
 			add(&rest)
 		}
+		limit := ` ORDER BY e.id` + order + ` LIMIT ` + strconv.Itoa(n+1-len(items))
+		if len(q.rest) == 0 { // the window is no larger, and the few rows are sorted more quickly here
+			limit = ``
+		}
 		some, err := list(ctx, s.reader(q), scan, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
-			rest.String()+` ORDER BY e.id`+order+` LIMIT `+strconv.Itoa(n+1-len(items)), rest.args...)
+			rest.String()+limit, rest.args...)
 		if err != nil {
 			return 0, 0, false, err
 		}
+		slices.SortFunc(some, func(a, b T) int {
+			if newer {
+				return cmp.Compare(idOf(a), idOf(b))
+			}
+			return cmp.Compare(idOf(b), idOf(a))
+		})
 		items = append(items, some...)
 		if len(q.rest) == 0 || len(items) > n {
 			return 0, 0, len(items) > n, nil

@@ -187,13 +187,13 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 		return nil
 	}
 	if q.filter.IsZero() {
-		hour, err := s.Store.CountEvents(ctx, s.Now().Add(-time.Hour))
+		busy, err := s.busyLog(ctx)
 		if err != nil {
 			return err
 		}
 		// A large number is rounded, so nobody sees that it is some seconds old.
 		total, err := s.total.get(ctx, s.Now(), summaryAge, s.Store.EventTotal, func(n int64) bool { return n > manyEvents })
-		page.Count = views.EventCount{Number: views.Count(int(hour)), Words: "in the last hour", Total: views.About(total) + " in the log"}
+		page.Count = views.EventCount{Number: views.Count(int(busy.hour)), Words: "in the last hour", Total: views.About(total) + " in the log"}
 		return err
 	}
 	if drawn := page.Chart.Total(); !q.filter.After.IsZero() && page.Chart.Note == "" { // the chart has them all
@@ -238,13 +238,36 @@ func (s *Site) eventTail(ctx context.Context, q eventQuery, rows []incident.Even
 	return joinSaid(rate, fmt.Sprintf("Showing the newest %d; %s more arrived in between", len(rows), views.Capped(n, more))), err
 }
 
+// busyLog is how many events arrived in the last hour and, by the list, right now.
+type busyLog struct {
+	hour int64
+	now  int // in rateOver
+	more bool
+}
+
+// busyLog counts; where many arrive, at most once a second.
+func (s *Site) busyLog(ctx context.Context) (busyLog, error) {
+	return s.busy.get(ctx, s.Now(), time.Second, func(ctx context.Context) (b busyLog, err error) {
+		if b.hour, err = s.Store.CountEvents(ctx, s.Now().Add(-time.Hour)); err == nil {
+			b.now, b.more, err = s.Store.CountMatches(ctx, db.EventFilter{After: s.Now().Add(-rateOver)}, countEvents)
+		}
+		return b, err
+	}, func(b busyLog) bool { return b.hour > countEvents })
+}
+
 // eventRate is "1,012/s now", "" when events come slower than one a second. rows
 // are the newest events of the filter, or none.
 func (s *Site) eventRate(ctx context.Context, f db.EventFilter, rows []incident.Event) (string, error) {
 	since := s.Now().Add(-rateOver)
 	n := slices.IndexFunc(rows, func(e incident.Event) bool { return e.ReceivedAt.Before(since) })
 	more, err := false, error(nil)
-	if n < 0 { // there may be others
+	switch {
+	case n >= 0: // there are no others
+	case f.IsZero():
+		var b busyLog
+		b, err = s.busyLog(ctx)
+		n, more = b.now, b.more
+	default:
 		if f.After.Before(since) {
 			f.After = since
 		}
@@ -361,7 +384,7 @@ func refusalWords(reason string) (words, advice string) {
 func (s *Site) eventRow(c echo.Context, e incident.Event, query, open string) views.EventRow {
 	id := strconv.FormatInt(e.ID, 10)
 	row := views.EventRow{
-		ID: id, Open: id == open, At: s.When(c, e.ReceivedAt),
+		ID: id, Open: id == open,
 		Event: e.Event, Words: eventWords(e.Event), Family: incident.EventFamily(e.Event),
 		MeetingID: e.MeetingID, Topic: e.Topic, Who: e.Who, Stale: e.Stale, Unread: e.State != incident.EventRead,
 		Recovered: e.Origin == incident.OriginRecovered, Twin: e.TwinOf != 0, AroundHref: "/events?around=" + id + "#here",
@@ -369,7 +392,9 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, query, open string) vi
 	if row.Href = "/events/" + id; query != "" {
 		row.Href += "?" + query
 	}
-	if !e.EventAt.IsZero() {
+	if e.EventAt.IsZero() {
+		row.At = s.When(c, e.ReceivedAt)
+	} else {
 		row.At = s.When(c, e.EventAt)
 		if at := e.EventAt.In(Zone(c)); at.Format(time.DateOnly) != e.ReceivedAt.In(Zone(c)).Format(time.DateOnly) {
 			row.At.Clock = at.Format("2 Jan 15:04:05")

@@ -37,7 +37,8 @@ type Site struct {
 	webhookBytes *inFlight
 	readiness    *readiness
 	exports      *exports
-	total        *recently[int64]        // events in the log
+	total        *recently[int64] // events in the log
+	busy         *recently[busyLog]
 	lastDay      *recently[db.Histogram] // of all events
 	recentEvents *recently[[]incident.EventTimes]
 }
@@ -47,7 +48,8 @@ type Site struct {
 func New(s Site) *Site {
 	site := &s
 	site.webhookBytes, site.readiness = &inFlight{}, &readiness{}
-	site.total, site.lastDay, site.recentEvents = &recently[int64]{}, &recently[db.Histogram]{}, &recently[[]incident.EventTimes]{}
+	site.total, site.busy, site.lastDay = &recently[int64]{}, &recently[busyLog]{}, &recently[db.Histogram]{}
+	site.recentEvents = &recently[[]incident.EventTimes]{}
 	site.exports = &exports{running: map[*export]struct{}{}, known: map[string]*export{}}
 	site.PublicURL = strings.TrimRight(site.PublicURL, "/")
 	if u, err := url.Parse(site.PublicURL); err == nil && u.Scheme == "https" {
