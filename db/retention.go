@@ -165,13 +165,22 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 	}
 	var worded []int64
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		worded = nil
-		events, err := list(ctx, tx, func(r row) (d deleted, err error) {
-			err = r.Scan(&d.id, &d.event)
-			return d, err
-		}, `DELETE FROM events WHERE id IN (`+placeholders(1, len(ids))+`) AND `+mayGo+` RETURNING id, event`, anys(ids)...)
-		if err != nil || len(events) == 0 {
-			return err
+		began, q := s.now(), &repeated{tx, map[string]*sql.Stmt{}}
+		var events []deleted
+		n, worded = 0, nil
+		for some := range slices.Chunk(ids, 50) {
+			if s.now().Sub(began) > holdTime {
+				break
+			}
+			gone, err := list(ctx, q, func(r row) (d deleted, err error) {
+				err = r.Scan(&d.id, &d.event)
+				return d, err
+			}, `DELETE FROM events WHERE id IN (`+placeholders(1, len(some))+`) AND `+mayGo+` RETURNING id, event`, anys(some)...)
+			if err != nil {
+				return err
+			}
+			events = append(events, gone...)
+			n += int64(len(some))
 		}
 		removed := map[string]int64{}
 		hours := map[eventCount]int64{}
@@ -194,8 +203,12 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 	if err == nil {
 		s.mergeWords(ctx, worded)
 	}
-	return int64(len(ids)), err
+	return n, err
 }
+
+// holdTime is after how long a slice of removing or blanking ends: on SQLite
+// nothing else is written meanwhile.
+const holdTime = 8 * time.Millisecond
 
 func anys(ids []int64) []any {
 	list := make([]any, len(ids))
@@ -299,8 +312,12 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 		return 0, err
 	}
 	return passed, s.write(ctx, func(tx *sql.Tx) error {
-		to, done := to, []int64{}
+		to, done, began := to, []int64{}, s.now()
 		for _, b := range blanks {
+			if len(done) > 0 && s.now().Sub(began) > holdTime/2 { // the words take as long
+				to = min(to, b.id-1)
+				break
+			}
 			n, err := exec(ctx, tx, `
 				UPDATE events SET encoding = $2, content = $3, topic = $4, who = '', blanked_at = $5
 				WHERE id = $1 AND state <> 'new'`, b.id, b.encoding, b.content, b.topic, at)

@@ -157,15 +157,14 @@ func RetentionPeople(rules []RetentionRule, now time.Time) time.Time {
 	return RetentionCuts(rules, []string{"meeting.participant_joined"}, now)[1].Blank
 }
 
-// How the worker carries the rules out: in slices that take SQLite's writer for
-// about sliceTime, each followed by a rest as long, or longer where a small
-// slice takes more.
+// How the worker carries the rules out: in slices, of which the store ends each
+// before others have waited for long, with a rest after each.
 const (
 	retentionEvery = 10 * time.Minute
 	tellEvery      = 2 * time.Second
-	sliceTime      = 10 * time.Millisecond
-	minSlice       = 60
-	maxSlice       = 300
+	retentionSlice = 300 // events
+	blankSlice     = 50  // whose bodies are in memory at once
+	retentionRest  = 20 * time.Millisecond
 )
 
 // retention is how far the worker is in carrying out the rules.
@@ -173,12 +172,11 @@ type retention struct {
 	rules []RetentionRule // that steps are made of
 	steps []retentionStep // left to do
 	next  time.Time       // when to look again after the last step
-	size  int             // events in a slice
 	told  time.Time       // when pages were told of it
 }
 
-// retentionStep does a slice of so many events. done says that it has no more.
-type retentionStep func(ctx context.Context, size int) (done bool, err error)
+// retentionStep does a slice. done says that it has no more.
+type retentionStep func(ctx context.Context) (done bool, err error)
 
 // retainCalmly is retainOnce for a server that also answers webhooks.
 func (s *Service) retainCalmly(ctx context.Context) (int, error) {
@@ -188,11 +186,8 @@ func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 	if did == 0 || err != nil {
 		return did, err
 	}
-	took := max(s.now().Sub(began), sliceTime/2)
-	if took > sliceTime { // the machine has other things to do
-		took *= 6
-	}
-	rest := time.NewTimer(took)
+	// A slice takes longer where the machine has other things to do.
+	rest := time.NewTimer(max(s.now().Sub(began)/2, retentionRest))
 	defer rest.Stop()
 	select {
 	case <-ctx.Done():
@@ -213,24 +208,18 @@ func (s *Service) retainOnce(ctx context.Context) (int, error) {
 		if r.steps, err = s.retentionSteps(ctx, rules, now); err != nil {
 			return 0, err
 		}
-		r.rules, r.next, r.size = rules, now.Add(retentionEvery), max(r.size, minSlice)
+		r.rules, r.next = rules, now.Add(retentionEvery)
 	}
 	if len(r.steps) == 0 {
 		return 0, nil
 	}
-	began := s.now()
-	done, err := r.steps[0](ctx, r.size)
+	done, err := r.steps[0](ctx)
 	if err != nil {
 		r.steps, r.next = nil, now.Add(time.Minute)
 		return 0, err
 	}
-	switch took := s.now().Sub(began); {
-	case done:
+	if done {
 		r.steps = r.steps[1:]
-	case took > sliceTime:
-		r.size = max(r.size*2/3, minSlice)
-	case took < sliceTime*2/3:
-		r.size = min(r.size*5/4, maxSlice)
 	}
 	if len(r.steps) == 0 || now.Sub(r.told) >= tellEvery {
 		r.told = now
@@ -246,16 +235,16 @@ const keepEventKeys = 35 * 24 * time.Hour
 // retentionSteps are all that the rules ask for now, and forgetting old keys and
 // what is left of the search index for events that went before.
 func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now time.Time) (steps []retentionStep, err error) {
-	add := func(step func(ctx context.Context, size int) (int64, error)) {
-		steps = append(steps, func(ctx context.Context, size int) (bool, error) {
-			n, err := step(ctx, size)
+	add := func(step func(ctx context.Context) (int64, error)) {
+		steps = append(steps, func(ctx context.Context) (bool, error) {
+			n, err := step(ctx)
 			return n == 0, err
 		})
 	}
-	add(func(ctx context.Context, size int) (int64, error) {
-		return s.store.DeleteEventKeys(ctx, now.Add(-keepEventKeys), size)
+	add(func(ctx context.Context) (int64, error) {
+		return s.store.DeleteEventKeys(ctx, now.Add(-keepEventKeys), retentionSlice)
 	})
-	add(s.store.FreeWordParts)
+	add(func(ctx context.Context) (int64, error) { return s.store.FreeWordParts(ctx, retentionSlice) })
 	if len(rules) == 0 {
 		return steps, nil
 	}
@@ -273,28 +262,28 @@ func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now
 		}
 	}
 	if !oldest.IsZero() {
-		add(func(ctx context.Context, _ int) (int64, error) { return s.store.DropEventMonths(ctx, oldest) })
-		add(func(ctx context.Context, size int) (int64, error) {
-			return s.store.DeleteEventsBefore(ctx, oldest, size)
+		add(func(ctx context.Context) (int64, error) { return s.store.DropEventMonths(ctx, oldest) })
+		add(func(ctx context.Context) (int64, error) {
+			return s.store.DeleteEventsBefore(ctx, oldest, retentionSlice)
 		})
 	}
 	for _, c := range cuts {
 		if c.Remove.After(oldest) {
-			add(func(ctx context.Context, size int) (int64, error) {
-				return s.store.DeleteEventsOfType(ctx, c.Event, c.Remove, size)
+			add(func(ctx context.Context) (int64, error) {
+				return s.store.DeleteEventsOfType(ctx, c.Event, c.Remove, retentionSlice)
 			})
 		}
 	}
 	for _, c := range cuts {
 		if c.Blank.After(c.Remove) {
-			add(func(ctx context.Context, size int) (int64, error) {
-				return s.store.BlankEvents(ctx, c.Event, c.Blank, now, max(size/2, 1))
+			add(func(ctx context.Context) (int64, error) {
+				return s.store.BlankEvents(ctx, c.Event, c.Blank, now, blankSlice)
 			})
 		}
 	}
-	add(func(ctx context.Context, _ int) (int64, error) { return s.store.RetireWordParts(ctx) })
+	add(s.store.RetireWordParts)
 	if before := RetentionPeople(rules, now); !before.IsZero() {
-		add(func(ctx context.Context, _ int) (int64, error) { return s.store.BlankBridge(ctx, before, now) })
+		add(func(ctx context.Context) (int64, error) { return s.store.BlankBridge(ctx, before, now) })
 	}
 	return steps, nil
 }

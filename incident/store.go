@@ -107,7 +107,7 @@ type Store interface {
 	SaveRetention(ctx context.Context, rules []RetentionRule, audit AuditEntry) error
 	EventTypes(ctx context.Context) ([]string, error)
 	// The next six do a slice and return how much it was, 0 when nothing is
-	// left. Events of an open incident's bridge are not removed, nor are events
+	// left. A slice is smaller than asked for when others have waited for it. Events of an open incident's bridge are not removed, nor are events
 	// that were not read yet. DropEventMonths removes whole months of events that
 	// arrived before a time, DeleteEventsBefore so many, the oldest first, and
 	// DeleteEventsOfType so many of a type ("" = those that cannot be read).
