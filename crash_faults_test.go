@@ -183,6 +183,7 @@ func testFsync(t *testing.T, k *kit) {
 		dir := configured(t, k.real)
 		p := serving(t, k.real, dir)
 		deliverAll(t, p.url, all[:20])
+		allRead(t, dir) // so that the next to be written is an event
 
 		end := p.inject(t, "fsync,fdatasync", "error=EIO")
 		d := deliver(p.url, all[20:], 4)
@@ -202,6 +203,23 @@ func testFsync(t *testing.T, k *kit) {
 		// Something else was to be written before an event came, and ended the process.
 	}
 	t.Error("no event was answered 503")
+}
+
+// allRead waits until the server has read every event.
+func allRead(t *testing.T, dir string) {
+	t.Helper()
+	file, err := sql.Open("sqlite", "file:"+filepath.Join(dir, db.SQLiteFile)+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	until(t, "every event is read", func() bool {
+		unread := -1
+		if err := file.QueryRow(`SELECT COUNT(*) FROM events WHERE state = 'new'`).Scan(&unread); err != nil {
+			t.Log(err)
+		}
+		return unread == 0
+	})
 }
 
 // answered is the answers without those that did not come.

@@ -160,10 +160,15 @@ func (s *Store) warmMeetings(ctx context.Context, readings []incident.Reading) e
 	for i, r := range readings {
 		ids[i] = cleanText(r.MeetingID)
 	}
-	_, err := list(ctx, s.r, scalar[int64], `
-		SELECT COUNT(e.id) FROM json_each($1) m JOIN events e INDEXED BY events_meeting
-		ON e.meeting_id = m.value AND e.meeting_id <> '' AND e.id > $2`, asJSON(ids), readings[0].EventID)
-	return err
+	for some := range slices.Chunk(ids, 10) { // pages wait to read, too
+		_, err := list(ctx, s.r, scalar[int64], `
+			SELECT COUNT(e.id) FROM json_each($1) m JOIN events e INDEXED BY events_meeting
+			ON e.meeting_id = m.value AND e.meeting_id <> '' AND e.id > $2`, asJSON(some), readings[0].EventID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // twinsOf are the events that said the same before, by the ids of those that

@@ -162,9 +162,9 @@ func RetentionPeople(rules []RetentionRule, now time.Time) time.Time {
 const (
 	retentionEvery = 10 * time.Minute
 	tellEvery      = 2 * time.Second
-	retentionSlice = 300 // events
+	retentionSlice = 150 // events
 	blankSlice     = 50  // whose bodies are in memory at once
-	retentionRest  = 20 * time.Millisecond
+	retentionRest  = 5 * time.Millisecond
 )
 
 // retention is how far the worker is in carrying out the rules.
@@ -187,7 +187,7 @@ func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 		return did, err
 	}
 	// A slice takes longer where the machine has other things to do.
-	rest := time.NewTimer(max(s.now().Sub(began)/2, retentionRest))
+	rest := time.NewTimer(max(s.now().Sub(began)/3, retentionRest))
 	defer rest.Stop()
 	select {
 	case <-ctx.Done():
