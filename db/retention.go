@@ -311,8 +311,10 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 	if err != nil {
 		return 0, err
 	}
-	return passed, s.write(ctx, func(tx *sql.Tx) error {
-		to, done, began := to, []int64{}, s.now()
+	var done []int64
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		to, began := to, s.now()
+		done = nil
 		for _, b := range blanks {
 			if len(done) > 0 && s.now().Sub(began) > holdTime/2 { // the words take as long
 				to = min(to, b.id-1)
@@ -346,6 +348,10 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 				blanked_to = `+later("retention_progress", "blanked_to"), event, to, len(done))
 		return err
 	})
+	if err == nil {
+		s.mergeWords(ctx, done)
+	}
+	return passed, err
 }
 
 // blankedEvent is what an event is to be without personal data.

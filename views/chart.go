@@ -117,5 +117,11 @@ func (c Chart) says(b Bar) string {
 	return b.Label + ": " + Count(b.total()) + " " + c.Unit
 }
 
-// num is a length in the chart, to a hundredth.
-func num(f float64) string { return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64) }
+// num is a length in the chart, to a tenth.
+func num(f float64) string {
+	tenths := int(math.Round(f * 10))
+	if tenths%10 == 0 {
+		return strconv.Itoa(tenths / 10)
+	}
+	return strconv.Itoa(tenths/10) + "." + strconv.Itoa(tenths%10)
+}
