@@ -49,6 +49,7 @@ type Store struct {
 	fatal     chan error    // an error after which the process must not go on
 	broken    atomic.Bool   // set before fatal: nothing is written any more
 	disk      disk
+	retiredAt atomic.Int64 // when RetireWordParts last did, in Unix milliseconds
 }
 
 // Open opens the database, makes it if there is none, and brings its schema up

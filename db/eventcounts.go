@@ -85,7 +85,8 @@ func (s *Store) EventsPerHour(ctx context.Context, since time.Time) ([]HourCount
 	return hours, err
 }
 
-// CountEvents is how many events arrived since a time, or up to a minute more.
+// CountEvents is how many events arrived since a time, or up to a minute more. One
+// that is being read anew counts twice for the moment.
 func (s *Store) CountEvents(ctx context.Context, since time.Time) (int64, error) {
 	width := minuteWidth
 	if s.now().Sub(since) > keepMinutes {

@@ -64,9 +64,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 	}
 	slices.Sort(bridges)
 	bridges = slices.Compact(bridges)
-	if err := s.warmMeetings(ctx, readings); err != nil {
-		return err
-	}
+	s.warmMeetings(ctx, readings)
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		ctx := s.unwatched(ctx)
 		if err := s.lockBridges(ctx, tx, bridges); err != nil {
@@ -152,23 +150,29 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 // warmMeetings looks where the events will be in SQLite's index by meeting. In a
 // large log each is on a page of its own, and events that arrive do not wait while
 // those come from the disk, as they would for the transaction.
-func (s *Store) warmMeetings(ctx context.Context, readings []incident.Reading) error {
-	if s.postgres || len(readings) == 0 {
-		return nil
+func (s *Store) warmMeetings(ctx context.Context, readings []incident.Reading) {
+	if s.postgres {
+		return
 	}
-	ids := make([]string, len(readings))
-	for i, r := range readings {
-		ids[i] = cleanText(r.MeetingID)
+	type place struct {
+		Meeting string
+		ID      int64
 	}
-	for some := range slices.Chunk(ids, 10) { // pages wait to read, too
+	for some := range slices.Chunk(readings, 10) { // pages wait to read, too
+		places := make([]place, len(some))
+		for i, r := range some {
+			places[i] = place{cleanText(r.MeetingID), r.EventID}
+		}
 		_, err := list(ctx, s.r, scalar[int64], `
-			SELECT COUNT(e.id) FROM json_each($1) m JOIN events e INDEXED BY events_meeting
-			ON e.meeting_id = m.value AND e.meeting_id <> '' AND e.id > $2`, asJSON(some), readings[0].EventID)
+			SELECT COUNT((
+				SELECT e.id FROM events e INDEXED BY events_meeting
+				WHERE e.meeting_id = p.value ->> 'Meeting' AND e.meeting_id <> '' AND e.id >= p.value ->> 'ID' ORDER BY e.id LIMIT 1
+			)) FROM json_each($1) p`, asJSON(places))
 		if err != nil {
-			return err
+			s.log.WarnContext(ctx, "the index of meetings could not be read", "error", err)
+			return
 		}
 	}
-	return nil
 }
 
 // twinsOf are the events that said the same before, by the ids of those that

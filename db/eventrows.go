@@ -149,11 +149,15 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 // searchParts gives a search the parts of SQLite's index that are in its range. What
 // is older than every event was removed, and is only not yet out of the index.
 func (s *Store) searchParts(ctx context.Context, q *eventSearch) error {
-	oldest, err := one(ctx, s.r, "event", scalar[int64], `SELECT COALESCE(MIN(id), 0) FROM events`)
+	oldest, err := list(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
 	if err != nil {
 		return err
 	}
-	q.low = max(q.low, oldest)
+	if len(oldest) == 0 {
+		q.nothing = true
+		return nil
+	}
+	q.low = max(q.low, oldest[0])
 	parts, err := s.wordParts(ctx, s.r)
 	q.parts = slices.DeleteFunc(parts, func(p wordPart) bool { return p.next <= q.low || p.first >= q.high })
 	return err
@@ -171,8 +175,9 @@ func (s *Store) meetingWords(ctx context.Context, f EventFilter) ([]string, erro
 }
 
 // window is a query for the ids of the next n events of the branches in a part of
-// the index, on from the one with the id from. newer goes up, else down.
-func (q eventSearch) window(part wordPart, from int64, newer bool, n int) (query string, args []any) {
+// the index, on from the one with the id from to that with the id to, 0 for as far
+// as there are. newer goes up, else down.
+func (q eventSearch) window(part wordPart, from, to int64, newer bool, n int) (query string, args []any) {
 	w := where{conditions: slices.Clone(q.where.conditions), args: slices.Clone(q.where.args)}
 	order := " DESC"
 	switch {
@@ -181,6 +186,11 @@ func (q eventSearch) window(part wordPart, from int64, newer bool, n int) (query
 		order = ""
 	case from != 0:
 		w.add(`{id} < $?`, from)
+	}
+	if to != 0 && newer {
+		w.add(`{id} <= $?`, to)
+	} else if to != 0 {
+		w.add(`{id} >= $?`, to)
 	}
 	var each []string
 	for _, b := range q.branches {
@@ -260,14 +270,29 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 		size = eventWindow
 	}
 	more, err = s.walk(q, from, newer, size, eventScanTime, func(part wordPart, from int64) (int, int64, bool, error) {
-		window, args := q.window(part, from, newer, size)
+		type edge struct {
+			count int
+			last  int64
+		}
+		var e edge
+		window, args := q.window(part, from, 0, newer, size)
+		limit := `` // the window is no larger, and the few rows are sorted more quickly here
+		if len(q.rest) > 0 {
+			// Which are looked at is asked first: others may arrive, or go, before the rows are read.
+			var err error
+			e, err = one(ctx, s.reader(q), "event", func(r row) (e edge, err error) {
+				err = r.Scan(&e.count, numberOf(&e.last))
+				return e, err
+			}, `SELECT COUNT(*), `+last+` FROM (`+window+`) z`, args...)
+			if err != nil || e.count == 0 {
+				return 0, 0, false, err
+			}
+			window, args = q.window(part, from, e.last, newer, math.MaxInt32)
+			limit = ` ORDER BY e.id` + order + ` LIMIT ` + strconv.Itoa(n+1-len(items))
+		}
 		rest := where{args: slices.Clone(args)}
 		for _, add := range q.rest {
 			add(&rest)
-		}
-		limit := ` ORDER BY e.id` + order + ` LIMIT ` + strconv.Itoa(n+1-len(items))
-		if len(q.rest) == 0 { // the window is no larger, and the few rows are sorted more quickly here
-			limit = ``
 		}
 		some, err := list(ctx, s.reader(q), scan, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
 			rest.String()+limit, rest.args...)
@@ -281,19 +306,7 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 			return cmp.Compare(idOf(b), idOf(a))
 		})
 		items = append(items, some...)
-		if len(q.rest) == 0 || len(items) > n {
-			return 0, 0, len(items) > n, nil
-		}
-		// How far did that look?
-		type edge struct {
-			count int
-			last  int64
-		}
-		e, err := one(ctx, s.reader(q), "event", func(r row) (e edge, err error) {
-			err = r.Scan(&e.count, numberOf(&e.last))
-			return e, err
-		}, `SELECT COUNT(*), `+last+` FROM (`+window+`) z`, args...)
-		return e.count, e.last, false, err
+		return e.count, e.last, len(items) > n, nil
 	})
 	if err != nil {
 		return nil, 0, false, err
@@ -436,7 +449,7 @@ func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n in
 			defer cancel()
 		}
 		rest, err := s.walk(q, 0, false, most+1, countTime, func(part wordPart, from int64) (int, int64, bool, error) {
-			window, args := q.window(part, from, false, most+1)
+			window, args := q.window(part, from, 0, false, most+1)
 			count, err := one(limited, s.reader(q), "event", scalar[int], `SELECT COUNT(*) FROM (`+window+`) n`, args...)
 			n += count
 			return 0, 0, n > most, err

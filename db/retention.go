@@ -169,7 +169,7 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 		var events []deleted
 		n, worded = 0, nil
 		for some := range slices.Chunk(ids, 50) {
-			if s.now().Sub(began) > holdTime {
+			if n > 0 && s.now().Sub(began) > holdTime {
 				break
 			}
 			gone, err := list(ctx, q, func(r row) (d deleted, err error) {
@@ -182,10 +182,14 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 			events = append(events, gone...)
 			n += int64(len(some))
 		}
+		if len(events) == 0 {
+			return nil
+		}
 		removed := map[string]int64{}
 		hours := map[eventCount]int64{}
+		stays := int64(len(events)) < n // one is to be read anew, and so its part
 		for _, d := range events {
-			if d.id >= wordsFrom {
+			if d.id >= wordsFrom || stays {
 				worded = append(worded, d.id)
 			}
 			removed[d.event]++

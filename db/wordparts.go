@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -29,7 +30,7 @@ type wordPart struct {
 const partEvents = 400_000
 
 // splitWords is version 8 of the schema: the search index of SQLite gets parts. What
-// is in it stays, as the first.
+// is in it stays, as the first, which is full.
 func (s *Store) splitWords() *goose.Migration {
 	return goose.NewGoMigration(8, &goose.GoFunc{RunTx: s.makeWordParts}, nil)
 }
@@ -46,7 +47,8 @@ func (s *Store) makeWordParts(ctx context.Context, tx *sql.Tx) error {
 			events   INTEGER NOT NULL     -- that were put into it
 		) STRICT`, `
 		INSERT INTO event_words_parts (number, first_id, last_id, events)
-		SELECT 0, 0, COALESCE(MAX(id), 0), 0 FROM events WHERE TRUE ON CONFLICT (number) DO NOTHING`,
+		SELECT 0, 0, COALESCE(MAX(id), 0), CASE WHEN COUNT(id) > 0 THEN ` + strconv.Itoa(partEvents) + ` ELSE 0 END
+		FROM (SELECT id FROM events ORDER BY id DESC LIMIT 1) newest WHERE TRUE ON CONFLICT (number) DO NOTHING`,
 		`INSERT INTO event_words (event_words, rank) VALUES ('automerge', 0)`, // see mergeWords
 		`INSERT INTO event_words (event_words, rank) VALUES ('usermerge', 8)`,
 	} {
@@ -244,15 +246,19 @@ func (s *Store) RetireWordParts(ctx context.Context) (n int64, err error) {
 			return err
 		})
 		if n > 0 || err != nil {
+			s.retiredAt.Store(s.now().UnixMilli())
 			return n, err
 		}
 	}
 	return 0, nil
 }
 
+// freeAfter is how long a search may take that began in a part before that was retired.
+const freeAfter = time.Minute
+
 // FreeWordParts; see incident.Store. To drop a large table at once takes seconds.
 func (s *Store) FreeWordParts(ctx context.Context, pages int) (n int64, err error) {
-	if s.postgres {
+	if s.postgres || s.now().UnixMilli()-s.retiredAt.Load() < freeAfter.Milliseconds() {
 		return 0, nil
 	}
 	tables, err := list(ctx, s.r, scalar[string], `
@@ -283,7 +289,13 @@ func (s *Store) freePart(ctx context.Context, p wordPart, pages int) (n int64, e
 		aDocLen = 20 // rows of lengths are small
 	)
 	table := p.table()
-	return n, s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		// First the index says that there is nothing in it, as a new one does: who
+		// checks it meanwhile misses nothing.
+		n, err = exec(ctx, tx, `UPDATE `+table+`_data SET block = CAST(substr(block, 1, 4) || X'FF000001000000' AS BLOB) WHERE id = $1 AND length(block) > 11`, root)
+		if n > 0 || err != nil {
+			return err
+		}
 		n, err = exec(ctx, tx, `DELETE FROM `+table+`_data WHERE id IN (SELECT id FROM `+table+`_data WHERE id > $1 ORDER BY id LIMIT $2)`, root, pages)
 		if n > 0 || err != nil {
 			return err
@@ -303,4 +315,5 @@ func (s *Store) freePart(ctx context.Context, p wordPart, pages int) (n int64, e
 		}
 		return err
 	})
+	return n, err
 }

@@ -91,7 +91,7 @@ func (c Chart) layers() []layer {
 		for k, p := range b.Parts {
 			if p > 0 {
 				h := max(1.5, (c.height()-4)*float64(p)/highest)
-				y -= h
+				y = max(0, y-h)
 				box(k, x, y, h)
 			}
 		}
