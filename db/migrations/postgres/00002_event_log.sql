@@ -10,7 +10,7 @@ ALTER TABLE events RENAME TO events_1;
 ALTER INDEX events_pkey RENAME TO events_1_pkey;
 
 -- Ids grow with time: milliseconds shifted left by 12 bits, below 2^53. There
--- is a partition for each month (see months.go), so that the old ones can be
+-- is a partition for each month (see event_months.go), so that the old ones can be
 -- dropped whole; what is in none of them is in events_rest.
 CREATE TABLE events (
     id           BIGINT PRIMARY KEY,

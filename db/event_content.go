@@ -28,7 +28,7 @@ const maxContent = 2 << 20
 // encoding 1 is read with these very bytes; another dictionary is another
 // encoding.
 //
-//go:embed content.dict
+//go:embed event_content.dict
 var contentDictBytes []byte
 
 // S2 with a dictionary takes 2 µs for an event and leaves 57 % of it; zstd takes
