@@ -5,7 +5,9 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,7 +59,7 @@ func testGolden(t *testing.T, cases []golden) {
 				t.Fatal(err)
 			}
 			checkPage(t, buf.String())
-			got := stable(t, buf.String())
+			got := stable(t, tc.name, buf.String())
 			file := filepath.Join("testdata", tc.name+".golden.html")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -76,34 +78,73 @@ func testGolden(t *testing.T, cases []golden) {
 	}
 }
 
-// stable is a page with one tag a line and without the hashes of static files, so that a
-// diff shows what changed and a style sheet may change without it.
-func stable(t *testing.T, page string) string {
+// stable is what a golden file holds: the page with one tag, or one element of text, a line, without the hashes of
+// static files and with icons by their names, so that a diff shows what changed and a style sheet may change without
+// it. The shell round <main> is in the files frame-* alone; of it the others have the title and <body>.
+func stable(t *testing.T, name, page string) string {
 	t.Helper()
-	for _, name := range []string{"app.css", "app.js", "pages.css", "editor.js", "events.css", "events.js", "theme.js", "mark.svg", "vendor/tabler.css", "vendor/htmx.js"} {
-		page = strings.ReplaceAll(page, static.URL(name), static.Prefix+name)
+	for _, file := range []string{"app.css", "app.js", "pages.css", "editor.js", "events.css", "events.js", "theme.js", "mark.svg", "vendor/tabler.css", "vendor/htmx.js"} {
+		page = strings.ReplaceAll(page, static.URL(file), static.Prefix+file)
 	}
-	var b strings.Builder
+	page = icons().Replace(page)
+	if strings.HasPrefix(page, "<!doctype") && !strings.HasPrefix(name, "frame-") {
+		page = between(t, page, "<title", "</title>") + between(t, page, "<body", ">") + between(t, page, "<main", "</main>")
+	}
+	var lines []string
+	depth, open := 0, false // open: the last line is a start tag and perhaps text, and may hold the end tag as well
+	add := func(s string, onLast bool) {
+		if onLast {
+			lines[len(lines)-1] += s
+		} else {
+			lines = append(lines, strings.Repeat(" ", depth)+s)
+		}
+	}
 	z := html.NewTokenizer(strings.NewReader(page))
-	depth := 0
 	for z.Next() != html.ErrorToken {
-		tok := z.Token()
-		switch tok.Type {
+		switch tok := z.Token(); tok.Type {
 		case html.TextToken:
 			if text := strings.Join(strings.Fields(tok.Data), " "); text != "" {
-				b.WriteString(strings.Repeat(" ", depth) + html.EscapeString(text) + "\n")
+				add(html.EscapeString(text), open)
 			}
-			continue
 		case html.EndTagToken:
 			depth = max(0, depth-1)
-		}
-		b.WriteString(strings.Repeat(" ", depth) + tok.String() + "\n")
-		if tok.Type == html.StartTagToken && !void[tok.Data] {
-			depth++
+			add(tok.String(), open)
+			open = false
+		default:
+			add(tok.String(), false)
+			if open = tok.Type == html.StartTagToken && !void[tok.Data]; open {
+				depth++
+			}
 		}
 	}
-	return b.String()
+	return strings.Join(lines, "\n") + "\n"
 }
+
+// between is the part of a page from the first from to the next to, both included.
+func between(t *testing.T, page, from, to string) string {
+	t.Helper()
+	start := max(0, strings.Index(page, from))
+	length := strings.Index(page[start:], to)
+	if !strings.HasPrefix(page[start:], from) || length < 0 {
+		t.Fatalf("no %s…%s on the page", from, to)
+	}
+	return page[start : start+length+len(to)]
+}
+
+var iconSource = regexp.MustCompile(`(?m)^templ Icon(\w+)\(\) \{\n\t(<svg.*</svg>)$`)
+
+// icons puts <icon name> in place of each icon's drawing, which icons.templ holds as it is rendered.
+var icons = sync.OnceValue(func() *strings.Replacer {
+	source, err := os.ReadFile("icons.templ")
+	if err != nil {
+		panic(err)
+	}
+	var pairs []string
+	for _, icon := range iconSource.FindAllSubmatch(source, -1) {
+		pairs = append(pairs, string(icon[2]), `<icon name="`+string(icon[1])+`"/>`)
+	}
+	return strings.NewReplacer(pairs...)
+})
 
 var void = map[string]bool{"meta": true, "link": true, "input": true, "br": true, "hr": true, "img": true}
 

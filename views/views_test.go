@@ -46,6 +46,8 @@ func TestFrame(t *testing.T) {
 		{"frame-plain", page(in("Bridges", "bridges", "/bridges"))},
 		{"frame-busy", page(busy)},
 		{"frame-hostile", page(evil)},
+		{"frame-bare", views.Login(views.LoginPage{Frame: views.Frame{Title: "Log in", Version: "v0.1.0", Theme: "dark"}})},
+		{"frame-join", views.Join(views.JoinPage{Key: "INC-42", Name: "db down", State: "creating", Theme: "light", Demo: true})},
 	})
 }
 
