@@ -378,3 +378,22 @@ func deriveBridge(ctx context.Context, tx *sql.Tx, id string, at time.Time) erro
 		WHERE id = $1`, id, d.State, d.StartedAt, d.EndedAt, d.Inside, d.InsideMost, at)
 	return err
 }
+
+// BridgeHosts are the hosts that bridges had, by e-mail; at most 200.
+func (s *Store) BridgeHosts(ctx context.Context) ([]string, error) {
+	return list(ctx, s.r, scalar[string], `
+		SELECT host_email FROM bridges WHERE host_email <> '' GROUP BY host_email ORDER BY host_email LIMIT 200`)
+}
+
+// Inside are the people in a bridge now, each once, by the time they came in.
+func (s *Store) Inside(ctx context.Context, bridgeID string) ([]incident.Presence, error) {
+	all, err := presences(ctx, s.r, bridgeID)
+	if err != nil {
+		return nil, err
+	}
+	running, err := instances(ctx, s.r, bridgeID)
+	if err != nil {
+		return nil, err
+	}
+	return incident.Inside(running, all), nil
+}

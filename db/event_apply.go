@@ -11,46 +11,6 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// The columns of an event without and with what was received. Reads join the
-// bridge for the number of its incident.
-const (
-	eventColumns = `e.id, e.received_at, e.signed_at, e.slot, e.stale, e.origin, e.state, e.read_error, e.event, e.event_at,
-	e.account_id, e.meeting_id, e.meeting_uuid, e.topic, e.who, e.bridge_id, e.twin_of, e.blanked_at, COALESCE(b.incident_number, 0)`
-	wholeEventColumns = eventColumns + `, e.encoding, e.content`
-	joinBridge        = ` LEFT JOIN bridges b ON b.id = e.bridge_id`
-)
-
-func eventFields(e *incident.Event) []any {
-	return []any{&e.ID, timeOf(&e.ReceivedAt), timeOf(&e.SignedAt), &e.Slot, &e.Stale, &e.Origin, &e.State, &e.ReadError, &e.Event, timeOf(&e.EventAt),
-		&e.AccountID, &e.MeetingID, &e.MeetingUUID, &e.Topic, &e.Who, &e.BridgeID, numberOf(&e.TwinOf), timeOf(&e.BlankedAt), &e.IncidentNumber}
-}
-
-func scanEvent(r row) (e incident.Event, err error) {
-	err = r.Scan(eventFields(&e)...)
-	return e, err
-}
-
-func scanWholeEvent(r row) (e incident.Event, err error) {
-	var encoding int
-	var content []byte
-	if err = r.Scan(append(eventFields(&e), &encoding, &content)...); err != nil {
-		return e, err
-	}
-	e.Headers, e.Body, err = unpackContent(encoding, content)
-	return e, err
-}
-
-// Event; see incident.Store.
-func (s *Store) Event(ctx context.Context, id int64) (incident.Event, error) {
-	return one(ctx, s.r, "event", scanWholeEvent, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+` WHERE e.id = $1`, id)
-}
-
-// NewEvents; see incident.Store.
-func (s *Store) NewEvents(ctx context.Context, limit int) ([]incident.Event, error) {
-	return list(ctx, s.r, scanWholeEvent, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
-		WHERE e.state = 'new' ORDER BY e.id LIMIT `+strconv.Itoa(max(limit, 1)))
-}
-
 // ApplyReadings; see incident.Store. An event that is not new any more is left
 // alone with all that would follow from it.
 func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, at time.Time) error {
@@ -382,27 +342,4 @@ func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.Aud
 		}
 		return bump(ctx, tx, TopicEvents)
 	})
-}
-
-// EventsAround are up to n events of a meeting before the event id and up to n
-// after it, each oldest first.
-func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n int) (before, after []incident.Event, err error) {
-	const query = `SELECT ` + eventColumns + ` FROM events e` + joinBridge + ` WHERE e.meeting_id = $1 AND e.meeting_id <> '' AND e.id `
-	limit := strconv.Itoa(pageLimit(n))
-	before, err = list(ctx, s.r, scanEvent, query+`< $2 ORDER BY e.id DESC LIMIT `+limit, meetingID, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	slices.Reverse(before)
-	after, err = list(ctx, s.r, scanEvent, query+`> $2 ORDER BY e.id LIMIT `+limit, meetingID, id)
-	return before, after, err
-}
-
-// EventTwins are the first few events that are another writing of this one.
-func (s *Store) EventTwins(ctx context.Context, id int64) ([]incident.Event, error) {
-	// Twins are few and have an index of their own; Zoom's log, from which the
-	// latest come, goes back a month.
-	return list(ctx, s.r, scanEvent, `SELECT `+eventColumns+` FROM events e`+joinBridge+`
-		WHERE e.twin_of = $1 AND e.twin_of IS NOT NULL AND e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT 5`,
-		id, id+firstEventID(time.UnixMilli(0).Add(60*24*time.Hour)))
 }

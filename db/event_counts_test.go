@@ -85,32 +85,25 @@ func TestEventHistogram(t *testing.T) {
 	})
 }
 
-// EventRowsAfter goes the way of EventRows back.
-func TestEventRowsAfter(t *testing.T) {
+func TestEventsPerHour(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
-		var ids []int64
-		for n := range 25 {
-			ids = append(ids, addRead(t, s, n, incident.Reading{Event: "meeting.started", Topic: "db down"}))
+		none, err := s.EventsPerHour(ctx, now)
+		check(t, err)
+		same(t, none, []db.HourCount{})
+		for n, event := range []string{"meeting.started", "meeting.started", "meeting.ended", "recording.completed"} {
+			addRead(t, s, n*60, incident.Reading{Event: event})
 		}
-		for name, f := range map[string]db.EventFilter{"all": {}, "text": {Text: "down"}, "type": {Events: []string{"meeting.started"}}} {
-			t.Run(name, func(t *testing.T) {
-				page, err := s.EventRowsAfter(ctx, f, fmt.Sprint(ids[4]), 10)
-				check(t, err)
-				var want []int64
-				for n := 14; n > 4; n-- {
-					want = append(want, ids[n])
-				}
-				same(t, eventIDs(page.Items), want)
-				if page.Next != fmt.Sprint(ids[14]) {
-					t.Errorf("goes on from %s", page.Next)
-				}
-				page, err = s.EventRowsAfter(ctx, f, page.Next, 10)
-				check(t, err)
-				if len(page.Items) != 10 || page.Next != "" {
-					t.Errorf("%d events on the newest page, then %q", len(page.Items), page.Next)
-				}
-			})
-		}
+		addRead(t, s, 3600, incident.Reading{Event: "meeting.ended"})
+		addEvent(t, s, 3601, "not read")
+		addRead(t, s, 7200, incident.Reading{Event: "user.created"})
+		hour := func(n int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(n) * time.Hour) }
+		got, err := s.EventsPerHour(ctx, after(30))
+		check(t, err)
+		same(t, got, []db.HourCount{
+			{Hour: hour(0), Family: "meeting", Count: 3}, {Hour: hour(0), Family: "recording", Count: 1},
+			{Hour: hour(1), Family: "meeting", Count: 1},
+			{Hour: hour(2), Family: "user", Count: 1},
+		})
 	})
 }

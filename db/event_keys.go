@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"database/sql"
+	"time"
 )
 
 // eventKey is a row of event_keys without its event: one reason to take two
@@ -69,3 +71,28 @@ func eventTS(body []byte) int64 {
 	}
 	return n
 }
+
+// eventIDShift makes room for 4096 events a millisecond. Ids stay below 2^53,
+// so JavaScript reads them exactly, until the year 2039.
+const eventIDShift = 12
+
+// firstEventID is the lowest id of the events received at t or later. An event
+// gets the higher of this and the next free id, so ids grow in the order of
+// commits and tell the time of arrival.
+func firstEventID(t time.Time) int64 { return t.UnixMilli() << eventIDShift }
+
+// DeleteEventKeys; see incident.Store.
+func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err = exec(ctx, tx, `
+			DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 ORDER BY at, key LIMIT $2)`, before, limit)
+		return err
+	})
+	return n, err
+}
+
+// FirstEventID is the lowest id that an event which arrived at t or later has.
+func FirstEventID(t time.Time) int64 { return firstEventID(t) }
+
+// EventArrival is when the event with this id arrived, to the millisecond.
+func EventArrival(id int64) time.Time { return time.UnixMilli(id >> eventIDShift).UTC() }

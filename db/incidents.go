@@ -297,3 +297,8 @@ func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.
 		WHERE incident_number = $1 AND at = $2 AND id LIKE $3 ORDER BY id`,
 		e.IncidentNumber, e.EventAt, fmt.Sprintf("event-%d-%%", id))
 }
+
+// CountOpenIncidents is how many incidents are open.
+func (s *Store) CountOpenIncidents(ctx context.Context) (int, error) {
+	return one(ctx, s.r, "incident", scalar[int], `SELECT COUNT(*) FROM incidents WHERE status = 'open'`)
+}

@@ -1,0 +1,208 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// blankWindow is how many events BlankEvents passes at most in search of those
+// that are not blanked.
+const blankWindow = 2_000
+
+// BlankEvents; see incident.Store. It goes on where it stopped, and stops before
+// an event that is new: whoever reads it has its old body in hand.
+func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error) {
+	condition := ofType
+	if event == "" {
+		condition = ofNoType
+	}
+	from, err := list(ctx, s.r, scalar[int64], `SELECT blanked_to FROM retention_progress WHERE event = $1`, event)
+	if err != nil {
+		return 0, err
+	}
+	if len(from) == 0 {
+		from = []int64{0}
+	}
+	type candidate struct {
+		id      int64
+		state   incident.EventState
+		blanked bool
+	}
+	window, err := list(ctx, s.r, func(r row) (c candidate, err error) {
+		err = r.Scan(&c.id, &c.state, &c.blanked)
+		return c, err
+	}, `SELECT id, state, blanked_at IS NOT NULL FROM events WHERE `+condition+` AND id > $2 AND id < $3 ORDER BY id LIMIT `+strconv.Itoa(blankWindow),
+		event, from[0], firstEventID(before))
+	if err != nil {
+		return 0, err
+	}
+	to, passed := from[0], int64(0)
+	var ids []int64
+	for _, c := range window {
+		if c.state == incident.EventNew || (!c.blanked && len(ids) == limit) {
+			break
+		}
+		to = c.id
+		passed++
+		if !c.blanked {
+			ids = append(ids, c.id)
+		}
+	}
+	if passed == 0 {
+		return 0, nil
+	}
+	if passed < blankWindow && passed == int64(len(window)) {
+		to = firstEventID(before) - 1 // all of them
+	}
+	blanks, err := s.blankContents(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	var done []int64
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		to, began := to, s.now()
+		done = nil
+		for _, b := range blanks {
+			if len(done) > 0 && s.now().Sub(began) > holdTime/2 { // the words take as long
+				to = min(to, b.id-1)
+				break
+			}
+			n, err := exec(ctx, tx, `
+				UPDATE events SET encoding = $2, content = $3, topic = $4, who = '', blanked_at = $5
+				WHERE id = $1 AND state <> 'new'`, b.id, b.encoding, b.content, b.topic, at)
+			if err != nil {
+				return err
+			}
+			if n == 0 { // removed meanwhile, or to be read anew: the next slice finds out
+				to = min(to, b.id-1)
+				break
+			}
+			done = append(done, b.id)
+		}
+		if err := s.dropWords(ctx, tx, done); err != nil { // together: the index writes what it has gathered for each
+			return err
+		}
+		texts := make([]eventText, len(done))
+		for i, b := range blanks[:len(done)] {
+			texts[i] = eventText{b.id, b.event, b.text, false}
+		}
+		if err := s.indexWords(ctx, tx, texts); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `
+			INSERT INTO retention_progress (event, blanked_to, removed, blanked) VALUES ($1, $2, 0, $3)
+			ON CONFLICT (event) DO UPDATE SET blanked = retention_progress.blanked + excluded.blanked,
+				blanked_to = `+later("retention_progress", "blanked_to"), event, to, len(done))
+		return err
+	})
+	if err == nil {
+		s.mergeWords(ctx, done)
+	}
+	return passed, err
+}
+
+// blankedEvent is what an event is to be without personal data.
+type blankedEvent struct {
+	id           int64
+	event, topic string
+	text         string // in whose words it is found
+	encoding     int
+	content      []byte
+}
+
+func (s *Store) blankContents(ctx context.Context, ids []int64) ([]blankedEvent, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return list(ctx, s.r, func(r row) (b blankedEvent, err error) {
+		var encoding int
+		var content []byte
+		if err := r.Scan(&b.id, &b.event, &b.topic, &encoding, &content); err != nil {
+			return b, err
+		}
+		headers, body, err := unpackContent(encoding, content)
+		if err != nil { // it is damaged, and not readable for anybody
+			headers, body = nil, nil
+		}
+		body = zoom.Blank(body)
+		b.topic, b.text = zoom.BlankText(b.topic), zoom.EventText(body)
+		b.encoding, b.content = packContent(headers, body)
+		return b, nil
+	}, `SELECT id, event, topic, encoding, content FROM events WHERE id IN (`+placeholders(1, len(ids))+`) ORDER BY id`, anys(ids)...)
+}
+
+// mayBlank is the condition for bridges whose people are to be blanked, that
+// ended before $1.
+const mayBlank = `b.blanked_at IS NULL AND i.status <> 'open' AND COALESCE(b.ended_at, i.resolved_at) < $1`
+
+// BlankBridge; see incident.Store.
+func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64, err error) {
+	type ended struct {
+		id     string
+		number int64
+	}
+	bridges, err := list(ctx, s.r, func(r row) (e ended, err error) {
+		err = r.Scan(&e.id, &e.number)
+		return e, err
+	}, `
+		SELECT b.id, b.incident_number FROM bridges b JOIN incidents i ON i.number = b.incident_number
+		WHERE `+mayBlank+` LIMIT 1`, before)
+	if err != nil || len(bridges) == 0 {
+		return 0, err
+	}
+	b := bridges[0]
+	return 1, s.write(ctx, func(tx *sql.Tx) error {
+		// A session that had no id was told from others by the name.
+		named, err := list(ctx, tx, func(r row) (k [2]string, err error) {
+			err = r.Scan(&k[0], &k[1])
+			return k, err
+		}, `SELECT uuid, session_id FROM presences WHERE bridge_id = $1 AND name <> '' AND session_id = name ORDER BY uuid, session_id`, b.id)
+		if err != nil {
+			return err
+		}
+		for i, k := range named {
+			_, err := exec(ctx, tx, `UPDATE presences SET session_id = $4, person = $4 WHERE bridge_id = $1 AND uuid = $2 AND session_id = $3`,
+				b.id, k[0], k[1], fmt.Sprintf("blanked %d", i+1))
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := exec(ctx, tx, `UPDATE presences SET name = '', email = '' WHERE bridge_id = $1`, b.id); err != nil {
+			return err
+		}
+		for _, p := range incident.PeopleSentences {
+			_, err := exec(ctx, tx, `UPDATE timeline_entries SET text = $3
+				WHERE incident_number = $1 AND bridge_id = $2 AND kind = $4 AND text LIKE $5`,
+				b.number, b.id, incident.Somebody+p.Ending, p.Kind, "%"+p.Ending)
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := exec(ctx, tx, `UPDATE bridges SET blanked_at = $2 WHERE id = $1`, b.id, at); err != nil {
+			return err
+		}
+		return bump(ctx, tx, TopicBridges, TopicIncident(b.number))
+	})
+}
+
+// blankedBridges are those of the ids whose people were blanked.
+func (s *Store) blankedBridges(ctx context.Context, tx *sql.Tx, ids []string) (map[string]bool, error) {
+	blanked := map[string]bool{}
+	if len(ids) == 0 {
+		return blanked, nil
+	}
+	var w where
+	w.addIn("id", ids)
+	w.conditions = append(w.conditions, "blanked_at IS NOT NULL")
+	found, err := list(ctx, tx, scalar[string], `SELECT id FROM bridges`+w.String(), w.args...)
+	for _, id := range found {
+		blanked[id] = true
+	}
+	return blanked, err
+}

@@ -1,0 +1,211 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// mayGo is the condition under which an event may be removed: it was read, and
+// is not of a bridge whose incident is open.
+const mayGo = `state <> 'new' AND (bridge_id = '' OR bridge_id NOT IN (` + openBridges + `))`
+
+const openBridges = `SELECT b.id FROM bridges b JOIN incidents i ON i.number = b.incident_number WHERE i.status = 'open'`
+
+// DropEventMonths; see incident.Store. It does nothing on SQLite.
+// How many events went is known from the counts.
+func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (int64, error) {
+	if !s.postgres {
+		return 0, nil
+	}
+	stays, err := s.firstToStay(ctx)
+	if err != nil {
+		return 0, err
+	}
+	cut := min(firstEventID(arrivedBefore), stays) // not a month with an event that has to stay
+	before, err := s.months(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := s.DropMonthsBefore(ctx, cut); err != nil {
+		return 0, err
+	}
+	after, err := s.months(ctx)
+	dropped := int64(len(before) - len(after))
+	if err != nil || dropped <= 0 {
+		return 0, err
+	}
+	first, err := list(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
+	if err != nil {
+		return 0, err
+	}
+	if len(first) > 0 {
+		cut = min(cut, first[0])
+	}
+	return dropped, s.write(ctx, func(tx *sql.Tx) error {
+		type gone struct {
+			event string
+			count int64
+		}
+		counts, err := list(ctx, tx, func(r row) (g gone, err error) {
+			var width int64
+			err = r.Scan(&width, &g.event, &g.count)
+			if width != hourWidth {
+				g.count = 0
+			}
+			return g, err
+		}, `DELETE FROM event_counts WHERE start + width <= $1 RETURNING width, event, count`, cut>>eventIDShift)
+		if err != nil {
+			return err
+		}
+		removed := map[string]int64{}
+		for _, g := range counts {
+			removed[g.event] += g.count
+		}
+		return addProgress(ctx, tx, "removed", removed)
+	})
+}
+
+// firstToStay is the lowest id of the events that may not be removed, however old.
+func (s *Store) firstToStay(ctx context.Context) (int64, error) {
+	ids, err := list(ctx, s.r, scalar[int64], `
+		SELECT id FROM (SELECT id FROM events WHERE state = 'new' ORDER BY id LIMIT 1) n
+		UNION ALL
+		SELECT id FROM (SELECT id FROM events WHERE bridge_id <> '' AND bridge_id IN (`+openBridges+`) ORDER BY id LIMIT 1) b`)
+	return slices.Min(append(ids, math.MaxInt64)), err
+}
+
+// DeleteEventsBefore; see incident.Store.
+func (s *Store) DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error) {
+	cut := firstEventID(before)
+	wordsFrom, err := s.wordsStay(ctx, cut)
+	if err != nil {
+		return 0, err
+	}
+	return s.deleteEvents(ctx, wordsFrom, limit, `id < $1 AND `+mayGo, cut)
+}
+
+// DeleteEventsOfType; see incident.Store.
+func (s *Store) DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error) {
+	condition := ofType
+	if event == "" {
+		condition = ofNoType
+	}
+	return s.deleteEvents(ctx, 0, limit, condition+` AND id < $2 AND `+mayGo, event, firstEventID(before))
+}
+
+// The conditions for events of the type $1, as the indexes have them.
+const (
+	ofType   = `event = $1 AND event <> ''`
+	ofNoType = `event = $1 AND state = 'unreadable'`
+)
+
+// deleteEvents looks for the next events, and where they are in the index by meeting,
+// before it takes the write connection: nobody waits while that comes from the disk.
+// The words of those before the id wordsFrom it leaves.
+func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, condition string, args ...any) (n int64, err error) {
+	warm := `0`
+	if !s.postgres {
+		warm = `(SELECT m.id FROM events m INDEXED BY events_meeting WHERE m.meeting_id = events.meeting_id AND m.meeting_id <> '' AND m.id >= events.id LIMIT 1)`
+	}
+	ids, err := list(ctx, s.r, func(r row) (id int64, err error) {
+		var found int64
+		err = r.Scan(&id, numberOf(&found))
+		return id, err
+	}, `SELECT id, `+warm+` FROM events WHERE `+condition+` ORDER BY id LIMIT `+strconv.Itoa(limit), args...)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	type deleted struct {
+		id    int64
+		event string
+	}
+	var worded []int64
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		began, q := s.now(), &repeated{tx, map[string]*sql.Stmt{}}
+		var events []deleted
+		n, worded = 0, nil
+		for some := range slices.Chunk(ids, 50) {
+			if n > 0 && s.now().Sub(began) > holdTime {
+				break
+			}
+			gone, err := list(ctx, q, func(r row) (d deleted, err error) {
+				err = r.Scan(&d.id, &d.event)
+				return d, err
+			}, `DELETE FROM events WHERE id IN (`+placeholders(1, len(some))+`) AND `+mayGo+` RETURNING id, event`, anys(some)...)
+			if err != nil {
+				return err
+			}
+			events = append(events, gone...)
+			n += int64(len(some))
+		}
+		if len(events) == 0 {
+			return nil
+		}
+		removed := map[string]int64{}
+		hours := map[eventCount]int64{}
+		stays := int64(len(events)) < n // one is to be read anew, and so its part
+		for _, d := range events {
+			if d.id >= wordsFrom || stays {
+				worded = append(worded, d.id)
+			}
+			removed[d.event]++
+			at := d.id >> eventIDShift
+			hours[eventCount{hourWidth, at - at%hourWidth, d.event}]++
+		}
+		if err := s.dropWords(ctx, tx, worded); err != nil {
+			return err
+		}
+		if err := uncount(ctx, tx, hours); err != nil {
+			return err
+		}
+		return addProgress(ctx, tx, "removed", removed)
+	})
+	if err == nil {
+		s.mergeWords(ctx, worded)
+	}
+	return n, err
+}
+
+// holdTime is after how long a slice of removing or blanking ends: on SQLite
+// nothing else is written meanwhile.
+const holdTime = 8 * time.Millisecond
+
+func anys(ids []int64) []any {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = id
+	}
+	return list
+}
+
+// uncount takes events out of the counts by the hour, in one order. (Those by
+// the minute are of the last days.)
+func uncount(ctx context.Context, tx *sql.Tx, hours map[eventCount]int64) error {
+	for _, k := range slices.SortedFunc(maps.Keys(hours), func(a, b eventCount) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.event, b.event))
+	}) {
+		_, err := exec(ctx, tx, `UPDATE event_counts SET count = count - $4 WHERE width = $1 AND start = $2 AND event = $3`, k.width, k.start, k.event, hours[k])
+		if err == nil {
+			_, err = exec(ctx, tx, `DELETE FROM event_counts WHERE width = $1 AND start = $2 AND event = $3 AND count <= 0`, k.width, k.start, k.event)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func only(yes bool, n int64) int64 { return n * oneIf(yes) }
+
+func oneIf(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

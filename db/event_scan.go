@@ -1,0 +1,334 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// eventBranch is a part of the log that one index gives in the order of ids: a
+// condition on a table, with its arguments numbered in the query's list. {table}
+// is a part of SQLite's search index.
+type eventBranch struct {
+	table, id, condition string
+}
+
+// eventSearch is a filter as a query: the branches of the best index, and what
+// is left to be looked at event by event.
+type eventSearch struct {
+	branches  []eventBranch
+	parts     []wordPart // {table} of the branches is each of them, one after the other; none: it is in no branch
+	where     where      // of each branch: the range of ids. Its arguments begin with the branches'.
+	low, high int64      // that range: low ≤ id < high
+	rest      []func(w *where)
+	nothing   bool // no event can match
+}
+
+// search chooses the index of a filter.
+func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err error) {
+	q.high = math.MaxInt64
+	if !f.After.IsZero() {
+		q.low = firstEventID(f.After)
+	}
+	if !f.Before.IsZero() {
+		q.high = firstEventID(f.Before)
+	}
+	types, found, err := s.eventTypes(ctx, f.Events)
+	if err != nil || !found {
+		q.nothing = true
+		return q, err
+	}
+	// The first that the filter has gives the branches; the others are the rest.
+	branch := func(table, id, condition string, args ...any) {
+		for _, arg := range args {
+			q.where.args = append(q.where.args, arg)
+			condition = strings.ReplaceAll(condition, "$?", "$"+strconv.Itoa(len(q.where.args)))
+		}
+		q.branches = append(q.branches, eventBranch{table, id, condition})
+	}
+	narrow := func(index string, rest string, args ...any) {
+		if q.branches == nil {
+			branch("events", "id", index, args...)
+			return
+		}
+		q.rest = append(q.rest, func(w *where) {
+			if len(args) == 0 {
+				w.conditions = append(w.conditions, rest)
+			} else {
+				w.add(rest, args[0])
+			}
+		})
+	}
+	if f.Text != "" {
+		// The index has the types and the ids of meetings as words, too.
+		var typeWords []string
+		for _, t := range types {
+			typeWords = append(typeWords, typeWord(t))
+		}
+		meetings, err := s.meetingWords(ctx, f)
+		if err != nil {
+			return q, err
+		}
+		query := s.searchQuery(f.Text, typeWords, meetings)
+		switch {
+		case query == "":
+			q.nothing = true
+			return q, nil
+		case s.postgres:
+			branch("event_words", "event_id", `words @@ CAST($? AS TSQUERY)`, query)
+		default:
+			branch("{table}", "rowid", `{table} MATCH $?`, query)
+			if err := s.searchParts(ctx, &q); err != nil {
+				return q, err
+			}
+		}
+		types = nil // the search is within them
+	}
+	// The indexes are partial, so their conditions are said again.
+	if f.IncidentNumber != 0 {
+		const ofIncident = `bridge_id IN (SELECT id FROM bridges WHERE incident_number = $?)`
+		narrow(ofIncident+` AND bridge_id <> ''`, `e.`+ofIncident, f.IncidentNumber)
+	}
+	if f.MeetingID != "" {
+		narrow(`meeting_id = $? AND meeting_id <> ''`, `e.meeting_id = $?`, f.MeetingID)
+	}
+	if f.Twin {
+		narrow(`twin_of IS NOT NULL`, `e.twin_of IS NOT NULL`)
+	}
+	if f.Recovered {
+		narrow(`origin = $? AND origin <> 'webhook'`, `e.origin = $?`, incident.OriginRecovered)
+	}
+	if f.Stale {
+		narrow(`stale`, `e.stale`)
+	}
+	if f.Unread && q.branches == nil {
+		branch("events", "id", `state = 'new'`)
+		branch("events", "id", `state = 'unreadable'`)
+	} else if f.Unread {
+		narrow("", `e.state <> 'read'`)
+	}
+	if len(types) > 0 && q.branches == nil {
+		for _, t := range types {
+			branch("events", "id", `event = $? AND event <> ''`, t)
+		}
+	} else if len(types) > 0 {
+		q.rest = append(q.rest, func(w *where) { w.addIn(`e.event`, types) })
+	}
+	if q.branches == nil {
+		branch("events", "id", "")
+	}
+	if q.low > 0 {
+		q.where.add(`{id} >= $?`, q.low)
+	}
+	if q.high < math.MaxInt64 {
+		q.where.add(`{id} < $?`, q.high)
+	}
+	return q, nil
+}
+
+// searchParts gives a search the parts of SQLite's index that are in its range. What
+// is older than every event was removed, and is only not yet out of the index.
+func (s *Store) searchParts(ctx context.Context, q *eventSearch) error {
+	oldest, err := list(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
+	if err != nil {
+		return err
+	}
+	if len(oldest) == 0 {
+		q.nothing = true
+		return nil
+	}
+	q.low = max(q.low, oldest[0])
+	parts, err := s.wordParts(ctx, s.r)
+	q.parts = slices.DeleteFunc(parts, func(p wordPart) bool { return p.next <= q.low || p.first >= q.high })
+	return err
+}
+
+// meetingWords are the ids of the meetings that a filter is about. That narrows
+// the search; whether an event is of the meeting is looked at after it.
+func (s *Store) meetingWords(ctx context.Context, f EventFilter) ([]string, error) {
+	if f.IncidentNumber != 0 {
+		return list(ctx, s.r, scalar[string], `
+			SELECT meeting_id FROM bridges WHERE incident_number = $1 AND meeting_id <> ''
+			UNION SELECT pmi FROM bridges WHERE incident_number = $1 AND pmi <> ''`, f.IncidentNumber)
+	}
+	return wordsOf(f.MeetingID), nil
+}
+
+// window is a query for the ids of the next n events of the branches in a part of
+// the index, on from the one with the id from to that with the id to, 0 for as far
+// as there are. newer goes up, else down.
+func (q eventSearch) window(part wordPart, from, to int64, newer bool, n int) (query string, args []any) {
+	w := where{conditions: slices.Clone(q.where.conditions), args: slices.Clone(q.where.args)}
+	order := " DESC"
+	switch {
+	case newer:
+		w.add(`{id} > $?`, from)
+		order = ""
+	case from != 0:
+		w.add(`{id} < $?`, from)
+	}
+	if to != 0 && newer {
+		w.add(`{id} <= $?`, to)
+	} else if to != 0 {
+		w.add(`{id} >= $?`, to)
+	}
+	var each []string
+	for _, b := range q.branches {
+		conditions := w.conditions
+		if b.condition != "" {
+			conditions = append([]string{b.condition}, conditions...)
+		}
+		one := where{conditions: conditions}
+		text := fmt.Sprintf(`SELECT %[1]s AS id FROM %[2]s%[3]s ORDER BY %[1]s%[4]s LIMIT %[5]d`,
+			b.id, b.table, strings.ReplaceAll(one.String(), `{id}`, b.id), order, n)
+		each = append(each, strings.ReplaceAll(text, `{table}`, part.table()))
+	}
+	if len(each) == 1 {
+		return each[0], w.args
+	}
+	return fmt.Sprintf(`SELECT id FROM (SELECT id FROM (%s) x) y ORDER BY id%s LIMIT %d`, strings.Join(each, `) x UNION ALL SELECT id FROM (`), order, n), w.args
+}
+
+// walk goes through the windows of a search, of so many ids each, on from the id
+// from, part by part. look looks at one and says how many ids it had, which was the
+// last, and whether that is enough. more is the id to go on from when the walk
+// stopped for having looked at many, or for long, else 0.
+func (s *Store) walk(q eventSearch, from int64, newer bool, size int, limit time.Duration,
+	look func(part wordPart, from int64) (count int, last int64, enough bool, err error)) (more int64, err error) {
+	if q.nothing {
+		return 0, nil
+	}
+	parts := slices.Clone(q.parts)
+	if parts == nil {
+		parts = []wordPart{{next: math.MaxInt64}}
+	} else if !newer {
+		slices.Reverse(parts)
+	}
+	begin := s.now()
+	for looked, i := 0, 0; i < len(parts); {
+		p := parts[i]
+		if newer && from >= p.next-1 || !newer && from != 0 && from <= p.first {
+			i++
+			continue
+		}
+		count, last, enough, err := look(p, from)
+		switch {
+		case enough || err != nil:
+			return 0, err
+		case count == size:
+			from, looked = last, looked+size
+		case newer:
+			from, i = p.next-1, i+1
+		default:
+			from, i = p.first, i+1
+		}
+		if i < len(parts) && (looked >= eventScan || s.now().Sub(begin) > limit) {
+			return from, nil
+		}
+	}
+	return 0, nil
+}
+
+// scanEvents calls scan for what columns are of the events that match, at most n,
+// on from the id from. more is the id to go on from, 0 when there are no more;
+// cut means that it stopped for having looked at many.
+func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns string, scan func(row) (T, error), idOf func(T) int64,
+	from int64, newer bool, n int) (items []T, more int64, cut bool, err error) {
+	order, last := " DESC", `MIN(id)`
+	if newer {
+		order, last = "", `MAX(id)`
+	}
+	size := n + 1
+	if len(q.rest) > 0 {
+		size = eventWindow
+	}
+	more, err = s.walk(q, from, newer, size, eventScanTime, func(part wordPart, from int64) (int, int64, bool, error) {
+		type edge struct {
+			count int
+			last  int64
+		}
+		var e edge
+		window, args := q.window(part, from, 0, newer, size)
+		limit := `` // the window is no larger, and the few rows are sorted more quickly here
+		if len(q.rest) > 0 {
+			// Which are looked at is asked first: others may arrive, or go, before the rows are read.
+			var err error
+			e, err = one(ctx, s.reader(q), "event", func(r row) (e edge, err error) {
+				err = r.Scan(&e.count, numberOf(&e.last))
+				return e, err
+			}, `SELECT COUNT(*), `+last+` FROM (`+window+`) z`, args...)
+			if err != nil || e.count == 0 {
+				return 0, 0, false, err
+			}
+			window, args = q.window(part, from, e.last, newer, math.MaxInt32)
+			limit = ` ORDER BY e.id` + order + ` LIMIT ` + strconv.Itoa(n+1-len(items))
+		}
+		rest := where{args: slices.Clone(args)}
+		for _, add := range q.rest {
+			add(&rest)
+		}
+		some, err := list(ctx, s.reader(q), scan, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
+			rest.String()+limit, rest.args...)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		slices.SortFunc(some, func(a, b T) int {
+			if newer {
+				return cmp.Compare(idOf(a), idOf(b))
+			}
+			return cmp.Compare(idOf(b), idOf(a))
+		})
+		items = append(items, some...)
+		return e.count, e.last, len(items) > n, nil
+	})
+	if err != nil {
+		return nil, 0, false, err
+	}
+	if len(items) > n {
+		return items[:n], idOf(items[n-1]), false, nil
+	}
+	return items, more, more != 0, nil
+}
+
+// reader is where the statements of a search are read from: those of the parts
+// are too many to be kept.
+func (s *Store) reader(q eventSearch) queryer {
+	if q.parts != nil {
+		return s.r.DB
+	}
+	return s.r
+}
+
+// How much one call looks at, event by event, of what no index answers.
+const (
+	eventScan     = 20_000
+	eventScanTime = 150 * time.Millisecond
+	eventWindow   = 1_000
+)
+
+// prefixTime is how long a search for the beginnings of words may take. How many
+// words begin so is only known after all of them were looked up.
+const prefixTime = 400 * time.Millisecond
+
+// searchLimit is ctx for a search with such words; done makes its error one for
+// people.
+func searchLimit(ctx context.Context, f EventFilter) (limited context.Context, done func(err *error)) {
+	if !strings.Contains(f.Text, "*") {
+		return ctx, func(*error) {}
+	}
+	limited, cancel := context.WithTimeout(ctx, prefixTime)
+	return limited, func(err *error) {
+		if *err != nil && limited.Err() != nil && ctx.Err() == nil {
+			*err = &incident.Error{Code: incident.Invalid, Message: "Too many words begin so. Write more of the word, or all of it without the *.",
+				Fields: map[string]string{"q": "Too many words begin so. Write more of the word, or all of it without the *."}, Err: *err}
+		}
+		cancel()
+	}
+}

@@ -1,0 +1,21 @@
+package db_test
+
+import (
+	"testing"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+)
+
+func TestPulse(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		got, err := s.Pulse(t.Context(), nil)
+		check(t, err)
+		same(t, got, map[string]int64{})
+		check(t, s.AddRefusals(t.Context(), now, map[string]int64{"x": 1}))
+		check(t, s.AddRefusals(t.Context(), now, map[string]int64{"x": 1}))
+		got, err = s.Pulse(t.Context(), []string{"events", "incident:42", "' OR 1=1"})
+		check(t, err)
+		same(t, got, map[string]int64{"events": 2, "incident:42": 0, "' OR 1=1": 0})
+	})
+}
