@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// commandLine is who acts when a command does.
+var commandLine = incident.Actor{Kind: "cli", Email: "command line", Role: incident.Admin}
+
+// openQuietly opens the program for a command, which may run beside the server.
+// The events' writer does not run: a command appends none.
+func openQuietly(ctx context.Context, t terminal, cfg Config) (*Program, error) {
+	return Open(ctx, cfg, time.Now, newLog(t.err, max(cfg.logLevel, slog.LevelWarn)))
+}
+
+// password reads a password from standard input: one line, its end not included.
+func password(in io.Reader) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(in, 4096))
+	if err != nil {
+		return "", fmt.Errorf("read the password from standard input: %w", err)
+	}
+	p := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if p == "" || strings.ContainsAny(p, "\r\n") {
+		return "", usageError{errors.New("give the password as one line on standard input")}
+	}
+	return p, nil
+}
+
+type passwordFlag struct {
+	PasswordStdin bool `required:"" help:"Read the password from standard input."`
+}
+
+type userAddCommand struct {
+	Email string `arg:"" help:"E-mail address, the name to log in with."`
+	Role  string `required:"" enum:"admin,responder,viewer" help:"admin, responder or viewer."`
+	Name  string `help:"Name to show."`
+	passwordFlag
+}
+
+func (c *userAddCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	secret, err := password(t.in)
+	if err != nil {
+		return err
+	}
+	p, err := openQuietly(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	u, err := p.Service.CreateUser(ctx, commandLine, c.Email, c.Name, incident.Role(c.Role), secret)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s can log in as %s.\n", u.Email, u.Role)
+	return nil
+}
+
+type userResetPasswordCommand struct {
+	Email string `arg:"" help:"E-mail address of the person."`
+	passwordFlag
+}
+
+func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	secret, err := password(t.in)
+	if err != nil {
+		return err
+	}
+	p, err := openQuietly(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	u, err := p.Store.UserByEmail(ctx, incident.CanonicalEmail(c.Email))
+	if incident.CodeOf(err) == incident.NotFound {
+		return fmt.Errorf("there is no user %s", c.Email)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.Service.ResetPassword(ctx, commandLine, u.ID, secret); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s has a new password; their sessions ended.\n", u.Email)
+	if !u.DisabledAt.IsZero() {
+		fmt.Fprintln(t.out, "The user is still disabled.")
+	}
+	return nil
+}
+
+type tokenCreateCommand struct {
+	Name  string   `required:"" help:"What uses the token."`
+	Scope []string `required:"" help:"incidents:write, read, or both with a comma."`
+}
+
+// Run prints the token alone on a line, so that a script can take it.
+func (c *tokenCreateCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	p, err := openQuietly(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	token, _, err := p.Service.CreateToken(ctx, commandLine, c.Name, c.Scope)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, token)
+	return err
+}
+
+type applyCommand struct {
+	File   string `arg:"" help:"YAML file; - is standard input."`
+	DryRun bool   `help:"Say what would change, and change nothing."`
+}
+
+func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	text, err := readFile(c.File, t.in)
+	if err != nil {
+		return err
+	}
+	file, err := parseConfigFile(text)
+	if err != nil {
+		return usageError{fmt.Errorf("%s: %w", c.File, err)}
+	}
+	p, err := openQuietly(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	if a := file.Account; a != nil && (a.StandbyMeetings != nil || a.StaticLinks != nil) {
+		fmt.Fprintln(t.err, "drawbridge: standby_meetings and static_links are kept, but this version does not use them yet")
+	}
+	changes, err := p.apply(ctx, file, c.DryRun)
+	for _, line := range changes {
+		if c.DryRun {
+			line = "would change: " + line
+		}
+		fmt.Fprintln(t.out, line)
+	}
+	if err == nil && len(changes) == 0 {
+		fmt.Fprintln(t.out, "nothing to change")
+	}
+	return err
+}
+
+type exportCommand struct{}
+
+func (exportCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	p, err := openQuietly(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	text, err := p.export(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = t.out.Write(text)
+	return err
+}

@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+)
+
+// Config is everything that is set from outside. Secrets have no flag: a
+// command line can be read by every process of the machine.
+type Config struct {
+	Addr               string   `env:"DRAWBRIDGE_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (DRAWBRIDGE_ADDR)."`
+	DataDir            string   `env:"DRAWBRIDGE_DATA_DIR" default:"data" placeholder:"DIR" help:"Directory of the SQLite database and the master key (DRAWBRIDGE_DATA_DIR)."`
+	PublicURL          string   `env:"DRAWBRIDGE_PUBLIC_URL" name:"public-url" placeholder:"URL" help:"How people and Zoom reach this server, such as https://bridge.example.com (DRAWBRIDGE_PUBLIC_URL)."`
+	KeyFile            string   `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"File with the master key; default is master.key in the data directory, made at the first start (DRAWBRIDGE_KEY_FILE)."`
+	ZoomAPIURL         string   `env:"DRAWBRIDGE_ZOOM_API_URL" name:"zoom-api-url" placeholder:"URL" help:"Zoom’s API, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_API_URL)."`
+	ZoomOAuthURL       string   `env:"DRAWBRIDGE_ZOOM_OAUTH_URL" name:"zoom-oauth-url" placeholder:"URL" help:"Zoom’s token endpoint, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_OAUTH_URL)."`
+	TrustedProxies     []string `env:"DRAWBRIDGE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and -Proto are believed (DRAWBRIDGE_TRUSTED_PROXIES)."`
+	OutboundAllowCIDRs []string `env:"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS" name:"outbound-allow-cidrs" placeholder:"CIDR" help:"Private networks the server may call (DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS)."`
+	LogLevel           string   `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (DRAWBRIDGE_LOG_LEVEL)."`
+
+	// Filled in by check.
+	DatabaseURL string         `kong:"-"`
+	Proxies     []netip.Prefix `kong:"-"`
+	key         string
+	logLevel    slog.Level
+	outbound    []netip.Prefix
+}
+
+// check reads the secrets and reports every problem, each with the name to set.
+func (c *Config) check() (problems []string) {
+	wrong := func(name, text string) { problems = append(problems, name+": "+text) }
+
+	// Taken out of the environment, so that nothing that prints it has them.
+	c.DatabaseURL, c.key = os.Getenv("DRAWBRIDGE_DATABASE_URL"), os.Getenv("DRAWBRIDGE_KEY")
+	os.Unsetenv("DRAWBRIDGE_DATABASE_URL")
+	os.Unsetenv("DRAWBRIDGE_KEY")
+
+	if _, port, err := net.SplitHostPort(c.Addr); err != nil || port == "" {
+		wrong("DRAWBRIDGE_ADDR", "give host:port, such as 127.0.0.1:8080 or :8080")
+	}
+	if err := c.logLevel.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		wrong("DRAWBRIDGE_LOG_LEVEL", "give debug, info, warn or error")
+	}
+	if c.DataDir == "" {
+		wrong("DRAWBRIDGE_DATA_DIR", "give a directory, such as ./data")
+	}
+	if u, err := url.Parse(c.DatabaseURL); c.DatabaseURL != "" && (err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Host == "" && u.Query().Get("host") == "") {
+		wrong("DRAWBRIDGE_DATABASE_URL", "give postgres://user:password@host/database, or leave it out for SQLite")
+	}
+	if c.key != "" && c.KeyFile != "" {
+		wrong("DRAWBRIDGE_KEY", "set this or DRAWBRIDGE_KEY_FILE, not both")
+	}
+	if b, err := base64.StdEncoding.DecodeString(c.key); c.key != "" && (err != nil || len(b) != 32) {
+		wrong("DRAWBRIDGE_KEY", "give 32 bytes in base64, as `openssl rand -base64 32` prints them")
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	for _, u := range []struct{ name, value string }{
+		{"DRAWBRIDGE_PUBLIC_URL", c.PublicURL},
+		{"DRAWBRIDGE_ZOOM_API_URL", c.ZoomAPIURL},
+		{"DRAWBRIDGE_ZOOM_OAUTH_URL", c.ZoomOAuthURL},
+	} {
+		if problem := urlProblem(u.value); problem != "" {
+			wrong(u.name, problem)
+		} else if p, _ := url.Parse(u.value); u.name == "DRAWBRIDGE_PUBLIC_URL" && p.Path != "" {
+			wrong(u.name, "give the address without a path, such as https://bridge.example.com")
+		}
+	}
+	var problem string
+	if c.Proxies, problem = prefixes(c.TrustedProxies); problem != "" {
+		wrong("DRAWBRIDGE_TRUSTED_PROXIES", problem)
+	}
+	if c.outbound, problem = prefixes(c.OutboundAllowCIDRs); problem != "" {
+		wrong("DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS", problem)
+	}
+	return problems
+}
+
+func urlProblem(s string) string {
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "give an address that begins with https:// or http:// and has no user, ? or #"
+	}
+	return ""
+}
+
+// prefixes reads networks; a single address is a network of one.
+func prefixes(list []string) (out []netip.Prefix, problem string) {
+	for _, s := range list {
+		s = strings.TrimSpace(s)
+		p, err := netip.ParsePrefix(s)
+		if a, addrErr := netip.ParseAddr(s); err != nil && addrErr == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Sprintf("%q is not a network; give 10.0.0.0/8, or several with commas", s)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, ""
+}
+
+// publicURL is where people find the server.
+func (c Config) publicURL() string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	host, port, _ := net.SplitHostPort(c.Addr)
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func (c Config) keyring() (*db.Keyring, error) {
+	if c.key != "" {
+		return db.NewKeyring(c.key)
+	}
+	path := c.KeyFile
+	if path == "" {
+		path = filepath.Join(c.DataDir, db.KeyFile)
+	}
+	return db.LoadOrCreateKey(path)
+}
+
+// print shows what is in force; of secrets, only whether they are set.
+func (c Config) print(w io.Writer) {
+	set := func(s string) string {
+		if s == "" {
+			return ""
+		}
+		return "(set)"
+	}
+	for _, v := range [][2]string{
+		{"DRAWBRIDGE_ADDR", c.Addr},
+		{"DRAWBRIDGE_DATA_DIR", c.DataDir},
+		{"DRAWBRIDGE_DATABASE_URL", set(c.DatabaseURL)},
+		{"DRAWBRIDGE_PUBLIC_URL", c.publicURL()},
+		{"DRAWBRIDGE_KEY", set(c.key)},
+		{"DRAWBRIDGE_KEY_FILE", c.KeyFile},
+		{"DRAWBRIDGE_ZOOM_API_URL", c.ZoomAPIURL},
+		{"DRAWBRIDGE_ZOOM_OAUTH_URL", c.ZoomOAuthURL},
+		{"DRAWBRIDGE_TRUSTED_PROXIES", strings.Join(c.TrustedProxies, ",")},
+		{"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS", strings.Join(c.OutboundAllowCIDRs, ",")},
+		{"DRAWBRIDGE_LOG_LEVEL", c.LogLevel},
+	} {
+		fmt.Fprintf(w, "%s=%s\n", v[0], v[1])
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

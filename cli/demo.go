@@ -1,0 +1,247 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/static"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+type demoCommand struct {
+	Empty bool `help:"Start without sample runbooks, incidents and Zoom account."`
+}
+
+// What one logs in to the demo with. It listens on this machine only and is
+// gone when it stops.
+const (
+	DemoEmail    = "admin@example.com"
+	DemoPassword = "drawbridge-demo"
+	DemoBackup   = "oncall@example.com"
+)
+
+// The credentials of the simulated Zoom app.
+const (
+	DemoAccountID    = "DemoAccountIdAAAAAAAAA"
+	DemoClientID     = "DemoClientIdAAAAAAAAAA"
+	DemoAppID        = "DemoAppIdAAAAAAAAAAAAA"
+	DemoClientSecret = "demo-client-secret-of-the-simulator"
+	DemoSecretToken  = "DemoSecretTokenAAAAAAA"
+)
+
+// Run serves everything with a temporary database and the simulator as Zoom.
+func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	dir, err := os.MkdirTemp("", "drawbridge-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	cfg.DataDir, cfg.DatabaseURL, cfg.KeyFile, cfg.key = dir, "", "", ""
+
+	listener, err := demoListener(cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s (DRAWBRIDGE_ADDR): %w", cfg.Addr, err)
+	}
+	cfg.Addr, cfg.PublicURL = listener.Addr().String(), ""
+	api, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+
+	sim := newDemoZoom(cfg.publicURL())
+	zoomServer := &http.Server{Handler: sim.API(), ReadHeaderTimeout: 5 * time.Second}
+	defer zoomServer.Close()
+	go zoomServer.Serve(api)
+	cfg.ZoomAPIURL = "http://" + api.Addr().String() + "/v2"
+	cfg.ZoomOAuthURL = "http://" + api.Addr().String() + "/oauth/token"
+
+	p, err := Open(ctx, cfg, time.Now, newLog(t.err, max(cfg.logLevel, slog.LevelError)))
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	return p.Serve(ctx, listener, sim.Page(), func() error {
+		if err := p.SeedDemo(ctx, sim, c.Empty); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("prepare the demo: %w", err)
+		}
+		fmt.Fprintf(t.out, `The Drawbridge demo is at %[1]s
+
+  log in as  %[2]s
+  password   %[3]s
+
+With the same password: ravi@example.com (responder) and vera@example.com (viewer).
+Zoom is simulated; be Zoom at %[1]s/simulator/
+Everything is gone when you stop it with Ctrl-C.
+`, cfg.publicURL(), DemoEmail, DemoPassword)
+		return nil
+	})
+}
+
+// demoListener takes the configured port on this machine, or any when it is in
+// use. Nobody else can reach the demo: its password is known.
+func demoListener(addr string) (net.Listener, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return l, nil
+}
+
+// newDemoZoom is a Zoom account with a few people, each with something that
+// happens in real accounts.
+func newDemoZoom(publicURL string) *zoomsim.Sim {
+	sim := zoomsim.New(zoomsim.Options{
+		Now:       time.Now,
+		AccountID: DemoAccountID, ClientID: DemoClientID, ClientSecret: DemoClientSecret, AppID: DemoAppID,
+		SecretToken: DemoSecretToken, WebhookURL: publicURL + "/webhook",
+		BaseURL:     publicURL,
+		Stylesheets: []string{static.URL("vendor/tabler.css"), static.URL("app.css")},
+	})
+	sim.AddUser(zoomsim.User{Email: DemoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true})
+	sim.AddUser(zoomsim.User{Email: DemoEmail, DisplayName: "Ada Admin", JoinBeforeHost: true, CloudRecording: true})
+	sim.AddUser(zoomsim.User{Email: "ravi@example.com", DisplayName: "Ravi", JoinBeforeHost: true, UsePMIForScheduled: true})
+	sim.AddUser(zoomsim.User{Email: "basic@example.com", DisplayName: "Basil Basic", Type: 1})
+	return sim
+}
+
+// SeedDemo makes the admin, and, unless empty, connects the simulator, writes
+// runbooks and lets two incidents happen.
+func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) error {
+	admin, err := p.Service.CreateUser(ctx, commandLine, DemoEmail, "Ada Admin", incident.Admin, DemoPassword)
+	if err != nil || empty {
+		return err
+	}
+	actor := incident.Actor{Kind: "user", UserID: admin.ID, Email: admin.Email, Name: admin.Name, Role: admin.Role, Address: "127.0.0.1"}
+	for _, u := range []struct {
+		email, name string
+		role        incident.Role
+	}{
+		{"ravi@example.com", "Ravi Responder", incident.Responder},
+		{"vera@example.com", "Vera Viewer", incident.Viewer},
+	} {
+		if _, err := p.Service.CreateUser(ctx, commandLine, u.email, u.name, u.role, DemoPassword); err != nil {
+			return err
+		}
+	}
+	appID := DemoAppID
+	if _, err := p.Service.SaveAccount(ctx, actor, incident.AccountForm{
+		Auth: "server_to_server", ZoomAccountID: DemoAccountID, ClientID: DemoClientID, AppID: &appID, BackupUser: DemoBackup,
+		Secrets: map[incident.SecretName]string{incident.ClientSecret: DemoClientSecret, incident.WebhookToken1: DemoSecretToken},
+	}); err != nil {
+		return err
+	}
+	if _, err := sim.Validate(ctx); err != nil {
+		return err
+	}
+	if err := p.Service.NoteValidation(ctx); err != nil { // the server notes it only after it has answered
+		return err
+	}
+	if _, err := p.Service.CheckConnection(ctx, actor, "ravi@example.com"); err != nil {
+		return err
+	}
+	outage, err := p.SeedRunbooks(ctx, actor)
+	if err != nil {
+		return err
+	}
+	return p.seedIncidents(ctx, actor, sim, outage)
+}
+
+func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outage incident.Runbook, err error) {
+	meeting := incident.NewMeetingTemplate()
+	meeting.Topic = "{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})"
+	meeting.Agenda = "{{ incident.description }}\n\nOpened by {{ incident.opener.name | default: incident.opener.email }} at {{ incident.started_at | tz: \"Europe/Oslo\" }}\n{{ incident.url }}"
+	meeting.Recording = "cloud"
+	review := incident.NewMeetingTemplate()
+	review.Topic = "Review of {{ incident.key }}"
+	review.DurationMinutes = 30
+	outage, _, err = p.Service.SaveRunbook(ctx, actor, incident.Runbook{
+		Name: "Production outage", IncidentType: "outage",
+		Description: "Something customers see is down. Opens a recorded bridge at once.",
+		Variables: []incident.Variable{
+			{Name: "customer", Label: "Customer", Type: "text", Default: "all customers", Help: "Who notices, as support would say it."},
+			{Name: "region", Label: "Region", Type: "choice", Choices: []string{"eu-north", "eu-west", "us-east"}, Default: "eu-north"},
+		},
+		Steps: []incident.Step{
+			{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: meeting},
+			{Kind: incident.KindCreateMeeting, Meeting: review},
+		},
+	})
+	if err != nil {
+		return incident.Runbook{}, err
+	}
+	security := incident.NewMeetingTemplate()
+	security.Topic = "{{ incident.key }} security: {{ incident.name }}"
+	security.Agenda = ""
+	security.Host, security.WaitingRoom = incident.HostBackup, true
+	_, _, err = p.Service.SaveRunbook(ctx, actor, incident.Runbook{
+		Name: "Security incident", IncidentType: "security",
+		Description: "Hosted by the backup user, with a waiting room, not recorded.",
+		Steps:       []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: security}},
+	})
+	return outage, err
+}
+
+// seedIncidents lets one incident be over and one be live.
+func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *zoomsim.Sim, r incident.Runbook) error {
+	bridge := func(name, severity, opener, description string) (incident.Incident, string, error) {
+		i, _, err := p.Service.OpenIncident(ctx, actor, incident.OpenRequest{
+			RunbookID: r.ID, Name: name, Severity: severity, OpenerEmail: opener, Description: description, Source: "form",
+		})
+		if err != nil {
+			return i, "", err
+		}
+		bridges, err := p.Store.Bridges(ctx, i.Number)
+		if err != nil {
+			return i, "", err
+		}
+		if len(bridges) == 0 || bridges[0].MeetingID == "" {
+			return i, "", errors.New("the simulator made no meeting")
+		}
+		return i, bridges[0].MeetingID, nil
+	}
+
+	over, meeting, err := bridge("Checkout answers slowly", "SEV2", DemoEmail, "p99 of POST /checkout went from 300 ms to 9 s after the 13:40 deploy.")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"Ada Admin", "Ravi Responder", "Søren Ødegård 🚒"} {
+		if _, err := sim.Join(ctx, meeting, zoomsim.Person{Name: name}); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(sim.End(ctx, meeting), sim.CompleteRecording(ctx, meeting)); err != nil {
+		return err
+	}
+	if err := p.Service.ResolveIncident(ctx, actor, over.Number); err != nil {
+		return err
+	}
+
+	// The opener is no Zoom user, so the backup user hosts this one.
+	_, meeting, err = bridge("Database primary is down", "SEV1", "noor@partner.example", "Primary db-1 in eu-north does not answer since 02:10. Replicas serve reads.")
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"Ravi Responder", "Noor (Partner AS)"} {
+		if _, err := sim.Join(ctx, meeting, zoomsim.Person{Name: name}); err != nil {
+			return err
+		}
+	}
+	// The first page that is opened shows who is in.
+	for {
+		if n, err := p.Service.ReadEvents(ctx); n == 0 || err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+)
+
+type importCommand struct {
+	From  string `required:"" placeholder:"postgres://…" help:"Address of the other database. A password is better given as PGPASSWORD or in ~/.pgpass: a command line can be read by others."`
+	Table string `default:"events" help:"Table with the columns id, name, accountid and meetingid, as in Zoom’s sample (${default})."`
+}
+
+func (c *importCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	p, err := openQuietly(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	show := newProgress(t.err, "rows")
+	var done, added int64
+	err = p.Store.ImportEvents(ctx, c.From, c.Table, func(d, total, a int64) {
+		done, added = d, a
+		show.step(c.Table, d, total)
+	})
+	show.end()
+	if err != nil {
+		return fmt.Errorf("%w\n%d events were taken over; run it again to go on", err, added)
+	}
+	fmt.Fprintf(t.out, "%d rows of %s: %d events taken over, %d were here already.\n", done, c.Table, added, done-added)
+	return nil
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// outbound is the one client by which the server calls others. It refuses
+// addresses that are not on the public internet at the moment of dialling, so a
+// name that resolves anew cannot lead inside. Allowed besides are the networks
+// the operator lists, and the exact addresses he sets in place of Zoom's.
+func outbound(cfg Config) *http.Client {
+	guarded := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+		return dialable(address, cfg.outbound)
+	}}
+	plain := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	own := []string{hostPort(cfg.ZoomAPIURL), hostPort(cfg.ZoomOAuthURL)}
+	return &http.Client{
+		Timeout: 15 * time.Second,
+		Transport: &http.Transport{
+			Proxy: nil, // a proxy of the environment would dial for us, unguarded
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				if slices.Contains(own, address) {
+					return plain.DialContext(ctx, network, address)
+				}
+				return guarded.DialContext(ctx, network, address)
+			},
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    4,
+			IdleConnTimeout:        90 * time.Second,
+			TLSHandshakeTimeout:    5 * time.Second,
+			ResponseHeaderTimeout:  15 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func hostPort(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// notPublic are the networks of the IANA special-purpose registries that the
+// predicates of net/netip do not cover.
+var notPublic = func() (list []netip.Prefix) {
+	for _, s := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+		"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
+	} {
+		list = append(list, netip.MustParsePrefix(s))
+	}
+	return list
+}()
+
+// metadata are addresses by which clouds hand out credentials. No setting opens them.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254"),
+	netip.MustParseAddr("168.63.129.16"), netip.MustParseAddr("100.100.100.200"),
+}
+
+var errNotPublic = errors.New("the address is not on the public internet; DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS can allow its network")
+
+// dialable refuses an address:port that must not be called.
+func dialable(address string, allowed []netip.Prefix) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w (%v)", errNotPublic, err)
+	}
+	ip := ap.Addr().WithZone("").Unmap()
+	if slices.Contains(metadata, ip) {
+		return fmt.Errorf("%s: an address of a cloud's metadata service", ip)
+	}
+	in := func(p netip.Prefix) bool { return p.Contains(ip) }
+	if slices.ContainsFunc(allowed, in) {
+		return nil
+	}
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(notPublic, in) {
+		return fmt.Errorf("%s: %w", ip, errNotPublic)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// progress says how far a long command is: on a terminal in one line that is
+// written anew, in a log now and then.
+type progress struct {
+	w        io.Writer
+	unit     string
+	terminal bool
+
+	what  string // what is counted now
+	began time.Time
+	first int64 // how many were done then
+	shown time.Time
+	open  bool // a line has no end yet
+}
+
+func newProgress(w io.Writer, unit string) *progress {
+	p := &progress{w: w, unit: unit}
+	if f, ok := w.(*os.File); ok {
+		info, err := f.Stat()
+		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+func (p *progress) step(what string, done, total int64) {
+	now := time.Now()
+	if what != p.what {
+		p.end()
+		p.what, p.began, p.first, p.shown = what, now, done, now
+	}
+	every := 10 * time.Second
+	if p.terminal {
+		every = 200 * time.Millisecond
+	}
+	if now.Sub(p.shown) < every {
+		return
+	}
+	p.shown = now
+	text := fmt.Sprintf("%s: %d of %d %s", what, done, total, p.unit)
+	if spent := now.Sub(p.began); done > p.first && spent > time.Second {
+		rate := float64(done-p.first) / spent.Seconds()
+		left := time.Duration(float64(max(total-done, 0)) / rate * float64(time.Second))
+		text += fmt.Sprintf(", %.0f a second, %s left", rate, left.Round(time.Second))
+	}
+	if p.terminal {
+		fmt.Fprintf(p.w, "\r\x1b[K%s", text)
+		p.open = true
+	} else {
+		fmt.Fprintln(p.w, text)
+	}
+}
+
+// end ends the line.
+func (p *progress) end() {
+	if p.open {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.open = false
+	}
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/handlers"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/web"
+)
+
+// Program is the parts list: what is open and wired for a command.
+type Program struct {
+	Store   *db.Store
+	Service *incident.Service
+
+	cfg Config
+	now func() time.Time
+	log *slog.Logger
+}
+
+// Open opens the store and makes the service. Nothing runs yet.
+func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*Program, error) {
+	keys, err := cfg.keyring()
+	if err != nil {
+		return nil, err
+	}
+	store, err := db.Open(ctx, db.Config{DataDir: cfg.DataDir, DatabaseURL: cfg.DatabaseURL, Keys: keys, Now: now, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	service := incident.New(incident.Config{
+		Store: store, Now: now, Log: log,
+		ZoomHTTP:     outbound(cfg),
+		ZoomAPIURL:   cfg.ZoomAPIURL,
+		ZoomOAuthURL: cfg.ZoomOAuthURL,
+		PublicURL:    cfg.publicURL(),
+	})
+	return &Program{Store: store, Service: service, cfg: cfg, now: now, log: log}, nil
+}
+
+type serveCommand struct{}
+
+// garbagePercent is how much the memory in use may grow before it is cleared
+// (Go's GOGC, https://go.dev/doc/gc-guide). What a server of ours holds is a few
+// MiB, so Go's own 100 would clear them fifty times a second in a flood of
+// events, which costs a sixth of the rate; this costs 4 MiB.
+const garbagePercent = 200
+
+func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
+	log := newLog(t.err, cfg.logLevel)
+	if cfg.DatabaseURL == "" {
+		release, err := db.Lock(cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if warning := db.DirWarning(cfg.DataDir); warning != "" {
+			log.Warn(warning, "dir", cfg.DataDir)
+		}
+	}
+	p, err := Open(ctx, cfg, time.Now, log)
+	if err != nil {
+		return err
+	}
+	defer p.Store.Close()
+	listener, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s (DRAWBRIDGE_ADDR): %w", cfg.Addr, err)
+	}
+	return p.Serve(ctx, listener, nil, func() error { return p.welcome(ctx, t.out) })
+}
+
+// Serve runs until ctx ends or a part fails. ready is called when requests are
+// answered.
+func (p *Program) Serve(ctx context.Context, listener net.Listener, simulator http.Handler, ready func() error) error {
+	site := handlers.New(handlers.Site{
+		Service: p.Service, Store: p.Store, Now: p.now, Log: p.log,
+		PublicURL: p.cfg.publicURL(), Version: version(), Demo: simulator != nil,
+	})
+	server := web.New(web.Config{
+		Site:           site,
+		TrustedProxies: p.cfg.Proxies,
+		Simulator:      simulator,
+	})
+	g, ctx := errgroup.WithContext(ctx)
+	// The store's writer outlives the server: a webhook that is being answered
+	// is still to be stored.
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error { return p.Store.Run(writing) })
+	g.Go(func() error {
+		defer stopWriting()
+		return server.Serve(ctx, listener)
+	})
+	g.Go(func() error { return p.Service.Run(ctx) })
+	g.Go(func() error { p.Store.Watch(ctx); return nil })
+	g.Go(func() error { return site.Live.Run(ctx) })
+	g.Go(ready)
+	return g.Wait()
+}
+
+// welcome says where the server is and, while there is no admin, how to become one.
+func (p *Program) welcome(ctx context.Context, out io.Writer) error {
+	token, err := p.Service.SetupLink(ctx)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("Drawbridge is at %s\n", p.cfg.publicURL())
+	if token != "" {
+		text += fmt.Sprintf("\nCreate the first admin here, within 30 minutes; the link works once:\n  %s/setup?token=%s\n\n", p.cfg.publicURL(), token)
+	}
+	_, err = io.WriteString(out, text)
+	return err
+}

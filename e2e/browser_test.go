@@ -1,0 +1,396 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/drawbridge-hq/drawbridge/cli"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runsProgram) != "" {
+		os.Exit(cli.Main())
+	}
+	code := m.Run()
+	chromium.stop()
+	os.Exit(code)
+}
+
+// patience is how long a test waits for something to appear in the browser.
+const patience = 15 * time.Second
+
+// chromium is the one browser of all tests. Each test has a context of its own
+// in it: no cookie is shared.
+var chromium sharedBrowser
+
+type sharedBrowser struct {
+	once   sync.Once
+	ctx    context.Context
+	cancel func()
+	err    error
+}
+
+func (b *sharedBrowser) start() {
+	path := os.Getenv("CHROMIUM")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
+		if path == "" {
+			path, _ = exec.LookPath(name)
+		}
+	}
+	if path == "" {
+		b.err = fmt.Errorf("no Chromium was found: install it (Debian: apt-get install chromium) or name its program in CHROMIUM")
+		return
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		// The sandbox does not start as root, which CI is, and nothing but our
+		// own pages is opened.
+		chromedp.NoSandbox,
+		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("hide-scrollbars", true),
+		chromedp.WSURLReadTimeout(time.Minute),
+	)
+	ctx, cancelProcess := chromedp.NewExecAllocator(context.Background(), options...)
+	// chromedp tells of every event it does not know as an error.
+	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
+	b.ctx, b.cancel = ctx, func() { cancel(); cancelProcess() }
+	b.err = chromedp.Run(ctx)
+}
+
+func (b *sharedBrowser) stop() {
+	if b.cancel != nil {
+		b.cancel()
+	}
+}
+
+// tab is one page of the browser. Whatever goes wrong in it fails the test,
+// whether anybody looks or not: errors of scripts, violations of the
+// Content-Security-Policy, dialogs, requests that fail.
+type tab struct {
+	t    *testing.T
+	ctx  context.Context
+	home string // address of the site
+
+	mu       sync.Mutex
+	problems []string
+	allowed  []string
+}
+
+// newTab opens a tab, or skips the test where there is no Chromium.
+func newTab(t *testing.T, home string) *tab {
+	t.Helper()
+	chromium.once.Do(chromium.start)
+	if chromium.err != nil {
+		if os.Getenv("REQUIRE_BROWSER") != "" {
+			t.Fatal(chromium.err)
+		}
+		t.Skip(chromium.err)
+	}
+	// A window of its own: a browser without one refuses tabs, and what is not
+	// in front would be slowed down.
+	browser := cdp.WithExecutor(chromium.ctx, chromedp.FromContext(chromium.ctx).Browser)
+	profile, err := target.CreateBrowserContext().Do(browser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(browser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithTargetID(id))
+	b := &tab{t: t, ctx: ctx, home: home}
+	t.Cleanup(func() {
+		cancel()
+		// A page that asks whether to leave it has nobody to answer.
+		late, done := context.WithTimeout(browser, 2*time.Second)
+		defer done()
+		_ = target.DisposeBrowserContext(profile).Do(late)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, p := range b.problems {
+			t.Error("in the browser: ", p)
+		}
+	})
+	chromedp.ListenTarget(ctx, b.hear)
+	// The tab lives as long as the context of the first call.
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	b.run("set up a tab",
+		audits.Enable(),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}),
+		emulation.SetTimezoneOverride("Europe/Oslo"),
+	)
+	b.size(1280, 900)
+	return b
+}
+
+func (b *tab) hear(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		b.problem("script: " + e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning || e.Type == runtime.APITypeAssert {
+			b.problem(fmt.Sprintf("console %s: %s", e.Type, printed(e.Args)))
+		}
+	case *log.EventEntryAdded:
+		// Answers with an error are judged below, where their kind is known.
+		if (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) && e.Entry.Source != log.SourceNetwork {
+			b.problem(fmt.Sprintf("log (%s): %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
+		}
+	case *audits.EventIssueAdded:
+		if d := e.Issue.Details; d != nil && d.ContentSecurityPolicyIssueDetails != nil {
+			text, _ := json.Marshal(d.ContentSecurityPolicyIssueDetails)
+			b.problem("Content-Security-Policy: " + string(text))
+		}
+	case *network.EventResponseReceived:
+		// A page may answer 404 or 422; what it loads may not.
+		if e.Response.Status >= 500 || e.Response.Status >= 400 && e.Type != network.ResourceTypeDocument {
+			b.problem(fmt.Sprintf("answer %d: %s", e.Response.Status, e.Response.URL))
+		}
+	case *network.EventLoadingFailed:
+		if e.BlockedReason != "" {
+			b.problem(fmt.Sprintf("blocked (%s): %s", e.BlockedReason, e.ErrorText))
+		}
+	case *page.EventJavascriptDialogOpening:
+		b.problem(fmt.Sprintf("dialog %s: %s", e.Type, e.Message))
+		// The listener must not wait for the browser.
+		go chromedp.Run(b.ctx, page.HandleJavaScriptDialog(true))
+	}
+}
+
+func printed(args []*runtime.RemoteObject) string {
+	var words []string
+	for _, a := range args {
+		if a.Value != nil {
+			words = append(words, string(a.Value))
+		} else {
+			words = append(words, a.Description)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (b *tab) problem(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range b.allowed {
+		if strings.Contains(text, a) {
+			return
+		}
+	}
+	b.problems = append(b.problems, text)
+}
+
+// allow says that problems with this text belong to the test.
+func (b *tab) allow(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.allowed = append(b.allowed, text)
+}
+
+// faults takes the problems so far out of the tab's list.
+func (b *tab) faults() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.problems
+	b.problems = nil
+	return list
+}
+
+func (b *tab) run(what string, actions ...chromedp.Action) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (b *tab) size(width, height int64) {
+	b.t.Helper()
+	b.run("set the size", emulation.SetDeviceMetricsOverride(width, height, 1, width < 600))
+}
+
+// theme makes the device ask for the light or the dark theme.
+func (b *tab) theme(name string) {
+	b.t.Helper()
+	b.run("set the theme", emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}))
+	b.wait("the "+name+" theme", fmt.Sprintf(`document.documentElement.dataset.bsTheme === undefined || document.documentElement.dataset.bsTheme === %q`, name))
+}
+
+// open goes to a path of the site, or to a whole address.
+func (b *tab) open(path string) {
+	b.t.Helper()
+	if strings.HasPrefix(path, "/") {
+		path = b.home + path
+	}
+	b.run("open "+path, chromedp.Navigate(path))
+}
+
+// js evaluates an expression, past the page's Content-Security-Policy, into
+// value. A promise is waited for.
+func (b *tab) js(expression string, value any) error {
+	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate(expression, value, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
+		return p.WithAwaitPromise(true)
+	}))
+}
+
+// get is the value of a JavaScript expression.
+func get[T any](b *tab, expression string) (value T) {
+	b.t.Helper()
+	if err := b.js(expression, &value); err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+// wait waits until a JavaScript expression is true. The page may change
+// meanwhile.
+func (b *tab) wait(what, condition string) {
+	b.t.Helper()
+	var err error
+	look := time.NewTicker(15 * time.Millisecond)
+	defer look.Stop()
+	for late := time.After(patience); ; {
+		var yes bool
+		if err = b.js(`(() => { try { return !!(`+condition+`) } catch (e) { return false } })()`, &yes); err == nil && yes {
+			return
+		}
+		select {
+		case <-late:
+			var at, text string
+			_ = b.js(`location.href`, &at)
+			_ = b.js(`document.body.innerText.slice(0, 1500)`, &text)
+			b.t.Fatalf("waited in vain for %s (%s) at %s, where it says:\n%s", what, condition, at, text)
+		case <-look.C:
+		}
+	}
+}
+
+// see waits until the page shows a text.
+func (b *tab) see(text string) {
+	b.t.Helper()
+	b.wait("the text "+text, fmt.Sprintf(`document.body.innerText.includes(%s)`, quoted(text)))
+}
+
+// at waits until the browser is at a path that begins so and the page is read.
+func (b *tab) at(path string) {
+	b.t.Helper()
+	b.wait("the address "+path, fmt.Sprintf(`document.readyState === "complete" && (location.pathname + location.search).startsWith(%s)`, quoted(path)))
+}
+
+func quoted(s string) string {
+	j, _ := json.Marshal(s)
+	return string(j)
+}
+
+// find is JavaScript for the first visible element of a CSS selector, or, when
+// written "selector >> text", of those with that text in them.
+func find(selector string) string {
+	css, text, _ := strings.Cut(selector, " >> ")
+	return fmt.Sprintf(`[...document.querySelectorAll(%s)].find((e) => e.getClientRects().length && getComputedStyle(e).visibility !== "hidden" && e.textContent.includes(%s))`,
+		quoted(css), quoted(text))
+}
+
+// click presses the mouse on an element once it is there and nothing covers it.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	spot := `((e) => {
+		if (!e || e.disabled) return null;
+		e.scrollIntoView({ block: "center", behavior: "instant" });
+		const r = e.getClientRects()[0], x = r.left + r.width / 2, y = r.top + r.height / 2;
+		const hit = document.elementFromPoint(x, y);
+		return hit && (e.contains(hit) || hit.contains(e)) ? [x, y] : null;
+	})(` + find(selector) + `)`
+	var at, before []float64
+	for len(at) != 2 || !slices.Equal(at, before) { // until it stands still
+		b.wait(selector+", to click on it", spot)
+		before, at = at, get[[]float64](b, spot)
+	}
+	b.run("click on "+selector, chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// fill replaces what stands in a field, as typing does.
+func (b *tab) fill(selector, text string) {
+	b.t.Helper()
+	b.wait(selector, find(selector))
+	get[bool](b, `((e) => { e.focus(); e.select(); return true })(`+find(selector)+`)`)
+	b.run("type into "+selector, input.InsertText(text))
+	if got := get[string](b, find(selector)+".value"); got != text {
+		b.t.Fatalf("%s holds %q after typing %q", selector, got, text)
+	}
+}
+
+// press presses keys one after the other, as a keyboard does: a key whose press
+// is prevented types nothing.
+func (b *tab) press(keys ...string) {
+	b.t.Helper()
+	for _, name := range keys {
+		r := []rune(name)[0]
+		if named, ok := map[string]string{"Tab": kb.Tab, "Enter": kb.Enter, "Escape": kb.Escape, "Space": " "}[name]; ok {
+			r = []rune(named)[0]
+		}
+		key := kb.Keys[r]
+		if key == nil {
+			b.t.Fatalf("there is no key %q", name)
+		}
+		down, modifiers := input.KeyRawDown, input.ModifierNone
+		if key.Text != "" && r != []rune(kb.Tab)[0] && r != []rune(kb.Escape)[0] {
+			down = input.KeyDown
+		}
+		if key.Shift {
+			modifiers = input.ModifierShift
+		}
+		event := func(kind input.KeyType) *input.DispatchKeyEventParams {
+			return input.DispatchKeyEvent(kind).WithKey(key.Key).WithCode(key.Code).WithModifiers(modifiers).
+				WithWindowsVirtualKeyCode(key.Windows).WithNativeVirtualKeyCode(key.Native)
+		}
+		press := event(down)
+		if down == input.KeyDown {
+			press = press.WithText(key.Text)
+		}
+		b.run("press "+name, press, event(input.KeyUp))
+	}
+}
+
+// focused describes the element that has the focus: its text, name or id.
+func (b *tab) focused() string {
+	b.t.Helper()
+	return get[string](b, `((e) => [e.tagName.toLowerCase(), e.id && "#" + e.id, e.name && "name=" + e.name, (e.getAttribute("aria-label") || e.textContent || "").trim().replace(/\s+/g, " ").slice(0, 40)].filter(Boolean).join(" "))(document.activeElement)`)
+}
+
+func (b *tab) logIn(email string) {
+	b.t.Helper()
+	b.open("/login")
+	b.fill("#f-email", email)
+	b.fill("#f-password", demoPassword)
+	b.click("button >> Log in")
+	b.wait("the frame of somebody who is logged in", `document.querySelector("form[action='/logout']")`)
+}

@@ -1,0 +1,197 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// smallDisk is a directory on a disk of its own, which only root can make.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "disk")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("drawbridge-test", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("no disk can be mounted here (%v); run the tests as root, outside of a container or in one that may mount", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fill takes up all room of a disk with one file.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, block := range [][]byte{make([]byte, 1<<20), make([]byte, 1<<12)} {
+		for err == nil {
+			_, err = f.Write(block)
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+		err = nil
+	}
+}
+
+// fetch is the body of a page that needs no login.
+func fetch(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(b)
+}
+
+// D-10: the disk fills up beside a running server, and then there is room again.
+func TestDiskFull(t *testing.T) {
+	disk := smallDisk(t, "48m")
+	alone(t)
+	data := filepath.Join(disk, "data")
+	t.Setenv("DRAWBRIDGE_DATA_DIR", data)
+	sim := zoomsim.New(zoomsim.Options{Now: time.Now, AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret, SecretToken: demoSecretToken})
+	sim.AddUser(zoomsim.User{Email: demoBackup, JoinBeforeHost: true, CloudRecording: true})
+	zoom := httptest.NewServer(sim.API())
+	defer zoom.Close()
+	t.Setenv("DRAWBRIDGE_ZOOM_API_URL", zoom.URL+"/v2")
+	t.Setenv("DRAWBRIDGE_ZOOM_OAUTH_URL", zoom.URL+"/oauth/token")
+	t.Setenv("ZOOM_CLIENT_SECRET", demoClientSecret)
+	t.Setenv("ZOOM_WEBHOOK_SECRET", demoSecretToken)
+	ok(t, applied, "apply", "-")
+	ok(t, demoPassword, "user", "add", demoEmail, "--role", "admin", "--password-stdin")
+	token := strings.TrimSpace(ok(t, "", "token", "create", "--name", "pager", "--scope", "read,incidents:write"))
+	s := start(t, "serve")
+	ada := newPerson(t, s.url)
+	if !ada.canLogIn(demoEmail, demoPassword) {
+		t.Fatal("nobody can log in")
+	}
+	post := func(body []byte) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/webhook", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = sim.Sign(body, time.Now())
+		began := time.Now()
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("an answer took %v, longer than Zoom waits", took)
+		}
+		return response.StatusCode
+	}
+	events, stored := 0, 0
+	send := func() int {
+		t.Helper()
+		events++
+		status := post(fmt.Appendf(nil, `{"event":"meeting.started","event_ts":%d,"payload":{"n":%d,"object":{"id":"1","topic":"%x"}}}`,
+			time.Now().UnixMilli(), events, bytes.Repeat([]byte{byte(events)}, 20_000)))
+		if status == http.StatusOK {
+			stored++
+		}
+		return status
+	}
+	open := func(name string) (int, map[string]any) {
+		t.Helper()
+		return api(t, s, token, "POST", "/api/v1/incidents", map[string]any{
+			"runbook": "Production outage", "name": name, "opener_email": demoBackup, "vars": map[string]string{"customer": "all"},
+		})
+	}
+	ballast := filepath.Join(data, "ballast")
+	exists := func() bool { _, err := os.Stat(ballast); return err == nil }
+	until(t, "the ballast is made", exists)
+	if info, err := os.Stat(ballast); err != nil || info.Sys().(*syscall.Stat_t).Blocks*512 < info.Size() || info.Mode().Perm() != 0o600 {
+		t.Errorf("the ballast does not take up its room, or others may read it: %+v, %v", info, err)
+	}
+	if status := send(); status != http.StatusOK {
+		t.Fatalf("an event is answered %d while there is room", status)
+	}
+
+	fill(t, filepath.Join(disk, "other"))
+	until(t, "an event is refused", func() bool { return send() != http.StatusOK })
+
+	if status := send(); status != http.StatusServiceUnavailable {
+		t.Errorf("an event on a full disk is answered %d, want 503", status)
+	}
+	if exists() {
+		t.Error("the ballast was not given up")
+	}
+	if status, opened := open("disk full"); status != http.StatusCreated || opened["bridges"].([]any)[0].(map[string]any)["state"] != "ready" {
+		t.Errorf("opening an incident: %d %v", status, opened)
+	}
+	if status := send(); status != http.StatusServiceUnavailable {
+		t.Errorf("an event is answered %d after an incident was written: the reserve is for incidents", status)
+	}
+	if status := post([]byte(`{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}`)); status != http.StatusOK {
+		t.Errorf("W-56: Zoom's validation of the address is answered %d", status)
+	}
+	if status, list := api(t, s, token, "GET", "/api/v1/events?limit=1", nil); status != http.StatusOK || len(list["items"].([]any)) != 1 {
+		t.Errorf("the log of events: %d %v", status, list)
+	}
+	for _, page := range []string{"/", "/events", "/incidents/1"} {
+		if status, body := ada.do("GET", page, nil); status != http.StatusOK || !strings.Contains(body, "The disk of the server is full.") {
+			t.Errorf("P22: %s is answered %d and says nothing of the disk", page, status)
+		}
+	}
+	if status, body := fetch(t, s.url+"/readyz"); status != http.StatusOK || !strings.Contains(body, `"disk":"full`) {
+		t.Errorf("P22: /readyz: %d %s", status, body)
+	}
+	if _, body := fetch(t, s.url+"/metrics"); !strings.Contains(body, "drawbridge_disk_full 1\n") {
+		t.Error("P22: /metrics says nothing of the disk")
+	}
+	if !strings.Contains(s.err.String(), "the disk is full") {
+		t.Error("the log says nothing of the disk")
+	}
+	if !strings.Contains(s.err.String(), "The data directory is in memory") {
+		t.Error("D-17: the log says nothing of the file system")
+	}
+
+	if err := os.Remove(filepath.Join(disk, "other")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the ballast is made again", exists)
+	if status := send(); status != http.StatusOK {
+		t.Errorf("an event is answered %d when there is room again", status)
+	}
+	if status, body := ada.do("GET", "/", nil); status != http.StatusOK || strings.Contains(body, "The disk of the server is full.") {
+		t.Errorf("the banner stays (status %d)", status)
+	}
+	until(t, "all that was answered 200 is in the log", func() bool {
+		_, list := api(t, s, token, "GET", "/api/v1/events?limit=200", nil)
+		return len(list["items"].([]any)) == min(stored, 200)
+	})
+	if code := s.stop(); code != 0 {
+		t.Errorf("stopped with %d: %s", code, s.err.String())
+	}
+}

@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/drawbridge-hq/drawbridge"
+
+// rules is the table of who may import whom. Tests may import anything; a
+// package that is not in the table fails.
+var rules = map[string]struct {
+	ours  []string // packages of this module
+	never []string // packages from outside, with everything below them
+}{
+	".":                 {ours: []string{"cli"}},
+	"cli":               {ours: []string{"db", "handlers", "incident", "incident/intake", "incident/notify", "incident/template", "static", "views/words", "web", "zoom", "zoom/zoomsim"}},
+	"zoom":              {never: []string{sqlPackage, echoPackage, templPackage}},
+	"zoom/zoomsim":      {never: []string{sqlPackage, echoPackage}},
+	"incident":          {ours: []string{"incident/template", "zoom"}, never: []string{sqlPackage, sqlitePackage, pgxPackage, echoPackage, templPackage}},
+	"incident/template": {never: []string{sqlPackage, echoPackage, templPackage, "net/http"}},
+	"incident/intake":   {ours: []string{"incident"}, never: []string{sqlPackage, echoPackage, templPackage}},
+	"incident/notify":   {ours: []string{"incident"}, never: []string{sqlPackage, echoPackage, templPackage}},
+	"db":                {ours: []string{"incident", "zoom"}, never: []string{echoPackage, templPackage, "net/http"}},
+	"db/dbtest":         {ours: []string{"db", "incident"}, never: []string{echoPackage, templPackage}},
+	"db/dbtest/inspect": {ours: []string{"db"}, never: []string{echoPackage, templPackage}},
+	"static":            {},
+	"views":             {ours: []string{"static", "views/words"}, never: []string{sqlPackage, echoPackage, "net/http"}},
+	"views/words":       {never: []string{sqlPackage, echoPackage, templPackage, "net/http"}},
+	"handlers":          {ours: []string{"db", "incident", "incident/intake", "views", "views/words", "zoom"}, never: []string{sqlPackage, sqlitePackage, pgxPackage}},
+	"web":               {ours: []string{"handlers", "incident", "static", "views"}, never: []string{sqlPackage, sqlitePackage, pgxPackage}},
+}
+
+const (
+	sqlPackage    = "database/sql"
+	sqlitePackage = "modernc.org/sqlite"
+	pgxPackage    = "github.com/jackc/pgx"
+	echoPackage   = "github.com/labstack/echo"
+	templPackage  = "github.com/a-h/templ"
+)
+
+// nowhere must not be imported by the program at all: each lets text or memory
+// escape what the other rules guard.
+var nowhere = []string{"os/exec", "unsafe", "text/template", "html/template"}
+
+// root is the module's folder, seen from here.
+const root = ".."
+
+// source is one file of the program; tests are not among them.
+type source struct {
+	name string // relative to the root, with slashes
+	dir  string // "." for the root
+	file *ast.File
+	fset *token.FileSet
+	pkg  *pkg
+}
+
+// pkg is what the files of one package share.
+type pkg struct {
+	files  []*ast.File
+	consts map[string]bool // names of constants
+}
+
+func (p *pkg) add(file *ast.File) {
+	p.files = append(p.files, file)
+	ast.Inspect(file, func(n ast.Node) bool {
+		if d, ok := n.(*ast.GenDecl); ok && d.Tok == token.CONST {
+			for _, spec := range d.Specs {
+				for _, id := range spec.(*ast.ValueSpec).Names {
+					p.consts[id.Name] = true
+				}
+			}
+		}
+		return true
+	})
+}
+
+// program parses every Go file of the module that is not a test.
+func program(t *testing.T) []source {
+	t.Helper()
+	var files []source
+	packages := map[string]*pkg{}
+	for _, name := range moduleFiles(t, ".go") {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		s := parse(t, name, readRoot(t, name))
+		if packages[s.dir] == nil {
+			packages[s.dir] = &pkg{consts: map[string]bool{}}
+		}
+		s.pkg = packages[s.dir]
+		s.pkg.add(s.file)
+		files = append(files, s)
+	}
+	return files
+}
+
+func parse(t *testing.T, name string, text any) source {
+	t.Helper()
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source{name: name, dir: path.Dir(name), file: file, fset: fset}
+}
+
+// readRoot reads a file by its name relative to the root.
+func readRoot(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// moduleFiles lists the module's files with an extension. Folders of tools,
+// measurements, test data and whatever starts with a dot are not the program.
+func moduleFiles(t *testing.T, extension string) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := d.Name()
+		if d.IsDir() {
+			if name != "." && (base == "tools" || base == "bench" || base == "testdata" || base == "node_modules" || strings.HasPrefix(base, ".")) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(base, extension) {
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestImports(t *testing.T) {
+	for _, s := range program(t) {
+		rule, ok := rules[s.dir]
+		if !ok {
+			t.Errorf("%s: package %s is not in the table of imports", s.name, s.dir)
+			continue
+		}
+		for _, spec := range s.file.Imports {
+			imported := importPath(spec)
+			if ours, isOurs := strings.CutPrefix(imported, module+"/"); isOurs {
+				if !slices.Contains(rule.ours, ours) {
+					t.Errorf("%s: %s must not import %s", s.name, s.dir, ours)
+				}
+				continue
+			}
+			if within(imported, rule.never) {
+				t.Errorf("%s: %s must not know %s", s.name, s.dir, imported)
+			}
+			// Test databases are server processes.
+			if within(imported, nowhere) && !(s.dir == "db/dbtest" && imported == "os/exec") {
+				t.Errorf("%s: nothing may import %s", s.name, imported)
+			}
+		}
+	}
+}
+
+func importPath(spec *ast.ImportSpec) string {
+	p, _ := strconv.Unquote(spec.Path.Value)
+	return p
+}
+
+func within(imported string, list []string) bool {
+	return slices.ContainsFunc(list, func(p string) bool {
+		return imported == p || strings.HasPrefix(imported, p+"/")
+	})
+}
+
+// TestToolVersions keeps the generator of pages at the version of the library
+// that the generated code calls.
+func TestToolVersions(t *testing.T) {
+	version := func(file, module string) string {
+		m := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(module) + ` (v\S+)`).FindSubmatch(readRoot(t, file))
+		if m == nil {
+			t.Fatalf("%s does not name %s", file, module)
+		}
+		return string(m[1])
+	}
+	if library, tool := version("go.mod", templPackage), version("tools/go.mod", templPackage); library != tool {
+		t.Errorf("templ is %s in go.mod and %s in tools/go.mod", library, tool)
+	}
+}

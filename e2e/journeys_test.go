@@ -1,0 +1,485 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// From nothing to a bridge with people in it, by the pages alone: what a team
+// does on its first day.
+func TestJourneyFirstDay(t *testing.T) { everywhere(t, journeyFirstDay) }
+
+func journeyFirstDay(t *testing.T, w *world) {
+	b := newTab(t, w.url)
+	b.allow("htmx:sendAbort") // a preview is given up for a newer one
+	b.allow("htmx:afterRequest")
+
+	// The link of the terminal makes the first admin.
+	token, err := w.service.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.open("/setup?token=" + token)
+	b.fill("#f-name", "Ada Admin")
+	b.fill("#f-email", demoEmail)
+	b.fill("#f-password", "short")
+	b.click("button >> Create admin")
+	b.wait("the refusal at the field", `document.querySelector("#f-password[aria-invalid=true]")`)
+	if name := get[string](b, `document.querySelector("#f-name").value`); name != "Ada Admin" {
+		t.Errorf("the refused form lost the name: %q", name)
+	}
+	b.fill("#f-password", demoPassword)
+	b.click("button >> Create admin")
+	b.see("Three steps to the first bridge")
+
+	second := newTab(t, w.url)
+	second.open("/setup?token=" + token)
+	if second.wait("an explanation", `document.querySelector("h1")`); get[int](second, `document.forms.length`) != 0 {
+		t.Error("the link of the first admin shows its form twice")
+	}
+
+	// Zoom account.
+	b.click("main a[href='/account']")
+	b.at("/account")
+	b.fill("#f-account_id", demoAccountID)
+	b.fill("#f-client_id", demoClientID)
+	b.fill("#f-client_secret", "with a space")
+	b.fill("#f-backup_user_email", demoBackup)
+	b.fill("#f-webhook_secret_token_1", demoSecretToken)
+	b.click("button >> Save and check")
+	b.wait("the refusal at the field", `document.querySelector("#f-client_secret[aria-invalid=true]") && document.querySelector("#f-account_id").value`)
+	b.fill("#f-client_secret", "WrongClientSecretOfTheSimulator")
+	b.fill("#f-webhook_secret_token_1", demoSecretToken) // a refused form does not give secrets back
+	b.click("button >> Save and check")
+	b.wait("a red line about the credentials", `document.querySelector("#check .db-found-bad")`)
+	b.click("summary >> Replace")
+	b.fill("#f-client_secret", demoClientSecret)
+	b.click("button >> Save and check")
+	b.wait("a list without red", `document.querySelector("#check .db-found-ok") && !document.querySelector("#check .db-found-bad")`)
+	if html := get[string](b, `document.documentElement.outerHTML`); strings.Contains(html, demoClientSecret) || strings.Contains(html, demoSecretToken) {
+		t.Error("the account page shows a secret again")
+	}
+	b.fill("#check-email", "ravi@example.com")
+	b.click("button >> Check connection")
+	b.wait("the settings of ravi@example.com", `document.querySelector("#check").innerText.includes("ravi@example.com") && document.querySelector("#check .db-found-warning, #check .db-found-bad")`)
+	if v, err := w.sim.Validate(t.Context()); err != nil || !v.OK {
+		t.Fatalf("Zoom's validation: %+v, %v", v, err)
+	}
+	if err := w.validated(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.open("/account")
+	b.see("Zoom validated this address")
+
+	// Runbook.
+	b.open("/runbooks/new")
+	b.fill("input[name=name]", "Production outage")
+	b.fill("input[name=incident_type]", "outage")
+	b.click("button >> Add variable")
+	b.wait("the fields of a variable", `document.querySelector("[name='variable.0.name']") === document.activeElement`)
+	b.fill("[name='variable.0.name']", "customer")
+	b.fill("[name='variable.0.label']", "Customer")
+	b.fill("[name='variable.0.default']", "all")
+	b.fill("[name='step.0.topic']", "{{ incident.severtiy }} {{ incident.name }} ({{ vars.customer }})")
+	b.wait("a preview that says what was meant", `document.querySelector("#preview-body").innerText.match(/Did you mean\s+incident\.severity/)`)
+	b.click("button >> Save")
+	b.wait("the refusal at the field", `document.querySelector("[name='step.0.topic']").getAttribute("aria-invalid") === "true"`)
+	b.fill("[name='step.0.topic']", "{{ incident.severity }} {{ incident.name }} (")
+	b.click("button[data-insert-for='" + get[string](b, `document.querySelector("[name='step.0.topic']").id`) + "']")
+	b.fill("#insert input[type=search]", "customer")
+	b.press("Enter")
+	b.wait("the inserted variable", `document.querySelector("[name='step.0.topic']").value.endsWith("({{ vars.customer }}")`)
+	b.press(")")
+	b.wait("the preview", `/\(all\)/.test(document.querySelector("#preview-body").innerText) && !document.querySelector("#preview-body .db-preview-error")`)
+	b.click("button >> Save")
+	b.see("“Production outage” was created.")
+
+	// Run it. The double click is one incident.
+	id := w.runbookID(t, "Production outage")
+	b.open("/runbooks/" + id + "/run")
+	if at := b.focused(); !strings.Contains(at, "name=name") {
+		t.Errorf("the focus of the form is on %s", at)
+	}
+	b.press("d", "b", " ", "d", "o", "w", "n")
+	b.click("label >> SEV1")
+	b.fill("[name='vars.customer']", "Kråkerøy & Sønn")
+	b.press("Enter")
+	b.at("/incidents/1")
+	b.see("SEV1")
+	join := get[string](b, find("a >> Join")+".href")
+	if bridge := w.bridge(t, 1); join != bridge.JoinURL || bridge.Topic != "SEV1 db down (Kråkerøy & Sønn)" {
+		t.Errorf("Join leads to %s; the bridge is %+v", join, bridge)
+	}
+
+	// People come, and the page says so by itself.
+	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
+	w.join(t, w.bridge(t, 1).MeetingID, "Søren Ødegård")
+	b.wait("Søren inside", `document.querySelector(".db-people").innerText.includes("Søren Ødegård")`)
+
+	b.click("button >> Resolve")
+	b.see("Reopen")
+	b.click("button >> Reopen")
+	b.see("Resolve")
+}
+
+// Two browsers send the same form, and one sends it twice: one incident, one
+// bridge, one call of Zoom.
+func TestJourneySameFormTwice(t *testing.T) { everywhere(t, journeySameFormTwice) }
+
+func journeySameFormTwice(t *testing.T, w *world) {
+	w.seeded(t)
+	b := newTab(t, w.url)
+	b.logIn("ravi@example.com")
+	b.open("/runbooks/" + w.runbookID(t, "Production outage") + "/run")
+	b.fill("#f-name", "sent twice")
+	b.click("label >> SEV2")
+	created := func() (n int) {
+		for _, c := range w.sim.Calls() {
+			if c.Method == http.MethodPost && strings.HasSuffix(c.Path, "/meetings") {
+				n++
+			}
+		}
+		return n
+	}
+	before := created()
+	// The second submit of the same page is the button pressed again; the copy is another tab.
+	get[bool](b, `(async () => {
+		const form = document.querySelector("form.db-run"), body = new URLSearchParams(new FormData(form));
+		await Promise.all([1, 2].map(() => fetch(form.action, { method: "POST", body })));
+		form.requestSubmit(); form.requestSubmit();
+		return true;
+	})()`)
+	b.at("/incidents/3")
+	b.see("This form was sent before")
+	bridges, err := w.store.Bridges(t.Context(), 3)
+	if err != nil || len(bridges) != 1 {
+		t.Errorf("bridges: %v, %v", bridges, err)
+	}
+	if n, err := w.store.CountOpenIncidents(t.Context()); err != nil || n != 2 {
+		t.Errorf("open incidents: %d, %v; want 2", n, err)
+	}
+	if n := created() - before; n != 1 {
+		t.Errorf("%d meetings were created", n)
+	}
+
+}
+
+func TestJourneyJoinOnPhone(t *testing.T) {
+	t.Parallel()
+	w := newSeededWorld(t)
+	i, err := w.store.Incident(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newTab(t, w.url)
+	b.size(390, 844)
+	b.open(strings.TrimPrefix(w.service.JoinPage(i), w.url))
+	b.see("Database primary is down")
+	width := get[float64](b, find("a >> Join")+".getBoundingClientRect().width")
+	if width < 340 {
+		t.Errorf("Join is %v wide on a phone of 390", width)
+	}
+	if bottom := get[float64](b, find("a >> Join")+".getBoundingClientRect().bottom"); bottom > 844 {
+		t.Errorf("Join ends at %v: one has to scroll to it", bottom)
+	}
+	if href := get[string](b, find("a >> Join")+".href"); href != w.bridge(t, 2).JoinURL {
+		t.Errorf("Join leads to %s", href)
+	}
+
+	// Without the key of the link, a stranger learns nothing.
+	stranger := newTab(t, w.url)
+	stranger.open("/j/INC-2")
+	stranger.at("/login?next=")
+	if text := get[string](stranger, `document.documentElement.outerHTML`); strings.Contains(text, "Database primary") {
+		t.Error("the join page tells a stranger the incident's name")
+	}
+}
+
+// What Zoom tells appears on open pages without a reload.
+func TestJourneyLivePages(t *testing.T) { everywhere(t, journeyLivePages) }
+
+func journeyLivePages(t *testing.T, w *world) {
+	w.seeded(t)
+	meeting := w.bridge(t, 2).MeetingID
+	pages := map[string]*tab{}
+	for _, path := range []string{"/events", "/bridges", "/incidents/2", "/"} {
+		b := newTab(t, w.url)
+		b.logIn("vera@example.com")
+		b.open(path)
+		b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
+		get[bool](b, `window.sameDocument = true`)
+		pages[path] = b
+	}
+
+	key := w.join(t, meeting, "Zoë, from Oslo")
+
+	pages["/events"].wait("the event", `document.querySelector("table.db-events tbody tr").innerText.includes("Zoë, from Oslo")`)
+	pages["/incidents/2"].wait("the person", `document.querySelector(".db-people").innerText.includes("Zoë, from Oslo")`)
+	pages["/bridges"].wait("three inside", `[...document.querySelectorAll("tr")].some((r) => r.innerText.includes("INC-2") && /\b3\b/.test(r.innerText))`)
+	pages["/"].wait("the event", `document.body.innerText.includes("Zoë, from Oslo")`)
+
+	// What has the focus keeps it while the page changes round it.
+	b := pages["/incidents/2"]
+	get[bool](b, `(document.querySelector("#live a[href='/j/INC-2']").focus(), true)`)
+	if err := w.sim.Leave(t.Context(), meeting, key); err != nil {
+		t.Fatal(err)
+	}
+	pages["/incidents/2"].wait("that the person left", `!document.querySelector(".db-people").innerText.includes("Zoë, from Oslo")`)
+	b.wait("the focus where it was", `document.activeElement.getAttribute("href") === "/j/INC-2"`)
+	if err := w.sim.End(t.Context(), meeting); err != nil {
+		t.Fatal(err)
+	}
+	pages["/bridges"].wait("the end", `[...document.querySelectorAll("tr")].some((r) => r.innerText.includes("INC-2") && /ended/i.test(r.innerText))`)
+	for path, b := range pages {
+		if !get[bool](b, `window.sameDocument === true`) {
+			t.Errorf("%s was loaded again", path)
+		}
+	}
+
+	// A row opens to its event beside the list.
+	b = pages["/events"]
+	b.click("table.db-events tbody a.db-row-main")
+	b.wait("the event beside the list", `document.querySelector("[data-db-detail]") && document.querySelector("table.db-events")`)
+	b.click("[data-db-detail] summary >> As it came")
+	b.wait("the raw body", `document.querySelector(".db-json-raw").innerText.includes('"event"')`)
+}
+
+// Without Zoom the incident exists, says why it has no bridge, and takes
+// another link.
+func TestJourneyZoomDown(t *testing.T) { everywhere(t, journeyZoomDown) }
+
+func journeyZoomDown(t *testing.T, w *world) {
+	w.seeded(t)
+	b := newTab(t, w.url)
+	b.logIn(demoEmail)
+	open := func(name string) {
+		t.Helper()
+		b.open("/runbooks/" + w.runbookID(t, "Security incident") + "/run")
+		b.fill("#f-name", name)
+		b.click("label >> SEV1")
+		b.click("button >> Open bridge")
+	}
+	noJoin := func() {
+		t.Helper()
+		if get[bool](b, `[...document.querySelectorAll("main a")].some((a) => a.innerText.trim() === "Join")`) {
+			t.Error("there is a Join button, but no bridge")
+		}
+	}
+
+	// Refused: there is no meeting, and the page says so.
+	w.sim.SetFaults(func(f *zoomsim.Faults) { f.TokenRefused = true })
+	open("Credentials are gone")
+	b.at("/incidents/3")
+	b.wait("a failed bridge with its cause and a way to mend it", `document.querySelectorAll(".db-bridge-bad .db-bridge-cause p").length === 2`)
+	noJoin()
+	b.click("a >> Use another link")
+	b.fill("dialog[open] input[name=join_url]", "javascript:alert(1)")
+	b.click("dialog[open] button >> Use this link")
+	b.wait("the refusal at the field", `document.querySelector("input[name=join_url][aria-invalid=true]").value === "javascript:alert(1)"`)
+	b.fill("input[name=join_url][aria-invalid=true]", "https://meet.example.com/war-room")
+	b.click(".db-late-form button >> Use this link")
+	b.wait("the link as the bridge", find("main a >> Join")+`.href === "https://meet.example.com/war-room"`)
+	b.open("/j/INC-3")
+	b.wait("the link on the join page", find("a >> Join")+`.href === "https://meet.example.com/war-room"`)
+
+	// Tried again, once it is mended.
+	open("Credentials are gone again")
+	b.at("/incidents/4")
+	b.wait("a failed bridge", find("button >> Try again"))
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
+	b.click("button >> Try again")
+	b.wait("a bridge", find("main a >> Join"))
+
+	// No clear answer: a meeting may exist, so no other is made yet, and nobody is sent into the dark.
+	w.sim.SetFaults(func(f *zoomsim.Faults) { f.Down = true })
+	open("Zoom is gone")
+	b.at("/incidents/5")
+	b.wait("a bridge that is not certain, and its cause", `document.querySelector(".db-bridge .db-state").innerText.includes("unknown") && document.querySelector(".db-bridge-cause").innerText.length > 20`)
+	noJoin()
+	b.open("/j/INC-5")
+	b.see("not certain")
+}
+
+// Logging out, or being disabled, ends what is open in other tabs as well.
+func TestJourneyLogOut(t *testing.T) { everywhere(t, journeyLogOut) }
+
+func journeyLogOut(t *testing.T, w *world) {
+	w.seeded(t)
+	b := newTab(t, w.url)
+	b.allow("answer 401") // the stream comes back after it was ended
+	b.allow("ERR_")
+	b.logIn("ravi@example.com")
+	b.open("/incidents/2")
+	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
+
+	u, err := w.store.UserByEmail(t.Context(), "ravi@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.service.SetDisabled(t.Context(), commandLine, u.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	b.wait("the end of the stream", `document.querySelector("[data-db-live=reconnecting]") || location.pathname === "/login"`)
+	b.open("/incidents")
+	b.at("/login")
+
+	if err := w.service.SetDisabled(t.Context(), commandLine, u.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	b.logIn("ravi@example.com")
+	b.click("button[aria-label='Log out']")
+	b.at("/login")
+	b.open("/incidents/2")
+	b.at("/login?next=")
+	b.fill("#f-email", "ravi@example.com")
+	b.fill("#f-password", "not the password")
+	b.click("button >> Log in")
+	b.wait("a refusal", `document.querySelector("[role=alert]")`)
+	b.fill("#f-password", demoPassword)
+	b.click("button >> Log in")
+	b.at("/incidents/2")
+}
+
+func TestJourneyKeyboard(t *testing.T) {
+	t.Parallel()
+	w := newSeededWorld(t)
+	b := newTab(t, w.url)
+	b.logIn(demoEmail)
+
+	b.press("Tab")
+	if at := b.focused(); !strings.Contains(at, "Skip to content") {
+		t.Errorf("the first stop of Tab is %s", at)
+	}
+	if !get[bool](b, `((r) => r.top >= 0 && r.width > 40)(document.activeElement.getBoundingClientRect())`) {
+		t.Error("the skip link cannot be seen while it has the focus")
+	}
+	b.press("Enter")
+	b.wait("the focus in the content", `document.activeElement.id === "main"`)
+
+	b.press("g", "i")
+	b.at("/incidents")
+	b.press("/")
+	b.wait("the focus in the search", `document.activeElement.matches("[data-db-search]")`)
+	b.press("c", "h", "e", "c", "k", "o", "u", "t", "Enter")
+	b.at("/incidents?")
+	b.see("Checkout answers slowly")
+	if get[bool](b, `document.body.innerText.includes("Database primary is down")`) {
+		t.Error("the search shows what does not fit")
+	}
+	for keys, path := range map[string]string{"g o": "/", "g b": "/bridges", "g r": "/runbooks", "g e": "/events", "g z": "/account", "g s": "/settings"} {
+		b.press(strings.Fields(keys)...)
+		b.at(path)
+	}
+
+	// New: from the list of incidents to the form.
+	b.press("g", "r")
+	b.at("/runbooks")
+	b.press("n")
+	b.at("/runbooks/new")
+
+	// Help is a dialog that keeps the focus inside and gives it back.
+	b.open("/incidents/2")
+	b.press("Tab", "Tab")
+	before := b.focused()
+	b.press("?")
+	b.wait("the help", `document.querySelector("#help").open`)
+	for range 4 {
+		b.press("Tab")
+		if !get[bool](b, `document.activeElement === document.body || !!document.activeElement.closest("#help")`) {
+			t.Errorf("Tab leads out of the open dialog to %s", b.focused())
+		}
+	}
+	b.press("Escape")
+	b.wait("the help closed", `!document.querySelector("#help").open`)
+	if at := b.focused(); at != before {
+		t.Errorf("after the dialog the focus is on %s, it was on %s", at, before)
+	}
+
+	// Every stop of Tab can be seen.
+	b.open("/incidents")
+	for range 30 {
+		b.press("Tab")
+		if unseen := get[string](b, `((e) => {
+			if (e === document.body) return "";
+			const ring = (e) => { const s = getComputedStyle(e); return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0 };
+			return [e, e.closest("label"), e.closest("tr, li")].some((e) => e && ring(e)) ? "" : "no ring";
+		})(document.activeElement)`); unseen != "" {
+			t.Errorf("%s has %s when it has the focus", b.focused(), unseen)
+		}
+	}
+}
+
+// Dialogs open from the keyboard and give the focus back to what opened them.
+func TestJourneyDialogFocus(t *testing.T) {
+	t.Parallel()
+	w := newSeededWorld(t)
+	b := newTab(t, w.url)
+	b.logIn(demoEmail)
+	b.open("/runbooks/" + w.runbookID(t, "Production outage"))
+	get[bool](b, `(document.querySelector("a[href='#delete']").focus(), true)`)
+	b.press("Enter")
+	b.wait("the question", `document.querySelector("#delete").open`)
+	b.press("Escape")
+	b.wait("the focus where it was", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
+	b.press("Enter")
+	b.wait("the question", `document.querySelector("#delete").open`)
+	b.click("#delete a >> Keep it")
+	b.wait("the focus where it was", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
+}
+
+// The forms that matter at night work without JavaScript.
+func TestJourneyNoScript(t *testing.T) {
+	t.Parallel()
+	w := newSeededWorld(t)
+	b := newTab(t, w.url)
+	b.run("switch JavaScript off", emulation.SetScriptExecutionDisabled(true))
+	b.logIn(demoEmail)
+	if get[bool](b, `document.documentElement.classList.contains("js")`) {
+		t.Fatal("JavaScript is on")
+	}
+
+	// Runbook editor: a step and a variable are added, moved and saved by plain posts.
+	b.open("/runbooks/new")
+	b.fill("input[name=name]", "Plain")
+	b.click("button >> Add variable")
+	b.wait("the fields of a variable", `document.querySelector("[name='variable.0.name']")`)
+	b.fill("[name='variable.0.name']", "team")
+	b.fill("[name='variable.0.label']", "Team")
+	b.fill("[name='step.0.topic']", "{{ incident.nam }}")
+	b.click("button >> Save")
+	b.wait("the refusal at the field", `document.querySelector("[name='step.0.topic']").getAttribute("aria-invalid") === "true"`)
+	if v := get[string](b, `document.querySelector("[name='variable.0.label']").value`); v != "Team" {
+		t.Errorf("the refused form lost the variable: %q", v)
+	}
+	b.fill("[name='step.0.topic']", "{{ incident.name }} {{ vars.team }}")
+	b.click("button >> Save")
+	b.see("“Plain” was created.")
+
+	b.open("/runbooks/" + w.runbookID(t, "Plain") + "/run")
+	b.fill("#f-name", "no scripts here")
+	b.click("label >> SEV3")
+	b.fill("[name='vars.team']", "core")
+	b.click("button >> Open bridge")
+	b.at("/incidents/3")
+	b.wait("a bridge", find("a >> Join"))
+	if topic := w.bridge(t, 3).Topic; topic != "no scripts here core" {
+		t.Errorf("topic %q", topic)
+	}
+	b.click("button >> Resolve")
+	b.wait("a resolved incident", find("button >> Reopen"))
+
+	// The question before a deletion opens by its link alone.
+	b.open("/runbooks/" + w.runbookID(t, "Plain"))
+	b.click("a[href='#delete']")
+	b.click("#delete button")
+	b.wait("the list", `location.pathname === "/runbooks"`)
+	if _, err := w.store.RunbookByName(t.Context(), "Plain"); incident.CodeOf(err) != incident.NotFound {
+		t.Errorf("after the deletion the runbook is found: %v", err)
+	}
+}

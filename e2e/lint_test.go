@@ -1,0 +1,416 @@
+package e2e
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The rules below stop mistakes that a review overlooks. Each says why.
+
+func TestCodeRules(t *testing.T) {
+	for _, s := range program(t) {
+		for _, finding := range lintGo(s) {
+			t.Error(finding)
+		}
+	}
+}
+
+func TestPageRules(t *testing.T) {
+	for _, name := range moduleFiles(t, ".templ") {
+		for _, finding := range lintTempl(name, string(readRoot(t, name))) {
+			t.Error(finding)
+		}
+	}
+}
+
+// names maps the names under which a file knows other packages to their paths.
+func (s source) names() map[string]string {
+	names := map[string]string{}
+	for _, spec := range s.file.Imports {
+		p := importPath(spec)
+		name := path.Base(p)
+		if regexp.MustCompile(`^v[0-9]+$`).MatchString(name) {
+			name = path.Base(path.Dir(p))
+		}
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		names[name] = p
+	}
+	return names
+}
+
+func lintGo(s source) []string {
+	var findings []string
+	fail := func(n ast.Node, format string, args ...any) {
+		findings = append(findings, fmt.Sprintf("%s: %s", s.fset.Position(n.Pos()), fmt.Sprintf(format, args...)))
+	}
+	names := s.names()
+	// of is "path.Name" when e names something of another package.
+	of := func(e ast.Expr) string {
+		sel, ok := e.(*ast.SelectorExpr)
+		if !ok {
+			return ""
+		}
+		id, ok := sel.X.(*ast.Ident)
+		if !ok || names[id.Name] == "" {
+			return ""
+		}
+		return names[id.Name] + "." + sel.Sel.Name
+	}
+	inCLI := s.dir == "cli"
+	forTests := s.dir == "db/dbtest" // starts servers and names databases
+	var inside *ast.FuncDecl         // the function that is being read
+
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			switch name := of(n); {
+			case (name == "time.Now" || name == "time.Since") && !inCLI && !forTests:
+				fail(n, "%s: take the clock that cli hands on", name)
+			case slices.Contains([]string{"net/http.DefaultClient", "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm"}, name):
+				fail(n, "%s has no time limit and no guard against private addresses", name)
+			case s.dir == "incident" && strings.HasPrefix(name, "net/http.") && name != "net/http.Client":
+				fail(n, "%s: package incident knows no HTTP; it only hands a client on", name)
+			}
+		case *ast.CompositeLit:
+			if of(n.Type) == "net/http.Client" && !inCLI && !slices.Contains([]string{"zoom", "zoom/zoomsim", "incident/notify"}, s.dir) {
+				fail(n, "only packages that speak to the outside make an http.Client")
+			}
+		case *ast.CallExpr:
+			sel, _ := n.Fun.(*ast.SelectorExpr)
+			if sel != nil && sel.Sel.Name == "Bind" && len(n.Args) == 1 && of(sel) == "" {
+				fail(n, "Bind fills fields that nobody meant to be filled; read form values by name")
+			}
+			if name, ok := strings.CutPrefix(of(n.Fun), templPackage+"."); ok && len(n.Args) > 0 && trusted[name] && !s.constant(n.Args[0]) && !(name == "SafeURL" && starts(n.Args[0], ownPath)) {
+				fail(n, "templ.%s of what is no constant puts text unescaped into a page", name)
+			}
+			if sel != nil && queries[sel.Sel.Name] && !forTests {
+				for _, arg := range n.Args {
+					if part := s.loosePart(inside, arg, 0); part != nil && joined(arg) {
+						fail(part, "SQL takes values as arguments, not as text")
+					}
+				}
+			}
+		case *ast.BinaryExpr:
+			if n.Op == token.ADD && starts(n, sqlVerb) && !forTests {
+				if part := s.loosePart(inside, n, 0); part != nil {
+					fail(part, "SQL takes values as arguments, not as text")
+				}
+				return false
+			}
+		case *ast.StructType:
+			for _, f := range n.Fields.List {
+				if of(f.Type) == echoContext {
+					fail(f, "an echo.Context is used again for another request once its handler returns")
+				}
+			}
+		case *ast.ChanType:
+			if of(n.Value) == echoContext {
+				fail(n, "an echo.Context is used again for another request once its handler returns")
+			}
+		case *ast.FuncDecl:
+			inside = n
+			if n.Body != nil {
+				s.contextEscapes(n.Type, n.Body, of, fail)
+			}
+		case *ast.FuncLit:
+			s.contextEscapes(n.Type, n.Body, of, fail)
+		}
+		return true
+	})
+	return findings
+}
+
+// trusted are templ's functions that take their text as it is.
+var trusted = map[string]bool{"Raw": true, "SafeURL": true, "SafeCSS": true, "SafeCSSProperty": true, "JSExpression": true, "JSUnsafeFuncCall": true}
+
+const echoContext = echoPackage + "/v4.Context"
+
+// contextEscapes finds a handler's echo.Context inside a goroutine it starts.
+func (s source) contextEscapes(f *ast.FuncType, body *ast.BlockStmt, of func(ast.Expr) string, fail func(ast.Node, string, ...any)) {
+	contexts := map[string]bool{}
+	for _, p := range f.Params.List {
+		if of(p.Type) == echoContext {
+			for _, id := range p.Names {
+				contexts[id.Name] = true
+			}
+		}
+	}
+	if len(contexts) == 0 {
+		return
+	}
+	ast.Inspect(body, func(n ast.Node) bool {
+		started, ok := n.(*ast.GoStmt)
+		if !ok {
+			return true
+		}
+		ast.Inspect(started, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && contexts[id.Name] {
+				fail(id, "an echo.Context is used again for another request once its handler returns")
+			}
+			return true
+		})
+		return false
+	})
+}
+
+var queries = map[string]bool{
+	"Exec": true, "ExecContext": true, "Query": true, "QueryContext": true, "QueryRow": true, "QueryRowContext": true, "Prepare": true, "PrepareContext": true,
+}
+
+var sqlVerb = regexp.MustCompile("^[\"`]\\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|PRAGMA|VACUUM)\\s")
+
+// ownPath is a text that starts with a path of ours, whatever follows.
+var ownPath = regexp.MustCompile(`^"/[a-z]`)
+
+// starts reports whether the first piece of a joined text is a literal like that.
+func starts(e ast.Expr, like *regexp.Regexp) bool {
+	for {
+		b, ok := e.(*ast.BinaryExpr)
+		if !ok {
+			break
+		}
+		e = b.X
+	}
+	lit, ok := e.(*ast.BasicLit)
+	return ok && lit.Kind == token.STRING && like.MatchString(lit.Value)
+}
+
+// joined reports whether e is a text put together on the spot.
+func joined(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.BinaryExpr:
+		return e.Op == token.ADD
+	case *ast.CallExpr:
+		return calledName(e) == "Sprintf"
+	}
+	return false
+}
+
+// loosePart is the first piece of a joined text through which a value could get
+// in. Harmless are constants, numbers, placeholders, what a call makes of
+// constants alone, and variables and parameters that only ever hold these.
+func (s source) loosePart(f *ast.FuncDecl, e ast.Expr, depth int) ast.Expr {
+	if s.constant(e) {
+		return nil
+	}
+	switch e := e.(type) {
+	case *ast.ParenExpr:
+		return s.loosePart(f, e.X, depth)
+	case *ast.BinaryExpr:
+		if part := s.loosePart(f, e.X, depth); part != nil {
+			return part
+		}
+		return s.loosePart(f, e.Y, depth)
+	case *ast.CallExpr:
+		name := calledName(e)
+		if slices.Contains(sqlMakers, name) || name == "Itoa" || name == "Repeat" && s.constant(e.Args[0]) ||
+			!slices.ContainsFunc(e.Args, func(a ast.Expr) bool { return !s.constant(a) }) {
+			return nil
+		}
+	case *ast.Ident:
+		if depth < 4 && f != nil && s.onlyHarmless(f, e.Name, depth) {
+			return nil
+		}
+	}
+	return e
+}
+
+// sqlMakers are functions of package db that make a part of a statement of our
+// own words: numbers of arguments, names of tables and columns.
+var sqlMakers = []string{"placeholders", "unnest", "window", "monthTable", "quoteNames", "newestFirst"}
+
+// onlyHarmless reports whether everything that function f's variable or
+// parameter can hold is harmless: each assignment, or each caller's argument.
+func (s source) onlyHarmless(f *ast.FuncDecl, name string, depth int) bool {
+	var values []ast.Expr
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for i, left := range n.Lhs {
+				if id, ok := left.(*ast.Ident); ok && id.Name == name {
+					values = append(values, n.Rhs[min(i, len(n.Rhs)-1)])
+				}
+			}
+		case *ast.ValueSpec:
+			for i, id := range n.Names {
+				if id.Name == name && len(n.Values) > i {
+					values = append(values, n.Values[i])
+				}
+			}
+		}
+		return true
+	})
+	for _, value := range values {
+		if s.loosePart(f, value, depth+1) != nil {
+			return false
+		}
+	}
+	found, loose := len(values) > 0, ast.IsExported(f.Name.Name)
+	at := 0
+	for _, field := range f.Type.Params.List {
+		for _, id := range field.Names {
+			if id.Name != name {
+				at++
+				continue
+			}
+			for _, file := range s.pkg.files {
+				for _, decl := range file.Decls {
+					caller, _ := decl.(*ast.FuncDecl)
+					ast.Inspect(decl, func(n ast.Node) bool {
+						if call, ok := n.(*ast.CallExpr); ok && calledName(call) == f.Name.Name && at < len(call.Args) {
+							loose = loose || s.loosePart(caller, call.Args[at], depth+1) != nil
+							found = true
+						}
+						return true
+					})
+				}
+			}
+			return found && !loose
+		}
+	}
+	return found
+}
+
+func calledName(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
+}
+
+func (s source) constant(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		return true
+	case *ast.Ident:
+		return s.pkg.consts[e.Name]
+	case *ast.ParenExpr:
+		return s.constant(e.X)
+	case *ast.BinaryExpr:
+		return s.constant(e.X) && s.constant(e.Y)
+	}
+	return false
+}
+
+// pageRules are patterns of what a page's source must not hold: templ escapes
+// these places for HTML but not for what the browser does with them, or the
+// content security policy refuses them.
+var pageRules = []struct {
+	pattern *regexp.Regexp
+	why     string
+}{
+	{regexp.MustCompile(`(?i)\s(formaction|srcdoc|xlink:href|style|http-equiv|x-[a-z-]+|on[a-z]+)\??=\{`), "this attribute takes no computed value"},
+	{regexp.MustCompile(`\s(hx-[a-z:-]+|sse-[a-z]+)=\{\s*[^"\s]`), "an htmx attribute starts with a path that stands in the source"},
+	{regexp.MustCompile(`\s(hx-[a-z:-]+|sse-[a-z]+)=\{\s*"([^/]|/[^a-z])`), "an htmx attribute starts with a path that stands in the source"},
+	{regexp.MustCompile(`(?i)<[^>{]*\s(srcdoc|style|on[a-z]+|hx-on[a-z:-]*)="`), "the content security policy refuses scripts and styles inside a page"},
+	{regexp.MustCompile(`(?i)<(style|iframe|object|embed|base)\b`), "the content security policy refuses this element"},
+	{regexp.MustCompile(`(?i)<script(\s+(type|defer|async)(="[^"]*")?)*\s*>`), "scripts are files"},
+	{regexp.MustCompile(`(?i)<meta[^>]*http-equiv="refresh"[^>]*>`), "a page does not move on by itself"},
+	{regexp.MustCompile(`(?i)"\s*(javascript|data|vbscript):`), "an address that runs as a script"},
+	{regexp.MustCompile(`(?m)^(script|css) \w+\(`), "the content security policy refuses scripts and styles inside a page"},
+	{regexp.MustCompile(`\{\s*[A-Za-z_.]+(\(.*\))?\.\.\.\s*\}`), "attributes are named in the source"},
+	{regexp.MustCompile(`\s\{[^{}\n]*\}\??=\{`), "attributes are named in the source"},
+}
+
+// pageExceptions are a component's children, and a page that loads itself again.
+var pageExceptions = regexp.MustCompile(`^\{\s*children\.\.\.|^<meta http-equiv="refresh" content="[0-9]+"/?>$`)
+
+func lintTempl(name, text string) []string {
+	var findings []string
+	text = strings.ReplaceAll(text, "={ ", "={")
+	for _, rule := range pageRules {
+		for _, at := range rule.pattern.FindAllStringIndex(text, -1) {
+			found := strings.TrimSpace(text[at[0]:at[1]])
+			if pageExceptions.MatchString(found) {
+				continue
+			}
+			line := strings.Count(text[:at[0]+strings.Index(text[at[0]:], found)], "\n") + 1
+			findings = append(findings, fmt.Sprintf("%s:%d: %s: %s", name, line, found, rule.why))
+		}
+	}
+	return findings
+}
+
+// TestRulesCatch feeds the rules what they are there for.
+func TestRulesCatch(t *testing.T) {
+	code := []struct {
+		name, dir, text string
+		want            int // findings
+	}{
+		{"clock", "db", `import "time"; var a = time.Now(); var b = time.Now; var c = time.Since(a)`, 3},
+		{"clock under another name", "db", `import clock "time"; var a = clock.Now()`, 1},
+		{"clock in cli", "cli", `import "time"; var a = time.Now()`, 0},
+		{"bind", "handlers", `func f(c C) { c.Bind(&x) }`, 1},
+		{"default client", "zoom", `import "net/http"; func f() { http.Get(u); http.DefaultClient.Do(r) }`, 2},
+		{"client of a handler", "handlers", `import "net/http"; var c = &http.Client{}`, 1},
+		{"client of zoom", "zoom", `import "net/http"; var c = &http.Client{}`, 0},
+		{"HTTP in incident", "incident", `import "net/http"; type s struct { c *http.Client; r *http.Request }`, 1},
+		{"O-05 goroutine", "handlers", `import "github.com/labstack/echo/v4"; func f(c echo.Context) error { go func() { c.Path() }(); return nil }`, 1},
+		{"O-05 argument", "handlers", `import "github.com/labstack/echo/v4"; var f = func(c echo.Context) { go g(c) }`, 1},
+		{"O-05 channel", "handlers", `import "github.com/labstack/echo/v4"; var ch = make(chan echo.Context)`, 1},
+		{"O-05 struct", "handlers", `import "github.com/labstack/echo/v4"; type job struct { c echo.Context }`, 1},
+		{"context of the request in a goroutine", "handlers", `import "github.com/labstack/echo/v4"; func f(c echo.Context) { ctx := c.Request().Context(); go g(ctx) }`, 0},
+		{"SQL with a variable", "db", "func f(n string) { q := `SELECT a FROM t WHERE n = '` + n + `'` }", 1},
+		{"SQL with a field", "db", "func f() { one(ctx, s.r, `SELECT a FROM ` + f.table) }", 1},
+		{"SQL by Sprintf", "db", `import "fmt"; func f(n string) { db.QueryContext(ctx, fmt.Sprintf("SELECT %s", n)) }`, 1},
+		{"SQL with a parameter", "db", "func f(n string) { one(`SELECT a FROM ` + n) }; func g() { f(x.y) }", 1},
+		{"SQL with a harmless parameter", "db", "func f(n string) { one(`SELECT a FROM ` + n) }; func g() { f(`t`); f(s.lock()) }", 0},
+		{"SQL with a harmless variable", "db", "func f(b bool) { n := ``; if b { n = `x` }; one(`SELECT a FROM ` + n) }", 0},
+		{"SQL with a variable that once is not", "db", "func f(b string) { n := ``; n += b; one(`SELECT a FROM ` + n) }", 1},
+		{"statement joined on the spot", "db", `func f(n string) { db.Exec(head + n) }`, 1},
+		{"SQL of constants", "db", "const cols = `a, b`; func f() { db.Exec(`SELECT ` + cols + ` FROM t` + w.String() + ` LIMIT ` + strconv.Itoa(n)); one(`INSERT INTO t VALUES (` + placeholders(1, 2) + `)`) }", 0},
+		{"raw", "views", `import "github.com/a-h/templ"; const ok = "<br>"; var a, b, c = templ.Raw(ok), templ.Raw(x), templ.SafeURL(y)`, 2},
+		{"address of ours", "views", `import "github.com/a-h/templ"; var a = templ.SafeURL("/meetings/" + id)`, 0},
+	}
+	for _, tt := range code {
+		t.Run(tt.name, func(t *testing.T) {
+			s := parse(t, tt.dir+"/x.go", "package x; "+tt.text)
+			s.pkg = &pkg{consts: map[string]bool{}}
+			s.pkg.add(s.file)
+			if got := lintGo(s); len(got) != tt.want {
+				t.Errorf("%d findings, want %d: %q", len(got), tt.want, got)
+			}
+		})
+	}
+	pages := []struct {
+		name, text string
+		want       int
+	}{
+		{"F-12 formaction", `<button formaction={ u }>`, 1},
+		{"F-12 srcdoc", `<div srcdoc={ u }>`, 1},
+		{"F-12 iframe", `<iframe src={ u }></iframe>`, 1},
+		{"F-12 xlink", `<use xlink:href={ u }>`, 1},
+		{"F-12 hx", `<a hx-get={ u }>`, 1},
+		{"F-12 hx to another host", `<a hx-get={ "//" + u }>`, 1},
+		{"F-12 hx to our own path", `<a hx-get={ "/events/" + id } sse-connect={ "/live?topic=" + topic }>`, 0},
+		{"F-12 x", `<a x-data={ u }>`, 1},
+		{"F-12 on", `<a onclick={ u }>`, 1},
+		{"F-12 style", `<a style={ u }>`, 1},
+		{"F-12 meta refresh", `<meta http-equiv="refresh" content={ u }>`, 1},
+		{"page that loads itself again", `<meta http-equiv="refresh" content="3"/>`, 0},
+		{"F-12 script", "<script>let a = `${x}`</script>", 1},
+		{"F-12 script block", "script f(a string) {\n}", 1},
+		{"F-12 spread", `<a { attrs... }>`, 1},
+		{"F-12 computed name", `<a { key }={ value }>`, 1},
+		{"constants the policy refuses", `<p style="color: red" class="a"><a onclick="x()" href="javascript:x()">`, 3},
+		{"what pages do", `<a href={ templ.URL(u) } class={ "a", b } required?={ c } data-db-copy={ x }>{ children... }<script src={ s } defer></script>`, 0},
+	}
+	for _, tt := range pages {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := lintTempl("x.templ", tt.text); len(got) != tt.want {
+				t.Errorf("%d findings, want %d: %q", len(got), tt.want, got)
+			}
+		})
+	}
+}

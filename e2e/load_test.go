@@ -1,0 +1,261 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+)
+
+// Floods, on the real program: what Zoom signed is kept, pages answer, and
+// memory has an end. How long it takes is measured elsewhere.
+func TestLoad(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "drawbridge")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, p *process) (events int64)
+	}{
+		{"L-01 ten thousand webhooks on 200 connections", testBurst},
+		{"L-02 forged requests beside Zoom's", testForged},
+		{"L-04 thousands of connections that say nothing", testSilent},
+		{"L-05 a hundred bodies of 100 MB", testHuge},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := configured(t, binary)
+			p := serving(t, binary, dir)
+			events := test.run(t, p)
+			if memory := p.peakMemory(t); memory > 256<<20 {
+				t.Errorf("the server took %d MiB", memory>>20)
+			}
+			if lines := strings.Count(p.err.String(), "\n"); lines > 100 {
+				t.Errorf("%d lines of log; the last is %.300s", lines, p.err.String()[strings.LastIndexByte(strings.TrimSpace(p.err.String()), '\n')+1:])
+			}
+			p.terminate(t)
+			p.noPanic(t)
+			if stored := countEvents(t, dir); stored != events {
+				t.Errorf("%d events are stored, want %d", stored, events)
+			}
+		})
+	}
+}
+
+func testBurst(t *testing.T, p *process) int64 {
+	const events = 10_000
+	during := make(chan struct{})
+	var pages sync.WaitGroup
+	pages.Go(func() {
+		for {
+			if status := p.status(t, "/login"); status != http.StatusOK {
+				t.Errorf("the login page answers %d", status)
+			}
+			select {
+			case <-during:
+				return
+			default:
+			}
+		}
+	})
+	p.sendAll(t, client("", 200), 200, events)
+	close(during)
+	pages.Wait()
+	return events
+}
+
+func testForged(t *testing.T, p *process) int64 {
+	const forged, genuine = 20_000, 500
+	evil := client("127.0.0.3", 50)
+	var flood sync.WaitGroup
+	var next atomic.Int64
+	for range 50 {
+		flood.Go(func() {
+			for n := next.Add(1); n <= forged; n = next.Add(1) {
+				r, err := signed(t.Context(), p.url, fmt.Appendf(nil, `{"event":"meeting.ended","n":%d}`, n))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r.Header.Set("X-Zm-Signature", "v0="+strings.Repeat("0123456789abcdef", 4))
+				response, err := evil.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				drain(response)
+				if response.StatusCode != http.StatusUnauthorized {
+					t.Errorf("a forged request is answered %d", response.StatusCode)
+				}
+			}
+		})
+	}
+	p.sendAll(t, client("", 4), 4, genuine)
+	flood.Wait()
+	return genuine
+}
+
+func testSilent(t *testing.T, p *process) int64 {
+	const events = 100
+	addr := strings.TrimPrefix(p.url, "http://")
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.3")}}
+	for range 5000 { // more than the server has places
+		conn, err := dialer.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = conn.Write([]byte("P")) // may be closed already
+	}
+	p.sendAll(t, client("127.0.0.2", 8), 8, events)
+	if status := p.status(t, "/login"); status != http.StatusOK {
+		t.Errorf("the login page answers %d", status)
+	}
+	return events
+}
+
+func testHuge(t *testing.T, p *process) int64 {
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			// Without a length, so that the server must count for itself.
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/webhook", io.LimitReader(zeros{}, 100<<20))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			response, err := client("", 1).Do(r)
+			if err != nil {
+				return // it stopped reading, which is an answer, too
+			}
+			drain(response)
+			if s := response.StatusCode; s != http.StatusRequestEntityTooLarge && s != http.StatusServiceUnavailable {
+				t.Errorf("100 MB are answered %d", s)
+			}
+		})
+	}
+	all.Wait()
+	p.sendAll(t, client("", 4), 4, 100)
+	return 100
+}
+
+// sendAll posts n genuine events on so many connections, again when the answer
+// is 503, as Zoom does.
+func (p *process) sendAll(t *testing.T, c *http.Client, connections, n int) {
+	t.Helper()
+	var next, again atomic.Int64
+	var all sync.WaitGroup
+	for range connections {
+		all.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				body := fmt.Appendf(nil, `{"event":"meeting.started","payload":{"object":{"id":"%d"}},"event_ts":%d}`, i, time.Now().UnixMilli())
+				for try := 0; ; try++ {
+					r, err := signed(t.Context(), p.url, body)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					response, err := c.Do(r)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					drain(response)
+					if response.StatusCode == http.StatusOK {
+						break
+					}
+					if again.Add(1); response.StatusCode != http.StatusServiceUnavailable || try == 5 {
+						t.Errorf("event %d is answered %d", i, response.StatusCode)
+						return
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	if again.Load() > 0 {
+		t.Logf("%d deliveries were sent again", again.Load())
+	}
+}
+
+// client keeps so many connections, from an address of this machine.
+func client(from string, connections int) *http.Client {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, addr)
+		},
+		MaxConnsPerHost:     connections,
+		MaxIdleConnsPerHost: connections,
+	}}
+}
+
+// zeros is a reader without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func drain(response *http.Response) {
+	_, _ = io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+}
+
+func (p *process) status(t *testing.T, path string) int {
+	response, err := http.Get(p.url + path)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	drain(response)
+	return response.StatusCode
+}
+
+// peakMemory is the most memory the process ever had, in bytes.
+func (p *process) peakMemory(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(text, []byte("VmHWM:"))
+	kilobytes, err := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes << 10
+}
+
+// countEvents is how many events the log in a data directory has.
+func countEvents(t *testing.T, dir string) int64 {
+	t.Helper()
+	store, err := db.Open(t.Context(), db.Config{DataDir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	n, err := store.EventTotal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

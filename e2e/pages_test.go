@@ -1,0 +1,622 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// axe is axe-core 4.14.1, from the npm package axe-core, under the MPL-2.0 (see
+// axe.LICENSE beside it). It is used by tests only.
+//
+//go:embed testdata/axe.min.js
+var axe string
+
+// spot is one page as it is looked at.
+type spot struct {
+	name string
+	path string
+	act  func(*tab) // what is done on the page first
+}
+
+// scene is a world with something to look at, and where.
+type scene struct {
+	name  string
+	email string // who looks; "" for nobody
+	seed  func(context.Context, *world) error
+	spots func(*testing.T, *world) []spot
+}
+
+var scenes = []scene{
+	{"day", demoEmail, seedDay, daySpots},
+	{"log", demoEmail, seedLog, logSpots},
+	{"worst", demoEmail, seedWorst, worstSpots},
+	{"empty", demoEmail, seedEmpty, emptySpots},
+	{"stranger", "", seedStranger, strangerSpots},
+}
+
+// Every page, in every state, fits a phone, and axe finds nothing on it in
+// either theme.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, s := range scenes {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w, b := s.start(t)
+			for _, spot := range s.spots(t, w) {
+				t.Run(spot.name, func(t *testing.T) {
+					b.at1280(t, spot)
+					b.theme("light")
+					b.obey(t, "light, wide", `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]`)
+					// Only colours differ between the themes.
+					b.theme("dark")
+					b.obey(t, "dark, wide", `"colours"`)
+					b.size(390, 844)
+					b.obey(t, "dark, narrow", `"colours"`)
+					b.theme("light")
+					b.obey(t, "light, narrow", `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]`)
+					if over := get[[]string](b, tooWide); len(over) > 0 {
+						t.Errorf("on a phone the page is wider than the screen: %s", strings.Join(over, "; "))
+					}
+				})
+			}
+		})
+	}
+}
+
+// start makes the world and opens a tab of who looks at it.
+func (s scene) start(t *testing.T) (*world, *tab) {
+	t.Helper()
+	w := newWorldAt(t, "https://bridge.example.com")
+	if err := s.seed(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.set(0)
+	b := newTab(t, w.url)
+	if s.email != "" {
+		b.logIn(s.email)
+	}
+	return w, b
+}
+
+// at1280 opens the page of a spot on a wide screen.
+func (b *tab) at1280(t *testing.T, s spot) {
+	t.Helper()
+	b.t = t
+	b.size(1280, 900)
+	b.open(s.path)
+	b.quiet()
+	if s.act != nil {
+		s.act(b)
+		b.quiet()
+	}
+}
+
+// quiet waits until the page is read and what is live in it has begun.
+func (b *tab) quiet() {
+	b.t.Helper()
+	b.wait("a quiet page", `document.readyState === "complete" && document.fonts.status === "loaded" && !document.querySelector("[data-db-live=connecting]") && !document.querySelector(".htmx-request")`)
+}
+
+// tooWide lists what sticks out of the screen. innerWidth would not do: on a
+// phone it grows with what sticks out.
+const tooWide = `(() => {
+	const width = document.documentElement.clientWidth;
+	if (document.documentElement.scrollWidth <= width) return [];
+	const out = [...document.querySelectorAll("body *")].filter((e) => {
+		const r = e.getBoundingClientRect();
+		if (!r.width || r.right <= width + 0.5) return false;
+		for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== "visible") return false;
+		return true;
+	});
+	return [document.documentElement.scrollWidth + " px", ...out.slice(0, 5).map((e) => e.outerHTML.slice(0, 160))];
+})()`
+
+// obey runs axe. rules is a JSON list of tags, or "colours".
+func (b *tab) obey(t *testing.T, when, rules string) {
+	t.Helper()
+	only := `{ type: "tag", values: ` + rules + ` }`
+	if rules == `"colours"` {
+		only = `{ type: "rule", values: ["color-contrast", "link-in-text-block"] }`
+	}
+	var report struct {
+		Passed int
+		Found  []string
+	}
+	err := b.js(`(async () => {
+		if (!window.axe) { `+axe+` }
+		const report = await axe.run(document, { runOnly: `+only+`, resultTypes: ["violations"] });
+		return { Passed: report.passes.length, Found: report.violations.flatMap((v) => v.nodes.slice(0, 6).map((n) =>
+			v.id + ": " + n.any.concat(n.all, n.none).map((c) => c.message).join("; ") + " | " + n.target.join(" ") + " | " + n.html.slice(0, 200))) };
+	})()`, &report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Passed == 0 {
+		t.Errorf("%s: axe looked at nothing", when)
+	}
+	for _, f := range report.Found {
+		t.Errorf("%s: %s", when, f)
+	}
+}
+
+// --- a day with incidents
+
+// seedDay lets a day pass in which all went well.
+func seedDay(ctx context.Context, w *world) error {
+	w.clock.set(30 * time.Hour)
+	if err := w.program.SeedDemo(ctx, w.sim, true); err != nil {
+		return err
+	}
+	admin, err := w.admin(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range []struct {
+		email, name string
+		role        incident.Role
+	}{
+		{"ravi@example.com", "Ravi Responder", incident.Responder},
+		{"noor@example.com", "Noor Haddad", incident.Responder},
+		{"vera@example.com", "Vera Viewer", incident.Viewer},
+	} {
+		if _, err := w.service.CreateUser(ctx, admin, u.email, u.name, u.role, demoPassword); err != nil {
+			return err
+		}
+	}
+	if err := w.connect(ctx, admin); err != nil {
+		return err
+	}
+	outage, err := w.program.SeedRunbooks(ctx, admin)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"pager", "status page"} {
+		if _, _, err := w.service.CreateToken(ctx, admin, name, []string{"incidents:write", "read"}); err != nil {
+			return err
+		}
+	}
+
+	for _, i := range []struct {
+		ago, lasts     time.Duration
+		name, severity string
+		opener, says   string
+		people         []string
+	}{
+		{28 * time.Hour, 41 * time.Minute, "Search index is a day old", "SEV3", demoEmail, "The nightly build of the index did not run.", []string{"Ada Admin", "Ravi Responder"}},
+		{19 * time.Hour, 95 * time.Minute, "Checkout answers slowly", "SEV2", "noor@partner.example", "p99 of POST /checkout went from 300 ms to 9 s after the 13:40 deploy.", []string{"Ravi Responder", "Noor Haddad", "Søren Ødegård", "Ada Admin", "Kim from payments"}},
+		{11 * time.Hour, 18 * time.Minute, "Login page shows a blank screen", "SEV2", demoEmail, "", []string{"Ada Admin", "Vera Viewer"}},
+		{5 * time.Hour, 52 * time.Minute, "Backup of eu-west failed", "SEV4", demoEmail, "Disk of backup-2 is full.", []string{"Ravi Responder"}},
+		{14 * time.Minute, 0, "Database primary is down", "SEV1", "noor@partner.example", "Primary db-1 in eu-north does not answer since 02:10. Replicas serve reads.", []string{"Ravi Responder", "Noor Haddad", "Ada Admin", "Søren Ødegård"}},
+		{3 * time.Minute, 0, "Certificates of the API gateway expire tonight", "SEV3", demoEmail, "", nil},
+	} {
+		w.clock.set(i.ago)
+		opened, meeting, err := w.openIncident(ctx, admin, incident.OpenRequest{
+			RunbookID: outage.ID, Name: i.name, Severity: i.severity, OpenerEmail: i.opener, Description: i.says,
+			Source: "form", Vars: map[string]string{"customer": "all customers", "region": "eu-north"},
+		})
+		if err != nil {
+			return err
+		}
+		var keys []string
+		for n, name := range i.people {
+			w.clock.set(i.ago - time.Duration(n+1)*50*time.Second)
+			key, err := w.sim.Join(ctx, meeting, zoomsim.Person{Name: name})
+			if err != nil {
+				return err
+			}
+			keys = append(keys, key)
+		}
+		if i.lasts == 0 {
+			continue
+		}
+		w.clock.set(i.ago - i.lasts/2)
+		if err := w.sim.Leave(ctx, meeting, keys[0]); err != nil {
+			return err
+		}
+		w.clock.set(i.ago - i.lasts)
+		if err := w.sim.End(ctx, meeting); err != nil {
+			return err
+		}
+		w.clock.set(i.ago - i.lasts - 4*time.Minute)
+		if err := w.sim.CompleteRecording(ctx, meeting); err != nil {
+			return err
+		}
+		if err := w.service.ResolveIncident(ctx, admin, opened.Number); err != nil {
+			return err
+		}
+	}
+	w.clock.set(6 * time.Minute)
+	if _, err := w.service.CheckConnection(ctx, admin); err != nil {
+		return err
+	}
+	if err := w.settled(ctx); err != nil {
+		return err
+	}
+	return w.deliverSamples(ctx, "meeting.ended", "meeting.updated", "meeting.participant_left", "recording.completed", "user.updated")
+}
+
+// deliverSamples makes Zoom send events as it documents them, an hour ago: they
+// are about meetings of others.
+func (w *world) deliverSamples(ctx context.Context, names ...string) error {
+	w.clock.set(time.Hour)
+	defer w.clock.set(0)
+	for _, name := range names {
+		body, err := os.ReadFile("../zoom/testdata/events/" + name + ".json")
+		if err != nil {
+			return err
+		}
+		body = bytes.ReplaceAll(body, []byte("https://example.com/recording/"), []byte("https://zoom.us/rec/"))
+		if err := w.deliver(ctx, body, w.clock.now()); err != nil {
+			return err
+		}
+	}
+	return w.settled(ctx)
+}
+
+// deliver posts a webhook that Zoom signed at a time.
+func (w *world) deliver(ctx context.Context, body []byte, signed time.Time) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/webhook", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header = w.sim.Sign(body, signed)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// eventOf is the page of the newest event of a type.
+func (w *world) eventOf(t *testing.T, name string) string {
+	t.Helper()
+	page, err := w.store.EventRows(t.Context(), db.EventFilter{Events: []string{name}}, "", 1)
+	if err != nil || len(page.Items) == 0 {
+		t.Fatalf("no event %s: %v", name, err)
+	}
+	return fmt.Sprint("/events/", page.Items[0].ID)
+}
+
+// connect stores the simulator's app and checks it.
+func (w *world) connect(ctx context.Context, admin incident.Actor) error {
+	appID := demoAppID
+	if _, err := w.service.SaveAccount(ctx, admin, incident.AccountForm{
+		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, AppID: &appID, BackupUser: demoBackup,
+		Secrets: map[incident.SecretName]string{incident.ClientSecret: demoClientSecret, incident.WebhookToken1: demoSecretToken},
+	}); err != nil {
+		return err
+	}
+	if _, err := w.sim.Validate(ctx); err != nil {
+		return err
+	}
+	if err := w.validated(ctx); err != nil {
+		return err
+	}
+	_, err := w.service.CheckConnection(ctx, admin, "ravi@example.com")
+	return err
+}
+
+// openIncident opens an incident and returns the meeting of its bridge, "" when
+// there is none.
+func (w *world) openIncident(ctx context.Context, actor incident.Actor, r incident.OpenRequest) (incident.Incident, string, error) {
+	i, _, err := w.service.OpenIncident(ctx, actor, r)
+	if err != nil {
+		return i, "", err
+	}
+	bridges, err := w.store.Bridges(ctx, i.Number)
+	if err != nil || len(bridges) == 0 {
+		return i, "", err
+	}
+	return i, bridges[0].MeetingID, nil
+}
+
+// settled waits until the events that came are read.
+func (w *world) settled(ctx context.Context) error {
+	for {
+		did, err := w.service.ReadEvents(ctx)
+		if did == 0 || err != nil {
+			return err
+		}
+	}
+}
+
+func daySpots(t *testing.T, w *world) []spot {
+	t.Helper()
+	outage := w.runbookID(t, "Production outage")
+	ravi, err := w.store.UserByEmail(t.Context(), "ravi@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []spot{
+		{"overview", "/", nil},
+		{"incidents", "/incidents", nil},
+		{"incident-live", "/incidents/5", nil},
+		{"incident-ready", "/incidents/6", nil},
+		{"incident-resolved", "/incidents/2", nil},
+		{"incidents-none-fits", "/incidents?q=nothing+is+called+this", nil},
+		{"runbooks", "/runbooks", nil},
+		{"runbook", "/runbooks/" + outage, nil},
+		{"runbook-open-step", "/runbooks/" + outage, func(b *tab) {
+			b.click(".db-sc summary")
+			b.click(".db-sc .db-fold summary")
+			get[bool](b, `(document.activeElement.blur(), scrollTo(0, 0), true)`)
+		}},
+		{"runbook-insert", "/runbooks/" + outage, func(b *tab) {
+			b.click(".db-sc summary")
+			b.click("button[data-insert-for]")
+		}},
+		{"runbook-add-step", "/runbooks/" + outage, func(b *tab) { b.click("button[popovertarget=add-step]") }},
+		{"runbook-delete", "/runbooks/" + outage, func(b *tab) { b.click("a[href='#delete']") }},
+		{"runbook-new", "/runbooks/new", nil},
+		{"run", "/runbooks/" + outage + "/run", nil},
+		{"bridges", "/bridges", nil},
+		{"events", "/events", nil},
+		{"event", "/events", func(b *tab) {
+			b.click("table.db-events tbody a.db-row-main")
+			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+			b.click("[data-db-detail] summary >> As it came")
+			b.click("[data-db-detail] summary >> Headers")
+		}},
+		{"event-open", "/events", func(b *tab) {
+			b.click("table.db-events tbody a.db-row-main >> participant joined")
+			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+		}},
+		{"events-export", "/events/export?event=meeting.ended&range=7d", nil},
+		{"events-exported", "/events/export?event=meeting.ended", func(b *tab) {
+			b.click("button >> Download")
+			b.wait("the end", `document.body.innerText.includes("Done: ")`)
+		}},
+		{"event-meeting", w.eventOf(t, "meeting.ended"), nil},
+		{"event-participant", w.eventOf(t, "meeting.participant_left"), func(b *tab) { b.click("[data-db-detail] summary >> Ids") }},
+		{"event-recording", w.eventOf(t, "recording.completed"), nil},
+		{"event-changed", w.eventOf(t, "meeting.updated"), func(b *tab) { b.click("[data-db-detail] summary >> Send it again with curl") }},
+		{"event-user", w.eventOf(t, "user.updated"), func(b *tab) { b.click(".db-j-fold .db-j-fold summary") }},
+		{"event-reprocessed", w.eventOf(t, "meeting.started"), func(b *tab) {
+			b.click("button >> Reprocess")
+			b.wait("what it changed", `document.body.innerText.includes("It was read again, and nothing changed.")`)
+		}},
+		{"events-filter", "/events", func(b *tab) { b.click("#more-filters summary") }},
+		{"events-none-fits", "/events?q=nothing+says+this", nil},
+		{"account", "/account", nil},
+		{"account-check", "/account", func(b *tab) {
+			get[bool](b, `(document.activeElement.blur(), document.querySelector("#check").scrollIntoView({ block: "start" }), scrollBy(0, -20), true)`)
+		}},
+		{"account-jwt", "/account?auth=jwt", nil},
+		{"users", "/settings/users", nil},
+		{"user-new", "/settings/users?new=1", nil},
+		{"user-edit", "/settings/users?edit=" + ravi.ID, nil},
+		{"user-disable", "/settings/users?edit=" + ravi.ID, func(b *tab) { b.click("a[href='#disable-user']") }},
+		{"tokens", "/settings/tokens", nil},
+		{"token-new", "/settings/tokens?new=1", func(b *tab) {
+			b.fill("#token-name", "pager of the night shift")
+			b.click("button >> Make token")
+			b.wait("the new token", `document.querySelector("#new-token-title")`)
+		}},
+		{"audit", "/settings/audit", nil},
+		{"retention", "/settings/retention", nil},
+		{"retention-preview", "/settings/retention", func(b *tab) {
+			b.fill("#f-keep-0", "400")
+			b.fill("#f-blank-0", "30")
+			b.click("button >> Preview")
+			b.wait("the preview", `document.querySelector("#preview")`)
+		}},
+		{"retention-refused", "/settings/retention", func(b *tab) {
+			b.fill("#f-keep-0", "4")
+			b.click("button >> Preview")
+			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
+		}},
+		{"me", "/settings/me", nil},
+		{"about", "/settings/about", nil},
+		{"help", "/", func(b *tab) { b.press("?") }},
+		{"not-found", "/nothing/here", nil},
+		{"join", "/j/INC-5", nil},
+		{"join-ready", "/j/INC-6", nil},
+		{"join-over", "/j/INC-2", nil},
+	}
+}
+
+// --- when everything is too long or broken
+
+const (
+	longWord = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft"
+	longName = longWord + " in the north-west and in the south-east has lost both uplinks, and the third one is slow " + longWord
+)
+
+// seedWorst is an account with long names, failures and things that need
+// somebody.
+func seedWorst(ctx context.Context, w *world) error {
+	if err := seedEmpty(ctx, w); err != nil {
+		return err
+	}
+	admin, err := w.admin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.connect(ctx, admin); err != nil {
+		return err
+	}
+	if _, err := w.service.CreateUser(ctx, admin, strings.ToLower(longWord[:60])+"@"+strings.ToLower(longWord[:60])+".example.com", longWord, incident.Responder, demoPassword); err != nil {
+		return err
+	}
+	meeting := incident.NewMeetingTemplate()
+	meeting.Topic = "{{ incident.name }} {{ vars." + strings.ToLower(longWord[:40]) + " }}"
+	runbook, _, err := w.service.SaveRunbook(ctx, admin, incident.Runbook{
+		Name: longWord + " " + longWord[:30], IncidentType: longWord[:60], Description: longName,
+		Variables: []incident.Variable{
+			{Name: strings.ToLower(longWord[:40]), Label: longWord[:80], Type: "choice", Choices: []string{longWord, longName}, Help: longName[:200]},
+			{Name: "when", Label: "When", Type: "date"}, {Name: "many", Label: "How many", Type: "number", Required: true, Default: "3"},
+		},
+		Steps: []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: meeting}, {Kind: incident.KindCreateMeeting, Meeting: meeting}},
+	})
+	if err != nil {
+		return err
+	}
+	open := func(name string) (string, error) {
+		_, meeting, err := w.openIncident(ctx, admin, incident.OpenRequest{RunbookID: runbook.ID, Name: name, Severity: "SEV1",
+			Description: longName + "\n\n" + longWord, Source: "form", Vars: map[string]string{"many": "3", strings.ToLower(longWord[:40]): longWord}})
+		return meeting, err
+	}
+	w.clock.set(time.Hour)
+	id, err := open(longName[:200]) // INC-1: live
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{longWord, longName, "\u202etxt.exe\u202c Ana\u200b", "يوم سيئ للشبكة"} {
+		if _, err := w.sim.Join(ctx, id, zoomsim.Person{Name: name}); err != nil {
+			return err
+		}
+	}
+	// INC-2: Zoom overwrites what was asked. INC-3: no bridge. INC-4: nobody knows.
+	w.sim.SetFaults(func(f *zoomsim.Faults) { f.OverwriteSettings = true })
+	if _, err := open("Settings overwritten"); err != nil {
+		return err
+	}
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{TokenRefused: true} })
+	if _, err := open("No bridge came out"); err != nil {
+		return err
+	}
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{Down: true, Only: "POST /users/{userId}/meetings"} })
+	if _, err := open("Zoom does not answer"); err != nil {
+		return err
+	}
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{Down: true} })
+	w.clock.set(0)
+	if _, err := w.service.CheckConnection(ctx, admin, "basic@example.com"); err != nil {
+		return err
+	}
+	// Requests that are refused, and an event that came too late to count.
+	for range 3 {
+		response, err := http.Post(w.url+"/webhook", "application/json", strings.NewReader(`{"event":"meeting.ended"}`))
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+	}
+	w.clock.set(3 * time.Hour)
+	body := fmt.Sprintf(`{"event":"meeting.%s","payload":{"account_id":"x","object":{"id":"1","topic":%q}},"event_ts":%d}`, strings.ToLower(longWord), longName, w.clock.now().UnixMilli())
+	signed := w.clock.now()
+	w.clock.set(0)
+	if err := w.deliver(ctx, []byte(body), signed); err != nil {
+		return err
+	}
+	return w.settled(ctx)
+}
+
+func worstSpots(t *testing.T, w *world) []spot {
+	t.Helper()
+	runbook := w.runbookID(t, longWord+" "+longWord[:30])
+	return []spot{
+		{"overview", "/", nil},
+		{"incidents", "/incidents", nil},
+		{"incident-long", "/incidents/1", nil},
+		{"incident-overwritten", "/incidents/2", nil},
+		{"incident-failed", "/incidents/3", nil},
+		{"incident-link", "/incidents/3", func(b *tab) { b.click("a >> Use another link") }},
+		{"incident-link-refused", "/incidents/3", func(b *tab) {
+			b.click("a >> Use another link")
+			b.fill("dialog[open] input[name=join_url]", "not a link")
+			b.click("dialog[open] button >> Use this link")
+			b.wait("the refusal", `document.querySelector("input[name=join_url][aria-invalid=true]")`)
+		}},
+		{"incident-unknown", "/incidents/4", nil},
+		{"runbooks", "/runbooks", nil},
+		{"runbook", "/runbooks/" + runbook, nil},
+		{"runbook-refused", "/runbooks/" + runbook, func(b *tab) {
+			b.click(".db-sc summary")
+			b.fill("[name='step.0.topic']", "{{ incident.nam }} {% for x in (1..9) %}")
+			b.wait("errors in the preview", `document.querySelector("#preview-body .db-preview-error")`)
+			b.click("button >> Save")
+			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
+			get[bool](b, `(document.querySelector("form[data-guard]").removeAttribute("data-changed"), true)`)
+		}},
+		{"run", "/runbooks/" + runbook + "/run", nil},
+		{"run-refused", "/runbooks/" + runbook + "/run", func(b *tab) {
+			b.fill("[name='vars.many']", "many")
+			b.click("button >> Open bridge")
+			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
+		}},
+		{"bridges", "/bridges", nil},
+		{"events", "/events", nil},
+		{"event-stale", "/events", func(b *tab) {
+			b.click("table.db-events tbody a.db-row-main")
+			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+		}},
+		{"account", "/account", nil},
+		{"account-refused", "/account", func(b *tab) {
+			b.fill("#f-backup_user_email", "nobody")
+			b.fill("#f-account_id", "")
+			b.click("button >> Save and check")
+			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
+		}},
+		{"users", "/settings/users", nil},
+		{"user-refused", "/settings/users?new=1", func(b *tab) {
+			b.click("button >> Add user")
+			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
+		}},
+		{"audit", "/settings/audit", nil},
+		{"join-long", "/j/INC-1", nil},
+		{"join-failed", "/j/INC-3", nil},
+		{"join-unknown", "/j/INC-4", nil},
+	}
+}
+
+// --- before anything happened, and for who is not logged in
+
+func seedEmpty(ctx context.Context, w *world) error {
+	_, err := w.service.CreateUser(ctx, commandLine, demoEmail, "Ada Admin", incident.Admin, demoPassword)
+	return err
+}
+
+func emptySpots(t *testing.T, w *world) []spot {
+	return []spot{
+		{"overview", "/", nil},
+		{"incidents", "/incidents", nil},
+		{"runbooks", "/runbooks", nil},
+		{"bridges", "/bridges", nil},
+		{"events", "/events", nil},
+		{"account", "/account", nil},
+		{"users", "/settings/users", nil},
+		{"tokens", "/settings/tokens", nil},
+		{"audit", "/settings/audit", nil},
+	}
+}
+
+func seedStranger(context.Context, *world) error { return nil }
+
+func strangerSpots(t *testing.T, w *world) []spot {
+	t.Helper()
+	token, err := w.service.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []spot{
+		{"setup-unknown", "/setup?token=nonsense", nil},
+		{"setup", "/setup?token=" + token, nil},
+		{"setup-refused", "/setup?token=" + token, func(b *tab) {
+			b.fill("#f-name", "Ada")
+			b.fill("#f-email", demoEmail)
+			b.fill("#f-password", "short")
+			b.click("button >> Create admin")
+			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
+		}},
+		{"login", "/login", nil},
+		{"login-refused", "/login", func(b *tab) {
+			b.fill("#f-email", demoEmail)
+			b.fill("#f-password", "not the password")
+			b.click("button >> Log in")
+			b.wait("the refusal", `document.querySelector("[role=alert]")`)
+		}},
+		{"not-found", "/nothing/here", nil},
+	}
+}
