@@ -78,6 +78,8 @@ func lintGo(s source) []string {
 				fail(n, "%s has no time limit and no guard against private addresses", name)
 			case s.dir == "incident" && strings.HasPrefix(name, "net/http.") && name != "net/http.Client":
 				fail(n, "%s: package incident knows no HTTP; it only hands a client on", name)
+			case s.dir == "web" && n.Sel.Name == "Store":
+				fail(n, "package web knows no database; it asks handlers or the service")
 			}
 		case *ast.CompositeLit:
 			if of(n.Type) == "net/http.Client" && !inCLI && !slices.Contains([]string{"zoom", "zoom/zoomsim", "incident/notify"}, s.dir) {
@@ -356,6 +358,7 @@ func TestRulesCatch(t *testing.T) {
 		{"client of a handler", "handlers", `import "net/http"; var c = &http.Client{}`, 1},
 		{"client of zoom", "zoom", `import "net/http"; var c = &http.Client{}`, 0},
 		{"HTTP in incident", "incident", `import "net/http"; type s struct { c *http.Client; r *http.Request }`, 1},
+		{"database in web", "web", `func f() { site.Store.Health() }`, 1},
 		{"O-05 goroutine", "handlers", `import "github.com/labstack/echo/v4"; func f(c echo.Context) error { go func() { c.Path() }(); return nil }`, 1},
 		{"O-05 argument", "handlers", `import "github.com/labstack/echo/v4"; var f = func(c echo.Context) { go g(c) }`, 1},
 		{"O-05 channel", "handlers", `import "github.com/labstack/echo/v4"; var ch = make(chan echo.Context)`, 1},

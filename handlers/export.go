@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -145,8 +144,7 @@ func (s *Site) ExportAPI(c echo.Context) error {
 	if job.format, err = readFormat(q, job.whole); err != nil {
 		return err
 	}
-	plain, _ := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
-	address := c.RealIP()
+	plain, address := Bearer(c), c.RealIP()
 	job.allowed = func(ctx context.Context) error {
 		_, token, err := s.Service.TokenActor(ctx, plain, address)
 		if err == nil && !slices.Contains(token.Scopes, incident.ScopeRead) {

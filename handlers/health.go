@@ -3,22 +3,15 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
 )
 
 // Livez is GET /livez: the process answers.
 func (s *Site) Livez(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
-
-// readiness remembers the last answer for a second: it costs a write, and
-// anybody may ask.
-type readiness struct {
-	mu       sync.Mutex
-	at       time.Time
-	database string
-}
 
 type readyAnswer struct {
 	Ready    bool   `json:"ready"`
@@ -45,19 +38,20 @@ func (s *Site) Readyz(c echo.Context) error {
 	return c.JSON(http.StatusOK, answer)
 }
 
+// pingDatabase is "ok" or what is wrong. The answer is remembered for a second:
+// it costs a write, and anybody may ask.
 func (s *Site) pingDatabase(ctx context.Context) string {
-	s.readiness.mu.Lock()
-	defer s.readiness.mu.Unlock()
-	now := s.Now()
-	if age := now.Sub(s.readiness.at); s.readiness.database != "" && age >= 0 && age < time.Second {
-		return s.readiness.database
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	result := "ok"
-	if err := s.Store.Ping(ctx); err != nil {
-		result = "does not answer"
-	}
-	s.readiness.at, s.readiness.database = now, result
-	return result
+	answer, _ := s.database.get(ctx, s.Now(), time.Second, func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if s.Store.Ping(ctx) != nil {
+			return "does not answer", nil
+		}
+		return "ok", nil
+	}, func(string) bool { return true })
+	return answer
 }
+
+// Health is how the database and its disk are, for /metrics. It asks nothing of
+// the database.
+func (s *Site) Health() db.Health { return s.Store.Health() }

@@ -35,9 +35,9 @@ type Site struct {
 
 	httpsHost    string // host of a public address with https, else ""
 	webhookBytes *inFlight
-	readiness    *readiness
 	exports      *exports
-	total        *recently[int64] // events in the log
+	database     *recently[string] // what Readyz says of it
+	total        *recently[int64]  // events in the log
 	busy         *recently[busyLog]
 	lastDay      *recently[db.Histogram] // of all events
 	recentEvents *recently[[]incident.EventTimes]
@@ -47,7 +47,7 @@ type Site struct {
 // starts nothing.
 func New(s Site) *Site {
 	site := &s
-	site.webhookBytes, site.readiness = &inFlight{}, &readiness{}
+	site.webhookBytes, site.database = &inFlight{}, &recently[string]{}
 	site.total, site.busy, site.lastDay = &recently[int64]{}, &recently[busyLog]{}, &recently[db.Histogram]{}
 	site.recentEvents = &recently[[]incident.EventTimes]{}
 	site.exports = &exports{running: map[*export]struct{}{}, known: map[string]*export{}}
@@ -69,7 +69,6 @@ type contextKey int
 const (
 	actorKey contextKey = iota
 	visitorKey
-	tokenKey
 )
 
 // SetActor says who makes the request. The middleware of package web calls it.
@@ -81,13 +80,16 @@ func Actor(c echo.Context) incident.Actor {
 	return a
 }
 
-// SetToken remembers the API token that the request was made with.
-func SetToken(c echo.Context, t incident.Token) { set(c, tokenKey, t) }
-
-// Token is the API token of the request, the zero Token for a page.
-func Token(c echo.Context) incident.Token {
-	t, _ := c.Request().Context().Value(tokenKey).(incident.Token)
-	return t
+// Bearer is the API token of the request, "" without one. It is read from one
+// header and from nowhere else: an address ends up in logs, and a cookie is sent
+// by any page.
+func Bearer(c echo.Context) string {
+	headers := c.Request().Header.Values(echo.HeaderAuthorization)
+	if len(headers) != 1 {
+		return ""
+	}
+	plain, _ := strings.CutPrefix(headers[0], "Bearer ")
+	return plain
 }
 
 func set(c echo.Context, key contextKey, value any) {

@@ -32,7 +32,6 @@ func newMetrics(site *handlers.Site) *metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"route"}),
 	}
-	health := site.Store.Health
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		m.requests, m.seconds,
@@ -41,16 +40,16 @@ func newMetrics(site *handlers.Site) *metrics {
 			Help: "Open pages that listen for changes.",
 		}, func() float64 { return float64(site.Live.Readers()) }),
 		gauge("drawbridge_disk_full", "1 while events are refused because the disk is full.", func() int64 {
-			if health().DiskFull {
+			if site.Health().DiskFull {
 				return 1
 			}
 			return 0
 		}),
-		gauge("drawbridge_disk_free_bytes", "Room on the disk of the SQLite database; -1 when not known.", func() int64 { return health().FreeBytes }),
-		gauge("drawbridge_disk_ballast_bytes", "Size of the file that is given up when the disk is full.", func() int64 { return health().BallastBytes }),
-		gauge("drawbridge_database_bytes", "Size of the SQLite database; -1 with PostgreSQL.", func() int64 { return health().DatabaseBytes }),
+		gauge("drawbridge_disk_free_bytes", "Room on the disk of the SQLite database; -1 when not known.", func() int64 { return site.Health().FreeBytes }),
+		gauge("drawbridge_disk_ballast_bytes", "Size of the file that is given up when the disk is full.", func() int64 { return site.Health().BallastBytes }),
+		gauge("drawbridge_database_bytes", "Size of the SQLite database; -1 with PostgreSQL.", func() int64 { return site.Health().DatabaseBytes }),
 		gauge("drawbridge_wal_bytes", "Size of SQLite's write-ahead log, which grows while a reader such as a backup holds an old state; -1 with PostgreSQL.",
-			func() int64 { return health().WALBytes }),
+			func() int64 { return site.Health().WALBytes }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "drawbridge_build_info",
 			Help:        "1, with the version as a label.",

@@ -293,15 +293,10 @@ func askToLogIn(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, target)
 }
 
-// checkToken reads the API token from the header, and from nowhere else: an
-// address ends up in logs, and a cookie is sent by any page.
+// checkToken refuses a request without an API token of the scope, or one whose
+// token is used too often.
 func (m *middleware) checkToken(c echo.Context, scope string) error {
-	ctx := c.Request().Context()
-	plain, _ := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
-	if len(c.Request().Header.Values(echo.HeaderAuthorization)) > 1 {
-		plain = ""
-	}
-	actor, token, err := m.site.Service.TokenActor(ctx, plain, c.RealIP())
+	actor, token, err := m.site.Service.TokenActor(c.Request().Context(), handlers.Bearer(c), c.RealIP())
 	if err != nil {
 		return err
 	}
@@ -316,7 +311,6 @@ func (m *middleware) checkToken(c echo.Context, scope string) error {
 		return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "The token is used too often. Retry-After says when to go on."}
 	}
 	handlers.SetActor(c, actor)
-	handlers.SetToken(c, token)
 	return nil
 }
 
