@@ -45,7 +45,9 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 	return a, err
 }
 
-// SaveAccount; see incident.Store.
+// SaveAccount writes all but Secrets, Check and what is known of validations,
+// seals the secrets in set, deletes those in remove and the access token, and
+// increments Version. Conflict if a.Version is not the stored one.
 func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[incident.SecretName]incident.Secret, remove []incident.SecretName, audit incident.AuditEntry) error {
 	now := s.now()
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -104,12 +106,13 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 	})
 }
 
-// SaveCheck; see incident.Store.
+// SaveCheck writes the report of a check. NotFound if no account was saved.
 func (s *Store) SaveCheck(ctx context.Context, r incident.CheckReport) error {
 	return s.updateAccount(ctx, `UPDATE accounts SET check_report = $2 WHERE id = $1`, asJSON(r))
 }
 
-// SetWebhookValidated; see incident.Store.
+// SetWebhookValidated notes when Zoom validated our address. NotFound if no
+// account was saved.
 func (s *Store) SetWebhookValidated(ctx context.Context, at time.Time) error {
 	return s.updateAccount(ctx, `UPDATE accounts SET webhook_validated_at = $2 WHERE id = $1`, at)
 }

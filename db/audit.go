@@ -25,7 +25,7 @@ func insertAudit(ctx context.Context, tx *sql.Tx, e incident.AuditEntry) error {
 	return err
 }
 
-// AddAudit; see incident.Store.
+// AddAudit adds an entry to the audit trail.
 func (s *Store) AddAudit(ctx context.Context, e incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return insertAudit(ctx, tx, e) })
 }

@@ -54,25 +54,27 @@ func worst(findings []incident.Finding) string {
 	return level
 }
 
-// Bridge; see incident.Store.
+// Bridge is the bridge with this id. NotFound if there is none.
 func (s *Store) Bridge(ctx context.Context, id string) (incident.Bridge, error) {
 	return one(ctx, s.r, "bridge", scanBridge, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, id)
 }
 
-// BridgeOfStepRun; see incident.Store.
+// BridgeOfStepRun is the bridge that a step made. NotFound if there is none.
 func (s *Store) BridgeOfStepRun(ctx context.Context, stepRunID string) (incident.Bridge, error) {
 	return one(ctx, s.r, "bridge", scanBridge, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.step_run_id = $1`, stepRunID)
 }
 
-// Bridges; see incident.Store. Oldest first.
+// Bridges are the bridges of an incident, oldest first.
 func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, error) {
 	return list(ctx, s.r, scanBridge,
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number = $1 ORDER BY b.created_at, b.id`, number)
 }
 
-// ChangeBridge; see incident.Store. What events say of a bridge, people inside,
-// at most and recordings, is left to ApplyReadings, and a start that is known is
-// not forgotten.
+// ChangeBridge makes one transition with all that goes with it, in one
+// transaction. It is a Conflict, and writes nothing, if the bridge, the step
+// run or the attempt is in no state that the change expects. What events say of
+// a bridge (people inside, at most and recordings) is left to ApplyReadings,
+// and a start that is known is not forgotten.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
@@ -175,18 +177,19 @@ func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) erro
 	return err
 }
 
-// Attempt; see incident.Store.
+// Attempt is the attempt with this id. NotFound if there is none.
 func (s *Store) Attempt(ctx context.Context, id string) (incident.Attempt, error) {
 	return one(ctx, s.r, "attempt", scanAttempt, `SELECT `+attemptColumns+` FROM bridge_attempts WHERE id = $1`, id)
 }
 
-// Attempts; see incident.Store.
+// Attempts are the attempts of a bridge, oldest first.
 func (s *Store) Attempts(ctx context.Context, bridgeID string) ([]incident.Attempt, error) {
 	return list(ctx, s.r, scanAttempt,
 		`SELECT `+attemptColumns+` FROM bridge_attempts WHERE bridge_id = $1 ORDER BY started_at, id`, bridgeID)
 }
 
-// OpenBridgeWithMeeting; see incident.Store.
+// OpenBridgeWithMeeting is the id of the newest other bridge with this meeting
+// that has not ended or failed, or "".
 func (s *Store) OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error) {
 	ids, err := list(ctx, s.r, scalar[string], `
 		SELECT id FROM bridges
@@ -198,7 +201,7 @@ func (s *Store) OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBrid
 	return ids[0], nil
 }
 
-// Presences; see incident.Store. In the order of joining.
+// Presences are all stays of people in a bridge, in the order of joining.
 func (s *Store) Presences(ctx context.Context, bridgeID string) ([]incident.Presence, error) {
 	return presences(ctx, s.r, bridgeID)
 }
@@ -283,7 +286,8 @@ func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
 	return one(ctx, s.r, "bridge", scalar[int], `SELECT COUNT(*) FROM bridges WHERE state = 'live'`)
 }
 
-// MeetingsOfBridges; see incident.Store.
+// MeetingsOfBridges says which of the meeting ids, personal meeting ids and
+// uuids some bridge has.
 func (s *Store) MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error) {
 	return s.meetingsOfBridges(ctx, s.r, ids)
 }
@@ -313,7 +317,10 @@ func (s *Store) meetingsOfBridges(ctx context.Context, q queryer, ids []string) 
 	return known, err
 }
 
-// BridgeForMeeting; see incident.Store. A zero at stands for no limit.
+// BridgeForMeeting finds the bridge an event belongs to: the newest with this
+// uuid (of an instance or of the created meeting), else the newest with the
+// meeting id or personal meeting id that was created before at (plus a minute;
+// a zero at is no limit). "" if there is none.
 func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (string, int64, error) {
 	type found struct {
 		id     string

@@ -33,7 +33,10 @@ type Config struct {
 	copying bool // an unfinished copy is welcome
 }
 
-// Store is the open database. It is safe for concurrent use.
+// Store is the open database. It is safe for concurrent use. Each method is one
+// transaction, in which an AuditEntry with an Action is written too. Besides the
+// errors that a method names, it answers Unavailable when the database does not
+// answer, and Internal.
 type Store struct {
 	w        *sql.DB   // writes; one connection on SQLite
 	r        *readPool // reads; the same pool as w on PostgreSQL

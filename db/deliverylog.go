@@ -22,7 +22,9 @@ func saveAppID(ctx context.Context, tx *sql.Tx, appID string) error {
 	return err
 }
 
-// ClaimGapLook; see incident.Store.
+// ClaimGapLook notes that a look for gaps begins now, and returns the time up
+// to which deliveries are compared. Not ok if a look began after before, or if
+// no App ID is known.
 func (s *Store) ClaimGapLook(ctx context.Context, now, before time.Time) (lookedTo time.Time, ok bool, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		rows, err := list(ctx, tx, func(r row) (t time.Time, err error) {
@@ -38,7 +40,8 @@ func (s *Store) ClaimGapLook(ctx context.Context, now, before time.Time) (looked
 	return lookedTo, ok, err
 }
 
-// SaveGapLook; see incident.Store.
+// SaveGapLook writes down a look for gaps and how far deliveries are compared
+// by now. Looks older than keepLooks go.
 func (s *Store) SaveGapLook(ctx context.Context, l incident.GapLook, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `

@@ -78,14 +78,15 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	}
 }
 
-// Busy; see incident.Store. The transactions of others hold SQLite's only write
-// connection, so in a flood of events each of them costs many senders time.
+// Busy reports that many events wait to be stored. The transactions of others
+// hold SQLite's only write connection, so in a flood of events each of them
+// costs many senders time.
 func (s *Store) Busy() bool {
 	const flood, recent = 4, 100 * time.Millisecond
 	return s.batchSize.Load() > flood*batchMemory && s.now().UnixMilli()-s.batchAt.Load() < recent.Milliseconds()
 }
 
-// Calm; see incident.Store.
+// Calm waits until the store is not Busy, 200 ms at most.
 func (s *Store) Calm(ctx context.Context) {
 	const steps, step = 100, 2 * time.Millisecond
 	ticker := time.NewTicker(step)

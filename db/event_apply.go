@@ -11,8 +11,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// ApplyReadings; see incident.Store. An event that is not new any more is left
-// alone with all that would follow from it.
+// ApplyReadings marks events read with all that follows, then sets each touched
+// bridge to what DeriveBridge says of its instances and presences, in one
+// transaction. An event that is not new any more is left alone with all that
+// would follow from it.
 func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, at time.Time) error {
 	var bridges []string
 	ids := make([]int64, len(readings))
@@ -323,11 +325,12 @@ func readAgain(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 	_, err := exec(ctx, tx, `
 		UPDATE events SET state = 'new'
 		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state <> 'unreadable' AND NOT stale AND origin <> 'imported'`,
-		b.MeetingID, firstEventID(b.CreatedAt))
+		b.MeetingID, FirstEventID(b.CreatedAt))
 	return err
 }
 
-// ReprocessEvent; see incident.Store.
+// ReprocessEvent makes a stored event new again, no longer stale. NotFound if
+// there is none.
 func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE events SET state = 'new', stale = $2 WHERE id = $1`, id, false)

@@ -51,7 +51,7 @@ func (w *eventWriter) knowLastID(ctx context.Context, q queryer) error {
 
 // nextID is for an event that arrived at t.
 func (w *eventWriter) nextID(t time.Time) int64 {
-	id := firstEventID(t)
+	id := FirstEventID(t)
 	if w.s.postgres { // several servers may write in one millisecond
 		id += rand.Int64N(1 << (eventIDShift - 1))
 	}

@@ -15,8 +15,10 @@ import (
 // that are not blanked.
 const blankWindow = 2_000
 
-// BlankEvents; see incident.Store. It goes on where it stopped, and stops before
-// an event that is new: whoever reads it has its old body in hand.
+// BlankEvents takes personal data out of up to limit events of a type that
+// arrived before a time, and out of the search index. It returns how many
+// events it passed, 0 when none is left. It goes on where it stopped, and stops
+// before an event that is new: whoever reads it has its old body in hand.
 func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error) {
 	condition := ofType
 	if event == "" {
@@ -38,7 +40,7 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 		err = r.Scan(&c.id, &c.state, &c.blanked)
 		return c, err
 	}, `SELECT id, state, blanked_at IS NOT NULL FROM events WHERE `+condition+` AND id > $2 AND id < $3 ORDER BY id LIMIT `+strconv.Itoa(blankWindow),
-		event, from[0], firstEventID(before))
+		event, from[0], FirstEventID(before))
 	if err != nil {
 		return 0, err
 	}
@@ -58,7 +60,7 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 		return 0, nil
 	}
 	if passed < blankWindow && passed == int64(len(window)) {
-		to = firstEventID(before) - 1 // all of them
+		to = FirstEventID(before) - 1 // all of them
 	}
 	blanks, err := s.blankContents(ctx, ids)
 	if err != nil {
@@ -141,7 +143,8 @@ func (s *Store) blankContents(ctx context.Context, ids []int64) ([]blankedEvent,
 // ended before $1.
 const mayBlank = `b.blanked_at IS NULL AND i.status <> 'open' AND COALESCE(b.ended_at, i.resolved_at) < $1`
 
-// BlankBridge; see incident.Store.
+// BlankBridge takes the people out of one bridge that ended before a time and
+// whose incident is resolved, and returns 1; 0 if there is none.
 func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64, err error) {
 	type ended struct {
 		id     string

@@ -17,8 +17,9 @@ const mayGo = `state <> 'new' AND (bridge_id = '' OR bridge_id NOT IN (` + openB
 
 const openBridges = `SELECT b.id FROM bridges b JOIN incidents i ON i.number = b.incident_number WHERE i.status = 'open'`
 
-// DropEventMonths; see incident.Store. It does nothing on SQLite.
-// How many events went is known from the counts.
+// DropEventMonths removes whole months of events that arrived before a time,
+// and returns how many months. A month with an event that must stay stays. It
+// does nothing on SQLite.
 func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (int64, error) {
 	if !s.postgres {
 		return 0, nil
@@ -27,7 +28,7 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 	if err != nil {
 		return 0, err
 	}
-	cut := min(firstEventID(arrivedBefore), stays) // not a month with an event that has to stay
+	cut := min(FirstEventID(arrivedBefore), stays) // not a month with an event that has to stay
 	before, err := s.months(ctx)
 	if err != nil {
 		return 0, err
@@ -80,9 +81,11 @@ func (s *Store) firstToStay(ctx context.Context) (int64, error) {
 	return slices.Min(append(ids, math.MaxInt64)), err
 }
 
-// DeleteEventsBefore; see incident.Store.
+// DeleteEventsBefore removes up to limit events that arrived before a time, the
+// oldest first, and returns how many it looked at, 0 when none is left. Events
+// that are not read, and those of an open incident, stay.
 func (s *Store) DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error) {
-	cut := firstEventID(before)
+	cut := FirstEventID(before)
 	wordsFrom, err := s.wordsStay(ctx, cut)
 	if err != nil {
 		return 0, err
@@ -90,13 +93,14 @@ func (s *Store) DeleteEventsBefore(ctx context.Context, before time.Time, limit 
 	return s.deleteEvents(ctx, wordsFrom, limit, `id < $1 AND `+mayGo, cut)
 }
 
-// DeleteEventsOfType; see incident.Store.
+// DeleteEventsOfType is DeleteEventsBefore for events of one type, "" = those
+// that cannot be read.
 func (s *Store) DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error) {
 	condition := ofType
 	if event == "" {
 		condition = ofNoType
 	}
-	return s.deleteEvents(ctx, 0, limit, condition+` AND id < $2 AND `+mayGo, event, firstEventID(before))
+	return s.deleteEvents(ctx, 0, limit, condition+` AND id < $2 AND `+mayGo, event, FirstEventID(before))
 }
 
 // The conditions for events of the type $1, as the indexes have them.

@@ -96,7 +96,7 @@ func (s *Store) importRows(ctx context.Context, rows []importedRow) (added int64
 				return err
 			}
 			now := s.now()
-			id := max(ids[0]+1, firstEventID(now))
+			id := max(ids[0]+1, FirstEventID(now))
 			events := make([]storedEvent, len(rows))
 			for i, r := range rows {
 				body := r.body()

@@ -76,12 +76,13 @@ func eventTS(body []byte) int64 {
 // so JavaScript reads them exactly, until the year 2039.
 const eventIDShift = 12
 
-// firstEventID is the lowest id of the events received at t or later. An event
+// FirstEventID is the lowest id of the events received at t or later. An event
 // gets the higher of this and the next free id, so ids grow in the order of
 // commits and tell the time of arrival.
-func firstEventID(t time.Time) int64 { return t.UnixMilli() << eventIDShift }
+func FirstEventID(t time.Time) int64 { return t.UnixMilli() << eventIDShift }
 
-// DeleteEventKeys; see incident.Store.
+// DeleteEventKeys forgets up to limit keys of events whose event_ts is before a
+// time, and returns how many. An event delivered again later is stored again.
 func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		n, err = exec(ctx, tx, `
@@ -90,9 +91,6 @@ func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int
 	})
 	return n, err
 }
-
-// FirstEventID is the lowest id that an event which arrived at t or later has.
-func FirstEventID(t time.Time) int64 { return firstEventID(t) }
 
 // EventArrival is when the event with this id arrived, to the millisecond.
 func EventArrival(id int64) time.Time { return time.UnixMilli(id >> eventIDShift).UTC() }

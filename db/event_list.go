@@ -208,12 +208,14 @@ func scanWholeEvent(r row) (e incident.Event, err error) {
 	return e, err
 }
 
-// Event; see incident.Store.
+// Event is the event with this id, with body and headers. NotFound if there is
+// none.
 func (s *Store) Event(ctx context.Context, id int64) (incident.Event, error) {
 	return one(ctx, s.r, "event", scanWholeEvent, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+` WHERE e.id = $1`, id)
 }
 
-// NewEvents; see incident.Store.
+// NewEvents are up to limit events that are not read, oldest first, with bodies
+// and headers.
 func (s *Store) NewEvents(ctx context.Context, limit int) ([]incident.Event, error) {
 	return list(ctx, s.r, scanWholeEvent, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
 		WHERE e.state = 'new' ORDER BY e.id LIMIT `+strconv.Itoa(max(limit, 1)))
@@ -239,7 +241,7 @@ func (s *Store) EventTwins(ctx context.Context, id int64) ([]incident.Event, err
 	// latest come, goes back a month.
 	return list(ctx, s.r, scanEvent, `SELECT `+eventColumns+` FROM events e`+joinBridge+`
 		WHERE e.twin_of = $1 AND e.twin_of IS NOT NULL AND e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT 5`,
-		id, id+firstEventID(time.UnixMilli(0).Add(60*24*time.Hour)))
+		id, id+FirstEventID(time.UnixMilli(0).Add(60*24*time.Hour)))
 }
 
 // EventTypes are the types of event that were ever read, at most 200. It steps

@@ -46,7 +46,7 @@ func (s *Store) PrepareMonths(ctx context.Context) error {
 // makeMonth makes a month's partitions. Events of that month that came before
 // them lie in the rest; then there is to be none, and that is no mistake.
 func (s *Store) makeMonth(ctx context.Context, month time.Time) error {
-	from, to := firstEventID(month), firstEventID(month.AddDate(0, 1, 0))
+	from, to := FirstEventID(month), FirstEventID(month.AddDate(0, 1, 0))
 	return s.write(ctx, func(tx *sql.Tx) error {
 		// One server at a time: IF NOT EXISTS alone fails when two make it at once.
 		if _, err := exec(ctx, tx, `LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE`); err != nil {
@@ -79,7 +79,7 @@ func (s *Store) DropMonthsBefore(ctx context.Context, beforeID int64) (n int64, 
 		return 0, err
 	}
 	for month := range known {
-		if firstEventID(month.AddDate(0, 1, 0)) > beforeID {
+		if FirstEventID(month.AddDate(0, 1, 0)) > beforeID {
 			continue
 		}
 		rows, err := list(ctx, s.r, scalar[int64], `SELECT CAST(GREATEST(reltuples, 0) AS BIGINT) FROM pg_class WHERE relname = $1`, monthTable("events", month))

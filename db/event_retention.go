@@ -11,7 +11,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// Retention; see incident.Store.
+// Retention is the rules, by family.
 func (s *Store) Retention(ctx context.Context) ([]incident.RetentionRule, error) {
 	return list(ctx, s.r, func(r row) (rule incident.RetentionRule, err error) {
 		err = r.Scan(&rule.Family, &rule.KeepDays, &rule.BlankDays)
@@ -19,7 +19,7 @@ func (s *Store) Retention(ctx context.Context) ([]incident.RetentionRule, error)
 	}, `SELECT family, keep_days, blank_days FROM retention ORDER BY family`)
 }
 
-// SaveRetention; see incident.Store.
+// SaveRetention replaces the rules and starts the count of what is done anew.
 func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRule, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if _, err := exec(ctx, tx, `DELETE FROM retention`); err != nil {
@@ -40,7 +40,8 @@ func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRul
 	})
 }
 
-// TellRetention; see incident.Store.
+// TellRetention tells the pages that show how far retention is. Slices do not:
+// they are many.
 func (s *Store) TellRetention(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return bump(ctx, tx, TopicRetention) })
 }
@@ -137,12 +138,12 @@ func (s *Store) RetentionEffects(ctx context.Context, cuts []incident.RetentionC
 		var id int64
 		var event string
 		err := r.Scan(&id, &event)
-		if i, ok := byType[event]; ok && id < firstEventID(cuts[i].Remove) {
+		if i, ok := byType[event]; ok && id < FirstEventID(cuts[i].Remove) {
 			effects[i].Held++
 			effects[i].Remove = max(effects[i].Remove-1, 0)
 		}
 		return struct{}{}, err
-	}, `SELECT id, event FROM events WHERE bridge_id <> '' AND bridge_id IN (`+openBridges+`) AND id < $1 LIMIT `+strconv.Itoa(heldLimit), firstEventID(last))
+	}, `SELECT id, event FROM events WHERE bridge_id <> '' AND bridge_id IN (`+openBridges+`) AND id < $1 LIMIT `+strconv.Itoa(heldLimit), FirstEventID(last))
 	return effects, err
 }
 

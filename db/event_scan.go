@@ -35,10 +35,10 @@ type eventSearch struct {
 func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err error) {
 	q.high = math.MaxInt64
 	if !f.After.IsZero() {
-		q.low = firstEventID(f.After)
+		q.low = FirstEventID(f.After)
 	}
 	if !f.Before.IsZero() {
-		q.high = firstEventID(f.Before)
+		q.high = FirstEventID(f.Before)
 	}
 	types, found, err := s.eventTypes(ctx, f.Events)
 	if err != nil || !found {

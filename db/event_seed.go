@@ -37,7 +37,7 @@ func (s *Store) SeedEvents(ctx context.Context, count int, from, to time.Time, p
 				return err
 			}
 			e := storedEvent{text: zoom.EventText(body), Event: incident.Event{
-				ID: firstEventID(at) + int64(n%(1<<eventIDShift)), State: incident.EventRead,
+				ID: FirstEventID(at) + int64(n%(1<<eventIDShift)), State: incident.EventRead,
 				Event: z.Name, EventAt: z.At, AccountID: z.AccountID,
 				NewEvent: incident.NewEvent{Origin: incident.OriginWebhook, ReceivedAt: at, SignedAt: at, Body: body, Headers: map[string]string{
 					"Content-Type": "application/json; charset=utf-8", "User-Agent": "Zoom Marketplace/1.0a",

@@ -223,7 +223,8 @@ func (s *Store) wordsStay(ctx context.Context, cut int64) (int64, error) {
 	return from, nil
 }
 
-// RetireWordParts; see incident.Store.
+// RetireWordParts stops using one part of the search index whose events are all
+// gone, and returns 1; 0 if there is none.
 func (s *Store) RetireWordParts(ctx context.Context) (n int64, err error) {
 	if s.postgres {
 		return 0, nil
@@ -256,7 +257,9 @@ func (s *Store) RetireWordParts(ctx context.Context) (n int64, err error) {
 // freeAfter is how long a search may take that began in a part before that was retired.
 const freeAfter = time.Minute
 
-// FreeWordParts; see incident.Store. To drop a large table at once takes seconds.
+// FreeWordParts frees about so many pages of parts that were retired a while ago,
+// since a search may still be in one. It returns 0 when nothing is left. To drop a
+// large table at once takes seconds.
 func (s *Store) FreeWordParts(ctx context.Context, pages int) (n int64, err error) {
 	if s.postgres || s.now().UnixMilli()-s.retiredAt.Load() < freeAfter.Milliseconds() {
 		return 0, nil

@@ -58,5 +58,5 @@ func (s *Store) RecentEvents(ctx context.Context, since time.Time) ([]incident.E
 		err = r.Scan(timeOf(&t.ReceivedAt), timeOf(&t.SignedAt), timeOf(&t.EventAt), &t.Stale)
 		return t, err
 	}, `SELECT received_at, signed_at, event_at, stale FROM events
-		WHERE id >= $1 AND origin = 'webhook' ORDER BY id DESC LIMIT `+strconv.Itoa(recentEvents), firstEventID(since))
+		WHERE id >= $1 AND origin = 'webhook' ORDER BY id DESC LIMIT `+strconv.Itoa(recentEvents), FirstEventID(since))
 }

@@ -26,7 +26,9 @@ func scanIncident(r row) (i incident.Incident, err error) {
 // is not used up.
 var errKnown = errors.New("the incident exists")
 
-// OpenIncident; see incident.Store.
+// OpenIncident gives the incident the next number and writes all of it in one
+// transaction. When an open incident has its DedupKey, or any has its FormKey,
+// it returns that one and false. It fills in IncidentNumber of the rows.
 func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incident.Incident, bool, error) {
 	for try := 0; ; try++ {
 		var opened incident.Incident
@@ -106,12 +108,13 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 	return i, bump(ctx, tx, TopicIncidents, TopicBridges, TopicRunbooks)
 }
 
-// Incident; see incident.Store.
+// Incident is the incident with this number. NotFound if there is none.
 func (s *Store) Incident(ctx context.Context, number int64) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`, number)
 }
 
-// IncidentByDedupKey; see incident.Store.
+// IncidentByDedupKey is the open incident with this key. NotFound if there is
+// none.
 func (s *Store) IncidentByDedupKey(ctx context.Context, key string) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
 }
@@ -121,7 +124,9 @@ func (s *Store) IncidentByFormKey(ctx context.Context, key string) (incident.Inc
 	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.form_key = $1`, key)
 }
 
-// SetIncidentStatus; see incident.Store.
+// SetIncidentStatus moves an incident from one status to the other. NotFound if
+// there is none; Conflict if it does not have the status from, or if another
+// open incident has its DedupKey.
 func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
 	var resolved time.Time
 	if to == incident.StatusResolved {
@@ -237,12 +242,12 @@ func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error 
 	return err
 }
 
-// StepRun; see incident.Store.
+// StepRun is the step run with this id. NotFound if there is none.
 func (s *Store) StepRun(ctx context.Context, id string) (incident.StepRun, error) {
 	return one(ctx, s.r, "step", scanStepRun, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
 }
 
-// StepRuns; see incident.Store. They come in the order of the runbook.
+// StepRuns are the steps of an incident, in the order of the runbook.
 func (s *Store) StepRuns(ctx context.Context, number int64) ([]incident.StepRun, error) {
 	return list(ctx, s.r, scanStepRun,
 		`SELECT `+stepRunColumns+` FROM step_runs WHERE incident_number = $1 ORDER BY position, id`, number)
@@ -259,7 +264,7 @@ func insertTimeline(ctx context.Context, tx *sql.Tx, e incident.TimelineEntry) e
 	return err
 }
 
-// AddTimeline; see incident.Store.
+// AddTimeline adds entries. One whose id is there already is left out.
 func (s *Store) AddTimeline(ctx context.Context, entries ...incident.TimelineEntry) error {
 	if len(entries) == 0 {
 		return nil
@@ -287,7 +292,7 @@ func scanTimeline(r row) (e incident.TimelineEntry, err error) {
 	return e, err
 }
 
-// EventEntries; see incident.Store.
+// EventEntries are the entries of a timeline that follow from a read event, by id.
 func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.TimelineEntry, error) {
 	id := e.ID
 	if e.TwinOf != 0 { // what it says stands there under the other's name

@@ -37,7 +37,8 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	return nil
 }
 
-// ClaimJobs; see incident.Store. The jobs come in the order in which they are
+// ClaimJobs leases up to limit jobs that are due to a worker: queued ones, and
+// running ones whose lease has ended. They come in the order in which they are
 // due.
 func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]incident.Job, error) {
 	var jobs []incident.Job
@@ -62,7 +63,8 @@ func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lea
 	return jobs, err
 }
 
-// ClaimJob; see incident.Store.
+// ClaimJob leases one job to a worker, even if it is not due. false if somebody
+// has it, or if it is done or dead.
 func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (incident.Job, bool, error) {
 	var jobs []incident.Job
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
@@ -78,8 +80,9 @@ func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, 
 	return jobs[0], true, nil
 }
 
-// FinishJob; see incident.Store. Worker and attempt together are the lease: a
-// worker that was paused beyond it has an attempt that is over.
+// FinishJob ends a job as done or dead. It does nothing if the worker has lost
+// the lease. Worker and attempt together are the lease: a worker that was
+// paused beyond it has an attempt that is over.
 func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.JobState, lastError string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `
@@ -90,7 +93,8 @@ func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.Jo
 	})
 }
 
-// RetryJob; see incident.Store.
+// RetryJob queues a job again. It does nothing if the worker has lost the
+// lease.
 func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time, lastError string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `

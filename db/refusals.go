@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// AddRefusals; see incident.Store.
+// AddRefusals adds to the counts of refused requests of a minute.
 func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for _, reason := range slices.Sorted(maps.Keys(byReason)) {

@@ -51,12 +51,14 @@ func (s *Store) oneRunbook(ctx context.Context, condition, arg string) (incident
 	return found[0], nil
 }
 
-// Runbook; see incident.Store. Archived ones are found too.
+// Runbook is the runbook with this id, archived or not, with its steps in
+// order. NotFound if there is none.
 func (s *Store) Runbook(ctx context.Context, id string) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.id = $1`, id)
 }
 
-// RunbookByName; see incident.Store.
+// RunbookByName is the runbook with this name that is not archived. NotFound if
+// there is none.
 func (s *Store) RunbookByName(ctx context.Context, name string) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.name = $1 AND r.archived_at IS NULL`, name)
 }
@@ -100,7 +102,8 @@ func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, erro
 	return rows, err
 }
 
-// InsertRunbook; see incident.Store.
+// InsertRunbook writes a new runbook with its steps, as version 1. Conflict if
+// a runbook that is not archived has the name.
 func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `
@@ -114,7 +117,8 @@ func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit inc
 	})
 }
 
-// UpdateRunbook; see incident.Store.
+// UpdateRunbook replaces the runbook and its steps and increments Version.
+// Conflict if b.Version is not the stored one or another runbook has the name.
 func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `
@@ -160,7 +164,8 @@ func nameTaken(err error) error {
 		Fields: map[string]string{"name": "Another runbook has this name."}, Err: err}
 }
 
-// DeleteRunbook; see incident.Store. One that is archived already is not found.
+// DeleteRunbook deletes a runbook that no incident has and archives any other.
+// NotFound if it does not exist or is archived already.
 func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) (archived bool, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		// Locked, so that no incident begins between the look and the deletion.

@@ -14,17 +14,17 @@ func scanSavedFilter(r row) (f incident.SavedFilter, err error) {
 	return f, err
 }
 
-// SavedFilter; see incident.Store.
+// SavedFilter is the filter with this id. NotFound if there is none.
 func (s *Store) SavedFilter(ctx context.Context, id string) (incident.SavedFilter, error) {
 	return one(ctx, s.r, "saved filter", scanSavedFilter, `SELECT `+savedFilterColumns+` FROM saved_filters WHERE id = $1`, id)
 }
 
-// SavedFilters; see incident.Store.
+// SavedFilters is every saved filter, by name.
 func (s *Store) SavedFilters(ctx context.Context) ([]incident.SavedFilter, error) {
 	return list(ctx, s.r, scanSavedFilter, `SELECT `+savedFilterColumns+` FROM saved_filters ORDER BY LOWER(name), id`)
 }
 
-// InsertSavedFilter; see incident.Store.
+// InsertSavedFilter adds a filter. Conflict if the name is taken.
 func (s *Store) InsertSavedFilter(ctx context.Context, f incident.SavedFilter) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `INSERT INTO saved_filters (`+savedFilterColumns+`) VALUES (`+placeholders(1, 5)+`)`,
@@ -37,7 +37,7 @@ func (s *Store) InsertSavedFilter(ctx context.Context, f incident.SavedFilter) e
 	})
 }
 
-// DeleteSavedFilter; see incident.Store.
+// DeleteSavedFilter deletes a filter. NotFound if there is none.
 func (s *Store) DeleteSavedFilter(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `DELETE FROM saved_filters WHERE id = $1`, id)

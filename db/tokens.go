@@ -18,7 +18,7 @@ func scanToken(r row) (t incident.Token, err error) {
 	return t, err
 }
 
-// InsertToken; see incident.Store.
+// InsertToken adds an API token.
 func (s *Store) InsertToken(ctx context.Context, t incident.Token, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `INSERT INTO api_tokens (`+tokenColumns+`) VALUES (`+placeholders(1, 8)+`)`,
@@ -30,7 +30,8 @@ func (s *Store) InsertToken(ctx context.Context, t incident.Token, audit inciden
 	})
 }
 
-// TokenByHash; see incident.Store. Revoked tokens are found too.
+// TokenByHash is the API token with this hash, revoked or not. NotFound if
+// there is none.
 func (s *Store) TokenByHash(ctx context.Context, hash string) (incident.Token, error) {
 	return one(ctx, s.r, "token", scanToken, `SELECT `+tokenColumns+` FROM api_tokens WHERE token_hash = $1`, hash)
 }
@@ -40,7 +41,8 @@ func (s *Store) Tokens(ctx context.Context) ([]incident.Token, error) {
 	return list(ctx, s.r, scanToken, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY created_at DESC, id DESC`)
 }
 
-// RevokeToken; see incident.Store. Conflict when it is revoked already.
+// RevokeToken revokes an API token. NotFound if there is none; Conflict if it
+// is revoked already.
 func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		t, err := one(ctx, tx, "token", scanToken, `SELECT `+tokenColumns+` FROM api_tokens WHERE id = $1`+s.forUpdate(), id)
@@ -57,7 +59,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit 
 	})
 }
 
-// TouchToken; see incident.Store.
+// TouchToken notes when an API token was last used.
 func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE api_tokens SET last_used_at = $2 WHERE id = $1`, id, at)

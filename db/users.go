@@ -15,12 +15,13 @@ func scanUser(r row) (u incident.User, err error) {
 	return u, err
 }
 
-// User; see incident.Store.
+// User is the person with this id. NotFound if there is none.
 func (s *Store) User(ctx context.Context, id string) (incident.User, error) {
 	return one(ctx, s.r, "person", scanUser, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
-// UserByEmail; see incident.Store. The e-mail is canonical.
+// UserByEmail is the person with this canonical e-mail. NotFound if there is
+// none.
 func (s *Store) UserByEmail(ctx context.Context, email string) (incident.User, error) {
 	return one(ctx, s.r, "person", scanUser, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 }
@@ -30,7 +31,7 @@ func (s *Store) Users(ctx context.Context) ([]incident.User, error) {
 	return list(ctx, s.r, scanUser, `SELECT `+userColumns+` FROM users ORDER BY LOWER(name), email`)
 }
 
-// CountAdmins; see incident.Store.
+// CountAdmins is how many admins are not disabled.
 func (s *Store) CountAdmins(ctx context.Context) (int, error) {
 	admins, err := activeAdmins(ctx, s.r, "")
 	return len(admins), err
@@ -52,7 +53,7 @@ func insertUser(ctx context.Context, tx *sql.Tx, u incident.User) error {
 	return err
 }
 
-// InsertUser; see incident.Store.
+// InsertUser adds a person. Conflict if the e-mail is taken.
 func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if err := insertUser(ctx, tx, u); err != nil {
@@ -62,7 +63,10 @@ func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.
 	})
 }
 
-// UpdateUser; see incident.Store.
+// UpdateUser writes name, role, password hash and DisabledAt. With endSessions
+// it also deletes the person's sessions, all but keepSession (a hashed session
+// token, "" = none). NotFound if there is no such person; Conflict if no active
+// admin would be left.
 func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions bool, keepSession string, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		// Two admins may take the role from each other at the same moment.
@@ -92,7 +96,7 @@ func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions boo
 	})
 }
 
-// TouchUser; see incident.Store.
+// TouchUser notes when a person was last seen.
 func (s *Store) TouchUser(ctx context.Context, id string, at time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, id, at)
@@ -100,7 +104,7 @@ func (s *Store) TouchUser(ctx context.Context, id string, at time.Time) error {
 	})
 }
 
-// SaveSetupLink; see incident.Store.
+// SaveSetupLink replaces any setup link.
 func (s *Store) SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if _, err := exec(ctx, tx, `DELETE FROM setup_links`); err != nil {
@@ -118,14 +122,16 @@ func scanSetupLink(r row) (l setupLink, err error) {
 	return l, err
 }
 
-// SetupLink; see incident.Store.
+// SetupLink says when a setup link expires and when it was used (zero: not
+// yet). NotFound if it is unknown.
 func (s *Store) SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error) {
 	l, err := one(ctx, s.r, "setup link", scanSetupLink,
 		`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`, tokenHash)
 	return l.expires, l.used, err
 }
 
-// UseSetupLink; see incident.Store.
+// UseSetupLink makes the first admin with a setup link, once. NotFound if the
+// link is unknown or has expired; Conflict if it was used or there is an admin.
 func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u incident.User, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		l, err := one(ctx, tx, "setup link", scanSetupLink,
@@ -153,7 +159,7 @@ func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Tim
 	})
 }
 
-// LoginFailures; see incident.Store. A key without failures has the zero value.
+// LoginFailures counts the wrong passwords for a key; zero if there were none.
 func (s *Store) LoginFailures(ctx context.Context, key string) (incident.LoginFailures, error) {
 	found, err := list(ctx, s.r, func(r row) (f incident.LoginFailures, err error) {
 		err = r.Scan(&f.Count, timeOf(&f.LastAt))
@@ -165,7 +171,7 @@ func (s *Store) LoginFailures(ctx context.Context, key string) (incident.LoginFa
 	return found[0], nil
 }
 
-// AddLoginFailure; see incident.Store.
+// AddLoginFailure counts one more wrong password for a key.
 func (s *Store) AddLoginFailure(ctx context.Context, key string, at time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `
@@ -175,7 +181,7 @@ func (s *Store) AddLoginFailure(ctx context.Context, key string, at time.Time) e
 	})
 }
 
-// ClearLoginFailures; see incident.Store.
+// ClearLoginFailures forgets the wrong passwords for a key.
 func (s *Store) ClearLoginFailures(ctx context.Context, key string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `DELETE FROM login_failures WHERE key = $1`, key)

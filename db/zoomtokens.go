@@ -24,8 +24,9 @@ type sealedToken struct {
 	RenewAt time.Time `json:"renew_at"`
 }
 
-// ZoomToken; see incident.Store. A token that the master key does not open is
-// as good as none, and the next takes its place.
+// ZoomToken is the access token that all servers share for a version of the
+// account, the zero token if there is none. A token that the master key does
+// not open is as good as none, and the next takes its place.
 func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.SharedToken, err error) {
 	key := tokenKey(accountVersion)
 	_, err = list(ctx, s.r, func(r row) (struct{}, error) {
@@ -46,7 +47,8 @@ func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.Sha
 	return t, err
 }
 
-// ClaimZoomToken; see incident.Store.
+// ClaimZoomToken leases the renewal of the token. false if its version is not
+// this one any more, or if another server has the lease.
 func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (ok bool, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `
@@ -60,7 +62,8 @@ func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int6
 	return ok, err
 }
 
-// SaveZoomToken; see incident.Store.
+// SaveZoomToken seals and stores the token that follows version t.Version-1,
+// and ends the lease. false if another was stored meanwhile.
 func (s *Store) SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.SharedToken) (ok bool, err error) {
 	key := tokenKey(accountVersion)
 	sealed, err := s.keys.Seal(tokenCell(key), zoom.NewSecret(asJSON(sealedToken{t.Value.Reveal(), t.Scopes, t.RenewAt})))
@@ -77,7 +80,7 @@ func (s *Store) SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.
 	return ok, err
 }
 
-// ReleaseZoomToken; see incident.Store.
+// ReleaseZoomToken ends the lease without a new token.
 func (s *Store) ReleaseZoomToken(ctx context.Context, accountVersion, version int64) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE zoom_tokens SET lease_until = 0 WHERE account = $1 AND version = $2`, tokenKey(accountVersion), version)

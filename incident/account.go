@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"context"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -43,6 +44,23 @@ type Account struct {
 	Check              CheckReport
 	Version            int64 // grows with each save; 0 = never saved
 	UpdatedAt          time.Time
+}
+
+// Accounts stores the account and the access token to Zoom that all servers share.
+type Accounts interface {
+	Account(ctx context.Context) (Account, error) // the zero Account until one is saved
+	// SaveAccount writes all but Secrets, Check and what is known of validations.
+	// It seals the secrets in set, deletes those in remove and the access token,
+	// and increments Version. Conflict if a.Version is not the stored one.
+	SaveAccount(ctx context.Context, a Account, set map[SecretName]Secret, remove []SecretName, audit AuditEntry) error
+	SaveCheck(ctx context.Context, r CheckReport) error
+	SetWebhookValidated(ctx context.Context, at time.Time) error
+
+	// The token of one version of the account; see zoom.TokenStore.
+	ZoomToken(ctx context.Context, accountVersion int64) (zoom.SharedToken, error)
+	ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (bool, error)
+	SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.SharedToken) (bool, error)
+	ReleaseZoomToken(ctx context.Context, accountVersion, version int64) error
 }
 
 // StoredSecret is a secret with what a page may say about it.

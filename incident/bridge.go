@@ -120,6 +120,23 @@ type Attempt struct {
 	FinishedAt time.Time
 }
 
+// BridgeChange is one transition of a bridge with all that goes with it.
+type BridgeChange struct {
+	Bridge Bridge
+	Insert bool          // the bridge is new; From is not looked at
+	From   []BridgeState // the states it may be in
+
+	Attempt     *Attempt     // inserted, or updated when AttemptFrom is set
+	AttemptFrom AttemptState // expected state of an attempt that is updated
+
+	StepRun     *StepRun // state, reason and times are written
+	StepRunFrom []StepState
+
+	Timeline []TimelineEntry
+	Jobs     []Job
+	Audit    AuditEntry
+}
+
 // Instance is one running of a bridge's meeting; Zoom gives each a uuid.
 type Instance struct {
 	UUID      string

@@ -7,6 +7,44 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
+// Events stores the event log and what is known about its completeness.
+type Events interface {
+	// AppendEvent stores a verified event and returns after it is on disk. For a
+	// duplicate, id is that of the first.
+	AppendEvent(ctx context.Context, e NewEvent) (id int64, duplicate bool, err error)
+	Busy() bool               // many events wait to be stored
+	Calm(ctx context.Context) // waits, for a moment at most, until few do
+	Event(ctx context.Context, id int64) (Event, error)
+	NewEvents(ctx context.Context, limit int) ([]Event, error) // state new, oldest first
+	EventTypes(ctx context.Context) ([]string, error)
+	// MeetingsOfBridges are those of the ids and uuids that some bridge has.
+	MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error)
+	// BridgeForMeeting finds the bridge an event belongs to, "" for none.
+	BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (bridgeID string, incidentNumber int64, err error)
+	// ApplyReadings marks events read with all that follows, then sets each
+	// touched bridge to what DeriveBridge says of its instances and presences.
+	ApplyReadings(ctx context.Context, readings []Reading, at time.Time) error
+	// ReprocessEvent makes a stored event new again, no longer stale.
+	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
+	// EventEntries are the entries of a timeline that follow from a read event.
+	EventEntries(ctx context.Context, e Event) ([]TimelineEntry, error)
+	AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error
+
+	// ClaimGapLook notes that a look for gaps begins now, and returns the time up
+	// to which deliveries are compared. Not ok if one began after before.
+	ClaimGapLook(ctx context.Context, now, before time.Time) (lookedTo time.Time, ok bool, err error)
+	SaveGapLook(ctx context.Context, l GapLook, audit AuditEntry) error
+
+	SavedFilter(ctx context.Context, id string) (SavedFilter, error)
+	SavedFilters(ctx context.Context) ([]SavedFilter, error)    // by name
+	InsertSavedFilter(ctx context.Context, f SavedFilter) error // Conflict if the name is taken
+	DeleteSavedFilter(ctx context.Context, id string) error
+
+	DeleteRefusals(ctx context.Context, before time.Time) (int64, error)
+	DeleteMinuteCounts(ctx context.Context, now time.Time) (int64, error)
+	PrepareMonths(ctx context.Context) error // makes room for the events of the next months
+}
+
 // The window in which a signature counts as fresh, by a clock corrected with
 // the skew seen in Zoom's answers. Zoom repeats a delivery for 85 minutes.
 const (

@@ -18,6 +18,30 @@ type RetentionRule struct {
 	BlankDays int    // 0 = never blanked
 }
 
+// Retention stores the rules and carries them out. A method that returns a number
+// does one slice and returns its size, 0 when nothing is left; it ends early when
+// others have waited for it. Events that are not read yet, and those of an open
+// incident, stay.
+type Retention interface {
+	Retention(ctx context.Context) ([]RetentionRule, error) // by family
+	// SaveRetention replaces the rules and starts the count of what is done anew.
+	SaveRetention(ctx context.Context, rules []RetentionRule, audit AuditEntry) error
+	TellRetention(ctx context.Context) error // tells the pages; slices do not
+	DropEventMonths(ctx context.Context, before time.Time) (int64, error)
+	DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error) // the oldest first
+	// DeleteEventsOfType deletes events of a type, "" = those that cannot be read.
+	DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error)
+	DeleteEventKeys(ctx context.Context, before time.Time, limit int) (int64, error)
+	// RetireWordParts stops using a part of the search index whose events are all
+	// gone. FreeWordParts frees pages of such parts once no search can be in them.
+	RetireWordParts(ctx context.Context) (int64, error)
+	FreeWordParts(ctx context.Context, pages int) (int64, error)
+	// BlankEvents takes personal data out of events and out of the search index.
+	BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error)
+	// BlankBridge takes the people out of a bridge of a resolved incident.
+	BlankBridge(ctx context.Context, before, at time.Time) (int64, error)
+}
+
 // String is the rule in the words of the audit trail.
 func (r RetentionRule) String() string {
 	keep, blank := "keep for ever", "never blank"

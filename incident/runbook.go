@@ -1,6 +1,9 @@
 package incident
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Kinds of steps.
 const KindCreateMeeting = "create_meeting"
@@ -26,6 +29,18 @@ type Runbook struct {
 	Version      int64 // of the last save; a save with another is a conflict
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+}
+
+// Runbooks stores runbooks.
+type Runbooks interface {
+	Runbook(ctx context.Context, id string) (Runbook, error)         // also an archived one
+	RunbookByName(ctx context.Context, name string) (Runbook, error) // not an archived one
+	InsertRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
+	// UpdateRunbook replaces the runbook and its steps and increments Version.
+	// Conflict if r.Version is not the stored one.
+	UpdateRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
+	// DeleteRunbook deletes one without incidents and archives any other.
+	DeleteRunbook(ctx context.Context, id string, at time.Time, audit AuditEntry) (archived bool, err error)
 }
 
 // Variable is one field that the runbook's form asks for.

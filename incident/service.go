@@ -13,6 +13,21 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
+// Store is the storage of a Service. It is declared here, and not in package db,
+// because db imports this package.
+//
+// Each method is one transaction, in which an AuditEntry with an Action is written
+// too. What is not there is a NotFound error, a storage that does not answer
+// Unavailable. A change to what a page shows bumps its topics of Pulse.
+type Store interface {
+	Accounts
+	Runbooks
+	Incidents
+	Events
+	People
+	Retention
+}
+
 // Config is what a Service needs.
 type Config struct {
 	Store Store

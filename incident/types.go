@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +105,53 @@ type Job struct {
 	Worker     string
 	LastError  string
 	CreatedAt  time.Time
+}
+
+// Incidents stores incidents with their steps, bridges, timelines and jobs.
+type Incidents interface {
+	// OpenIncident gives the incident the next number and writes all of it. When
+	// an open incident has its DedupKey, or any has its FormKey, it returns that
+	// one and created = false. It fills in IncidentNumber of the rows.
+	OpenIncident(ctx context.Context, n NewIncident) (i Incident, created bool, err error)
+	Incident(ctx context.Context, number int64) (Incident, error)
+	IncidentByDedupKey(ctx context.Context, key string) (Incident, error) // an open one
+	// SetIncidentStatus is a Conflict if the incident does not have the status from.
+	SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry TimelineEntry, audit AuditEntry) error
+	StepRun(ctx context.Context, id string) (StepRun, error)
+	StepRuns(ctx context.Context, number int64) ([]StepRun, error)
+	AddTimeline(ctx context.Context, entries ...TimelineEntry) error
+
+	Bridge(ctx context.Context, id string) (Bridge, error)
+	BridgeOfStepRun(ctx context.Context, stepRunID string) (Bridge, error)
+	Bridges(ctx context.Context, number int64) ([]Bridge, error)
+	Attempt(ctx context.Context, id string) (Attempt, error)
+	Attempts(ctx context.Context, bridgeID string) ([]Attempt, error) // oldest first
+	// ChangeBridge makes one transition. It is a Conflict, and writes nothing, if
+	// bridge, step run or attempt is in no state that the change expects.
+	ChangeBridge(ctx context.Context, c BridgeChange) error
+	// OpenBridgeWithMeeting is the id of another bridge with the meeting that has
+	// not ended or failed, or "".
+	OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error)
+	Presences(ctx context.Context, bridgeID string) ([]Presence, error)
+
+	// ClaimJobs leases jobs that are due to a worker. ClaimJob leases one even if
+	// it is not due; false when somebody has it, or it is done or dead.
+	ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]Job, error)
+	ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (Job, bool, error)
+	// FinishJob and RetryJob do nothing if the worker has lost the lease.
+	FinishJob(ctx context.Context, j Job, state JobState, lastError string) error
+	RetryJob(ctx context.Context, j Job, runAt time.Time, lastError string) error
+	DeleteFinishedJobs(ctx context.Context, before time.Time) (int64, error)
+}
+
+// NewIncident is everything that opening an incident writes at once.
+type NewIncident struct {
+	Incident Incident
+	StepRuns []StepRun
+	Bridges  []Bridge // one for each create_meeting step that runs by itself
+	Jobs     []Job
+	Timeline []TimelineEntry
+	Audit    AuditEntry
 }
 
 // EventState: new → read | unreadable.

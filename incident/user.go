@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"context"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -61,6 +62,39 @@ type Token struct {
 	CreatedAt  time.Time
 	LastUsedAt time.Time
 	RevokedAt  time.Time
+}
+
+// People stores users, setup links, API tokens, wrong passwords and the audit trail.
+type People interface {
+	User(ctx context.Context, id string) (User, error)
+	UserByEmail(ctx context.Context, email string) (User, error)
+	CountAdmins(ctx context.Context) (int, error)                   // not disabled ones
+	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the e-mail is taken
+	// UpdateUser writes name, role, password hash and DisabledAt. endSessions also
+	// deletes the person's sessions, all but keepSession (a hashed session token,
+	// "" = none). Conflict if no active admin would be left.
+	UpdateUser(ctx context.Context, u User, endSessions bool, keepSession string, audit AuditEntry) error
+	TouchUser(ctx context.Context, id string, at time.Time) error
+	DeleteExpiredSessions(ctx context.Context) (int64, error)
+
+	// SaveSetupLink replaces any setup link. UseSetupLink makes the first admin
+	// with it, once: Conflict if it was used or there is an admin, NotFound if it
+	// is unknown or has expired.
+	SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error
+	SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error)
+	UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u User, audit AuditEntry) error
+
+	InsertToken(ctx context.Context, t Token, audit AuditEntry) error
+	TokenByHash(ctx context.Context, hash string) (Token, error) // also a revoked one
+	RevokeToken(ctx context.Context, id string, at time.Time, audit AuditEntry) error
+	TouchToken(ctx context.Context, id string, at time.Time) error
+
+	LoginFailures(ctx context.Context, key string) (LoginFailures, error)
+	AddLoginFailure(ctx context.Context, key string, at time.Time) error
+	ClearLoginFailures(ctx context.Context, key string) error
+	DeleteLoginFailures(ctx context.Context, before time.Time) (int64, error)
+
+	AddAudit(ctx context.Context, e AuditEntry) error
 }
 
 // Actor is who does something: a person, a token, the command line, or the
