@@ -113,7 +113,6 @@ func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
 		Demo:    s.Demo,
 		Version: s.Version,
 		Theme:   theme(c),
-		Path:    c.Request().URL.RequestURI(),
 	}
 	user := CurrentUser(c)
 	if user == nil {

@@ -127,9 +127,6 @@
     showTheme();
     tick();
   });
-  document.addEventListener("change", (e) => {
-    if (e.target instanceof Element && e.target.matches("[data-db-submit]")) e.target.form.requestSubmit();
-  });
 
   // Keyboard.
   let afterG = 0;
@@ -186,7 +183,7 @@
   document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.boosted) following = 0; });
   const inUse = (live) => {
     const at = document.activeElement;
-    return pressed || Date.now() - following < 5000 || live.contains(at) && typing(at) || $("dialog[open]", live) !== null || $("[data-db-hold][open]", live) !== null ||
+    return pressed || Date.now() - following < 5000 || live.contains(at) && typing(at) || $("dialog[open]", live) !== null ||
       (() => { const s = getSelection(); return s && !s.isCollapsed && live.contains(s.anchorNode); })();
   };
   const refresh = () => {

@@ -43,7 +43,7 @@ func accountGuide() views.AccountGuide {
 
 func accountFull() views.AccountPage {
 	return views.AccountPage{
-		Frame: in("Zoom account", "account", "/account"),
+		Frame: in("Zoom account", "account"),
 		Auth:  "server_to_server", InUse: "server_to_server",
 		AccountID: "Xk3fPz8rQ1uWvB7nLm2T9A", ClientID: "h7Gd2kLqRvOeXp4sYw8Tn", AppID: "nqSreNVsQ2eGzUMGnA8AHA",
 		ClientSecret:    views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "9f2c"},
@@ -80,7 +80,7 @@ func accountFull() views.AccountPage {
 
 func TestAccount(t *testing.T) {
 	t.Parallel()
-	empty := views.AccountPage{Frame: in("Zoom account", "account", "/account"), Auth: "server_to_server", Cluster: "zoom.us", CanEdit: true, Guide: accountGuide()}
+	empty := views.AccountPage{Frame: in("Zoom account", "account"), Auth: "server_to_server", Cluster: "zoom.us", CanEdit: true, Guide: accountGuide()}
 	empty.Guide.ValidatedAt, empty.Guide.LastEventAt = views.When{}, views.When{}
 	empty.Guide.WebhookURLError = "Zoom cannot reach http://127.0.0.1:8080. Set DRAWBRIDGE_PUBLIC_URL to an https address that is open to the internet."
 

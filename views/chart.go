@@ -28,7 +28,6 @@ type Chart struct {
 	Unit   string // "events"
 	Series []Series
 	Bars   []Bar
-	Small  bool   // a sparkline: lower, without ticks and legend
 	Note   string // what the numbers leave out
 }
 
@@ -57,18 +56,7 @@ func (b Bar) total() int {
 	return n
 }
 
-const chartWidth = 720.0
-
-func (c Chart) height() float64 {
-	if c.Small {
-		return 32
-	}
-	return 112
-}
-
-func (c Chart) viewBox() string {
-	return "0 0 " + num(chartWidth) + " " + num(c.height())
-}
+const chartWidth, chartHeight = 720.0, 112.0
 
 // layer is all that one series draws, as one path: a page has many bars.
 type layer struct{ class, path string }
@@ -83,14 +71,14 @@ func (c Chart) layers() []layer {
 		paths[k].WriteString("M" + num(x) + " " + num(y) + "h" + width + "v" + num(h) + "h-" + width + "z")
 	}
 	for i, b := range c.Bars {
-		x, y := float64(i)*step+gap/2, c.height()
+		x, y := float64(i)*step+gap/2, chartHeight
 		if b.Uncounted {
 			box(len(c.Series), x, 0, y)
 			continue
 		}
 		for k, p := range b.Parts {
 			if p > 0 {
-				h := max(1.5, (c.height()-4)*float64(p)/highest)
+				h := max(1.5, (chartHeight-4)*float64(p)/highest)
 				y = max(0, y-h)
 				box(k, x, y, h)
 			}

@@ -311,7 +311,7 @@ func eventList(p EventsPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "\"><section class=\"db-card db-card-flush db-split-list\" aria-label=\"Events, newest first\"><div class=\"db-events-chart\"><p class=\"db-events-rate\"><strong>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "\"><section class=\"db-card db-card-flush\" aria-label=\"Events, newest first\"><div class=\"db-events-chart\"><p class=\"db-events-rate\"><strong>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -36,10 +36,10 @@ var (
 	frame = views.Frame{User: ana, Version: "v0.1.0", Theme: "light"}
 )
 
-// in is frame with its title, section and path.
-func in(title, section, path string) views.Frame {
+// in is frame with its title and section.
+func in(title, section string) views.Frame {
 	f := frame
-	f.Title, f.Section, f.Path = title, section, path
+	f.Title, f.Section = title, section
 	return f
 }
 

@@ -42,8 +42,8 @@ type IncidentPage struct {
 // BridgeBlock is one bridge on its incident's page.
 type BridgeBlock struct {
 	ID    string
-	State string // new, creating, ready, live, ended, unknown, reconciled, failed
-	Kind  string // meeting, standby, static
+	State string // new, creating, ready, live, ended, unknown, failed
+	Kind  string // meeting, static
 
 	JoinURL   string // "" until there is one
 	PagePath  string // "/j/INC-42"
@@ -67,8 +67,6 @@ type BridgeBlock struct {
 	Progress  []BridgeProgress // while creating
 	Cause     string           // failed or unknown: what happened
 	Fix       string           // and the way out
-	FixHref   string           // where the way out begins; "" for nowhere the viewer may go
-	FixLink   string           // "Zoom account"
 	Checks    []CheckLine      // what was asked against what Zoom set
 	CanStart  bool             // the viewer may start it as host
 	CanRetry  bool
@@ -95,8 +93,8 @@ type DialIn struct {
 type IncidentStep struct {
 	ID     string
 	Label  string
-	State  string // waiting, scheduled, running, done, failed, skipped
-	Note   string // "0.8 s", or the reason it failed or was skipped
+	State  string // waiting, scheduled, running, done, failed
+	Note   string // "0.8 s", or the reason it failed
 	CanRun bool   // it waits for somebody, and the viewer may be that
 }
 
@@ -114,7 +112,6 @@ type TimelineEntry struct {
 	Kind string // "opened", "bridge", "person", "step", "recording", "warning", "failed", "resolved", "reopened", "note"
 	Text string
 	Who  string // "" when nobody of ours did it
-	More string // a second line; "" for none
 }
 
 // IncidentStartPage is the answer of POST /bridges/{id}/start. It is a page and not a redirect
@@ -127,7 +124,6 @@ type IncidentStartPage struct {
 	StartURL string // on the page once, never stored; "" with Error
 	Host     string
 	Error    string
-	Fix      string
 	BackURL  string
 }
 
@@ -223,7 +219,7 @@ func (b BridgeBlock) label(i int) string {
 }
 
 func (b BridgeBlock) open() bool {
-	return b.JoinURL != "" && (b.State == "ready" || b.State == "live" || b.State == "unknown")
+	return b.JoinURL != "" && (b.State == "ready" || b.State == "live")
 }
 
 func (b BridgeBlock) making() bool { return b.State == "new" || b.State == "creating" }
@@ -246,8 +242,6 @@ func (b BridgeBlock) says() string {
 		return "The meeting is over, after " + b.Lasted
 	case "unknown":
 		return "It is not known whether Zoom made the meeting"
-	case "reconciled":
-		return "Another link took its place"
 	case "failed":
 		return "No bridge came out"
 	}
@@ -257,11 +251,8 @@ func (b BridgeBlock) says() string {
 // hostLine says who hosts, why that is so, and what is recorded.
 func (b BridgeBlock) hostLine() string {
 	var parts []string
-	switch {
-	case b.Kind == "static":
+	if b.Kind == "static" {
 		parts = append(parts, "A link from outside Zoom's account: joining, recording and people inside are up to it.")
-	case b.Kind == "standby":
-		parts = append(parts, "A standby meeting, made in advance.")
 	}
 	if b.Host != "" {
 		s := "Hosted by " + b.Host
@@ -328,15 +319,6 @@ func (s IncidentStep) says() string {
 		return "Done"
 	case "failed":
 		return "Failed"
-	case "skipped":
-		return "Skipped"
-	}
-	return s.State
-}
-
-func (s IncidentStep) shape() string {
-	if s.State == "waiting" {
-		return "ended" // a quiet ring: nothing turns while nobody acts
 	}
 	return s.State
 }

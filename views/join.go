@@ -8,8 +8,8 @@ type JoinPage struct {
 	Resolved bool
 
 	State     string // of the bridge; "" when the incident has none
-	Kind      string // meeting, standby, static
-	JoinURL   string // "" until there is one
+	Kind      string // meeting, static
+	JoinURL   string // "" while nobody can join
 	Passcode  string
 	MeetingID string // in Zoom's groups: "876 8562 1847"
 	DialIn    []DialIn
@@ -24,9 +24,7 @@ type JoinPage struct {
 
 func (p JoinPage) waiting() bool { return p.State == "new" || p.State == "creating" }
 
-func (p JoinPage) joinable() bool {
-	return p.JoinURL != "" && (p.State == "ready" || p.State == "live" || p.State == "unknown")
-}
+func (p JoinPage) joinable() bool { return p.JoinURL != "" }
 
 func (p JoinPage) tone() string {
 	switch p.State {
@@ -67,7 +65,7 @@ func (p JoinPage) says() string {
 		return "This page leads on as soon as Zoom answers, in a few seconds."
 	case p.State == "failed":
 		return sentence(p.Cause) + "The people handling the incident can put another link here. Keep this page open: it changes by itself."
-	case p.State == "unknown" && !p.joinable():
+	case p.State == "unknown":
 		return sentence(p.Cause) + "It is being looked for. Keep this page open: it changes by itself."
 	case p.joinable() && p.Kind == "static":
 		return "A link from outside Zoom's account"

@@ -32,8 +32,8 @@ func TestJoin(t *testing.T) {
 		{"creating", state("creating", none)},
 		{"unknown", state("unknown", none)},
 		{"error", state("failed", func(p *views.JoinPage) { none(p); p.Cause = "Zoom does not answer." })},
-		{"ended", state("ended", func(p *views.JoinPage) { p.Inside = 0 })},
-		{"resolved", state("ended", func(p *views.JoinPage) { p.Resolved, p.Inside = true, 0 })},
+		{"ended", state("ended", none)},
+		{"resolved", state("ended", func(p *views.JoinPage) { none(p); p.Resolved = true })},
 		{"static", state("ready", func(p *views.JoinPage) { none(p); p.Kind, p.JoinURL = "static", "https://meet.example.com/war" })},
 		{"empty", state("", none)},
 		{"long", state("live", func(p *views.JoinPage) {

@@ -19,19 +19,19 @@ type mark struct{ word, class, shape string }
 // stateMark gives the word, colour class and shape of a state. A state nobody drew is shown by its own name.
 func stateMark(state string) mark {
 	switch state {
-	case "new", "creating", "queued", "running", "scheduled", "waiting":
+	case "new", "creating", "running", "scheduled":
 		return mark{state, "db-st-creating", "dots"}
-	case "ready", "ok", "done", "active":
+	case "ready", "ok", "done":
 		return mark{state, "db-st-ready", "disc"}
 	case "open":
 		return mark{state, "db-st-creating", "disc"}
 	case "live":
 		return mark{state, "db-st-live", "target"}
-	case "ended", "resolved", "skipped", "disabled", "archived", "reconciled", "revoked", "expired":
+	case "ended", "resolved", "skipped", "disabled":
 		return mark{state, "db-st-ended", "ring"}
-	case "unknown", "warning", "attention", "unread", "stale":
+	case "unknown", "warning":
 		return mark{state, "db-st-unknown", "half"}
-	case "failed", "dead", "bad", "refused":
+	case "failed", "bad":
 		return mark{state, "db-st-failed", "cross"}
 	}
 	return mark{state, "db-st-ended", "ring"}
@@ -98,7 +98,6 @@ type Chip struct {
 // Pager leads through a list by cursor. An empty link is a button that cannot be pressed.
 type Pager struct {
 	Newer, Older string // hrefs
-	Says         string // "50 of about 1,204"
 }
 
 // KeyValue is a line of a detail list: text from outside, or a moment, with a copy button where asked.
@@ -112,13 +111,12 @@ type KeyValue struct {
 
 // ConfirmForm asks once before something that cannot be undone, naming what goes.
 type ConfirmForm struct {
-	ID      string // of the dialog; the opener is a link to "#"+ID with data-db-dialog, see ConfirmLink
-	Title   string // "Delete runbook “Production outage”?"
-	Text    string // what goes and what stays
-	Action  string // where the form posts
-	Button  string // "Delete runbook"
-	Hidden  []Hidden
-	Primary bool // true for a step that destroys nothing
+	ID     string // of the dialog; the opener is a link to "#"+ID with data-db-dialog, see ConfirmLink
+	Title  string // "Delete runbook “Production outage”?"
+	Text   string // what goes and what stays
+	Action string // where the form posts
+	Button string // "Delete runbook"
+	Hidden []Hidden
 }
 
 // Link is a way to another page or out of Drawbridge.

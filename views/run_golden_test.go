@@ -8,7 +8,7 @@ import (
 
 func runFull() views.RunPage {
 	return views.RunPage{
-		Frame: in("Production outage", "incidents", "/incidents"), RunbookID: "1", RunbookName: "Production outage", Description: "Customers cannot use the product.",
+		Frame: in("Production outage", "incidents"), RunbookID: "1", RunbookName: "Production outage", Description: "Customers cannot use the product.",
 		Automatic: []string{"Create Zoom meeting"}, Manual: []string{"Create Zoom meeting"},
 		IdempotencyKey: "6f2c9f6e-5a35-4d0b-9d6e-2f3f6f0f0a11",
 		OpenerEmail:    "ana@example.com", Severity: "SEV2",
@@ -23,7 +23,7 @@ func runFull() views.RunPage {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	empty := views.RunPage{Frame: in("Production outage", "incidents", "/incidents"), RunbookID: "1", RunbookName: "Production outage", Automatic: []string{"Create Zoom meeting"}, IdempotencyKey: "k", OpenerEmail: "ana@example.com"}
+	empty := views.RunPage{Frame: in("Production outage", "incidents"), RunbookID: "1", RunbookName: "Production outage", Automatic: []string{"Create Zoom meeting"}, IdempotencyKey: "k", OpenerEmail: "ana@example.com"}
 	refused := runFull()
 	refused.Text = "Checkout answers 500 since 02:10."
 	refused.Errors = map[string]string{"name": "Say in a few words what is wrong.", "vars.customer": "This runbook needs a customer.", "opener_email": "That is not an e-mail address."}

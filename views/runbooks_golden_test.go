@@ -9,7 +9,7 @@ import (
 
 func runbooksFull() views.RunbooksPage {
 	return views.RunbooksPage{
-		Frame: in("Runbooks", "runbooks", "/runbooks"), CanEdit: true, CanRun: true,
+		Frame: in("Runbooks", "runbooks"), CanEdit: true, CanRun: true,
 		Rows: []views.RunbookRow{
 			{ID: "1", Name: "Production outage", IncidentType: "outage", Description: "Customers cannot use the product.", Steps: []string{"Create Zoom meeting, automatically"}, Incidents: 41, LastRunAt: when(14 * time.Minute), LastRunKey: "INC-42", LastRunURL: "/incidents/42", Enabled: true},
 			{ID: "2", Name: "Security incident", IncidentType: "security", Steps: []string{"Create Zoom meeting, automatically", "Create Zoom meeting, when somebody runs it"}, Incidents: 3, LastRunAt: when(6 * 7 * 24 * time.Hour), LastRunKey: "INC-17", LastRunURL: "/incidents/17", Enabled: true, Problem: "The agenda of step 2 asks for a variable that was removed: vars.team."},
@@ -34,7 +34,7 @@ func TestRunbooks(t *testing.T) {
 		name string
 		page views.RunbooksPage
 	}{
-		{"empty", views.RunbooksPage{Frame: in("Runbooks", "runbooks", "/runbooks"), CanEdit: true, CanRun: true}},
+		{"empty", views.RunbooksPage{Frame: in("Runbooks", "runbooks"), CanEdit: true, CanRun: true}},
 		{"full", runbooksFull()}, {"long", long}, {"hostile", nasty}, {"viewer", viewer},
 	}
 	var all []golden
@@ -74,7 +74,7 @@ func insertGroups() []views.InsertGroup {
 
 func runbookFull() views.RunbookPage {
 	return views.RunbookPage{
-		Frame: in("Production outage", "runbooks", "/runbooks"), ID: "1", Version: 7, CanEdit: true,
+		Frame: in("Production outage", "runbooks"), ID: "1", Version: 7, CanEdit: true,
 		Name: "Production outage", IncidentType: "outage", Description: "Customers cannot use the product.", Enabled: true, Incidents: 41,
 		Types: []string{"outage", "security", "change"}, Kinds: stepKinds(), Insert: insertGroups(),
 		Steps: []views.StepForm{
@@ -99,7 +99,7 @@ func runbookFull() views.RunbookPage {
 
 func TestRunbook(t *testing.T) {
 	t.Parallel()
-	empty := views.RunbookPage{Frame: in("New runbook", "runbooks", "/runbooks"), CanEdit: true, Kinds: stepKinds(), Insert: insertGroups()[1:], Types: []string{"outage"}, Enabled: true}
+	empty := views.RunbookPage{Frame: in("New runbook", "runbooks"), CanEdit: true, Kinds: stepKinds(), Insert: insertGroups()[1:], Types: []string{"outage"}, Enabled: true}
 
 	refused := runbookFull()
 	refused.Changed = true

@@ -9,7 +9,7 @@ import (
 
 func usersFull() views.SettingsUsersPage {
 	return views.SettingsUsersPage{
-		Frame: in("Settings", "settings", "/settings"), Role: "responder",
+		Frame: in("Settings", "settings"), Role: "responder",
 		Rows: []views.UserRow{
 			{ID: "1", Name: "Root", Email: "root@example.com", Role: "admin", Me: true, LastSeenAt: when(0), CreatedAt: when(3 * 24 * time.Hour), LastAdmin: true},
 			{ID: "2", Name: "Ana Ruud", Email: "ana@example.com", Role: "responder", LastSeenAt: when(14 * time.Minute), CreatedAt: when(2 * 24 * time.Hour)},
@@ -45,7 +45,7 @@ func TestSettingsUsers(t *testing.T) {
 
 func tokensFull() views.SettingsTokensPage {
 	return views.SettingsTokensPage{
-		Frame: in("Settings", "settings", "/settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true,
+		Frame: in("Settings", "settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true,
 		Rows: []views.TokenRow{
 			{ID: "1", Name: "pager", Scopes: []string{"incidents:write", "read"}, CreatedBy: "root@example.com", CreatedAt: when(3 * 24 * time.Hour), LastUsedAt: when(2 * time.Minute)},
 			{ID: "2", Name: "Reports", Scopes: []string{"read"}, CreatedBy: "root@example.com", CreatedAt: when(1 * 24 * time.Hour)},
@@ -68,7 +68,7 @@ func TestSettingsTokens(t *testing.T) {
 		name string
 		page views.SettingsTokensPage
 	}{
-		{"empty", views.SettingsTokensPage{Frame: in("Settings", "settings", "/settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true}},
+		{"empty", views.SettingsTokensPage{Frame: in("Settings", "settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true}},
 		{"full", tokensFull()}, {"new", made}, {"error", refused}, {"long", long}, {"hostile", nasty},
 	}
 	var all []golden
@@ -81,7 +81,7 @@ func TestSettingsTokens(t *testing.T) {
 func TestSettingsAudit(t *testing.T) {
 	t.Parallel()
 	full := views.SettingsAuditPage{
-		Frame: in("Settings", "settings", "/settings"), NextURL: "/settings/audit?cursor=10",
+		Frame: in("Settings", "settings"), NextURL: "/settings/audit?cursor=10",
 		Rows: []views.AuditRow{
 			{At: when(2 * time.Minute), Who: "root@example.com", What: "changed the Zoom account", From: "10.0.4.7", URL: "/account", Changes: []views.AuditChange{{Field: "Backup user", Before: "ops@example.com", After: "oncall@example.com"}, {Field: "Client secret", Before: "set", After: "changed"}}},
 			{At: when(14 * time.Minute), Who: "ana@example.com", What: "opened an incident", Subject: "INC-42", URL: "/incidents/42", From: "10.0.4.9"},
@@ -98,7 +98,7 @@ func TestSettingsAudit(t *testing.T) {
 		name string
 		page views.SettingsAuditPage
 	}{
-		{"empty", views.SettingsAuditPage{Frame: in("Settings", "settings", "/settings")}}, {"nothing", nothing}, {"full", full}, {"hostile", nasty},
+		{"empty", views.SettingsAuditPage{Frame: in("Settings", "settings")}}, {"nothing", nothing}, {"full", full}, {"hostile", nasty},
 	}
 	var all []golden
 	for _, c := range cases {
@@ -109,7 +109,7 @@ func TestSettingsAudit(t *testing.T) {
 
 func TestSettingsMe(t *testing.T) {
 	t.Parallel()
-	full := views.SettingsMePage{Frame: in("Settings", "settings", "/settings"), Name: "Ana Ruud", Email: "ana@example.com", Role: "responder", Sessions: 3}
+	full := views.SettingsMePage{Frame: in("Settings", "settings"), Name: "Ana Ruud", Email: "ana@example.com", Role: "responder", Sessions: 3}
 	refused := full
 	refused.Errors = map[string]string{"current_password": "That is not your current password.", "new_password_again": "The two new passwords differ."}
 	nasty := full
@@ -128,7 +128,7 @@ func TestSettingsMe(t *testing.T) {
 func TestSettingsAbout(t *testing.T) {
 	t.Parallel()
 	full := views.SettingsAboutPage{
-		Frame: in("Settings", "settings", "/settings"), Version: "v0.1.0", Revision: "19e3fd0", GoVersion: "go1.26.8", Database: "SQLite", DBVersion: "3.53.4", DBSize: "48 MB",
+		Frame: in("Settings", "settings"), Version: "v0.1.0", Revision: "19e3fd0", GoVersion: "go1.26.8", Database: "SQLite", DBVersion: "3.53.4", DBSize: "48 MB",
 		Counts:    []views.KeyValue{{Key: "Incidents", Value: "42"}, {Key: "Bridges", Value: "44"}, {Key: "Events", Value: "128,204"}, {Key: "Audit entries", Value: "310"}},
 		PublicURL: "https://bridge.example.com",
 	}
@@ -148,7 +148,7 @@ func TestSettingsAbout(t *testing.T) {
 func TestSettingsRetention(t *testing.T) {
 	t.Parallel()
 	empty := views.SettingsRetentionPage{
-		Frame: in("Settings", "settings", "/settings"), MinKeep: 7,
+		Frame: in("Settings", "settings"), MinKeep: 7,
 		Rows: []views.RetentionRow{{Family: "others", Others: true}, {Family: "meeting"}, {Family: "participant"}, {Family: "recording"}, {Family: "user"}},
 	}
 	full := empty

@@ -30,7 +30,6 @@ type Frame struct {
 	Demo    bool    // strip with the link to the simulator
 	Version string
 	Theme   string // cookie "theme": "", "light" or "dark"
-	Path    string // this page's path and query; login uses it to come back
 }
 
 // Person is who is logged in. Role is admin, responder or viewer.

@@ -33,17 +33,17 @@ func page(f views.Frame, all ...templ.Component) templ.Component {
 
 func TestFrame(t *testing.T) {
 	t.Parallel()
-	busy := in("Bridges", "bridges", "/bridges")
+	busy := in("Bridges", "bridges")
 	busy.LiveBridges, busy.RefusedLastHour, busy.Demo, busy.Theme = 2, 1204, true, ""
-	busy.Banner = &views.Banner{Kind: "warning", Text: "Zoom does not answer since 02:14. New incidents get a standby link.", LinkText: "Check connection", Href: "/account"}
+	busy.Banner = &views.Banner{Kind: "warning", Text: "Zoom stopped calling the webhook.", LinkText: "Events", Href: "/events"}
 	busy.Flash = &views.Flash{Kind: "ok", Text: "INC-42 is resolved."}
-	evil := in(hostile, hostile, hostile)
+	evil := in(hostile, hostile)
 	evil.User = &views.Person{Name: hostile, Email: hostile, Role: hostile}
 	evil.Banner = &views.Banner{Kind: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}
 	evil.Flash = &views.Flash{Kind: hostile, Text: hostile}
 	evil.Version, evil.Theme = hostile, hostile
 	testGolden(t, []golden{
-		{"frame-plain", page(in("Bridges", "bridges", "/bridges"))},
+		{"frame-plain", page(in("Bridges", "bridges"))},
 		{"frame-busy", page(busy)},
 		{"frame-hostile", page(evil)},
 		{"frame-bare", views.Login(views.LoginPage{Frame: views.Frame{Title: "Log in", Version: "v0.1.0", Theme: "dark"}})},
@@ -57,18 +57,18 @@ func TestKit(t *testing.T) {
 		f := views.Field{Label: s, Name: "n", Value: s, Help: s, Error: s, Placeholder: s}
 		named := func(name string) views.Field { f := f; f.Name = name; return f }
 		choices := []views.Choice{{Value: s, Label: s, Help: s, Selected: true}, {Value: "b", Label: "B"}}
-		return page(in(s, "overview", "/"),
+		return page(in(s, "overview"),
 			views.PageHeader(s, s), views.StateMark(s), views.Shape("live"), views.Severity(s), views.Time(when(2*time.Minute)), views.Clock(when(0)),
 			views.Exact(when(time.Hour)), views.CopyButton(s, "Copy link"), views.Copyable(s), views.Card(s),
 			views.EmptyState(views.IconVideo(), s, s, s, href), views.Alert("danger", s, s), views.Tabs(s, []views.Tab{{Label: s, Href: href, Note: s, Current: true}}),
-			views.Chips(s, []views.Chip{{Label: s, Href: href, On: true, Count: s}}), views.CursorPager(views.Pager{Newer: href, Older: href, Says: s}),
+			views.Chips(s, []views.Chip{{Label: s, Href: href, On: true, Count: s}}), views.CursorPager(views.Pager{Newer: href, Older: href}),
 			views.KeyValues([]views.KeyValue{{Key: s, Value: s, Copy: true, Mono: true}, {Key: s, Value: s, Href: href}, {Key: s, When: when(0)}, {Key: s}}),
 			views.ConfirmLink("sure", s, "btn"),
 			views.ConfirmDialog(views.ConfirmForm{ID: "sure", Title: s, Text: s, Action: href, Button: s, Hidden: []views.Hidden{{Name: s, Value: s}}}),
 			views.Input(named("input")), views.Textarea(named("area"), 3), views.Select(named("select"), choices), views.Segments(named("segments"), choices),
 			views.RadioCards(named("cards"), choices), views.Checkbox(named("check"), true),
 			views.SecretField(views.Secret{Label: s, Name: "secret", Help: s, Error: s, Set: true, EndsIn: s, SetAgo: s, By: s}),
-			views.SecretField(views.Secret{Label: s, Name: "secret2", Required: true}),
+			views.SecretField(views.Secret{Label: s, Name: "secret2"}),
 			views.BarChart(views.Chart{Title: s, Unit: s, Series: []views.Series{{Name: s, Total: 3}}, Bars: []views.Bar{{Label: s, Tick: s, Parts: []int{3}, Href: href}, {Label: s, Parts: []int{0}}}}),
 			views.Live("events"), views.LiveMark(),
 		)
