@@ -349,7 +349,7 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 func templateErrors(errs []incident.TemplateError) []views.TemplateError {
 	var list []views.TemplateError
 	for _, e := range errs {
-		list = append(list, views.TemplateError{Line: e.Line, Column: e.Column, Message: e.Message, DidYouMean: e.Suggestion})
+		list = append(list, views.TemplateError{Line: e.Line, Column: e.Column, Message: e.Message(), DidYouMean: e.Suggestion})
 	}
 	return list
 }
@@ -363,10 +363,7 @@ func insertGroups(form runbookForm) []views.InsertGroup {
 		}
 	}
 	groups := []views.InsertGroup{{Title: "Incident"}, {Title: "Opener"}, {Title: "Runbook"}}
-	for _, v := range incident.TemplateVariables(nil) {
-		if v.Alias {
-			continue // works in what is pasted over, but is no name of ours
-		}
+	for _, v := range incident.TemplateVariables() {
 		at := 0
 		switch {
 		case strings.HasPrefix(v.Name, "incident.opener."):

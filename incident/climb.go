@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -252,45 +253,22 @@ const resolvedCause = "The incident was resolved before the bridge came out."
 // bridge; the timeline says so, the first time.
 func (c *climber) render(first bool) {
 	data := c.s.templateData(c.incident)
-	names := make([]string, 0, len(c.incident.Vars))
-	for name := range c.incident.Vars {
-		names = append(names, name)
-	}
-	topic, err := renderTemplate(c.bridge.Asked.Topic, names, data, maxTopic)
-	if topic = oneLine(topic); topic == "" || err != nil {
+	names := slices.Sorted(maps.Keys(c.incident.Vars))
+	topic, wrong := renderTemplate(c.bridge.Asked.Topic, names, data, maxTopic)
+	if topic = oneLine(topic); topic == "" {
 		topic = cutRunes(c.incident.Key()+" "+oneLine(c.incident.Name), maxTopic)
 	}
-	if err != nil && first {
-		c.note("The topic’s template failed, so the meeting is called “" + topic + "”. " + sentence(err))
+	if wrong != nil && first {
+		c.note("The topic’s template failed, so the meeting is called “" + topic + "”. " + wrong.Error())
 	}
-	agenda, err := renderTemplate(c.bridge.Asked.Agenda, names, data, maxAgenda)
-	if err != nil {
-		agenda = ""
-	}
-	if err != nil && first {
-		c.note("The agenda’s template failed, so the meeting has no agenda. " + sentence(err))
+	agenda, wrong := renderTemplate(c.bridge.Asked.Agenda, names, data, maxAgenda)
+	if wrong != nil && first {
+		c.note("The agenda’s template failed, so the meeting has no agenda. " + wrong.Error())
 	}
 	c.bridge.Topic, c.bridge.Agenda, c.bridge.Recording = topic, agenda, c.bridge.Asked.Recording
 }
 
-func renderTemplate(src string, names []string, data TemplateData, limit int) (string, error) {
-	t, err := ParseTemplate(src, names)
-	if err != nil {
-		return "", err
-	}
-	out, _, err := t.Render(data, limit)
-	return out, err
-}
-
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func sentence(err error) string {
-	s := strings.TrimSpace(err.Error())
-	if s != "" && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
-		s += "."
-	}
-	return s
-}
 
 // note is an entry of the timeline that must not hold up the bridge.
 func (c *climber) note(text string) {

@@ -5,3 +5,6 @@ package incident
 const DummyHash = dummyHash
 
 var HashParams = hashParams
+
+// For tests: how a template is filled in for an incident.
+var RenderTemplate = renderTemplate

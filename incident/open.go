@@ -351,3 +351,10 @@ func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange, tex
 	s.runNow(ctx, job.ID)
 	return nil
 }
+
+// JoinPage is the address of an incident's join page, a link that never
+// changes. Its key stands for a login: people join by phone, in a hurry, and the
+// number alone could be guessed.
+func (s *Service) JoinPage(i Incident) string {
+	return s.publicURL + "/j/" + i.Key() + "?k=" + i.JoinKey
+}

@@ -72,7 +72,7 @@ const (
 )
 
 // MeetingTemplate is what a create_meeting step asks Zoom for. Topic and Agenda
-// are Liquid templates, see ParseTemplate.
+// are Liquid templates, see package template.
 type MeetingTemplate struct {
 	Topic            string   `json:"topic"`
 	Agenda           string   `json:"agenda"`

@@ -1,5 +1,7 @@
 package views
 
+import "fmt"
+
 // RunbooksPage is GET /runbooks.
 type RunbooksPage struct {
 	Frame    Frame
@@ -146,9 +148,16 @@ type TextPreview struct {
 
 // TemplateError is one mistake in a template.
 type TemplateError struct {
-	Line, Column int // from 1; 0 when the mistake has no place
+	Line, Column int // from 1; 0 when it is not known
 	Message      string
 	DidYouMean   string // "incident.severity"; "" for no idea
+}
+
+func (e TemplateError) place() string {
+	if e.Column == 0 {
+		return fmt.Sprintf("Line %d", e.Line)
+	}
+	return fmt.Sprintf("Line %d, column %d", e.Line, e.Column)
 }
 
 func trueFalse(b bool) string {

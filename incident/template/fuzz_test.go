@@ -1,4 +1,4 @@
-package incident_test
+package template_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/incident/template"
 )
 
 // FuzzTemplate (F12, Q14): whatever the source and the data, checking and
@@ -28,22 +28,22 @@ func FuzzTemplate(f *testing.F) {
 	f.Add("{{ vars.customer | date: vars.customer | tz: vars.customer }}", "%", 3)
 	f.Add("{{ vars.customer | replace: 'a', vars.customer }}", "{{ incident.name }}\x00\xff", -1)
 	f.Fuzz(func(t *testing.T, src, data string, limit int) {
-		tpl, err := incident.ParseTemplate(src, []string{"customer"})
+		tpl, err := template.Parse(src, names)
 		if err != nil {
-			for _, e := range err.(incident.TemplateErrors) {
-				if e.Line < 1 || e.Line > strings.Count(src, "\n")+1 || e.Column < 1 || e.Message == "" {
-					t.Errorf("ParseTemplate(%q): %+v", src, e)
+			for _, e := range err.(template.Errors) {
+				if e.Line < 1 || e.Line > strings.Count(src, "\n")+1 || e.Column < 1 || e.Message() == "" || !utf8.ValidString(e.Error()) {
+					t.Errorf("Parse(%q): %+v", src, e)
 				}
 			}
 			return
 		}
-		d := incident.TemplateData{
-			Name: data, Key: "INC-7", Number: 7, Severity: data, Description: data, OpenerName: data,
-			StartedAt: time.Unix(int64(len(data)), 0), Vars: map[string]string{"customer": data},
+		d := map[string]any{
+			"incident.name": data, "incident.key": "INC-7", "incident.number": 7, "incident.severity": data, "incident.description": data,
+			"incident.opener.name": data, "incident.started_at": time.Unix(int64(len(data)), 0), "vars.customer": data,
 		}
 		out, cut, err := tpl.Render(d, limit)
-		if err != nil && (out != "" || cut) {
-			t.Errorf("Render returned %q with an error", out)
+		if _, ours := err.(template.Errors); err != nil && (out != "" || cut || !ours) {
+			t.Errorf("Render returned %q with %v, a %[2]T", out, err)
 		}
 		if !utf8.ValidString(out) || utf8.RuneCountInString(out) > max(limit, 0) {
 			t.Errorf("Render(%q, %d) = %q", src, limit, out)

@@ -1,0 +1,191 @@
+// Package template reads and renders Liquid templates within limits: no loops,
+// a few filters, only variables that exist, a bounded cost. It takes plain data
+// and must not know what an incident is.
+package template
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/osteele/liquid"
+	"github.com/osteele/liquid/expressions"
+)
+
+// Limits of a template. Liquid itself has none: a loop may run forever and a
+// filter may multiply its text, so the check bounds both before a template is used.
+const (
+	maxBytes   = 4 << 10  // of the source
+	maxFilters = 20       // in one template
+	maxDepth   = 5        // of blocks inside blocks
+	maxValue   = 16 << 10 // bytes of one value and of one filter's result
+	maxNumber  = 15       // characters of a number
+)
+
+// timeLayout is how a time reads in a template's result.
+const timeLayout = "2006-01-02 15:04:05 MST"
+
+// Names are the variables that a template may use.
+type Names struct {
+	Known   []string          // with their dots; those to suggest first at the front
+	Instead map[string]string // what people write → the known name that they mean
+}
+
+// Template is a checked Liquid template. It may be rendered by several
+// goroutines at once.
+type Template struct {
+	liquid *liquid.Template
+	names  []string
+}
+
+// engine knows only the tags that the check lets through, and our own filters in
+// place of the library's.
+var engine = newEngine()
+
+func newEngine() *liquid.Engine {
+	e := liquid.NewEngine()
+	for _, tag := range []string{"assign", "include", "render", "break", "continue", "cycle", "capture", "comment", "for", "raw", "tablerow"} {
+		e.UnregisterTag(tag)
+	}
+	for name, f := range filters {
+		e.RegisterFilter(name, f.apply)
+	}
+	e.StrictVariables()
+	return e
+}
+
+// Parse checks a template: its size, its syntax, and that it uses only tags and
+// filters that are safe and variables that exist. Its error is always Errors.
+func Parse(src string, names Names) (*Template, error) {
+	if errs := check(src, names); len(errs) > 0 {
+		return nil, errs
+	}
+	parsed, line := parse(src)
+	if parsed == nil {
+		text := strings.Split(src, "\n")[min(line, strings.Count(src, "\n")+1)-1]
+		return nil, Errors{{Code: Syntax, Line: line, Column: 1, Name: clip(text)}}
+	}
+	return &Template{parsed, names.Known}, nil
+}
+
+// parse lets the library parse src. When it cannot, or panics on odd input, the
+// template is nil and line is where, from 1.
+func parse(src string) (t *liquid.Template, line int) {
+	defer func() {
+		if recover() != nil {
+			t, line = nil, 1
+		}
+	}()
+	// With a path, an error inside a block keeps its own line.
+	t, err := engine.ParseTemplateLocation([]byte(src), "template", 1)
+	if err != nil {
+		return nil, max(1, err.LineNumber())
+	}
+	return t, 0
+}
+
+// Render fills in the template and returns at most limit characters of the
+// result, without control characters other than newline and tab. data gives each
+// name of the template a string, an int or a time.Time (rendered in UTC); one
+// that is missing is "". cut says that the result was longer. Render never panics
+// and its memory is bounded whatever the data; its error is always Errors, with
+// out "".
+func (t *Template) Render(data map[string]any, limit int) (out string, cut bool, err error) {
+	defer func() {
+		if recover() != nil {
+			out, cut, err = "", false, Errors{{Code: Failed}}
+		}
+	}()
+	w := writer{left: limit}
+	if err := t.liquid.FRender(&w, t.bindings(data)); err != nil {
+		e := Error{Code: Failed, Line: max(0, err.LineNumber())}
+		if filter := (expressions.FilterError{}); errors.As(err.Cause(), &filter) {
+			e.Code, e.Name = BadArgument, filter.FilterName
+		}
+		return "", false, Errors{e}
+	}
+	return w.text.String(), w.cut, nil
+}
+
+// bindings are maps of strings and numbers, so that a template reaches no method.
+func (t *Template) bindings(data map[string]any) map[string]any {
+	root := map[string]any{}
+	for _, name := range t.names {
+		at, path := root, strings.Split(name, ".")
+		for _, part := range path[:len(path)-1] {
+			next, ok := at[part].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[part] = next
+			}
+			at = next
+		}
+		value := data[name]
+		if _, ok := value.(int); !ok {
+			value = Text(value)
+		}
+		at[path[len(path)-1]] = value
+	}
+	return root
+}
+
+// Text is a value as a template prints it.
+func Text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return bounded(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []string:
+		return join(v, "")
+	case time.Time:
+		if v.IsZero() {
+			return ""
+		}
+		return v.UTC().Format(timeLayout)
+	default:
+		return bounded(fmt.Sprint(v))
+	}
+}
+
+// bounded makes s valid UTF-8 and no longer than maxValue.
+func bounded(s string) string {
+	if len(s) > maxValue {
+		n := maxValue
+		for n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, string(utf8.RuneError))
+}
+
+// writer keeps the first characters written to it and swallows the rest, so that
+// a long value costs no memory.
+type writer struct {
+	text strings.Builder
+	left int
+	cut  bool
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0 && !w.cut; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		switch {
+		case unicode.IsControl(r) && r != '\n' && r != '\t':
+		case w.left <= 0:
+			w.cut = true
+		default:
+			w.text.WriteRune(r)
+			w.left--
+		}
+	}
+	return len(p), nil
+}

@@ -1,0 +1,160 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident/template"
+)
+
+// TemplateError is one thing that is wrong with a template.
+type TemplateError = template.Error
+
+// TemplateData is what a template may see: plain strings, a number and a time.
+// All of it may have been typed by a stranger; it is shown, never parsed again.
+type TemplateData struct {
+	Name                    string
+	Number                  int64
+	Key, Severity, Type     string
+	Description             string
+	OpenerName, OpenerEmail string
+	StartedAt               time.Time
+	URL, JoinPage           string
+	Vars                    map[string]string // by variable name; one that is missing is ""
+	Runbook                 string            // its name
+}
+
+// templateData is what templates see of an incident.
+func (s *Service) templateData(i Incident) TemplateData {
+	return TemplateData{
+		Name: i.Name, Number: i.Number, Key: i.Key(), Severity: i.Severity, Type: i.Type,
+		Description: i.Description, OpenerName: i.OpenerName, OpenerEmail: i.OpenerEmail,
+		StartedAt: i.CreatedAt, URL: fmt.Sprintf("%s/incidents/%d", s.publicURL, i.Number),
+		JoinPage: s.JoinPage(i), Vars: i.Vars, Runbook: i.RunbookName,
+	}
+}
+
+// SampleTemplateData is the incident that previews show when there is no past one.
+func SampleTemplateData() TemplateData {
+	return TemplateData{
+		Name: "Checkout is slow", Number: 42, Key: "INC-42", Severity: "SEV2", Type: "outage",
+		Description: "Payments take longer than ten seconds since the last release.",
+		OpenerName:  "Ada Berg", OpenerEmail: "ada@example.com",
+		StartedAt: time.Date(2026, time.March, 14, 9, 26, 53, 0, time.UTC),
+		URL:       "https://bridge.example.com/incidents/42", JoinPage: "https://bridge.example.com/j/INC-42",
+		Vars: map[string]string{}, Runbook: "Production outage",
+	}
+}
+
+// fixedNames are the names that every template may use, in the order to show them.
+var fixedNames = []struct {
+	name, label string
+	value       func(TemplateData) any
+}{
+	{"incident.name", "Name of the incident", func(d TemplateData) any { return d.Name }},
+	{"incident.number", "Number", func(d TemplateData) any { return int(d.Number) }},
+	{"incident.key", "Key", func(d TemplateData) any { return d.Key }},
+	{"incident.severity", "Severity", func(d TemplateData) any { return d.Severity }},
+	{"incident.type", "Type of incident", func(d TemplateData) any { return d.Type }},
+	{"incident.description", "Description", func(d TemplateData) any { return d.Description }},
+	{"incident.opener.name", "Opener, name", func(d TemplateData) any { return d.OpenerName }},
+	{"incident.opener.email", "Opener, e-mail address", func(d TemplateData) any { return d.OpenerEmail }},
+	{"incident.started_at", "Start, in UTC unless the filter tz is added", func(d TemplateData) any { return d.StartedAt }},
+	{"incident.url", "Page of the incident", func(d TemplateData) any { return d.URL }},
+	{"incident.join_page", "Join page, a link that never changes", func(d TemplateData) any { return d.JoinPage }},
+	{"runbook.name", "Name of the runbook", func(d TemplateData) any { return d.Runbook }},
+}
+
+// aliases work because templates are pasted from the hosted incident tool, which
+// names things so. Pages do not offer them.
+var aliases = []struct{ alias, name string }{
+	{"incident.id", "incident.key"},
+	{"incident.incident_url", "incident.url"},
+	{"incident.created_at", "incident.started_at"},
+	{"incident.created_by.name", "incident.opener.name"},
+	{"incident.created_by.email", "incident.opener.email"},
+}
+
+// customFields are the aliases of a runbook's variable.
+func customFields(name string) []string {
+	const p = "incident.custom_fields."
+	return []string{p + name + ".value", p + strings.ReplaceAll(name, "_", "-") + ".value"}
+}
+
+// insteadNames are names that people write for one that exists: words of the
+// hosted tool that mean something else there, and plain guesses.
+var insteadNames = map[string]string{
+	"incident.priority":                "incident.severity",
+	"incident.title":                   "incident.name",
+	"incident.summary":                 "incident.description",
+	"incident.customer_impact_summary": "incident.description",
+	"incident.conference_bridges":      "incident.join_page",
+	"incident.link":                    "incident.url",
+	"incident.created_by":              "incident.opener.name",
+	"incident.opener":                  "incident.opener.name",
+	"incident.incident_type":           "incident.type",
+	"incident.runbook":                 "runbook.name",
+	"incident":                         "incident.name",
+	"runbook":                          "runbook.name",
+}
+
+// values gives each name its value.
+func (d TemplateData) values() map[string]any {
+	values := map[string]any{}
+	for _, n := range fixedNames {
+		values[n.name] = n.value(d)
+	}
+	for _, a := range aliases {
+		values[a.alias] = values[a.name]
+	}
+	for name, value := range d.Vars {
+		values["vars."+name] = value
+		for _, alias := range customFields(name) {
+			values[alias] = value
+		}
+	}
+	return values
+}
+
+// templateNames is what a template of a runbook with these variables may use.
+func templateNames(varNames []string) template.Names {
+	var known []string
+	for _, name := range varNames {
+		known = append(known, "vars."+name)
+	}
+	for _, n := range fixedNames {
+		known = append(known, n.name)
+	}
+	for _, a := range aliases {
+		known = append(known, a.alias)
+	}
+	for _, name := range varNames {
+		known = append(known, customFields(name)...)
+	}
+	return template.Names{Known: known, Instead: insteadNames}
+}
+
+// renderTemplate fills in a template for an incident. When something is wrong
+// with it, out is "".
+func renderTemplate(src string, varNames []string, d TemplateData, limit int) (out string, wrong template.Errors) {
+	t, err := template.Parse(src, templateNames(varNames))
+	if err == nil {
+		out, _, err = t.Render(d.values(), limit)
+	}
+	errors.As(err, &wrong)
+	return out, wrong
+}
+
+// TemplateVariable is one line of the list from which variables are inserted.
+type TemplateVariable struct{ Name, Label, Example string }
+
+// TemplateVariables lists what every template may use, in the order to show it.
+func TemplateVariables() []TemplateVariable {
+	list := make([]TemplateVariable, len(fixedNames))
+	for i, n := range fixedNames {
+		list[i] = TemplateVariable{n.name, n.label, template.Text(n.value(SampleTemplateData()))}
+	}
+	return list
+}

@@ -1,0 +1,75 @@
+package incident_test
+
+import (
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+var templateVars = []string{"customer", "zone", "customer_tier"}
+
+func templateData() incident.TemplateData {
+	d := incident.SampleTemplateData()
+	d.Vars = map[string]string{"customer": "Acme", "zone": "Europe/Oslo", "customer_tier": "gold"}
+	return d
+}
+
+func TestTemplateNames(t *testing.T) {
+	for _, tt := range []struct{ name, src, want string }{
+		{"every name", "{{incident.number}} {{incident.key}} {{incident.type}} {{incident.opener.name}} {{incident.opener.email}} {{incident.url}} {{incident.join_page}} {{runbook.name}}",
+			"42 INC-42 outage Ada Berg ada@example.com https://bridge.example.com/incidents/42 https://bridge.example.com/j/INC-42 Production outage"},
+		{"names of the hosted tool", "{{incident.id}} {{incident.created_by.name}} {{incident.created_by.email}} {{incident.incident_url}} {{incident.custom_fields.customer.value}} {{incident.custom_fields.customer-tier.value}} {{incident.custom_fields.customer_tier.value}} {{incident.created_at}}",
+			"INC-42 Ada Berg ada@example.com https://bridge.example.com/incidents/42 Acme gold gold 2026-03-14 09:26:53 UTC"},
+		{"the runbook of the README", "{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})", "SEV2 Checkout is slow (Acme)"},
+		{"hours taken off by hand", `{{ incident.created_at | date: "%s" | minus: 28800 | date: "%H:%M" }}`, "01:26"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, wrong := incident.RenderTemplate(tt.src, templateVars, templateData(), 2000); wrong != nil || got != tt.want {
+				t.Errorf("got %q, %v; want %q", got, wrong, tt.want)
+			}
+		})
+	}
+	t.Run("nothing known of the incident", func(t *testing.T) {
+		got, wrong := incident.RenderTemplate("[{{ vars.customer }}{{ incident.started_at }}{{ incident.created_at }}]", templateVars, incident.TemplateData{}, 200)
+		if wrong != nil || got != "[]" {
+			t.Errorf("got %q, %v; want []", got, wrong)
+		}
+	})
+}
+
+func TestTemplateNamesRefused(t *testing.T) {
+	for _, tt := range []struct{ name, word, want string }{
+		{"misspelt", "incident.nmae", "incident.name"},
+		{"variable of the runbook without vars", "customer", "vars.customer"},
+		{"incident's variable without incident", "severity", "incident.severity"},
+		{"misspelt variable of the runbook", "vars.custmoer", "vars.customer"},
+		{"slug of another form", "incident.custom_fields.cusomer.value", "incident.custom_fields.customer.value"},
+		{"group", "incident.opener", "incident.opener.name"},
+		{"whole incident", "incident", "incident.name"},
+		{"word of the hosted tool without a counterpart", "incident.priority", "incident.severity"},
+		{"far from everything", "incident.retro_exports", ""},
+		{"T-06 env", "env.HOME", ""},
+		{"T-06 method", "incident.name.String", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, wrong := incident.RenderTemplate("{{ "+tt.word+" }}", templateVars, templateData(), 200)
+			if got != "" || len(wrong) != 1 || wrong[0].Code != "unknown_variable" || wrong[0].Name != tt.word || wrong[0].Suggestion != tt.want {
+				t.Errorf("got %q, %v; want the suggestion %q", got, wrong, tt.want)
+			}
+		})
+	}
+}
+
+func TestTemplateVariablesAllRender(t *testing.T) {
+	for _, v := range incident.TemplateVariables() {
+		got, wrong := incident.RenderTemplate("{{ "+v.Name+" }}", templateVars, templateData(), 2000)
+		if wrong != nil || got == "" || v.Label == "" || v.Example != got {
+			t.Errorf("%s renders %q, %v; its example is %q", v.Name, got, wrong, v.Example)
+		}
+	}
+	if d := incident.SampleTemplateData(); d.StartedAt.Location() != time.UTC || !utf8.ValidString(d.Description) {
+		t.Error("the sample's time is not in UTC")
+	}
+}
