@@ -2,7 +2,6 @@ package db_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
@@ -84,80 +83,5 @@ func TestAccountSecretMoved(t *testing.T) {
 		if a.Secrets[incident.APISecret].Locked {
 			t.Error("the other secret is locked")
 		}
-	})
-}
-
-func TestSessions(t *testing.T) {
-	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
-		clock := now
-		cfg.Now = func() time.Time { return clock }
-		s := dbtest.Open(t, cfg)
-		sessions := s.Sessions()
-		data := func(user string) []byte {
-			b, err := db.SessionCodec{}.Encode(after(60), map[string]any{db.SessionUser: user, "flash": "Saved."})
-			check(t, err)
-			return b
-		}
-		_, found, err := sessions.Find("CANARY-1")
-		check(t, err)
-		if found {
-			t.Fatal("there is a session in an empty database")
-		}
-		check(t, sessions.Commit("CANARY-1", data(""), after(60)))
-		check(t, sessions.Commit("CANARY-1", data("u1"), after(60)))
-		check(t, sessions.Commit("CANARY-2", data("u1"), after(120)))
-		check(t, sessions.Commit("CANARY-3", data("u2"), after(60)))
-		b, found, err := sessions.Find("CANARY-1")
-		check(t, err)
-		deadline, values, err := db.SessionCodec{}.Decode(b)
-		check(t, err)
-		if !found || !deadline.Equal(after(60)) {
-			t.Errorf("found %v, deadline %v", found, deadline)
-		}
-		same(t, values, map[string]any{"user_id": "u1", "flash": "Saved."})
-		count := func(user string, want int) {
-			t.Helper()
-			n, err := s.SessionCount(t.Context(), user)
-			check(t, err)
-			if n != want {
-				t.Errorf("%s has %d sessions, want %d", user, n, want)
-			}
-		}
-		count("u1", 2)
-		count("", 0)
-		for _, row := range rows(t, raw(t, cfg), `SELECT token_hash FROM sessions`) {
-			if len(row[0]) != 64 {
-				t.Errorf("a token is stored as %s", row[0])
-			}
-		}
-
-		check(t, sessions.Delete("CANARY-3"))
-		check(t, sessions.Delete("CANARY-3"))
-		count("u2", 0)
-
-		clock = after(60) // the moment it is over
-		if _, found, _ = sessions.Find("CANARY-1"); found {
-			t.Error("a session that is over is found")
-		}
-		count("u1", 1)
-		n, err := s.DeleteExpiredSessions(t.Context())
-		check(t, err)
-		if n != 1 {
-			t.Errorf("%d were deleted", n)
-		}
-
-		// All of a user's sessions but the one that asks.
-		clock = now
-		check(t, s.InsertUser(t.Context(), incident.User{ID: "u1", Email: "a@example.com", Role: incident.Viewer, CreatedAt: now}, incident.AuditEntry{}))
-		check(t, sessions.Commit("CANARY-4", data("u1"), after(60)))
-		check(t, sessions.Commit("CANARY-5", data("u2"), after(60)))
-		check(t, s.UpdateUser(t.Context(), incident.User{ID: "u1", Role: incident.Viewer}, true, db.SessionHash("CANARY-4"), incident.AuditEntry{}))
-		count("u1", 1)
-		if _, found, _ = sessions.Find("CANARY-4"); !found {
-			t.Error("the session that asked is gone")
-		}
-		check(t, s.UpdateUser(t.Context(), incident.User{ID: "u1", Role: incident.Viewer}, true, "", incident.AuditEntry{}))
-		count("u1", 0)
-		count("u2", 1)
 	})
 }

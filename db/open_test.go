@@ -236,10 +236,6 @@ func TestClosed(t *testing.T) {
 		if called < 70 {
 			t.Errorf("only %d methods were called", called)
 		}
-		_, _, err := s.Sessions().Find("x")
-		wantCode(t, err, incident.Unavailable)
-		wantCode(t, s.Sessions().Commit("x", []byte("{}"), now), incident.Unavailable)
-		wantCode(t, s.Sessions().Delete("x"), incident.Unavailable)
 	})
 }
 

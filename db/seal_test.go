@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
@@ -271,13 +272,14 @@ func TestNoSecretOnDisk(t *testing.T) {
 	check(t, s.SaveAccount(ctx, incident.Account{}, map[incident.SecretName]incident.Secret{
 		incident.ClientSecret: zoom.NewSecret("CANARY-zoom-cs-1"), incident.WebhookToken1: zoom.NewSecret("CANARY-zoom-wt-1")}, nil, entry("account.save")))
 	check(t, s.SaveAccount(ctx, incident.Account{Version: 1}, nil, []incident.SecretName{incident.ClientSecret}, entry("account.save")))
-	check(t, s.Sessions().CommitCtx(ctx, "CANARY-session", []byte(`{"values":{}}`), after(60)))
+	session, err := incident.New(incident.Config{Store: s, Now: func() time.Time { return now }}).StartSession(ctx, addUser(t, s, "ana@example.com", incident.Viewer))
+	check(t, err)
 	files, err := os.ReadDir(cfg.DataDir)
 	check(t, err)
 	for _, f := range files {
 		data, err := os.ReadFile(filepath.Join(cfg.DataDir, f.Name()))
 		check(t, err)
-		for _, form := range []string{"CANARY", base64.StdEncoding.EncodeToString([]byte("CANARY"))[:7]} {
+		for _, form := range []string{session, "CANARY", base64.StdEncoding.EncodeToString([]byte("CANARY"))[:7]} {
 			if bytes.Contains(data, []byte(form)) {
 				t.Errorf("%s holds a secret", f.Name())
 			}

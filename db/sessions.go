@@ -2,109 +2,55 @@ package db
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
-	"time"
 
-	"github.com/alexedwards/scs/v2"
+	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// SessionUser is the key of session data that holds the id of the user.
-const SessionUser = "user_id"
-
-var (
-	_ scs.CtxStore = (*Sessions)(nil)
-	_ scs.Codec    = SessionCodec{}
-)
-
-// Sessions keeps the data of alexedwards/scs. It hashes tokens itself, so leave
-// SessionManager.HashTokenInStore false, and leave IdleTimeout 0: it would write
-// on every request. It needs SessionCodec.
-type Sessions struct{ s *Store }
-
-// Sessions is the store of web sessions.
-func (s *Store) Sessions() *Sessions { return &Sessions{s} }
-
-// SessionHash is the form in which a session's token is stored, and which
-// UpdateUser takes as keepSession.
-func SessionHash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
+// Session is a stored session, which may be over, with its user as they are now.
+// NotFound if it is not there.
+func (s *Store) Session(ctx context.Context, hash string) (incident.Session, error) {
+	return one(ctx, s.r, "session", func(r row) (x incident.Session, err error) {
+		err = r.Scan(append([]any{&x.Hash, timeOf(&x.BeganAt), timeOf(&x.SeenAt)}, userFields(&x.User)...)...)
+		return x, err
+	}, `SELECT token_hash, began_at, seen_at, `+userColumns+` FROM sessions JOIN users ON id = user_id WHERE token_hash = $1`, hash)
 }
 
-// FindCtx returns the data of a session that is not over.
-func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
-	data, err := list(ctx, s.s.r, scalar[[]byte],
-		`SELECT data FROM sessions WHERE token_hash = $1 AND expires_at > $2`,
-		SessionHash(token), s.s.now())
-	if err != nil || len(data) == 0 {
-		return nil, false, err
-	}
-	return data[0], true, nil
-}
-
-// CommitCtx stores the data of a session, with the user beside it.
-func (s *Sessions) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
-	_, values, err := SessionCodec{}.Decode(b)
-	if err != nil {
-		return err
-	}
-	user, _ := values[SessionUser].(string)
-	return s.s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `
-			INSERT INTO sessions (token_hash, user_id, data, expires_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (token_hash) DO UPDATE SET
-				user_id = excluded.user_id, data = excluded.data, expires_at = excluded.expires_at`,
-			SessionHash(token), user, b, expiry)
-		return err
+// InsertSession stores a new session, and that its user was seen.
+func (s *Store) InsertSession(ctx context.Context, x incident.Session) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `INSERT INTO sessions (token_hash, user_id, began_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+			x.Hash, x.User.ID, x.BeganAt, x.SeenAt, x.ExpiresAt())
+		if err != nil {
+			return err
+		}
+		return touchUser(ctx, tx, x)
 	})
 }
 
-// DeleteCtx ends a session; one that is not there is no error.
-func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
-	return s.s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `DELETE FROM sessions WHERE token_hash = $1`, SessionHash(token))
-		return err
+// TouchSession stores that a session was used, and that its user was seen. It
+// does not bring back a session that has ended meanwhile.
+func (s *Store) TouchSession(ctx context.Context, x incident.Session) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE sessions SET seen_at = $2, expires_at = $3 WHERE token_hash = $1`, x.Hash, x.SeenAt, x.ExpiresAt())
+		if err != nil {
+			return err
+		}
+		return touchUser(ctx, tx, x)
 	})
 }
 
-// Find, Commit and Delete are there because scs asks for them; it calls the
-// methods above.
-
-func (s *Sessions) Find(token string) ([]byte, bool, error) {
-	return s.FindCtx(context.Background(), token)
+func touchUser(ctx context.Context, tx *sql.Tx, x incident.Session) error {
+	_, err := exec(ctx, tx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, x.User.ID, x.SeenAt)
+	return err
 }
 
-func (s *Sessions) Commit(token string, b []byte, expiry time.Time) error {
-	return s.CommitCtx(context.Background(), token, b, expiry)
-}
-
-func (s *Sessions) Delete(token string) error {
-	return s.DeleteCtx(context.Background(), token)
-}
-
-// SessionCodec writes session data as JSON. Values must be strings, numbers
-// (which come back as float64), booleans or maps and lists of these.
-type SessionCodec struct{}
-
-type sessionData struct {
-	Deadline time.Time      `json:"deadline"`
-	Values   map[string]any `json:"values"`
-}
-
-func (SessionCodec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	return json.Marshal(sessionData{deadline, values})
-}
-
-func (SessionCodec) Decode(b []byte) (time.Time, map[string]any, error) {
-	var d sessionData
-	err := json.Unmarshal(b, &d)
-	if d.Values == nil {
-		d.Values = map[string]any{}
-	}
-	return d.Deadline, d.Values, err
+// DeleteSession ends a session; one that is not there is no error.
+func (s *Store) DeleteSession(ctx context.Context, hash string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `DELETE FROM sessions WHERE token_hash = $1`, hash)
+		return err
+	})
 }
 
 // SessionCount is how many sessions of a user are not over.

@@ -10,8 +10,13 @@ import (
 
 const userColumns = `id, email, name, role, password_hash, disabled_at, last_seen_at, created_at`
 
+// userFields are where the userColumns of a row go.
+func userFields(u *incident.User) []any {
+	return []any{&u.ID, &u.Email, &u.Name, &u.Role, &u.PasswordHash, timeOf(&u.DisabledAt), timeOf(&u.LastSeenAt), timeOf(&u.CreatedAt)}
+}
+
 func scanUser(r row) (u incident.User, err error) {
-	err = r.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.PasswordHash, timeOf(&u.DisabledAt), timeOf(&u.LastSeenAt), timeOf(&u.CreatedAt))
+	err = r.Scan(userFields(&u)...)
 	return u, err
 }
 
@@ -64,9 +69,9 @@ func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.
 }
 
 // UpdateUser writes name, role, password hash and DisabledAt. With endSessions
-// it also deletes the person's sessions, all but keepSession (a hashed session
-// token, "" = none). NotFound if there is no such person; Conflict if no active
-// admin would be left.
+// it also deletes the person's sessions, all but the one with the hash
+// keepSession. NotFound if there is no such person; Conflict if no active admin
+// would be left.
 func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions bool, keepSession string, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		// Two admins may take the role from each other at the same moment.
@@ -93,14 +98,6 @@ func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions boo
 			}
 		}
 		return insertAudit(ctx, tx, audit)
-	})
-}
-
-// TouchUser notes when a person was last seen.
-func (s *Store) TouchUser(ctx context.Context, id string, at time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, id, at)
-		return err
 	})
 }
 

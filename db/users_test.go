@@ -44,7 +44,7 @@ func TestUsers(t *testing.T) {
 		same(t, all, []incident.User{ana, root})
 		same(t, actions(t, s), []string{"user.add"})
 
-		check(t, s.TouchUser(ctx, ana.ID, after(5)))
+		check(t, s.TouchSession(ctx, incident.Session{User: ana, SeenAt: after(5)}))
 		ana.Name, ana.Role, ana.PasswordHash, ana.LastSeenAt = "Ana B", incident.Viewer, "new", after(5)
 		check(t, s.UpdateUser(ctx, ana, false, "", entry("user.update")))
 		got, err = s.User(ctx, ana.ID)

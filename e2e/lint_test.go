@@ -80,6 +80,10 @@ func lintGo(s source) []string {
 				fail(n, "%s: package incident knows no HTTP; it only hands a client on", name)
 			case s.dir == "web" && n.Sel.Name == "Store":
 				fail(n, "package web knows no database; it asks handlers or the service")
+			case s.dir == "handlers" && storeWrite.MatchString(n.Sel.Name):
+				if x, ok := n.X.(*ast.SelectorExpr); ok && x.Sel.Name == "Store" {
+					fail(n, "%s: every write goes through the service", n.Sel.Name)
+				}
 			}
 		case *ast.CompositeLit:
 			if of(n.Type) == "net/http.Client" && !inCLI && !slices.Contains([]string{"zoom", "zoom/zoomsim", "incident/notify"}, s.dir) {
@@ -166,6 +170,9 @@ func (s source) contextEscapes(f *ast.FuncType, body *ast.BlockStmt, of func(ast
 var queries = map[string]bool{
 	"Exec": true, "ExecContext": true, "Query": true, "QueryContext": true, "QueryRow": true, "QueryRowContext": true, "Prepare": true, "PrepareContext": true,
 }
+
+// storeWrite is the name of a method of the store that changes something.
+var storeWrite = regexp.MustCompile(`^(Add|Append|Apply|Change|Claim|Clear|Delete|Finish|Insert|Open|Release|Reprocess|Retry|Revoke|Save|Set|Touch|Update|Use)[A-Z]`)
 
 var sqlVerb = regexp.MustCompile("^[\"`]\\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|PRAGMA|VACUUM)\\s")
 
@@ -359,6 +366,7 @@ func TestRulesCatch(t *testing.T) {
 		{"client of zoom", "zoom", `import "net/http"; var c = &http.Client{}`, 0},
 		{"HTTP in incident", "incident", `import "net/http"; type s struct { c *http.Client; r *http.Request }`, 1},
 		{"database in web", "web", `func f() { site.Store.Health() }`, 1},
+		{"write past the service", "handlers", `func f() { s.Store.TouchUser(u); s.Store.SavedFilters(); s.Service.SetName(n) }`, 1},
 		{"O-05 goroutine", "handlers", `import "github.com/labstack/echo/v4"; func f(c echo.Context) error { go func() { c.Path() }(); return nil }`, 1},
 		{"O-05 argument", "handlers", `import "github.com/labstack/echo/v4"; var f = func(c echo.Context) { go g(c) }`, 1},
 		{"O-05 channel", "handlers", `import "github.com/labstack/echo/v4"; var ch = make(chan echo.Context)`, 1},

@@ -121,8 +121,8 @@ type exportJob struct {
 func (s *Site) stillMay(c echo.Context, role incident.Role) func(context.Context) error {
 	token := s.sessionToken(c)
 	return func(ctx context.Context) error {
-		user, session, err := s.sessionUser(ctx, token)
-		if err == nil && (session == nil || !user.Role.Includes(role)) {
+		user, err := s.Service.SessionUser(ctx, token)
+		if err == nil && !user.Role.Includes(role) {
 			err = errExportForbidden
 		}
 		return err

@@ -217,8 +217,8 @@ func (s *Site) stream(ctx context.Context, reader *liveReader, token string, sen
 		case <-keepAlive.C:
 			text = ": still here\n\n"
 		case <-recheck.C:
-			user, session, err := s.sessionUser(ctx, token)
-			if err == nil && (session == nil || !user.Role.Includes(incident.Viewer)) {
+			user, err := s.Service.SessionUser(ctx, token)
+			if err == nil && !user.Role.Includes(incident.Viewer) {
 				return
 			}
 			continue

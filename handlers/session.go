@@ -1,110 +1,34 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
 
-	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
-)
-
-// How long a session lives: without a request, and at all.
-const (
-	sessionIdle     = 12 * time.Hour
-	sessionLifetime = 7 * 24 * time.Hour
-	seenEvery       = time.Minute
 )
 
 // tokenLength is that of session tokens and setup links: 32 bytes in base64.
 const tokenLength = 43
 
-// Keys of session data, beside db.SessionUser. Both are Unix seconds.
-const (
-	sessionBegan = "began"
-	sessionSeen  = "seen"
-)
-
-// newSessions keeps sessions in the store, which hashes their tokens itself.
-// Idle time is counted by this package: scs would write on every request.
-func newSessions(store *db.Store) *scs.SessionManager {
-	// scs.New would start a goroutine for a store in memory that nobody uses.
-	return &scs.SessionManager{Store: store.Sessions(), Codec: db.SessionCodec{}, Lifetime: sessionLifetime}
-}
-
-// visitor is a person with a session.
-type visitor struct {
-	user  incident.User
-	token string
-}
-
 // LoadSession finds out who makes the request and tells SetActor. Without a
-// session that holds it does nothing. The user is read each time, so that
-// disabling somebody, or another role, counts from the next request on.
+// session that holds it does nothing.
 func (s *Site) LoadSession(c echo.Context) error {
-	token := s.sessionToken(c)
-	if token == "" {
-		return nil
-	}
-	ctx := c.Request().Context()
-	user, session, err := s.sessionUser(ctx, token)
-	if err != nil || session == nil {
+	user, err := s.Service.UseSession(c.Request().Context(), s.sessionToken(c))
+	if err != nil || user.ID == "" {
 		return err
 	}
-	now := s.Now()
-	if now.Sub(seconds(s.Sessions.GetFloat(session, sessionSeen))).Abs() >= seenEvery {
-		// Written at once, not after the handler: the session must not be
-		// written back after a logout in another tab.
-		s.Sessions.Put(session, sessionSeen, float64(now.Unix()))
-		if _, _, err := s.Sessions.Commit(session); err != nil {
-			return err
-		}
-		if err := s.Store.TouchUser(ctx, user.ID, now); err != nil {
-			return err
-		}
-	}
-	set(c, visitorKey, &visitor{user: user, token: token})
+	set(c, userKey, &user)
 	SetActor(c, incident.Actor{Kind: "user", UserID: user.ID, Email: user.Email, Name: user.Name, Role: user.Role, Address: c.RealIP()})
 	return nil
 }
 
-// sessionUser is the user of a session and its data; session is nil when there
-// is no such session or it holds no longer. ctx must not hold a session.
-func (s *Site) sessionUser(ctx context.Context, token string) (user incident.User, session context.Context, err error) {
-	session, err = s.Sessions.Load(ctx, token)
-	if err != nil {
-		return user, nil, err
-	}
-	id := s.Sessions.GetString(session, db.SessionUser)
-	if id == "" {
-		return user, nil, nil
-	}
-	now := s.Now()
-	if now.Sub(seconds(s.Sessions.GetFloat(session, sessionBegan))) >= sessionLifetime ||
-		now.Sub(seconds(s.Sessions.GetFloat(session, sessionSeen))) >= sessionIdle {
-		return user, nil, s.Sessions.Destroy(session)
-	}
-	user, err = s.Store.User(ctx, id)
-	switch {
-	case incident.CodeOf(err) == incident.NotFound:
-		return user, nil, nil
-	case err != nil:
-		return user, nil, err
-	case !user.DisabledAt.IsZero():
-		return user, nil, nil
-	}
-	return user, session, nil
-}
-
-func seconds(f float64) time.Time { return time.Unix(int64(f), 0) }
-
+// sessionToken is the token of the session that the browser sent, "" for none.
 func (s *Site) sessionToken(c echo.Context) string {
 	cookies := c.Request().CookiesNamed(s.cookie(c, "session", "", 0).Name)
 	// Two of one name: somebody who controls a neighbouring host set one of them.
@@ -116,59 +40,22 @@ func (s *Site) sessionToken(c echo.Context) string {
 
 // CurrentUser is the person who is logged in, or nil.
 func CurrentUser(c echo.Context) *incident.User {
-	if v, ok := c.Request().Context().Value(visitorKey).(*visitor); ok {
-		return &v.user
-	}
-	return nil
+	user, _ := c.Request().Context().Value(userKey).(*incident.User)
+	return user
 }
 
-// SessionHash is the stored form of the request's session, which
-// Service.ChangePassword takes to keep it. "" without a session.
-func SessionHash(c echo.Context) string {
-	if v, ok := c.Request().Context().Value(visitorKey).(*visitor); ok {
-		return db.SessionHash(v.token)
-	}
-	return ""
-}
-
-// startSession logs a person in: always with a new token, so that one planted
-// before the login is worth nothing.
+// startSession logs a person in, in place of whoever was before.
 func (s *Site) startSession(c echo.Context, user incident.User) error {
 	ctx := c.Request().Context()
-	if err := s.endSession(c); err != nil {
+	if err := s.Service.EndSession(ctx, s.sessionToken(c)); err != nil {
 		return err
 	}
-	session, err := s.Sessions.Load(ctx, "")
+	token, err := s.Service.StartSession(ctx, user)
 	if err != nil {
 		return err
 	}
-	now := s.Now()
-	s.Sessions.Put(session, db.SessionUser, user.ID)
-	s.Sessions.Put(session, sessionBegan, float64(now.Unix()))
-	s.Sessions.Put(session, sessionSeen, float64(now.Unix()))
-	s.Sessions.SetDeadline(session, now.Add(sessionLifetime))
-	token, _, err := s.Sessions.Commit(session)
-	if err != nil {
-		return err
-	}
-	if err := s.Store.TouchUser(ctx, user.ID, now); err != nil {
-		return err
-	}
-	c.SetCookie(s.cookie(c, "session", token, int(sessionLifetime/time.Second)))
+	c.SetCookie(s.cookie(c, "session", token, int(incident.SessionLifetime/time.Second)))
 	return nil
-}
-
-// endSession deletes the session the browser sent, if any.
-func (s *Site) endSession(c echo.Context) error {
-	token := s.sessionToken(c)
-	if token == "" {
-		return nil
-	}
-	session, err := s.Sessions.Load(c.Request().Context(), token)
-	if err != nil {
-		return err
-	}
-	return s.Sessions.Destroy(session)
 }
 
 // LoginPage is GET /login.
@@ -207,7 +94,7 @@ func (s *Site) Login(c echo.Context) error {
 
 // Logout is POST /logout.
 func (s *Site) Logout(c echo.Context) error {
-	if err := s.endSession(c); err != nil {
+	if err := s.Service.EndSession(c.Request().Context(), s.sessionToken(c)); err != nil {
 		return err
 	}
 	c.SetCookie(s.cookie(c, "session", "", -1))

@@ -342,7 +342,7 @@ func (s *Site) ChangePassword(c echo.Context) error {
 		return s.showMe(c, http.StatusUnprocessableEntity, "", map[string]string{"new_password_again": "This is not the same password."})
 	}
 
-	err = s.Service.ChangePassword(c.Request().Context(), Actor(c), form.Raw("current_password"), form.Raw("new_password"), SessionHash(c))
+	err = s.Service.ChangePassword(c.Request().Context(), Actor(c), form.Raw("current_password"), form.Raw("new_password"), s.sessionToken(c))
 
 	if _, fields, ok := Refusal(err); ok {
 		return s.showMe(c, http.StatusUnprocessableEntity, "", map[string]string{
@@ -359,7 +359,7 @@ func (s *Site) ChangePassword(c echo.Context) error {
 
 // EndOtherSessions is POST /settings/me/sessions.
 func (s *Site) EndOtherSessions(c echo.Context) error {
-	if err := s.Service.EndOtherSessions(c.Request().Context(), Actor(c), SessionHash(c)); err != nil {
+	if err := s.Service.EndOtherSessions(c.Request().Context(), Actor(c), s.sessionToken(c)); err != nil {
 		return err
 	}
 	s.Flash(c, "ok", "The other browsers are logged out.")

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/db"
@@ -25,7 +24,6 @@ import (
 type Site struct {
 	Service   *incident.Service
 	Store     *db.Store
-	Sessions  *scs.SessionManager
 	Now       func() time.Time
 	Log       *slog.Logger
 	PublicURL string // how people reach this server, no slash at the end; "" = not known
@@ -43,8 +41,7 @@ type Site struct {
 	recentEvents *recently[[]incident.EventTimes]
 }
 
-// New completes a Site: it makes Sessions and Live where they are nil. It
-// starts nothing.
+// New completes a Site: it makes Live where it is nil. It starts nothing.
 func New(s Site) *Site {
 	site := &s
 	site.webhookBytes, site.database = &inFlight{}, &recently[string]{}
@@ -54,9 +51,6 @@ func New(s Site) *Site {
 	site.PublicURL = strings.TrimRight(site.PublicURL, "/")
 	if u, err := url.Parse(site.PublicURL); err == nil && u.Scheme == "https" {
 		site.httpsHost = u.Host
-	}
-	if site.Sessions == nil {
-		site.Sessions = newSessions(site.Store)
 	}
 	if site.Live == nil {
 		site.Live = NewLive(site.Store.Pulse, site.Log)
@@ -68,7 +62,7 @@ type contextKey int
 
 const (
 	actorKey contextKey = iota
-	visitorKey
+	userKey
 )
 
 // SetActor says who makes the request. The middleware of package web calls it.

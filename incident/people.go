@@ -303,7 +303,7 @@ func (s *Service) changeUser(ctx context.Context, actor Actor, userID, action st
 }
 
 // ChangePassword changes the actor's own password and ends all their sessions
-// but keepSession. Fields: old_password, new_password.
+// but that of the token keepSession. Fields: old_password, new_password.
 func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password, keepSession string) error {
 	u, err := s.store.User(ctx, actor.UserID)
 	if err != nil {
@@ -322,7 +322,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password
 	if u.PasswordHash, err = s.hashPassword(ctx, password); err != nil {
 		return err
 	}
-	return s.store.UpdateUser(ctx, u, true, keepSession, s.audit(actor, "user.change_password", u.Email, nil, nil))
+	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, "user.change_password", u.Email, nil, nil))
 }
 
 // SetName changes how a person is called. An admin may do it for everybody, and
@@ -347,15 +347,6 @@ func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string)
 	before := "name: " + u.Name
 	u.Name = name
 	return s.store.UpdateUser(ctx, u, false, "", s.audit(actor, "user.set_name", u.Email, []string{before}, []string{"name: " + name}))
-}
-
-// EndOtherSessions logs the actor out everywhere but in keepSession.
-func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession string) error {
-	u, err := s.store.User(ctx, actor.UserID)
-	if err != nil {
-		return err
-	}
-	return s.store.UpdateUser(ctx, u, true, keepSession, s.audit(actor, "user.end_sessions", u.Email, nil, nil))
 }
 
 // CreateToken makes an API token and returns it; it is not kept and cannot be

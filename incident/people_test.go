@@ -13,7 +13,6 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
-	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
@@ -38,13 +37,12 @@ func (w *world) person(name string, role incident.Role) incident.User {
 	return u
 }
 
-// session is that of a user who has logged in.
-func (w *world) session(u incident.User, token string) {
+// session is the token of a user who has logged in.
+func (w *world) session(u incident.User) string {
 	w.Helper()
-	expires := w.clock.Now().Add(time.Hour)
-	data, err := db.SessionCodec{}.Encode(expires, map[string]any{db.SessionUser: u.ID})
+	token, err := w.service.StartSession(w.Context(), u)
 	w.ok(err)
-	w.ok(w.store.Sessions().CommitCtx(w.Context(), token, data, expires))
+	return token
 }
 
 func (w *world) wantSessions(u incident.User, want int) {
@@ -405,8 +403,9 @@ func TestUsers(t *testing.T) {
 	w := newWorld(t)
 	root := w.person("root", incident.Admin)
 	ana := w.person("ana", incident.Responder)
-	w.session(ana, "one")
-	w.session(ana, "two")
+	w.session(ana)
+	w.session(ana)
+	ana.LastSeenAt = w.clock.Now()
 	read := func(u incident.User) incident.User {
 		t.Helper()
 		u, err := w.store.User(t.Context(), u.ID)
@@ -479,7 +478,7 @@ func TestUsers(t *testing.T) {
 		w.wantSessions(ana, 0)
 	})
 	t.Run("A-16 disabling ends sessions and shuts out", func(t *testing.T) {
-		w.session(ana, "three")
+		w.session(ana)
 		w.ok(w.service.SetDisabled(t.Context(), admin, ana.ID, true))
 		w.wantSessions(ana, 0)
 		_, err := w.service.LogIn(t.Context(), ana.Email, password, "192.0.2.2")
@@ -493,7 +492,7 @@ func TestUsers(t *testing.T) {
 		}
 	})
 	t.Run("A-15 a password that is reset ends sessions", func(t *testing.T) {
-		w.session(ana, "four")
+		w.session(ana)
 		w.ok(w.service.ResetPassword(t.Context(), admin, ana.ID, "reset horse battery"))
 		w.wantSessions(ana, 0)
 		if _, err := w.service.LogIn(t.Context(), ana.Email, "reset horse battery", "192.0.2.4"); err != nil {
@@ -503,19 +502,22 @@ func TestUsers(t *testing.T) {
 		wantCode(t, err, incident.Unauthorized)
 	})
 	t.Run("A-15 changing one's own keeps only the session that asked", func(t *testing.T) {
-		w.session(ana, "five")
-		w.session(ana, "six")
-		w.ok(w.service.ChangePassword(t.Context(), actorOf(ana), "reset horse battery", "changed horse battery", db.SessionHash("six")))
+		w.session(ana)
+		mine := w.session(ana)
+		w.ok(w.service.ChangePassword(t.Context(), actorOf(ana), "reset horse battery", "changed horse battery", mine))
 		w.wantSessions(ana, 1)
-		if _, found, err := w.store.Sessions().FindCtx(t.Context(), "six"); !found || err != nil {
+		if u, err := w.service.SessionUser(t.Context(), mine); u.ID != ana.ID || err != nil {
 			t.Errorf("the session that asked is gone (%v)", err)
 		}
 		if _, err := w.service.LogIn(t.Context(), ana.Email, "changed horse battery", "192.0.2.5"); err != nil {
 			t.Errorf("the new password: %v", err)
 		}
-		w.session(ana, "seven")
-		w.ok(w.service.EndOtherSessions(t.Context(), actorOf(ana), db.SessionHash("seven")))
+		mine = w.session(ana)
+		w.ok(w.service.EndOtherSessions(t.Context(), actorOf(ana), mine))
 		w.wantSessions(ana, 1)
+		if u, err := w.service.SessionUser(t.Context(), mine); u.ID != ana.ID || err != nil {
+			t.Errorf("the session that asked is gone (%v)", err)
+		}
 	})
 	t.Run("names", func(t *testing.T) {
 		w.ok(w.service.SetName(t.Context(), actorOf(read(ana)), ana.ID, " Ana B. "))

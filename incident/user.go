@@ -64,17 +64,23 @@ type Token struct {
 	RevokedAt  time.Time
 }
 
-// People stores users, setup links, API tokens, wrong passwords and the audit trail.
+// People stores users, sessions, setup links, API tokens, wrong passwords and the audit trail.
 type People interface {
 	User(ctx context.Context, id string) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
 	CountAdmins(ctx context.Context) (int, error)                   // not disabled ones
 	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the e-mail is taken
 	// UpdateUser writes name, role, password hash and DisabledAt. endSessions also
-	// deletes the person's sessions, all but keepSession (a hashed session token,
-	// "" = none). Conflict if no active admin would be left.
+	// deletes the person's sessions, all but the one with the hash keepSession.
+	// Conflict if no active admin would be left.
 	UpdateUser(ctx context.Context, u User, endSessions bool, keepSession string, audit AuditEntry) error
-	TouchUser(ctx context.Context, id string, at time.Time) error
+
+	Session(ctx context.Context, hash string) (Session, error) // also one that is over; its user as they are now
+	// InsertSession and TouchSession also set when the user was seen. TouchSession
+	// does not bring back a session that has ended meanwhile.
+	InsertSession(ctx context.Context, x Session) error
+	TouchSession(ctx context.Context, x Session) error
+	DeleteSession(ctx context.Context, hash string) error // no error if it is not there
 	DeleteExpiredSessions(ctx context.Context) (int64, error)
 
 	// SaveSetupLink replaces any setup link. UseSetupLink makes the first admin

@@ -1,0 +1,45 @@
+package incident_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+func TestSession(t *testing.T) {
+	w := newWorld(t)
+	ana := w.person("ana", incident.Viewer)
+	token := w.session(ana)
+	holds := func(t *testing.T, want bool, use func() (incident.User, error)) {
+		t.Helper()
+		u, err := use()
+		w.ok(err)
+		if (u.ID == ana.ID) != want || u.Role.Includes(incident.Viewer) != want {
+			t.Errorf("the session is of %q with role %q", u.ID, u.Role)
+		}
+	}
+	ask := func() (incident.User, error) { return w.service.SessionUser(t.Context(), token) }
+	use := func() (incident.User, error) { return w.service.UseSession(t.Context(), token) }
+
+	t.Run("A-14 to ask whether a session holds does not keep it", func(t *testing.T) {
+		w.clock.Add(6 * time.Hour)
+		holds(t, true, use)
+		w.clock.Add(11 * time.Hour)
+		holds(t, true, ask)
+		w.clock.Add(time.Hour)
+		holds(t, false, ask)
+		holds(t, false, use)
+	})
+	t.Run("A-13 what is ended twice or never began", func(t *testing.T) {
+		token = w.session(ana)
+		holds(t, true, use)
+		for range 2 {
+			w.ok(w.service.EndSession(t.Context(), token))
+			holds(t, false, use)
+		}
+		token = ""
+		w.ok(w.service.EndSession(t.Context(), token))
+		holds(t, false, use)
+	})
+}
