@@ -86,21 +86,14 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 		if err := writeAttempt(ctx, tx, c); err != nil {
 			return err
 		}
-		if c.Bridge.State == incident.BridgeReady && c.Bridge.MeetingID != "" {
-			if err := readAgain(ctx, tx, c.Bridge); err != nil {
+		if c.ReadAgain != nil {
+			if err := readAgain(ctx, tx, *c.ReadAgain); err != nil {
 				return err
 			}
 		}
-		if run := c.StepRun; run != nil {
-			args := []any{run.ID, run.State, run.Reason, run.StartedAt, run.FinishedAt}
-			n, err := exec(ctx, tx, `
-				UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5
-				WHERE id = $1 AND state IN (`+placeholders(6, len(c.StepRunFrom))+`)`, withAll(args, c.StepRunFrom)...)
-			if err != nil {
+		if c.StepRun != nil {
+			if err := writeStepRun(ctx, tx, *c.StepRun, c.StepRunFrom); err != nil {
 				return err
-			}
-			if n == 0 {
-				return errMoved()
 			}
 		}
 		number := c.Bridge.IncidentNumber
@@ -145,6 +138,17 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reason = $19, fix = $20,
 			ready_at = $21, started_at = COALESCE($22, started_at), ended_at = $23, updated_at = $24
 		WHERE id = $1 AND state IN (`+placeholders(25, len(c.From))+`)`, withAll(args, c.From)...)
+	if err == nil && n == 0 {
+		err = errMoved()
+	}
+	return err
+}
+
+func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
+	args := []any{run.ID, run.State, run.Reason, run.StartedAt, run.FinishedAt}
+	n, err := exec(ctx, tx, `
+		UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5
+		WHERE id = $1 AND state IN (`+placeholders(6, len(from))+`)`, withAll(args, from)...)
 	if err == nil && n == 0 {
 		err = errMoved()
 	}
@@ -223,7 +227,7 @@ func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Inst
 
 // BridgeFilter narrows the bridges log. Zero fields do not.
 type BridgeFilter struct {
-	State          string // "live", "attention" (failed, unknown or with a red finding, of an open incident), "backup" (hosted by the backup user)
+	State          string // "live", "attention" (of an open incident, see incident.AttentionStates), "backup" (hosted by the backup user)
 	Host           string // e-mail
 	IncidentNumber int64
 	After, Before  time.Time // of the creation: After ≤ t < Before
@@ -242,9 +246,11 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 	switch f.State {
 	case "":
 	case "live":
-		w.add(`b.state = $?`, incident.BridgeLive)
+		w.conditions = append(w.conditions, `b.state = 'live'`)
 	case "attention":
-		w.conditions = append(w.conditions, `i.status = 'open' AND (b.state IN ('failed', 'unknown') OR b.worst_finding = 'red')`)
+		states := placeholders(len(w.args)+1, len(incident.AttentionStates))
+		w.args = withAll(w.args, incident.AttentionStates)
+		w.add(`i.status = 'open' AND (b.state IN (`+states+`) OR b.worst_finding = $?)`, incident.AttentionLevel)
 	case "backup":
 		w.add(`b.used_backup_user = $?`, true)
 	default:
@@ -322,6 +328,10 @@ func (s *Store) meetingsOfBridges(ctx context.Context, q queryer, ids []string) 
 // meeting id or personal meeting id that was created before at (plus a minute;
 // a zero at is no limit). "" if there is none.
 func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (string, int64, error) {
+	return bridgeForMeeting(ctx, s.r, uuid, meetingID, at)
+}
+
+func bridgeForMeeting(ctx context.Context, q queryer, uuid, meetingID string, at time.Time) (string, int64, error) {
 	type found struct {
 		id     string
 		number int64
@@ -333,7 +343,7 @@ func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at
 	var hits []found
 	var err error
 	if uuid != "" {
-		hits, err = list(ctx, s.r, scan, `
+		hits, err = list(ctx, q, scan, `
 			SELECT id, incident_number FROM bridges
 			WHERE meeting_uuid = $1 OR id IN (SELECT bridge_id FROM bridge_instances WHERE uuid = $1)
 			ORDER BY created_at DESC, id DESC LIMIT 1`, uuid)
@@ -344,46 +354,13 @@ func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at
 		if !at.IsZero() {
 			w.add(`created_at <= $?`, at.Add(time.Minute))
 		}
-		hits, err = list(ctx, s.r, scan,
+		hits, err = list(ctx, q, scan,
 			`SELECT id, incident_number FROM bridges`+w.String()+` ORDER BY created_at DESC, id DESC LIMIT 1`, w.args...)
 	}
 	if err != nil || len(hits) == 0 {
 		return "", 0, err
 	}
 	return hits[0].id, hits[0].number, nil
-}
-
-// lockBridges makes other servers wait that would derive the same bridges. It
-// comes before everything else a transaction does, in one order.
-func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, ids []string) error {
-	if !s.postgres || len(ids) == 0 {
-		return nil
-	}
-	_, err := list(ctx, tx, scalar[string],
-		`SELECT id FROM bridges WHERE id IN (`+placeholders(1, len(ids))+`) ORDER BY id FOR NO KEY UPDATE`, withAll(nil, ids)...)
-	return err
-}
-
-// deriveBridge sets a bridge to what its instances and presences say.
-func deriveBridge(ctx context.Context, tx *sql.Tx, id string, at time.Time) error {
-	states, err := list(ctx, tx, scalar[incident.BridgeState], `SELECT state FROM bridges WHERE id = $1`, id)
-	if err != nil {
-		return err
-	}
-	running, err := instances(ctx, tx, id)
-	if err != nil || len(states) == 0 || len(running) == 0 {
-		return err
-	}
-	people, err := presences(ctx, tx, id)
-	if err != nil {
-		return err
-	}
-	d := incident.DeriveBridge(states[0], running, people)
-	_, err = exec(ctx, tx, `
-		UPDATE bridges SET state = $2, started_at = COALESCE($3, started_at), ended_at = $4,
-			inside = $5, inside_most = $6, updated_at = $7
-		WHERE id = $1`, id, d.State, d.StartedAt, d.EndedAt, d.Inside, d.InsideMost, at)
-	return err
 }
 
 // BridgeHosts are the hosts that bridges had, by e-mail; at most 200.

@@ -63,7 +63,7 @@ func fill(t *testing.T, s *db.Store, events int) {
 			}
 			readings = append(readings, r)
 		}
-		check(t, s.ApplyReadings(t.Context(), readings, now))
+		check(t, s.ApplyReadings(t.Context(), readings, now, incident.FollowEvents))
 	}
 }
 

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,34 +12,25 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// ApplyReadings marks events read with all that follows, then sets each touched
-// bridge to what DeriveBridge says of its instances and presences, in one
-// transaction. An event that is not new any more is left alone with all that
-// would follow from it.
-func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, at time.Time) error {
-	var bridges []string
+// ApplyReadings marks events read with all that follows, and then sets each
+// bridge they name to what the rule says of it, in one transaction. An event that
+// is not new any more is left alone with all that would follow from it. Nobody
+// else changes the bridges meanwhile. The rule may be called more than once.
+func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, at time.Time, rule incident.BridgeRule) error {
 	ids := make([]int64, len(readings))
 	for i, r := range readings {
 		ids[i] = r.EventID
-		if r.BridgeID != "" {
-			bridges = append(bridges, r.BridgeID)
-		}
 	}
-	slices.Sort(bridges)
-	bridges = slices.Compact(bridges)
 	s.warmMeetings(ctx, readings)
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		ctx := s.unwatched(ctx)
-		if err := s.lockBridges(ctx, tx, bridges); err != nil {
-			return err
-		}
-		blanked, err := s.blankedBridges(ctx, tx, bridges)
+		bridges, err := s.lockBridges(ctx, tx, readings)
 		if err != nil {
 			return err
 		}
 		readings := slices.Clone(readings)
 		for i, r := range readings {
-			if blanked[r.BridgeID] {
+			if b := bridges[r.BridgeID]; b != nil && b.Blanked {
 				readings[i] = r.Blanked()
 			}
 		}
@@ -60,13 +52,9 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		}
 		topics := []string{TopicEvents}
 		var counts eventCounts
-		var unlinked []incident.Reading
 		for _, r := range applied {
 			if !r.Again {
 				counts.add(r.EventID, r.Event)
-			}
-			if r.BridgeID == "" && r.MeetingID != "" {
-				unlinked = append(unlinked, r)
 			}
 			for _, e := range r.Timeline {
 				if twin := twins[r.EventID]; twin != 0 { // what it says was told already, under the other's name
@@ -77,29 +65,26 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				}
 				topics = append(topics, TopicIncident(e.IncidentNumber))
 			}
-			if r.BridgeID != "" {
+			if b := bridges[r.BridgeID]; b != nil {
+				b.Readings = append(b.Readings, r)
 				if err := applyToBridge(ctx, tx, r); err != nil {
 					return err
 				}
 			}
 		}
-		if err := s.awaitBridges(ctx, tx, unlinked); err != nil {
+		if err := s.readAwaiting(ctx, tx, applied); err != nil {
 			return err
 		}
 		if err := counts.write(ctx, tx); err != nil {
 			return err
 		}
-		for _, id := range bridges {
-			if err := deriveBridge(ctx, tx, id, at); err != nil {
+		for _, id := range slices.Sorted(maps.Keys(bridges)) {
+			b := bridges[id]
+			b.At = at
+			if err := followRule(ctx, tx, *b, rule); err != nil {
 				return err
 			}
-			numbers, err := list(ctx, tx, scalar[int64], `SELECT incident_number FROM bridges WHERE id = $1`, id)
-			if err != nil {
-				return err
-			}
-			for _, number := range numbers {
-				topics = append(topics, TopicBridges, TopicIncidents, TopicIncident(number))
-			}
+			topics = append(topics, TopicBridges, TopicIncidents, TopicIncident(b.Bridge.IncidentNumber))
 		}
 		return bump(ctx, tx, topics...)
 	})
@@ -213,7 +198,7 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 	return slices.DeleteFunc(slices.Clone(readings), func(r incident.Reading) bool { return !written[r.EventID] }), nil
 }
 
-// applyToBridge writes what one event says of its bridge's meeting.
+// applyToBridge writes what one event says of its bridge's meeting and people.
 func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	if in := r.Instance; in != nil {
 		_, err := exec(ctx, tx, `
@@ -237,30 +222,9 @@ func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 				joined_at = `+later("presences", "joined_at")+`,
 				left_at = `+later("presences", "left_at"),
 			r.BridgeID, p.UUID, p.SessionID, p.Person, p.Name, p.Email, p.JoinedAt, p.LeftAt)
-		if err != nil {
-			return err
-		}
-	}
-	if r.Deleted {
-		if err := loseMeeting(ctx, tx, r); err != nil {
-			return err
-		}
-	}
-	if len(r.Recordings) == 0 {
-		return nil
-	}
-	bridge, err := one(ctx, tx, "bridge", scanBridge, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, r.BridgeID)
-	if err != nil {
 		return err
 	}
-	known := bridge.Recordings
-	for _, rec := range r.Recordings {
-		if !slices.ContainsFunc(known, func(k incident.RecordingLink) bool { return k.URL == rec.URL }) {
-			known = append(known, rec)
-		}
-	}
-	_, err = exec(ctx, tx, `UPDATE bridges SET recordings = $2 WHERE id = $1`, r.BridgeID, asJSON(known))
-	return err
+	return nil
 }
 
 // earlier and later choose between a stored time and an offered one, of which
@@ -274,43 +238,78 @@ func chooseTime(table, column, sign string) string {
 		` THEN excluded.` + column + ` ELSE ` + stored + ` END`
 }
 
-// loseMeeting takes the link from a bridge that waits with a meeting that is
-// deleted, so that a person can try again or give another.
-func loseMeeting(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
-	const reason = "The meeting was deleted in Zoom."
-	n, err := exec(ctx, tx, `
-		UPDATE bridges SET state = 'failed', join_url = '', reason = $3, fix = $4
-		WHERE id = $1 AND meeting_id = $2 AND state = 'ready'`,
-		r.BridgeID, r.MeetingID, reason, "Try again, or use another link.")
-	if err != nil || n == 0 {
-		return err
+// lockBridges are the bridges that readings name. Other servers that would apply
+// readings to them wait, and so this comes before everything else a transaction
+// does, in one order.
+func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident.Reading) (map[string]*incident.BridgeFacts, error) {
+	bridges := map[string]*incident.BridgeFacts{}
+	var w where
+	for _, r := range readings {
+		if r.BridgeID != "" && !slices.Contains(w.args, any(r.BridgeID)) {
+			w.args = append(w.args, r.BridgeID)
+		}
 	}
-	_, err = exec(ctx, tx, `
-		UPDATE step_runs SET state = 'failed', reason = $2
-		WHERE id = (SELECT step_run_id FROM bridges WHERE id = $1)`, r.BridgeID, reason)
-	return err
+	if len(w.args) == 0 {
+		return bridges, nil
+	}
+	lock := ""
+	if s.postgres {
+		lock = " FOR NO KEY UPDATE"
+	}
+	found, err := list(ctx, tx, func(r row) (f incident.BridgeFacts, err error) {
+		err = r.Scan(append(bridgeFields(&f.Bridge), &f.Blanked)...)
+		return f, err
+	}, `SELECT `+bridgeColumns+`, b.blanked_at IS NOT NULL FROM bridges b WHERE b.id IN (`+placeholders(1, len(w.args))+`) ORDER BY b.id`+lock, w.args...)
+	for i := range found {
+		bridges[found[i].Bridge.ID] = &found[i]
+	}
+	return bridges, err
 }
 
-// awaitBridges lets events be read anew whose bridge came to know its meeting
-// while they were read: the part of readAgain for events it could not see yet.
-func (s *Store) awaitBridges(ctx context.Context, tx *sql.Tx, unlinked []incident.Reading) error {
-	ids := make([]string, len(unlinked))
-	for i, r := range unlinked {
-		ids[i] = r.MeetingID
+// followRule writes what the rule says of a bridge.
+func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule incident.BridgeRule) (err error) {
+	if f.Instances, err = instances(ctx, tx, f.Bridge.ID); err != nil {
+		return err
+	}
+	if f.Presences, err = presences(ctx, tx, f.Bridge.ID); err != nil {
+		return err
+	}
+	if f.StepRun, err = one(ctx, tx, "step", scanStepRun, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, f.Bridge.StepRunID); err != nil {
+		return err
+	}
+	b, run := rule(f)
+	_, err = exec(ctx, tx, `
+		UPDATE bridges SET state = $2, join_url = $3, reason = $4, fix = $5, started_at = $6, ended_at = $7,
+			inside = $8, inside_most = $9, recordings = $10, updated_at = $11
+		WHERE id = $1`, b.ID, b.State, b.JoinURL, b.Reason, b.Fix, b.StartedAt, b.EndedAt,
+		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt)
+	if err != nil || run == nil {
+		return err
+	}
+	return writeStepRun(ctx, tx, *run, []incident.StepState{f.StepRun.State})
+}
+
+// readAwaiting makes events new again whose bridge came to know its meeting while
+// they were read: ChangeBridge could not see them yet.
+func (s *Store) readAwaiting(ctx context.Context, tx *sql.Tx, readings []incident.Reading) error {
+	var ids []string
+	for _, r := range readings {
+		if r.Awaits && r.MeetingID != "" {
+			ids = append(ids, r.MeetingID)
+		}
 	}
 	known, err := s.meetingsOfBridges(ctx, tx, ids)
 	if err != nil {
 		return err
 	}
-	for _, r := range unlinked {
-		if !known[r.MeetingID] {
+	for _, r := range readings {
+		if !r.Awaits || !known[r.MeetingID] {
 			continue
 		}
-		_, err := exec(ctx, tx, `
-			UPDATE events SET state = 'new'
-			WHERE id = $1 AND NOT stale AND origin <> 'imported' AND EXISTS (
-				SELECT 1 FROM bridges WHERE (meeting_id = $2 OR pmi = $2) AND created_at <= $3)`,
-			r.EventID, r.MeetingID, r.EventAt.Add(time.Minute))
+		bridgeID, _, err := bridgeForMeeting(ctx, tx, "", r.MeetingID, r.EventAt)
+		if err == nil && bridgeID != "" {
+			_, err = exec(ctx, tx, `UPDATE events SET state = 'new' WHERE id = $1`, r.EventID)
+		}
 		if err != nil {
 			return err
 		}
@@ -318,14 +317,13 @@ func (s *Store) awaitBridges(ctx context.Context, tx *sql.Tx, unlinked []inciden
 	return nil
 }
 
-// readAgain lets events of a meeting be read anew that were read before its
-// bridge knew the meeting: Zoom may tell of a meeting before it answers the call
-// that makes it.
-func readAgain(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
+// readAgain makes events of a meeting new again that were read before its bridge
+// knew the meeting.
+func readAgain(ctx context.Context, tx *sql.Tx, e incident.UnlinkedEvents) error {
 	_, err := exec(ctx, tx, `
 		UPDATE events SET state = 'new'
-		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state <> 'unreadable' AND NOT stale AND origin <> 'imported'`,
-		b.MeetingID, FirstEventID(b.CreatedAt))
+		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state = 'read' AND NOT stale
+			AND origin IN (`+placeholders(3, len(e.Origins))+`)`, withAll([]any{e.MeetingID, FirstEventID(e.Since)}, e.Origins)...)
 	return err
 }
 

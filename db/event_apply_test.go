@@ -31,7 +31,7 @@ func TestApplyReadings(t *testing.T) {
 				Timeline:   []incident.TimelineEntry{{ID: "event-1-joined", IncidentNumber: 1, BridgeID: b.ID, At: after(9), Kind: "joined", Text: "Ana joined."}}},
 			{EventID: second, State: incident.EventUnreadable, ReadError: "not JSON"},
 		}
-		changed := topics(t, s, func() { check(t, s.ApplyReadings(ctx, readings, after(20))) })
+		changed := topics(t, s, func() { check(t, s.ApplyReadings(ctx, readings, after(20), incident.FollowEvents)) })
 		same(t, changed, []string{db.TopicBridges, db.TopicEvents, db.TopicIncident(1), db.TopicIncidents})
 
 		events, err = s.NewEvents(ctx, 10)
@@ -63,7 +63,7 @@ func TestApplyReadings(t *testing.T) {
 		// The same again changes nothing: the event is not new.
 		again := readings[0]
 		again.Who, again.Presence = "Eve", &incident.Presence{UUID: "u1", SessionID: "s9", JoinedAt: after(9)}
-		check(t, s.ApplyReadings(ctx, []incident.Reading{again}, after(30)))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{again}, after(30), incident.FollowEvents))
 		people, err = s.Presences(ctx, b.ID)
 		check(t, err)
 		if len(people) != 1 {
@@ -74,7 +74,7 @@ func TestApplyReadings(t *testing.T) {
 		third := addEvent(t, s, 12, "3")
 		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: third, State: incident.EventRead, BridgeID: b.ID,
 			Presence:   &incident.Presence{UUID: "u1", SessionID: "s1", LeftAt: after(12)},
-			Recordings: []incident.RecordingLink{readings[0].Recordings[0], {URL: "https://zoom.us/rec/2", Start: after(1), End: after(2)}}}}, after(31)))
+			Recordings: []incident.RecordingLink{readings[0].Recordings[0], {URL: "https://zoom.us/rec/2", Start: after(1), End: after(2)}}}}, after(31), incident.FollowEvents))
 		got, err = s.Bridge(ctx, b.ID)
 		check(t, err)
 		if len(got.Recordings) != 2 || got.Inside != 0 || got.InsideMost != 1 || got.State != incident.BridgeLive {
@@ -94,7 +94,7 @@ func TestReprocessEvent(t *testing.T) {
 		wantCode(t, s.ReprocessEvent(ctx, 99, entry("event.reprocess")), incident.NotFound)
 		id, _, err := s.AppendEvent(ctx, incident.NewEvent{ReceivedAt: now, SignedAt: now, Stale: true, Body: []byte("{}")})
 		check(t, err)
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: id, State: incident.EventUnreadable, ReadError: "x"}}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: id, State: incident.EventUnreadable, ReadError: "x"}}, now, incident.FollowEvents))
 		check(t, s.ReprocessEvent(ctx, id, entry("event.reprocess")))
 		events, err := s.NewEvents(ctx, 10)
 		check(t, err)
@@ -138,6 +138,56 @@ func TestReadingsInAnyOrder(t *testing.T) {
 	})
 }
 
+// An event that was read before its bridge knew the meeting is read again, if it
+// may change a bridge.
+func TestEventsReadAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		runbook := addRunbook(t, s, "outage")
+		_, b := openIncident(t, s, runbook)
+		_, other := openIncident(t, s, runbook)
+		read := func(origin string, stale bool, r incident.Reading) int64 {
+			id, _, err := s.AppendEvent(ctx, incident.NewEvent{Origin: origin, ReceivedAt: after(5), SignedAt: after(5), Stale: stale, Body: []byte(id())})
+			check(t, err)
+			r.EventID, r.EventAt = id, after(5)
+			check(t, s.ApplyReadings(ctx, []incident.Reading{r}, now, incident.FollowEvents))
+			return id
+		}
+		of := func(meetingID string) incident.Reading {
+			return incident.Reading{State: incident.EventRead, Event: "meeting.started", MeetingID: meetingID}
+		}
+		linked, unreadable := of("111"), of("111")
+		linked.BridgeID, unreadable.State = other.ID, incident.EventUnreadable
+		early, recovered := read("", false, of("111")), read(incident.OriginRecovered, false, of("111"))
+		read(incident.OriginImported, false, of("111"))
+		read("", true, of("111"))
+		read("", false, of("222"))
+		read("", false, linked)
+		read("", false, unreadable)
+		left := func(want ...int64) {
+			t.Helper()
+			events, err := s.NewEvents(ctx, 10)
+			check(t, err)
+			same(t, eventIDs(events), want)
+		}
+		left()
+
+		from := b.State
+		b.State, b.MeetingID = incident.BridgeReady, "111"
+		check(t, s.ChangeBridge(ctx, incident.BridgeChange{Bridge: b, From: []incident.BridgeState{from},
+			ReadAgain: &incident.UnlinkedEvents{MeetingID: "111", Since: b.CreatedAt, Origins: []string{incident.OriginWebhook, incident.OriginRecovered}}}))
+		left(early, recovered)
+
+		// One that was being read meanwhile is read again too, if it awaits a bridge.
+		awaiting := of("111")
+		awaiting.Awaits = true
+		late := read("", false, awaiting)
+		awaiting.MeetingID = "222"
+		read("", false, awaiting)
+		left(early, recovered, late)
+	})
+}
+
 // Two servers that read events of one bridge at once: nobody is lost.
 func TestApplyReadingsRace(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
@@ -159,7 +209,7 @@ func TestApplyReadingsRace(t *testing.T) {
 						Presence:   &incident.Presence{UUID: "u", SessionID: fmt.Sprint(n), Person: fmt.Sprint(n), JoinedAt: after(n)},
 						Recordings: []incident.RecordingLink{{URL: fmt.Sprint("https://zoom.us/rec/", n)}}},
 					{EventID: -1, State: incident.EventRead, BridgeID: other.ID},
-				}, now)
+				}, now, incident.FollowEvents)
 				if err != nil {
 					t.Error(err)
 				}

@@ -193,19 +193,3 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 		return bump(ctx, tx, TopicBridges, TopicIncident(b.number))
 	})
 }
-
-// blankedBridges are those of the ids whose people were blanked.
-func (s *Store) blankedBridges(ctx context.Context, tx *sql.Tx, ids []string) (map[string]bool, error) {
-	blanked := map[string]bool{}
-	if len(ids) == 0 {
-		return blanked, nil
-	}
-	var w where
-	w.addIn("id", ids)
-	w.conditions = append(w.conditions, "blanked_at IS NOT NULL")
-	found, err := list(ctx, tx, scalar[string], `SELECT id FROM bridges`+w.String(), w.args...)
-	for _, id := range found {
-		blanked[id] = true
-	}
-	return blanked, err
-}

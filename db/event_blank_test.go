@@ -49,7 +49,7 @@ func TestBlankEvents(t *testing.T) {
 		same(t, len(page.Items), 7)
 
 		// When it was read, it follows; and what was done is not done again.
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: old[3], State: incident.EventRead, Event: event, EventAt: now, Again: true}}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: old[3], State: incident.EventRead, Event: event, EventAt: now, Again: true}}, now, incident.FollowEvents))
 		same(t, all(t, blank), int64(2))
 		progress, err := s.RetentionProgress(ctx)
 		check(t, err)
@@ -58,17 +58,17 @@ func TestBlankEvents(t *testing.T) {
 		// Who read an event before it was blanked is too late.
 		check(t, s.ReprocessEvent(ctx, old[0], entry("event.reprocess")))
 		late := incident.Reading{EventID: old[0], State: incident.EventRead, Event: event, EventAt: now, Who: "Jill Canary", Text: "Jill Canary", Again: true}
-		check(t, s.ApplyReadings(ctx, []incident.Reading{late}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{late}, now, incident.FollowEvents))
 		e, err := s.Event(ctx, old[0])
 		check(t, err)
 		same(t, []any{e.State, e.Who}, []any{incident.EventNew, ""})
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: old[0], State: incident.EventRead, Event: event, EventAt: now, Again: true, Nameless: true}}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: old[0], State: incident.EventRead, Event: event, EventAt: now, Again: true, Nameless: true}}, now, incident.FollowEvents))
 		e, err = s.Event(ctx, old[0])
 		check(t, err)
 		same(t, e.State, incident.EventRead)
 
 		broken := addEvent(t, s, daysAgo(19), `"Jill Canary"`)
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: broken, State: incident.EventUnreadable, Text: "Jill Canary"}}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: broken, State: incident.EventUnreadable, Text: "Jill Canary"}}, now, incident.FollowEvents))
 		same(t, all(t, func() (int64, error) { return s.BlankEvents(ctx, "", now, now, 2) }), int64(1))
 		e, err = s.Event(ctx, broken)
 		check(t, err)
@@ -90,7 +90,7 @@ func TestBlankBridge(t *testing.T) {
 				Timeline: []incident.TimelineEntry{{ID: id(), IncidentNumber: i.Number, BridgeID: bridge.ID, At: after(seconds), Kind: "joined", Text: name + " joined."}},
 			}
 		}
-		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40), "1", "Jill"), join(daysAgo(40)+1, "Arya", "Arya")}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40), "1", "Jill"), join(daysAgo(40)+1, "Arya", "Arya")}, now, incident.FollowEvents))
 		blank := func() (int64, error) { return s.BlankBridge(ctx, after(daysAgo(30)), now) }
 		same(t, all(t, blank), int64(0)) // its incident is open
 		check(t, s.SetIncidentStatus(ctx, i.Number, "open", "resolved", now, incident.TimelineEntry{ID: id(), IncidentNumber: i.Number, At: now, Kind: "resolved", Text: "Resolved."}, incident.AuditEntry{}))
@@ -119,7 +119,7 @@ func TestBlankBridge(t *testing.T) {
 		same(t, texts(), wantTexts)
 
 		// Events that are read anew do not bring the names back.
-		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40)+2, "1", "Jill"), join(daysAgo(40)+3, "Arya", "Arya")}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40)+2, "1", "Jill"), join(daysAgo(40)+3, "Arya", "Arya")}, now, incident.FollowEvents))
 		same(t, people(), wantPeople)
 		same(t, texts(), append(wantTexts, "Somebody joined.", "Somebody joined."))
 		b, err := s.Bridge(ctx, bridge.ID)

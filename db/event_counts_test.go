@@ -19,7 +19,7 @@ func TestEventHistogram(t *testing.T) {
 		// Reading an event again does not count it again.
 		id := addRead(t, s, 3590, incident.Reading{Event: "meeting.started"})
 		check(t, s.ReprocessEvent(ctx, id, incident.AuditEntry{}))
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: id, State: incident.EventRead, Event: "meeting.started", EventAt: now, Again: true}}, now))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: id, State: incident.EventRead, Event: "meeting.started", EventAt: now, Again: true}}, now, incident.FollowEvents))
 
 		hour := now.Add(time.Hour)
 		for _, tt := range []struct {

@@ -93,7 +93,7 @@ func TestTwins(t *testing.T) {
 			check(t, s.ApplyReadings(ctx, []incident.Reading{{
 				EventID: id, State: incident.EventRead, Event: "meeting.started", EventAt: after(1), MeetingID: "111", BridgeID: b.ID, Meaning: "it began",
 				Timeline: []incident.TimelineEntry{{ID: fmt.Sprintf("event-%d-started", id), IncidentNumber: 1, BridgeID: b.ID, At: after(1), Kind: "started", Text: "The call began."}},
-			}}, after(2)))
+			}}, after(2), incident.FollowEvents))
 		}
 		first, second := addEvent(t, s, 1, "one"), addEvent(t, s, 2, "two")
 		read(first)

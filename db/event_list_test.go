@@ -35,7 +35,7 @@ func TestEventRows(t *testing.T) {
 		}
 		stale, _, err := s.AppendEvent(ctx, incident.NewEvent{ReceivedAt: after(50), SignedAt: now, Stale: true, Body: []byte("stale")})
 		check(t, err)
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: stale, State: incident.EventRead, Event: started, MeetingID: "111"}}, after(51)))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: stale, State: incident.EventRead, Event: started, MeetingID: "111"}}, after(51), incident.FollowEvents))
 		ids = append(ids, stale)
 		for _, tt := range []struct {
 			name   string

@@ -22,7 +22,7 @@ func addPerson(t testing.TB, s *db.Store, seconds int, event, bridgeID string) i
 	check(t, s.ApplyReadings(t.Context(), []incident.Reading{{
 		EventID: e, State: incident.EventRead, Event: event, EventAt: after(seconds), Who: "Jill Canary", Topic: "Standup of jill@example.com",
 		BridgeID: bridgeID, Text: zoom.EventText([]byte(body)),
-	}}, now))
+	}}, now, incident.FollowEvents))
 	return e
 }
 

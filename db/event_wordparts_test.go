@@ -83,7 +83,7 @@ func TestWordParts(t *testing.T) {
 
 	// Read anew, in the part it is in.
 	check(t, s.ReprocessEvent(ctx, ids[5], incident.AuditEntry{}))
-	check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: ids[5], State: incident.EventRead, Event: "meeting.ended", Text: "up again", Again: true}}, now))
+	check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: ids[5], State: incident.EventRead, Event: "meeting.ended", Text: "up again", Again: true}}, now, incident.FollowEvents))
 	same(t, find(db.EventFilter{Text: "number5"}), []int64{})
 	same(t, find(db.EventFilter{Text: "again"}), ids[5:6])
 

@@ -139,7 +139,7 @@ func addRead(t testing.TB, s *db.Store, seconds int, r incident.Reading) int64 {
 	t.Helper()
 	r.EventID = addEvent(t, s, seconds, fmt.Sprintf(`{"event":%q,"n":%q}`, r.Event, id()))
 	r.State, r.EventAt, r.Text = incident.EventRead, after(seconds), r.Event+" "+r.Topic+" "+r.Who+" "+r.MeetingID
-	check(t, s.ApplyReadings(t.Context(), []incident.Reading{r}, after(seconds)))
+	check(t, s.ApplyReadings(t.Context(), []incident.Reading{r}, after(seconds), incident.FollowEvents))
 	return r.EventID
 }
 

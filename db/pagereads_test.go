@@ -84,7 +84,7 @@ func TestReadsOfPages(t *testing.T) {
 		for i := range 201 {
 			readings = append(readings, incident.Reading{EventID: addEvent(t, s, 20, fmt.Sprint(i)), State: incident.EventRead, Event: fmt.Sprintf("a.%03d", i)})
 		}
-		check(t, s.ApplyReadings(ctx, readings, after(30)))
+		check(t, s.ApplyReadings(ctx, readings, after(30), incident.FollowEvents))
 		types, err := s.EventTypes(ctx)
 		check(t, err)
 		if len(types) != 200 {

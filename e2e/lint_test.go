@@ -29,6 +29,90 @@ func TestPageRules(t *testing.T) {
 	}
 }
 
+// statesDecided are the types whose values only package incident chooses.
+var statesDecided = []string{"BridgeState", "StepState", "AttemptState", "JobState"}
+
+// onlySay are functions of package incident that say what a stored value means.
+var onlySay = []string{"ParseKey", "EventFamily", "Inside"}
+
+// lintDB stops rules in package db: it knows SQL, incident knows rules. A rule that
+// a transaction needs is handed to it, see incident.BridgeRule.
+func lintDB(s source, states, functions map[string]bool) []string {
+	var findings []string
+	fail := func(n ast.Node, format string, args ...any) {
+		findings = append(findings, fmt.Sprintf("%s: %s", s.fset.Position(n.Pos()), fmt.Sprintf(format, args...)))
+	}
+	noSentence := func(e ast.Expr) {
+		if lit, ok := e.(*ast.BasicLit); ok && sentence.MatchString(lit.Value) {
+			fail(e, "package db stores no sentence of its own")
+		}
+	}
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if id, ok := n.X.(*ast.Ident); ok && s.names()[id.Name] == module+"/incident" {
+				if states[n.Sel.Name] {
+					fail(n, "package incident decides what is %s", n.Sel.Name)
+				}
+				if functions[n.Sel.Name] && !slices.Contains(onlySay, n.Sel.Name) {
+					fail(n, "incident.%s is a rule; take it as an argument", n.Sel.Name)
+				}
+			}
+		case *ast.CallExpr:
+			if slices.Contains([]string{"exec", "list", "one", "add"}, calledName(n)) {
+				for _, arg := range n.Args {
+					noSentence(arg)
+				}
+			}
+		case *ast.ValueSpec:
+			for _, value := range n.Values {
+				noSentence(value)
+			}
+		}
+		return true
+	})
+	return findings
+}
+
+var sentence = regexp.MustCompile("^[\"`][A-Z].* .*[.][\"`]$")
+
+func TestCodeRulesOfDB(t *testing.T) {
+	states, functions := map[string]bool{}, map[string]bool{}
+	files := program(t)
+	for _, s := range files {
+		if s.dir != "incident" {
+			continue
+		}
+		for _, decl := range s.file.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				functions[d.Name.Name] = functions[d.Name.Name] || d.Recv == nil
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if v, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.CONST {
+						id, _ := v.Type.(*ast.Ident)
+						states[v.Names[0].Name] = id != nil && slices.Contains(statesDecided, id.Name)
+					}
+				}
+			}
+		}
+	}
+	for _, s := range files {
+		if s.dir == "db" {
+			for _, finding := range lintDB(s, states, functions) {
+				t.Error(finding)
+			}
+		}
+	}
+	s := parse(t, "db/x.go", `package db; import "`+module+`/incident"
+		const reason = "The meeting was deleted in Zoom."
+		func f() { exec(q, "UPDATE x", "Try again, or use another link."); incident.DeriveBridge(incident.BridgeReady) }
+		func g() error { incident.Inside(a, b); return conflict("Reload the page to see it.") }`)
+	if got := lintDB(s, states, functions); len(got) != 4 {
+		t.Errorf("%d findings, want 4: %q", len(got), got)
+	}
+}
+
 // names maps the names under which a file knows other packages to their paths.
 func (s source) names() map[string]string {
 	names := map[string]string{}

@@ -17,6 +17,12 @@ const (
 	BridgeFailed   BridgeState = "failed"
 )
 
+// A bridge of an open incident needs attention in one of these states, or with a
+// finding of this level.
+var AttentionStates = []BridgeState{BridgeFailed, BridgeUnknown}
+
+const AttentionLevel = "red"
+
 // Kinds of bridges.
 const (
 	KindMeeting = "meeting"
@@ -132,9 +138,19 @@ type BridgeChange struct {
 	StepRun     *StepRun // state, reason and times are written
 	StepRunFrom []StepState
 
+	ReadAgain *UnlinkedEvents // nil: none
+
 	Timeline []TimelineEntry
 	Jobs     []Job
 	Audit    AuditEntry
+}
+
+// UnlinkedEvents are events of a meeting that were read before a bridge knew the
+// meeting: they are not stale, of no bridge and from one of the origins.
+type UnlinkedEvents struct {
+	MeetingID string
+	Since     time.Time // they arrived then or later
+	Origins   []string
 }
 
 // Instance is one running of a bridge's meeting; Zoom gives each a uuid.

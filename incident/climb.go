@@ -349,7 +349,9 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 		Bridge: c.bridge, From: []BridgeState{before},
 		Attempt: &attempt, AttemptFrom: from,
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
-		Timeline: []TimelineEntry{c.entry("bridge", c.bridge.readyText())},
+		// Zoom may tell of a meeting before it answers the call that makes it.
+		ReadAgain: &UnlinkedEvents{MeetingID: m.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
+		Timeline:  []TimelineEntry{c.entry("bridge", c.bridge.readyText())},
 	})
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)

@@ -259,6 +259,27 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 }
 
+// A bridge that waits loses a meeting that is deleted; one whose call began in
+// the same batch does not, whatever came first.
+func TestFollowDeletedMeeting(t *testing.T) {
+	facts := incident.BridgeFacts{
+		Bridge:   incident.Bridge{State: incident.BridgeReady, MeetingID: "1", JoinURL: "https://zoom.us/j/1"},
+		StepRun:  incident.StepRun{State: incident.StepDone},
+		Readings: []incident.Reading{{Deleted: true, MeetingID: "1"}},
+	}
+	if b, run := incident.FollowEvents(facts); b.State != incident.BridgeFailed || b.JoinURL != "" || run == nil || run.State != incident.StepFailed {
+		t.Errorf("without its meeting the bridge is %+v, its step %+v", b, run)
+	}
+	facts.Instances = []incident.Instance{{UUID: "u", StartedAt: time.Unix(1, 0)}}
+	if b, run := incident.FollowEvents(facts); b.State != incident.BridgeLive || b.JoinURL == "" || run != nil {
+		t.Errorf("with people inside the bridge is %+v, its step %+v", b, run)
+	}
+	facts.Instances, facts.Readings[0].MeetingID = nil, "2"
+	if b, run := incident.FollowEvents(facts); b.State != incident.BridgeReady || b.JoinURL == "" || run != nil {
+		t.Errorf("when another meeting is deleted the bridge is %+v, its step %+v", b, run)
+	}
+}
+
 // Run does the work by itself and ends with its context.
 func TestRun(t *testing.T) {
 	w := newWorld(t)

@@ -5,6 +5,53 @@ import (
 	"time"
 )
 
+// BridgeFacts is what a BridgeRule goes by.
+type BridgeFacts struct {
+	Bridge    Bridge // as it is stored
+	StepRun   StepRun
+	Blanked   bool // its people were taken out
+	Instances []Instance
+	Presences []Presence
+	Readings  []Reading // that are applied now, in the order of arrival
+	At        time.Time
+}
+
+// BridgeRule says what a bridge is after events of its meeting were read, and its
+// step run if that changes too. Of the bridge, state, times, link, reason, people
+// inside and recordings are written.
+type BridgeRule func(BridgeFacts) (Bridge, *StepRun)
+
+// FollowEvents is the rule of the program. It gives the same bridge whatever the
+// order in which the events came.
+func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
+	b, deleted := f.Bridge, false
+	for _, r := range f.Readings {
+		deleted = deleted || r.Deleted && r.MeetingID != "" && r.MeetingID == b.MeetingID
+		for _, rec := range r.Recordings {
+			if !slices.ContainsFunc(b.Recordings, func(known RecordingLink) bool { return known.URL == rec.URL }) {
+				b.Recordings = append(b.Recordings, rec)
+			}
+		}
+	}
+	if len(f.Instances) > 0 {
+		d := DeriveBridge(b.State, f.Instances, f.Presences)
+		b.State, b.EndedAt, b.Inside, b.InsideMost, b.UpdatedAt = d.State, d.EndedAt, d.Inside, d.InsideMost, f.At
+		if !d.StartedAt.IsZero() {
+			b.StartedAt = d.StartedAt
+		}
+	}
+	if !deleted || b.State != BridgeReady {
+		return b, nil
+	}
+	// A bridge that waits with a meeting that is gone: a person can try again or
+	// give another link.
+	run := f.StepRun
+	b.State, b.JoinURL, b.UpdatedAt = BridgeFailed, "", f.At
+	b.Reason, b.Fix = "The meeting was deleted in Zoom.", "Try again, or use another link."
+	run.State, run.Reason = StepFailed, b.Reason
+	return b, &run
+}
+
 // Derived is what the instances and presences of a bridge say about it.
 type Derived struct {
 	State      BridgeState

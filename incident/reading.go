@@ -50,7 +50,7 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 	var meetings []string
 	for i, e := range events {
 		readings[i], bodies[i] = s.read(e)
-		if m := bodies[i].Meeting; m != nil && !e.Stale && e.Origin != OriginImported {
+		if bodies[i].Meeting != nil && e.counts() {
 			meetings = append(meetings, readings[i].MeetingUUID, readings[i].MeetingID)
 		}
 	}
@@ -61,7 +61,7 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 	}
 	for i := range readings {
 		r := &readings[i]
-		if events[i].Stale || events[i].Origin == OriginImported || !ours[r.MeetingUUID] && !ours[r.MeetingID] {
+		if r.Awaits = events[i].counts(); !r.Awaits || !ours[r.MeetingUUID] && !ours[r.MeetingID] {
 			continue
 		}
 		bridgeID, number, err := s.store.BridgeForMeeting(ctx, r.MeetingUUID, r.MeetingID, r.EventAt)
@@ -69,7 +69,7 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 			return nil, err
 		}
 		if bridgeID != "" {
-			r.BridgeID = bridgeID
+			r.BridgeID, r.Awaits = bridgeID, false
 			r.follow(bodies[i], number, s.trusted)
 			if r.Nameless && r.Presence != nil && r.Presence.SessionID == "" {
 				r.Presence = nil // its name was all there was to tell it from others
@@ -86,7 +86,7 @@ func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return s.store.ApplyReadings(ctx, readings, s.now())
+	return s.store.ApplyReadings(ctx, readings, s.now(), FollowEvents)
 }
 
 // read says what one event means, and gives back its body as it was read. An

@@ -21,9 +21,9 @@ type Events interface {
 	MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error)
 	// BridgeForMeeting finds the bridge an event belongs to, "" for none.
 	BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (bridgeID string, incidentNumber int64, err error)
-	// ApplyReadings marks events read with all that follows, then sets each
-	// touched bridge to what DeriveBridge says of its instances and presences.
-	ApplyReadings(ctx context.Context, readings []Reading, at time.Time) error
+	// ApplyReadings marks events read with all that follows, then sets each bridge
+	// they name to what the rule says of it, while nobody else changes it.
+	ApplyReadings(ctx context.Context, readings []Reading, at time.Time, rule BridgeRule) error
 	// ReprocessEvent makes a stored event new again, no longer stale.
 	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
 	// EventEntries are the entries of a timeline that follow from a read event.

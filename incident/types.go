@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,6 +171,12 @@ const (
 	OriginImported  = "imported"  // it was taken over from another log
 )
 
+// countingOrigins are those of events that may change a bridge.
+var countingOrigins = []string{OriginWebhook, OriginRecovered}
+
+// counts reports whether the event may change a bridge.
+func (e Event) counts() bool { return !e.Stale && slices.Contains(countingOrigins, e.Origin) }
+
 // NewEvent is a verified webhook on its way to the log.
 type NewEvent struct {
 	Origin     string // "" is OriginWebhook
@@ -217,7 +224,8 @@ type Reading struct {
 	Text        string          // in whose words the event is found
 	Nameless    bool            // it was made of a blanked body, or of none
 	Again       bool            // it was read before
-	BridgeID    string          // "" = belongs to no bridge, or stale: no effects
+	BridgeID    string          // "" = belongs to no bridge, or does not count: no effects
+	Awaits      bool            // belongs to no bridge; it is read again if one has its meeting by now
 	Instance    *Instance       // upserted: earliest start, latest end
 	Presence    *Presence       // upserted: latest join, latest leave
 	Deleted     bool            // the meeting is gone: a bridge that is ready with it failed
