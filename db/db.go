@@ -53,6 +53,7 @@ type Store struct {
 	broken    atomic.Bool   // set before fatal: nothing is written any more
 	disk      disk
 	retiredAt atomic.Int64 // when RetireWordParts last did, in Unix milliseconds
+	readOnly  bool
 }
 
 // Open opens the database, makes it if there is none, and brings its schema up
@@ -91,6 +92,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// ReadOnly is the same database for reading. Each write is an Internal error.
+func (s *Store) ReadOnly() incident.Store {
+	return &Store{w: s.w, r: s.r, postgres: s.postgres, keys: s.keys, now: s.now, log: s.log, readOnly: true}
 }
 
 // Close closes the database. Calls after it answer with the code unavailable.

@@ -239,6 +239,37 @@ func TestClosed(t *testing.T) {
 	})
 }
 
+// Whatever is called of a store for reading, nothing is written.
+func TestReadOnly(t *testing.T) {
+	cfg := dbtest.SQLite(t)
+	s := dbtest.Open(t, cfg)
+	conn, err := raw(t, cfg).Conn(t.Context())
+	check(t, err)
+	version := func() (n int64) {
+		check(t, conn.QueryRowContext(t.Context(), `PRAGMA data_version`).Scan(&n))
+		return n
+	}
+	before, refused := version(), 0
+	for m := range reflect.TypeFor[*db.Store]().Methods() {
+		if _, ok := reflect.TypeFor[incident.Store]().MethodByName(m.Name); !ok || m.Type.NumIn() < 2 || m.Type.NumOut() == 0 {
+			continue
+		}
+		if err := call(s.ReadOnly().(*db.Store), m); incident.CodeOf(err) == incident.Internal {
+			refused++
+		}
+		if version() != before {
+			t.Fatalf("%s wrote", m.Name)
+		}
+	}
+	if refused < 35 {
+		t.Errorf("only %d methods were refused", refused)
+	}
+	check(t, s.Ping(t.Context()))
+	if version() == before {
+		t.Error("a write would not have been seen")
+	}
+}
+
 func TestCanceled(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -42,6 +42,9 @@ func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 }
 
 func (s *Store) tryWrite(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	if s.readOnly {
+		return &incident.Error{Code: incident.Internal, Message: "Nothing was saved: this only reads.", Err: errors.New("a write of a read-only store")}
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for try := 0; ; try++ {

@@ -319,6 +319,9 @@ func TestSaveAccount(t *testing.T) {
 		if w.account().BackupUser != backup || len(books) != 1 || books[0].Name != w.runbook.Name || len(w.trail()) != entries {
 			t.Errorf("the dry run wrote: backup user %s, runbooks %+v", w.account().BackupUser, books)
 		}
+		if _, _, err = dry.OpenIncident(t.Context(), admin, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down"}); incident.CodeOf(err) != incident.Internal {
+			t.Errorf("what a dry run does not know: %v, want it refused", err)
+		}
 	})
 }
 

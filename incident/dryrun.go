@@ -3,10 +3,10 @@ package incident
 import "context"
 
 // DryRun is a Service that checks account, retention and runbooks and says what
-// would change, and saves none of it.
+// would change, and saves none of it. It refuses everything else that writes.
 func (s *Service) DryRun() *Service {
 	return New(Config{
-		Store: dryStore{s.store}, Now: s.now, Log: s.log, ZoomHTTP: s.zoomHTTP,
+		Store: dryStore{s.store.ReadOnly()}, Now: s.now, Log: s.log, ZoomHTTP: s.zoomHTTP,
 		ZoomAPIURL: s.zoomAPIURL, ZoomOAuthURL: s.zoomOAuth, PublicURL: s.publicURL,
 	})
 }

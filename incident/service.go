@@ -26,6 +26,7 @@ type Store interface {
 	Events
 	People
 	Retention
+	ReadOnly() Store // the same storage; each write is an Internal error
 }
 
 // Config is what a Service needs.
