@@ -169,7 +169,7 @@ type IncidentFilter struct {
 // IncidentRow is an incident in the list of incidents.
 type IncidentRow struct {
 	incident.Incident
-	Bridge *incident.Bridge // the newest, nil for none
+	Bridges []incident.Bridge // oldest first
 }
 
 // Incidents lists incidents, newest first.
@@ -222,8 +222,9 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 	}
 	bridges, err := list(ctx, s.r, scanBridge,
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY b.created_at, b.id`, numbers...)
-	for i := range bridges {
-		at[bridges[i].IncidentNumber].Bridge = &bridges[i]
+	for _, b := range bridges {
+		row := at[b.IncidentNumber]
+		row.Bridges = append(row.Bridges, b)
 	}
 	return page, err
 }

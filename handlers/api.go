@@ -147,15 +147,16 @@ func (s *Site) ResolveIncident(c echo.Context) error {
 }
 
 func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
-	i, err := s.Store.Incident(c.Request().Context(), number)
+	ctx := c.Request().Context()
+	i, err := s.Store.Incident(ctx, number)
 	if err != nil {
 		return err
 	}
-	out, err := s.apiIncident(c, i)
+	bridges, err := s.Store.Bridges(ctx, number)
 	if err != nil {
 		return err
 	}
-	return c.JSON(status, out)
+	return c.JSON(status, s.apiIncident(i, bridges))
 }
 
 // ListIncidents is GET /api/v1/incidents.
@@ -172,11 +173,7 @@ func (s *Site) ListIncidents(c echo.Context) error {
 	}
 	out := newList[apiIncident](page.Next)
 	for _, row := range page.Items {
-		i, err := s.apiIncident(c, row.Incident)
-		if err != nil {
-			return err
-		}
-		out.Items = append(out.Items, i)
+		out.Items = append(out.Items, s.apiIncident(row.Incident, row.Bridges))
 	}
 	return c.JSON(http.StatusOK, out)
 }
@@ -319,11 +316,7 @@ func incidentNumber(c echo.Context) (int64, error) {
 	return number, nil
 }
 
-func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, error) {
-	bridges, err := s.Store.Bridges(c.Request().Context(), i.Number)
-	if err != nil {
-		return apiIncident{}, err
-	}
+func (s *Site) apiIncident(i incident.Incident, bridges []incident.Bridge) apiIncident {
 	out := apiIncident{
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description,
 		Status: i.Status, OpenerEmail: i.OpenerEmail, DedupKey: i.DedupKey, Vars: i.Vars,
@@ -336,7 +329,7 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 	for _, b := range bridges {
 		out.Bridges = append(out.Bridges, newAPIBridge(b))
 	}
-	return out, nil
+	return out
 }
 
 func newAPIBridge(b incident.Bridge) apiBridge {

@@ -58,9 +58,10 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,
 		OpenedAt: s.When(c, i.CreatedAt), Opener: opener(i), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 	}
-	if b := row.Bridge; b != nil {
+	if n := len(row.Bridges); n > 0 {
+		b := row.Bridges[n-1]
 		v.BridgeState, v.Inside = string(b.State), b.Inside
-		if joinable(*b) {
+		if joinable(b) {
 			v.JoinPath = "/j/" + i.Key()
 		}
 	}
