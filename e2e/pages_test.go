@@ -2,17 +2,22 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/handlers"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/web"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
@@ -331,6 +336,36 @@ func (w *world) settled(ctx context.Context) error {
 	}
 }
 
+// withPages adds a spot for each page of the route table, public or not, that list does not look at as it is: a new
+// page needs no spot of its own, unless its address has a part that only its scene knows.
+func withPages(t *testing.T, public bool, list []spot) []spot {
+	t.Helper()
+	routes := web.Routes(web.Config{Site: &handlers.Site{}})
+	seen := map[string]bool{}
+	for _, s := range list {
+		i := slices.IndexFunc(routes, func(r web.Route) bool {
+			return r.Kind == web.Page && regexp.MustCompile("^"+parameter.ReplaceAllString(r.Path, "[^/]+")+"$").MatchString(s.path)
+		})
+		if i >= 0 && s.act == nil {
+			seen[routes[i].Path] = true
+		}
+	}
+	for _, r := range routes {
+		name := cmp.Or(strings.ReplaceAll(r.Path[1:], "/", "-"), "overview")
+		switch {
+		case r.Kind != web.Page || (r.Need == web.Public) != public || seen[r.Path]:
+		case slices.ContainsFunc(list, func(s spot) bool { return s.name == name }):
+		case parameter.MatchString(r.Path):
+			t.Fatalf("no spot looks at %s: add one with such an address", r.Path)
+		default:
+			list = append(list, spot{name, r.Path, nil})
+		}
+	}
+	return list
+}
+
+var parameter = regexp.MustCompile(`:\w+`)
+
 func daySpots(t *testing.T, w *world) []spot {
 	t.Helper()
 	outage := w.runbookID(t, "Production outage")
@@ -338,14 +373,11 @@ func daySpots(t *testing.T, w *world) []spot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []spot{
-		{"overview", "/", nil},
-		{"incidents", "/incidents", nil},
+	return withPages(t, false, []spot{
 		{"incident-live", "/incidents/5", nil},
 		{"incident-ready", "/incidents/6", nil},
 		{"incident-resolved", "/incidents/2", nil},
 		{"incidents-none-fits", "/incidents?q=nothing+is+called+this", nil},
-		{"runbooks", "/runbooks", nil},
 		{"runbook", "/runbooks/" + outage, nil},
 		{"runbook-open-step", "/runbooks/" + outage, func(b *tab) {
 			b.click(".db-sc summary")
@@ -358,10 +390,7 @@ func daySpots(t *testing.T, w *world) []spot {
 		}},
 		{"runbook-add-step", "/runbooks/" + outage, func(b *tab) { b.click("button[popovertarget=add-step]") }},
 		{"runbook-delete", "/runbooks/" + outage, func(b *tab) { b.click("a[href='#delete']") }},
-		{"runbook-new", "/runbooks/new", nil},
 		{"run", "/runbooks/" + outage + "/run", nil},
-		{"bridges", "/bridges", nil},
-		{"events", "/events", nil},
 		{"event", "/events", func(b *tab) {
 			b.click("table.db-events tbody a.db-row-main")
 			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
@@ -388,23 +417,18 @@ func daySpots(t *testing.T, w *world) []spot {
 		}},
 		{"events-filter", "/events", func(b *tab) { b.click("#more-filters summary") }},
 		{"events-none-fits", "/events?q=nothing+says+this", nil},
-		{"account", "/account", nil},
 		{"account-check", "/account", func(b *tab) {
 			get[bool](b, `(document.activeElement.blur(), document.querySelector("#check").scrollIntoView({ block: "start" }), scrollBy(0, -20), true)`)
 		}},
 		{"account-jwt", "/account?auth=jwt", nil},
-		{"users", "/settings/users", nil},
 		{"user-new", "/settings/users?new=1", nil},
 		{"user-edit", "/settings/users?edit=" + ravi.ID, nil},
 		{"user-disable", "/settings/users?edit=" + ravi.ID, func(b *tab) { b.click("a[href='#disable-user']") }},
-		{"tokens", "/settings/tokens", nil},
 		{"token-new", "/settings/tokens?new=1", func(b *tab) {
 			b.fill("#token-name", "pager of the night shift")
 			b.click("button >> Make token")
 			b.wait("the new token", `document.querySelector("#new-token-title")`)
 		}},
-		{"audit", "/settings/audit", nil},
-		{"retention", "/settings/retention", nil},
 		{"retention-preview", "/settings/retention", func(b *tab) {
 			b.fill("#f-keep-0", "400")
 			b.fill("#f-blank-0", "30")
@@ -416,14 +440,12 @@ func daySpots(t *testing.T, w *world) []spot {
 			b.click("button >> Preview")
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
 		}},
-		{"me", "/settings/me", nil},
-		{"about", "/settings/about", nil},
 		{"help", "/", func(b *tab) { b.press("?") }},
 		{"not-found", "/nothing/here", nil},
 		{"join", "/j/INC-5", nil},
 		{"join-ready", "/j/INC-6", nil},
 		{"join-over", "/j/INC-2", nil},
-	}
+	})
 }
 
 // --- when everything is too long or broken
@@ -600,7 +622,7 @@ func strangerSpots(t *testing.T, w *world) []spot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []spot{
+	return withPages(t, true, []spot{
 		{"setup-unknown", "/setup?token=nonsense", nil},
 		{"setup", "/setup?token=" + token, nil},
 		{"setup-refused", "/setup?token=" + token, func(b *tab) {
@@ -610,7 +632,6 @@ func strangerSpots(t *testing.T, w *world) []spot {
 			b.click("button >> Create admin")
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
 		}},
-		{"login", "/login", nil},
 		{"login-refused", "/login", func(b *tab) {
 			b.fill("#f-email", demoEmail)
 			b.fill("#f-password", "not the password")
@@ -618,5 +639,6 @@ func strangerSpots(t *testing.T, w *world) []spot {
 			b.wait("the refusal", `document.querySelector("[role=alert]")`)
 		}},
 		{"not-found", "/nothing/here", nil},
-	}
+		{"join", "/j/INC-1", nil},
+	})
 }

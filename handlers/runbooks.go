@@ -284,7 +284,7 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 		Steps: form.Steps, Variables: form.Variables,
 		Kinds: []views.StepKind{{Kind: incident.KindCreateMeeting, Label: incident.KindLabel(incident.KindCreateMeeting),
 			Help: "Gives the incident a bridge of its own."}},
-		CanEdit: Actor(c).Role.Includes(incident.Admin),
+		CanEdit: Actor(c).Role.Includes(incident.Admin), CanRun: Actor(c).Role.Includes(incident.Responder),
 		Changed: notes.changed, Conflict: notes.conflict, Errors: notes.errors, Focus: notes.focus,
 		Preview: preview, Insert: insertGroups(form),
 	}

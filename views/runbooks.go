@@ -59,6 +59,7 @@ type RunbookPage struct {
 	Types     []string   // incident types already in use, offered while typing
 
 	CanEdit  bool
+	CanRun   bool              // responder: See the form
 	Changed  bool              // the form differs from what is stored
 	Conflict string            // somebody saved meanwhile: who and when, as a sentence
 	Errors   map[string]string // field name → sentence; "step.0.topic", "variable.1.name"

@@ -74,7 +74,7 @@ func insertGroups() []views.InsertGroup {
 
 func runbookFull() views.RunbookPage {
 	return views.RunbookPage{
-		Frame: in("Production outage", "runbooks"), ID: "1", Version: 7, CanEdit: true,
+		Frame: in("Production outage", "runbooks"), ID: "1", Version: 7, CanEdit: true, CanRun: true,
 		Name: "Production outage", IncidentType: "outage", Description: "Customers cannot use the product.", Enabled: true, Incidents: 41,
 		Types: []string{"outage", "security", "change"}, Kinds: stepKinds(), Insert: insertGroups(),
 		Steps: []views.StepForm{
@@ -99,7 +99,8 @@ func runbookFull() views.RunbookPage {
 
 func TestRunbook(t *testing.T) {
 	t.Parallel()
-	empty := views.RunbookPage{Frame: in("New runbook", "runbooks"), CanEdit: true, Kinds: stepKinds(), Insert: insertGroups()[1:], Types: []string{"outage"}, Enabled: true}
+	empty := views.RunbookPage{Frame: in("New runbook", "runbooks"), CanEdit: true, Kinds: stepKinds(), Insert: insertGroups()[1:], Types: []string{"outage"}, Enabled: true,
+		Preview: views.RunbookPreviewPart{Samples: []views.PreviewSample{{Label: "Sample incident", Selected: true}}}}
 
 	refused := runbookFull()
 	refused.Changed = true
@@ -139,7 +140,7 @@ func TestRunbook(t *testing.T) {
 	archived.Archived = true
 
 	viewer := runbookFull()
-	viewer.CanEdit = false
+	viewer.CanEdit, viewer.CanRun = false, false
 
 	cases := []struct {
 		name string

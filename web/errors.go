@@ -86,8 +86,8 @@ func (m *middleware) answer(err error, c echo.Context) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "5")
 	}
-	if forPrograms(request.URL.Path) {
-		if r.status == http.StatusUnauthorized && request.URL.Path != "/webhook" {
+	if m.forPrograms(c) {
+		if r.status == http.StatusUnauthorized && m.kinds[c.Path()] != Signed {
 			h.Set("WWW-Authenticate", "Bearer")
 		}
 		err = m.answerProgram(c, r)
@@ -124,10 +124,7 @@ func (m *middleware) answerPerson(c echo.Context, r refusal) error {
 
 // forPrograms reports whether an address is used by programs, which get
 // problem details and have no session.
-func forPrograms(path string) bool {
-	switch path {
-	case "/webhook", "/livez", "/readyz", "/metrics":
-		return true
-	}
-	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/static/")
+func (m *middleware) forPrograms(c echo.Context) bool {
+	kind := m.kinds[c.Path()]
+	return kind == Program || kind == Signed || strings.HasPrefix(c.Request().URL.Path, "/api/")
 }

@@ -69,13 +69,13 @@ func TestMatrix(t *testing.T) {
 	actors := w.actors()
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-6s %-44s %-24s", "", "", "needs")
+	fmt.Fprintf(&b, "%-8s %-6s %-44s %-24s", "", "", "", "needs")
 	for _, a := range actors {
 		fmt.Fprintf(&b, " %-15s", a.name)
 	}
 	b.WriteString("\n")
 	for _, route := range web.Routes(w.config) {
-		fmt.Fprintf(&b, "%-6s %-44s %-24s", route.Method, route.Path, route.Need)
+		fmt.Fprintf(&b, "%-8s %-6s %-44s %-24s", route.Kind, route.Method, route.Path, route.Need)
 		for _, a := range actors {
 			said := "ends sessions"
 			if route.Path != "/logout" {
@@ -201,9 +201,7 @@ func TestReadsChangeNothing(t *testing.T) {
 
 // forms are the routes that browsers post to.
 func forms(w *world) []web.Route {
-	return slices.DeleteFunc(web.Routes(w.config), func(r web.Route) bool {
-		return r.Method == http.MethodGet || r.Path == "/webhook" || strings.HasPrefix(r.Path, "/api/")
-	})
+	return slices.DeleteFunc(web.Routes(w.config), func(r web.Route) bool { return r.Kind != web.Form })
 }
 
 func TestCrossOrigin(t *testing.T) {

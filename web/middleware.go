@@ -25,6 +25,7 @@ import (
 
 type middleware struct {
 	site       *handlers.Site
+	kinds      map[string]Kind // of a route's path
 	origins    *http.CrossOriginProtection
 	metrics    *metrics
 	errorLines *rate.Sometimes // a broken disk must not fill another with lines
@@ -37,6 +38,7 @@ type middleware struct {
 func newMiddleware(site *handlers.Site) *middleware {
 	m := &middleware{
 		site:       site,
+		kinds:      map[string]Kind{},
 		origins:    http.NewCrossOriginProtection(),
 		metrics:    newMetrics(site),
 		errorLines: &rate.Sometimes{First: 20, Interval: time.Second},
@@ -173,13 +175,12 @@ func (m *middleware) recovers(next echo.HandlerFunc) echo.HandlerFunc {
 
 var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "The request did not come from a page of this Drawbridge. Open the page again and repeat it there."}
 
-// sameOrigin refuses what another site made a browser send. Zoom's address is
-// the only one that is exempt, by its exact path: it is not for browsers and
-// looks at no cookie.
+// sameOrigin refuses what another site made a browser send. Only signed routes
+// are exempt, by their exact paths: they are not for browsers and look at no cookie.
 func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.Method == http.MethodPost && r.URL.Path == "/webhook" {
+		if r.Method == http.MethodPost && m.kinds[c.Path()] == Signed {
 			return next(c)
 		}
 		fetchSite, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
@@ -244,7 +245,7 @@ func network(address string) string {
 // session finds out who is there, for pages.
 func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if !forPrograms(c.Request().URL.Path) {
+		if !m.forPrograms(c) {
 			if err := m.site.LoadSession(c); err != nil {
 				return err
 			}
