@@ -59,16 +59,16 @@ type fileRunbook struct {
 
 // fileStep has pointers where leaving a field out does not mean its zero value.
 type fileStep struct {
-	Kind                 string   `yaml:"kind"`
-	ExecuteAutomatically bool     `yaml:"execute_automatically"`
-	Topic                *string  `yaml:"topic,omitempty"`
-	Agenda               *string  `yaml:"agenda,omitempty"`
-	Recording            string   `yaml:"recording,omitempty"`
-	DurationMinutes      int      `yaml:"duration_minutes,omitempty"`
-	Host                 string   `yaml:"host,omitempty"`
-	WaitingRoom          bool     `yaml:"waiting_room,omitempty"`
-	JoinBeforeHost       *bool    `yaml:"join_before_host,omitempty"`
-	AlternativeHosts     []string `yaml:"alternative_hosts,omitempty"`
+	Kind                 incident.StepKind   `yaml:"kind"`
+	ExecuteAutomatically bool                `yaml:"execute_automatically"`
+	Topic                *string             `yaml:"topic,omitempty"`
+	Agenda               *string             `yaml:"agenda,omitempty"`
+	Recording            incident.Recording  `yaml:"recording,omitempty"`
+	DurationMinutes      int                 `yaml:"duration_minutes,omitempty"`
+	Host                 incident.HostChoice `yaml:"host,omitempty"`
+	WaitingRoom          bool                `yaml:"waiting_room,omitempty"`
+	JoinBeforeHost       *bool               `yaml:"join_before_host,omitempty"`
+	AlternativeHosts     []string            `yaml:"alternative_hosts,omitempty"`
 }
 
 func readFile(name string, in io.Reader) ([]byte, error) {

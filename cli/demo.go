@@ -174,8 +174,8 @@ func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outag
 			{Name: "region", Label: "Region", Type: "choice", Choices: []string{"eu-north", "eu-west", "us-east"}, Default: "eu-north"},
 		},
 		Steps: []incident.Step{
-			{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: meeting},
-			{Kind: incident.KindCreateMeeting, Meeting: review},
+			{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting},
+			{Kind: incident.StepCreateMeeting, Meeting: review},
 		},
 	})
 	if err != nil {
@@ -188,7 +188,7 @@ func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outag
 	_, _, err = p.Service.SaveRunbook(ctx, actor, incident.Runbook{
 		Name: "Security incident", IncidentType: "security",
 		Description: "Hosted by the backup user, with a waiting room, not recorded.",
-		Steps:       []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: security}},
+		Steps:       []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: security}},
 	})
 	return outage, err
 }

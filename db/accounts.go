@@ -26,7 +26,7 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 		err := r.Scan(&a.Auth, &a.ZoomAccountID, &a.ClientID, &a.APIKey, &a.Cluster, &a.BackupUser,
 			&a.StandbyMeetings, jsonOf(&a.StaticLinks), timeOf(&a.WebhookValidatedAt), jsonOf(&a.Check),
 			&a.Version, timeOf(&a.UpdatedAt), &a.AppID, &a.LoggedFailures, timeOf(&a.ValidationFailedAt),
-			textOf((*string)(&name)), textOf(&sealed), timeOf(&setAt), textOf(&setBy))
+			textOf(&name), textOf(&sealed), timeOf(&setAt), textOf(&setBy))
 		if err == nil && name != "" {
 			value, sealErr := s.keys.Open(secretCell(name), sealed)
 			if sealErr != nil {

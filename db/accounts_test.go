@@ -38,7 +38,7 @@ func TestAccount(t *testing.T) {
 		check(t, err)
 		same(t, got, want)
 
-		report := incident.CheckReport{At: now, Lines: []incident.CheckLine{{Topic: "token", Subject: "Token", Level: "green", Reason: "It works."}}}
+		report := incident.CheckReport{At: now, Lines: []incident.Finding{{Code: incident.FoundToken, Topic: incident.TopicToken, Level: incident.LevelOK, Until: after(60)}}}
 		check(t, s.SaveCheck(ctx, report))
 		check(t, s.SetWebhookValidated(ctx, after(1)))
 		want.Check, want.WebhookValidatedAt = report, after(1)

@@ -12,7 +12,7 @@ import (
 
 const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, b.rung, b.asked,
 	b.meeting_id, b.meeting_uuid, b.pmi, b.topic, b.agenda, b.recording, b.join_url, b.passcode,
-	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reason, b.fix,
+	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reasons,
 	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.recordings`
 
 func scanBridge(r row) (b incident.Bridge, err error) {
@@ -23,7 +23,7 @@ func scanBridge(r row) (b incident.Bridge, err error) {
 func bridgeFields(b *incident.Bridge) []any {
 	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
 		textOf(&b.MeetingID), textOf(&b.MeetingUUID), textOf(&b.PMI), &b.Topic, &b.Agenda, &b.Recording, &b.JoinURL, &b.Passcode,
-		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), &b.Reason, &b.Fix,
+		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), jsonOf(&b.Reasons),
 		timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), timeOf(&b.StartedAt), timeOf(&b.EndedAt), timeOf(&b.UpdatedAt),
 		&b.Inside, &b.InsideMost, jsonOf(&b.Recordings)}
 }
@@ -32,26 +32,22 @@ func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 	_, err := exec(ctx, tx, `
 		INSERT INTO bridges (id, incident_number, step_run_id, kind, state, rung, asked,
 			meeting_id, meeting_uuid, pmi, topic, agenda, recording, join_url, passcode,
-			host_email, used_backup_user, dial_in, findings, worst_finding, reason, fix,
+			host_email, used_backup_user, dial_in, findings, worst_finding, reasons,
 			created_at, ready_at, started_at, ended_at, updated_at, inside, inside_most, recordings)
-		VALUES (`+placeholders(1, 30)+`)`,
+		VALUES (`+placeholders(1, 29)+`)`,
 		b.ID, b.IncidentNumber, b.StepRunID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
-		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), worst(b.Findings), b.Reason, b.Fix,
+		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), incident.WorstLevel(b.Findings), asJSON(b.Reasons),
 		b.CreatedAt, b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.Inside, b.InsideMost, asJSON(b.Recordings))
 	return err
 }
 
-// worst is the worst level of findings: "red", "amber" or "".
-func worst(findings []incident.Finding) string {
-	level := ""
-	for _, f := range findings {
-		if f.Level == "red" {
-			return "red"
-		}
-		level = f.Level
+// reasonJSON is a reason as it is kept: "" for none.
+func reasonJSON(r incident.Reason) string {
+	if r.Code == "" {
+		return ""
 	}
-	return level
+	return asJSON(r)
 }
 
 // Bridge is the bridge with this id. NotFound if there is none.
@@ -130,14 +126,14 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 	}
 	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
-		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), worst(b.Findings), b.Reason, b.Fix,
+		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), incident.WorstLevel(b.Findings), asJSON(b.Reasons),
 		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt}
 	n, err := exec(ctx, tx, `
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
-			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reason = $19, fix = $20,
-			ready_at = $21, started_at = COALESCE($22, started_at), ended_at = $23, updated_at = $24
-		WHERE id = $1 AND state IN (`+placeholders(25, len(c.From))+`)`, withAll(args, c.From)...)
+			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
+			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23
+		WHERE id = $1 AND state IN (`+placeholders(24, len(c.From))+`)`, withAll(args, c.From)...)
 	if err == nil && n == 0 {
 		err = errMoved()
 	}
@@ -145,7 +141,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
-	args := []any{run.ID, run.State, run.Reason, run.StartedAt, run.FinishedAt}
+	args := []any{run.ID, run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt}
 	n, err := exec(ctx, tx, `
 		UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5
 		WHERE id = $1 AND state IN (`+placeholders(6, len(from))+`)`, withAll(args, from)...)
@@ -155,10 +151,10 @@ func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []
 	return err
 }
 
-const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, cause, looks, started_at, finished_at`
+const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, reason, looks, started_at, finished_at`
 
 func scanAttempt(r row) (a incident.Attempt, err error) {
-	err = r.Scan(&a.ID, &a.BridgeID, &a.Rung, &a.HostEmail, &a.State, &a.MeetingID, &a.Code, &a.Cause, &a.Looks, timeOf(&a.StartedAt), timeOf(&a.FinishedAt))
+	err = r.Scan(&a.ID, &a.BridgeID, &a.Rung, &a.HostEmail, &a.State, &a.MeetingID, &a.Code, jsonOf(&a.Reason), &a.Looks, timeOf(&a.StartedAt), timeOf(&a.FinishedAt))
 	return a, err
 }
 
@@ -169,12 +165,12 @@ func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) erro
 	}
 	if c.AttemptFrom == "" {
 		_, err := exec(ctx, tx, `INSERT INTO bridge_attempts (`+attemptColumns+`) VALUES (`+placeholders(1, 11)+`)`,
-			a.ID, a.BridgeID, a.Rung, a.HostEmail, a.State, a.MeetingID, a.Code, a.Cause, a.Looks, a.StartedAt, a.FinishedAt)
+			a.ID, a.BridgeID, a.Rung, a.HostEmail, a.State, a.MeetingID, a.Code, reasonJSON(a.Reason), a.Looks, a.StartedAt, a.FinishedAt)
 		return err
 	}
 	n, err := exec(ctx, tx, `
-		UPDATE bridge_attempts SET state = $3, meeting_id = $4, code = $5, cause = $6, looks = $7, finished_at = $8
-		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, a.Cause, a.Looks, a.FinishedAt)
+		UPDATE bridge_attempts SET state = $3, meeting_id = $4, code = $5, reason = $6, looks = $7, finished_at = $8
+		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, reasonJSON(a.Reason), a.Looks, a.FinishedAt)
 	if err == nil && n == 0 {
 		err = errMoved()
 	}
@@ -236,7 +232,8 @@ type BridgeFilter struct {
 // BridgeRow is a bridge in the bridges log.
 type BridgeRow struct {
 	incident.Bridge
-	IncidentName, IncidentStatus, Severity string
+	IncidentName, Severity string
+	IncidentStatus         incident.Status
 }
 
 // BridgeRows is the bridges log, newest first.

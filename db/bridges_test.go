@@ -10,6 +10,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 func TestChangeBridge(t *testing.T) {
@@ -39,17 +40,18 @@ func TestChangeBridge(t *testing.T) {
 		ready.Topic, ready.Agenda, ready.Recording = "INC-1 db down", "agenda", "cloud"
 		ready.JoinURL, ready.Passcode, ready.HostEmail, ready.UsedBackupUser = "https://zoom.us/j/1", "7Yx4Qp", "oncall@example.com", true
 		ready.DialIn = []incident.DialIn{{Country: "NO", Number: "+47 21 00 00 00", Type: "toll"}}
-		ready.Findings = []incident.Finding{{Level: "amber", Setting: "auto_recording", Text: "It is off.", Fix: "Settings."}}
-		ready.Reason, ready.Fix, ready.ReadyAt, ready.UpdatedAt = "The opener is no Zoom user.", "Nothing.", after(2), after(2)
+		ready.Findings = []incident.Finding{{Code: incident.FoundOtherRecording, Topic: incident.TopicMeeting, Level: incident.LevelWarning, Value: "none", Asked: "cloud"}}
+		ready.Reasons = []incident.Reason{{Code: incident.ReasonZoom, Host: "ana@example.com", Zoom: &zoom.Problem{Code: zoom.ProblemNoSuchUser}}}
+		ready.ReadyAt, ready.UpdatedAt = after(2), after(2)
 		done := run
-		done.State, done.Reason, done.FinishedAt = incident.StepDone, "", after(2)
+		done.State, done.Reason, done.FinishedAt = incident.StepDone, incident.Reason{}, after(2)
 		finished := attempt
-		finished.State, finished.MeetingID, finished.Code, finished.Cause, finished.FinishedAt = incident.AttemptDone, "87685621847", 0, "", after(2)
+		finished.State, finished.MeetingID, finished.Code, finished.Reason, finished.FinishedAt = incident.AttemptDone, "87685621847", 0, incident.Reason{}, after(2)
 		change := incident.BridgeChange{
 			Bridge: ready, From: []incident.BridgeState{incident.BridgeCreating, incident.BridgeUnknown},
 			Attempt: &finished, AttemptFrom: incident.AttemptCalling,
 			StepRun: &done, StepRunFrom: []incident.StepState{incident.StepRunning},
-			Timeline: []incident.TimelineEntry{{ID: id(), IncidentNumber: 1, BridgeID: b.ID, At: after(2), Kind: "bridge", Text: "Ready."}},
+			Timeline: []incident.TimelineEntry{{ID: id(), IncidentNumber: 1, BridgeID: b.ID, At: after(2), Kind: incident.EntryBridgeReady, Data: incident.TimelineData{Host: "oncall@example.com"}}},
 			Jobs:     []incident.Job{{ID: id(), Kind: incident.JobDiscard, Subject: attempt.ID, State: incident.JobQueued, RunAt: after(2), CreatedAt: after(2)}},
 			Audit:    entry("bridge.ready"),
 		}
@@ -151,11 +153,11 @@ func TestChangeBridgeKeepsEvents(t *testing.T) {
 		addRead(t, s, 5, incident.Reading{Event: "meeting.participant_joined", BridgeID: b.ID,
 			Instance: &incident.Instance{UUID: "u", StartedAt: after(4)}, Presence: &incident.Presence{UUID: "u", SessionID: "1", Person: "p", JoinedAt: after(5)},
 			Recordings: []incident.RecordingLink{{URL: "https://zoom.us/rec/1", Type: "mp4", Start: now, End: after(1)}}})
-		b.Fix, b.State = "changed", incident.BridgeLive // read before the event
+		b.Passcode, b.State = "changed", incident.BridgeLive // read before the event
 		check(t, s.ChangeBridge(t.Context(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{incident.BridgeReady, incident.BridgeLive}}))
 		got, err := s.Bridge(t.Context(), b.ID)
 		check(t, err)
-		if got.Fix != "changed" || got.Inside != 1 || got.InsideMost != 1 || len(got.Recordings) != 1 || !got.StartedAt.Equal(after(4)) {
+		if got.Passcode != "changed" || got.Inside != 1 || got.InsideMost != 1 || len(got.Recordings) != 1 || !got.StartedAt.Equal(after(4)) {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -243,10 +245,10 @@ func TestBridgeRows(t *testing.T) {
 				b.UsedBackupUser, b.HostEmail = true, "oncall@example.com"
 			case 3:
 				b.State = incident.BridgeReady
-				b.Findings = []incident.Finding{{Level: "amber"}, {Level: "red"}, {Level: "amber"}}
+				b.Findings = []incident.Finding{{Level: incident.LevelWarning}, {Level: incident.LevelBad}, {Level: incident.LevelWarning}}
 			case 4:
 				b.State = incident.BridgeReady
-				b.Findings = []incident.Finding{{Level: "amber"}}
+				b.Findings = []incident.Finding{{Level: incident.LevelWarning}}
 			}
 			_, _, err := s.OpenIncident(ctx, n)
 			check(t, err)

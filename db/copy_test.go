@@ -59,7 +59,7 @@ func fill(t *testing.T, s *db.Store, events int) {
 		for n, e := range fresh {
 			r := incident.Reading{EventID: e.ID, State: incident.EventRead, Event: "meeting.started", EventAt: e.SignedAt, MeetingID: fmt.Sprint(81000000000 + n), Text: zoom.EventText(e.Body)}
 			if n == 3 {
-				r = incident.Reading{EventID: e.ID, State: incident.EventUnreadable, ReadError: "It is not JSON.", Text: zoom.EventText(e.Body)}
+				r = incident.Reading{EventID: e.ID, State: incident.EventUnreadable, Problem: incident.ReadNotJSON, Text: zoom.EventText(e.Body)}
 			}
 			readings = append(readings, r)
 		}

@@ -45,8 +45,8 @@ func (s *Store) ClaimGapLook(ctx context.Context, now, before time.Time) (looked
 func (s *Store) SaveGapLook(ctx context.Context, l incident.GapLook, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `
-			INSERT INTO gap_looks (id, at, actor, deliveries, recovered, lost, problem, fix) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			l.ID, l.At, l.Actor, l.Deliveries, l.Recovered, l.Lost, l.Problem, l.Fix)
+			INSERT INTO gap_looks (id, at, actor, deliveries, recovered, lost, problem) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			l.ID, l.At, l.Actor, l.Deliveries, l.Recovered, l.Lost, reasonJSON(l.Problem))
 		if err != nil {
 			return err
 		}
@@ -69,8 +69,8 @@ func (s *Store) SaveGapLook(ctx context.Context, l incident.GapLook, audit incid
 // GapLooks are the looks into Zoom's log of deliveries since a time, newest first.
 func (s *Store) GapLooks(ctx context.Context, since time.Time) ([]incident.GapLook, error) {
 	return list(ctx, s.r, func(r row) (l incident.GapLook, err error) {
-		err = r.Scan(&l.ID, timeOf(&l.At), &l.Actor, &l.Deliveries, &l.Recovered, &l.Lost, &l.Problem, &l.Fix)
+		err = r.Scan(&l.ID, timeOf(&l.At), &l.Actor, &l.Deliveries, &l.Recovered, &l.Lost, jsonOf(&l.Problem))
 		return l, err
-	}, `SELECT id, at, actor, deliveries, recovered, lost, problem, fix FROM gap_looks
+	}, `SELECT id, at, actor, deliveries, recovered, lost, problem FROM gap_looks
 		WHERE at >= $1 ORDER BY at DESC, id DESC LIMIT 1000`, since)
 }

@@ -41,7 +41,7 @@ func TestDeliveryLog(t *testing.T) {
 			t.Error("another server claims the same look")
 		}
 		look := incident.GapLook{ID: id(), AppID: "nqSreNVsQ2eGzUMGnA8AHA", At: after(10), Actor: "root@example.com", To: after(9), Deliveries: 12, Recovered: 3, Lost: 1,
-			Problem: "p", Fix: "f", FailedValidations: 2, ValidationFailedAt: after(7)}
+			Problem: incident.Reason{Code: incident.ReasonLogTooLong}, FailedValidations: 2, ValidationFailedAt: after(7)}
 		changed := topics(t, s, func() { check(t, s.SaveGapLook(t.Context(), look, entry("gaps.find"))) })
 		same(t, changed, []string{db.TopicAccount})
 		looks, err := s.GapLooks(t.Context(), after(0))

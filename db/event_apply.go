@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -58,7 +56,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 			}
 			for _, e := range r.Timeline {
 				if twin := twins[r.EventID]; twin != 0 { // what it says was told already, under the other's name
-					e.ID = strings.Replace(e.ID, strconv.FormatInt(r.EventID, 10), strconv.FormatInt(twin, 10), 1)
+					e.ID = incident.EventEntryID(twin)
 				}
 				if err := insertTimeline(ctx, tx, e); err != nil {
 					return err
@@ -165,7 +163,7 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 			low = r.EventID
 		}
 		high = max(high, r.EventID)
-		args = append(args, r.EventID, r.State, r.ReadError, r.Event, millis(r.EventAt), r.AccountID, // no time and no twin are 0 here
+		args = append(args, r.EventID, r.State, r.Problem, r.Event, millis(r.EventAt), r.AccountID, // no time and no twin are 0 here
 			r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, twins[r.EventID], oneIf(r.Nameless))
 	}
 	written := map[int64]bool{}
@@ -279,9 +277,9 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 	}
 	b, run := rule(f)
 	_, err = exec(ctx, tx, `
-		UPDATE bridges SET state = $2, join_url = $3, reason = $4, fix = $5, started_at = $6, ended_at = $7,
-			inside = $8, inside_most = $9, recordings = $10, updated_at = $11
-		WHERE id = $1`, b.ID, b.State, b.JoinURL, b.Reason, b.Fix, b.StartedAt, b.EndedAt,
+		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
+			inside = $7, inside_most = $8, recordings = $9, updated_at = $10
+		WHERE id = $1`, b.ID, b.State, b.JoinURL, asJSON(b.Reasons), b.StartedAt, b.EndedAt,
 		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt)
 	if err != nil || run == nil {
 		return err

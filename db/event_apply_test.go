@@ -28,8 +28,8 @@ func TestApplyReadings(t *testing.T) {
 				Instance:   &incident.Instance{UUID: "u1", StartedAt: after(8)},
 				Presence:   &incident.Presence{UUID: "u1", SessionID: "s1", Person: "p1", Name: "Ana", Email: "ana@example.com", JoinedAt: after(9)},
 				Recordings: []incident.RecordingLink{{URL: "https://zoom.us/rec/1", Type: "mp4", Start: after(1), End: after(2)}},
-				Timeline:   []incident.TimelineEntry{{ID: "event-1-joined", IncidentNumber: 1, BridgeID: b.ID, At: after(9), Kind: "joined", Text: "Ana joined."}}},
-			{EventID: second, State: incident.EventUnreadable, ReadError: "not JSON"},
+				Timeline:   []incident.TimelineEntry{{ID: "event-1", IncidentNumber: 1, BridgeID: b.ID, At: after(9), Kind: incident.EntryJoined, Data: incident.TimelineData{Who: "Ana"}}}},
+			{EventID: second, State: incident.EventUnreadable, Problem: incident.ReadNotJSON},
 		}
 		changed := topics(t, s, func() { check(t, s.ApplyReadings(ctx, readings, after(20), incident.FollowEvents)) })
 		same(t, changed, []string{db.TopicBridges, db.TopicEvents, db.TopicIncident(1), db.TopicIncidents})
@@ -44,7 +44,7 @@ func TestApplyReadings(t *testing.T) {
 			NewEvent: incident.NewEvent{Origin: incident.OriginWebhook, ReceivedAt: after(10), SignedAt: after(9), Body: []byte("1"), Headers: map[string]string{"X-Zm-Trackingid": "t1"}}})
 		e, err = s.Event(ctx, second)
 		check(t, err)
-		if e.State != incident.EventUnreadable || e.ReadError != "not JSON" || string(e.Body) != "2\x00" {
+		if e.State != incident.EventUnreadable || e.Problem != incident.ReadNotJSON || string(e.Body) != "2\x00" {
 			t.Errorf("the unreadable event is %+v", e)
 		}
 
@@ -94,7 +94,7 @@ func TestReprocessEvent(t *testing.T) {
 		wantCode(t, s.ReprocessEvent(ctx, 99, entry("event.reprocess")), incident.NotFound)
 		id, _, err := s.AppendEvent(ctx, incident.NewEvent{ReceivedAt: now, SignedAt: now, Stale: true, Body: []byte("{}")})
 		check(t, err)
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: id, State: incident.EventUnreadable, ReadError: "x"}}, now, incident.FollowEvents))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: id, State: incident.EventUnreadable, Problem: incident.ReadCrashed}}, now, incident.FollowEvents))
 		check(t, s.ReprocessEvent(ctx, id, entry("event.reprocess")))
 		events, err := s.NewEvents(ctx, 10)
 		check(t, err)
@@ -146,7 +146,7 @@ func TestEventsReadAgain(t *testing.T) {
 		runbook := addRunbook(t, s, "outage")
 		_, b := openIncident(t, s, runbook)
 		_, other := openIncident(t, s, runbook)
-		read := func(origin string, stale bool, r incident.Reading) int64 {
+		read := func(origin incident.Origin, stale bool, r incident.Reading) int64 {
 			id, _, err := s.AppendEvent(ctx, incident.NewEvent{Origin: origin, ReceivedAt: after(5), SignedAt: after(5), Stale: stale, Body: []byte(id())})
 			check(t, err)
 			r.EventID, r.EventAt = id, after(5)
@@ -175,7 +175,7 @@ func TestEventsReadAgain(t *testing.T) {
 		from := b.State
 		b.State, b.MeetingID = incident.BridgeReady, "111"
 		check(t, s.ChangeBridge(ctx, incident.BridgeChange{Bridge: b, From: []incident.BridgeState{from},
-			ReadAgain: &incident.UnlinkedEvents{MeetingID: "111", Since: b.CreatedAt, Origins: []string{incident.OriginWebhook, incident.OriginRecovered}}}))
+			ReadAgain: &incident.UnlinkedEvents{MeetingID: "111", Since: b.CreatedAt, Origins: []incident.Origin{incident.OriginWebhook, incident.OriginRecovered}}}))
 		left(early, recovered)
 
 		// One that was being read meanwhile is read again too, if it awaits a bridge.

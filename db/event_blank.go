@@ -179,11 +179,15 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 		if _, err := exec(ctx, tx, `UPDATE presences SET name = '', email = '' WHERE bridge_id = $1`, b.id); err != nil {
 			return err
 		}
-		for _, p := range incident.PeopleSentences {
-			_, err := exec(ctx, tx, `UPDATE timeline_entries SET text = $3
-				WHERE incident_number = $1 AND bridge_id = $2 AND kind = $4 AND text LIKE $5`,
-				b.number, b.id, incident.Somebody+p.Ending, p.Kind, "%"+p.Ending)
-			if err != nil {
+		entries, err := list(ctx, tx, scanTimeline, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1 AND bridge_id = $2`, b.number, b.id)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Data.Who == "" {
+				continue
+			}
+			if _, err := exec(ctx, tx, `UPDATE timeline_entries SET data = $2 WHERE id = $1`, e.ID, asJSON(e.Blanked().Data)); err != nil {
 				return err
 			}
 		}

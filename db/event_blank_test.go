@@ -87,13 +87,13 @@ func TestBlankBridge(t *testing.T) {
 				EventID: e, State: incident.EventRead, Event: "meeting.participant_joined", EventAt: after(seconds), BridgeID: bridge.ID, Who: name,
 				Instance: &incident.Instance{UUID: "u", StartedAt: after(daysAgo(40)), EndedAt: after(daysAgo(39))},
 				Presence: &incident.Presence{UUID: "u", SessionID: session, Person: session, Name: name, Email: "jill@example.com", JoinedAt: after(seconds), LeftAt: after(seconds + 60)},
-				Timeline: []incident.TimelineEntry{{ID: id(), IncidentNumber: i.Number, BridgeID: bridge.ID, At: after(seconds), Kind: "joined", Text: name + " joined."}},
+				Timeline: []incident.TimelineEntry{{ID: id(), IncidentNumber: i.Number, BridgeID: bridge.ID, At: after(seconds), Kind: incident.EntryJoined, Data: incident.TimelineData{Who: name}}},
 			}
 		}
 		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40), "1", "Jill"), join(daysAgo(40)+1, "Arya", "Arya")}, now, incident.FollowEvents))
 		blank := func() (int64, error) { return s.BlankBridge(ctx, after(daysAgo(30)), now) }
 		same(t, all(t, blank), int64(0)) // its incident is open
-		check(t, s.SetIncidentStatus(ctx, i.Number, "open", "resolved", now, incident.TimelineEntry{ID: id(), IncidentNumber: i.Number, At: now, Kind: "resolved", Text: "Resolved."}, incident.AuditEntry{}))
+		check(t, s.SetIncidentStatus(ctx, i.Number, "open", "resolved", now, incident.TimelineEntry{ID: id(), IncidentNumber: i.Number, At: now, Kind: incident.EntryResolved}, incident.AuditEntry{}))
 		same(t, all(t, blank), int64(1))
 
 		people := func() (got []string) {
@@ -109,19 +109,19 @@ func TestBlankBridge(t *testing.T) {
 			entries, err := s.Timeline(ctx, i.Number, 100)
 			check(t, err)
 			for _, e := range entries {
-				got = append(got, e.Text)
+				got = append(got, string(e.Kind)+e.Data.Who)
 			}
 			return got
 		}
 		wantPeople := []string{"1/1//", "blanked 1/blanked 1//"}
-		wantTexts := []string{"Resolved.", "Opened.", "Somebody joined.", "Somebody joined."}
+		wantTexts := []string{"resolved", "opened", "joined", "joined"}
 		same(t, people(), wantPeople)
 		same(t, texts(), wantTexts)
 
 		// Events that are read anew do not bring the names back.
 		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40)+2, "1", "Jill"), join(daysAgo(40)+3, "Arya", "Arya")}, now, incident.FollowEvents))
 		same(t, people(), wantPeople)
-		same(t, texts(), append(wantTexts, "Somebody joined.", "Somebody joined."))
+		same(t, texts(), append(wantTexts, "joined", "joined"))
 		b, err := s.Bridge(ctx, bridge.ID)
 		check(t, err)
 		same(t, []any{b.State, b.InsideMost}, []any{incident.BridgeEnded, 2})

@@ -21,7 +21,7 @@ func TestDeleteEvents(t *testing.T) {
 		recording := addPerson(t, s, daysAgo(40)+11, "recording.completed", "")
 		unread := addEvent(t, s, daysAgo(40)+12, `{"unread":1}`)
 		broken := addEvent(t, s, daysAgo(40)+13, `broken`)
-		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: broken, State: incident.EventUnreadable, ReadError: "no JSON"}}, now, incident.FollowEvents))
+		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: broken, State: incident.EventUnreadable, Problem: incident.ReadNotJSON}}, now, incident.FollowEvents))
 		young := addPerson(t, s, daysAgo(20), "meeting.participant_joined", "")
 		cut := after(daysAgo(30))
 

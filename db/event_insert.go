@@ -36,7 +36,7 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 			keys = append(keys, k.at, k.hash[:], e.ID)
 		}
 		encoding, content := packContent(e.Headers, e.Body)
-		rows = append(rows, e.ID, millis(e.ReceivedAt), millis(e.SignedAt), int64(e.Slot), e.Stale, e.Origin, e.State, e.ReadError, e.Event.Event, millis(e.EventAt),
+		rows = append(rows, e.ID, millis(e.ReceivedAt), millis(e.SignedAt), int64(e.Slot), e.Stale, e.Origin, e.State, e.Problem, e.Event.Event, millis(e.EventAt),
 			e.AccountID, e.MeetingID, e.MeetingUUID, e.Topic, e.Who, e.BridgeID, e.TwinOf, millis(e.BlankedAt), int64(encoding), content)
 		if e.State != incident.EventNew {
 			texts = append(texts, eventText{e.ID, e.Event.Event, e.text, false})

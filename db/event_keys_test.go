@@ -92,7 +92,7 @@ func TestTwins(t *testing.T) {
 		read := func(id int64) {
 			check(t, s.ApplyReadings(ctx, []incident.Reading{{
 				EventID: id, State: incident.EventRead, Event: "meeting.started", EventAt: after(1), MeetingID: "111", BridgeID: b.ID, Meaning: "it began",
-				Timeline: []incident.TimelineEntry{{ID: fmt.Sprintf("event-%d-started", id), IncidentNumber: 1, BridgeID: b.ID, At: after(1), Kind: "started", Text: "The call began."}},
+				Timeline: []incident.TimelineEntry{{ID: incident.EventEntryID(id), IncidentNumber: 1, BridgeID: b.ID, At: after(1), Kind: incident.EntryCallStarted}},
 			}}, after(2), incident.FollowEvents))
 		}
 		first, second := addEvent(t, s, 1, "one"), addEvent(t, s, 2, "two")
@@ -114,7 +114,7 @@ func TestTwins(t *testing.T) {
 		check(t, err)
 		told := 0
 		for _, e := range entries {
-			if e.Kind == "started" {
+			if e.Kind == incident.EntryCallStarted {
 				told++
 			}
 		}

@@ -189,7 +189,7 @@ const (
 )
 
 func eventFields(e *incident.Event) []any {
-	return []any{&e.ID, timeOf(&e.ReceivedAt), timeOf(&e.SignedAt), &e.Slot, &e.Stale, &e.Origin, &e.State, &e.ReadError, &e.Event, timeOf(&e.EventAt),
+	return []any{&e.ID, timeOf(&e.ReceivedAt), timeOf(&e.SignedAt), &e.Slot, &e.Stale, &e.Origin, &e.State, &e.Problem, &e.Event, timeOf(&e.EventAt),
 		&e.AccountID, &e.MeetingID, &e.MeetingUUID, &e.Topic, &e.Who, &e.BridgeID, numberOf(&e.TwinOf), timeOf(&e.BlankedAt), &e.IncidentNumber}
 }
 

@@ -27,7 +27,7 @@ func (s *Store) fillEvents() *goose.Migration {
 		}
 		for last, done := int64(0), false; !done; {
 			events, err := list(ctx, tx, func(r row) (o old, err error) {
-				err = r.Scan(&o.ID, timeOf(&o.ReceivedAt), timeOf(&o.SignedAt), &o.Slot, &o.Stale, &o.State, &o.ReadError, &o.Event.Event, timeOf(&o.EventAt),
+				err = r.Scan(&o.ID, timeOf(&o.ReceivedAt), timeOf(&o.SignedAt), &o.Slot, &o.Stale, &o.State, &o.Problem, &o.Event.Event, timeOf(&o.EventAt),
 					&o.AccountID, &o.MeetingID, &o.MeetingUUID, &o.Topic, &o.Who, &o.BridgeID, &o.body, &o.headers)
 				return o, err
 			}, `SELECT `+columns+` FROM events_1 WHERE id > $1 ORDER BY id LIMIT 500`, last)

@@ -67,8 +67,8 @@ func addRunbook(t testing.TB, s *db.Store, name string) incident.Runbook {
 		ID: id(), Name: name, IncidentType: "outage", Description: "When it is down",
 		Variables: []incident.Variable{{Name: "customer", Label: "Customer", Type: "choice", Choices: []string{"a", "b"}}},
 		Steps: []incident.Step{
-			{ID: id(), Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()},
-			{ID: id(), Kind: incident.KindCreateMeeting, Meeting: incident.NewMeetingTemplate(), Conditions: `{"all":[]}`, Schedule: `{"in":5}`},
+			{ID: id(), Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()},
+			{ID: id(), Kind: incident.StepCreateMeeting, Meeting: incident.NewMeetingTemplate(), Conditions: `{"all":[]}`, Schedule: `{"in":5}`},
 		},
 		CreatedAt: now, UpdatedAt: now,
 	}
@@ -93,7 +93,7 @@ func newIncident(b incident.Runbook) incident.NewIncident {
 			Asked: b.Steps[0].Meeting, CreatedAt: now, UpdatedAt: now,
 		}},
 		Jobs:     []incident.Job{{ID: id(), Kind: incident.JobRunStep, Subject: run.ID, State: incident.JobQueued, RunAt: now, CreatedAt: now}},
-		Timeline: []incident.TimelineEntry{{ID: id(), At: now, Kind: "opened", Text: "Opened.", Actor: "alerts"}},
+		Timeline: []incident.TimelineEntry{{ID: id(), At: now, Kind: incident.EntryOpened, Data: incident.TimelineData{Runbook: "Outage"}, Actor: "alerts"}},
 		Audit:    entry("incident.open"),
 	}
 }

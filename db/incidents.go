@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -127,7 +126,7 @@ func (s *Store) IncidentByFormKey(ctx context.Context, key string) (incident.Inc
 // SetIncidentStatus moves an incident from one status to the other. NotFound if
 // there is none; Conflict if it does not have the status from, or if another
 // open incident has its DedupKey.
-func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
+func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to incident.Status, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
 	var resolved time.Time
 	if to == incident.StatusResolved {
 		resolved = at
@@ -146,7 +145,7 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to st
 			if _, err := one(ctx, tx, "incident", scalar[int64], `SELECT number FROM incidents WHERE number = $1`, number); err != nil {
 				return err
 			}
-			return conflict("The incident is not " + from + " any more. Reload the page.")
+			return conflict("The incident is not " + string(from) + " any more. Reload the page.")
 		}
 		entry.IncidentNumber = number
 		if err := insertTimeline(ctx, tx, entry); err != nil {
@@ -161,15 +160,16 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to st
 
 // IncidentFilter narrows the list of incidents. Zero fields do not.
 type IncidentFilter struct {
-	Status, Severity, RunbookID string
-	Text                        string    // part of the name, the description or the opener, or the key: INC-42
-	After, Before               time.Time // of the opening: After ≤ t < Before
+	Status              incident.Status
+	Severity, RunbookID string
+	Text                string    // part of the name, the description or the opener, or the key: INC-42
+	After, Before       time.Time // of the opening: After ≤ t < Before
 }
 
 // IncidentRow is an incident in the list of incidents.
 type IncidentRow struct {
 	incident.Incident
-	Bridges []incident.Bridge // oldest first
+	Bridge *incident.Bridge // the newest, nil for none
 }
 
 // Incidents lists incidents, newest first.
@@ -222,9 +222,8 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 	}
 	bridges, err := list(ctx, s.r, scanBridge,
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY b.created_at, b.id`, numbers...)
-	for _, b := range bridges {
-		row := at[b.IncidentNumber]
-		row.Bridges = append(row.Bridges, b)
+	for i := range bridges {
+		at[bridges[i].IncidentNumber].Bridge = &bridges[i]
 	}
 	return page, err
 }
@@ -232,14 +231,14 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 const stepRunColumns = `id, incident_number, position, step, state, reason, started_at, finished_at`
 
 func scanStepRun(r row) (run incident.StepRun, err error) {
-	err = r.Scan(&run.ID, &run.IncidentNumber, &run.Position, jsonOf(&run.Step), &run.State, &run.Reason,
+	err = r.Scan(&run.ID, &run.IncidentNumber, &run.Position, jsonOf(&run.Step), &run.State, jsonOf(&run.Reason),
 		timeOf(&run.StartedAt), timeOf(&run.FinishedAt))
 	return run, err
 }
 
 func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error {
 	_, err := exec(ctx, tx, `INSERT INTO step_runs (`+stepRunColumns+`) VALUES (`+placeholders(1, 8)+`)`,
-		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, run.Reason, run.StartedAt, run.FinishedAt)
+		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt)
 	return err
 }
 
@@ -254,14 +253,14 @@ func (s *Store) StepRuns(ctx context.Context, number int64) ([]incident.StepRun,
 		`SELECT `+stepRunColumns+` FROM step_runs WHERE incident_number = $1 ORDER BY position, id`, number)
 }
 
-const timelineColumns = `id, incident_number, bridge_id, at, kind, text, actor`
+const timelineColumns = `id, incident_number, bridge_id, at, kind, data, actor`
 
 // insertTimeline writes an entry once: one that has the id of another is that
 // other.
 func insertTimeline(ctx context.Context, tx *sql.Tx, e incident.TimelineEntry) error {
 	_, err := exec(ctx, tx, `INSERT INTO timeline_entries (`+timelineColumns+`) VALUES (`+placeholders(1, 7)+`)
 		ON CONFLICT (id) DO NOTHING`,
-		e.ID, e.IncidentNumber, e.BridgeID, e.At, e.Kind, e.Text, e.Actor)
+		e.ID, e.IncidentNumber, e.BridgeID, e.At, e.Kind, asJSON(e.Data), e.Actor)
 	return err
 }
 
@@ -289,7 +288,7 @@ func (s *Store) Timeline(ctx context.Context, number int64, limit int) ([]incide
 }
 
 func scanTimeline(r row) (e incident.TimelineEntry, err error) {
-	err = r.Scan(&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, &e.Text, &e.Actor)
+	err = r.Scan(&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, jsonOf(&e.Data), &e.Actor)
 	return e, err
 }
 
@@ -300,8 +299,7 @@ func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.
 		id = e.TwinOf
 	}
 	return list(ctx, s.r, scanTimeline, `SELECT `+timelineColumns+` FROM timeline_entries
-		WHERE incident_number = $1 AND at = $2 AND id LIKE $3 ORDER BY id`,
-		e.IncidentNumber, e.EventAt, fmt.Sprintf("event-%d-%%", id))
+		WHERE id = $1`, incident.EventEntryID(id))
 }
 
 // CountOpenIncidents is how many incidents are open.

@@ -180,9 +180,9 @@ func TestSetIncidentStatus(t *testing.T) {
 		n.Incident.DedupKey = "alert-1"
 		i, _, err := s.OpenIncident(ctx, n)
 		check(t, err)
-		set := func(number int64, from, to string, seconds int) error {
+		set := func(number int64, from, to incident.Status, seconds int) error {
 			return s.SetIncidentStatus(ctx, number, from, to, after(seconds),
-				incident.TimelineEntry{ID: id(), At: after(seconds), Kind: to, Text: "Now " + to + "."}, entry("incident."+to))
+				incident.TimelineEntry{ID: id(), At: after(seconds), Kind: incident.TimelineKind(to)}, entry("incident."+string(to)))
 		}
 		wantCode(t, set(99, "open", "resolved", 1), incident.NotFound)
 		wantCode(t, set(1, "resolved", "open", 1), incident.Conflict)
@@ -227,7 +227,7 @@ func TestTimeline(t *testing.T) {
 		ctx := t.Context()
 		check(t, s.AddTimeline(ctx))
 		openIncident(t, s, addRunbook(t, s, "outage"))
-		e := incident.TimelineEntry{ID: "event-1", IncidentNumber: 1, BridgeID: "b", At: after(3), Kind: "note", Text: "Something.", Actor: "ana@example.com"}
+		e := incident.TimelineEntry{ID: "event-1", IncidentNumber: 1, BridgeID: "b", At: after(3), Kind: incident.EntryNote, Data: incident.TimelineData{Text: "Something."}, Actor: "ana@example.com"}
 		changed := topics(t, s, func() { check(t, s.AddTimeline(ctx, e)) })
 		same(t, changed, []string{db.TopicIncident(1)})
 		check(t, s.AddTimeline(ctx, e)) // twice is once
@@ -288,7 +288,7 @@ func TestIncidents(t *testing.T) {
 			})
 		}
 
-		// Pages, and the bridges of each.
+		// Pages, and the newest bridge of each.
 		page, err := s.Incidents(ctx, db.IncidentFilter{}, "", 2)
 		check(t, err)
 		if len(page.Items) != 2 || page.Next == "" {
@@ -302,7 +302,7 @@ func TestIncidents(t *testing.T) {
 		first := page.Items[2]
 		bridges, err := s.Bridges(ctx, 1)
 		check(t, err)
-		same(t, first.Bridges, bridges)
+		same(t, *first.Bridge, bridges[0])
 		run := incident.StepRun{ID: id(), Step: outage.Steps[1], State: incident.StepWaiting}
 		n := newIncident(outage)
 		second := n.Bridges[0]
@@ -312,8 +312,8 @@ func TestIncidents(t *testing.T) {
 		check(t, err)
 		page, err = s.Incidents(ctx, db.IncidentFilter{}, "", 1)
 		check(t, err)
-		if got := page.Items[0].Bridges; len(got) != 2 || got[1].ID != second.ID {
-			t.Errorf("the newest bridge is the last of %+v", got)
+		if page.Items[0].Bridge == nil || page.Items[0].Bridge.ID != second.ID {
+			t.Errorf("the newest bridge is %+v", page.Items[0].Bridge)
 		}
 	})
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-const jobColumns = `id, kind, subject, state, run_at, attempt, lease_until, worker, last_error, created_at`
+const jobColumns = `id, kind, subject, state, run_at, attempt, lease_until, worker, created_at`
 
 func scanJob(r row) (j incident.Job, err error) {
 	var lease int64
-	err = r.Scan(&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, &lease, &j.Worker, &j.LastError, timeOf(&j.CreatedAt))
+	err = r.Scan(&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, &lease, &j.Worker, timeOf(&j.CreatedAt))
 	if lease > 0 {
 		j.LeaseUntil = time.UnixMilli(lease).UTC()
 	}
@@ -28,8 +28,8 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 		if !j.LeaseUntil.IsZero() {
 			lease = j.LeaseUntil.UnixMilli()
 		}
-		_, err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 10)+`)`,
-			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, lease, j.Worker, j.LastError, j.CreatedAt)
+		_, err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)`,
+			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, lease, j.Worker, j.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -83,24 +83,24 @@ func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, 
 // FinishJob ends a job as done or dead. It does nothing if the worker has lost
 // the lease. Worker and attempt together are the lease: a worker that was
 // paused beyond it has an attempt that is over.
-func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.JobState, lastError string) error {
+func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.JobState) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `
-			UPDATE jobs SET state = $4, last_error = $5, lease_until = 0, worker = ''
+			UPDATE jobs SET state = $4, lease_until = 0, worker = ''
 			WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
-			j.ID, j.Worker, j.Attempt, state, lastError)
+			j.ID, j.Worker, j.Attempt, state)
 		return err
 	})
 }
 
 // RetryJob queues a job again. It does nothing if the worker has lost the
 // lease.
-func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time, lastError string) error {
+func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `
-			UPDATE jobs SET state = 'queued', run_at = $4, last_error = $5, lease_until = 0, worker = ''
+			UPDATE jobs SET state = 'queued', run_at = $4, lease_until = 0, worker = ''
 			WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
-			j.ID, j.Worker, j.Attempt, runAt, lastError)
+			j.ID, j.Worker, j.Attempt, runAt)
 		return err
 	})
 }

@@ -53,7 +53,7 @@ func (s *Store) migrate(ctx context.Context) error {
 // migrations are the steps for the engine, to be taken by the writer.
 func (s *Store) migrations() (*goose.Provider, error) {
 	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents(), s.splitWords())}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents(), s.splitWords(), s.keepFacts())}
 	if s.postgres {
 		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(100*time.Millisecond, 3000))
 		if err != nil {

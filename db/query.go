@@ -217,11 +217,11 @@ func timeOf(t *time.Time) into {
 }
 
 // textOf scans text; NULL is "".
-func textOf(s *string) into {
+func textOf[T ~string](s *T) into {
 	return func(v any) error {
 		var text sql.NullString
 		err := text.Scan(v)
-		*s = text.String
+		*s = T(text.String)
 		return err
 	}
 }

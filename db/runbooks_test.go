@@ -40,7 +40,7 @@ func TestRunbooks(t *testing.T) {
 		outage.Name, outage.Description, outage.DisabledAt, outage.UpdatedAt = "Outage 2", "", after(1), after(1)
 		outage.Variables = nil
 		outage.Steps[0], outage.Steps[1] = outage.Steps[1], outage.Steps[0]
-		outage.Steps = append(outage.Steps, incident.Step{ID: id(), Kind: incident.KindCreateMeeting, Meeting: incident.NewMeetingTemplate()})
+		outage.Steps = append(outage.Steps, incident.Step{ID: id(), Kind: incident.StepCreateMeeting, Meeting: incident.NewMeetingTemplate()})
 		check(t, s.UpdateRunbook(ctx, outage, entry("runbook.update")))
 		outage.Version = 2
 		got, err = s.Runbook(ctx, outage.ID)

@@ -219,7 +219,7 @@ func seedHostile(ctx context.Context, w *world) (names []string, err error) {
 		r, _, err := w.service.SaveRunbook(ctx, admin, incident.Runbook{
 			Name: cut(at(0), 80), IncidentType: "outage", Description: at(2),
 			Variables: []incident.Variable{{Name: "x", Label: cut(at(3), 60), Type: "text", Default: at(4), Help: at(5)}},
-			Steps:     []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: meeting}},
+			Steps:     []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting}},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("runbook %q: %w", at(0), err)

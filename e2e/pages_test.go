@@ -479,7 +479,7 @@ func seedWorst(ctx context.Context, w *world) error {
 			{Name: strings.ToLower(longWord[:40]), Label: longWord[:80], Type: "choice", Choices: []string{longWord, longName}, Help: longName[:200]},
 			{Name: "when", Label: "When", Type: "date"}, {Name: "many", Label: "How many", Type: "number", Required: true, Default: "3"},
 		},
-		Steps: []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: meeting}, {Kind: incident.KindCreateMeeting, Meeting: meeting}},
+		Steps: []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting}, {Kind: incident.StepCreateMeeting, Meeting: meeting}},
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // The ways to connect, as the form names them.
@@ -67,7 +68,7 @@ func (s *Site) SaveAccount(c echo.Context) error {
 		return err
 	}
 
-	kind, text := "ok", "Nothing was changed."
+	level, text := views.LevelOK, "Nothing was changed."
 	switch {
 	case len(said.Remove) > 0 && len(changed) == 1:
 		text = "The older secret token is removed."
@@ -77,13 +78,13 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	report, err := s.Service.CheckConnection(ctx, Actor(c))
 	if err != nil {
 		s.Log.Warn("the account is saved but was not checked", "id", RequestID(c), "error", err)
-		kind, text = "warning", text+" The connection could not be checked."
+		level, text = views.LevelWarning, text+" The connection could not be checked."
 	} else if n := toFix(report); n > 0 {
-		kind, text = "warning", text+" The check found "+views.Plural(n, "thing", "things")+" to look at."
+		level, text = views.LevelWarning, text+" The check found "+views.Plural(n, "thing", "things")+" to look at."
 	} else {
 		text += " The check found nothing wrong."
 	}
-	s.Flash(c, kind, text)
+	s.Flash(c, level, text)
 	return c.Redirect(http.StatusSeeOther, "/account")
 }
 
@@ -173,7 +174,7 @@ func accountWords(changed []string) string {
 func toFix(r incident.CheckReport) int {
 	n := 0
 	for _, l := range r.Lines {
-		if !l.Fine() {
+		if !l.Level.Fine() {
 			n++
 		}
 	}
@@ -269,10 +270,10 @@ func (s *Site) accountGuide(c echo.Context) views.AccountGuide {
 		g.WebhookURLError = unreachable(base)
 	}
 	for _, scope := range incident.SetupScopes() {
-		g.Scopes = append(g.Scopes, views.AccountScope{Granular: scope.Granular, Classic: scope.Classic, For: scope.For, Optional: scope.Optional})
+		g.Scopes = append(g.Scopes, views.AccountScope{Granular: scope.Granular, Classic: scope.Classic, For: words.Features(scope.Features), Optional: scope.Optional})
 	}
 	for _, e := range incident.SetupEvents() {
-		g.Events = append(g.Events, views.AccountEvent{Event: e.Name, Name: e.Label, For: e.Why})
+		g.Events = append(g.Events, views.AccountEvent{Event: e.Name, Name: e.Label, For: words.EventUse(e.Name)})
 	}
 	return g
 }
@@ -302,16 +303,15 @@ func unreachable(base string) string {
 // was found about one more person stand apart.
 func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.AccountCheck {
 	check := views.AccountCheck{CheckedAt: s.When(c, r.At)}
-	if i := slices.IndexFunc(r.Lines, func(l incident.CheckLine) bool { return l.Topic == "person" }); i >= 0 {
-		check.Email = r.Lines[i].Subject
+	if i := slices.IndexFunc(r.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicPerson }); i >= 0 {
+		check.Email = r.Lines[i].Email
 	}
-	for _, l := range r.Lines {
-		line := views.CheckLine{State: checkState(l.Level), Subject: l.Subject, Reason: l.Reason, Fix: l.Fix}
+	for _, f := range r.Lines {
+		line := checkLine(f, s.Now())
 		switch {
-		case l.Topic == "scopes":
-			check.Features = append(check.Features, scopeFeature(l))
-		case check.Email != "" && l.Email == check.Email:
-			line.Subject = strings.TrimSuffix(l.Subject, ", "+check.Email)
+		case f.Topic == incident.TopicScopes:
+			check.Features = append(check.Features, scopeFeature(f))
+		case check.Email != "" && f.Email == check.Email:
 			check.Other = append(check.Other, line)
 		default:
 			check.Lines = append(check.Lines, line)
@@ -320,29 +320,14 @@ func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.Accoun
 	return check
 }
 
-func checkState(level string) string {
-	switch level {
-	case "green":
-		return "ok"
-	case "amber":
-		return "warning"
-	case "red":
-		return "bad"
-	case "grey":
-		return "off"
-	}
-	return "unknown"
-}
-
-// scopeFeature is a line about scopes with the names to tick. A line that is
-// fine names none: the app may have classic or granular ones.
-func scopeFeature(l incident.CheckLine) views.ScopeFeature {
-	f := views.ScopeFeature{State: checkState(l.Level), Feature: l.Subject, Scope: l.Copy}
-	missing := strings.Split(l.Copy, "\n")
+// scopeFeature is a finding about scopes with the names to tick. One that is fine
+// names none: the app may have classic or granular ones.
+func scopeFeature(f incident.Finding) views.ScopeFeature {
+	feature := views.ScopeFeature{Level: views.Level(f.Level), Feature: words.Feature(f.Feature), Scope: strings.Join(f.Scopes, "\n")}
 	for _, scope := range incident.SetupScopes() {
-		if f.State != "ok" && slices.Contains(missing, scope.Granular) {
-			f.Classic = scope.Classic
+		if f.Level != incident.LevelOK && slices.Contains(f.Scopes, scope.Granular) {
+			feature.Classic = scope.Classic
 		}
 	}
-	return f
+	return feature
 }

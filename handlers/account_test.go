@@ -493,7 +493,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found 1 thing to look at.", "Exists, is active and licensed.")
+		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found 1 thing to look at.", "Active and licensed.")
 		if strings.Contains(page.body, "CANARY") || strings.Contains(o.log.String(), "CANARY") {
 			t.Error("a secret came out")
 		}
@@ -628,7 +628,7 @@ func TestCheckAccount(t *testing.T) {
 		o.connect()
 		b := o.as(incident.Admin)
 		part := b.send(http.MethodPost, "/account/check", pairs("email", "PMI@example.com "), "HX-Request", "true")
-		part.want(t, http.StatusOK, "Backup user oncall@example.com", "pmi@example.com", "use_pmi_for_scheduled_meetings", "ok Open a bridge")
+		part.want(t, http.StatusOK, "Backup user oncall@example.com", "pmi@example.com", "use_pmi_for_scheduled_meetings", "ok Create bridges")
 		if strings.Contains(part.body, "<html") {
 			t.Error("htmx got a whole page")
 		}

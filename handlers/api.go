@@ -100,7 +100,7 @@ func (t apiTime) MarshalJSON() ([]byte, error) {
 // OpenIncident is POST /api/v1/incidents: 201, or 200 with what is there when
 // an open incident has the dedup_key.
 func (s *Site) OpenIncident(c echo.Context) error {
-	req := incident.OpenRequest{Source: "api"}
+	req := incident.OpenRequest{Source: incident.SourceAPI}
 	var vars texts
 	err := ReadJSON(c, map[string]any{
 		"runbook": &req.RunbookName, "name": &req.Name, "severity": &req.Severity, "type": &req.Type,
@@ -147,16 +147,15 @@ func (s *Site) ResolveIncident(c echo.Context) error {
 }
 
 func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
-	ctx := c.Request().Context()
-	i, err := s.Store.Incident(ctx, number)
+	i, err := s.Store.Incident(c.Request().Context(), number)
 	if err != nil {
 		return err
 	}
-	bridges, err := s.Store.Bridges(ctx, number)
+	out, err := s.apiIncident(c, i)
 	if err != nil {
 		return err
 	}
-	return c.JSON(status, s.apiIncident(i, bridges))
+	return c.JSON(status, out)
 }
 
 // ListIncidents is GET /api/v1/incidents.
@@ -166,14 +165,18 @@ func (s *Site) ListIncidents(c echo.Context) error {
 		return err
 	}
 	page, err := s.Store.Incidents(c.Request().Context(), db.IncidentFilter{
-		Status: q.Get("status"), Severity: q.Get("severity"), Text: q.Get("q"), After: after, Before: before,
+		Status: incident.Status(q.Get("status")), Severity: q.Get("severity"), Text: q.Get("q"), After: after, Before: before,
 	}, q.Raw("cursor"), limit)
 	if err != nil {
 		return err
 	}
 	out := newList[apiIncident](page.Next)
 	for _, row := range page.Items {
-		out.Items = append(out.Items, s.apiIncident(row.Incident, row.Bridges))
+		i, err := s.apiIncident(c, row.Incident)
+		if err != nil {
+			return err
+		}
+		out.Items = append(out.Items, i)
 	}
 	return c.JSON(http.StatusOK, out)
 }
@@ -197,7 +200,7 @@ func (s *Site) ListBridges(c echo.Context) error {
 	}
 	out := newList[apiBridge](page.Next)
 	for _, row := range page.Items {
-		out.Items = append(out.Items, newAPIBridge(row.Bridge))
+		out.Items = append(out.Items, s.apiBridge(row.Bridge))
 	}
 	return c.JSON(http.StatusOK, out)
 }
@@ -275,8 +278,8 @@ func (s *Site) ListRunbooks(c echo.Context) error {
 		}
 		for _, step := range r.Steps {
 			runbook.Steps = append(runbook.Steps, apiStep{
-				Kind: step.Kind, ExecuteAutomatically: step.ExecuteAutomatically,
-				Topic: step.Meeting.Topic, Agenda: step.Meeting.Agenda, Recording: step.Meeting.Recording,
+				Kind: string(step.Kind), ExecuteAutomatically: step.ExecuteAutomatically,
+				Topic: step.Meeting.Topic, Agenda: step.Meeting.Agenda, Recording: string(step.Meeting.Recording),
 			})
 		}
 		out.Items = append(out.Items, runbook)
@@ -316,10 +319,14 @@ func incidentNumber(c echo.Context) (int64, error) {
 	return number, nil
 }
 
-func (s *Site) apiIncident(i incident.Incident, bridges []incident.Bridge) apiIncident {
+func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, error) {
+	bridges, err := s.Store.Bridges(c.Request().Context(), i.Number)
+	if err != nil {
+		return apiIncident{}, err
+	}
 	out := apiIncident{
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description,
-		Status: i.Status, OpenerEmail: i.OpenerEmail, DedupKey: i.DedupKey, Vars: i.Vars,
+		Status: string(i.Status), OpenerEmail: i.OpenerEmail, DedupKey: i.DedupKey, Vars: i.Vars,
 		CreatedAt: apiTime(i.CreatedAt), ResolvedAt: apiTime(i.ResolvedAt),
 		JoinPage: s.Service.JoinPage(i), Bridges: []apiBridge{},
 	}
@@ -327,16 +334,16 @@ func (s *Site) apiIncident(i incident.Incident, bridges []incident.Bridge) apiIn
 		out.Vars = map[string]string{}
 	}
 	for _, b := range bridges {
-		out.Bridges = append(out.Bridges, newAPIBridge(b))
+		out.Bridges = append(out.Bridges, s.apiBridge(b))
 	}
-	return out
+	return out, nil
 }
 
-func newAPIBridge(b incident.Bridge) apiBridge {
+func (s *Site) apiBridge(b incident.Bridge) apiBridge {
 	return apiBridge{
-		ID: b.ID, State: string(b.State), Kind: b.Kind, MeetingID: b.MeetingID, JoinURL: b.JoinURL,
-		HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Reason: b.Reason, Topic: b.Topic, Agenda: b.Agenda,
-		Recording: b.Recording, CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
+		ID: b.ID, State: string(b.State), Kind: string(b.Kind), MeetingID: b.MeetingID, JoinURL: b.JoinURL,
+		HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Reason: why(b, s.Now()).Cause, Topic: b.Topic, Agenda: b.Agenda,
+		Recording: string(b.Recording), CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
 		Participants: b.Inside, Passcode: b.Passcode,
 	}
 }

@@ -61,11 +61,12 @@ func (s *Site) BridgesPage(c echo.Context) error {
 }
 
 func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
+	said := why(row.Bridge, s.Now())
 	v := views.BridgeRow{
 		ID: row.ID, State: string(row.State),
 		Key: incident.Key(row.IncidentNumber), IncidentName: row.IncidentName, Severity: row.Severity, Href: incidentPath(row.IncidentNumber),
-		Topic: row.Topic, MeetingID: row.MeetingID, Kind: row.Kind, Host: row.HostEmail,
-		UsedBackupUser: row.UsedBackupUser, Reason: row.Reason, Inside: row.Inside, Most: row.InsideMost,
+		Topic: row.Topic, MeetingID: row.MeetingID, Kind: string(row.Kind), Host: row.HostEmail,
+		UsedBackupUser: row.UsedBackupUser, Reason: said.Cause, Inside: row.Inside, Most: row.InsideMost,
 		Created: s.When(c, row.CreatedAt), Started: s.When(c, row.StartedAt), Length: s.lasted(row.StartedAt, row.EndedAt),
 	}
 	if joinable(row.Bridge) {
@@ -73,9 +74,9 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	}
 	switch {
 	case row.State == incident.BridgeFailed || row.State == incident.BridgeUnknown:
-		v.Attention = row.Reason
+		v.Attention = said.Cause
 	case len(row.Findings) > 0:
-		v.Attention = row.Findings[0].Text
+		v.Attention = checkLine(row.Findings[0], s.Now()).Reason
 	}
 	for n, r := range row.Recordings {
 		v.Recordings = append(v.Recordings, views.Link{Text: recordingText(n, len(row.Recordings)), Href: r.URL})
@@ -151,7 +152,7 @@ func (s *Site) StartBridge(c echo.Context) error {
 	}
 	status := http.StatusOK
 	if code := incident.CodeOf(err); code == incident.Unavailable || code == incident.Conflict {
-		status, page.Error = http.StatusServiceUnavailable, refusalText(err)
+		status, page.Error = http.StatusServiceUnavailable, s.refusalText(err)
 		if code == incident.Conflict {
 			status = http.StatusConflict
 		}

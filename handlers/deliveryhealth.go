@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // deliveryHealth judges whether Zoom is still talking to us.
@@ -27,7 +29,7 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 		return nil, nil
 	}
 	p := &views.HealthPanel{
-		State: checkState(h.Level()), LastEvent: s.When(c, h.LastEventAt),
+		Level: views.Level(h.Level()), LastEvent: s.When(c, h.LastEventAt),
 		Validated: s.When(c, h.ValidatedAt), ValidationDue: s.When(c, h.ValidationDue),
 		Overdue: h.FailedValidations > 0, Failing: h.FailedValidations > 0, Measured: h.Measured,
 	}
@@ -39,24 +41,24 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 		p.Median, p.P95 = views.Length(max(exact, h.Median)), views.Length(max(exact, h.P95))
 	}
 	switch {
-	case h.Level() == "red":
+	case h.Level() == incident.LevelBad:
 		p.Title = "Zoom cannot reach us."
 	case h.LastEventAt.IsZero():
 		p.Title = "Zoom has not sent an event yet."
-	case h.Level() == "amber":
+	case h.Level() == incident.LevelWarning:
 		p.Title = "Look at this."
 	default:
 		p.Title = "Zoom is talking to us."
 	}
 	for _, l := range h.Lines {
-		if !l.Fine() {
-			p.Problems = append(p.Problems, views.CheckLine{State: checkState(l.Level), Subject: l.Subject, Reason: l.Reason, Fix: l.Fix})
+		if !l.Level.Fine() {
+			p.Problems = append(p.Problems, checkLine(l, s.Now()))
 		}
 	}
 	for _, t := range h.LastDay {
 		p.TypesTotal += int(t.Count)
 		p.Types = append(p.Types, views.TypeCount{
-			Words: eventWords(t.Event), Event: t.Event, Family: incident.EventFamily(t.Event), Count: int(t.Count),
+			Words: words.EventName(t.Event), Event: t.Event, Family: incident.EventFamily(t.Event), Count: int(t.Count),
 			Href: "/events?event=" + url.QueryEscape(t.Event),
 		})
 	}
@@ -73,17 +75,17 @@ func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 		return s.Store.RecentEvents(ctx, now.Add(-2*time.Hour))
 	}, func([]incident.EventTimes) bool { return true })
 	if err != nil {
-		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
+		return &views.Banner{Level: views.LevelBad, Text: "The database does not answer. What you see may be incomplete."}
 	}
 	skew, known := s.Service.ClockSkew()
 	clock := incident.JudgeClock(skew, known, recent, now)
-	switch text := clock.Says(); {
+	switch text := words.Clock(clock.Ahead, clock.Stale, clock.Events); {
 	case text == "":
 		return nil
 	case clock.Ahead == 0:
-		return &views.Banner{Kind: "warning", Text: text, LinkText: "Events", Href: "/events"}
+		return &views.Banner{Level: views.LevelWarning, Text: text, LinkText: "Events", Href: "/events"}
 	default:
-		return &views.Banner{Kind: "danger", Text: text}
+		return &views.Banner{Level: views.LevelBad, Text: text}
 	}
 }
 
@@ -95,13 +97,14 @@ func (s *Site) deliveriesCard(c echo.Context, a incident.Account, h incident.Hea
 	}
 	card := &views.DeliveriesCard{AppID: a.AppID != "", CanLook: a.AppID != "" && Actor(c).Role.Includes(incident.Admin), RecoveredHref: "/events?recovered=1"}
 	for _, l := range a.Check.Lines {
-		if l.Topic == "scopes" && l.Level == "grey" {
-			card.Scope = l.Copy
+		if l.Topic == incident.TopicScopes && l.Level == incident.LevelNote {
+			card.Scope = strings.Join(l.Scopes, "\n")
 		}
 	}
 	for i, look := range h.Looks {
 		if i == 0 {
-			card.LastLook, card.By, card.Compared, card.Problem, card.Fix = s.When(c, look.At), look.Actor, look.Deliveries, look.Problem, look.Fix
+			problem := reasonWords(look.Problem, s.Now()).Says()
+			card.LastLook, card.By, card.Compared, card.Problem, card.Fix = s.When(c, look.At), look.Actor, look.Deliveries, problem.Cause, problem.Fix
 		}
 		card.Recovered += look.Recovered
 		card.Lost += look.Lost
@@ -117,22 +120,23 @@ func (s *Site) FindGaps(c echo.Context) error {
 	look, err := s.Service.FindGaps(c.Request().Context(), Actor(c))
 
 	if message, _, ok := Refusal(err); ok {
-		s.Flash(c, "warning", message)
+		s.Flash(c, views.LevelWarning, message)
 		return c.Redirect(http.StatusSeeOther, "/account")
 	}
 	if err != nil {
 		return err
 	}
-	kind, text := "ok", "Compared "+views.Plural(look.Deliveries, "delivery", "deliveries")+". Nothing is missing."
+	level, text := views.LevelOK, "Compared "+views.Plural(look.Deliveries, "delivery", "deliveries")+". Nothing is missing."
 	if look.Recovered > 0 {
 		text = views.Plural(look.Recovered, "event", "events") + " that did not arrive came in from Zoom’s log."
 	}
 	if look.Lost > 0 {
-		kind, text = "warning", text+" "+views.Plural(look.Lost, "event", "events")+" cannot be recovered: Zoom did not keep what it sent."
+		level, text = views.LevelWarning, text+" "+views.Plural(look.Lost, "event", "events")+" cannot be recovered: Zoom did not keep what it sent."
 	}
-	if look.Problem != "" {
-		kind, text = "warning", look.Problem+" "+look.Fix
+	if look.Problem.Code != "" {
+		problem := reasonWords(look.Problem, s.Now()).Says()
+		level, text = views.LevelWarning, problem.Cause+" "+problem.Fix
 	}
-	s.Flash(c, kind, text)
+	s.Flash(c, level, text)
 	return c.Redirect(http.StatusSeeOther, "/account#deliveries")
 }

@@ -24,7 +24,7 @@ func TestHealthPanel(t *testing.T) {
 
 	t.Run("nothing yet", func(t *testing.T) {
 		for _, path := range []string{"/", "/account"} {
-			viewer.get(path).want(t, http.StatusOK, "Is Zoom still talking to us?", "Zoom has not sent an event yet.", "Zoom has not validated this server’s webhook address yet.")
+			viewer.get(path).want(t, http.StatusOK, "Is Zoom still talking to us?", "Zoom has not sent an event yet.", "Zoom hasn’t validated this server’s webhook address yet.")
 		}
 	})
 	t.Run("well", func(t *testing.T) {
@@ -49,18 +49,18 @@ func TestHealthPanel(t *testing.T) {
 	t.Run("silence", func(t *testing.T) {
 		o.wait(4 * time.Hour)
 		page := viewer.get("/")
-		page.want(t, http.StatusOK, "Zoom has sent nothing at all for 4 hours, although INC-1 is live.")
-		if strings.Count(page.text(), "nothing at all for 4 hours") != 2 || !strings.Contains(page.body, `href="/account#health"`) {
+		page.want(t, http.StatusOK, "Zoom has sent nothing for 4 hours, although INC-1 is live.")
+		if strings.Count(page.text(), "nothing for 4 hours") != 2 || !strings.Contains(page.body, `href="/account#health"`) {
 			t.Error("it is not among what needs somebody, with a way to more")
 		}
 	})
 	t.Run("validations that do not come", func(t *testing.T) {
 		o.wait(10 * 24 * time.Hour)
 		viewer = o.logIn(email)
-		viewer.get("/").want(t, http.StatusOK, "3 of 6", "that makes 3 of the 6 failures", "press Validate")
+		viewer.get("/").want(t, http.StatusOK, "3 of 6", "That makes 3 failures in a row", "press Validate")
 		o.wait(20 * 24 * time.Hour)
 		viewer = o.logIn(email)
-		viewer.get("/account").want(t, http.StatusOK, "Zoom cannot reach us.", "6 of 6", "switch the subscription on again")
+		viewer.get("/account").want(t, http.StatusOK, "Zoom cannot reach us.", "6 of 6", "turn the subscription on again")
 	})
 	t.Run("refused requests", func(t *testing.T) {
 		o.service.CountRefusal("wrong_validation")
@@ -81,7 +81,7 @@ func TestClockBanner(t *testing.T) {
 		o.faults(zoomsim.Faults{ClockSkew: -3 * time.Minute})
 		_, err := o.service.CheckConnection(context.Background(), theConsole)
 		o.must(err)
-		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "This server’s clock is 3 minutes ahead of Zoom’s.", "timedatectl", "chronyc")
+		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "This server’s clock is 3 min ahead of Zoom’s.", "timedatectl", "chronyc")
 	})
 	t.Run("W-16 events say it before any answer", func(t *testing.T) {
 		t.Parallel()
@@ -90,7 +90,7 @@ func TestClockBanner(t *testing.T) {
 		for i := range 3 {
 			o.deliver(o.event("user.updated", "", "n", i), o.clock().Add(4*time.Minute))
 		}
-		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "This server’s clock is 4 minutes behind Zoom’s.")
+		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "This server’s clock is 4 min behind Zoom’s.")
 	})
 	t.Run("many stale ones", func(t *testing.T) {
 		t.Parallel()
@@ -136,8 +136,8 @@ func TestFindGaps(t *testing.T) {
 			t.Error("the App ID is not there, or a scope that nobody needs is called missing")
 		}
 		admin.post("/account/gaps")
-		admin.get("/account").want(t, http.StatusOK, "The Zoom app lacks a permission.", "Add this scope")
-		viewer.get("/").want(t, http.StatusOK, "The last look for gaps did not come to its end.")
+		admin.get("/account").want(t, http.StatusOK, "The Zoom app lacks a permission.", "Scopes: add marketplace_app:read:admin")
+		viewer.get("/").want(t, http.StatusOK, "The last missing-event check didn’t finish.")
 		o.faults(zoomsim.Faults{})
 		account()
 	})
@@ -160,7 +160,7 @@ func TestFindGaps(t *testing.T) {
 		}
 		o.work()
 		viewer.get("/incidents/1").want(t, http.StatusOK, "1 inside", "Ravi joined.")
-		viewer.get("/").want(t, http.StatusOK, "of the last day did not arrive and came in from Zoom’s own log.")
+		viewer.get("/").want(t, http.StatusOK, "didn’t arrive and came from Zoom’s own log.")
 		admin.post("/account/gaps")
 		admin.get("/account").want(t, http.StatusOK, "Nothing is missing.")
 	})

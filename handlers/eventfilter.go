@@ -12,6 +12,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // eventFilterNames are the parts of the address of the event log that narrow
@@ -300,7 +301,7 @@ func eventTypes(types []string) []views.Choice {
 		}
 	}
 	for _, t := range types {
-		list = append(list, views.Choice{Value: t, Label: eventWords(t)})
+		list = append(list, views.Choice{Value: t, Label: words.EventName(t)})
 	}
 	return list
 }

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
@@ -27,7 +27,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 	facts := zoom.ReadFacts(e.Body)
 	d := &views.EventDetail{
 		ID: text, Words: row.Words, Event: e.Event, State: string(e.State), Stale: e.Stale, Unread: row.Unread,
-		Sentence: eventSentence(e, facts), Why: eventWhy(e),
+		Sentence: words.Event(e.Event, cmp.Or(e.Who, facts.Text("Who"), facts.Text("E-mail")), e.IncidentNumber), Why: eventWhy(e),
 		At: s.When(c, e.EventAt), Received: s.When(c, e.ReceivedAt), Key: row.Key, IncidentHref: row.IncidentHref,
 		Checks: eventChecks(e, row), Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), CloseHref: listHref(c), AroundHref: row.AroundHref,
 	}
@@ -116,7 +116,7 @@ func eventWhy(e incident.Event) string {
 	case e.State == incident.EventNew:
 		return "It is stored and waits to be read, which takes a moment."
 	case e.State == incident.EventUnreadable:
-		return "It is kept as it came, but it is not a Zoom event this program can read. " + e.ReadError
+		return "It is kept as it came, but Drawbridge can’t read it. " + words.Unreadable(string(e.Problem))
 	}
 	return ""
 }
@@ -213,19 +213,18 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 
 // eventEffect words what stands behind one entry of the timeline.
 func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.TimelineEntry, bridge incident.Bridge, people []incident.Presence) views.EventEffect {
-	_, kind, _ := strings.Cut(strings.TrimPrefix(entry.ID, "event-"), "-")
-	key := incident.Key(e.IncidentNumber)
-	v := views.EventEffect{Text: "Noted in the timeline of " + key + ": " + entry.Text}
-	switch kind {
-	case "started":
+	key, said := incident.Key(e.IncidentNumber), entryWords(entry, s.Now())
+	v := views.EventEffect{Text: "Noted in the timeline of " + key + ": " + said}
+	switch entry.Kind {
+	case incident.EntryCallStarted:
 		v.Text = "A call of the bridge of " + key + " began."
-	case "ended":
+	case incident.EntryCallEnded:
 		v.Text = "Ended the bridge of " + key + "."
 		if bridge.State == incident.BridgeLive {
 			v.Text = "Ended a call of the bridge of " + key + ". Another one of it is live."
 		}
-	case "joined", "left":
-		v.Text = entry.Text
+	case incident.EntryJoined, incident.EntryLeft:
+		v.Text = said
 		z, _ := zoom.ReadEvent(e.Body)
 		if stay, ok := stayOf(people, e.MeetingUUID, z.Participant); ok {
 			v.Detail = "Inside from " + s.When(c, stay.JoinedAt).Clock
@@ -240,12 +239,12 @@ func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.Time
 				v.Detail += " until the call ended."
 			}
 		}
-	case "deleted":
+	case incident.EntryMeetingDeleted:
 		if bridge.State == incident.BridgeFailed {
 			v.Text = "Took the link from the bridge of " + key + "."
 		}
-	case "recording":
-		if e.Event == "recording.completed" && len(bridge.Recordings) > 0 {
+	case incident.EntryRecordingReady:
+		if len(bridge.Recordings) > 0 {
 			v.Text = "The bridge of " + key + " has its recording."
 		}
 	}
@@ -266,84 +265,25 @@ func stayOf(people []incident.Presence, uuid string, p *zoom.EventParticipant) (
 	return people[i], true
 }
 
-// eventSentence says what an event means.
-func eventSentence(e incident.Event, facts zoom.Facts) string {
-	who, of := cmp.Or(e.Who, facts.Text("Who"), facts.Text("E-mail"), "Somebody"), ""
-	if e.IncidentNumber != 0 {
-		of = " of " + incident.Key(e.IncidentNumber)
-	}
-	if form, ok := eventSentences[e.Event]; ok {
-		return strings.NewReplacer("{who}", who, "{of}", of).Replace(form)
-	}
-	if e.Event == "" {
-		return "What this event says is not known."
-	}
-	return "Zoom says: " + eventWords(e.Event) + "."
-}
-
-var eventSentences = map[string]string{
-	"meeting.started":                         "The meeting{of} began.",
-	"meeting.ended":                           "The meeting{of} ended.",
-	"meeting.created":                         "The meeting{of} was made.",
-	"meeting.updated":                         "The meeting{of} was changed.",
-	"meeting.deleted":                         "The meeting{of} was deleted.",
-	"meeting.permanently_deleted":             "The meeting{of} was deleted for good.",
-	"meeting.recovered":                       "The meeting{of} is back: somebody undid that it was deleted.",
-	"meeting.participant_joined":              "{who} joined the meeting{of}.",
-	"meeting.participant_left":                "{who} left the meeting{of}.",
-	"meeting.participant_jbh_waiting":         "{who} waits for the host to start the meeting{of}.",
-	"meeting.participant_jbh_joined":          "{who} waited, and joined the meeting{of} before its host.",
-	"meeting.participant_jbh_waiting_left":    "{who} does not wait for the host of the meeting{of} any more.",
-	"meeting.participant_joined_waiting_room": "{who} is in the waiting room of the meeting{of}.",
-	"meeting.participant_put_in_waiting_room": "{who} was sent to the waiting room of the meeting{of}.",
-	"meeting.participant_admitted":            "{who} was let in from the waiting room of the meeting{of}.",
-	"meeting.participant_left_waiting_room":   "{who} left the waiting room of the meeting{of}.",
-	"meeting.participant_role_changed":        "{who} has another role in the meeting{of}.",
-	"meeting.sharing_started":                 "{who} began to share something in the meeting{of}.",
-	"meeting.sharing_ended":                   "{who} stopped sharing in the meeting{of}.",
-	"meeting.alert":                           "Zoom noticed a problem in the meeting{of}.",
-	"recording.started":                       "The recording{of} began.",
-	"recording.paused":                        "The recording{of} is paused.",
-	"recording.resumed":                       "The recording{of} goes on.",
-	"recording.stopped":                       "The recording{of} stopped.",
-	"recording.completed":                     "The recording{of} is ready.",
-	"recording.transcript_completed":          "The transcript of the recording{of} is ready.",
-	"recording.renamed":                       "The recording{of} has another name.",
-	"recording.trashed":                       "The recording{of} was moved to the trash.",
-	"recording.deleted":                       "The recording{of} was deleted for good.",
-	"recording.recovered":                     "The recording{of} is back from the trash.",
-	"user.created":                            "{who} was added to the Zoom account.",
-	"user.activated":                          "{who} may use the Zoom account again.",
-	"user.deactivated":                        "{who} may not use the Zoom account any more.",
-	"user.deleted":                            "{who} was deleted from the Zoom account.",
-	"user.disassociated":                      "{who} does not belong to the Zoom account any more.",
-	"user.invitation_accepted":                "{who} accepted the invitation to the Zoom account.",
-	"user.updated":                            "The profile of {who} was changed.",
-	"user.settings_updated":                   "The settings of a Zoom user were changed.",
-	"user.signed_in":                          "{who} signed in to Zoom.",
-	"user.signed_out":                         "{who} signed out of Zoom.",
-	"app_deauthorized":                        "Somebody removed the Zoom app from the Zoom account. Zoom sends no more events.",
-}
-
 // eventChecks says how the event was verified. What is stored was verified.
 func eventChecks(e incident.Event, row views.EventRow) []views.Check {
 	switch e.Origin {
 	case incident.OriginRecovered:
-		return []views.Check{{State: "ok", Text: "Zoom’s API gave it, to the app of this account"}}
+		return []views.Check{{Level: views.LevelOK, Text: "Zoom’s API gave it, to the app of this account"}}
 	case incident.OriginImported:
-		return []views.Check{{State: "warning", Text: "Nothing was checked here: there was no signature"}}
+		return []views.Check{{Level: views.LevelWarning, Text: "Nothing was checked here: there was no signature"}}
 	}
 	token := "the newest secret token"
 	if e.Slot > 0 {
 		token = "the secret token that is being retired"
 	}
-	age := views.Check{State: "ok", Text: fmt.Sprintf("Signed %s before it arrived", views.Length(max(0, e.ReceivedAt.Sub(e.SignedAt))))}
+	age := views.Check{Level: views.LevelOK, Text: fmt.Sprintf("Signed %s before it arrived", views.Length(max(0, e.ReceivedAt.Sub(e.SignedAt))))}
 	if e.Stale {
-		age = views.Check{State: "warning", Text: "Signed outside the time window"}
+		age = views.Check{Level: views.LevelWarning, Text: "Signed outside the time window"}
 	}
-	checks := []views.Check{{State: "ok", Text: "The signature is right, with " + token}, age, {State: "ok", Text: "First delivery of this body"}}
+	checks := []views.Check{{Level: views.LevelOK, Text: "The signature is right, with " + token}, age, {Level: views.LevelOK, Text: "First delivery of this body"}}
 	if row.Slow {
-		checks = append(checks, views.Check{State: "warning", Text: "Arrived " + row.Delay + " after it happened: an earlier delivery may have failed"})
+		checks = append(checks, views.Check{Level: views.LevelWarning, Text: "Arrived " + row.Delay + " after it happened: an earlier delivery may have failed"})
 	}
 	return checks
 }
@@ -358,13 +298,13 @@ func (s *Site) ReprocessEvent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	changes, read, err := s.Service.ReprocessEvent(ctx, Actor(c), e.ID)
+	again, err := s.Service.ReprocessEvent(ctx, Actor(c), e.ID)
 	done := "It was read again, and nothing changed."
-	switch {
-	case !read:
+	switch said := reprocessedWords(again).Says(); {
+	case !again.Read:
 		done = "It is read again in a moment."
-	case len(changes) > 0:
-		done = "It was read again. " + strings.Join(changes, " ")
+	case said != "":
+		done = "It was read again. " + said
 	}
 	if err := s.orFlash(c, err, done); err != nil {
 		return err

@@ -211,11 +211,11 @@ func TestEventPageNotes(t *testing.T) {
 		}
 	})
 
-	for origin, want := range map[string][]string{
+	for origin, want := range map[incident.Origin][]string{
 		incident.OriginRecovered: {"Recovered: no delivery of it arrived here", "gave it, to the app of this account"},
 		incident.OriginImported:  {"Imported: it was taken over from another log", "there was no signature", "Nothing: imported events change no bridge."},
 	} {
-		_, _, err := o.store.AppendEvent(ctx, incident.NewEvent{Origin: origin, ReceivedAt: o.clock(), SignedAt: o.clock(), Body: []byte(o.event("meeting.ended", meeting, "end_time", origin))})
+		_, _, err := o.store.AppendEvent(ctx, incident.NewEvent{Origin: origin, ReceivedAt: o.clock(), SignedAt: o.clock(), Body: []byte(o.event("meeting.ended", meeting, "end_time", string(origin)))})
 		o.must(err)
 		o.work()
 		page := admin.get(fmt.Sprint("/events/", o.events()[0]))

@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 const (
@@ -385,7 +386,7 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, query, open string) vi
 	id := strconv.FormatInt(e.ID, 10)
 	row := views.EventRow{
 		ID: id, Open: id == open,
-		Event: e.Event, Words: eventWords(e.Event), Family: incident.EventFamily(e.Event),
+		Event: e.Event, Words: words.EventName(e.Event), Family: incident.EventFamily(e.Event),
 		MeetingID: e.MeetingID, Topic: e.Topic, Who: e.Who, Stale: e.Stale, Unread: e.State != incident.EventRead,
 		Recovered: e.Origin == incident.OriginRecovered, Twin: e.TwinOf != 0, AroundHref: "/events?around=" + id + "#here",
 	}
@@ -418,18 +419,4 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, query, open string) vi
 		row.Key, row.IncidentHref = incident.Key(e.IncidentNumber), incidentPath(e.IncidentNumber)
 	}
 	return row
-}
-
-// eventWords is an event's name for people: "participant joined".
-func eventWords(event string) string {
-	_, words, ok := strings.Cut(event, ".")
-	if !ok {
-		words = event
-	}
-	if family := incident.EventFamily(event); family == "recording" || strings.HasPrefix(event, "user.") {
-		words = strings.ReplaceAll(event, ".", " ")
-	} else if family == "meeting" {
-		words = "meeting " + words
-	}
-	return strings.ReplaceAll(words, "_", " ")
 }

@@ -239,7 +239,7 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 		s.Log.Warn("an export broke off", "rows", e.rows, "error", err)
 	}
 	why := "The log cannot be read any more. Export again."
-	if text := refusalText(err); text != "" {
+	if text := s.refusalText(err); text != "" {
 		why = text
 	}
 	_ = send(job.format.broken(b, why))

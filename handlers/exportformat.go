@@ -70,7 +70,7 @@ var exportColumns = []struct {
 		}
 		return incident.Key(e.IncidentNumber)
 	}},
-	{"origin", func(e incident.Event) string { return e.Origin }},
+	{"origin", func(e incident.Event) string { return string(e.Origin) }},
 	{"twin_of", func(e incident.Event) string {
 		if e.TwinOf == 0 {
 			return ""

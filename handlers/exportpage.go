@@ -154,7 +154,7 @@ func (s *Site) CancelExport(c echo.Context) error {
 	}
 	e.cancel(errExportCancelled)
 	if c.Request().Header.Get("HX-Request") == "" {
-		s.Flash(c, "ok", "The export is cancelled.")
+		s.Flash(c, views.LevelOK, "The export is cancelled.")
 		return c.Redirect(http.StatusSeeOther, "/events/export")
 	}
 	return Render(c, http.StatusOK, views.ExportState(views.ExportProgress{Key: key, Running: true, Text: "It is being cancelled."}))

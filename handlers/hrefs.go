@@ -51,11 +51,14 @@ func pager(c echo.Context, cursor, next string) views.Pager {
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// refusalText is the sentence of a refusal of any code.
-func refusalText(err error) string {
+// refusalText is the sentence of a refusal of any code, after what Zoom said.
+func (s *Site) refusalText(err error) string {
 	var e *incident.Error
-	if errors.As(err, &e) {
-		return e.Message
+	if !errors.As(err, &e) {
+		return ""
 	}
-	return ""
+	if e.Reason != nil {
+		return reasonWords(*e.Reason, s.Now()).Says().Cause + " " + e.Message
+	}
+	return e.Message
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // IncidentsPage is GET /incidents.
@@ -20,7 +21,7 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	filter := db.IncidentFilter{Status: q.Get("status"), Severity: q.Get("severity"), RunbookID: q.Get("runbook"), Text: q.Get("q")}
+	filter := db.IncidentFilter{Status: incident.Status(q.Get("status")), Severity: q.Get("severity"), RunbookID: q.Get("runbook"), Text: q.Get("q")}
 	rows, err := s.Store.Incidents(ctx, filter, q.Get("cursor"), 50)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 	page := views.IncidentsPage{
 		Frame:   s.Frame(c, "Incidents", "incidents"),
 		CanOpen: Actor(c).Role.Includes(incident.Responder), RunURL: runHref(runbooks),
-		Status: filter.Status, Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
+		Status: string(filter.Status), Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
 		Open: open, NextURL: pageHref(c, "cursor", rows.Next),
 	}
 	if q.Get("cursor") != "" {
@@ -58,10 +59,9 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,
 		OpenedAt: s.When(c, i.CreatedAt), Opener: opener(i), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 	}
-	if n := len(row.Bridges); n > 0 {
-		b := row.Bridges[n-1]
+	if b := row.Bridge; b != nil {
 		v.BridgeState, v.Inside = string(b.State), b.Inside
-		if joinable(b) {
+		if joinable(*b) {
 			v.JoinPath = "/j/" + i.Key()
 		}
 	}
@@ -150,8 +150,8 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 		entries, page.MoreURL = entries[:limit], incidentPath(number)+"?timeline=all"
 	}
 	for _, e := range entries {
-		page.Entries = append(page.Entries, views.TimelineEntry{At: s.When(c, e.At), Kind: e.Kind, Text: e.Text, Who: e.Actor})
-		if e.Kind == "resolved" && page.ResolvedBy == "" {
+		page.Entries = append(page.Entries, views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: entryWords(e, s.Now()), Who: e.Actor})
+		if e.Kind == incident.EntryResolved && page.ResolvedBy == "" {
 			page.ResolvedBy = e.Actor
 		}
 	}
@@ -175,7 +175,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 		page.Inside = append(page.Inside, inside...)
 	}
 	for _, r := range runs {
-		page.Steps = append(page.Steps, stepLine(r, page.CanAct && !page.Resolved))
+		page.Steps = append(page.Steps, stepLine(r, page.CanAct && !page.Resolved, s.Now()))
 	}
 	return Render(c, status, views.Incident(page))
 }
@@ -188,7 +188,7 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 		ResolvedAt: s.When(c, i.ResolvedAt), Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 		Source: "Form", RunbookName: i.RunbookName,
 	}
-	if i.Source == "api" {
+	if i.Source == incident.SourceAPI {
 		page.Source = "API, token " + i.CreatedBy
 	}
 	if Actor(c).Role.Includes(incident.Admin) {
@@ -202,9 +202,9 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 	return page
 }
 
-func stepLine(r incident.StepRun, canRun bool) views.IncidentStep {
+func stepLine(r incident.StepRun, canRun bool, now time.Time) views.IncidentStep {
 	line := views.IncidentStep{
-		ID: r.ID, Label: incident.KindLabel(r.Step.Kind), State: string(r.State), Note: r.Reason,
+		ID: r.ID, Label: words.StepKind(string(r.Step.Kind)), State: string(r.State), Note: reasonWords(r.Reason, now).Says().Cause,
 		CanRun: canRun && r.State == incident.StepWaiting,
 	}
 	if r.State == incident.StepDone && !r.StartedAt.IsZero() && line.Note == "" {
@@ -233,11 +233,12 @@ func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, e
 
 // bridgeBlock is one bridge as its incident's page shows it.
 func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridge) (views.BridgeBlock, error) {
+	said := why(b, s.Now())
 	block := views.BridgeBlock{
-		ID: b.ID, State: string(b.State), Kind: b.Kind,
+		ID: b.ID, State: string(b.State), Kind: string(b.Kind),
 		JoinURL: b.JoinURL, PagePath: "/j/" + i.Key(), PageURL: s.Service.JoinPage(i),
 		MeetingID: views.MeetingGroups(b.MeetingID), Passcode: b.Passcode, DialIn: dialIn(b),
-		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, BackupReason: b.Reason, Recording: b.Recording, Topic: b.Topic,
+		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording), Topic: b.Topic,
 		Inside: b.Inside, StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
 		CanRetry: b.State == incident.BridgeFailed,
@@ -247,24 +248,24 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	}
 	switch b.State {
 	case incident.BridgeFailed, incident.BridgeUnknown:
-		block.Cause, block.Fix = b.Reason, b.Fix
-		block.Host, block.Recording = "", "" // of a meeting that there is not
+		block.Cause, block.Fix = said.Cause, said.Fix
+		block.Host, block.Recording, block.Why = "", "", "" // of a meeting that there is not
 	case incident.BridgeNew, incident.BridgeCreating:
 		attempts, err := s.Store.Attempts(c.Request().Context(), b.ID)
 		if err != nil {
 			return block, err
 		}
 		for _, a := range attempts {
-			block.Progress = append(block.Progress, progress(a))
+			block.Progress = append(block.Progress, progress(a, s.Now()))
 		}
 	case incident.BridgeReady, incident.BridgeLive:
-		block.Checks = findings(b)
+		block.Checks = findings(b, s.Now())
 	}
 	return block, nil
 }
 
-func progress(a incident.Attempt) views.BridgeProgress {
-	p := views.BridgeProgress{Text: "Asking Zoom for a meeting hosted by " + a.HostEmail, State: "running", Note: a.Cause}
+func progress(a incident.Attempt, now time.Time) views.BridgeProgress {
+	p := views.BridgeProgress{Text: "Asking Zoom for a meeting hosted by " + a.HostEmail, State: "running", Note: reasonWords(a.Reason, now).Says().Cause}
 	switch a.State {
 	case incident.AttemptDone:
 		p.State = "done"
@@ -276,7 +277,7 @@ func progress(a incident.Attempt) views.BridgeProgress {
 }
 
 // findings are what was asked against what Zoom set.
-func findings(b incident.Bridge) []views.CheckLine {
+func findings(b incident.Bridge, now time.Time) []views.CheckLine {
 	if b.Kind != incident.KindMeeting {
 		return nil
 	}
@@ -287,37 +288,9 @@ func findings(b incident.Bridge) []views.CheckLine {
 		} else if !b.Asked.JoinBeforeHost {
 			text = "Set up as asked; people wait for the host"
 		}
-		return []views.CheckLine{{State: "ok", Subject: text}}
+		return []views.CheckLine{{Level: views.LevelOK, Subject: text}}
 	}
-	var list []views.CheckLine
-	for _, f := range b.Findings {
-		state := "warning"
-		if f.Level == "red" {
-			state = "bad"
-		}
-		list = append(list, views.CheckLine{State: state, Subject: settingLabel(f.Setting), Reason: f.Text, Fix: f.Fix})
-	}
-	return list
-}
-
-func settingLabel(setting string) string {
-	switch setting {
-	case "pmi":
-		return "Personal meeting id"
-	case "meeting_id":
-		return "Meeting id"
-	case "waiting_room":
-		return "Waiting room"
-	case "join_before_host":
-		return "Join before host"
-	case "meeting_authentication":
-		return "Sign-in"
-	case "auto_recording":
-		return "Recording"
-	case "alternative_hosts":
-		return "Alternative host"
-	}
-	return setting
+	return checkLines(b.Findings, now)
 }
 
 func recordingText(n, of int) string {
@@ -380,11 +353,11 @@ func (s *Site) incidentVerb(c echo.Context, verb func(context.Context, incident.
 // an error.
 func (s *Site) orFlash(c echo.Context, err error, done string) error {
 	if message, _, ok := Refusal(err); ok {
-		s.Flash(c, "warning", message)
+		s.Flash(c, views.LevelWarning, message)
 		return nil
 	}
 	if err == nil {
-		s.Flash(c, "ok", done)
+		s.Flash(c, views.LevelOK, done)
 	}
 	return err
 }

@@ -46,12 +46,12 @@ func (s *Site) JoinPage(c echo.Context) error {
 		page.IncidentURL = incidentPath(number)
 	}
 	if b, ok := bridgeToJoin(bridges, c.QueryParam("bridge")); ok {
-		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), b.Kind, b.Inside, s.When(c, b.UpdatedAt)
+		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), string(b.Kind), b.Inside, s.When(c, b.UpdatedAt)
 		if joinable(b) {
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
 		}
 		if b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown {
-			page.Cause = b.Reason
+			page.Cause = why(b, s.Now()).Cause
 		}
 	}
 	return Render(c, http.StatusOK, views.Join(page))

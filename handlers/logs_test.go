@@ -393,7 +393,7 @@ func TestEventsPage(t *testing.T) {
 		if strings.Contains(page.body, `class="db-sibling" href="/events/`+elsewhere) {
 			t.Error("an event of another meeting is called a neighbour")
 		}
-		viewer.get("/events/"+unread).want(t, http.StatusOK, "It is kept as it came, but it is not a Zoom event this program can read.", "It is not laid out")
+		viewer.get("/events/"+unread).want(t, http.StatusOK, "It is kept as it came, but Drawbridge can’t read it. Its body isn’t a JSON object.", "It is not laid out")
 		viewer.get("/events/"+elsewhere+"?q=nothing").want(t, http.StatusOK, "No event fits", "Ravi 50% joined the meeting.")
 	})
 	admin := o.as(incident.Admin)
@@ -472,8 +472,8 @@ func TestReprocessEvent(t *testing.T) {
 	b.post("/events/1/reprocess").want(t, http.StatusNotFound)
 	b.post("/events/x/reprocess").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, page, "It was read again. The event counts now. It belongs to the bridge of INC-1 now. The bridge is live; it was ready. The timeline of INC-1 says so.",
-		"The meeting of INC-1 began.", "A call of the bridge of INC-1 began.")
+	b.post(path).leadsTo(b, page, "It was read again. The event counts now. It now belongs to the bridge of INC-1. The bridge is live; it was ready. The timeline of INC-1 has a new entry.",
+		"The meeting of INC-1 started.", "A call of the bridge of INC-1 began.")
 	if got := o.bridge(1); got.State != incident.BridgeLive {
 		t.Errorf("the bridge is %s, want live", got.State)
 	}
@@ -559,7 +559,7 @@ func TestOverview(t *testing.T) {
 	t.Run("ready", func(t *testing.T) {
 		page := admin.get("/")
 		page.want(t, http.StatusOK, "Ready. A bridge would come out now.", "as of", "Open incident", "Nobody is on a bridge.",
-			"Zoom has not validated", "use_pmi_for_scheduled_meetings", "INC-1", "<script>alert(1)</script>")
+			"Zoom hasn’t validated", "use_pmi_for_scheduled_meetings", "INC-1", "<script>alert(1)</script>")
 		wantInert(t, page)
 		if strings.Contains(viewer.get("/").text(), "Open incident") {
 			t.Error("a viewer is offered to open an incident")
@@ -581,7 +581,7 @@ func TestOverview(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)
 		o.open(r)
-		viewer.get("/").want(t, http.StatusOK, "INC-2 has no bridge. Zoom does not know the client ID")
+		viewer.get("/").want(t, http.StatusOK, "INC-2 has no bridge. Zoom doesn’t know the client ID")
 		check()
 		viewer.get("/").want(t, http.StatusOK, "No bridge would come out now.", "client secret is wrong")
 		o.must(o.service.ResolveIncident(context.Background(), theConsole, 2))
@@ -592,8 +592,8 @@ func TestOverview(t *testing.T) {
 	t.Run("it is not known whether there is a bridge", func(t *testing.T) {
 		o.faults(zoomsim.Faults{ResetAfterCommit: true, Only: create})
 		o.open(r)
-		viewer.get("/").want(t, http.StatusOK, "INC-3: it is not known whether Zoom made the meeting.")
-		viewer.get("/incidents/3").want(t, http.StatusOK, "The meeting may exist all the same.")
+		viewer.get("/").want(t, http.StatusOK, "INC-3: we don’t know yet whether Zoom created the meeting.")
+		viewer.get("/incidents/3").want(t, http.StatusOK, "The meeting may have been created anyway.")
 		viewer.get("/bridges?view=attention").want(t, http.StatusOK, "INC-3")
 	})
 	t.Run("broken", func(t *testing.T) {

@@ -60,7 +60,7 @@ func (s *Site) Overview(c echo.Context) error {
 		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role),
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
-		Needs: needs(account.Report(s.Now()), health, needy.Items),
+		Needs: needs(account.Report(s.Now()), health, needy.Items, s.Now()),
 	}
 	if page.Health, err = s.healthPanel(c, account, health); err != nil {
 		return err
@@ -69,7 +69,7 @@ func (s *Site) Overview(c echo.Context) error {
 		page.Health.DetailsHref = "/account#health"
 	}
 	if page.Frame.RefusedLastHour > 0 {
-		page.Needs = append(page.Needs, views.Need{State: "warning", LinkText: "See why", Href: "/events",
+		page.Needs = append(page.Needs, views.Need{Level: views.LevelWarning, LinkText: "See why", Href: "/events",
 			Text: fmt.Sprintf("%s refused in the last hour", views.Plural(page.Frame.RefusedLastHour, "webhook request", "webhook requests"))})
 	}
 	if Actor(c).Role.Includes(incident.Responder) {
@@ -84,7 +84,7 @@ func (s *Site) Overview(c echo.Context) error {
 	}
 	for _, row := range incidents.Items {
 		page.Incidents = append(page.Incidents, views.IncidentLine{
-			Key: row.Key(), Name: row.Name, Severity: row.Severity, State: row.Status, Href: incidentPath(row.Number), Opened: s.When(c, row.CreatedAt),
+			Key: row.Key(), Name: row.Name, Severity: row.Severity, State: string(row.Status), Href: incidentPath(row.Number), Opened: s.When(c, row.CreatedAt),
 		})
 	}
 	for _, e := range events.Items {
@@ -100,7 +100,7 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 		{Title: "Write a runbook", Text: "Say what a bridge is called, who hosts it and whether it is recorded.", LinkText: "Write a runbook", Href: "/runbooks/new"},
 		{Title: "Try it", Text: "Open an incident, and see its bridge come out.", LinkText: "Open an incident", Href: runHref(runbooks)},
 	}
-	connected := a.Connected() && (tried || !slices.ContainsFunc(a.Check.Lines, func(l incident.CheckLine) bool { return l.Topic == "token" && l.Level == "red" }))
+	connected := a.Connected() && (tried || !slices.ContainsFunc(a.Check.Lines, func(l incident.Finding) bool { return l.Topic == incident.TopicToken && l.Level == incident.LevelBad }))
 	done := []bool{connected, len(runbooks) > 0, tried}
 	next := true
 	for i := range steps {
@@ -123,62 +123,65 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 // newest bridge is younger and failed: what happened counts more.
 func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
-	r := views.Ready{State: "ok", Title: "Ready. A bridge would come out now.", AsOf: s.When(c, a.Check.At)}
+	r := views.Ready{Level: views.LevelOK, Title: "Ready. A bridge would come out now.", AsOf: s.When(c, a.Check.At)}
 	for _, b := range newest {
 		if b.CreatedAt.After(a.Check.At) && (b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown) {
-			return views.Ready{State: "bad", Title: "The last bridge did not come out.", AsOf: s.When(c, b.CreatedAt),
-				Facts: []string{incident.Key(b.IncidentNumber) + ": " + b.Reason}}
+			return views.Ready{Level: views.LevelBad, Title: "The last bridge did not come out.", AsOf: s.When(c, b.CreatedAt),
+				Facts: []string{incident.Key(b.IncidentNumber) + ": " + why(b.Bridge, s.Now()).Cause}}
 		}
 	}
 	switch level {
-	case "amber":
-		r.State, r.Title = "warning", "A bridge would come out, but look at what needs you."
-	case "red":
-		r.State, r.Title = "bad", "No bridge would come out now."
+	case incident.LevelWarning:
+		r.Level, r.Title = views.LevelWarning, "A bridge would come out, but look at what needs you."
+	case incident.LevelBad:
+		r.Level, r.Title = views.LevelBad, "No bridge would come out now."
 		for _, l := range reasons {
-			if l.Level == "red" {
-				r.Facts = append(r.Facts, l.Subject+": "+l.Reason)
+			if l.Level == incident.LevelBad {
+				r.Facts = append(r.Facts, factOf(l, s.Now()))
 			}
 		}
 		return r
 	}
 	for _, l := range a.Check.Lines {
-		if l.Level == "green" && (l.Topic == "token" || l.Topic == "backup_user") {
-			r.Facts = append(r.Facts, l.Subject+": "+l.Reason)
+		if l.Level == incident.LevelOK && (l.Topic == incident.TopicToken || l.Topic == incident.TopicBackupUser) {
+			r.Facts = append(r.Facts, factOf(l, s.Now()))
 		}
 	}
 	return r
 }
 
+// factOf is a finding in one line.
+func factOf(f incident.Finding, now time.Time) string {
+	l := checkLine(f, now)
+	return l.Subject + ": " + l.Reason
+}
+
 // needs is what asks for a person: bridges that failed, what the last check
 // found, and how Zoom talks to us.
-func needs(report incident.CheckReport, health incident.Health, bridges []db.BridgeRow) []views.Need {
+func needs(report incident.CheckReport, health incident.Health, bridges []db.BridgeRow, now time.Time) []views.Need {
 	var list []views.Need
 	for _, b := range bridges {
 		if b.IncidentStatus != incident.StatusOpen {
 			continue
 		}
-		n := views.Need{State: "bad", LinkText: "Open", Href: incidentPath(b.IncidentNumber), Text: incident.Key(b.IncidentNumber) + " has no bridge. " + b.Reason}
+		key := incident.Key(b.IncidentNumber)
+		n := views.Need{Level: views.LevelBad, LinkText: "Open", Href: incidentPath(b.IncidentNumber), Text: key + " has no bridge. " + why(b.Bridge, now).Cause}
 		if b.State == incident.BridgeUnknown {
-			n.State, n.Text = "warning", incident.Key(b.IncidentNumber)+": it is not known whether Zoom made the meeting."
+			n.Level, n.Text = views.LevelWarning, key+": we don’t know yet whether Zoom created the meeting."
 		} else if b.State != incident.BridgeFailed && len(b.Findings) > 0 {
-			n.Text = incident.Key(b.IncidentNumber) + ": " + b.Findings[0].Text
+			n.Text = key + ": " + checkLine(b.Findings[0], now).Reason
 		}
 		list = append(list, n)
 	}
 	// Of the webhook, health knows all that the report does.
-	lines := slices.DeleteFunc(report.Lines, func(l incident.CheckLine) bool { return l.Topic == "webhook" })
-	for _, l := range append(lines, health.Lines...) {
-		if l.Fine() || len(list) >= 8 {
+	found := slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicWebhook })
+	for _, f := range append(found, health.Lines...) {
+		if f.Level.Fine() || len(list) >= 8 {
 			continue
 		}
-		state := "warning"
-		if l.Level == "red" {
-			state = "bad"
-		}
-		need := views.Need{State: state, Text: l.Subject + ": " + l.Reason, LinkText: "Fix", Href: "/account"}
-		if slices.Contains([]string{"silence", "delay", "gaps"}, l.Topic) {
-			need.Text, need.LinkText, need.Href = l.Reason, "See", "/account#health"
+		need := views.Need{Level: views.Level(f.Level), Text: factOf(f, now), LinkText: "Fix", Href: "/account"}
+		if slices.Contains([]incident.Topic{incident.TopicSilence, incident.TopicDelay, incident.TopicGaps}, f.Topic) {
+			need.Text, need.LinkText, need.Href = checkLine(f, now).Reason, "See", "/account#health"
 		}
 		list = append(list, need)
 	}

@@ -64,7 +64,7 @@ func (o *office) stepRun(number int64) incident.StepRun {
 func (o *office) manual() incident.Runbook {
 	o.t.Helper()
 	r, _, err := o.service.SaveRunbook(context.Background(), theConsole, incident.Runbook{
-		Name: "By hand", Steps: []incident.Step{{Kind: incident.KindCreateMeeting, Meeting: incident.NewMeetingTemplate()}},
+		Name: "By hand", Steps: []incident.Step{{Kind: incident.StepCreateMeeting, Meeting: incident.NewMeetingTemplate()}},
 	})
 	o.must(err)
 	return r
@@ -337,7 +337,7 @@ func TestIncidentPage(t *testing.T) {
 	t.Run("a long timeline is shown in parts", func(t *testing.T) {
 		var entries []incident.TimelineEntry
 		for n := range 150 {
-			entries = append(entries, incident.TimelineEntry{ID: fmt.Sprint("e", n), IncidentNumber: 1, At: o.clock().Add(time.Duration(n) * time.Second), Kind: "note", Text: fmt.Sprintf("Note %03d.", n)})
+			entries = append(entries, incident.TimelineEntry{ID: fmt.Sprint("e", n), IncidentNumber: 1, At: o.clock().Add(time.Duration(n) * time.Second), Kind: incident.EntryNote, Data: incident.TimelineData{Text: fmt.Sprintf("Note %03d.", n)}})
 		}
 		o.must(o.store.AddTimeline(context.Background(), entries...))
 		page := viewer.get("/incidents/1")
@@ -450,7 +450,7 @@ func TestRetryBridge(t *testing.T) {
 	path := "/bridges/" + bridge.ID + "/retry"
 	testGuard(t, o, path, incident.Responder)
 	b := o.as(incident.Responder)
-	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "Copy both again", "Try again", "Use another link")
+	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "copy both again", "Try again", "Use another link")
 	b.post("/bridges/nothing/retry").want(t, http.StatusNotFound)
 
 	b.post(path).leadsTo(b, "/incidents/1", "Trying again.", "client secret is wrong")

@@ -60,9 +60,9 @@ func (s *Site) SaveRetention(c echo.Context) error {
 		return err
 	}
 	if len(changed) == 0 {
-		s.Flash(c, "ok", "The rules were so already.")
+		s.Flash(c, views.LevelOK, "The rules were so already.")
 	} else {
-		s.Flash(c, "ok", "The rules are saved and are carried out now.")
+		s.Flash(c, views.LevelOK, "The rules are saved and are carried out now.")
 	}
 	return c.Redirect(http.StatusSeeOther, "/settings/retention")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // RunForm is GET /runbooks/:id/run: what a responder fills in. The page's script
@@ -24,7 +25,7 @@ func (s *Site) RunForm(c echo.Context) error {
 	if uuid.Validate(key) != nil {
 		key = uuid.NewString()
 	} else if sent, err := s.Store.IncidentByFormKey(ctx, key); err == nil {
-		s.Flash(c, "ok", "This form was sent before; this is the incident it opened.")
+		s.Flash(c, views.LevelOK, "This form was sent before; this is the incident it opened.")
 		return c.Redirect(http.StatusSeeOther, incidentPath(sent.Number))
 	} else if incident.CodeOf(err) != incident.NotFound {
 		return err
@@ -48,7 +49,7 @@ func (s *Site) Run(c echo.Context) error {
 	}
 	req := incident.OpenRequest{
 		RunbookID: runbook.ID, Name: form.Get("name"), Severity: form.Get("severity"), Description: form.Get("description"),
-		OpenerEmail: form.Get("opener_email"), FormKey: form.Get("idempotency_key"), Source: "form", Vars: map[string]string{},
+		OpenerEmail: form.Get("opener_email"), FormKey: form.Get("idempotency_key"), Source: incident.SourceForm, Vars: map[string]string{},
 	}
 	for _, v := range runbook.Variables {
 		req.Vars[v.Name] = form.Get("vars." + v.Name)
@@ -73,7 +74,7 @@ func (s *Site) Run(c echo.Context) error {
 	}
 
 	if !created {
-		s.Flash(c, "ok", "This form was sent before; this is the incident it opened.")
+		s.Flash(c, views.LevelOK, "This form was sent before; this is the incident it opened.")
 	}
 	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Number))
 }
@@ -85,9 +86,9 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) views.RunPage {
 	}
 	for _, step := range r.Steps {
 		if step.ExecuteAutomatically {
-			page.Automatic = append(page.Automatic, incident.KindLabel(step.Kind))
+			page.Automatic = append(page.Automatic, words.StepKind(string(step.Kind)))
 		} else {
-			page.Manual = append(page.Manual, incident.KindLabel(step.Kind))
+			page.Manual = append(page.Manual, words.StepKind(string(step.Kind)))
 		}
 	}
 	for _, v := range r.Variables {

@@ -101,11 +101,11 @@ func (f *runbookForm) change() (focus string, err error) {
 	case "preview":
 		return "", nil
 	case "add-step":
-		if arg != incident.KindCreateMeeting {
+		if incident.StepKind(arg) != incident.StepCreateMeeting {
 			return "", BadRequest("There is no step of this kind.")
 		}
 		if len(f.Steps) < maxRows {
-			step := stepFormOf(incident.Step{Kind: arg, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()})
+			step := stepFormOf(incident.Step{Kind: incident.StepKind(arg), ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()})
 			step.Open = true
 			f.Steps = append(f.Steps, step)
 		}
@@ -167,9 +167,9 @@ func (f runbookForm) runbook(id string) incident.Runbook {
 			minutes = -1
 		}
 		r.Steps = append(r.Steps, incident.Step{
-			ID: s.ID, Kind: s.Kind, ExecuteAutomatically: s.ExecuteAutomatically,
+			ID: s.ID, Kind: incident.StepKind(s.Kind), ExecuteAutomatically: s.ExecuteAutomatically,
 			Meeting: incident.MeetingTemplate{
-				Topic: s.Topic, Agenda: s.Agenda, Recording: s.Recording, DurationMinutes: minutes, Host: s.Host,
+				Topic: s.Topic, Agenda: s.Agenda, Recording: incident.Recording(s.Recording), DurationMinutes: minutes, Host: incident.HostChoice(s.Host),
 				WaitingRoom: s.WaitingRoom, JoinBeforeHost: s.JoinBeforeHost, AlternativeHosts: fieldsOf(s.AlternativeHosts, ",;\n"),
 			},
 		})
@@ -209,8 +209,8 @@ func formOf(r incident.Runbook) runbookForm {
 func stepFormOf(s incident.Step) views.StepForm {
 	m := s.Meeting
 	return views.StepForm{
-		ID: s.ID, Kind: s.Kind, ExecuteAutomatically: s.ExecuteAutomatically,
-		Topic: m.Topic, Agenda: m.Agenda, Recording: m.Recording, Duration: strconv.Itoa(m.DurationMinutes), Host: m.Host,
+		ID: s.ID, Kind: string(s.Kind), ExecuteAutomatically: s.ExecuteAutomatically,
+		Topic: m.Topic, Agenda: m.Agenda, Recording: string(m.Recording), Duration: strconv.Itoa(m.DurationMinutes), Host: string(m.Host),
 		WaitingRoom: m.WaitingRoom, JoinBeforeHost: m.JoinBeforeHost, AlternativeHosts: strings.Join(m.AlternativeHosts, ", "),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // RunbooksPage is GET /runbooks.
@@ -48,7 +49,7 @@ func (s *Site) runbookRows(c echo.Context, rows []db.RunbookRow) ([]views.Runboo
 			Incidents: r.Incidents, LastRunAt: s.When(c, r.LastRunAt), Enabled: r.DisabledAt.IsZero() && r.ArchivedAt.IsZero(),
 		}
 		for _, step := range r.Steps {
-			row.Steps = append(row.Steps, incident.KindLabel(step.Kind)+", "+whenItRuns(step))
+			row.Steps = append(row.Steps, words.StepKind(string(step.Kind))+", "+whenItRuns(step))
 		}
 		if len(r.Steps) == 0 {
 			row.Problem = "It has no step, so no bridge comes out of it."
@@ -76,7 +77,7 @@ func whenItRuns(step incident.Step) string {
 
 // NewRunbookPage is GET /runbooks/new.
 func (s *Site) NewRunbookPage(c echo.Context) error {
-	first := incident.Step{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()}
+	first := incident.Step{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()}
 	return s.showEditor(c, http.StatusOK, incident.Runbook{}, formOf(incident.Runbook{Steps: []incident.Step{first}}), editorNotes{})
 }
 
@@ -132,11 +133,11 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 
 	switch {
 	case stored.ID == "":
-		s.Flash(c, "ok", "“"+saved.Name+"” was created.")
+		s.Flash(c, views.LevelOK, "“"+saved.Name+"” was created.")
 	case len(changed) == 0:
-		s.Flash(c, "ok", "Nothing was changed.")
+		s.Flash(c, views.LevelOK, "Nothing was changed.")
 	default:
-		s.Flash(c, "ok", "Saved: "+someOf(changed)+".")
+		s.Flash(c, views.LevelOK, "Saved: "+someOf(changed)+".")
 	}
 	return c.Redirect(http.StatusSeeOther, "/runbooks/"+saved.ID)
 }
@@ -198,7 +199,7 @@ func (s *Site) DuplicateRunbook(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, "ok", "This is the copy. It is off until you enable it.")
+	s.Flash(c, views.LevelOK, "This is the copy. It is off until you enable it.")
 	return c.Redirect(http.StatusSeeOther, "/runbooks/"+twin.ID)
 }
 
@@ -246,7 +247,7 @@ func (s *Site) DeleteRunbook(c echo.Context) error {
 	if archived {
 		said = "“" + stored.Name + "” was archived. Incidents were opened with it, so it is kept to look at."
 	}
-	s.Flash(c, "ok", said)
+	s.Flash(c, views.LevelOK, said)
 	return c.Redirect(http.StatusSeeOther, "/runbooks")
 }
 
@@ -282,14 +283,14 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 		Name: form.Name, IncidentType: form.IncidentType, Description: form.Description,
 		Enabled: stored.DisabledAt.IsZero(), Archived: archived,
 		Steps: form.Steps, Variables: form.Variables,
-		Kinds: []views.StepKind{{Kind: incident.KindCreateMeeting, Label: incident.KindLabel(incident.KindCreateMeeting),
+		Kinds: []views.StepKind{{Kind: string(incident.StepCreateMeeting), Label: words.StepKind(string(incident.StepCreateMeeting)),
 			Help: "Gives the incident a bridge of its own."}},
 		CanEdit: Actor(c).Role.Includes(incident.Admin), CanRun: Actor(c).Role.Includes(incident.Responder),
 		Changed: notes.changed, Conflict: notes.conflict, Errors: notes.errors, Focus: notes.focus,
 		Preview: preview, Insert: insertGroups(form),
 	}
 	for i := range page.Steps {
-		page.Steps[i].Label = incident.KindLabel(page.Steps[i].Kind)
+		page.Steps[i].Label = words.StepKind(page.Steps[i].Kind)
 	}
 	for _, r := range rows {
 		if r.IncidentType != "" && !slices.Contains(page.Types, r.IncidentType) {
@@ -338,7 +339,7 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 			p.Topic, p.TopicLength = literal.Topic, literal.TopicLength
 		}
 		part.Steps = append(part.Steps, views.StepPreview{
-			Index: n, Label: incident.KindLabel(step.Kind), Asks: p.WillAsk,
+			Index: n, Label: words.StepKind(string(step.Kind)), Asks: meetingWords(step.Meeting).Asks(),
 			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: maxTopic, Errors: templateErrors(p.TopicErrors)},
 			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: maxAgenda, Errors: templateErrors(p.AgendaErrors)},
 		})

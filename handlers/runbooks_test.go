@@ -23,7 +23,7 @@ func (o *office) outage() incident.Runbook {
 	r, _, err := o.service.SaveRunbook(context.Background(), theConsole, incident.Runbook{
 		Name: "Production outage", IncidentType: "outage", Description: "When customers notice.",
 		Variables: []incident.Variable{{Name: "customer", Label: "Customer", Type: "text", Default: "all"}},
-		Steps:     []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: meeting}},
+		Steps:     []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting}},
 	})
 	o.must(err)
 	return r

@@ -67,7 +67,7 @@ func (s *Site) SaveFilter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Flash(c, "ok", "The filter is saved. Everybody finds it above the list.")
+	s.Flash(c, views.LevelOK, "The filter is saved. Everybody finds it above the list.")
 	return c.Redirect(http.StatusSeeOther, "/events?"+f.Query)
 }
 

@@ -136,7 +136,7 @@ func (s *Site) Setup(c echo.Context) error {
 	if err := s.startSession(c, user); err != nil {
 		return err
 	}
-	s.Flash(c, "ok", "You are the first admin of this Drawbridge.")
+	s.Flash(c, views.LevelOK, "You are the first admin of this Drawbridge.")
 	return c.Redirect(http.StatusSeeOther, "/")
 }
 

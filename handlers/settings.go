@@ -91,7 +91,7 @@ func (s *Site) CreateUser(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, "ok", user.Email+" can log in now.")
+	s.Flash(c, views.LevelOK, user.Email+" can log in now.")
 	return c.Redirect(http.StatusSeeOther, "/settings/users")
 }
 
@@ -133,7 +133,7 @@ func (s *Site) SaveUser(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, "ok", said)
+	s.Flash(c, views.LevelOK, said)
 	return c.Redirect(http.StatusSeeOther, "/settings/users")
 }
 
@@ -158,7 +158,7 @@ func (s *Site) ResetPassword(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, "ok", "The password is set. Hand it over safely.")
+	s.Flash(c, views.LevelOK, "The password is set. Hand it over safely.")
 	return c.Redirect(http.StatusSeeOther, "/settings/users")
 }
 
@@ -328,7 +328,7 @@ func (s *Site) SaveMe(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, "ok", "Your name is saved.")
+	s.Flash(c, views.LevelOK, "Your name is saved.")
 	return c.Redirect(http.StatusSeeOther, "/settings/me")
 }
 
@@ -353,7 +353,7 @@ func (s *Site) ChangePassword(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, "ok", "The password is changed. Other browsers were logged out.")
+	s.Flash(c, views.LevelOK, "The password is changed. Other browsers were logged out.")
 	return c.Redirect(http.StatusSeeOther, "/settings/me")
 }
 
@@ -362,7 +362,7 @@ func (s *Site) EndOtherSessions(c echo.Context) error {
 	if err := s.Service.EndOtherSessions(c.Request().Context(), Actor(c), s.sessionToken(c)); err != nil {
 		return err
 	}
-	s.Flash(c, "ok", "The other browsers are logged out.")
+	s.Flash(c, views.LevelOK, "The other browsers are logged out.")
 	return c.Redirect(http.StatusSeeOther, "/settings/me")
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 func (o *office) user(id string) incident.User {
@@ -572,12 +573,12 @@ func TestSetupGuide(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range incident.SetupScopes() {
-		if s.Granular == "" || s.Classic == "" || s.For == "" || seen[s.Granular] {
+		if s.Granular == "" || s.Classic == "" || len(s.Features) == 0 || seen[s.Granular] {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Granular] = true
 	}
-	want := incident.SetupScope{Granular: "meeting:write:meeting:admin", Classic: "meeting:write:admin", For: "Open a bridge"}
+	want := incident.SetupScope{Granular: "meeting:write:meeting:admin", Classic: "meeting:write:admin", Features: []string{zoom.OpenBridge}}
 	if diff := cmp.Diff(want, incident.SetupScopes()[0]); diff != "" {
 		t.Error(diff)
 	}

@@ -137,39 +137,39 @@ func (s *Site) refusedLastHour(ctx context.Context) (int, error) {
 func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	health := s.Store.Health()
 	if health.DiskFull {
-		return &views.Banner{Kind: "danger", Text: fmt.Sprintf("The disk of the server is full. Zoom’s events are refused for now, and Zoom repeats each of them for 85 minutes; "+
+		return &views.Banner{Level: views.LevelBad, Text: fmt.Sprintf("The disk of the server is full. Zoom’s events are refused for now, and Zoom repeats each of them for 85 minutes; "+
 			"incidents and bridges go on in a small reserve. Free %d MB or more where the data directory is: Drawbridge then goes on by itself.", (health.NeedBytes+1<<20-1)>>20)}
 	}
 	if readErr != nil {
-		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
+		return &views.Banner{Level: views.LevelBad, Text: "The database does not answer. What you see may be incomplete."}
 	}
 	if health.WriteProblem != "" {
-		return &views.Banner{Kind: "danger", Text: "Nothing can be stored now, and Zoom’s events are refused, which Zoom repeats for 85 minutes. " + health.WriteProblem}
+		return &views.Banner{Level: views.LevelBad, Text: "Nothing can be stored now, and Zoom’s events are refused, which Zoom repeats for 85 minutes. " + health.WriteProblem}
 	}
 	if problem := s.Store.KeyProblem(); problem != "" {
-		return &views.Banner{Kind: "danger", Text: problem}
+		return &views.Banner{Level: views.LevelBad, Text: problem}
 	}
 	account, err := s.Store.Account(c.Request().Context())
 	if err != nil {
-		return &views.Banner{Kind: "danger", Text: "The database does not answer. What you see may be incomplete."}
+		return &views.Banner{Level: views.LevelBad, Text: "The database does not answer. What you see may be incomplete."}
 	}
 	for _, secret := range account.Secrets {
 		if secret.Locked {
-			return &views.Banner{Kind: "danger", Text: "A stored secret cannot be opened with the master key that is in use.", LinkText: "Zoom account", Href: "/account"}
+			return &views.Banner{Level: views.LevelBad, Text: "A stored secret cannot be opened with the master key that is in use.", LinkText: "Zoom account", Href: "/account"}
 		}
 	}
-	if level, _ := account.Readiness(s.Now()); account.Connected() && level == "red" {
-		return &views.Banner{Kind: "danger", Text: "The last check of the Zoom account found what would stop a bridge.", LinkText: "See what", Href: "/account"}
+	if level, _ := account.Readiness(s.Now()); account.Connected() && level == incident.LevelBad {
+		return &views.Banner{Level: views.LevelBad, Text: "The last check of the Zoom account found what would stop a bridge.", LinkText: "See what", Href: "/account"}
 	}
 	if b := s.clockBanner(c.Request().Context()); b != nil {
 		return b
 	}
 	peer, _, _ := net.SplitHostPort(c.Request().RemoteAddr)
 	if c.Request().Header.Get(echo.HeaderXForwardedFor) != "" && peer == c.RealIP() && Actor(c).Role.Includes(incident.Admin) {
-		return &views.Banner{Kind: "warning", Text: "A proxy passes requests on that is not trusted to, so everybody counts as one client. Name it in DRAWBRIDGE_TRUSTED_PROXIES."}
+		return &views.Banner{Level: views.LevelWarning, Text: "A proxy passes requests on that is not trusted to, so everybody counts as one client. Name it in DRAWBRIDGE_TRUSTED_PROXIES."}
 	}
 	if !s.HTTPS(c) && !isLoopback(c.RealIP()) {
-		return &views.Banner{Kind: "warning", Text: "This connection is not encrypted. Others in the network can read it, passwords too."}
+		return &views.Banner{Level: views.LevelWarning, Text: "This connection is not encrypted. Others in the network can read it, passwords too."}
 	}
 	return nil
 }
@@ -216,11 +216,11 @@ func notInZoneName(r rune) bool {
 
 // Flash keeps one sentence for the next page. Kind is ok, warning or danger.
 // It travels in a cookie, so that saying it costs no write.
-func (s *Site) Flash(c echo.Context, kind, text string) {
+func (s *Site) Flash(c echo.Context, level views.Level, text string) {
 	if len(text) > 1000 {
 		text = strings.ToValidUTF8(text[:1000], "") + "…"
 	}
-	value := base64.RawURLEncoding.EncodeToString([]byte(kind + " " + text))
+	value := base64.RawURLEncoding.EncodeToString([]byte(string(level) + " " + text))
 	c.SetCookie(s.cookie(c, "flash", value, 60))
 }
 
@@ -232,11 +232,11 @@ func (s *Site) takeFlash(c echo.Context) *views.Flash {
 	}
 	c.SetCookie(cookie)
 	text, err := base64.RawURLEncoding.DecodeString(sent.Value)
-	kind, said, ok := strings.Cut(string(text), " ")
+	level, said, ok := strings.Cut(string(text), " ")
 	if err != nil || !ok {
 		return nil
 	}
-	return &views.Flash{Kind: kind, Text: said}
+	return &views.Flash{Level: views.Level(level), Text: said}
 }
 
 // cookie is a cookie of ours. On https its name says that no other host and no

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/handlers"
+	"github.com/drawbridge-hq/drawbridge/views"
 )
 
 // request is a context of a request with these cookies, names and values in turn.
@@ -47,7 +48,7 @@ func TestFlash(t *testing.T) {
 		cookie := w.Result().Cookies()[0]
 		c, w = request(cookie.Name, cookie.Value)
 		flash := site.Frame(c, "", "").Flash
-		if flash == nil || flash.Kind != "ok" || flash.Text != "Runbook “Outage” was saved; 3 fields changed.\nÆ" {
+		if flash == nil || flash.Level != views.LevelOK || flash.Text != "Runbook “Outage” was saved; 3 fields changed.\nÆ" {
 			t.Errorf("flash %+v", flash)
 		}
 		if again := w.Result().Cookies()[0]; again.MaxAge >= 0 || !again.HttpOnly {

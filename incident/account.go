@@ -101,39 +101,11 @@ func (a Account) WebhookTokens() (tokens []Secret, locked bool) {
 	return tokens, locked
 }
 
-// CheckReport is the result of "Check connection".
+// CheckReport is what Check connection found.
 type CheckReport struct {
-	At    time.Time   `json:"at"`
-	Lines []CheckLine `json:"lines"`
+	At    time.Time `json:"at"`
+	Lines []Finding `json:"lines"`
 }
-
-// CheckLine is one thing that was looked at. Level is "green", "amber" or "red",
-// or "grey" for something that may be left as it is.
-type CheckLine struct {
-	Topic   string `json:"topic"`           // "token", "scopes", "backup_user", "pmi", "settings", "webhook"
-	Email   string `json:"email,omitempty"` // the Zoom user it is about; "" = the account
-	Subject string `json:"subject"`         // "Backup user oncall@example.com"
-	Level   string `json:"level"`
-	Reason  string `json:"reason"`
-	Fix     string `json:"fix,omitempty"` // "In Zoom: Settings → Meeting → …"
-	Copy    string `json:"copy,omitempty"`
-}
-
-// Fine reports whether nobody has to look at it.
-func (l CheckLine) Fine() bool { return l.Level == "green" || l.Level == "grey" }
 
 // Level is the worst level of the report, "" when nothing was checked.
-func (r CheckReport) Level() string {
-	worst := ""
-	for _, l := range r.Lines {
-		switch {
-		case l.Level == "red":
-			return "red"
-		case l.Level == "amber":
-			worst = "amber"
-		case worst == "":
-			worst = "green"
-		}
-	}
-	return worst
-}
+func (r CheckReport) Level() Level { return WorstLevel(r.Lines) }

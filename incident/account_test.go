@@ -203,7 +203,7 @@ func TestSaveAccount(t *testing.T) {
 		}
 		w.saveAccount(func(f *incident.AccountForm) { f.Secrets[incident.ClientSecret] = simClientSecret })
 		if _, b := w.open(); b.State != incident.BridgeReady {
-			t.Errorf("with the right secret the bridge is %s: %s", b.State, b.Reason)
+			t.Errorf("with the right secret the bridge is %s: %s", b.State, why(b))
 		}
 		if s := w.account().Secrets[incident.ClientSecret]; s.SetBy != admin.Email || s.SetAt.IsZero() {
 			t.Errorf("set by %q at %s", s.SetBy, s.SetAt)
@@ -268,13 +268,13 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("changed %q", changed)
 		}
 		if _, b := w.open(); b.State != incident.BridgeReady {
-			t.Errorf("with the JWT app the bridge is %s: %s", b.State, b.Reason)
+			t.Errorf("with the JWT app the bridge is %s: %s", b.State, why(b))
 		}
 		if changed := w.saveAccount(func(f *incident.AccountForm) { f.Auth = "server_to_server" }); !slices.Equal(changed, []string{"auth"}) {
 			t.Errorf("changed %q, want only the way to connect", changed)
 		}
 		if _, b := w.open(); b.State != incident.BridgeReady {
-			t.Errorf("after the move the bridge is %s: %s", b.State, b.Reason)
+			t.Errorf("after the move the bridge is %s: %s", b.State, why(b))
 		}
 		a := w.account()
 		if a.APIKey != "key" || a.BackupUser != backup || a.Secrets[incident.APISecret].Value.Reveal() != simAPISecret ||
@@ -361,14 +361,14 @@ func TestLockedSecrets(t *testing.T) {
 	}
 	service := incident.New(incident.Config{Store: locked, Now: func() time.Time { return dbtest.Now }, Log: slog.New(slog.DiscardHandler)})
 	report, err := service.CheckConnection(t.Context(), admin)
-	if err != nil || len(report.Lines) != 1 || report.Level() != "red" || !strings.Contains(report.Lines[0].Reason, "master key") {
+	if err != nil || len(report.Lines) != 1 || report.Level() != incident.LevelBad || report.Lines[0].Code != incident.FoundSecretLocked {
 		t.Errorf("error %v, report %+v; want that the key is wrong, not that nothing is connected", err, report)
 	}
 }
 
 func TestReadiness(t *testing.T) {
 	now := dbtest.Now
-	connected := func(lines ...incident.CheckLine) incident.Account {
+	connected := func(lines ...incident.Finding) incident.Account {
 		a := incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUser: backup, WebhookValidatedAt: now,
 			Secrets: map[incident.SecretName]incident.StoredSecret{
 				incident.ClientSecret: {Value: zoom.NewSecret("x")}, incident.WebhookToken1: {Value: zoom.NewSecret("y")},
@@ -378,39 +378,36 @@ func TestReadiness(t *testing.T) {
 		}
 		return a
 	}
-	line := func(topic, level string, email ...string) incident.CheckLine {
-		return incident.CheckLine{Topic: topic, Level: level, Email: strings.Join(email, ""), Subject: topic, Reason: level}
+	line := func(topic incident.Topic, level incident.Level, email ...string) incident.Finding {
+		return incident.Finding{Code: incident.FindingCode(topic), Topic: topic, Level: level, Email: strings.Join(email, "")}
 	}
-	jwt := connected(line("token", "green"))
+	jwt := connected(line("token", "ok"))
 	jwt.Auth = zoom.JWT
-	noEvents := connected(line("token", "green"))
+	noEvents := connected(line("token", "ok"))
 	noEvents.WebhookValidatedAt = time.Time{}
 	for _, test := range []struct {
 		name        string
 		account     incident.Account
-		want        string
+		want        incident.Level
 		wantReasons []string
 	}{
-		{"nothing connected", incident.Account{}, "red", []string{"red Zoom account"}},
-		{"the secret of the other way to connect", jwt, "red", []string{"red Zoom account"}},
-		{"never checked", connected(), "amber", []string{"amber Connection"}},
-		{"all is well", connected(line("token", "green"), line("backup_user", "green", backup)), "green", nil},
-		{"amber", connected(line("token", "green"), line("clock", "amber")), "amber", []string{"amber clock"}},
-		{"the token is refused", connected(line("token", "red")), "red", []string{"red token"}},
-		{"a scope is missing", connected(line("clock", "amber"), line("scopes", "red")), "red", []string{"amber clock", "red scopes"}},
-		{"the backup user is gone", connected(line("backup_user", "red", backup)), "amber", []string{"red backup_user"}},
-		{"a setting of the backup user", connected(line("pmi", "amber", backup)), "amber", []string{"amber pmi"}},
-		{"a person who was typed in does not stop a bridge", connected(line("person", "red", "ben@example.com"), line("pmi", "amber", "ben@example.com")), "green", nil},
-		{"the webhook does not stop a bridge", noEvents, "green", nil},
+		{"nothing connected", incident.Account{}, "bad", []string{"bad not_connected"}},
+		{"the secret of the other way to connect", jwt, "bad", []string{"bad not_connected"}},
+		{"never checked", connected(), "warning", []string{"warning never_checked"}},
+		{"all is well", connected(line("token", "ok"), line("backup_user", "ok", backup)), "ok", nil},
+		{"warning", connected(line("token", "ok"), line("clock", "warning")), "warning", []string{"warning clock"}},
+		{"the token is refused", connected(line("token", "bad")), "bad", []string{"bad token"}},
+		{"a scope is missing", connected(line("clock", "warning"), line("scopes", "bad")), "bad", []string{"warning clock", "bad scopes"}},
+		{"the backup user is gone", connected(line("backup_user", "bad", backup)), "warning", []string{"bad backup_user"}},
+		{"a setting of the backup user", connected(line("pmi", "warning", backup)), "warning", []string{"warning pmi"}},
+		{"a person who was typed in does not stop a bridge", connected(line("person", "bad", "ben@example.com"), line("pmi", "warning", "ben@example.com")), "ok", nil},
+		{"the webhook does not stop a bridge", noEvents, "ok", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			level, reasons := test.account.Readiness(now)
 			var got []string
 			for _, r := range reasons {
-				got = append(got, r.Level+" "+r.Subject)
-				if r.Reason == "" {
-					t.Errorf("%s has no reason", r.Subject)
-				}
+				got = append(got, string(r.Level)+" "+string(r.Code))
 			}
 			if level != test.want || !slices.Equal(got, test.wantReasons) {
 				t.Errorf("%s %q, want %s %q", level, got, test.want, test.wantReasons)
@@ -425,7 +422,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("before any check: %+v", r)
 	}
 	w.must(w.service.CheckConnection(t.Context(), admin))
-	webhook := func() (level string) {
+	webhook := func() (level incident.Level) {
 		for _, l := range w.account().Report(w.clock.Now()).Lines {
 			if l.Topic == "webhook" {
 				level += l.Level
@@ -433,15 +430,15 @@ func TestReport(t *testing.T) {
 		}
 		return level
 	}
-	if got := webhook(); got != "amber" {
-		t.Errorf("before the validation the webhook is %q, want amber", got)
+	if got := webhook(); got != incident.LevelWarning {
+		t.Errorf("before the validation the webhook is %q, want warning", got)
 	}
 	w.ok(w.service.NoteValidation(t.Context()))
-	if got := webhook(); got != "green" {
+	if got := webhook(); got != incident.LevelOK {
 		t.Errorf("after the validation the webhook is %q, want green without another check", got)
 	}
 	w.clock.Add(81 * time.Hour)
-	if got := webhook(); got != "amber" {
-		t.Errorf("81 hours later the webhook is %q, want amber", got)
+	if got := webhook(); got != incident.LevelWarning {
+		t.Errorf("81 hours later the webhook is %q, want warning", got)
 	}
 }

@@ -21,18 +21,22 @@ const (
 // finding of this level.
 var AttentionStates = []BridgeState{BridgeFailed, BridgeUnknown}
 
-const AttentionLevel = "red"
+const AttentionLevel = LevelBad
 
-// Kinds of bridges.
+// Kind of a bridge.
+type Kind string
+
 const (
-	KindMeeting = "meeting"
-	KindStatic  = "static" // a link somebody gave
+	KindMeeting Kind = "meeting"
+	KindStatic  Kind = "static" // a link somebody gave
 )
 
-// Rungs, in the order they are tried.
+// Rung is a way to get a meeting. They are tried in this order.
+type Rung string
+
 const (
-	RungOpener = "opener"
-	RungBackup = "backup_user"
+	RungOpener Rung = "opener"
+	RungBackup Rung = "backup_user"
 )
 
 // Bridge is the call of an incident.
@@ -40,9 +44,9 @@ type Bridge struct {
 	ID             string // UUIDv7
 	IncidentNumber int64
 	StepRunID      string
-	Kind           string
+	Kind           Kind
 	State          BridgeState
-	Rung           string // the rung that is tried or that gave the link
+	Rung           Rung // the rung that is tried or that gave the link
 
 	// What was asked, rendered.
 	Asked MeetingTemplate
@@ -53,7 +57,7 @@ type Bridge struct {
 	PMI            string // set when Zoom used a personal meeting id
 	Topic          string
 	Agenda         string
-	Recording      string
+	Recording      Recording
 	JoinURL        string
 	Passcode       string
 	HostEmail      string
@@ -61,9 +65,9 @@ type Bridge struct {
 	DialIn         []DialIn
 	Findings       []Finding // asked against got; empty = everything as asked
 
-	// Why it is as it is: which rung and why, or what failed.
-	Reason string
-	Fix    string // what a person can do, with failed and unknown
+	// Why it is as it is: why earlier rungs gave nothing, or what failed, in the
+	// order in which it happened.
+	Reasons []Reason
 
 	CreatedAt  time.Time
 	ReadyAt    time.Time
@@ -81,15 +85,6 @@ type DialIn struct {
 	City    string `json:"city,omitempty"`
 	Number  string `json:"number"`
 	Type    string `json:"type"` // toll, tollfree
-}
-
-// Finding is one setting that Zoom answered otherwise than asked.
-// Level is "amber" or "red".
-type Finding struct {
-	Level   string `json:"level"`
-	Setting string `json:"setting"`
-	Text    string `json:"text"`
-	Fix     string `json:"fix"`
 }
 
 // RecordingLink is one recording of a bridge, as recording.completed named it.
@@ -115,13 +110,13 @@ const (
 type Attempt struct {
 	ID         string // UUIDv7; stands in the meeting's agenda, by which we find it
 	BridgeID   string
-	Rung       string
+	Rung       Rung
 	HostEmail  string
 	State      AttemptState
 	MeetingID  string
-	Code       int // Zoom's error code, 0 for none
-	Cause      string
-	Looks      int // answered looks for its meeting that did not find it
+	Code       int    // Zoom's error code, 0 for none
+	Reason     Reason // why it gave no meeting; zero for none
+	Looks      int    // answered looks for its meeting that did not find it
 	StartedAt  time.Time
 	FinishedAt time.Time
 }
@@ -150,7 +145,7 @@ type BridgeChange struct {
 type UnlinkedEvents struct {
 	MeetingID string
 	Since     time.Time // they arrived then or later
-	Origins   []string
+	Origins   []Origin
 }
 
 // Instance is one running of a bridge's meeting; Zoom gives each a uuid.

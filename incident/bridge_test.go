@@ -60,18 +60,17 @@ func TestRungs(t *testing.T) {
 		openerIs   string
 		wantState  incident.BridgeState
 		wantHost   string
-		wantReason string // part of it
-		wantFix    string
-		wantAsked  int // calls for a meeting; 0 = not checked
+		wantReason string // part of its reasons
+		wantAsked  int    // calls for a meeting; 0 = not checked
 	}{
-		{name: "Z-14 opener unknown", openerIs: "noor@partner.example", wantState: incident.BridgeReady, wantHost: backup, wantReason: "noor@partner.example is not a user of the connected Zoom account", wantAsked: 2},
-		{name: "opener of another account", wrong: user(opener, func(u *zoomsim.User) { u.OtherAccount = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: "another Zoom account"},
-		{name: "opener may not host", wrong: user(opener, func(u *zoomsim.User) { u.NoMeetings = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: "not allowed to host"},
+		{name: "Z-14 opener unknown", openerIs: "noor@partner.example", wantState: incident.BridgeReady, wantHost: backup, wantReason: `{"code":"zoom","host":"noor@partner.example","zoom":{"code":"no_such_user"}}`, wantAsked: 2},
+		{name: "opener of another account", wrong: user(opener, func(u *zoomsim.User) { u.OtherAccount = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: `"code":"other_account"`},
+		{name: "opener may not host", wrong: user(opener, func(u *zoomsim.User) { u.NoMeetings = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: `"code":"may_not_host"`},
 		{name: "Z-02 opener's daily limit", wrong: user(opener, func(u *zoomsim.User) { u.DailyLimitReached = true }), wantState: incident.BridgeReady, wantHost: backup},
 		{name: "opener is the backup user", openerIs: backup, wantState: incident.BridgeReady, wantHost: backup, wantAsked: 1},
-		{name: "Z-14 both missing", openerIs: "noor@partner.example", wrong: user(backup, func(u *zoomsim.User) { u.Unknown = true }), wantState: incident.BridgeFailed, wantReason: backup + " is not a user", wantFix: "Zoom account", wantAsked: 2},
-		{name: "Z-12 token refused: the backup user would not help", wrong: fault(zoomsim.Faults{TokenRefused: true}), wantState: incident.BridgeFailed, wantFix: "Copy both again"},
-		{name: "Z-13 scope missing", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}), wantState: incident.BridgeFailed, wantFix: "meeting:write:meeting:admin"},
+		{name: "Z-14 both missing", openerIs: "noor@partner.example", wrong: user(backup, func(u *zoomsim.User) { u.Unknown = true }), wantState: incident.BridgeFailed, wantReason: `{"code":"zoom","host":"` + backup + `","zoom":{"code":"no_such_user"}}`, wantAsked: 2},
+		{name: "Z-12 token refused: the backup user would not help", wrong: fault(zoomsim.Faults{TokenRefused: true}), wantState: incident.BridgeFailed, wantReason: `"code":"wrong_client"`},
+		{name: "Z-13 scope missing", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}), wantState: incident.BridgeFailed, wantReason: `"scopes":["meeting:write:meeting:admin"`},
 		{name: "Z-20 Zoom cannot be reached", wrong: fault(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"}), wantState: incident.BridgeFailed},
 		{name: "Z-01 daily limit of the account", wrong: fault(zoomsim.Faults{RateLimited: "day", Only: createOnly}), wantState: incident.BridgeFailed},
 	} {
@@ -82,13 +81,10 @@ func TestRungs(t *testing.T) {
 			}
 			_, b := w.open(func(r *incident.OpenRequest) { r.OpenerEmail = test.openerIs })
 			if b.State != test.wantState || (test.wantHost != "" && b.HostEmail != test.wantHost) {
-				t.Errorf("bridge is %s, hosted by %s; want %s, %s (%s)", b.State, b.HostEmail, test.wantState, test.wantHost, b.Reason)
+				t.Errorf("bridge is %s, hosted by %s; want %s, %s (%s)", b.State, b.HostEmail, test.wantState, test.wantHost, why(b))
 			}
-			if !strings.Contains(b.Reason, test.wantReason) {
-				t.Errorf("reason %q, want %q in it", b.Reason, test.wantReason)
-			}
-			if !strings.Contains(b.Fix, test.wantFix) || (b.State == incident.BridgeFailed && b.Fix == "") {
-				t.Errorf("fix %q, want %q in it", b.Fix, test.wantFix)
+			if !strings.Contains(why(b), test.wantReason) || (b.State == incident.BridgeFailed && len(b.Reasons) == 0) {
+				t.Errorf("reasons %s, want %q in them", why(b), test.wantReason)
 			}
 			if b.State == incident.BridgeFailed && b.JoinURL != "" {
 				t.Errorf("a failed bridge has the link %q", b.JoinURL)
@@ -110,8 +106,8 @@ func TestNoZoomAppIsConnected(t *testing.T) {
 	w.ok(w.store.SaveAccount(t.Context(), account, nil, []incident.SecretName{incident.ClientSecret}, incident.AuditEntry{}))
 
 	_, b := w.open()
-	if b.State != incident.BridgeFailed || !strings.Contains(b.Reason, "No Zoom app is connected") || b.Fix == "" {
-		t.Errorf("bridge is %s because %q, fix %q; want failed, no app connected", b.State, b.Reason, b.Fix)
+	if b.State != incident.BridgeFailed || why(b) != `[{"code":"not_connected"}]` {
+		t.Errorf("bridge is %s because %s; want failed, no app connected", b.State, why(b))
 	}
 }
 
@@ -121,19 +117,19 @@ func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
 		wrong        func(*world)
 		template     func(*incident.MeetingTemplate)
 		wantHost     string
-		wantFindings []string // level setting
+		wantFindings []string // level code
 	}{
 		{
 			name:         "Z-17 waiting room forced on",
 			wrong:        func(w *world) { w.faults(zoomsim.Faults{OverwriteSettings: true}) },
 			wantHost:     opener,
-			wantFindings: []string{"amber waiting_room", "amber join_before_host"},
+			wantFindings: []string{"warning waiting_room_on", "warning no_join_before_host"},
 		},
 		{
 			name:         "cloud recording not allowed",
 			wrong:        func(w *world) { w.sim.SetUser(opener, func(u *zoomsim.User) { u.CloudRecording = false }) },
 			wantHost:     opener,
-			wantFindings: []string{"amber auto_recording"},
+			wantFindings: []string{"warning other_recording"},
 		},
 		{
 			name:     "personal meeting id of the opener: the backup user hosts",
@@ -144,13 +140,13 @@ func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
 			name:         "personal meeting ids of both: better than no bridge",
 			wrong:        func(w *world) { w.faults(zoomsim.Faults{PMI: true}) },
 			wantHost:     backup,
-			wantFindings: []string{"red pmi"},
+			wantFindings: []string{"bad personal_meeting"},
 		},
 		{
 			name:         "an alternative host that left the company does not cost the bridge",
 			template:     func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"gone@example.com"} },
 			wantHost:     opener,
-			wantFindings: []string{"amber alternative_hosts"},
+			wantFindings: []string{"warning no_alternative_host"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,13 +162,13 @@ func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
 			}
 			_, b := w.open()
 			if b.State != incident.BridgeReady || b.HostEmail != test.wantHost || b.JoinURL == "" {
-				t.Errorf("bridge is %s, hosted by %s; want ready, %s (%s)", b.State, b.HostEmail, test.wantHost, b.Reason)
+				t.Errorf("bridge is %s, hosted by %s; want ready, %s (%s)", b.State, b.HostEmail, test.wantHost, why(b))
 			}
 			var got []string
 			for _, f := range b.Findings {
-				got = append(got, f.Level+" "+f.Setting)
-				if f.Text == "" || f.Fix == "" {
-					t.Errorf("finding %s says nothing: %+v", f.Setting, f)
+				got = append(got, string(f.Level)+" "+string(f.Code))
+				if f.Topic != incident.TopicMeeting {
+					t.Errorf("finding %s is about %s", f.Code, f.Topic)
 				}
 			}
 			if !slices.Equal(got, test.wantFindings) {
@@ -204,7 +200,7 @@ func TestBrokenTemplateFallsBack(t *testing.T) {
 	if b.State != incident.BridgeReady || b.Topic != i.Key()+" db down" {
 		t.Errorf("bridge is %s with the topic %q; want ready, %q", b.State, b.Topic, i.Key()+" db down")
 	}
-	if all := strings.Join(w.timeline(i), "\n"); !strings.Contains(all, "template failed") {
+	if all := strings.Join(w.timeline(i), "\n"); !strings.Contains(all, `template_failed {"field":"topic","topic":"INC-1 db down"`) {
 		t.Errorf("the timeline does not say why:\n%s", all)
 	}
 }
@@ -290,7 +286,7 @@ func TestUnknownOutcome(t *testing.T) {
 		if n := len(w.ledger()); n != 2 {
 			t.Errorf("Zoom has %d meetings, want both", n)
 		}
-		if all := strings.Join(w.timeline(i), "\n"); !strings.Contains(all, "second meeting") {
+		if all := strings.Join(w.timeline(i), "\n"); !strings.Contains(all, `second_meeting {"host":"`+opener) {
 			t.Errorf("the timeline does not say so:\n%s", all)
 		}
 	})
@@ -299,8 +295,8 @@ func TestUnknownOutcome(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 		i, b := w.open()
-		if b.State != incident.BridgeUnknown || b.JoinURL != "" || b.Fix == "" {
-			t.Fatalf("bridge is %s with link %q, fix %q; want unknown, none, a sentence", b.State, b.JoinURL, b.Fix)
+		if b.State != incident.BridgeUnknown || b.JoinURL != "" || len(b.Reasons) == 0 {
+			t.Fatalf("bridge is %s with link %q because %s; want unknown, none, a reason", b.State, b.JoinURL, why(b))
 		}
 		w.faults(zoomsim.Faults{})
 		w.work(time.Minute)
@@ -461,7 +457,7 @@ func TestUseLink(t *testing.T) {
 		w.clock.Add(time.Minute) // the client does not ask for a token at once again
 		w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))
 		if b = w.bridge(i); b.State != incident.BridgeReady {
-			t.Errorf("bridge is %s (%s), want ready", b.State, b.Reason)
+			t.Errorf("bridge is %s (%s), want ready", b.State, why(b))
 		}
 		if err := w.service.RetryBridge(t.Context(), anaIs, b.ID); incident.CodeOf(err) != incident.Conflict {
 			t.Errorf("trying a ready bridge again: %v, want a conflict", err)

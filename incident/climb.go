@@ -3,8 +3,8 @@ package incident
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +38,7 @@ var errOutOfTime = errors.New("no time is left to ask Zoom")
 
 // rung is one way to get a meeting. They are tried in order until one gives a link.
 type rung struct {
-	name string
+	name Rung
 	host string // Zoom user, by e-mail
 }
 
@@ -63,8 +63,7 @@ type climber struct {
 	account  Account
 	client   *zoom.Client
 
-	why  []string // why earlier rungs gave nothing, for people
-	last zoom.Explanation
+	why []Reason // why earlier rungs gave nothing
 	// passing is set when the last failure may pass by itself.
 	passing bool
 	// spare is a meeting that works and should not be used: its id is shared.
@@ -110,8 +109,7 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	}
 	c.attempts = len(attempts)
 	if c.incident.Status != StatusOpen {
-		c.last = zoom.Explanation{Cause: resolvedCause, Fix: "Open the incident again to get its bridge."}
-		return c.fail(ctx)
+		return c.fail(ctx, Reason{Code: ReasonResolved})
 	}
 	if c.account, err = s.store.Account(ctx); err != nil {
 		return err
@@ -120,16 +118,11 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 
 	c.client, err = s.zoomClient(c.account)
 	if err != nil {
-		c.last = explain(err)
-		return c.fail(ctx)
+		return c.fail(ctx, reasonOf(err, ""))
 	}
 	list := rungs(c.account, c.incident, c.bridge.Asked)
 	if len(list) == 0 {
-		c.last = zoom.Explanation{
-			Cause: "There is nobody to host: the opener is not known and no backup user is set.",
-			Fix:   "An admin can set the backup user on the Zoom account page.",
-		}
-		return c.fail(ctx)
+		return c.fail(ctx, Reason{Code: ReasonNobodyHosts})
 	}
 	for at, r := range list {
 		done, goOn, err := c.try(ctx, r, at == len(list)-1)
@@ -172,7 +165,7 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	defer cancel()
 	meeting, err := c.client.CreateMeeting(zctx, r.host, c.request(attempt.ID))
 	if err != nil && c.dropAlternatives(err) {
-		if err := c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, "Zoom refused the alternative hosts; asking without them.", nil); err != nil {
+		if err := c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, Reason{Code: ReasonNoAlternatives, Host: r.host}, nil); err != nil {
 			return false, false, err
 		}
 		return c.try(ctx, r, last)
@@ -183,14 +176,14 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	}
 
 	attempt.MeetingID = meeting.ID
-	finding, shared, err := c.shared(ctx, meeting)
+	finding, why, err := c.shared(ctx, meeting)
 	if err != nil {
 		return false, false, err
 	}
-	if shared {
-		c.why = append(c.why, finding.Text)
-		c.spare = &spareMeeting{r, attempt, meeting, finding}
-		return false, true, c.finish(ctx, attempt, AttemptRefused, 0, finding.Text, nil)
+	if finding != nil {
+		c.why = append(c.why, why)
+		c.spare = &spareMeeting{r, attempt, meeting, *finding}
+		return false, true, c.finish(ctx, attempt, AttemptRefused, 0, why, nil)
 	}
 	err = c.ready(ctx, r, attempt, AttemptCalling, meeting, nil)
 	return err == nil, false, err
@@ -218,7 +211,7 @@ func (c *climber) request(marker string) zoom.MeetingRequest {
 		Agenda:          markAgenda(c.bridge.Agenda, marker),
 		StartTime:       c.s.now(),
 		DurationMinutes: c.bridge.Asked.DurationMinutes,
-		AutoRecording:   c.bridge.Asked.Recording,
+		AutoRecording:   string(c.bridge.Asked.Recording),
 		WaitingRoom:     c.bridge.Asked.WaitingRoom,
 		JoinBeforeHost:  c.bridge.Asked.JoinBeforeHost,
 	}
@@ -246,9 +239,6 @@ func cutRunes(s string, limit int) string {
 	return s
 }
 
-// resolvedCause is why an incident that was resolved early gets no meeting.
-const resolvedCause = "The incident was resolved before the bridge came out."
-
 // render fills in topic and agenda. A template that fails never stops the
 // bridge; the timeline says so, the first time.
 func (c *climber) render(first bool) {
@@ -258,29 +248,26 @@ func (c *climber) render(first bool) {
 	if topic = oneLine(topic); topic == "" {
 		topic = cutRunes(c.incident.Key()+" "+oneLine(c.incident.Name), maxTopic)
 	}
-	if wrong != nil && first {
-		c.note("The topic’s template failed, so the meeting is called “" + topic + "”. " + wrong.Error())
-	}
+	c.templateFailed("topic", topic, wrong, first)
 	agenda, wrong := renderTemplate(c.bridge.Asked.Agenda, names, data, maxAgenda)
-	if wrong != nil && first {
-		c.note("The agenda’s template failed, so the meeting has no agenda. " + wrong.Error())
-	}
+	c.templateFailed("agenda", topic, wrong, first)
 	c.bridge.Topic, c.bridge.Agenda, c.bridge.Recording = topic, agenda, c.bridge.Asked.Recording
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// note is an entry of the timeline that must not hold up the bridge.
-func (c *climber) note(text string) {
+// templateFailed notes the first time that a template gave no text. That must not
+// hold up the bridge.
+func (c *climber) templateFailed(field, topic string, wrong []TemplateError, first bool) {
+	if len(wrong) == 0 || !first {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), stateWrite)
 	defer cancel()
-	if err := c.s.store.AddTimeline(ctx, c.entry("note", text)); err != nil {
+	entry := c.s.bridgeEntry(c.bridge, EntryTemplateFailed, TimelineData{Field: field, Topic: topic, Template: wrong[:min(len(wrong), 3)]})
+	if err := c.s.store.AddTimeline(ctx, entry); err != nil {
 		c.s.log.Error("write a note to the timeline", "incident", c.incident.Key(), "err", err)
 	}
-}
-
-func (c *climber) entry(kind, text string) TimelineEntry {
-	return TimelineEntry{ID: newID(), IncidentNumber: c.bridge.IncidentNumber, BridgeID: c.bridge.ID, At: c.s.now(), Kind: kind, Text: text}
 }
 
 // write makes a transition even when the person's time is over: what was done
@@ -294,10 +281,8 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 
 // refused writes down a rung that gave no meeting and says whether to go on.
 func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool, writeErr error) {
-	c.last = explain(err)
-	// Two hosts may have been asked: the cause says which.
-	c.last.Cause = strings.Replace(c.last.Cause, "The host ", r.host+" ", 1)
-	c.why = append(c.why, c.last.Cause)
+	why := reasonOf(err, r.host)
+	c.why = append(c.why, why)
 	c.passing = false
 	state, code := AttemptRefused, 0
 	var jobs []Job
@@ -312,18 +297,18 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 		}
 	}
 	c.s.log.Warn("no meeting from this host", "incident", c.incident.Key(), "rung", r.name, "err", err)
-	return !c.last.AccountWide || state == AttemptUnknown, c.finish(ctx, attempt, state, code, c.last.Cause, jobs)
+	return !why.accountWide() || state == AttemptUnknown, c.finish(ctx, attempt, state, code, why, jobs)
 }
 
 // finish closes an attempt while the bridge stays as it is. When that cannot be
 // written the climb must end: the attempt stays "calling", and the next climb
 // takes it for unknown and looks for its meeting.
-func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptState, code int, cause string, jobs []Job) error {
-	attempt.State, attempt.Code, attempt.Cause, attempt.FinishedAt = state, code, cause, c.s.now()
+func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptState, code int, why Reason, jobs []Job) error {
+	attempt.State, attempt.Code, attempt.Reason, attempt.FinishedAt = state, code, why, c.s.now()
 	return c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{c.bridge.State},
 		Attempt: &attempt, AttemptFrom: AttemptCalling, Jobs: jobs,
-		Timeline: []TimelineEntry{c.entry("bridge", fmt.Sprintf("No meeting from %s. %s", attempt.HostEmail, cause))},
+		Timeline: []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryAttemptFailed, TimelineData{Host: attempt.HostEmail, Reasons: []Reason{why}})},
 	})
 }
 
@@ -338,12 +323,12 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 		c.bridge.HostEmail = CanonicalEmail(m.HostEmail)
 	}
 	c.bridge.State, c.bridge.ReadyAt = BridgeReady, c.s.now()
-	c.bridge.Reason, c.bridge.Fix = strings.Join(c.why, " "), ""
-	if c.bridge.Reason == "" && r.name == RungBackup && c.bridge.Asked.Host == HostBackup {
-		c.bridge.Reason = "the runbook says so"
+	c.bridge.Reasons = c.why
+	if len(c.why) == 0 && r.name == RungBackup && c.bridge.Asked.Host == HostBackup {
+		c.bridge.Reasons = []Reason{{Code: ReasonRunbook}}
 	}
 	attempt.State, attempt.MeetingID, attempt.FinishedAt = AttemptDone, m.ID, c.s.now()
-	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, "", c.s.now()
+	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, Reason{}, c.s.now()
 
 	err := c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{before},
@@ -351,20 +336,12 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
 		// Zoom may tell of a meeting before it answers the call that makes it.
 		ReadAgain: &UnlinkedEvents{MeetingID: m.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
-		Timeline:  []TimelineEntry{c.entry("bridge", c.bridge.readyText())},
+		Timeline:  []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryBridgeReady, TimelineData{Host: c.bridge.HostEmail, Reasons: c.bridge.Reasons})},
 	})
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)
 	}
 	return err
-}
-
-func (b Bridge) readyText() string {
-	text := "The bridge is ready, hosted by " + b.HostEmail
-	if b.Reason != "" {
-		return text + ", because " + strings.TrimSuffix(b.Reason, ".") + "."
-	}
-	return text + "."
 }
 
 // take copies the meeting as Zoom answered. The start URL is not among it: it
@@ -376,7 +353,7 @@ func (b *Bridge) take(m zoom.Meeting) {
 		b.Topic = m.Topic
 	}
 	if m.Settings.AutoRecording != "" {
-		b.Recording = m.Settings.AutoRecording
+		b.Recording = Recording(m.Settings.AutoRecording)
 	}
 	b.DialIn = nil
 	for _, d := range m.DialIn {
@@ -388,32 +365,31 @@ func (b *Bridge) take(m zoom.Meeting) {
 	}
 }
 
-// fail ends a climb without a link: unknown while Zoom may have made one,
-// failed otherwise.
-func (c *climber) fail(ctx context.Context) error {
+// fail ends a climb without a link, for the reasons of the rungs and these: the
+// bridge is unknown while Zoom may have made a meeting, and failed otherwise.
+func (c *climber) fail(ctx context.Context, more ...Reason) error {
 	before := c.bridge.State
-	c.bridge.State, c.bridge.Reason, c.bridge.Fix = BridgeFailed, c.last.Cause, c.last.Fix
-	if c.why = slices.Compact(c.why); len(c.why) > 1 {
-		c.bridge.Reason = strings.Join(c.why, " ")
-	}
-	text := "No bridge came out. " + c.bridge.Reason
+	c.why = slices.CompactFunc(append(c.why, more...), func(a, b Reason) bool { return reflect.DeepEqual(a, b) })
+	last := &c.why[len(c.why)-1]
+	kind := EntryBridgeFailed
 	var jobs []Job
 	switch {
 	case c.doubt:
+		kind = EntryBridgeUnknown
 		c.bridge.State = BridgeUnknown
-		c.bridge.Fix = "Drawbridge keeps looking for the meeting and makes a new one if there is none. Use another link if you cannot wait."
-		text = "Zoom did not say whether it made the meeting. " + c.bridge.Reason
 	case c.passing && c.attempts+1 < maxAttempts:
-		c.bridge.Fix = "Drawbridge tries again by itself. " + c.bridge.Fix
-		jobs = []Job{c.s.newJob(JobRunStep, c.run.ID, c.s.now().Add(retryEvery*time.Duration(c.attempts+1)))}
+		last.RetryAt = c.s.now().Add(retryEvery * time.Duration(c.attempts+1))
+		jobs = []Job{c.s.newJob(JobRunStep, c.run.ID, last.RetryAt)}
 	}
+	c.bridge.Reasons = c.why
 	if !c.doubt {
-		c.run.State, c.run.Reason, c.run.FinishedAt = StepFailed, c.last.Cause, c.s.now()
+		c.bridge.State = BridgeFailed
+		c.run.State, c.run.Reason, c.run.FinishedAt = StepFailed, *last, c.s.now()
 	}
 	err := c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{before},
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
-		Timeline: []TimelineEntry{c.entry("bridge", text)}, Jobs: jobs,
+		Timeline: []TimelineEntry{c.s.bridgeEntry(c.bridge, kind, TimelineData{Reasons: c.why})}, Jobs: jobs,
 	})
 	if CodeOf(err) == Conflict {
 		return nil // somebody gave it a link meanwhile
@@ -424,13 +400,13 @@ func (c *climber) fail(ctx context.Context) error {
 // interrupted goes on after the program stopped in the middle of a call: the
 // call's outcome is unknown, so our meeting is looked for before another is made.
 func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt) error {
-	b.Reason = "Drawbridge was restarted while it asked Zoom for the meeting."
-	b.Fix = "It looks for the meeting and makes a new one if there is none."
+	why := Reason{Code: ReasonRestarted}
+	b.Reasons = []Reason{why}
 	for _, a := range attempts {
 		if a.State != AttemptCalling {
 			continue
 		}
-		a.State, a.Cause, a.FinishedAt = AttemptUnknown, b.Reason, s.now()
+		a.State, a.Reason, a.FinishedAt = AttemptUnknown, why, s.now()
 		b.UpdatedAt = s.now()
 		err := s.store.ChangeBridge(ctx, BridgeChange{
 			Bridge: withState(b, BridgeUnknown), From: []BridgeState{b.State},

@@ -28,6 +28,7 @@ type Error struct {
 	Message    string
 	Fields     map[string]string // form field → what is wrong with it
 	RetryAfter time.Duration     // with Limited; 0 when not known
+	Reason     *Reason           // what Zoom said, for a page to put into words; nil for none
 	Err        error
 }
 

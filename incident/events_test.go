@@ -55,7 +55,7 @@ func TestBridgeFollowsEvents(t *testing.T) {
 			t.Errorf("bridge is %s, %d inside, %d recordings; want ended, 0, some", b.State, b.Inside, len(b.Recordings))
 		}
 		all := strings.Join(w.timeline(i), "\n")
-		for _, want := range []string{"Ravi joined.", "Søren 🚒 joined.", "Ravi left.", "The call began.", "The call ended.", "The recording is ready."} {
+		for _, want := range []string{`joined {"who":"Ravi"}`, `joined {"who":"Søren 🚒"}`, `left {"who":"Ravi"}`, "call_started", "call_ended", "recording_ready"} {
 			if strings.Count(all, want) != 1 {
 				t.Errorf("the timeline has %q %d times, want once:\n%s", want, strings.Count(all, want), all)
 			}
@@ -198,7 +198,7 @@ func TestStaleEvent(t *testing.T) {
 			if len(stale.Items) != 1 || stale.Items[0].MeetingID != b.MeetingID {
 				t.Fatalf("stale events %+v, want the one", stale.Items)
 			}
-			if _, _, err := w.service.ReprocessEvent(t.Context(), anaIs, stale.Items[0].ID); incident.CodeOf(err) != incident.Forbidden {
+			if _, err := w.service.ReprocessEvent(t.Context(), anaIs, stale.Items[0].ID); incident.CodeOf(err) != incident.Forbidden {
 				t.Errorf("reprocessing as responder: %v, want forbidden", err)
 			}
 			w.reprocess(stale.Items[0].ID)

@@ -52,8 +52,7 @@ type GapLook struct {
 	Deliveries int       // compared
 	Recovered  int       // events that were not here, and are now
 	Lost       int       // events that are not here and whose bodies Zoom did not keep
-	Problem    string    // why it did not come to its end; "" = it did
-	Fix        string
+	Problem    Reason    // why it did not come to its end; zero = it did
 
 	// Validations of our address that failed in a row.
 	FailedValidations  int
@@ -85,8 +84,8 @@ func (s *Service) FindGaps(ctx context.Context, actor Actor) (GapLook, error) {
 	look := s.lookForGaps(ctx, account, lookedTo, true)
 	look.Actor = actor.Email
 	after := []string{fmt.Sprintf("deliveries compared: %d", look.Deliveries), fmt.Sprintf("recovered: %d", look.Recovered), fmt.Sprintf("not kept by Zoom: %d", look.Lost)}
-	if look.Problem != "" {
-		after = append(after, "problem: "+look.Problem)
+	if look.Problem.Code != "" {
+		after = append(after, "problem: "+string(look.Problem.Code))
 	}
 	return look, s.saveLook(ctx, look, s.audit(actor, "gaps.find", "Zoom’s log of deliveries", nil, after))
 }
@@ -126,10 +125,10 @@ func (s *Service) gapsOnce(ctx context.Context) (int, error) {
 	}
 	s.mu.Lock()
 	s.gaps.next = now.Add(GapsEvery)
-	s.gaps.whole = s.gaps.whole || look.Problem == ""
+	s.gaps.whole = s.gaps.whole || look.Problem.Code == ""
 	s.mu.Unlock()
-	if look.Recovered+look.Lost > 0 || look.Problem != "" {
-		s.log.Warn("looked for gaps in Zoom's log of deliveries", "recovered", look.Recovered, "lost", look.Lost, "problem", look.Problem)
+	if look.Recovered+look.Lost > 0 || look.Problem.Code != "" {
+		s.log.Warn("looked for gaps in Zoom's log of deliveries", "recovered", look.Recovered, "lost", look.Lost, "problem", look.Problem.Code)
 	}
 	return look.Recovered, s.saveLook(ctx, look, AuditEntry{})
 }
@@ -186,12 +185,11 @@ func (s *Service) lookForGaps(ctx context.Context, a Account, lookedTo time.Time
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		look.Problem, look.Fix = "Zoom’s log was too long to be read at once.", "The next look goes on where this one ended."
+		look.Problem = Reason{Code: ReasonLogTooLong}
 	case CodeOf(err) == Unavailable && err != errNotConnected:
-		look.Problem, look.Fix = "Events that Zoom keeps could not be stored here.", "Look at the disk and the server’s log. The next look goes on where this one ended."
+		look.Problem = Reason{Code: ReasonNotStored}
 	default:
-		e := explain(err)
-		look.Problem, look.Fix = e.Cause, e.Fix
+		look.Problem = reasonOf(err, "")
 	}
 	return look
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
@@ -66,7 +67,7 @@ func TestGapsAreFoundByTheWorker(t *testing.T) {
 		w.must(w.sim.Join(t.Context(), b.MeetingID, zoomsim.Person{Name: "Ravi"}))
 		w.work(0)
 		w.withAppID()
-		if got := w.looks(); len(got) != 1 || got[0].Recovered != 0 || got[0].Problem != "" || got[0].Deliveries == 0 {
+		if got := w.looks(); len(got) != 1 || got[0].Recovered != 0 || got[0].Problem.Code != "" || got[0].Deliveries == 0 {
 			t.Fatalf("the first look, which compares everything: %+v", got)
 		}
 
@@ -150,8 +151,7 @@ func TestFindGaps(t *testing.T) {
 		retried bool          // and then succeeded
 		faults  zoomsim.Faults
 		want    incident.GapLook // Recovered, Lost
-		problem string
-		fix     string
+		problem zoom.ProblemCode
 	}{
 		{name: "found", after: 2 * time.Hour, want: incident.GapLook{Recovered: 1}},
 		{name: "six days ago", after: 6 * 24 * time.Hour, want: incident.GapLook{Recovered: 1}},
@@ -165,8 +165,8 @@ func TestFindGaps(t *testing.T) {
 			e["request_body"] = strings.Replace(e["request_body"].(string), "{", "{ ", 1)
 		})},
 		{name: "delivered to somebody else", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["endpoint"] = "https://phones.example.com/zoom" })},
-		{name: "the scope is missing", after: 2 * time.Hour, faults: zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}, problem: "lacks a permission", fix: "marketplace_app:read:admin"},
-		{name: "Zoom is down", after: 2 * time.Hour, faults: zoomsim.Faults{Down: true}, problem: "problem of its own", fix: "status.zoom.us"},
+		{name: "the scope is missing", after: 2 * time.Hour, faults: zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}, problem: zoom.ProblemMissingScopes},
+		{name: "Zoom is down", after: 2 * time.Hour, faults: zoomsim.Faults{Down: true}, problem: zoom.ProblemServerError},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -186,7 +186,7 @@ func TestFindGaps(t *testing.T) {
 			w.faults(tt.faults)
 			look, err := w.service.FindGaps(t.Context(), admin)
 			w.ok(err)
-			if look.Recovered != tt.want.Recovered || look.Lost != tt.want.Lost || (tt.problem == "") != (look.Problem == "") || !strings.Contains(look.Problem, tt.problem) || !strings.Contains(look.Fix, tt.fix) {
+			if look.Recovered != tt.want.Recovered || look.Lost != tt.want.Lost || (tt.problem == "") != (look.Problem.Code == "") || tt.problem != "" && (look.Problem.Zoom == nil || look.Problem.Zoom.Code != tt.problem) {
 				t.Errorf("%+v", look)
 			}
 			again, err := w.service.FindGaps(t.Context(), admin)
@@ -232,7 +232,7 @@ func TestFailedValidationsOfTheLog(t *testing.T) {
 	w.work(time.Hour)
 	w.work(time.Hour) // the same two
 	now := w.clock.Now()
-	if h := w.account().Health(incident.DeliveryFacts{}, 0, now); h.FailedValidations != 2 || h.Level() != "amber" {
+	if h := w.account().Health(incident.DeliveryFacts{}, 0, now); h.FailedValidations != 2 || h.Level() != incident.LevelWarning {
 		t.Errorf("%d failed, %+v", h.FailedValidations, h.Lines)
 	}
 	w.ok(w.service.NoteValidation(t.Context()))

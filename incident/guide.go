@@ -11,22 +11,22 @@ import (
 // since 2024 have granular scopes, older ones classic scopes.
 type SetupScope struct {
 	Granular, Classic string
-	For               string // what needs it, for people
-	Optional          bool   // a bridge comes out without it
+	Features          []string // what needs it; see zoom.FeatureScopes
+	Optional          bool     // a bridge comes out without it
 }
 
 // SetupScopes are the permissions the Zoom app needs, each once.
 func SetupScopes() []SetupScope {
 	var list []SetupScope
 	for _, f := range zoom.CheckScopes(nil) {
-		optional := f.Name != "open_bridge" && f.Name != "check_people"
+		optional := f.Name != zoom.OpenBridge && f.Name != zoom.CheckPeople
 		for _, name := range f.Granular {
 			i := slices.IndexFunc(list, func(s SetupScope) bool { return s.Granular == name })
 			if i < 0 {
-				list = append(list, SetupScope{Granular: name, Classic: strings.Join(f.Classic, ", "), For: f.Label, Optional: optional})
+				list = append(list, SetupScope{Granular: name, Classic: strings.Join(f.Classic, ", "), Features: []string{f.Name}, Optional: optional})
 				continue
 			}
-			list[i].For += "; " + strings.ToLower(f.Label[:1]) + f.Label[1:]
+			list[i].Features = append(list[i].Features, f.Name)
 			list[i].Optional = list[i].Optional && optional
 		}
 	}

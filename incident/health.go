@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
@@ -23,8 +22,6 @@ const (
 
 // A delivery that fails is tried again after five minutes.
 const lateDelivery = 4 * time.Minute
-
-const eventSubscriptions = "In Zoom’s marketplace: your app → Feature → Event Subscriptions"
 
 // EventTimes are the moments of one event that Zoom delivered.
 type EventTimes struct {
@@ -63,11 +60,11 @@ type Health struct {
 	Measured          int // how many events Median and P95 are of
 	LastDay           []EventCount
 	Looks             []GapLook
-	Lines             []CheckLine // what was judged, topics "webhook", "silence", "gaps" and "delay"
+	Lines             []Finding // what was judged: webhook, silence, gaps and delay
 }
 
 // Level is the worst level of the lines.
-func (h Health) Level() string { return CheckReport{Lines: h.Lines}.Level() }
+func (h Health) Level() Level { return WorstLevel(h.Lines) }
 
 // Health judges the facts. skew is how far Zoom's clock is ahead of ours.
 func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Health {
@@ -75,12 +72,9 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 	if !h.ValidatedAt.IsZero() {
 		h.ValidationDue = h.ValidatedAt.Add(validationEvery)
 	}
-	h.Lines = append(h.Lines, a.webhookLine(now))
-	if line, silent := silence(f, now); silent {
-		h.Lines = append(h.Lines, line)
-	}
-
-	h.Lines = append(h.Lines, gapLines(f.Looks, now)...)
+	h.Lines = append(h.Lines, a.webhookFinding(now))
+	h.Lines = append(h.Lines, silence(f, now)...)
+	h.Lines = append(h.Lines, gaps(f.Looks, now)...)
 
 	var delays []time.Duration
 	for _, e := range f.Recent {
@@ -96,9 +90,7 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 	slices.Sort(delays)
 	h.Median, h.P95 = delays[len(delays)/2], delays[len(delays)*95/100]
 	if h.P95 > lateDelivery && h.Measured >= 20 {
-		h.Lines = append(h.Lines, CheckLine{Topic: "delay", Level: "amber", Subject: "Delay",
-			Reason: "One event in twenty arrives more than " + roughly(lateDelivery) + " after it happened: Zoom needs a second attempt.",
-			Fix:    "Look at the refused requests on the Events page, and whether this server, or what stands before it, is slow: Zoom waits three seconds for an answer."})
+		h.Lines = append(h.Lines, Finding{Code: FoundLate, Topic: TopicDelay, Level: LevelWarning, Span: lateDelivery})
 	}
 	return h
 }
@@ -119,39 +111,35 @@ func (a Account) failedValidations(now time.Time) int {
 	return failed
 }
 
-// webhookLine says whether Zoom can reach us with events.
-func (a Account) webhookLine(now time.Time) CheckLine {
-	line := func(level, reason, fix string) CheckLine {
-		return CheckLine{Topic: "webhook", Level: level, Subject: "Webhook", Reason: reason, Fix: fix}
+// webhookFinding says whether Zoom can reach us with events.
+func (a Account) webhookFinding(now time.Time) Finding {
+	found := func(level Level, f Finding) Finding {
+		f.Topic, f.Level = TopicWebhook, level
+		return f
 	}
 	tokens, locked := a.WebhookTokens()
-	failed := a.failedValidations(now)
-	ago := roughly(now.Sub(a.WebhookValidatedAt))
+	failed, since := a.failedValidations(now), now.Sub(a.WebhookValidatedAt)
 	switch {
 	case locked:
-		return line("red", "The secret token cannot be opened with the master key of this server.", "Start the server with the key it was stored with, or enter the token again.")
+		return found(LevelBad, Finding{Code: FoundWebhookLocked})
 	case len(tokens) == 0:
-		return line("red", "No webhook secret token is set, so Zoom’s events are turned away and kept by Zoom for 85 minutes.", "Copy the secret token from your app → Feature → Token.")
+		return found(LevelBad, Finding{Code: FoundNoWebhookToken})
 	case a.WebhookValidatedAt.IsZero():
-		return line("amber", "Zoom has not validated this server’s webhook address yet.", eventSubscriptions+": enter the address and press Validate.")
+		return found(LevelWarning, Finding{Code: FoundNotValidated})
 	case failed >= ValidationsToFail:
-		return line("red", "Zoom last validated the webhook address "+ago+" ago, and should every three days. After six failures in a row it turns the subscription off, and no event comes any more.", eventSubscriptions+": switch the subscription on again and press Validate.")
+		return found(LevelBad, Finding{Code: FoundValidationsEnded, Span: since, Count: failed})
+	case failed >= 4:
+		return found(LevelBad, Finding{Code: FoundValidationsFailed, Span: since, Count: failed})
 	case failed > 0:
-		level := "amber"
-		if failed >= 4 {
-			level = "red"
-		}
-		return line(level, fmt.Sprintf("Zoom last validated the webhook address %s ago, and should every three days: that makes %d of the %d failures in a row after which it turns the subscription off.", ago, failed, ValidationsToFail),
-			eventSubscriptions+": press Validate. If that fails, look whether the address is reached from the internet and the secret token is the app’s.")
+		return found(LevelWarning, Finding{Code: FoundValidationsFailed, Span: since, Count: failed})
 	}
-	return line("green", "Zoom has validated this server’s webhook address.", "")
+	return found(LevelOK, Finding{Code: FoundValidated})
 }
 
-// silence says that Zoom ought to have said something.
-func silence(f DeliveryFacts, now time.Time) (CheckLine, bool) {
-	line := CheckLine{Topic: "silence", Level: "amber", Subject: "Silence"}
+// silence finds that Zoom ought to have said something.
+func silence(f DeliveryFacts, now time.Time) []Finding {
 	if len(f.Live) == 0 {
-		return line, false
+		return nil
 	}
 	quietest, last := f.Live[0], f.LastEventAt
 	for _, c := range f.Live {
@@ -162,21 +150,19 @@ func silence(f DeliveryFacts, now time.Time) (CheckLine, bool) {
 			last = c.LastEventAt
 		}
 	}
+	found := Finding{Topic: TopicSilence, Level: LevelWarning}
 	if quiet := now.Sub(last); quiet > silenceOfAll {
-		line.Reason = fmt.Sprintf("Zoom has sent nothing at all for %s, although %s is live.", roughly(quiet), Key(f.Live[0].IncidentNumber))
-		line.Fix = eventSubscriptions + ": look whether the subscription is on. Then look for gaps on the page Zoom account."
-		return line, true
+		found.Code, found.Span, found.Incident = FoundSilence, quiet, f.Live[0].IncidentNumber
+	} else if quiet := now.Sub(quietest.LastEventAt); quiet > silenceOfOne {
+		found.Code, found.Span, found.Incident = FoundSilenceOfMeeting, quiet, quietest.IncidentNumber
+	} else {
+		return nil
 	}
-	if quiet := now.Sub(quietest.LastEventAt); quiet > silenceOfOne {
-		line.Reason = fmt.Sprintf("%s is live, and Zoom has said nothing of its meeting for %s. Either nobody came or left, or the event that ended it did not arrive.", Key(quietest.IncidentNumber), roughly(quiet))
-		line.Fix = "Look whether people are still in the call. If not, look for gaps on the page Zoom account."
-		return line, true
-	}
-	return line, false
+	return []Finding{found}
 }
 
-// gapLines say what the looks of the last day found, and why the last found nothing.
-func gapLines(looks []GapLook, now time.Time) (lines []CheckLine) {
+// gaps says what the looks of the last day found, and why the last found nothing.
+func gaps(looks []GapLook, now time.Time) (list []Finding) {
 	recovered, lost := 0, 0
 	for _, l := range looks {
 		if now.Sub(l.At) < 24*time.Hour {
@@ -184,43 +170,16 @@ func gapLines(looks []GapLook, now time.Time) (lines []CheckLine) {
 			lost += l.Lost
 		}
 	}
-	line := CheckLine{Topic: "gaps", Level: "amber", Subject: "Deliveries",
-		Fix: "Look for their cause in the refused requests on the Events page and in the server’s log."}
 	if recovered > 0 {
-		line.Reason = events(recovered) + " of the last day did not arrive and came in from Zoom’s own log."
-		lines = append(lines, line)
+		list = append(list, Finding{Code: FoundRecovered, Topic: TopicGaps, Level: LevelWarning, Count: recovered})
 	}
 	if lost > 0 {
-		line.Reason = events(lost) + " of the last day did not arrive and cannot be recovered: Zoom did not keep what it sent."
-		lines = append(lines, line)
+		list = append(list, Finding{Code: FoundLost, Topic: TopicGaps, Level: LevelWarning, Count: lost})
 	}
-	if len(looks) > 0 && looks[0].Problem != "" {
-		line.Reason, line.Fix = "The last look for gaps did not come to its end. "+looks[0].Problem, looks[0].Fix
-		lines = append(lines, line)
+	if len(looks) > 0 && looks[0].Problem.Code != "" {
+		list = append(list, Finding{Code: FoundLookUnfinished, Topic: TopicGaps, Level: LevelWarning, Reason: &looks[0].Problem})
 	}
-	return lines
-}
-
-func events(n int) string {
-	if n == 1 {
-		return "1 event"
-	}
-	return fmt.Sprintf("%d events", n)
-}
-
-// roughly writes a span for a sentence: "4 minutes", "26 hours", "3 days".
-func roughly(d time.Duration) string {
-	n, unit := int(d.Round(24*time.Hour)/(24*time.Hour)), "day"
-	switch {
-	case d < 2*time.Hour:
-		n, unit = max(1, int(d.Round(time.Minute)/time.Minute)), "minute"
-	case d < 96*time.Hour:
-		n, unit = int(d.Round(time.Hour)/time.Hour), "hour"
-	}
-	if n != 1 {
-		unit += "s"
-	}
-	return fmt.Sprintf("%d %s", n, unit)
+	return list
 }
 
 // ClockSkew is how far Zoom's clock is ahead of ours, false when nothing tells.
@@ -283,19 +242,4 @@ func JudgeClock(skew time.Duration, known bool, recent []EventTimes, now time.Ti
 		c.Stale = 0
 	}
 	return c
-}
-
-// Says is the problem in one or two sentences, "" when there is none.
-func (c Clock) Says() string {
-	const fix = " Let the server set its time by NTP: “timedatectl set-ntp true”, or “chronyc makestep” where chrony runs."
-	switch {
-	case c.Ahead > 0:
-		return "This server’s clock is " + roughly(c.Ahead) + " ahead of Zoom’s. Zoom may refuse our tokens, and times here are wrong." + fix
-	case c.Ahead < 0:
-		return "This server’s clock is " + roughly(-c.Ahead) + " behind Zoom’s. Zoom may refuse our tokens, and times here are wrong." + fix
-	case c.Stale > 0:
-		return fmt.Sprintf("%d of the last %d events were signed long before they arrived, or in the future. They are kept and change nothing until an admin lets them count.", c.Stale, c.Events) +
-			" Is the clock of this server right?"
-	}
-	return ""
 }

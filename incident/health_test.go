@@ -1,7 +1,6 @@
 package incident_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -16,16 +15,16 @@ func TestHealthOfValidations(t *testing.T) {
 		name   string
 		ago    time.Duration // since the last validation; 0: never
 		failed int
-		level  string
-		reason string
+		level  incident.Level
+		code   incident.FindingCode
 	}{
-		{"never", 0, 0, "amber", "has not validated"},
-		{"just now", time.Second, 0, "green", "has validated"},
-		{"in the future, by a clock that was wrong", -9 * 24 * time.Hour, 0, "green", "has validated"},
-		{"79 hours ago", 79 * time.Hour, 0, "green", "has validated"},
-		{"W-56 80 hours ago", 80 * time.Hour, 1, "amber", "80 hours ago, and should every three days: that makes 1 of the 6 failures"},
-		{"twelve days ago", 13 * 24 * time.Hour, 4, "red", "13 days ago, and should every three days: that makes 4 of the 6 failures"},
-		{"a month ago", 30 * 24 * time.Hour, 9, "red", "no event comes any more"},
+		{"never", 0, 0, "warning", incident.FoundNotValidated},
+		{"just now", time.Second, 0, "ok", incident.FoundValidated},
+		{"in the future, by a clock that was wrong", -9 * 24 * time.Hour, 0, "ok", incident.FoundValidated},
+		{"79 hours ago", 79 * time.Hour, 0, "ok", incident.FoundValidated},
+		{"W-56 80 hours ago", 80 * time.Hour, 1, "warning", incident.FoundValidationsFailed},
+		{"twelve days ago", 13 * 24 * time.Hour, 4, "bad", incident.FoundValidationsFailed},
+		{"a month ago", 30 * 24 * time.Hour, 9, "bad", incident.FoundValidationsEnded},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := incident.Account{Secrets: map[incident.SecretName]incident.StoredSecret{incident.WebhookToken1: {Value: zoom.NewSecret(simSecretToken)}}}
@@ -33,11 +32,11 @@ func TestHealthOfValidations(t *testing.T) {
 				a.WebhookValidatedAt = now.Add(-tt.ago)
 			}
 			h := a.Health(incident.DeliveryFacts{}, 0, now)
-			if h.FailedValidations != tt.failed || h.Level() != tt.level || !strings.Contains(h.Lines[0].Reason, tt.reason) {
+			if h.FailedValidations != tt.failed || h.Level() != tt.level || h.Lines[0].Code != tt.code {
 				t.Errorf("%d failed, %s, %+v", h.FailedValidations, h.Level(), h.Lines)
 			}
-			if tt.level != "green" && h.Lines[0].Fix == "" {
-				t.Error("nobody is told what to do")
+			if f := h.Lines[0]; tt.failed > 0 && (f.Count != tt.failed || f.Span != tt.ago) {
+				t.Errorf("%d failures, the last success %v ago", f.Count, f.Span)
 			}
 			if tt.ago != 0 && !h.ValidationDue.Equal(a.WebhookValidatedAt.Add(72*time.Hour)) {
 				t.Errorf("due %v", h.ValidationDue)
@@ -56,24 +55,24 @@ func TestHealthOfSilence(t *testing.T) {
 		name string
 		last time.Duration
 		live []incident.LiveCall
-		want string // "": nothing is suspicious
+		want incident.Finding // zero: nothing is suspicious
 	}{
-		{"nothing is live", 9 * time.Hour, nil, ""},
-		{"a live call and an event of another meeting", time.Minute, []incident.LiveCall{call(4, 2*time.Hour)}, ""},
-		{"nothing at all", 2 * time.Hour, []incident.LiveCall{call(4, 2*time.Hour)}, "nothing at all for 2 hours, although INC-4 is live"},
-		{"nothing of the one of two", time.Minute, []incident.LiveCall{call(5, time.Minute), call(4, 4*time.Hour)}, "INC-4 is live, and Zoom has said nothing of its meeting for 4 hours"},
-		{"it began a moment ago", 9 * time.Hour, []incident.LiveCall{call(4, time.Minute)}, ""},
+		{"nothing is live", 9 * time.Hour, nil, incident.Finding{}},
+		{"a live call and an event of another meeting", time.Minute, []incident.LiveCall{call(4, 2*time.Hour)}, incident.Finding{}},
+		{"nothing at all", 2 * time.Hour, []incident.LiveCall{call(4, 2*time.Hour)}, incident.Finding{Code: incident.FoundSilence, Span: 2 * time.Hour, Incident: 4}},
+		{"nothing of the one of two", time.Minute, []incident.LiveCall{call(5, time.Minute), call(4, 4*time.Hour)}, incident.Finding{Code: incident.FoundSilenceOfMeeting, Span: 4 * time.Hour, Incident: 4}},
+		{"it began a moment ago", 9 * time.Hour, []incident.LiveCall{call(4, time.Minute)}, incident.Finding{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := incident.Account{}.Health(incident.DeliveryFacts{LastEventAt: ago(tt.last), Live: tt.live}, 0, now)
-			var got incident.CheckLine
+			var got incident.Finding
 			for _, l := range h.Lines {
 				if l.Topic == "silence" {
 					got = l
 				}
 			}
-			if (tt.want == "") != (got.Topic == "") || !strings.Contains(got.Reason, tt.want) {
-				t.Errorf("%+v, want %q", got, tt.want)
+			if got.Code != tt.want.Code || got.Span != tt.want.Span || got.Incident != tt.want.Incident {
+				t.Errorf("%+v, want %+v", got, tt.want)
 			}
 		})
 	}
@@ -97,7 +96,7 @@ func TestHealthOfDelays(t *testing.T) {
 	}
 	recent = append(recent, incident.EventTimes{ReceivedAt: now, EventAt: now.AddDate(-5, 0, 0)}, incident.EventTimes{ReceivedAt: now})
 	h := incident.Account{}.Health(incident.DeliveryFacts{Recent: recent}, 0, now)
-	if h.Measured != 100 || h.Median != 1300*time.Millisecond || h.P95 != 25*time.Minute || !strings.Contains(h.Lines[len(h.Lines)-1].Reason, "second attempt") {
+	if h.Measured != 100 || h.Median != 1300*time.Millisecond || h.P95 != 25*time.Minute || h.Lines[len(h.Lines)-1].Code != incident.FoundLate {
 		t.Errorf("%d events, median %v, p95 %v, %+v", h.Measured, h.Median, h.P95, h.Lines)
 	}
 	// A clock that is known to be ahead makes no delay.
@@ -122,26 +121,26 @@ func TestJudgeClock(t *testing.T) {
 		skew   time.Duration
 		known  bool
 		recent []incident.EventTimes
-		want   string // "": the clock is right, as far as can be known
+		want   incident.Clock // zero: the clock is right, as far as can be known
 	}{
 		{name: "nothing is known"},
 		{name: "right", skew: -time.Second, known: true, recent: eventTimes(now, 30, -time.Second)},
-		{name: "ahead, by Zoom's answers", skew: -3 * time.Minute, known: true, want: "3 minutes ahead of Zoom’s"},
-		{name: "behind, by Zoom's answers", skew: 26 * time.Hour, known: true, want: "26 hours behind Zoom’s"},
+		{name: "ahead, by Zoom's answers", skew: -3 * time.Minute, known: true, want: incident.Clock{Ahead: 3 * time.Minute}},
+		{name: "behind, by Zoom's answers", skew: 26 * time.Hour, known: true, want: incident.Clock{Ahead: -26 * time.Hour}},
 		{name: "answers are believed more than events", skew: time.Second, known: true, recent: eventTimes(now, 30, -3*time.Hour)},
-		{name: "ahead, by events before any answer", recent: eventTimes(now, 3, -3*time.Hour), want: "3 hours ahead"},
-		{name: "behind, by events", recent: eventTimes(now, 30, 10*time.Minute), want: "10 minutes behind"},
+		{name: "ahead, by events before any answer", recent: eventTimes(now, 3, -3*time.Hour), want: incident.Clock{Ahead: 3 * time.Hour}},
+		{name: "behind, by events", recent: eventTimes(now, 30, 10*time.Minute), want: incident.Clock{Ahead: -10 * time.Minute}},
 		{name: "two events are too few", recent: eventTimes(now, 2, -3*time.Hour)},
 		{name: "old deliveries do not make a clock wrong", recent: retries},
 		{name: "events of yesterday do not count", recent: eventTimes(now.Add(-24*time.Hour), 9, -3*time.Hour)},
-		{name: "many stale ones", skew: 0, known: true, recent: stale(eventTimes(now, 40, -time.Second), 5), want: "5 of the last 40 events were signed"},
+		{name: "many stale ones", skew: 0, known: true, recent: stale(eventTimes(now, 40, -time.Second), 5), want: incident.Clock{Stale: 5, Events: 40}},
 		{name: "four stale ones", skew: 0, known: true, recent: stale(eventTimes(now, 4, -time.Second), 4)},
 		{name: "a tenth of them", skew: 0, known: true, recent: stale(eventTimes(now, 50, -time.Second), 5)},
 	} {
 		t.Run("C-04 "+tt.name, func(t *testing.T) {
-			got := incident.JudgeClock(tt.skew, tt.known, tt.recent, now).Says()
-			if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
-				t.Errorf("%q, want %q", got, tt.want)
+			got := incident.JudgeClock(tt.skew, tt.known, tt.recent, now)
+			if got.Ahead != tt.want.Ahead || got.Stale != tt.want.Stale || tt.want.Events != 0 && got.Events != tt.want.Events {
+				t.Errorf("%+v, want %+v", got, tt.want)
 			}
 		})
 	}

@@ -31,7 +31,7 @@ type OpenRequest struct {
 	OpenerEmail string // "" = the actor's
 	DedupKey    string // "" = none
 	FormKey     string // of one rendered form: sending it twice opens one incident
-	Source      string // "form", "api"
+	Source      Source
 	Vars        map[string]string
 }
 
@@ -66,8 +66,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	n := NewIncident{
 		Incident: i,
 		Audit:    s.audit(actor, "incident.open", i.Name, nil, []string{"runbook: " + runbook.Name, "severity: " + i.Severity}),
-		Timeline: []TimelineEntry{{ID: newID(), At: i.CreatedAt, Kind: "opened", Actor: actor.Email,
-			Text: "Opened with the runbook “" + runbook.Name + "”."}},
+		Timeline: []TimelineEntry{{ID: newID(), At: i.CreatedAt, Kind: EntryOpened, Data: TimelineData{Runbook: runbook.Name}, Actor: actor.Email}},
 	}
 	for at, step := range runbook.Steps {
 		run := StepRun{ID: newID(), Position: at, Step: step, State: StepWaiting}
@@ -119,7 +118,7 @@ func (s *Service) newBridge(run StepRun) Bridge {
 	}
 }
 
-func (s *Service) newJob(kind, subject string, at time.Time) Job {
+func (s *Service) newJob(kind JobKind, subject string, at time.Time) Job {
 	return Job{ID: newID(), Kind: kind, Subject: subject, State: JobQueued, RunAt: at, CreatedAt: s.now()}
 }
 
@@ -278,27 +277,27 @@ func validEmail(s string) bool {
 
 // ResolveIncident ends an open incident. Its bridge stays usable.
 func (s *Service) ResolveIncident(ctx context.Context, actor Actor, number int64) error {
-	return s.setStatus(ctx, actor, number, StatusOpen, StatusResolved)
+	return s.setStatus(ctx, actor, number, StatusResolved, EntryResolved, "incident.resolved")
 }
 
 // ReopenIncident opens a resolved incident again; Conflict when another open
 // incident has taken its dedup key meanwhile.
 func (s *Service) ReopenIncident(ctx context.Context, actor Actor, number int64) error {
-	return s.setStatus(ctx, actor, number, StatusResolved, StatusOpen)
+	return s.setStatus(ctx, actor, number, StatusOpen, EntryReopened, "incident.reopened")
 }
 
-func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, from, to string) error {
+func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to Status, kind TimelineKind, action string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
 	}
-	kind, text := "resolved", "Resolved."
+	from := StatusOpen
 	if to == StatusOpen {
-		kind, text = "reopened", "Opened again."
+		from = StatusResolved
 	}
 	now := s.now()
-	entry := TimelineEntry{ID: newID(), IncidentNumber: number, At: now, Kind: kind, Text: text, Actor: actor.Email}
+	entry := TimelineEntry{ID: newID(), IncidentNumber: number, At: now, Kind: kind, Actor: actor.Email}
 	return s.store.SetIncidentStatus(ctx, number, from, to, now, entry,
-		s.audit(actor, "incident."+kind, Key(number), []string{"status: " + from}, []string{"status: " + to}))
+		s.audit(actor, action, Key(number), []string{"status: " + string(from)}, []string{"status: " + string(to)}))
 }
 
 // RunStep runs a step that waits for a person, or one that failed, and returns
@@ -329,22 +328,22 @@ func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) er
 	if insert {
 		bridge = s.newBridge(run)
 	}
-	bridge.State, bridge.Reason, bridge.Fix = BridgeNew, "", ""
+	bridge.State, bridge.Reasons = BridgeNew, nil
 	return s.schedule(ctx, actor, BridgeChange{
 		Bridge: bridge, Insert: insert, From: []BridgeState{BridgeFailed},
 		StepRun: &run, StepRunFrom: []StepState{StepWaiting, StepFailed},
 		Audit: s.audit(actor, "step.run", Key(run.IncidentNumber), nil, nil),
-	}, "Started “Create Zoom meeting”.")
+	})
 }
 
 // schedule writes the change with a job to do its step, and does the job.
-func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange, text string) error {
+func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange) error {
 	now := s.now()
 	job := s.newJob(JobRunStep, c.StepRun.ID, now.Add(humanBudget)) // ours until then
-	c.StepRun.State, c.StepRun.Reason = StepScheduled, ""
+	c.StepRun.State, c.StepRun.Reason = StepScheduled, Reason{}
 	c.Jobs = []Job{job}
 	c.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: c.Bridge.IncidentNumber, BridgeID: c.Bridge.ID,
-		At: now, Kind: "step", Text: text, Actor: actor.Email}}
+		At: now, Kind: EntryStepStarted, Data: TimelineData{Step: c.StepRun.Step.Kind}, Actor: actor.Email}}
 	if err := s.store.ChangeBridge(ctx, c); err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func TestOpenIncidentKeeps(t *testing.T) {
 	if e.Action != "incident.open" || e.Actor != opener || !strings.Contains(e.After, "runbook: "+r.Name) {
 		t.Errorf("audit entry %+v", e)
 	}
-	if texts := w.timeline(i); !strings.Contains(texts[len(texts)-1], "Opened with the runbook “Production outage”.") {
+	if texts := w.timeline(i); texts[len(texts)-1] != `opened {"runbook":"Production outage"}` {
 		t.Errorf("timeline %q", texts)
 	}
 
@@ -177,7 +177,7 @@ func TestOpenIncidentKeeps(t *testing.T) {
 					t.Errorf("opener %q (%q), created by %q; want %q (%q)", i.OpenerEmail, i.OpenerName, i.CreatedBy, test.wantEmail, test.want)
 				}
 				if b := w.bridge(i); b.State != incident.BridgeReady {
-					t.Errorf("bridge is %s: %s", b.State, b.Reason)
+					t.Errorf("bridge is %s: %s", b.State, why(b))
 				}
 			})
 		}
@@ -239,7 +239,7 @@ func TestResolveAndReopen(t *testing.T) {
 	if e := w.trail()[0]; e.Action != "incident.resolved" || e.Target != i.Key() || e.Before != "status: open" || e.After != "status: resolved" {
 		t.Errorf("audit entry %+v", e)
 	}
-	if got := w.timeline(i)[0]; got != "Resolved." {
+	if got := w.timeline(i)[0]; got != "resolved" {
 		t.Errorf("the timeline says %q", got)
 	}
 	if b := w.bridge(i); b.State != incident.BridgeReady || b.JoinURL == "" {
@@ -247,7 +247,7 @@ func TestResolveAndReopen(t *testing.T) {
 	}
 	entries := len(w.trail())
 	wantCode(t, w.service.ResolveIncident(t.Context(), anaIs, i.Number), incident.Conflict)
-	if len(w.trail()) != entries || len(w.timeline(i)) == 0 || w.timeline(i)[0] != "Resolved." {
+	if len(w.trail()) != entries || len(w.timeline(i)) == 0 || w.timeline(i)[0] != "resolved" {
 		t.Error("a conflict was written down")
 	}
 
@@ -256,7 +256,7 @@ func TestResolveAndReopen(t *testing.T) {
 	if got := status(); got.Status != incident.StatusOpen || !got.ResolvedAt.IsZero() {
 		t.Errorf("status %s at %s", got.Status, got.ResolvedAt)
 	}
-	if got := w.timeline(i)[0]; got != "Opened again." {
+	if got := w.timeline(i)[0]; got != "reopened" {
 		t.Errorf("the timeline says %q", got)
 	}
 	actions := map[string]int{}

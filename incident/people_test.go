@@ -701,7 +701,7 @@ func TestNeed(t *testing.T) {
 		{"ResetPassword", incident.Admin, func(a incident.Actor) error { return s.ResetPassword(ctx, a, "x", "") }},
 		{"CreateToken", incident.Admin, func(a incident.Actor) error { _, _, err := s.CreateToken(ctx, a, "", nil); return err }},
 		{"RevokeToken", incident.Admin, func(a incident.Actor) error { return s.RevokeToken(ctx, a, "x") }},
-		{"ReprocessEvent", incident.Admin, func(a incident.Actor) error { _, _, err := s.ReprocessEvent(ctx, a, 1); return err }},
+		{"ReprocessEvent", incident.Admin, func(a incident.Actor) error { _, err := s.ReprocessEvent(ctx, a, 1); return err }},
 		{"OpenIncident", incident.Responder, func(a incident.Actor) error { _, _, err := s.OpenIncident(ctx, a, incident.OpenRequest{}); return err }},
 		{"ResolveIncident", incident.Responder, func(a incident.Actor) error { return s.ResolveIncident(ctx, a, 999) }},
 		{"ReopenIncident", incident.Responder, func(a incident.Actor) error { return s.ReopenIncident(ctx, a, i.Number) }},

@@ -47,8 +47,8 @@ func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
 	// give another link.
 	run := f.StepRun
 	b.State, b.JoinURL, b.UpdatedAt = BridgeFailed, "", f.At
-	b.Reason, b.Fix = "The meeting was deleted in Zoom.", "Try again, or use another link."
-	run.State, run.Reason = StepFailed, b.Reason
+	b.Reasons = []Reason{{Code: ReasonMeetingDeleted}}
+	run.State, run.Reason = StepFailed, b.Reasons[0]
 	return b, &run
 }
 

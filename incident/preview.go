@@ -11,7 +11,6 @@ type Preview struct {
 	Topic, Agenda             string
 	TopicErrors, AgendaErrors []TemplateError
 	TopicLength, AgendaLength int // in characters, before they are cut
-	WillAsk                   []string
 }
 
 // Preview fills in a step's templates with the data of an incident, or with a
@@ -42,7 +41,7 @@ func (s *Service) Preview(ctx context.Context, m MeetingTemplate, vars []Variabl
 			data.Vars[v.Name] = v.label()
 		}
 	}
-	p := Preview{WillAsk: willAsk(m)}
+	var p Preview
 	p.Topic, p.TopicLength, p.TopicErrors = previewOne(m.Topic, names, data, maxTopic)
 	p.Topic = oneLine(p.Topic)
 	p.Agenda, p.AgendaLength, p.AgendaErrors = previewOne(m.Agenda, names, data, maxAgenda)
@@ -52,26 +51,4 @@ func (s *Service) Preview(ctx context.Context, m MeetingTemplate, vars []Variabl
 func previewOne(src string, names []string, data TemplateData, limit int) (out string, length int, wrong []TemplateError) {
 	out, wrong = renderTemplate(strings.TrimSpace(src), names, data, 4*limit)
 	return cutRunes(out, limit), utf8.RuneCountInString(out), wrong
-}
-
-// willAsk says in words what Zoom will be asked for.
-func willAsk(m MeetingTemplate) []string {
-	var list []string
-	add := func(yes bool, text string) {
-		if yes {
-			list = append(list, text)
-		}
-	}
-	add(m.Host != HostBackup, "A meeting hosted by the opener, or by the backup user when the opener cannot")
-	add(m.Host == HostBackup, "A meeting hosted by the backup user")
-	add(true, "An id of its own, never a personal meeting id")
-	add(true, "A passcode")
-	add(m.JoinBeforeHost && !m.WaitingRoom, "Anybody with the link may come in before the host")
-	add(!m.JoinBeforeHost && !m.WaitingRoom, "People wait for the host")
-	add(m.WaitingRoom, "People wait in the waiting room until a host lets them in")
-	add(m.Recording == "cloud", "Recording to the cloud, from the start")
-	add(m.Recording == "local", "Recording on the host’s computer, from the start")
-	add(m.Recording == "none" || m.Recording == "", "No recording by itself")
-	add(len(m.AlternativeHosts) > 0, "Alternative hosts: "+strings.Join(m.AlternativeHosts, ", "))
-	return list
 }

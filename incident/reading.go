@@ -32,7 +32,7 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 	for _, r := range readings {
 		if err := s.apply(ctx, []Reading{r}); CodeOf(err) == Internal {
 			s.log.Error("an event cannot be applied", "event", r.EventID, "err", err)
-			err = s.apply(ctx, []Reading{{EventID: r.EventID, State: EventUnreadable, ReadError: "What it says could not be stored.", Nameless: true}})
+			err = s.apply(ctx, []Reading{{EventID: r.EventID, State: EventUnreadable, Problem: ReadNotStored, Nameless: true}})
 			if err != nil {
 				return 0, err
 			}
@@ -92,18 +92,18 @@ func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 // read says what one event means, and gives back its body as it was read. An
 // event that cannot be read is kept as it is.
 func (s *Service) read(e Event) (r Reading, z zoom.Event) {
-	r = Reading{EventID: e.ID, State: EventRead, Again: e.Event != "" || e.ReadError != "", Nameless: !e.BlankedAt.IsZero()}
+	r = Reading{EventID: e.ID, State: EventRead, Again: e.Event != "" || e.Problem != "", Nameless: !e.BlankedAt.IsZero()}
 	defer func() {
 		// A body that defeats the reader must not stop the events behind it.
 		if p := recover(); p != nil {
 			s.log.Error("reading an event panicked", "event", e.ID, "panic", p)
-			r, z = Reading{EventID: e.ID, State: EventUnreadable, ReadError: "The reader failed on this body.", Again: r.Again, Nameless: r.Nameless}, zoom.Event{}
+			r, z = Reading{EventID: e.ID, State: EventUnreadable, Problem: ReadCrashed, Again: r.Again, Nameless: r.Nameless}, zoom.Event{}
 		}
 	}()
 	r.Text = zoom.EventText(e.Body)
 	z, err := zoom.ReadEvent(e.Body)
 	if err != nil {
-		r.State, r.ReadError = EventUnreadable, cutRunes(err.Error(), 300)
+		r.State, r.Problem = EventUnreadable, ReadNotJSON // the only error there is
 		return r, z
 	}
 	if !r.Nameless { // without names, two events may say the same
@@ -124,15 +124,15 @@ func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 
 // follow adds what the event means for its bridge.
 func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) bool) {
-	entry := func(kind, text string) {
+	entry := func(kind TimelineKind) {
 		r.Timeline = append(r.Timeline, TimelineEntry{
-			ID: fmt.Sprintf("event-%d-%s", r.EventID, kind), IncidentNumber: number, BridgeID: r.BridgeID,
-			At: r.EventAt, Kind: kind, Text: text,
+			ID: EventEntryID(r.EventID), IncidentNumber: number, BridgeID: r.BridgeID,
+			At: r.EventAt, Kind: kind,
 		})
 	}
-	who := r.Who
-	if who == "" {
-		who = Somebody
+	person := func(kind TimelineKind) {
+		entry(kind)
+		r.Timeline[len(r.Timeline)-1].Data.Who = r.Who
 	}
 	instance := Instance{UUID: r.MeetingUUID}
 	if instance.UUID == "" {
@@ -145,14 +145,14 @@ func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) b
 			instance.StartedAt = r.EventAt
 		}
 		r.Instance = &instance
-		entry("started", "The call began.")
+		entry(EntryCallStarted)
 	case "meeting.ended":
 		instance.StartedAt, instance.EndedAt = z.Meeting.StartTime, z.Meeting.EndTime
 		if instance.EndedAt.IsZero() {
 			instance.EndedAt = r.EventAt
 		}
 		r.Instance = &instance
-		entry("ended", "The call ended.")
+		entry(EntryCallEnded)
 	case "meeting.participant_joined", "meeting.participant_left":
 		p := z.Participant
 		if p == nil {
@@ -169,32 +169,32 @@ func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) b
 		if r.Presence.Person == "" {
 			r.Presence.SessionID, r.Presence.Person = r.Who, r.Who
 		}
-		if strings.HasSuffix(z.Name, "joined") {
+		if z.Name == "meeting.participant_joined" {
 			if r.Presence.JoinedAt = p.JoinTime; p.JoinTime.IsZero() {
 				r.Presence.JoinedAt = r.EventAt
 			}
-			entry("joined", who+joinedEnding)
+			person(EntryJoined)
 		} else {
 			if r.Presence.LeftAt = p.LeaveTime; p.LeaveTime.IsZero() {
 				r.Presence.LeftAt = r.EventAt
 			}
-			entry("left", who+leftEnding)
+			person(EntryLeft)
 		}
 	case "meeting.participant_jbh_waiting":
-		entry("waiting", who+waitsEnding)
+		person(EntryWaitsForHost)
 	case "meeting.participant_joined_waiting_room":
-		entry("waiting", who+waitingRoomEnding)
+		person(EntryInWaitingRoom)
 	case "meeting.deleted", "meeting.permanently_deleted":
 		r.Deleted = true
-		entry("deleted", "The meeting was deleted in Zoom. Its link does not work any more.")
+		entry(EntryMeetingDeleted)
 	case "recording.started":
-		entry("recording", "The recording began.")
+		entry(EntryRecording)
 	case "recording.completed":
 		if z.Recording == nil {
 			return
 		}
 		r.Recordings = recordingLinks(z.Recording, trusted)
-		entry("recording", "The recording is ready.")
+		entry(EntryRecordingReady)
 	}
 }
 

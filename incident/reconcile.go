@@ -3,7 +3,7 @@ package incident
 import (
 	"context"
 	"errors"
-	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +38,7 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 		return time.Time{}, err
 	}
 	if attempt.State == AttemptRefused { // we stopped between closing it and going on
-		return time.Time{}, s.goOn(ctx, attempt.BridgeID, attempt.Cause)
+		return time.Time{}, s.goOn(ctx, attempt.BridgeID, attempt.Reason)
 	}
 	if attempt.State != AttemptUnknown {
 		return time.Time{}, nil
@@ -50,16 +50,16 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 		return time.Time{}, s.adopt(ctx, attempt, meeting)
 	case err == nil && attempt.Looks+1 < looksNeeded:
 		attempt.Looks++
-		return s.now().Add(betweenLooks), s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Cause)
+		return s.now().Add(betweenLooks), s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Reason)
 	case err == nil:
-		return time.Time{}, s.notMade(ctx, attempt, "Zoom did not make the meeting.")
+		return time.Time{}, s.notMade(ctx, attempt, Reason{Code: ReasonNotCreated})
 	case cannotHost(err) || age > giveUpLook:
-		return time.Time{}, s.notMade(ctx, attempt, explain(err).Cause)
+		return time.Time{}, s.notMade(ctx, attempt, reasonOf(err, attempt.HostEmail))
 	case age > waitFor:
-		return s.now().Add(lateLook), s.goOn(ctx, attempt.BridgeID, "Zoom did not answer for an hour.")
+		return s.now().Add(lateLook), s.goOn(ctx, attempt.BridgeID, Reason{Code: ReasonNoAnswer})
 	}
 	s.log.Warn("look for a meeting", "attempt", attempt.ID, "err", err)
-	return s.now().Add(backoff(job.Attempt)), s.sayWhy(ctx, attempt.BridgeID, err)
+	return s.now().Add(backoff(job.Attempt)), s.sayWhy(ctx, attempt, err)
 }
 
 // cannotHost reports that the host is no user who could have a meeting (Zoom's
@@ -71,17 +71,17 @@ func cannotHost(err error) bool {
 
 // sayWhy puts on a waiting bridge why its meeting cannot be looked for, when
 // somebody can do something about it.
-func (s *Service) sayWhy(ctx context.Context, bridgeID string, cause error) error {
-	e := explain(cause)
+func (s *Service) sayWhy(ctx context.Context, attempt Attempt, cause error) error {
+	why := reasonOf(cause, attempt.HostEmail)
 	var z *zoom.Error
-	if !errors.As(cause, &z) || z.Outcome == zoom.Unknown || !e.AccountWide {
+	if !errors.As(cause, &z) || z.Outcome == zoom.Unknown || !why.accountWide() {
 		return nil
 	}
-	bridge, err := s.store.Bridge(ctx, bridgeID)
-	if err != nil || bridge.State != BridgeUnknown || bridge.Reason == e.Cause {
+	bridge, err := s.store.Bridge(ctx, attempt.BridgeID)
+	if err != nil || bridge.State != BridgeUnknown || len(bridge.Reasons) == 1 && reflect.DeepEqual(bridge.Reasons[0], why) {
 		return err
 	}
-	bridge.Reason, bridge.Fix, bridge.UpdatedAt = e.Cause, e.Fix, s.now()
+	bridge.Reasons, bridge.UpdatedAt = []Reason{why}, s.now()
 	return moved(s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{BridgeUnknown}}))
 }
 
@@ -153,29 +153,29 @@ func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
 	}
 	c := climber{s: s, bridge: bridge, run: run, account: account}
 	c.bridge.HostEmail = a.HostEmail
-	c.why = []string{"Zoom answered late; the meeting was found."}
-	finding, isShared, err := c.shared(ctx, m)
+	c.why = []Reason{{Code: ReasonFoundLate}}
+	finding, _, err := c.shared(ctx, m)
 	if err != nil {
 		return err
 	}
 	var findings []Finding
-	if isShared {
-		findings = []Finding{finding}
+	if finding != nil {
+		findings = []Finding{*finding}
 	}
 	return c.ready(ctx, rung{a.Rung, a.HostEmail}, a, AttemptUnknown, m, findings)
 }
 
 // notMade closes an attempt whose meeting does not exist, and goes on.
-func (s *Service) notMade(ctx context.Context, a Attempt, cause string) error {
-	if err := s.closeAttempt(ctx, a, AttemptRefused, cause); err != nil {
+func (s *Service) notMade(ctx context.Context, a Attempt, why Reason) error {
+	if err := s.closeAttempt(ctx, a, AttemptRefused, why); err != nil {
 		return err
 	}
-	return s.goOn(ctx, a.BridgeID, cause)
+	return s.goOn(ctx, a.BridgeID, why)
 }
 
 // closeAttempt writes an attempt that was unknown, whatever its bridge does.
-func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, cause string) (err error) {
-	a.State, a.Cause, a.FinishedAt = state, cause, s.now()
+func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, why Reason) (err error) {
+	a.State, a.Reason, a.FinishedAt = state, why, s.now()
 	for range 3 { // the bridge may move while we look at it
 		var bridge Bridge
 		if bridge, err = s.store.Bridge(ctx, a.BridgeID); err != nil {
@@ -191,7 +191,7 @@ func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptStat
 
 // goOn tries the rungs again for a bridge that waits, once nothing is unknown
 // about it any more. Of two servers that come here together, one does it.
-func (s *Service) goOn(ctx context.Context, bridgeID, cause string) error {
+func (s *Service) goOn(ctx context.Context, bridgeID string, why Reason) error {
 	bridge, err := s.store.Bridge(ctx, bridgeID)
 	if err != nil || bridge.State != BridgeUnknown {
 		return err
@@ -214,28 +214,29 @@ func (s *Service) goOn(ctx context.Context, bridgeID, cause string) error {
 		return err
 	}
 	c := BridgeChange{StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning}, From: []BridgeState{BridgeUnknown}}
-	text := "There is no meeting in Zoom; asking again."
+	kind := EntryAskingAgain
 	switch {
 	case i.Status == StatusOpen && len(attempts) < maxAttempts:
-		bridge.State, bridge.Reason, bridge.Fix = BridgeNew, "", ""
+		bridge.State, bridge.Reasons = BridgeNew, nil
 		run.State = StepScheduled
 		c.Jobs = []Job{s.newJob(JobRunStep, run.ID, s.now())}
 	default:
-		if bridge.Reason = fmt.Sprintf("%s Zoom was asked %d times.", cause, len(attempts)); i.Status != StatusOpen {
-			bridge.Reason = resolvedCause
+		kind = EntryBridgeFailed
+		bridge.Reasons = []Reason{why, {Code: ReasonTriedOften, Count: len(attempts)}}
+		if i.Status != StatusOpen {
+			bridge.Reasons = []Reason{{Code: ReasonResolved}}
 		}
-		bridge.State, bridge.Fix = BridgeFailed, "Try again when Zoom answers, or use another link."
-		run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reason, s.now()
-		text = "No bridge came out. " + bridge.Reason
+		bridge.State = BridgeFailed
+		run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reasons[len(bridge.Reasons)-1], s.now()
 	}
-	c.Timeline = []TimelineEntry{s.bridgeEntry(bridge, text)}
+	c.Timeline = []TimelineEntry{s.bridgeEntry(bridge, kind, TimelineData{Reasons: bridge.Reasons})}
 	bridge.UpdatedAt = s.now()
 	c.Bridge = bridge
 	return moved(s.store.ChangeBridge(ctx, c))
 }
 
-func (s *Service) bridgeEntry(b Bridge, text string) TimelineEntry {
-	return TimelineEntry{ID: newID(), IncidentNumber: b.IncidentNumber, BridgeID: b.ID, At: s.now(), Kind: "bridge", Text: text}
+func (s *Service) bridgeEntry(b Bridge, kind TimelineKind, data TimelineData) TimelineEntry {
+	return TimelineEntry{ID: newID(), IncidentNumber: b.IncidentNumber, BridgeID: b.ID, At: s.now(), Kind: kind, Data: data}
 }
 
 // discard marks the attempt's meeting as not used and leaves a job to delete it.
@@ -284,8 +285,7 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 		if err != nil {
 			return time.Time{}, err
 		}
-		return time.Time{}, s.store.AddTimeline(ctx, s.bridgeEntry(bridge,
-			"A second meeting of this bridge, hosted by "+attempt.HostEmail+", is in use and was left alone."))
+		return time.Time{}, s.store.AddTimeline(ctx, s.bridgeEntry(bridge, EntrySecondMeeting, TimelineData{Host: attempt.HostEmail}))
 	}
 	if err == nil {
 		err = client.DeleteMeeting(ctx, attempt.MeetingID)

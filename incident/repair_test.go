@@ -72,7 +72,7 @@ func (w *world) wantReady(i incident.Incident, within time.Duration) {
 	}
 	b, left := w.bridge(i), w.ledger()
 	if b.State != incident.BridgeReady || len(left) != 1 || fmt.Sprint(left[0].ID) != b.MeetingID {
-		w.Errorf("bridge is %s (%s) with meeting %s, Zoom has %d meetings; want ready and just its own", b.State, b.Reason, b.MeetingID, len(left))
+		w.Errorf("bridge is %s (%s) with meeting %s, Zoom has %d meetings; want ready and just its own", b.State, why(b), b.MeetingID, len(left))
 	}
 }
 
@@ -107,8 +107,8 @@ func TestMissingScopeToLookIsSaid(t *testing.T) {
 	i, _ := w.open()
 	w.faults(zoomsim.Faults{MissingScopes: []string{"meeting:read:meeting:admin"}})
 	w.work(time.Minute)
-	if b := w.bridge(i); b.State != incident.BridgeUnknown || b.Fix == "" || b.Reason != "The Zoom app lacks a permission." {
-		t.Errorf("bridge is %s because %q, fix %q; want unknown and the missing permission", b.State, b.Reason, b.Fix)
+	if b := w.bridge(i); b.State != incident.BridgeUnknown || len(b.Reasons) != 1 || b.Reasons[0].Zoom == nil || b.Reasons[0].Zoom.Code != zoom.ProblemMissingScopes {
+		t.Errorf("bridge is %s because %s; want unknown and the missing permission", b.State, why(b))
 	}
 	w.faults(zoomsim.Faults{})
 	w.wantReady(i, 2*time.Minute)
@@ -132,7 +132,7 @@ func TestLongOutage(t *testing.T) {
 	}
 	b, left := w.bridge(i), w.ledger()
 	if b.State != incident.BridgeReady || len(left) != 1 {
-		t.Errorf("bridge is %s (%s), Zoom has %d meetings; want ready and 1", b.State, b.Reason, len(left))
+		t.Errorf("bridge is %s (%s), Zoom has %d meetings; want ready and 1", b.State, why(b), len(left))
 	}
 }
 
@@ -155,7 +155,7 @@ func TestSecondStepGetsItsTime(t *testing.T) {
 	w := newWorld(t)
 	m := meeting()
 	m.Host = incident.HostBackup
-	step := incident.Step{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: m}
+	step := incident.Step{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: m}
 	r, _, err := w.service.SaveRunbook(t.Context(), admin, incident.Runbook{Name: "two", Steps: []incident.Step{step, step}})
 	w.ok(err)
 	w.must(w.service.CheckConnection(t.Context(), admin)) // so that there is a token
@@ -168,7 +168,7 @@ func TestSecondStepGetsItsTime(t *testing.T) {
 	w.ok(err)
 	for _, b := range bridges {
 		if b.State != incident.BridgeReady {
-			t.Errorf("bridge is %s (%s), want ready", b.State, b.Reason)
+			t.Errorf("bridge is %s (%s), want ready", b.State, why(b))
 		}
 	}
 }
@@ -181,7 +181,7 @@ func TestDeletedMeeting(t *testing.T) {
 	w.sim.Settle()
 	w.work(time.Minute)
 	b = w.bridge(i)
-	if b.State != incident.BridgeFailed || b.JoinURL != "" || b.Fix == "" {
+	if b.State != incident.BridgeFailed || b.JoinURL != "" || len(b.Reasons) == 0 {
 		t.Fatalf("bridge is %s with the link %q; want failed, without one", b.State, b.JoinURL)
 	}
 	w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))
@@ -256,8 +256,8 @@ func TestStepThatCannotBeDone(t *testing.T) {
 		_, _ = w.service.RunOnce(t.Context()) // what needs the account fails, each time
 	}
 	b := w.bridge(i)
-	if b.State != incident.BridgeFailed || b.Fix == "" {
-		t.Fatalf("bridge is %s, fix %q; want failed when nobody works on it any more", b.State, b.Fix)
+	if b.State != incident.BridgeFailed || len(b.Reasons) == 0 {
+		t.Fatalf("bridge is %s because %s; want failed when nobody works on it any more", b.State, why(b))
 	}
 	store.account = nil
 	w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))

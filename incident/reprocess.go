@@ -3,36 +3,58 @@ package incident
 import (
 	"cmp"
 	"context"
-	"strings"
 )
 
+// Difference is something that is other than it was before an event was read again.
+type Difference string
+
+const (
+	NowCounts       Difference = "counts"         // it is not stale any more
+	NowRead         Difference = "read"           // it could not be read
+	NowUnreadable   Difference = "unreadable"     //
+	OtherContent    Difference = "content"        // of the log
+	OtherBridge     Difference = "bridge"         // it belongs to another, or to none
+	OtherState      Difference = "bridge_state"   //
+	OtherBridgeTime Difference = "bridge_times"   // when it started or ended
+	OtherStay       Difference = "stay"           // when somebody was in the call
+	MoreRecordings  Difference = "recordings"     //
+	MoreTimeline    Difference = "timeline_entry" //
+)
+
+// Reprocessed is what reading an event again came to.
+type Reprocessed struct {
+	Read        bool // false: it could not be read at once, and is read with the new ones
+	Differences []Difference
+	Incident    int64 // of the bridge it belongs to; 0 = none
+	Was, Is     BridgeState
+	Who         string // whose stay is another
+}
+
 // ReprocessEvent reads a stored event again, one that was kept as stale with
-// its effects, and says in sentences what is other than before: none when
-// nothing is. What follows from an event is known by the event, so reading it
-// twice changes nothing the second time. read is false when the event could not
-// be read at once; then it is read with the new ones.
-func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) (changes []string, read bool, err error) {
+// its effects, and says what is other than before. What follows from an event is known by the event, so reading it
+// twice changes nothing the second time.
+func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) (done Reprocessed, err error) {
 	if err := need(actor, Admin); err != nil {
-		return nil, false, err
+		return done, err
 	}
 	e, err := s.store.Event(ctx, id)
 	if err != nil {
-		return nil, false, err
+		return done, err
 	}
 	fresh := e
 	fresh.Stale = false
 	readings, err := s.readings(ctx, []Event{fresh})
 	if err != nil {
-		return nil, false, err
+		return done, err
 	}
 	r := readings[0]
 	bridgeID := cmp.Or(r.BridgeID, e.BridgeID)
 	before, err := s.aftermath(ctx, id, bridgeID)
 	if err != nil {
-		return nil, false, err
+		return done, err
 	}
 	if err := s.store.ReprocessEvent(ctx, id, s.audit(actor, "event.reprocess", e.Event, nil, nil)); err != nil {
-		return nil, false, err
+		return done, err
 	}
 	// Another reader may be quicker: then applying does nothing.
 	err = s.apply(ctx, readings)
@@ -43,9 +65,9 @@ func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) (ch
 	if err != nil {
 		s.log.Warn("a reprocessed event waits to be read", "event", id, "error", err)
 		nudge(s.wakeReader)
-		return nil, false, nil
+		return done, nil
 	}
-	return after.since(before, r), true, nil
+	return after.since(before, r), nil
 }
 
 // aftermath is an event with all that followed from it.
@@ -81,46 +103,25 @@ func (a aftermath) stay(r Reading) Presence {
 }
 
 // since says what is other than it was.
-func (a aftermath) since(was aftermath, r Reading) (changes []string) {
-	say := func(parts ...string) { changes = append(changes, strings.Join(parts, "")) }
-	if was.event.Stale {
-		say("The event counts now.")
-	}
-	if a.event.State != was.event.State {
-		switch a.event.State {
-		case EventRead:
-			say("It could be read.")
-		case EventUnreadable:
-			say("It could not be read.")
+func (a aftermath) since(was aftermath, r Reading) Reprocessed {
+	done := Reprocessed{Read: true, Incident: a.event.IncidentNumber, Was: was.bridge.State, Is: a.bridge.State, Who: a.stay(r).Name}
+	differs := func(yes bool, d Difference) {
+		if yes {
+			done.Differences = append(done.Differences, d)
 		}
 	}
-	if a.event.Event != was.event.Event || a.event.MeetingID != was.event.MeetingID || a.event.MeetingUUID != was.event.MeetingUUID ||
-		a.event.Topic != was.event.Topic || a.event.Who != was.event.Who {
-		say("What the log says of it is other than before.")
-	}
-	switch {
-	case a.event.BridgeID == was.event.BridgeID:
-	case a.event.BridgeID == "":
-		say("It belongs to no bridge any more.")
-	default:
-		say("It belongs to the bridge of ", Key(a.event.IncidentNumber), " now.")
-	}
-	switch {
-	case a.bridge.State != was.bridge.State:
-		say("The bridge is ", string(a.bridge.State), "; it was ", string(was.bridge.State), ".")
-	case !a.bridge.StartedAt.Equal(was.bridge.StartedAt), !a.bridge.EndedAt.Equal(was.bridge.EndedAt):
-		say("The bridge began or ended at another time than was known.")
-	}
-	if p := a.stay(r); p != was.stay(r) {
-		say("When ", cmp.Or(p.Name, "somebody"), " was in the call is other than before.")
-	}
-	if len(a.bridge.Recordings) > len(was.bridge.Recordings) {
-		say("The bridge has a recording more.")
-	}
-	if len(a.entries) > len(was.entries) {
-		say("The timeline of ", Key(a.event.IncidentNumber), " says so.")
-	}
-	return changes
+	differs(was.event.Stale, NowCounts)
+	differs(a.event.State != was.event.State && a.event.State == EventRead, NowRead)
+	differs(a.event.State != was.event.State && a.event.State == EventUnreadable, NowUnreadable)
+	differs(a.event.Event != was.event.Event || a.event.MeetingID != was.event.MeetingID || a.event.MeetingUUID != was.event.MeetingUUID ||
+		a.event.Topic != was.event.Topic || a.event.Who != was.event.Who, OtherContent)
+	differs(a.event.BridgeID != was.event.BridgeID, OtherBridge)
+	differs(a.bridge.State != was.bridge.State, OtherState)
+	differs(a.bridge.State == was.bridge.State && (!a.bridge.StartedAt.Equal(was.bridge.StartedAt) || !a.bridge.EndedAt.Equal(was.bridge.EndedAt)), OtherBridgeTime)
+	differs(a.stay(r) != was.stay(r), OtherStay)
+	differs(len(a.bridge.Recordings) > len(was.bridge.Recordings), MoreRecordings)
+	differs(len(a.entries) > len(was.entries), MoreTimeline)
+	return done
 }
 
 // LeadsToZoom reports a link that leads to Zoom, or to what the operator set in

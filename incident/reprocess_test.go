@@ -31,14 +31,14 @@ func (w *world) everything(i incident.Incident) map[string]any {
 	return map[string]any{"bridge": b, "people": people, "timeline": w.timeline(i), "events": events.Items, "hours": hours}
 }
 
-func (w *world) reprocess(id int64) []string {
+func (w *world) reprocess(id int64) incident.Reprocessed {
 	w.Helper()
-	changes, read, err := w.service.ReprocessEvent(context.Background(), admin, id)
+	done, err := w.service.ReprocessEvent(context.Background(), admin, id)
 	w.ok(err)
-	if !read {
+	if !done.Read {
 		w.Error("the event was not read at once")
 	}
-	return changes
+	return done
 }
 
 // Whatever is reprocessed, once or twice, nothing is done a second time.
@@ -66,7 +66,7 @@ func TestReprocessChangesNothing(t *testing.T) {
 			t.Fatalf("%d events, want a whole meeting", len(events))
 		}
 		for _, e := range slices.Concat(events, events) {
-			if changes := w.reprocess(e.ID); len(changes) > 0 {
+			if changes := w.reprocess(e.ID).Differences; len(changes) > 0 {
 				t.Errorf("reprocessing %s changed %q", e.Event, changes)
 			}
 			if diff := cmp.Diff(before, w.everything(i)); diff != "" {
@@ -93,24 +93,31 @@ func TestReprocessSaysWhatItChanged(t *testing.T) {
 		return rows.Items[0].ID
 	}
 	const late = 3 * time.Hour
+	found := func(more ...incident.Difference) []incident.Difference {
+		return append([]incident.Difference{incident.NowCounts, incident.OtherBridge}, more...)
+	}
 	for _, tt := range []struct {
 		name, more string
-		want       []string
+		want       incident.Reprocessed
 	}{
-		{"meeting.started", "", []string{"The event counts now.", "It belongs to the bridge of INC-1 now.", "The bridge is live; it was ready.", "The timeline of INC-1 says so."}},
+		{"meeting.started", "", incident.Reprocessed{Differences: found(incident.OtherState, incident.MoreTimeline), Was: incident.BridgeReady, Is: incident.BridgeLive}},
 		{"meeting.participant_joined", `,"participant":{"user_id":"7","user_name":"Ana","join_time":"2026-11-22T02:15:00Z"}`,
-			[]string{"The event counts now.", "It belongs to the bridge of INC-1 now.", "When Ana was in the call is other than before.", "The timeline of INC-1 says so."}},
-		{"meeting.ended", `,"end_time":"2026-11-22T03:14:07Z"`, []string{"The event counts now.", "It belongs to the bridge of INC-1 now.", "The bridge is ended; it was live.", "The timeline of INC-1 says so."}},
-		{"recording.completed", `,"share_url":"https://zoom.us/rec/share/x"`, []string{"The event counts now.", "It belongs to the bridge of INC-1 now.", "The bridge has a recording more.", "The timeline of INC-1 says so."}},
-		{"meeting.sharing_started", "", []string{"The event counts now.", "It belongs to the bridge of INC-1 now."}},
-		{"user.updated", "", []string{"The event counts now."}},
+			incident.Reprocessed{Differences: found(incident.OtherStay, incident.MoreTimeline), Was: incident.BridgeLive, Is: incident.BridgeLive, Who: "Ana"}},
+		{"meeting.ended", `,"end_time":"2026-11-22T03:14:07Z"`, incident.Reprocessed{Differences: found(incident.OtherState, incident.MoreTimeline), Was: incident.BridgeLive, Is: incident.BridgeEnded}},
+		{"recording.completed", `,"share_url":"https://zoom.us/rec/share/x"`, incident.Reprocessed{Differences: found(incident.MoreRecordings, incident.MoreTimeline), Was: incident.BridgeEnded, Is: incident.BridgeEnded}},
+		{"meeting.sharing_started", "", incident.Reprocessed{Differences: found(), Was: incident.BridgeEnded, Is: incident.BridgeEnded}},
+		{"user.updated", "", incident.Reprocessed{Differences: []incident.Difference{incident.NowCounts}}},
 	} {
 		id := send(tt.name, tt.more, late)
 		was := w.bridge(i)
+		tt.want.Read = true
+		if tt.want.Was != "" {
+			tt.want.Incident = i.Number
+		}
 		if diff := cmp.Diff(tt.want, w.reprocess(id)); diff != "" {
 			t.Errorf("%s, bridge %s (-want +got):\n%s", tt.name, was.State, diff)
 		}
-		if again := w.reprocess(id); len(again) > 0 {
+		if again := w.reprocess(id).Differences; len(again) > 0 {
 			t.Errorf("%s again changed %q", tt.name, again)
 		}
 	}

@@ -312,21 +312,6 @@ func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now
 	return steps, nil
 }
 
-// PeopleSentences are the endings of timeline entries that begin with
-// somebody's name, by kind.
-var PeopleSentences = []struct{ Kind, Ending string }{
-	{"joined", joinedEnding}, {"left", leftEnding}, {"waiting", waitsEnding}, {"waiting", waitingRoomEnding},
-}
-
-// Somebody stands for the name of a person that is not known, or not any more.
-const (
-	Somebody          = "Somebody"
-	joinedEnding      = " joined."
-	leftEnding        = " left."
-	waitsEnding       = " waits for the host to start the call."
-	waitingRoomEnding = " is in the waiting room."
-)
-
 // Blanked is the reading for a bridge whose people were blanked: it does not
 // bring their names back.
 func (r Reading) Blanked() Reading {
@@ -340,11 +325,7 @@ func (r Reading) Blanked() Reading {
 	}
 	r.Timeline = slices.Clone(r.Timeline)
 	for i, e := range r.Timeline {
-		for _, p := range PeopleSentences {
-			if e.Kind == p.Kind && strings.HasSuffix(e.Text, p.Ending) {
-				r.Timeline[i].Text = Somebody + p.Ending
-			}
-		}
+		r.Timeline[i] = e.Blanked()
 	}
 	return r
 }

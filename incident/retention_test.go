@@ -181,7 +181,7 @@ func TestRetention(t *testing.T) {
 		page, err := store.EventRows(t.Context(), db.EventFilter{}, "", 200)
 		w.ok(err)
 		for _, e := range page.Items {
-			_, _, err := w.service.ReprocessEvent(t.Context(), admin, e.ID)
+			_, err := w.service.ReprocessEvent(t.Context(), admin, e.ID)
 			w.ok(err)
 		}
 		w.work(0)

@@ -5,16 +5,19 @@ import (
 	"time"
 )
 
-// Kinds of steps.
-const KindCreateMeeting = "create_meeting"
+// StepKind says what a step does.
+type StepKind string
 
-// KindLabel is the name of a kind of step for people.
-func KindLabel(kind string) string {
-	if kind == KindCreateMeeting {
-		return "Create Zoom meeting"
-	}
-	return kind
-}
+const StepCreateMeeting StepKind = "create_meeting"
+
+// Recording says whether and where Zoom records a meeting by itself.
+type Recording string
+
+const (
+	RecordingNone  Recording = "none"
+	RecordingLocal Recording = "local" // on the host's computer
+	RecordingCloud Recording = "cloud"
+)
 
 // Runbook is what to do for one type of incident.
 type Runbook struct {
@@ -58,30 +61,32 @@ type Variable struct {
 // place is kept; "" means always, and at once.
 type Step struct {
 	ID                   string
-	Kind                 string
+	Kind                 StepKind
 	ExecuteAutomatically bool
 	Meeting              MeetingTemplate // of create_meeting
 	Conditions           string
 	Schedule             string
 }
 
-// Who hosts a bridge.
+// HostChoice says who hosts a bridge.
+type HostChoice string
+
 const (
-	HostOpener = "opener_with_backup"
-	HostBackup = "always_backup"
+	HostOpener HostChoice = "opener_with_backup"
+	HostBackup HostChoice = "always_backup"
 )
 
 // MeetingTemplate is what a create_meeting step asks Zoom for. Topic and Agenda
 // are Liquid templates, see package template.
 type MeetingTemplate struct {
-	Topic            string   `json:"topic"`
-	Agenda           string   `json:"agenda"`
-	Recording        string   `json:"recording"` // none, local, cloud
-	DurationMinutes  int      `json:"duration_minutes"`
-	Host             string   `json:"host"`
-	WaitingRoom      bool     `json:"waiting_room"`
-	JoinBeforeHost   bool     `json:"join_before_host"`
-	AlternativeHosts []string `json:"alternative_hosts,omitempty"`
+	Topic            string     `json:"topic"`
+	Agenda           string     `json:"agenda"`
+	Recording        Recording  `json:"recording"`
+	DurationMinutes  int        `json:"duration_minutes"`
+	Host             HostChoice `json:"host"`
+	WaitingRoom      bool       `json:"waiting_room"`
+	JoinBeforeHost   bool       `json:"join_before_host"`
+	AlternativeHosts []string   `json:"alternative_hosts,omitempty"`
 }
 
 // NewMeetingTemplate is the template a new step starts with.
@@ -89,7 +94,7 @@ func NewMeetingTemplate() MeetingTemplate {
 	return MeetingTemplate{
 		Topic:           "{{ incident.key }} {{ incident.name }}",
 		Agenda:          "{{ incident.description }}",
-		Recording:       "none",
+		Recording:       RecordingNone,
 		DurationMinutes: 60,
 		Host:            HostOpener,
 		JoinBeforeHost:  true,

@@ -99,7 +99,7 @@ func (r Runbook) VariableNames() []string {
 }
 
 func (step *Step) normalise(p string, names []string, fields map[string]string) {
-	if step.Kind != KindCreateMeeting {
+	if step.Kind != StepCreateMeeting {
 		fields[p+"kind"] = "There is no step of this kind."
 		return
 	}
@@ -114,9 +114,9 @@ func (step *Step) normalise(p string, names []string, fields map[string]string) 
 		}
 	}
 	if m.Recording == "" {
-		m.Recording = "none"
+		m.Recording = RecordingNone
 	}
-	if !slices.Contains([]string{"none", "local", "cloud"}, m.Recording) {
+	if !slices.Contains([]Recording{RecordingNone, RecordingLocal, RecordingCloud}, m.Recording) {
 		fields[p+"recording"] = "Choose none, cloud or local."
 	}
 	if m.DurationMinutes == 0 {

@@ -76,10 +76,10 @@ func (r Runbook) lines() []string {
 		p := fmt.Sprintf("step %d ", i+1)
 		m := step.Meeting
 		list = append(list,
-			p+"kind: "+step.Kind,
+			p+"kind: "+string(step.Kind),
 			p+"execute automatically: "+strconv.FormatBool(step.ExecuteAutomatically),
-			p+"topic: "+m.Topic, p+"agenda: "+m.Agenda, p+"recording: "+m.Recording,
-			p+"duration: "+strconv.Itoa(m.DurationMinutes)+" minutes", p+"host: "+m.Host,
+			p+"topic: "+m.Topic, p+"agenda: "+m.Agenda, p+"recording: "+string(m.Recording),
+			p+"duration: "+strconv.Itoa(m.DurationMinutes)+" minutes", p+"host: "+string(m.Host),
 			p+"waiting room: "+strconv.FormatBool(m.WaitingRoom), p+"join before host: "+strconv.FormatBool(m.JoinBeforeHost),
 			p+"alternative hosts: "+strings.Join(m.AlternativeHosts, ", "))
 	}

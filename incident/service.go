@@ -141,18 +141,6 @@ func (s *Service) newZoomClient(a Account) *zoom.Client {
 
 var errNotConnected = refuse(Unavailable, "No Zoom app is connected. An admin can connect one on the Zoom account page.")
 
-// explain puts any failure to get something from Zoom into words.
-func explain(err error) zoom.Explanation {
-	if err == errNotConnected {
-		return zoom.Explanation{
-			Cause:       "No Zoom app is connected.",
-			Fix:         "An admin can connect one on the Zoom account page.",
-			AccountWide: true,
-		}
-	}
-	return zoom.Explain(err)
-}
-
 // audit is the trail entry for what actor did to target. before and after are
 // lines "field: value" without secrets.
 func (s *Service) audit(actor Actor, action, target string, before, after []string) AuditEntry {

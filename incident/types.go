@@ -9,9 +9,19 @@ import (
 )
 
 // Status of an incident.
+type Status string
+
 const (
-	StatusOpen     = "open"
-	StatusResolved = "resolved"
+	StatusOpen     Status = "open"
+	StatusResolved Status = "resolved"
+)
+
+// Source says where an incident comes from.
+type Source string
+
+const (
+	SourceForm Source = "form"
+	SourceAPI  Source = "api"
 )
 
 // Incident is something being handled.
@@ -23,13 +33,13 @@ type Incident struct {
 	Severity    string
 	Type        string
 	Description string
-	Status      string
+	Status      Status
 	OpenerEmail string
 	OpenerName  string
 	DedupKey    string // "" = none; unique among open incidents
 	FormKey     string // "" = none; unique for ever: one form, one incident
 	Vars        map[string]string
-	Source      string // "form", "api"
+	Source      Source
 	CreatedBy   string // actor's e-mail or token name
 	JoinKey     string // random; with it the join page needs no login
 	CreatedAt   time.Time
@@ -61,20 +71,9 @@ type StepRun struct {
 	Position       int
 	Step           Step
 	State          StepState
-	Reason         string
+	Reason         Reason // why it failed, or why it is done another way; zero for none
 	StartedAt      time.Time
 	FinishedAt     time.Time
-}
-
-// TimelineEntry is one thing that happened to an incident.
-type TimelineEntry struct {
-	ID             string // UUIDv7, or derived from the event that caused it
-	IncidentNumber int64
-	BridgeID       string
-	At             time.Time
-	Kind           string // "opened", "bridge", "joined", "left", "step", "resolved", "reopened", "recording", "note"
-	Text           string
-	Actor          string // "" = the program or Zoom
 }
 
 // JobState: queued → running → done | dead.
@@ -87,24 +86,25 @@ const (
 	JobDead    JobState = "dead"
 )
 
-// Kinds of jobs. Subject is the id the job is about.
+// JobKind says what is to be done. The comment names what Job.Subject is the id of.
+type JobKind string
+
 const (
-	JobRunStep   = "run_step"          // a step run
-	JobReconcile = "reconcile_attempt" // an attempt whose outcome is unknown
-	JobDiscard   = "discard_meeting"   // an attempt whose meeting is not used
+	JobRunStep   JobKind = "run_step"          // a step run
+	JobReconcile JobKind = "reconcile_attempt" // an attempt whose outcome is unknown
+	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting is not used
 )
 
 // Job is work that must be done even if the program stops.
 type Job struct {
 	ID         string
-	Kind       string
+	Kind       JobKind
 	Subject    string
 	State      JobState
 	RunAt      time.Time
 	Attempt    int // how often it was claimed
 	LeaseUntil time.Time
 	Worker     string
-	LastError  string
 	CreatedAt  time.Time
 }
 
@@ -117,7 +117,7 @@ type Incidents interface {
 	Incident(ctx context.Context, number int64) (Incident, error)
 	IncidentByDedupKey(ctx context.Context, key string) (Incident, error) // an open one
 	// SetIncidentStatus is a Conflict if the incident does not have the status from.
-	SetIncidentStatus(ctx context.Context, number int64, from, to string, at time.Time, entry TimelineEntry, audit AuditEntry) error
+	SetIncidentStatus(ctx context.Context, number int64, from, to Status, at time.Time, entry TimelineEntry, audit AuditEntry) error
 	StepRun(ctx context.Context, id string) (StepRun, error)
 	StepRuns(ctx context.Context, number int64) ([]StepRun, error)
 	AddTimeline(ctx context.Context, entries ...TimelineEntry) error
@@ -140,8 +140,8 @@ type Incidents interface {
 	ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]Job, error)
 	ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (Job, bool, error)
 	// FinishJob and RetryJob do nothing if the worker has lost the lease.
-	FinishJob(ctx context.Context, j Job, state JobState, lastError string) error
-	RetryJob(ctx context.Context, j Job, runAt time.Time, lastError string) error
+	FinishJob(ctx context.Context, j Job, state JobState) error
+	RetryJob(ctx context.Context, j Job, runAt time.Time) error
 	DeleteFinishedJobs(ctx context.Context, before time.Time) (int64, error)
 }
 
@@ -164,22 +164,33 @@ const (
 	EventUnreadable EventState = "unreadable"
 )
 
-// Where an event is from.
+// Origin says where an event is from.
+type Origin string
+
 const (
-	OriginWebhook   = "webhook"   // Zoom posted it
-	OriginRecovered = "recovered" // it was read in Zoom's log of deliveries
-	OriginImported  = "imported"  // it was taken over from another log
+	OriginWebhook   Origin = "webhook"   // Zoom posted it
+	OriginRecovered Origin = "recovered" // it was read in Zoom's log of deliveries
+	OriginImported  Origin = "imported"  // it was taken over from another log
+)
+
+// ReadProblem says why an event cannot be read.
+type ReadProblem string
+
+const (
+	ReadNotJSON   ReadProblem = "not_json"   // the body is no JSON object
+	ReadCrashed   ReadProblem = "crashed"    // the reader failed on it
+	ReadNotStored ReadProblem = "not_stored" // what follows from it could not be stored
 )
 
 // countingOrigins are those of events that may change a bridge.
-var countingOrigins = []string{OriginWebhook, OriginRecovered}
+var countingOrigins = []Origin{OriginWebhook, OriginRecovered}
 
 // counts reports whether the event may change a bridge.
 func (e Event) counts() bool { return !e.Stale && slices.Contains(countingOrigins, e.Origin) }
 
 // NewEvent is a verified webhook on its way to the log.
 type NewEvent struct {
-	Origin     string // "" is OriginWebhook
+	Origin     Origin // "" is OriginWebhook
 	ReceivedAt time.Time
 	SignedAt   time.Time // the time of its signature
 	Slot       int       // which secret token verified it: 0 is the newest
@@ -193,7 +204,7 @@ type Event struct {
 	ID int64
 	NewEvent
 	State          EventState
-	ReadError      string
+	Problem        ReadProblem // with EventUnreadable
 	Event          string
 	EventAt        time.Time
 	AccountID      string
@@ -212,7 +223,7 @@ type Event struct {
 type Reading struct {
 	EventID     int64
 	State       EventState
-	ReadError   string
+	Problem     ReadProblem
 	Event       string
 	EventAt     time.Time
 	AccountID   string

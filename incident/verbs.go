@@ -60,14 +60,14 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	bridge.JoinURL, bridge.Passcode = link, passcode
 	bridge.MeetingID, bridge.MeetingUUID, bridge.PMI, bridge.HostEmail = "", "", "", ""
 	bridge.Recording, bridge.DialIn, bridge.Findings, bridge.UsedBackupUser = "", nil, nil, false
-	bridge.Reason, bridge.Fix = "The link was given by "+actor.Email+".", ""
+	bridge.Reasons = []Reason{{Code: ReasonLinkGiven, By: actor.Email}}
 	bridge.ReadyAt, bridge.UpdatedAt = now, now
-	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reason, now
+	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reasons[0], now
 	return s.store.ChangeBridge(ctx, BridgeChange{
 		Bridge: bridge, From: []BridgeState{from},
 		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed, StepDone},
 		Timeline: []TimelineEntry{{ID: newID(), IncidentNumber: bridge.IncidentNumber, BridgeID: bridge.ID, At: now,
-			Kind: "bridge", Text: "Uses a link that was given by hand: " + u.Hostname(), Actor: actor.Email}},
+			Kind: EntryLinkGiven, Data: TimelineData{Link: u.Hostname()}, Actor: actor.Email}},
 		Audit: s.audit(actor, "bridge.use_link", Key(bridge.IncidentNumber), nil, []string{"host: " + u.Hostname()}),
 	})
 }
@@ -103,7 +103,8 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	defer cancel()
 	meeting, err := client.GetMeeting(zctx, bridge.MeetingID)
 	if err != nil || meeting.StartURL.IsZero() {
-		return Secret{}, &Error{Code: Unavailable, Message: "Zoom gave no link to start the meeting. " + explain(err).Cause + " Join with the ordinary link instead.", Err: err}
+		why := reasonOf(err, bridge.HostEmail)
+		return Secret{}, &Error{Code: Unavailable, Message: "Zoom gave no link to start the meeting. Join with the ordinary link instead.", Reason: &why, Err: err}
 	}
 	if err := s.store.AddAudit(ctx, s.audit(actor, "bridge.start", Key(bridge.IncidentNumber), nil, nil)); err != nil {
 		return Secret{}, err // nobody gets the link without a trace

@@ -154,18 +154,18 @@ func (s *Service) do(ctx context.Context, job Job) {
 	defer cancel()
 	switch {
 	case err == nil && again.IsZero():
-		err = s.store.FinishJob(ctx, job, JobDone, "")
+		err = s.store.FinishJob(ctx, job, JobDone)
 	case err == nil:
-		err = s.store.RetryJob(ctx, job, again, "")
+		err = s.store.RetryJob(ctx, job, again)
 	case job.Attempt >= maxTries || CodeOf(err) == NotFound:
 		s.log.Error("a job is given up", "kind", job.Kind, "subject", job.Subject, "err", err)
-		err = errors.Join(s.giveUpStep(ctx, job), s.store.FinishJob(ctx, job, JobDead, err.Error()))
+		err = errors.Join(s.giveUpStep(ctx, job), s.store.FinishJob(ctx, job, JobDead))
 	case errors.Is(err, errOutOfTime):
-		err = s.store.RetryJob(ctx, job, s.now(), "")
+		err = s.store.RetryJob(ctx, job, s.now())
 		nudge(s.wakeJobs)
 	default:
 		s.log.Warn("a job failed; it is tried again", "kind", job.Kind, "subject", job.Subject, "err", err)
-		err = s.store.RetryJob(ctx, job, s.now().Add(backoff(job.Attempt)), err.Error())
+		err = s.store.RetryJob(ctx, job, s.now().Add(backoff(job.Attempt)))
 	}
 	if err != nil {
 		s.log.Error("write how a job went", "kind", job.Kind, "subject", job.Subject, "err", err)
@@ -191,12 +191,12 @@ func (s *Service) giveUpStep(ctx context.Context, job Job) error {
 	}
 	now := s.now()
 	bridge.State, bridge.UpdatedAt = BridgeFailed, now
-	bridge.Reason, bridge.Fix = "Drawbridge could not finish this step; its log says why.", "Try again, or use another link."
-	run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reason, now
+	bridge.Reasons = []Reason{{Code: ReasonGaveUp}}
+	run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reasons[0], now
 	return moved(s.store.ChangeBridge(ctx, BridgeChange{
 		Bridge: bridge, From: []BridgeState{BridgeNew, BridgeCreating},
 		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
-		Timeline: []TimelineEntry{s.bridgeEntry(bridge, "No bridge came out. "+bridge.Reason)},
+		Timeline: []TimelineEntry{s.bridgeEntry(bridge, EntryBridgeFailed, TimelineData{Reasons: bridge.Reasons})},
 	}))
 }
 

@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -151,7 +153,7 @@ func (w *world) save(m incident.MeetingTemplate) incident.Runbook {
 	w.Helper()
 	r, _, err := w.service.SaveRunbook(w.Context(), admin, incident.Runbook{
 		Name: "Outage " + m.Topic, IncidentType: "outage",
-		Steps: []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: m}},
+		Steps: []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: m}},
 	})
 	w.ok(err)
 	return r
@@ -242,14 +244,23 @@ func wantFields(t testing.TB, err error, want ...string) {
 	}
 }
 
-func (w *world) timeline(i incident.Incident) (texts []string) {
+// timeline is what happened to an incident, newest first: "kind data", the data as JSON.
+func (w *world) timeline(i incident.Incident) (lines []string) {
 	w.Helper()
 	entries, err := w.store.Timeline(w.Context(), i.Number, 200)
 	w.ok(err)
 	for _, e := range entries {
-		texts = append(texts, e.Text)
+		data, err := json.Marshal(e.Data)
+		w.ok(err)
+		lines = append(lines, strings.TrimSuffix(string(e.Kind)+" "+string(data), " {}"))
 	}
-	return texts
+	return lines
+}
+
+// why is the reasons of a bridge as they are kept.
+func why(b incident.Bridge) string {
+	data, _ := json.Marshal(b.Reasons)
+	return string(data)
 }
 
 // ledger is the meetings that exist in Zoom.

@@ -36,7 +36,7 @@ func (w *world) all(services ...*incident.Service) {
 			if err != nil {
 				w.Error(err)
 			} else if b := w.bridge(i); b.State != incident.BridgeReady || b.Kind != incident.KindMeeting {
-				w.Errorf("the bridge is %s, %s", b.State, b.Reason)
+				w.Errorf("the bridge is %s, %s", b.State, why(b))
 			}
 		})
 	}

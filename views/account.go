@@ -83,7 +83,7 @@ type AccountCheck struct {
 
 // CheckLine is one thing that was looked at.
 type CheckLine struct {
-	State   string // "ok", "warning", "bad", or "unknown" when it could not be looked at
+	Level   Level
 	Subject string // "Personal meeting ID"
 	Reason  string // what was found, one sentence
 	Fix     string // "In Zoom: Settings → Meeting → …"; "" when nothing is to be done
@@ -91,7 +91,7 @@ type CheckLine struct {
 
 // ScopeFeature says whether the token may do what one feature needs.
 type ScopeFeature struct {
-	State   string // as CheckLine, or "off": not there, and nothing that is needed
+	Level   Level  // note: not there, and nothing that is needed
 	Feature string // "Create bridges"
 	Scope   string // the scope it has, or the granular one it needs
 	Classic string // the classic name of the same; "" when the token has Scope
@@ -112,15 +112,6 @@ func inUse(p AccountPage, auth string) string {
 		return "in use"
 	}
 	return ""
-}
-
-// checkTone closes the set of states a line can be coloured by.
-func checkTone(state string) string {
-	switch state {
-	case "ok", "warning", "bad", "off":
-		return state
-	}
-	return "unknown"
 }
 
 func scopeName(s AccountScope, classic bool) string {
@@ -160,47 +151,37 @@ func classicScopes(scopes []AccountScope) []AccountScope {
 func missingScopes(features []ScopeFeature) string {
 	var names []string
 	for _, f := range features {
-		if f.State != "ok" && f.State != "off" && f.Scope != "" {
+		if f.Level != LevelOK && f.Level != LevelNote && f.Scope != "" {
 			names = append(names, f.Scope)
 		}
 	}
 	return strings.Join(names, "\n")
 }
 
-// all is every state of c that a person has to know of.
-func (c AccountCheck) all() []string {
-	var states []string
+// all is every level of c that a person has to know of.
+func (c AccountCheck) all() (levels []Level) {
 	for _, l := range c.Lines {
-		states = append(states, checkTone(l.State))
+		levels = append(levels, l.Level.found())
 	}
 	for _, f := range c.Features {
-		states = append(states, checkTone(f.State))
+		levels = append(levels, f.Level.found())
 	}
-	return states
+	return levels
 }
 
-// worst is the gravest state on the list.
-func (c AccountCheck) worst() string {
-	worst, grave := "ok", map[string]int{"ok": 0, "off": 0, "unknown": 1, "warning": 2, "bad": 3}
-	for _, s := range c.all() {
-		if grave[s] > grave[worst] {
-			worst = s
-		}
-	}
-	return worst
-}
+func (c AccountCheck) worst() Level { return gravest(c.all()) }
 
 func (c AccountCheck) says() string {
-	n := map[string]int{}
-	for _, s := range c.all() {
-		n[s]++
+	n := map[Level]int{}
+	for _, l := range c.all() {
+		n[l]++
 	}
 	var parts []string
-	if n["bad"] > 0 {
-		parts = append(parts, Plural(n["bad"], "thing does not work", "things do not work"))
+	if n[LevelBad] > 0 {
+		parts = append(parts, Plural(n[LevelBad], "thing doesn’t work", "things don’t work"))
 	}
-	if look := n["warning"] + n["unknown"]; look > 0 {
-		parts = append(parts, Plural(look, "thing to look at", "things to look at"))
+	if look := n[LevelWarning] + n[LevelUnknown]; look > 0 {
+		parts = append(parts, Plural(look, "thing to check", "things to check"))
 	}
 	if len(parts) == 0 {
 		return "Everything that was checked works."

@@ -55,24 +55,24 @@ func accountFull() views.AccountPage {
 		Check: views.AccountCheck{
 			CheckedAt: when(2 * time.Minute),
 			Lines: []views.CheckLine{
-				{State: "ok", Subject: "Access token", Reason: "Zoom issued one that lasts another 42 min."},
-				{State: "ok", Subject: "Backup user", Reason: "oncall@example.com exists, is active and licensed."},
-				{State: "bad", Subject: "Personal meeting ID", Reason: "oncall@example.com uses the personal meeting ID for scheduled meetings. Every bridge would be the same meeting.", Fix: "In Zoom: Settings → Meeting → Schedule Meeting → turn off “Use Personal Meeting ID when scheduling a meeting”."},
-				{State: "warning", Subject: "Waiting room", Reason: "The waiting room is on and locked by the account. People wait until a host lets them in.", Fix: "In Zoom: Account Settings → Meeting → Security → unlock and turn off “Waiting Room”."},
-				{State: "ok", Subject: "Join before host", Reason: "People can get in before the host."},
-				{State: "ok", Subject: "Cloud recording", Reason: "On for oncall@example.com."},
-				{State: "unknown", Subject: "Webhook", Reason: "No event has arrived since the new secret token was saved."},
+				{Level: "ok", Subject: "Access token", Reason: "Zoom issued one that lasts another 42 min."},
+				{Level: "ok", Subject: "Backup user", Reason: "oncall@example.com exists, is active and licensed."},
+				{Level: "bad", Subject: "Personal meeting ID", Reason: "oncall@example.com uses the personal meeting ID for scheduled meetings. Every bridge would be the same meeting.", Fix: "In Zoom: Settings → Meeting → Schedule Meeting → turn off “Use Personal Meeting ID when scheduling a meeting”."},
+				{Level: "warning", Subject: "Waiting room", Reason: "The waiting room is on and locked by the account. People wait until a host lets them in.", Fix: "In Zoom: Account Settings → Meeting → Security → unlock and turn off “Waiting Room”."},
+				{Level: "ok", Subject: "Join before host", Reason: "People can get in before the host."},
+				{Level: "ok", Subject: "Cloud recording", Reason: "On for oncall@example.com."},
+				{Level: "unknown", Subject: "Webhook", Reason: "No event has arrived since the new secret token was saved."},
 			},
 			Features: []views.ScopeFeature{
-				{State: "ok", Feature: "Create bridges", Scope: "meeting:write:meeting:admin"},
-				{State: "ok", Feature: "Read what Zoom set", Scope: "meeting:read:meeting:admin"},
-				{State: "warning", Feature: "End bridges", Scope: "meeting:update:status:admin", Classic: "meeting:write:admin"},
-				{State: "ok", Feature: "Check users and settings", Scope: "user:read:admin"},
+				{Level: "ok", Feature: "Create bridges", Scope: "meeting:write:meeting:admin"},
+				{Level: "ok", Feature: "Read what Zoom set", Scope: "meeting:read:meeting:admin"},
+				{Level: "warning", Feature: "End bridges", Scope: "meeting:update:status:admin", Classic: "meeting:write:admin"},
+				{Level: "ok", Feature: "Check users and settings", Scope: "user:read:admin"},
 			},
 			Email: "ana@example.com",
 			Other: []views.CheckLine{
-				{State: "ok", Subject: "User", Reason: "ana@example.com is active and licensed."},
-				{State: "ok", Subject: "Personal meeting ID", Reason: "Not used for scheduled or instant meetings."},
+				{Level: "ok", Subject: "User", Reason: "ana@example.com is active and licensed."},
+				{Level: "ok", Subject: "Personal meeting ID", Reason: "Not used for scheduled or instant meetings."},
 			},
 		},
 	}
@@ -90,7 +90,7 @@ func TestAccount(t *testing.T) {
 	jwt.ClientSecret = views.StoredSecret{}
 	jwt.AccountID, jwt.ClientID = "", ""
 	jwt.WebhookToken2 = views.StoredSecret{}
-	jwt.Check.Lines = []views.CheckLine{{State: "bad", Subject: "Access token", Reason: "Zoom refused the key and secret. JWT apps stopped working on 2023-09-08.", Fix: "Move to Server-to-Server OAuth on this page."}}
+	jwt.Check.Lines = []views.CheckLine{{Level: "bad", Subject: "Access token", Reason: "Zoom refused the key and secret. JWT apps stopped working on 2023-09-08.", Fix: "Move to Server-to-Server OAuth on this page."}}
 	jwt.Check.Features, jwt.Check.Other, jwt.Check.Email = nil, nil, ""
 
 	refused := accountFull()
@@ -110,7 +110,7 @@ func TestAccount(t *testing.T) {
 
 	hostilePage := accountFull()
 	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUserEmail = hostile, longWord, hostile
-	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{State: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
+	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{Level: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
 	hostilePage.Check.Email = hostile
 	hostilePage.ClientSecret.By = longWord
 	hostilePage.Gaps = &views.DeliveriesCard{AppID: true, CanLook: true, Scope: hostile, LastLook: when(0), By: hostile, Lost: 1204, Recovered: 2, RecoveredHref: "javascript:alert(1)", Problem: hostile, Fix: longWord}

@@ -193,7 +193,7 @@ func Account(p AccountPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else if p.InUse == "jwt" {
-				templ_7745c5c3_Err = Alert("info", "Moving from the JWT app", "Saving replaces only the way a token is got. The backup user, the secret tokens, runbooks and everything on record stay as they are.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("note", "Moving from the JWT app", "Saving replaces only the way a token is got. The backup user, the secret tokens, runbooks and everything on record stay as they are.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -311,7 +311,7 @@ func accountVerdict(c AccountCheck) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Shape(c.worst()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Shape(string(c.worst())).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -706,7 +706,7 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Shape(f.State).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Shape(string(f.Level)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -727,7 +727,7 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if f.State == "ok" {
+				if f.Level == LevelOK {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<code>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -886,7 +886,7 @@ func checkLines(lines []CheckLine) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, l := range lines {
-				var templ_7745c5c3_Var29 = []any{"db-found-" + checkTone(l.State)}
+				var templ_7745c5c3_Var29 = []any{"db-found-" + string(l.Level.found())}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var29...)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -908,7 +908,7 @@ func checkLines(lines []CheckLine) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Shape(l.State).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Shape(string(l.Level.found())).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

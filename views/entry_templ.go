@@ -235,7 +235,7 @@ func Login(p LoginPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Error != "" {
-				templ_7745c5c3_Err = Alert("danger", "", p.Error).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("bad", "", p.Error).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

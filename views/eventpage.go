@@ -58,7 +58,10 @@ type EventFile struct {
 type EventEffect struct{ Text, Detail string }
 
 // Check is one thing that was looked at. State is ok, warning or bad.
-type Check struct{ State, Text string }
+type Check struct {
+	Level Level
+	Text  string
+}
 
 const (
 	prettyMax  = 64 << 10 // bytes of a body that are laid out; the rest is in the download

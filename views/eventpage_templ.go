@@ -398,7 +398,7 @@ func eventDetail(d EventDetail) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			switch c.State {
+			switch c.Level {
 			case "ok":
 				templ_7745c5c3_Err = Shape("ok").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {

@@ -488,7 +488,7 @@ func Page(f Frame) templ.Component {
 				}
 			}
 			if f.Banner != nil {
-				var templ_7745c5c3_Var22 = []any{"db-banner", "db-banner-" + kind(f.Banner.Kind)}
+				var templ_7745c5c3_Var22 = []any{"db-banner", "db-banner-" + string(f.Banner.Level.known())}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var22...)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -510,7 +510,7 @@ func Page(f Frame) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if kind(f.Banner.Kind) == "danger" {
+				if f.Banner.Level.known() == LevelBad {
 					templ_7745c5c3_Err = IconAlertCircle().Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -814,7 +814,7 @@ func flash(f *Flash) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if f != nil {
-			var templ_7745c5c3_Var37 = []any{"db-flash", "db-flash-" + kind(f.Kind)}
+			var templ_7745c5c3_Var37 = []any{"db-flash", "db-flash-" + string(f.Level.known())}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var37...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -836,13 +836,13 @@ func flash(f *Flash) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			switch kind(f.Kind) {
-			case "danger":
+			switch f.Level.known() {
+			case LevelBad:
 				templ_7745c5c3_Err = IconAlertCircle().Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-			case "warning":
+			case LevelWarning:
 				templ_7745c5c3_Err = IconAlertTriangle().Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -1,6 +1,8 @@
 package views
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,12 +54,12 @@ type BridgeBlock struct {
 	Passcode  string
 	DialIn    []DialIn
 
-	Host         string // who hosts
-	UsedBackup   bool
-	BackupReason string // why: a sentence
-	Recording    string // "none", "cloud", "local": what Zoom set, not what was asked
-	Recordings   []Link
-	Topic        string
+	Host       string // who hosts
+	UsedBackup bool
+	Why        string // why it is so: sentences; "" when it is as it was asked for
+	Recording  string // "none", "cloud", "local": what Zoom set, not what was asked
+	Recordings []Link
+	Topic      string
 
 	Inside    int
 	StartedAt When
@@ -109,7 +111,7 @@ type Participant struct {
 // TimelineEntry is one thing that happened.
 type TimelineEntry struct {
 	At   When
-	Kind string // "opened", "bridge", "person", "step", "recording", "warning", "failed", "resolved", "reopened", "note"
+	Kind string // of incident.TimelineKind; see entryLooks
 	Text string
 	Who  string // "" when nobody of ours did it
 }
@@ -190,17 +192,11 @@ func (p IncidentPage) details() []KeyValue {
 func (b BridgeBlock) tone() string {
 	switch b.State {
 	case "ready", "live":
-		for _, c := range b.Checks {
-			if c.State == "bad" {
-				return "bad"
-			}
+		levels := make([]Level, len(b.Checks))
+		for i, c := range b.Checks {
+			levels[i] = c.Level
 		}
-		for _, c := range b.Checks {
-			if c.State == "warning" {
-				return "warning"
-			}
-		}
-		return "ok"
+		return string(gravest(levels))
 	case "unknown":
 		return "warning"
 	case "failed":
@@ -227,12 +223,12 @@ func (b BridgeBlock) making() bool { return b.State == "new" || b.State == "crea
 func (b BridgeBlock) says() string {
 	switch b.State {
 	case "new", "creating":
-		return "Making the bridge"
+		return "Creating the bridge"
 	case "ready":
 		if b.Kind == "static" {
-			return "The link works; who is inside cannot be seen"
+			return "Ready to join. Drawbridge can’t see who joins."
 		}
-		return "The link works; nobody is inside"
+		return "Ready to join. Nobody has joined yet."
 	case "live":
 		return Plural(b.Inside, "inside", "inside")
 	case "ended":
@@ -241,9 +237,9 @@ func (b BridgeBlock) says() string {
 		}
 		return "The meeting is over, after " + b.Lasted
 	case "unknown":
-		return "It is not known whether Zoom made the meeting"
+		return "We don’t know yet whether Zoom created the meeting"
 	case "failed":
-		return "No bridge came out"
+		return "Couldn’t create the bridge"
 	}
 	return ""
 }
@@ -252,24 +248,24 @@ func (b BridgeBlock) says() string {
 func (b BridgeBlock) hostLine() string {
 	var parts []string
 	if b.Kind == "static" {
-		parts = append(parts, "A link from outside Zoom's account: joining, recording and people inside are up to it.")
+		parts = append(parts, "External link.")
 	}
 	if b.Host != "" {
-		s := "Hosted by " + b.Host
+		hosted := "Hosted by " + b.Host
 		if b.UsedBackup {
-			s += ", the backup user"
-			if b.BackupReason != "" {
-				s += ", because " + strings.TrimSuffix(b.BackupReason, ".")
-			}
+			hosted += ", the backup user"
 		}
-		parts = append(parts, s+".")
+		parts = append(parts, hosted+".")
+	}
+	if b.Why != "" {
+		parts = append(parts, b.Why)
 	}
 	if b.Kind != "static" {
 		switch b.Recording {
 		case "cloud":
 			parts = append(parts, "Recorded to the cloud.")
 		case "local":
-			parts = append(parts, "Recorded on the host's computer.")
+			parts = append(parts, "Recorded on the host’s computer.")
 		case "none":
 			parts = append(parts, "Not recorded.")
 		}
@@ -323,11 +319,40 @@ func (s IncidentStep) says() string {
 	return s.State
 }
 
-// tone closes the set of ways an entry can look.
-func (e TimelineEntry) tone() string {
-	switch e.Kind {
-	case "warning", "failed", "resolved", "bridge", "opened", "reopened":
-		return e.Kind
+// entryLook is the icon of an entry, and its tone: ok, bad, warning, busy, or plain.
+type entryLook struct{ icon, tone string }
+
+var entryLooks = map[string]entryLook{
+	"opened":          {"flame", "busy"},
+	"reopened":        {"flame", "busy"},
+	"resolved":        {"check", "ok"},
+	"step_started":    {"play", "plain"},
+	"template_failed": {"alert", "warning"},
+	"attempt_failed":  {"alert", "warning"},
+	"bridge_ready":    {"video", "busy"},
+	"bridge_failed":   {"cross", "bad"},
+	"bridge_unknown":  {"alert", "warning"},
+	"asking_again":    {"video", "plain"},
+	"link_given":      {"video", "busy"},
+	"second_meeting":  {"alert", "warning"},
+	"call_started":    {"video", "plain"},
+	"call_ended":      {"video", "plain"},
+	"joined":          {"user", "plain"},
+	"left":            {"user", "plain"},
+	"waits_for_host":  {"user", "warning"},
+	"in_waiting_room": {"user", "warning"},
+	"meeting_deleted": {"cross", "bad"},
+	"recording":       {"microphone", "plain"},
+	"recording_ready": {"microphone", "plain"},
+	"note":            {"notes", "plain"},
+}
+
+// EntryKinds are the kinds of timeline entries that have a look of their own.
+func EntryKinds() []string { return slices.Sorted(maps.Keys(entryLooks)) }
+
+func (e TimelineEntry) look() entryLook {
+	if look, ok := entryLooks[e.Kind]; ok {
+		return look
 	}
-	return "plain"
+	return entryLooks["note"]
 }

@@ -18,11 +18,11 @@ func dialIn() []views.DialIn {
 func liveBridge() views.BridgeBlock {
 	return views.BridgeBlock{
 		ID: "b1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
-		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, BackupReason: "ana@example.com is not a Zoom user.",
+		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, Why: "ana@example.com isn’t a user of the connected Zoom account.",
 		Recording: "none", Topic: "SEV1 db down (Acme)", Inside: 3, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
 		Checks: []views.CheckLine{
-			{State: "ok", Subject: "Everyone can get in", Reason: "No waiting room; people can join before the host."},
-			{State: "warning", Subject: "Recording", Reason: "You asked for a cloud recording. Zoom set none.", Fix: "In Zoom: Settings → Recording → turn on “Cloud recording” for oncall@example.com."},
+			{Level: "ok", Subject: "Everyone can get in", Reason: "No waiting room; people can join before the host."},
+			{Level: "warning", Subject: "Recording", Reason: "You asked for a cloud recording. Zoom set none.", Fix: "In Zoom: Settings → Recording → turn on “Cloud recording” for oncall@example.com."},
 		},
 	}
 }
@@ -40,13 +40,13 @@ func incidentFull() views.IncidentPage {
 		},
 		Inside: []views.Participant{{Name: "Ana Ruud", Email: "ana@example.com", Since: when(13 * time.Minute), Host: true}, {Name: "Bo", Since: when(9 * time.Minute)}, {Name: "+47 900 00 000", Since: when(1 * time.Minute)}},
 		Entries: []views.TimelineEntry{
-			{At: when(1 * time.Minute), Kind: "person", Text: "+47 900 00 000 joined by telephone"},
-			{At: when(9 * time.Minute), Kind: "person", Text: "Bo joined"},
-			{At: when(13 * time.Minute), Kind: "person", Text: "Ana Ruud joined"},
-			{At: when(13 * time.Minute), Kind: "bridge", Text: "The meeting started"},
-			{At: when(14 * time.Minute), Kind: "warning", Text: "Zoom changed a setting: recording is none, not cloud"},
-			{At: when(14 * time.Minute), Kind: "bridge", Text: "Bridge ready, hosted by oncall@example.com"},
-			{At: when(14 * time.Minute), Kind: "opened", Text: "Incident opened with Production outage", Who: "ana@example.com"},
+			{At: when(1 * time.Minute), Kind: "joined", Text: "+47 900 00 000 joined."},
+			{At: when(9 * time.Minute), Kind: "joined", Text: "Bo joined."},
+			{At: when(13 * time.Minute), Kind: "joined", Text: "Ana Ruud joined."},
+			{At: when(13 * time.Minute), Kind: "call_started", Text: "The call started."},
+			{At: when(14 * time.Minute), Kind: "attempt_failed", Text: "Couldn’t create a meeting hosted by ana@example.com. ana@example.com isn’t a user of the connected Zoom account."},
+			{At: when(14 * time.Minute), Kind: "bridge_ready", Text: "The bridge is ready, hosted by oncall@example.com. ana@example.com isn’t a user of the connected Zoom account."},
+			{At: when(14 * time.Minute), Kind: "opened", Text: "Opened with the runbook “Production outage”.", Who: "ana@example.com"},
 		},
 		MoreURL: "/incidents/42?before=120",
 	}
@@ -102,7 +102,7 @@ func TestIncident(t *testing.T) {
 	nasty.Bridges[0].JoinURL, nasty.Bridges[0].PagePath = "javascript:alert(1)", "javascript:alert(1)"
 	nasty.Bridges[0].DialIn[0] = views.DialIn{Place: hostile, Number: hostile, Tel: "javascript:alert(1)"}
 	nasty.Bridges[0].Recordings = []views.Link{{Text: hostile, Href: "javascript:alert(1)"}}
-	nasty.Bridges[0].Host, nasty.Bridges[0].BackupReason, nasty.Bridges[0].Passcode = hostile, hostile, hostile
+	nasty.Bridges[0].Host, nasty.Bridges[0].Why, nasty.Bridges[0].Passcode = hostile, hostile, hostile
 	nasty.Variables[0] = views.KeyValue{Key: hostile, Value: hostile}
 
 	viewer := incidentFull()

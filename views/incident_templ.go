@@ -1528,7 +1528,7 @@ func incidentTimeline(p IncidentPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, e := range p.Entries {
-				var templ_7745c5c3_Var56 = []any{"db-tl-" + e.tone()}
+				var templ_7745c5c3_Var56 = []any{"db-tl-" + e.look().tone}
 				templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var56...)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -1550,7 +1550,7 @@ func incidentTimeline(p IncidentPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = timelineIcon(e.Kind).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = timelineIcon(e.look().icon).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1631,7 +1631,7 @@ func incidentTimeline(p IncidentPage) templ.Component {
 	})
 }
 
-func timelineIcon(kind string) templ.Component {
+func timelineIcon(icon string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1652,43 +1652,43 @@ func timelineIcon(kind string) templ.Component {
 			templ_7745c5c3_Var60 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		switch kind {
-		case "opened", "reopened":
+		switch icon {
+		case "flame":
 			templ_7745c5c3_Err = IconFlame().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case "bridge":
+		case "video":
 			templ_7745c5c3_Err = IconVideo().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case "person":
+		case "user":
 			templ_7745c5c3_Err = IconUser().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case "step":
+		case "play":
 			templ_7745c5c3_Err = IconPlayerPlay().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case "recording":
+		case "microphone":
 			templ_7745c5c3_Err = IconMicrophone().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case "warning":
+		case "alert":
 			templ_7745c5c3_Err = IconAlertTriangle().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case "failed":
+		case "cross":
 			templ_7745c5c3_Err = IconCircleX().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		case "resolved":
+		case "check":
 			templ_7745c5c3_Err = IconCircleCheck().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1754,7 +1754,7 @@ func IncidentStart(p IncidentStartPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.StartURL == "" {
-				templ_7745c5c3_Err = Alert("danger", p.Error, "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("bad", p.Error, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -5,15 +5,6 @@ import (
 	"unicode/utf8"
 )
 
-// kind is the closed set of tones a message can have; anything else is plain information.
-func kind(k string) string {
-	switch k {
-	case "ok", "warning", "danger":
-		return k
-	}
-	return "info"
-}
-
 type mark struct{ word, class, shape string }
 
 // stateMark gives the word, colour class and shape of a state. A state nobody drew is shown by its own name.
@@ -27,7 +18,7 @@ func stateMark(state string) mark {
 		return mark{state, "db-st-creating", "disc"}
 	case "live":
 		return mark{state, "db-st-live", "target"}
-	case "ended", "resolved", "skipped", "disabled":
+	case "ended", "resolved", "skipped", "disabled", "note":
 		return mark{state, "db-st-ended", "ring"}
 	case "unknown", "warning":
 		return mark{state, "db-st-unknown", "half"}

@@ -66,15 +66,15 @@ func overview() views.OverviewPage {
 	f.LiveBridges, f.RefusedLastHour = 2, 14
 	return views.OverviewPage{
 		Frame:    f,
-		Ready:    views.Ready{State: "ok", Title: "Ready. A bridge would come out now.", Facts: []string{"Zoom token 42 min left", "backup user ok", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
+		Ready:    views.Ready{Level: "ok", Title: "Ready. A bridge would come out now.", Facts: []string{"Zoom token 42 min left", "backup user ok", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
 		OpenHref: "/runbooks",
 		Live: []views.LiveBridge{
 			{Key: "INC-42", Name: "db down", Severity: "SEV1", Href: "/incidents/42", Inside: 12, Length: "14 min", Host: "oncall@example.com", UsedBackupUser: true, JoinHref: "/j/INC-42"},
 			{Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", Href: "/incidents/41", Inside: 3, Length: "2 h 05 min", Host: "bo@example.com", JoinHref: "/j/INC-41"},
 		},
 		Needs: []views.Need{
-			{State: "warning", Text: "A personal meeting id is on for ana@example.com: her bridges would share one room.", LinkText: "Fix", Href: "/account"},
-			{State: "bad", Text: "14 webhooks came with a wrong signature in the last hour.", LinkText: "See", Href: "/events"},
+			{Level: "warning", Text: "A personal meeting id is on for ana@example.com: her bridges would share one room.", LinkText: "Fix", Href: "/account"},
+			{Level: "bad", Text: "14 webhooks came with a wrong signature in the last hour.", LinkText: "See", Href: "/events"},
 		},
 		Health: healthy(),
 		Hours:  hours(),
@@ -90,7 +90,7 @@ func overview() views.OverviewPage {
 
 func healthy() *views.HealthPanel {
 	return &views.HealthPanel{
-		State: "ok", Title: "Zoom is talking to us.", LastEvent: when(0), Validated: when(20 * time.Hour), ValidationDue: when(-52 * time.Hour),
+		Level: "ok", Title: "Zoom is talking to us.", LastEvent: when(0), Validated: when(20 * time.Hour), ValidationDue: when(-52 * time.Hour),
 		FailedOf: "0 of 6", Median: "0.4 s", P95: "1.9 s", Measured: 500, DetailsHref: "/account#health", TypesTotal: 4963,
 		Types: []views.TypeCount{
 			{Words: "participant joined", Event: "meeting.participant_joined", Family: "participant", Href: "/events?event=meeting.participant_joined", Count: 2104},
@@ -103,12 +103,12 @@ func healthy() *views.HealthPanel {
 
 func unwell() *views.HealthPanel {
 	p := healthy()
-	p.State, p.Title, p.DetailsHref = "bad", "Zoom cannot reach us.", ""
+	p.Level, p.Title, p.DetailsHref = "bad", "Zoom cannot reach us.", ""
 	p.LastEvent, p.Validated, p.ValidationDue = when(4*time.Hour), when(13*24*time.Hour), when(10*24*time.Hour)
 	p.Overdue, p.FailedOf, p.Failing, p.P95 = true, "4 of 6", true, "25 min"
 	p.Problems = []views.CheckLine{
-		{State: "bad", Subject: "Webhook", Reason: "Zoom last validated the webhook address 13 days ago, and should every three days: that makes 4 of the 6 failures in a row after which it turns the subscription off.", Fix: "In Zoom’s marketplace: your app → Feature → Event Subscriptions: press Validate."},
-		{State: "warning", Subject: "Silence", Reason: "Zoom has sent nothing at all for 4 hours, although INC-42 is live.", Fix: "Look whether the subscription is on."},
+		{Level: "bad", Subject: "Webhook", Reason: "Zoom last validated the webhook address 13 days ago, and should every three days: that makes 4 of the 6 failures in a row after which it turns the subscription off.", Fix: "In Zoom’s marketplace: your app → Feature → Event Subscriptions: press Validate."},
+		{Level: "warning", Subject: "Silence", Reason: "Zoom has sent nothing at all for 4 hours, although INC-42 is live.", Fix: "Look whether the subscription is on."},
 	}
 	p.Refused = []views.RefusedReason{{Count: 14, Reason: "with a wrong signature", Advice: "Is the secret token the one of the Zoom app? If it is, somebody else sent them."}}
 	return p
@@ -138,11 +138,11 @@ func TestOverview(t *testing.T) {
 	quiet := overview()
 	quiet.Frame.LiveBridges, quiet.Frame.RefusedLastHour = 0, 0
 	quiet.Live, quiet.Needs, quiet.Incidents, quiet.Events = nil, nil, nil, nil
-	quiet.Health = &views.HealthPanel{State: "warning", Title: "Zoom has not sent an event yet."}
+	quiet.Health = &views.HealthPanel{Level: "warning", Title: "Zoom has not sent an event yet."}
 	bad := overview()
-	bad.Ready = views.Ready{State: "bad", Title: "Not ready. No bridge would come out now.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
+	bad.Ready = views.Ready{Level: "bad", Title: "Not ready. No bridge would come out now.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
 	amber := overview()
-	amber.Ready = views.Ready{State: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
+	amber.Ready = views.Ready{Level: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
 	amber.Health = unwell()
 	wide := overview()
 	wide.Live[0].Name, wide.Live[0].Host, wide.Live[0].Severity = long, long, long
@@ -150,11 +150,11 @@ func TestOverview(t *testing.T) {
 	wide.Ready.Facts = append(wide.Ready.Facts, long)
 	evil := overview()
 	evil.Live = []views.LiveBridge{{Key: hostile, Name: hostile, Severity: hostile, Href: "javascript:alert(1)", Length: hostile, Host: hostile, JoinHref: "javascript:alert(1)"}}
-	evil.Needs = []views.Need{{State: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
+	evil.Needs = []views.Need{{Level: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
 	evil.Incidents = []views.IncidentLine{{Key: hostile, Name: hostile, Severity: hostile, State: hostile, Href: "javascript:alert(1)"}}
 	evil.Events = []views.EventRow{{ID: "1", Words: hostile, Who: hostile, Key: hostile, Family: hostile, Event: hostile}}
-	evil.Ready = views.Ready{State: hostile, Title: hostile, Facts: []string{hostile}}
-	evil.Health = &views.HealthPanel{State: hostile, Title: hostile, FailedOf: hostile, DetailsHref: "javascript:alert(1)", Problems: []views.CheckLine{{State: hostile, Reason: hostile, Fix: hostile}},
+	evil.Ready = views.Ready{Level: hostile, Title: hostile, Facts: []string{hostile}}
+	evil.Health = &views.HealthPanel{Level: hostile, Title: hostile, FailedOf: hostile, DetailsHref: "javascript:alert(1)", Problems: []views.CheckLine{{Level: hostile, Reason: hostile, Fix: hostile}},
 		Types: []views.TypeCount{{Words: hostile, Event: hostile, Family: hostile, Href: "javascript:alert(1)"}}}
 	testGolden(t, []golden{
 		{"overview-first", views.Overview(first)},
@@ -248,7 +248,7 @@ func TestEvents(t *testing.T) {
 		Facts:   []views.KeyValue{{Key: "Who", Value: "Ana"}, {Key: "Zoom user", Value: "No: a guest, or of another account"}, {Key: "Joined", When: when(0)}, {Key: "Topic", Value: "SEV1 db down"}, {Key: "Meeting", Value: "876 8562 1847", Copied: "87685621847", Mono: true, Copy: true}},
 		IDs:     []views.KeyValue{{Key: "Meeting UUID", Value: "4444AAAiAAAAAiAiAiiAii==", Mono: true, Copy: true}},
 		Effects: []views.EventEffect{{Text: "Ana joined.", Detail: "Inside from 03:14:07, and still there."}},
-		Checks:  []views.Check{{State: "ok", Text: "Signature ok with the newest secret"}, {State: "ok", Text: "0.4 s old when it came"}, {State: "ok", Text: "First delivery"}},
+		Checks:  []views.Check{{Level: "ok", Text: "Signature ok with the newest secret"}, {Level: "ok", Text: "0.4 s old when it came"}, {Level: "ok", Text: "First delivery"}},
 		Headers: []views.KeyValue{{Key: "x-zm-request-timestamp", Value: "1795313647", Mono: true}, {Key: "x-zm-trackingid", Value: "v=2.0;clid=us04;rid=WEB_f1", Mono: true}, {Key: "content-type", Value: "application/json; charset=utf-8", Mono: true}},
 		Body:    payload, RawHref: "/events/908/raw", Bytes: len(payload), Earlier: rows()[1:4], CloseHref: "/events", AroundHref: "/events?around=908",
 	}
@@ -266,7 +266,7 @@ func TestEvents(t *testing.T) {
 	old.Effects, old.NoEffect = nil, "Nothing, because it is stale."
 	old.Notes = []views.EventNote{{Text: "It was not delivered: it comes from Zoom’s log of its deliveries."}, {Text: "Another writing of", LinkText: "an earlier event", Href: "/events/902"}}
 	old.Curl, old.CurlNote = "curl -sS\n", "It signs with openssl."
-	old.Checks = []views.Check{{State: "ok", Text: "Signature ok with the older secret"}, {State: "warning", Text: "1 h 40 min old when it came"}}
+	old.Checks = []views.Check{{Level: "ok", Text: "Signature ok with the older secret"}, {Level: "warning", Text: "1 h 40 min old when it came"}}
 	stale.Detail = &old
 	wide := open
 	wide.Rows = []views.EventRow{{ID: "1", Href: "/events/1", At: when(0), Event: long, Words: long, MeetingID: long, Topic: long, Who: long, Key: "INC-123456", IncidentHref: "/", Delay: "102 h 05 min", Stale: true, Unread: true, Open: true}}
@@ -276,7 +276,7 @@ func TestEvents(t *testing.T) {
 	wider.IDs, wider.Changes, wider.Files = wider.Facts, []views.ValueChange{{Name: long, Was: long, Is: ""}}, []views.EventFile{{Kind: long, Format: long, Size: "3.3 MB", Length: "14 min", PlayHref: "https://zoom.us/rec/play/x", DownloadHref: "https://zoom.us/rec/download/x"}}
 	wider.Effects, wider.Notes, wider.ReprocessAction = []views.EventEffect{{Text: long, Detail: long}}, []views.EventNote{{Text: long, LinkText: long, Href: "/"}}, "/events/1/reprocess"
 	wider.Curl, wider.CurlNote = long, long
-	wider.Headers, wider.Checks, wider.Body = wider.Facts, []views.Check{{State: "ok", Text: long}}, `{"`+long+`":"`+long+`"}`
+	wider.Headers, wider.Checks, wider.Body = wider.Facts, []views.Check{{Level: "ok", Text: long}}, `{"`+long+`":"`+long+`"}`
 	wider.Earlier = wide.Rows
 	wide.Detail = &wider
 	wide.Filter.On, wide.Filter.Saved, wide.Filter.Event, wide.Filter.ClearHref = []views.Chip{{Label: long, Href: "/events"}}, []views.Chip{{Label: long, Href: "/events?q=1"}}, long, "/events"
@@ -296,7 +296,7 @@ func TestEvents(t *testing.T) {
 	worse.Effects, worse.Notes, worse.AroundHref = []views.EventEffect{{Text: hostile, Detail: hostile}}, []views.EventNote{{Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}, "javascript:alert(1)"
 	worse.IDs, worse.NoEffect, worse.Curl, worse.CurlNote = nil, hostile, hostile, hostile
 	worse.Facts = []views.KeyValue{{Key: hostile, Value: hostile, Copy: true}, {Key: hostile, Value: hostile, Href: "javascript:alert(1)"}}
-	worse.Headers, worse.Checks = worse.Facts, []views.Check{{State: hostile, Text: hostile}}
+	worse.Headers, worse.Checks = worse.Facts, []views.Check{{Level: hostile, Text: hostile}}
 	worse.Body = `{"a":` + strconv.Quote(hostile) + `,"` + "</pre><script>alert(1)</script>" + `":["` + `</script>` + `"]}`
 	worse.RawHref, worse.CloseHref, worse.ReprocessAction = "javascript:alert(1)", "javascript:alert(1)", "javascript:alert(1)"
 	worse.Earlier = []views.EventRow{evil.Rows[0]}

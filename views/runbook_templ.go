@@ -112,7 +112,7 @@ func Runbook(p RunbookPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Archived {
-				templ_7745c5c3_Err = Alert("info", "Archived", "This runbook was deleted. It is kept because incidents refer to it, and cannot be run or changed.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("note", "Archived", "This runbook was deleted. It is kept because incidents refer to it, and cannot be run or changed.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -155,7 +155,7 @@ func Runbook(p RunbookPage) templ.Component {
 				}
 			}
 			if len(p.Errors) > 0 {
-				templ_7745c5c3_Err = Alert("danger", "Not saved", Plural(len(p.Errors), "field needs", "fields need")+" another look. What you typed is kept.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("bad", "Not saved", Plural(len(p.Errors), "field needs", "fields need")+" another look. What you typed is kept.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -254,7 +254,7 @@ func Runbook(p RunbookPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Errors["steps"] != "" {
-				templ_7745c5c3_Err = Alert("danger", "", p.Errors["steps"]).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("bad", "", p.Errors["steps"]).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

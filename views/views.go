@@ -38,11 +38,17 @@ type Person struct{ Name, Email, Role string }
 // CanAdmin says whether the person may change the configuration.
 func (p *Person) CanAdmin() bool { return p != nil && p.Role == "admin" }
 
-// Banner is the one thing that is degraded. Kind is warning or danger. Href may be empty.
-type Banner struct{ Kind, Text, LinkText, Href string }
+// Banner is the one thing that is degraded. Href may be empty.
+type Banner struct {
+	Level                Level
+	Text, LinkText, Href string
+}
 
-// Flash is one sentence about what was just done. Kind is ok, warning or danger.
-type Flash struct{ Kind, Text string }
+// Flash is one sentence about what was just done.
+type Flash struct {
+	Level Level
+	Text  string
+}
 
 // When is one moment, written in the viewer's zone by NewWhen.
 type When struct {

@@ -35,12 +35,12 @@ func TestFrame(t *testing.T) {
 	t.Parallel()
 	busy := in("Bridges", "bridges")
 	busy.LiveBridges, busy.RefusedLastHour, busy.Demo, busy.Theme = 2, 1204, true, ""
-	busy.Banner = &views.Banner{Kind: "warning", Text: "Zoom stopped calling the webhook.", LinkText: "Events", Href: "/events"}
-	busy.Flash = &views.Flash{Kind: "ok", Text: "INC-42 is resolved."}
+	busy.Banner = &views.Banner{Level: "warning", Text: "Zoom stopped calling the webhook.", LinkText: "Events", Href: "/events"}
+	busy.Flash = &views.Flash{Level: "ok", Text: "INC-42 is resolved."}
 	evil := in(hostile, hostile)
 	evil.User = &views.Person{Name: hostile, Email: hostile, Role: hostile}
-	evil.Banner = &views.Banner{Kind: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}
-	evil.Flash = &views.Flash{Kind: hostile, Text: hostile}
+	evil.Banner = &views.Banner{Level: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}
+	evil.Flash = &views.Flash{Level: hostile, Text: hostile}
 	evil.Version, evil.Theme = hostile, hostile
 	testGolden(t, []golden{
 		{"frame-plain", page(in("Bridges", "bridges"))},

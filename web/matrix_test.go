@@ -168,6 +168,9 @@ func (w *world) fingerprint() string {
 	w.must(err)
 	incidents, err := w.store.Incidents(ctx, db.IncidentFilter{}, "", 200)
 	w.must(err)
+	for i := range incidents.Items {
+		incidents.Items[i].Bridge = nil // a pointer; all bridges follow
+	}
 	bridges, err := w.store.BridgeRows(ctx, db.BridgeFilter{}, "", 200)
 	w.must(err)
 	events, err := w.store.EventRows(ctx, db.EventFilter{}, "", 200)

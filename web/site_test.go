@@ -135,7 +135,7 @@ func (w *world) runbook(name string) incident.Runbook {
 	r, _, err := w.service.SaveRunbook(context.Background(), commandLine, incident.Runbook{
 		Name: name, IncidentType: "outage",
 		Variables: []incident.Variable{{Name: "customer", Label: "Customer", Type: "text", Default: "all"}},
-		Steps:     []incident.Step{{Kind: incident.KindCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()}},
+		Steps:     []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()}},
 	})
 	w.must(err)
 	return r

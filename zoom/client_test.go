@@ -282,8 +282,8 @@ func TestCreateOutcome(t *testing.T) {
 			if calls, _ := f.log(); len(calls) != 1 {
 				t.Errorf("%d calls", len(calls))
 			}
-			if x := zoom.Explain(err); x.Cause == "" || x.Fix == "" || strings.Contains(x.Cause, "may exist") != (tt.want == zoom.Unknown) {
-				t.Errorf("explanation %+v", x)
+			if p := zoom.ProblemOf(err); p.Code == "" || p.MaybeCreated != (tt.want == zoom.Unknown) {
+				t.Errorf("problem %+v", p)
 			}
 			if s := secretsIn(fmt.Sprintf("%v %+v %#v", err, err, err)); s != nil {
 				t.Errorf("%q show in %v", s, err)
@@ -309,17 +309,17 @@ func TestNotSent(t *testing.T) {
 		ctx              context.Context
 		host             string
 		wantWide         bool
-		wantBackup       bool
+		want             zoom.ProblemCode
 	}{
-		{"API does not listen", address, token.URL, t.Context(), "x@example.com", true, false},
-		{"token endpoint does not listen", token.URL, address, t.Context(), "x@example.com", true, false},
-		{"Z-20 name does not resolve", "http://zoom.invalid", token.URL, t.Context(), "x@example.com", true, false},
-		{"Z-20 certificate", tlsServer.URL, token.URL, t.Context(), "x@example.com", true, false},
-		{"not a URL", "http://%zz", token.URL, t.Context(), "x@example.com", true, false},
-		{"time is up", token.URL, token.URL, ended, "x@example.com", false, false},
-		{"no host", token.URL, token.URL, t.Context(), "", false, true},
-		{"me", token.URL, token.URL, t.Context(), "me", false, true},
-		{"way out", token.URL, token.URL, t.Context(), "..", false, true},
+		{"API does not listen", address, token.URL, t.Context(), "x@example.com", true, zoom.ProblemUnreachable},
+		{"token endpoint does not listen", token.URL, address, t.Context(), "x@example.com", true, zoom.ProblemUnreachable},
+		{"Z-20 name does not resolve", "http://zoom.invalid", token.URL, t.Context(), "x@example.com", true, zoom.ProblemUnreachable},
+		{"Z-20 certificate", tlsServer.URL, token.URL, t.Context(), "x@example.com", true, zoom.ProblemNotZoom},
+		{"not a URL", "http://%zz", token.URL, t.Context(), "x@example.com", true, zoom.ProblemUnreachable},
+		{"time is up", token.URL, token.URL, ended, "x@example.com", false, zoom.ProblemTimedOut},
+		{"no host", token.URL, token.URL, t.Context(), "", false, zoom.ProblemNoHost},
+		{"me", token.URL, token.URL, t.Context(), "me", false, zoom.ProblemNoHost},
+		{"way out", token.URL, token.URL, t.Context(), "..", false, zoom.ProblemNoHost},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := zoom.New(zoom.Config{APIURL: tt.api, OAuthURL: tt.oauth + "/oauth/token", Credentials: serverToServer, Now: time.Now})
@@ -329,8 +329,8 @@ func TestNotSent(t *testing.T) {
 			if e := asError(t, err); e.Outcome != zoom.NotSent {
 				t.Errorf("outcome %s: %v", e.Outcome, err)
 			}
-			if x := zoom.Explain(err); x.AccountWide != tt.wantWide || x.TryBackup != tt.wantBackup || x.Cause == "" || x.Fix == "" {
-				t.Errorf("%+v", x)
+			if p := zoom.ProblemOf(err); p.AccountWide != tt.wantWide || p.Code != tt.want {
+				t.Errorf("%+v", p)
 			}
 			if s := secretsIn(err.Error()); s != nil {
 				t.Errorf("%q show in %v", s, err)
@@ -345,8 +345,8 @@ func TestNotSent(t *testing.T) {
 			if asError(t, err).Outcome != zoom.NotSent || asError(t, err2).Outcome != zoom.NotSent {
 				t.Error(err, err2)
 			}
-			if x := zoom.Explain(err); x.AccountWide {
-				t.Errorf("%+v", x)
+			if p := zoom.ProblemOf(err); p.AccountWide || p.Code != zoom.ProblemNotAMeeting {
+				t.Errorf("%+v", p)
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package zoom_test
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -60,16 +59,16 @@ func TestDeliveriesRefused(t *testing.T) {
 		status              int
 		each                error
 		want                string // in the error
-		cause, fix          string // in its explanation
+		problem             zoom.ProblemCode
 	}{
-		{name: "no App ID", want: "not an App ID", cause: "App ID", fix: "Zoom account"},
-		{name: "a path in place of it", appID: "../../users/x", want: "not an App ID", cause: "App ID", fix: "Zoom account"},
-		{name: "unknown app", appID: appID, status: 404, answer: `{"code":1401,"message":"APP ID does not exist: ` + appID + `."}`, want: "1401", cause: "no app", fix: "marketplace.zoom.us/develop/apps/"},
-		{name: "no scope", appID: appID, status: 400, answer: `{"code":4711,"message":"Invalid access token, does not contain scopes:[marketplace_app:read:admin]."}`, want: "4711", cause: "lacks a permission", fix: "marketplace_app:read:admin"},
-		{name: "no permission", appID: appID, status: 401, answer: `{"code":201,"message":"You do not have permission to access the targeted resource."}`, want: "201", cause: "does not let", fix: "role"},
-		{name: "not a list", appID: appID, status: 200, answer: `{}`, want: "cannot be used", cause: "could not be read"},
-		{name: "the same page for ever", appID: appID, status: 200, answer: `{"next_page_token":"x","webhook_logs":[]}`, want: "no end", cause: "could not be read"},
-		{name: "the caller has enough", appID: appID, status: 200, answer: `{"webhook_logs":[]}`, each: mine, want: "enough", cause: "something"},
+		{name: "no App ID", want: "not an App ID", problem: zoom.ProblemNoAppID},
+		{name: "a path in place of it", appID: "../../users/x", want: "not an App ID", problem: zoom.ProblemNoAppID},
+		{name: "unknown app", appID: appID, status: 404, answer: `{"code":1401,"message":"APP ID does not exist: ` + appID + `."}`, want: "1401", problem: zoom.ProblemNoSuchApp},
+		{name: "no scope", appID: appID, status: 400, answer: `{"code":4711,"message":"Invalid access token, does not contain scopes:[marketplace_app:read:admin]."}`, want: "4711", problem: zoom.ProblemMissingScopes},
+		{name: "no permission", appID: appID, status: 401, answer: `{"code":201,"message":"You do not have permission to access the targeted resource."}`, want: "201", problem: zoom.ProblemMayNotSee},
+		{name: "not a list", appID: appID, status: 200, answer: `{}`, want: "cannot be used", problem: zoom.ProblemUnreadable},
+		{name: "the same page for ever", appID: appID, status: 200, answer: `{"next_page_token":"x","webhook_logs":[]}`, want: "no end", problem: zoom.ProblemUnreadable},
+		{name: "the caller has enough", appID: appID, status: 200, answer: `{"webhook_logs":[]}`, each: mine, want: "enough"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := onTheNet(t, &fake{api: replies(tt.status, tt.answer)})
@@ -80,8 +79,8 @@ func TestDeliveriesRefused(t *testing.T) {
 			if tt.each != nil {
 				return
 			}
-			if e := zoom.Explain(err); !strings.Contains(e.Cause, tt.cause) || !strings.Contains(e.Fix, tt.fix) {
-				t.Errorf("%s", fmt.Sprint(e))
+			if p := zoom.ProblemOf(err); p.Code != tt.problem {
+				t.Errorf("%+v", p)
 			}
 		})
 	}

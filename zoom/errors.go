@@ -31,11 +31,17 @@ const (
 )
 
 // FieldError is one field of a request that Zoom did not accept.
-type FieldError struct{ Field, Message string }
+type FieldError struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// opCreateMeeting is the Op of the one call that makes something at Zoom.
+const opCreateMeeting = "create meeting"
 
 // Error is the error of every call of Client. Its texts come from Zoom, made
-// printable and cut, without our secrets; they are for the log and for admins,
-// Explain is for everybody.
+// printable and cut, without our secrets. They are for the log; ProblemOf gives
+// what is kept and shown.
 type Error struct {
 	Op         string // such as "create meeting"
 	Status     int    // HTTP; 0: no answer

@@ -56,6 +56,7 @@ func TestErrorCatalogue(t *testing.T) {
 		t.Fatal(err)
 	}
 	backup := []int{1001, 1010, 1120, 3161, 3000}
+	hosts := []zoom.ProblemCode{zoom.ProblemNoSuchUser, zoom.ProblemOtherAccount, zoom.ProblemInvitationPending, zoom.ProblemMayNotHost, zoom.ProblemHostRefused, zoom.ProblemHostDayLimit}
 	wide := []string{"auth.", "scope.", "acct.", "api.", "oauth.", "rate.qps", "rate.daily", "rate.concurrent"}
 	for _, entry := range file.Errors {
 		t.Run(entry.ID, func(t *testing.T) {
@@ -86,17 +87,11 @@ func TestErrorCatalogue(t *testing.T) {
 			if e.Outcome != want {
 				t.Errorf("outcome %s", e.Outcome)
 			}
-			x := zoom.Explain(e)
-			for _, s := range []string{x.Cause, x.Fix} {
-				s = strings.ReplaceAll(s, "Invalid Token!", "Zoom's words.")
-				if len(s) < 15 || !strings.HasSuffix(s, ".") || strings.ToUpper(s[:1]) != s[:1] || strings.ContainsAny(s, "!\n") || strings.Contains(s, "..") {
-					t.Errorf("not a sentence: %q", s)
-				}
+			p := zoom.ProblemOf(e)
+			if got, want := slices.Contains(hosts, p.Code), slices.Contains(backup, body.Code) || entry.ID == "rate.user100"; got != want || p.Code == "" {
+				t.Errorf("problem %s", p.Code)
 			}
-			if got, want := x.TryBackup, slices.Contains(backup, body.Code) || entry.ID == "rate.user100"; got != want {
-				t.Errorf("TryBackup %v", got)
-			}
-			if got, want := x.AccountWide, slices.ContainsFunc(wide, func(p string) bool { return strings.HasPrefix(entry.ID, p) }); got != want && entry.ID != "shared.access" {
+			if got, want := p.AccountWide, slices.ContainsFunc(wide, func(p string) bool { return strings.HasPrefix(entry.ID, p) }); got != want && entry.ID != "shared.access" {
 				t.Errorf("AccountWide %v", got)
 			}
 		})
@@ -117,7 +112,7 @@ func TestErrorReading(t *testing.T) {
 		{"Z-13 invalid JSON", 400, `{"code":104,"message":"Invalid access token, does not contain scopes:["user:read:admin","meeting:write:meeting:admin"]."}`, nil,
 			zoom.Error{Code: 104, Message: `Invalid access token, does not contain scopes:["user:read:admin","meeting:write:meeting:admin"].`, Scopes: []string{"user:read:admin", scopes}}},
 		{"fields", 400, string(sample(t, "api.400.validation.json")), nil,
-			zoom.Error{Code: 300, Message: "Validation Failed.", Fields: []zoom.FieldError{{"user_info.email", "Invalid field."}, {"user_info.type", "Invalid field."}}}},
+			zoom.Error{Code: 300, Message: "Validation Failed.", Fields: []zoom.FieldError{{Field: "user_info.email", Message: "Invalid field."}, {Field: "user_info.type", Message: "Invalid field."}}}},
 		{"tracking id", 404, `{"code":3001,"message":"x"}`, []string{"x-zm-trackingid", "v=2.0;clid=us05;rid=WEB_1"},
 			zoom.Error{Code: 3001, Message: "x", TrackingID: "v=2.0;clid=us05;rid=WEB_1"}},
 		{"code as a string", 400, `{"code":"1001","message":"x"}`, nil, zoom.Error{Code: 1001, Message: "x"}},
@@ -125,7 +120,7 @@ func TestErrorReading(t *testing.T) {
 		{"text", 400, "bad\r\nLevel=error", nil, zoom.Error{Message: `bad\u000d\nLevel=error`}},
 		{"nothing", 400, "", nil, zoom.Error{}},
 		{"control characters", 400, `{"code":1,"message":"a\u0000b\u001b[31m\u202Ec\nd"}`, nil, zoom.Error{Code: 1, Message: `a\u0000b\u001b[31m\u202ec\nd`}},
-		{"errors of another shape", 400, `{"code":300,"errors":["x",{"field":1},{}]}`, nil, zoom.Error{Code: 300, Fields: []zoom.FieldError{{"1", ""}, {"", ""}}}},
+		{"errors of another shape", 400, `{"code":300,"errors":["x",{"field":1},{}]}`, nil, zoom.Error{Code: 300, Fields: []zoom.FieldError{{Field: "1"}, {}}}},
 		{"Z-02 user's day", 429, string(sample(t, "api.429.user_daily.json")), []string{"X-RateLimit-Category", "Light", "X-RateLimit-Limit", "6000", "X-RateLimit-Remaining", "5893"},
 			zoom.Error{Code: 429, RateLimit: "user_day", Message: "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this particular user. You may resume these requests at GMT 00:00:00."}},
 		{"day by header", 429, `{"code":429,"message":"x"}`, []string{"X-RateLimit-Type", "Daily-limit", "Retry-After", "2026-11-23T00:00:00Z"},
@@ -193,46 +188,30 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-func TestExplain(t *testing.T) {
+func TestProblemOf(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		err  error
-		want zoom.Explanation
+		want zoom.Problem
 	}{
-		{"nobody", &zoom.Error{Code: 1001, Outcome: zoom.Refused}, zoom.Explanation{
-			Cause:     "The host is not a user of the connected Zoom account.",
-			Fix:       "Add the person to the Zoom account with this e-mail address, or have bridges hosted by the backup user.",
-			TryBackup: true,
-		}},
-		{"wrapped", fmt.Errorf("bridge: %w", &zoom.Error{Code: 4711, Scopes: []string{"user:read:admin"}, Outcome: zoom.Refused}), zoom.Explanation{
-			Cause:       "The Zoom app lacks a permission.",
-			Fix:         "Add this scope to the app in the Zoom App Marketplace, under Manage, your app, Scopes: user:read:admin.",
-			AccountWide: true,
-		}},
-		{"field", &zoom.Error{Code: 300, Fields: []zoom.FieldError{{"topic", "Invalid field."}}, Outcome: zoom.Refused}, zoom.Explanation{
-			Cause: "Zoom did not accept: topic (Invalid field).",
-			Fix:   "Change the value in the runbook. If it is not from a runbook, report this as a fault of Drawbridge.",
-		}},
-		{"unknown code", &zoom.Error{Status: 400, Code: 9999, Message: "Odd", Outcome: zoom.Refused}, zoom.Explanation{
-			Cause: "Zoom said no: Odd.",
-			Fix:   "Search Zoom's documentation for error code 9999.",
-		}},
-		{"day", &zoom.Error{Status: 429, RateLimit: "day", RetryAfter: 23*time.Hour + time.Minute, Outcome: zoom.Refused}, zoom.Explanation{
-			Cause:       "The Zoom account has used up its calls of the API for today.",
-			Fix:         "Zoom accepts calls again in 24 hours. Find out which other app of the account makes so many.",
-			AccountWide: true,
-		}},
-		{"time is up", &zoom.Error{Op: "create meeting", Outcome: zoom.Unknown, Err: context.DeadlineExceeded}, zoom.Explanation{
-			Cause: "Zoom did not answer in time. The meeting may exist all the same.",
-			Fix:   "Look at status.zoom.us and try again in a minute.",
-		}},
-		{"not of Zoom", errors.New("x"), zoom.Explanation{
-			Cause: "Zoom's answer could not be read.",
-			Fix:   "Look at status.zoom.us and try again in a minute.",
-		}},
+		{"nobody", &zoom.Error{Code: 1001, Outcome: zoom.Refused}, zoom.Problem{Code: zoom.ProblemNoSuchUser}},
+		{"wrapped", fmt.Errorf("bridge: %w", &zoom.Error{Code: 4711, Scopes: []string{"user:read:admin"}, Outcome: zoom.Refused}),
+			zoom.Problem{Code: zoom.ProblemMissingScopes, Scopes: []string{"user:read:admin"}, AccountWide: true}},
+		{"field", &zoom.Error{Code: 300, Fields: []zoom.FieldError{{Field: "topic", Message: "Invalid field."}}, Outcome: zoom.Refused},
+			zoom.Problem{Code: zoom.ProblemBadValue, Fields: []zoom.FieldError{{Field: "topic", Message: "Invalid field."}}}},
+		{"unknown code", &zoom.Error{Status: 400, Code: 9999, Message: "Odd", Outcome: zoom.Refused},
+			zoom.Problem{Code: zoom.ProblemRefused, Said: "Odd", ZoomCode: 9999, Status: 400}},
+		{"day", &zoom.Error{Status: 429, RateLimit: "day", RetryAfter: 23*time.Hour + time.Minute, Outcome: zoom.Refused},
+			zoom.Problem{Code: zoom.ProblemDayLimit, RetrySeconds: 82860, AccountWide: true}},
+		{"host's licence", &zoom.Error{Status: 400, Code: 3000, Message: "Not licensed", Outcome: zoom.Refused},
+			zoom.Problem{Code: zoom.ProblemHostRefused, Said: "Not licensed", ZoomCode: 3000, Status: 400}},
+		{"time is up", &zoom.Error{Op: "create meeting", Outcome: zoom.Unknown, Err: context.DeadlineExceeded}, zoom.Problem{Code: zoom.ProblemTimedOut, MaybeCreated: true}},
+		{"time is up, but nothing is created", &zoom.Error{Op: "get user", Outcome: zoom.Unknown, Err: context.DeadlineExceeded}, zoom.Problem{Code: zoom.ProblemTimedOut}},
+		{"Zoom is broken", &zoom.Error{Op: "create meeting", Status: 502, Outcome: zoom.Unknown}, zoom.Problem{Code: zoom.ProblemServerError, Status: 502, MaybeCreated: true}},
+		{"not of Zoom", errors.New("x"), zoom.Problem{Code: zoom.ProblemUnreadable}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if d := cmp.Diff(tt.want, zoom.Explain(tt.err)); d != "" {
+			if d := cmp.Diff(tt.want, zoom.ProblemOf(tt.err)); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
 		})
@@ -285,7 +264,7 @@ func TestNoSecretInErrors(t *testing.T) {
 				for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
 					slog.New(h).Error("x", "err", err, "client", c, "fields", e.Fields)
 				}
-				fmt.Fprintf(&out, "%v %+v %#v %q\n%+v\n", err, err, err, err, zoom.Explain(err))
+				fmt.Fprintf(&out, "%v %+v %#v %q\n%+v\n", err, err, err, err, zoom.ProblemOf(err))
 				if b, err := json.Marshal(e); err == nil {
 					out.Write(b)
 				}

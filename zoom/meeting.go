@@ -107,7 +107,7 @@ type settingsBody struct {
 // idempotency key. If Zoom created a meeting but the answer lacks a usable
 // link, what could be read is returned with an error whose outcome is Unknown.
 func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingRequest) (Meeting, error) {
-	const op = "create meeting"
+	const op = opCreateMeeting
 	user, err := userPath(op, host)
 	if err != nil {
 		return Meeting{}, err

@@ -12,11 +12,23 @@ func Endpoints(cluster string) (apiURL, oauthURL string) {
 	return "", ""
 }
 
+// What the app needs scopes for. The names are stored.
+const (
+	OpenBridge        = "open_bridge"
+	CheckPeople       = "check_people"
+	Reconcile         = "reconcile"   // find a meeting again after Zoom did not answer
+	DeleteTwin        = "delete_twin" // delete a meeting that was created twice
+	HostStartLink     = "host_start_link"
+	MeetingEvents     = "meeting_events"
+	ParticipantEvents = "participant_events"
+	RecordingEvents   = "recording_events"
+	FindGaps          = "find_gaps" // find events that were not delivered
+)
+
 // FeatureScopes says whether the app's scopes suffice for one thing we do.
 // Apps made before 2024 have classic scopes, newer ones granular scopes.
 type FeatureScopes struct {
-	Name     string   // open_bridge, check_people, reconcile, delete_twin, host_start_link, meeting_events, participant_events, recording_events, find_gaps
-	Label    string   // for people
+	Name     string
 	Classic  []string // these suffice, all of them …
 	Granular []string // … or these, all of them
 	OK       bool
@@ -26,25 +38,16 @@ type FeatureScopes struct {
 // Scopes by feature, after Zoom's reference of granular scopes. Server-to-Server
 // apps need the :admin forms to act for other users.
 var features = []FeatureScopes{
-	{Name: "open_bridge", Label: "Open a bridge",
-		Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:write:meeting:admin"}},
-	{Name: "check_people", Label: "Check people and their settings",
-		Classic: []string{"user:read:admin"}, Granular: []string{"user:read:user:admin", "user:read:settings:admin"}},
-	{Name: "reconcile", Label: "Find a bridge again after Zoom did not answer",
-		Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:list_meetings:admin", "meeting:read:meeting:admin"}},
-	{Name: "delete_twin", Label: "Delete a meeting that was created twice",
-		Classic: []string{"meeting:write:admin", "meeting:read:admin"}, Granular: []string{"meeting:delete:meeting:admin", "meeting:read:meeting:admin"}},
-	{Name: "host_start_link", Label: "Give the host the start link",
-		Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:meeting:admin"}},
-	{Name: "meeting_events", Label: "See when a bridge starts and ends",
-		Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:meeting:admin"}},
-	{Name: "participant_events", Label: "See who is inside",
-		Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:participant:admin"}},
-	{Name: "recording_events", Label: "Get the recording",
-		Classic: []string{"recording:read:admin"}, Granular: []string{"cloud_recording:read:recording:admin"}},
+	{Name: OpenBridge, Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:write:meeting:admin"}},
+	{Name: CheckPeople, Classic: []string{"user:read:admin"}, Granular: []string{"user:read:user:admin", "user:read:settings:admin"}},
+	{Name: Reconcile, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:list_meetings:admin", "meeting:read:meeting:admin"}},
+	{Name: DeleteTwin, Classic: []string{"meeting:write:admin", "meeting:read:admin"}, Granular: []string{"meeting:delete:meeting:admin", "meeting:read:meeting:admin"}},
+	{Name: HostStartLink, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:meeting:admin"}},
+	{Name: MeetingEvents, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:meeting:admin"}},
+	{Name: ParticipantEvents, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:participant:admin"}},
+	{Name: RecordingEvents, Classic: []string{"recording:read:admin"}, Granular: []string{"cloud_recording:read:recording:admin"}},
 	// Zoom's reference names one scope for it, in both kinds of app.
-	{Name: "find_gaps", Label: "Find events that were not delivered",
-		Classic: []string{"marketplace_app:read:admin"}, Granular: []string{"marketplace_app:read:admin"}},
+	{Name: FindGaps, Classic: []string{"marketplace_app:read:admin"}, Granular: []string{"marketplace_app:read:admin"}},
 }
 
 // CheckScopes says for each feature whether the scopes of a token suffice. nil
@@ -68,24 +71,23 @@ func CheckScopes(have []string) []FeatureScopes {
 type EventType struct {
 	Name  string // as in Event.Name
 	Label string // about as Zoom's app settings call it
-	Why   string
 }
 
 // EventTypes are the events worth a subscription. Others do no harm.
 var EventTypes = []EventType{
-	{"meeting.started", "Start Meeting", "The bridge turns live."},
-	{"meeting.ended", "End Meeting", "The bridge turns ended."},
-	{"meeting.participant_joined", "Participant/Host joined meeting", "Shows who is inside."},
-	{"meeting.participant_left", "Participant/Host left meeting", "Shows who is inside."},
-	{"meeting.participant_jbh_waiting", "Participant waiting for host to join", "Somebody cannot get in because the host is not there."},
-	{"meeting.participant_joined_waiting_room", "Participant joined waiting room", "Somebody cannot get in before the host admits them."},
-	{"meeting.participant_left_waiting_room", "Participant left waiting room", "Nobody is kept out any more."},
-	{"meeting.updated", "Meeting has been updated", "Somebody changed the bridge in Zoom."},
-	{"meeting.deleted", "Meeting has been deleted", "Somebody deleted the bridge in Zoom."},
-	{"recording.started", "Recording Started", "Shows that the bridge is recorded."},
-	{"recording.stopped", "Recording Stopped", "Shows that the bridge is no longer recorded."},
-	{"recording.completed", "All Recordings have completed", "Puts the recording on the incident."},
-	{"user.deactivated", "User has been deactivated", "The backup user may be gone."},
-	{"user.deleted", "User has been deleted", "The backup user may be gone."},
-	{"user.settings_updated", "User's settings have been updated", "A setting may keep people out of the next bridge."},
+	{"meeting.started", "Start Meeting"},
+	{"meeting.ended", "End Meeting"},
+	{"meeting.participant_joined", "Participant/Host joined meeting"},
+	{"meeting.participant_left", "Participant/Host left meeting"},
+	{"meeting.participant_jbh_waiting", "Participant waiting for host to join"},
+	{"meeting.participant_joined_waiting_room", "Participant joined waiting room"},
+	{"meeting.participant_left_waiting_room", "Participant left waiting room"},
+	{"meeting.updated", "Meeting has been updated"},
+	{"meeting.deleted", "Meeting has been deleted"},
+	{"recording.started", "Recording Started"},
+	{"recording.stopped", "Recording Stopped"},
+	{"recording.completed", "All Recordings have completed"},
+	{"user.deactivated", "User has been deactivated"},
+	{"user.deleted", "User has been deleted"},
+	{"user.settings_updated", "User's settings have been updated"},
 }

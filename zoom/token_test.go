@@ -173,7 +173,7 @@ func TestTokenAnswers(t *testing.T) {
 		status   int
 		body     string
 		wantLife time.Duration // 0: an error
-		wantText string        // in the explanation
+		want     zoom.ProblemCode
 	}{
 		{"number", 200, `{"access_token":"t","expires_in":60}`, time.Minute, ""},
 		{"Z-12 string", 200, `{"access_token":"t","expires_in":"60"}`, time.Minute, ""},
@@ -183,15 +183,15 @@ func TestTokenAnswers(t *testing.T) {
 		{"Z-12 large", 200, `{"access_token":"t","expires_in":1000000000}`, time.Hour, ""},
 		{"Z-12 garbage", 200, `{"access_token":"t","expires_in":{}}`, time.Hour, ""},
 		{"Z-12 foreign host is not used", 200, `{"access_token":"t","expires_in":60,"api_url":"https://evil.example"}`, time.Minute, ""},
-		{"no token", 200, `{"expires_in":60}`, 0, "could not be read"},
-		{"token is a number", 200, `{"access_token":5}`, 0, "could not be read"},
-		{"token breaks the header", 200, `{"access_token":"a\r\nX: y"}`, 0, "could not be read"},
-		{"not JSON", 200, `<html>`, 0, "could not be read"},
-		{"Z-12 wrong client", 400, string(sample(t, "oauth-token.400.invalid_client.json")), 0, "client secret is wrong"},
-		{"Z-12 wrong client with 401", 401, string(sample(t, "oauth-token.400.invalid_client.json")), 0, "client secret is wrong"},
-		{"Z-12 wrong account", 400, string(sample(t, "oauth-token.400.bad_account.json")), 0, "account ID"},
-		{"Z-12 429", 429, `{"reason":"Too many","error":"too_many"}`, 0, "too many calls"},
-		{"Z-12 5xx", 503, ``, 0, "problem of its own"},
+		{"no token", 200, `{"expires_in":60}`, 0, zoom.ProblemUnreadable},
+		{"token is a number", 200, `{"access_token":5}`, 0, zoom.ProblemUnreadable},
+		{"token breaks the header", 200, `{"access_token":"a\r\nX: y"}`, 0, zoom.ProblemUnreadable},
+		{"not JSON", 200, `<html>`, 0, zoom.ProblemUnreadable},
+		{"Z-12 wrong client", 400, string(sample(t, "oauth-token.400.invalid_client.json")), 0, zoom.ProblemWrongClient},
+		{"Z-12 wrong client with 401", 401, string(sample(t, "oauth-token.400.invalid_client.json")), 0, zoom.ProblemWrongClient},
+		{"Z-12 wrong account", 400, string(sample(t, "oauth-token.400.bad_account.json")), 0, zoom.ProblemWrongAccount},
+		{"Z-12 429", 429, `{"reason":"Too many","error":"too_many"}`, 0, zoom.ProblemRateLimit},
+		{"Z-12 5xx", 503, ``, 0, zoom.ProblemServerError},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var hosts []string
@@ -219,15 +219,15 @@ func TestTokenAnswers(t *testing.T) {
 			if e := asError(t, err); e.Outcome != zoom.NotSent || e.Op != "get token" {
 				t.Errorf("%+v", e)
 			}
-			if x := zoom.Explain(err); !strings.Contains(x.Cause, tt.wantText) || !x.AccountWide || x.TryBackup {
-				t.Errorf("%+v", x)
+			if p := zoom.ProblemOf(err); p.Code != tt.want || !p.AccountWide {
+				t.Errorf("%+v", p)
 			}
 		})
 	}
 	for _, creds := range []zoom.Credentials{{}, {Method: zoom.ServerToServer, AccountID: "a", ClientID: "b"}, {Method: zoom.JWT, APIKey: "k"}} {
 		_, err := inMemory(&fake{}, creds).Token(t.Context())
-		if x := zoom.Explain(err); !strings.Contains(x.Cause, "incomplete") {
-			t.Errorf("%+v: %+v", creds, x)
+		if p := zoom.ProblemOf(err); p.Code != zoom.ProblemIncomplete {
+			t.Errorf("%+v: %+v", creds, p)
 		}
 	}
 }
@@ -354,8 +354,8 @@ func TestJWT(t *testing.T) {
 		f := &fake{api: replies(401, string(sample(t, "api.401.invalid_token.json")))}
 		c := inMemory(f, zoom.Credentials{Method: zoom.JWT, APIKey: "key", APISecret: zoom.NewSecret(apiSecret)})
 		_, err := c.GetUser(t.Context(), "x")
-		if x := zoom.Explain(err); !strings.Contains(x.Fix, "JWT apps") || !x.AccountWide {
-			t.Errorf("%+v", x)
+		if p := zoom.ProblemOf(err); p.Code != zoom.ProblemAccessRefused || !p.AccountWide {
+			t.Errorf("%+v", p)
 		}
 		if calls, _ := f.log(); len(calls) > 2 {
 			t.Error(calls)

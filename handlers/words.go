@@ -1,0 +1,104 @@
+package handlers
+
+import (
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// The functions below hand facts over to package words, which knows no type of the
+// program's.
+
+func problemWords(p *zoom.Problem) *words.Problem {
+	if p == nil {
+		return nil
+	}
+	w := &words.Problem{
+		Code: string(p.Code), Said: p.Said, ZoomCode: p.ZoomCode, Status: p.Status, Scopes: p.Scopes,
+		RetrySeconds: p.RetrySeconds, MaybeCreated: p.MaybeCreated, AccountWide: p.AccountWide,
+	}
+	for _, f := range p.Fields {
+		w.Fields = append(w.Fields, words.FieldProblem(f))
+	}
+	return w
+}
+
+func reasonWords(r incident.Reason, now time.Time) words.Reason {
+	w := words.Reason{Code: string(r.Code), Host: r.Host, By: r.By, Text: r.Text, Count: r.Count, Retries: !r.RetryAt.IsZero(), Zoom: problemWords(r.Zoom)}
+	if w.Retries {
+		w.RetryIn = r.RetryAt.Sub(now)
+	}
+	return w
+}
+
+func reasonsWords(list []incident.Reason, now time.Time) []words.Reason {
+	all := make([]words.Reason, len(list))
+	for i, r := range list {
+		all[i] = reasonWords(r, now)
+	}
+	return all
+}
+
+// why says why a bridge is as it is, and what to do about it.
+func why(b incident.Bridge, now time.Time) words.Text {
+	reasons := reasonsWords(b.Reasons, now)
+	if b.State == incident.BridgeUnknown {
+		return words.Unknown(reasons)
+	}
+	return words.Reasons(reasons)
+}
+
+func entryWords(e incident.TimelineEntry, now time.Time) string {
+	d := e.Data
+	w := words.Entry{
+		Kind: string(e.Kind), Runbook: d.Runbook, Step: string(d.Step), Who: d.Who, Host: d.Host, Link: d.Link,
+		Field: d.Field, Topic: d.Topic, Text: d.Text, Reasons: reasonsWords(d.Reasons, now),
+	}
+	for _, p := range d.Template {
+		w.Template = append(w.Template, p.Error())
+	}
+	return w.Says()
+}
+
+// checkLine is a finding as pages show it.
+func checkLine(f incident.Finding, now time.Time) views.CheckLine {
+	w := words.Finding{
+		Code: string(f.Code), Topic: string(f.Topic), Fine: f.Level == incident.LevelOK, Email: f.Email, Value: f.Value, Asked: f.Asked,
+		Feature: f.Feature, Scopes: f.Scopes, Classic: f.Classic, Until: f.Until, Span: f.Span, Count: f.Count, Incident: f.Incident,
+		Zoom: problemWords(f.Zoom),
+	}
+	if f.Reason != nil {
+		r := reasonWords(*f.Reason, now)
+		w.Reason = &r
+	}
+	if f.Text != nil {
+		w.Subject, w.Text, w.Fix = f.Text.Subject, f.Text.Reason, f.Text.Fix
+	}
+	said := w.Says()
+	return views.CheckLine{Level: views.Level(f.Level), Subject: said.Subject, Reason: said.Reason, Fix: said.Fix}
+}
+
+func checkLines(list []incident.Finding, now time.Time) (lines []views.CheckLine) {
+	for _, f := range list {
+		lines = append(lines, checkLine(f, now))
+	}
+	return lines
+}
+
+func meetingWords(m incident.MeetingTemplate) words.Meeting {
+	return words.Meeting{
+		BackupHosts: m.Host == incident.HostBackup, WaitingRoom: m.WaitingRoom, JoinBeforeHost: m.JoinBeforeHost,
+		Recording: string(m.Recording), AlternativeHosts: m.AlternativeHosts,
+	}
+}
+
+func reprocessedWords(r incident.Reprocessed) words.Reprocessed {
+	w := words.Reprocessed{Incident: r.Incident, Was: string(r.Was), Is: string(r.Is), Who: r.Who}
+	for _, d := range r.Differences {
+		w.Differences = append(w.Differences, string(d))
+	}
+	return w
+}

@@ -1,0 +1,155 @@
+package words
+
+import "strings"
+
+// Event says what an event of Zoom's means. who is the person it names, "" for none;
+// number is the incident whose bridge it is about, 0 for none.
+func Event(event, who string, number int64) string {
+	of := ""
+	if number != 0 {
+		of = " of " + Key(number)
+	}
+	if form, ok := eventSentences[event]; ok {
+		return strings.NewReplacer("{who}", or(who, Somebody), "{of}", of).Replace(form)
+	}
+	if event == "" {
+		return "We don’t know what this event says."
+	}
+	return "Zoom says: " + EventName(event) + "."
+}
+
+var eventSentences = map[string]string{
+	"meeting.started":                         "The meeting{of} started.",
+	"meeting.ended":                           "The meeting{of} ended.",
+	"meeting.created":                         "The meeting{of} was created.",
+	"meeting.updated":                         "The meeting{of} was changed.",
+	"meeting.deleted":                         "The meeting{of} was deleted.",
+	"meeting.permanently_deleted":             "The meeting{of} was permanently deleted.",
+	"meeting.recovered":                       "The meeting{of} was restored after it was deleted.",
+	"meeting.participant_joined":              "{who} joined the meeting{of}.",
+	"meeting.participant_left":                "{who} left the meeting{of}.",
+	"meeting.participant_jbh_waiting":         "{who} is waiting for the host to start the meeting{of}.",
+	"meeting.participant_jbh_joined":          "{who} waited and joined the meeting{of} before its host.",
+	"meeting.participant_jbh_waiting_left":    "{who} stopped waiting for the host of the meeting{of}.",
+	"meeting.participant_joined_waiting_room": "{who} is in the waiting room of the meeting{of}.",
+	"meeting.participant_put_in_waiting_room": "{who} was sent to the waiting room of the meeting{of}.",
+	"meeting.participant_admitted":            "{who} was let in from the waiting room of the meeting{of}.",
+	"meeting.participant_left_waiting_room":   "{who} left the waiting room of the meeting{of}.",
+	"meeting.participant_role_changed":        "{who} has a new role in the meeting{of}.",
+	"meeting.sharing_started":                 "{who} started sharing in the meeting{of}.",
+	"meeting.sharing_ended":                   "{who} stopped sharing in the meeting{of}.",
+	"meeting.alert":                           "Zoom noticed a problem in the meeting{of}.",
+	"recording.started":                       "The recording{of} started.",
+	"recording.paused":                        "The recording{of} was paused.",
+	"recording.resumed":                       "The recording{of} resumed.",
+	"recording.stopped":                       "The recording{of} stopped.",
+	"recording.completed":                     "The recording{of} is ready.",
+	"recording.transcript_completed":          "The transcript of the recording{of} is ready.",
+	"recording.renamed":                       "The recording{of} was renamed.",
+	"recording.trashed":                       "The recording{of} was moved to the trash.",
+	"recording.deleted":                       "The recording{of} was permanently deleted.",
+	"recording.recovered":                     "The recording{of} was restored from the trash.",
+	"user.created":                            "{who} was added to the Zoom account.",
+	"user.activated":                          "{who} was reactivated.",
+	"user.deactivated":                        "{who} was deactivated.",
+	"user.deleted":                            "{who} was deleted from the Zoom account.",
+	"user.disassociated":                      "{who} left the Zoom account.",
+	"user.invitation_accepted":                "{who} accepted the invitation to the Zoom account.",
+	"user.updated":                            "The profile of {who} was changed.",
+	"user.settings_updated":                   "The settings of a Zoom user were changed.",
+	"user.signed_in":                          "{who} signed in to Zoom.",
+	"user.signed_out":                         "{who} signed out of Zoom.",
+	"app_deauthorized":                        "Somebody removed the Zoom app from the Zoom account. Zoom sends no more events.",
+}
+
+// EventName is an event's name for people: "participant joined".
+func EventName(event string) string {
+	family, name, ok := strings.Cut(event, ".")
+	switch {
+	case !ok:
+		name = event
+	case family == "recording", family == "user":
+		name = family + " " + name
+	case family == "meeting" && !strings.HasPrefix(name, "participant_"):
+		name = "meeting " + name
+	}
+	return strings.NewReplacer("_", " ", ".", " ").Replace(name)
+}
+
+// EventUse says what an event is worth a subscription for.
+func EventUse(event string) string { return eventUses[event] }
+
+var eventUses = map[string]string{
+	"meeting.started":                         "The bridge turns live.",
+	"meeting.ended":                           "The bridge turns ended.",
+	"meeting.participant_joined":              "Shows who is inside.",
+	"meeting.participant_left":                "Shows who is inside.",
+	"meeting.participant_jbh_waiting":         "Somebody can’t get in because the host isn’t there.",
+	"meeting.participant_joined_waiting_room": "Somebody can’t get in until the host admits them.",
+	"meeting.participant_left_waiting_room":   "Somebody is no longer kept out.",
+	"meeting.updated":                         "Somebody changed the bridge in Zoom.",
+	"meeting.deleted":                         "Somebody deleted the bridge in Zoom.",
+	"recording.started":                       "Shows that the bridge is recorded.",
+	"recording.stopped":                       "Shows that the bridge is no longer recorded.",
+	"recording.completed":                     "Puts the recording on the incident.",
+	"user.deactivated":                        "The backup user may be gone.",
+	"user.deleted":                            "The backup user may be gone.",
+	"user.settings_updated":                   "A setting may keep people out of the next bridge.",
+}
+
+// Unreadable says why an event can't be read.
+func Unreadable(problem string) string {
+	switch problem {
+	case "not_json":
+		return "Its body isn’t a JSON object."
+	case "crashed":
+		return "Drawbridge failed while reading it. The server’s log says why."
+	case "not_stored":
+		return "What it says couldn’t be stored. The server’s log says why."
+	}
+	return sentence(code(problem))
+}
+
+// Reprocessed is what reading an event again came to; see incident.Reprocessed.
+type Reprocessed struct {
+	Differences  []string
+	Incident     int64
+	Was, Is, Who string
+}
+
+// Says words the differences, "" for none.
+func (r Reprocessed) Says() (s string) {
+	for _, d := range r.Differences {
+		s = join(s, r.difference(d))
+	}
+	return s
+}
+
+func (r Reprocessed) difference(d string) string {
+	switch d {
+	case "counts":
+		return "The event counts now."
+	case "read":
+		return "Drawbridge could read it this time."
+	case "unreadable":
+		return "Drawbridge couldn’t read it this time."
+	case "content":
+		return "The log shows other details than before."
+	case "bridge":
+		if r.Incident == 0 {
+			return "It no longer belongs to a bridge."
+		}
+		return "It now belongs to the bridge of " + Key(r.Incident) + "."
+	case "bridge_state":
+		return "The bridge is " + r.Is + "; it was " + r.Was + "."
+	case "bridge_times":
+		return "The bridge started or ended at another time than was known."
+	case "stay":
+		return "The times when " + or(r.Who, "somebody") + " was in the call changed."
+	case "recordings":
+		return "The bridge has one more recording."
+	case "timeline_entry":
+		return "The timeline of " + Key(r.Incident) + " has a new entry."
+	}
+	return sentence(code(d))
+}

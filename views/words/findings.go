@@ -1,0 +1,229 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Finding is one thing that was looked at; see incident.Finding.
+type Finding struct {
+	Code, Email, Value, Asked, Feature string
+	Fine                               bool // its level is ok
+	Topic                              string
+	Scopes, Classic                    []string
+	Until                              time.Time
+	Span                               time.Duration
+	Count                              int
+	Incident                           int64
+	Zoom                               *Problem
+	Reason                             *Reason
+	Subject, Text, Fix                 string // with "note": as an older version worded it
+}
+
+// Line is a finding in words: what it is about, what was found, and what to do; Fix is
+// "" when nothing is to be done.
+type Line struct{ Subject, Reason, Fix string }
+
+const (
+	eventSubscriptions = "In the Zoom App Marketplace, open your app, Feature, Event Subscriptions"
+	startWithKey       = "Start the server with the key it was stored with, or enter the secret again."
+	activateUser       = "In Zoom, User Management → Users: activate the user."
+	licenseUser        = "In Zoom, User Management → Users: give the user a license."
+	scheduleSettings   = "In Zoom, Settings → Meeting → Schedule Meeting: "
+)
+
+// Says words the finding.
+func (f Finding) Says() Line {
+	if s, ok := settingTexts[f.Code]; ok {
+		if f.Fine {
+			return Line{s.subject, s.good, ""}
+		}
+		return Line{s.subject, s.bad, s.fix}
+	}
+	if l, ok := findingTexts[f.Code]; ok {
+		return l
+	}
+	problem := Text{}
+	if f.Zoom != nil {
+		problem = f.Zoom.says(f.Email)
+	}
+	host := f.Email
+	if f.Topic == "backup_user" {
+		host = "Backup user " + f.Email
+	}
+	switch f.Code {
+	case "no_token":
+		return Line{"Access token", problem.Cause, problem.Fix}
+	case "token":
+		return Line{"Access token", "Zoom issued a token, valid until " + f.Until.UTC().Format("15:04") + " UTC.", ""}
+	case "scopes":
+		return f.scopes()
+	case "user_unknown":
+		return Line{host, problem.Cause, problem.Fix}
+	case "user_inactive":
+		return Line{host, "This Zoom user is " + f.Value + " and can’t host.", activateUser}
+	case "user_basic":
+		return Line{host, "This Zoom user has no license: meetings end after 40 minutes.", licenseUser}
+	case "user_may_not_host":
+		return Line{host, "This Zoom user isn’t allowed to host meetings.", licenseUser}
+	case "user":
+		return Line{host, "Active and licensed.", ""}
+	case "no_settings":
+		return Line{"Meeting settings of " + f.Email, "They can’t be read. " + problem.Cause, problem.Fix}
+	case "clock":
+		return Line{"Clock", "This server’s clock is " + span(f.Span) + " off Zoom’s.", "Let the server set its clock with NTP."}
+	case "validations_ended":
+		return Line{"Webhook", fmt.Sprintf("Zoom last validated the webhook address %s ago; it should every three days. After six failures in a row Zoom turns the subscription off, and no more events arrive.", span(f.Span)),
+			eventSubscriptions + ": turn the subscription on again and press Validate."}
+	case "validations_failed":
+		return Line{"Webhook", fmt.Sprintf("Zoom last validated the webhook address %s ago; it should every three days. That makes %d failures in a row; after six Zoom turns the subscription off.", span(f.Span), f.Count),
+			eventSubscriptions + ": press Validate. If that fails, check that the address is reachable from the internet and that the secret token is the app’s."}
+	case "silence":
+		return Line{"Silence", fmt.Sprintf("Zoom has sent nothing for %s, although %s is live.", span(f.Span), Key(f.Incident)),
+			eventSubscriptions + ": check that the subscription is on. Then check for missing events on the Zoom account page."}
+	case "silence_of_meeting":
+		return Line{"Silence", fmt.Sprintf("%s is live, but Zoom has sent nothing about its meeting for %s. Either nobody came or left, or the event that ended it is missing.", Key(f.Incident), span(f.Span)),
+			"Check whether people are still in the call. If not, check for missing events on the Zoom account page."}
+	case "recovered":
+		return Line{"Deliveries", fmt.Sprintf("In the last day, %s didn’t arrive and came from Zoom’s own log.", plural(f.Count, "event", "events")), findCause}
+	case "lost":
+		return Line{"Deliveries", fmt.Sprintf("In the last day, %s didn’t arrive and can’t be recovered: Zoom didn’t keep what it sent.", plural(f.Count, "event", "events")), findCause}
+	case "look_unfinished":
+		why := Text{}
+		if f.Reason != nil {
+			why = f.Reason.Says()
+		}
+		return Line{"Deliveries", join("The last missing-event check didn’t finish.", why.Cause), why.Fix}
+	case "late":
+		return Line{"Delay", "One event in twenty arrives more than " + span(f.Span) + " after it happened: Zoom needs a second attempt.",
+			"Check the rejected requests on the Events page, and whether this server or a proxy in front of it is slow: Zoom waits three seconds for an answer."}
+	case "personal_meeting":
+		return Line{"Personal meeting ID", "Zoom used the personal meeting ID of " + or(f.Email, "the host") + ", which other calls use too.",
+			"In Zoom, as this person, Settings → Meeting: turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."}
+	case "meeting_id_taken":
+		return Line{"Meeting ID", "Zoom returned a meeting ID that another incident’s bridge already has.", "In Zoom, Settings → Meeting: turn off personal meeting IDs of " + or(f.Email, "the host") + "."}
+	case "other_recording":
+		return Line{"Recording", f.recording(), "In Zoom, Settings → Recording: check “Automatic recording” and “Cloud recording” of this host. Cloud recording needs a paid plan."}
+	case "no_alternative_host":
+		return Line{"Alternative host", f.Email + " isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."}
+	case "note":
+		return Line{f.Subject, f.Text, f.Fix}
+	}
+	return Line{"", sentence(code(f.Code)), ""}
+}
+
+const findCause = "Look for the cause in the rejected requests on the Events page and in the server’s log."
+
+// findingTexts holds the findings whose words need no data.
+var findingTexts = map[string]Line{
+	"not_connected":    {"Zoom account", "No Zoom app is connected.", "Connect one on the Zoom account page."},
+	"never_checked":    {"Connection", "The connection was never checked.", "Press “Check connection”."},
+	"secret_locked":    {"Connection", "The master key of this server can’t open a secret of the Zoom app.", startWithKey},
+	"jwt_token":        {"Access token", "Drawbridge made a JWT token. Zoom ended JWT apps on 2023-09-08 and may reject it.", "Move to Server-to-Server OAuth on this page."},
+	"no_backup_user":   {"Backup user", "No backup user is set. An opener who isn’t a Zoom user gets no bridge.", "Set the email address of a licensed Zoom user above."},
+	"webhook_locked":   {"Webhook", "The master key of this server can’t open the secret token.", startWithKey},
+	"no_webhook_token": {"Webhook", "No webhook secret token is set, so Zoom’s events are rejected; Zoom retries for about 85 minutes.", "Copy the secret token from your app, Feature, Token."},
+	"not_validated":    {"Webhook", "Zoom hasn’t validated this server’s webhook address yet.", eventSubscriptions + ": enter the address and press Validate."},
+	"validated":        {"Webhook", "Zoom has validated this server’s webhook address.", ""},
+	"waiting_room_on": {"Waiting room", "Zoom turned the waiting room on: people wait until a host lets them in.",
+		"In Zoom, an account admin, Account Management → Account Settings → Security → Waiting Room: turn it off or unlock it, and keep “Require a passcode”."},
+	"waiting_room_off": {"Waiting room", "The waiting room is off, although the runbook asks for one.", "In Zoom, Settings → Security: turn on the waiting room of this host."},
+	"no_join_before_host": {"Join before host", "Nobody gets in before the host.",
+		"In Zoom, an account admin, Settings → Meeting → Schedule Meeting → “Allow participants to join before host”: turn it on or unlock it. The waiting room must be off."},
+	"sign_in_needed": {"Sign-in", "Only people who are signed in to Zoom get in.",
+		"In Zoom, an account admin, Settings → Security → “Only authenticated users can join meetings”: turn it off or unlock it."},
+}
+
+// settingTexts holds what Check connection finds about a host's settings.
+var settingTexts = map[string]struct{ subject, good, bad, fix string }{
+	"pmi_scheduled": {"Personal meeting ID, scheduled meetings", "Off, as it should be.",
+		"On. Bridges could get the personal meeting ID, which other calls use too (use_pmi_for_scheduled_meetings).",
+		scheduleSettings + "turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."},
+	"pmi_instant": {"Personal meeting ID, instant meetings", "Off, as it should be.",
+		"On. Drawbridge makes no instant meetings, but people who start one by hand share one ID (use_pmi_for_instant_meetings).",
+		scheduleSettings + "turn off “Use Personal Meeting ID (PMI) when starting an instant meeting”."},
+	"waiting_room": {"Waiting room", "Off.", "On. If it is locked, people wait until a host lets them in.",
+		"In Zoom, Settings → Meeting → Security → Waiting Room: turn it off, or unlock it so that a bridge can turn it off."},
+	"join_before_host": {"Join before host", "On.", "Off. If it is locked, nobody gets in before the host.",
+		scheduleSettings + "turn on “Allow participants to join before host”."},
+	"cloud_recording": {"Cloud recording", "On.", "Off. Runbooks that record to the cloud get no recording.",
+		"In Zoom, Settings → Recording: turn on Cloud recording. It needs a paid plan."},
+}
+
+func (f Finding) scopes() Line {
+	l := Line{Subject: Feature(f.Feature), Reason: "The app has the scopes."}
+	if len(f.Scopes) == 0 {
+		return l
+	}
+	if f.Feature == "find_gaps" {
+		l.Reason = "Bridges work without this. With " + strings.Join(f.Scopes, ", ") + " Drawbridge can read events that didn’t arrive from Zoom’s own delivery log."
+	} else {
+		l.Reason = "The app lacks " + strings.Join(f.Scopes, ", ") + " (classic: " + strings.Join(f.Classic, ", ") + ")."
+	}
+	l.Fix = "In the Zoom App Marketplace, open your app, Scopes, Add scopes. Then check again."
+	return l
+}
+
+func (f Finding) recording() string {
+	switch {
+	case f.Value == "none":
+		return "Zoom doesn’t record this meeting automatically."
+	case f.Asked == "none":
+		return "Zoom records this meeting, although nobody asked it to."
+	}
+	return "Zoom records to “" + f.Value + "”, not to “" + f.Asked + "” as asked."
+}
+
+// Feature names what the Zoom app needs scopes for.
+func Feature(name string) string {
+	switch name {
+	case "open_bridge":
+		return "Create bridges"
+	case "check_people":
+		return "Check people and their settings"
+	case "reconcile":
+		return "Find a meeting again when Zoom didn’t answer"
+	case "delete_twin":
+		return "Delete a meeting that was created twice"
+	case "host_start_link":
+		return "Give the host the start link"
+	case "meeting_events":
+		return "See when a bridge starts and ends"
+	case "participant_events":
+		return "See who is inside"
+	case "recording_events":
+		return "Get the recording"
+	case "find_gaps":
+		return "Find events that weren’t delivered"
+	}
+	return code(name)
+}
+
+// Features names several, for a list of what needs one scope.
+func Features(names []string) string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = Feature(n)
+		if i > 0 {
+			all[i] = strings.ToLower(all[i][:1]) + all[i][1:]
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Clock words what is wrong with the time of this server, "" for nothing. ahead is how
+// far it is ahead of Zoom's, negative when it is behind; stale of the last events were
+// signed outside the time window.
+func Clock(ahead time.Duration, stale, events int) string {
+	const fix = " Let the server set its clock with NTP: “timedatectl set-ntp true”, or “chronyc makestep” if chrony runs."
+	switch {
+	case ahead > 0:
+		return "This server’s clock is " + span(ahead) + " ahead of Zoom’s. Zoom may reject our tokens, and times here are wrong." + fix
+	case ahead < 0:
+		return "This server’s clock is " + span(-ahead) + " behind Zoom’s. Zoom may reject our tokens, and times here are wrong." + fix
+	case stale > 0:
+		return fmt.Sprintf("%d of the last %d events were signed long before they arrived, or in the future. They are kept but change nothing until an admin accepts them. Is this server’s clock right?", stale, events)
+	}
+	return ""
+}

@@ -1,0 +1,40 @@
+package words
+
+import "strings"
+
+// StepKind names a kind of step.
+func StepKind(kind string) string {
+	if kind == "create_meeting" {
+		return "Create Zoom meeting"
+	}
+	return code(kind)
+}
+
+// Meeting is what a step asks Zoom for; see incident.MeetingTemplate.
+type Meeting struct {
+	BackupHosts, WaitingRoom, JoinBeforeHost bool
+	Recording                                string
+	AlternativeHosts                         []string
+}
+
+// Asks says what Zoom will be asked for, a line each.
+func (m Meeting) Asks() []string {
+	var list []string
+	add := func(yes bool, text string) {
+		if yes {
+			list = append(list, text)
+		}
+	}
+	add(!m.BackupHosts, "A meeting hosted by the opener, or by the backup user if the opener can’t")
+	add(m.BackupHosts, "A meeting hosted by the backup user")
+	add(true, "Its own meeting ID, never a personal one")
+	add(true, "A passcode")
+	add(m.JoinBeforeHost && !m.WaitingRoom, "Anybody with the link can join before the host")
+	add(!m.JoinBeforeHost && !m.WaitingRoom, "People wait for the host")
+	add(m.WaitingRoom, "People wait in the waiting room until a host lets them in")
+	add(m.Recording == "cloud", "Recording to the cloud, from the start")
+	add(m.Recording == "local", "Recording on the host’s computer, from the start")
+	add(m.Recording == "none" || m.Recording == "", "No automatic recording")
+	add(len(m.AlternativeHosts) > 0, "Alternative hosts: "+strings.Join(m.AlternativeHosts, ", "))
+	return list
+}
