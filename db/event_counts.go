@@ -3,7 +3,6 @@ package db
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -247,9 +246,5 @@ func (s *Store) countBuckets(ctx context.Context, counted int64, width time.Dura
 // DeleteMinuteCounts forgets the counts by the minute that arrived before a
 // time and are kept by the hour.
 func (s *Store) DeleteMinuteCounts(ctx context.Context, now time.Time) (n int64, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err = exec(ctx, tx, `DELETE FROM event_counts WHERE width = $1 AND start < $2`, minuteWidth, now.Add(-keepMinutes))
-		return err
-	})
-	return n, err
+	return s.writeRows(ctx, `DELETE FROM event_counts WHERE width = $1 AND start < $2`, minuteWidth, now.Add(-keepMinutes))
 }

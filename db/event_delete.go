@@ -68,7 +68,7 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 		for _, g := range counts {
 			removed[g.event] += g.count
 		}
-		return addProgress(ctx, tx, "removed", removed)
+		return addRemoved(ctx, tx, removed)
 	})
 }
 
@@ -168,7 +168,7 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 		if err := uncount(ctx, tx, hours); err != nil {
 			return err
 		}
-		return addProgress(ctx, tx, "removed", removed)
+		return addRemoved(ctx, tx, removed)
 	})
 	if err == nil {
 		s.mergeWords(ctx, worded)
@@ -204,8 +204,6 @@ func uncount(ctx context.Context, tx *sql.Tx, hours map[eventCount]int64) error 
 	}
 	return nil
 }
-
-func only(yes bool, n int64) int64 { return n * oneIf(yes) }
 
 func oneIf(yes bool) int64 {
 	if yes {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"time"
 )
 
@@ -84,12 +83,8 @@ func FirstEventID(t time.Time) int64 { return t.UnixMilli() << eventIDShift }
 // DeleteEventKeys forgets up to limit keys of events whose event_ts is before a
 // time, and returns how many. An event delivered again later is stored again.
 func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int) (n int64, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err = exec(ctx, tx, `
-			DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 ORDER BY at, key LIMIT $2)`, before, limit)
-		return err
-	})
-	return n, err
+	return s.writeRows(ctx, `
+		DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 ORDER BY at, key LIMIT $2)`, before, limit)
 }
 
 // EventArrival is when the event with this id arrived, to the millisecond.

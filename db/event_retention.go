@@ -46,13 +46,12 @@ func (s *Store) TellRetention(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return bump(ctx, tx, TopicRetention) })
 }
 
-// addProgress adds to the column removed or blanked of types of events.
-func addProgress(ctx context.Context, tx *sql.Tx, column string, byType map[string]int64) error {
+// addRemoved counts removed events of types.
+func addRemoved(ctx context.Context, tx *sql.Tx, byType map[string]int64) error {
 	for _, event := range slices.Sorted(maps.Keys(byType)) {
 		_, err := exec(ctx, tx, `
-			INSERT INTO retention_progress (event, blanked_to, removed, blanked) VALUES ($1, 0, $2, $3)
-			ON CONFLICT (event) DO UPDATE SET `+column+` = retention_progress.`+column+` + $4`,
-			event, only(column == "removed", byType[event]), only(column == "blanked", byType[event]), byType[event])
+			INSERT INTO retention_progress (event, blanked_to, removed, blanked) VALUES ($1, 0, $2, 0)
+			ON CONFLICT (event) DO UPDATE SET removed = retention_progress.removed + excluded.removed`, event, byType[event])
 		if err != nil {
 			return err
 		}

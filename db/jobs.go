@@ -108,9 +108,5 @@ func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) e
 // DeleteFinishedJobs forgets jobs that are done and were made before a time.
 // Dead ones stay: somebody may want to know.
 func (s *Store) DeleteFinishedJobs(ctx context.Context, before time.Time) (n int64, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err = exec(ctx, tx, `DELETE FROM jobs WHERE state = 'done' AND created_at < $1`, before)
-		return err
-	})
-	return n, err
+	return s.writeRows(ctx, `DELETE FROM jobs WHERE state = 'done' AND created_at < $1`, before)
 }

@@ -113,6 +113,15 @@ func exec(ctx context.Context, q queryer, query string, args ...any) (int64, err
 	return n, coded(err)
 }
 
+// writeRows is a transaction of one statement. It returns how many rows it touched.
+func (s *Store) writeRows(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err = exec(ctx, tx, query, args...)
+		return err
+	})
+	return n, err
+}
+
 // list returns every row of a query, nil for none.
 func list[T any](ctx context.Context, q queryer, scan func(row) (T, error), query string, args ...any) ([]T, error) {
 	if _, pool := q.(interface{ Stats() sql.DBStats }); pool {

@@ -43,9 +43,5 @@ func (s *Store) Refusals(ctx context.Context, since time.Time) ([]RefusalCount, 
 
 // DeleteRefusals forgets refusals before a time.
 func (s *Store) DeleteRefusals(ctx context.Context, before time.Time) (n int64, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err = exec(ctx, tx, `DELETE FROM refusals WHERE minute < $1`, before)
-		return err
-	})
-	return n, err
+	return s.writeRows(ctx, `DELETE FROM refusals WHERE minute < $1`, before)
 }

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -26,24 +25,20 @@ func (s *Store) SavedFilters(ctx context.Context) ([]incident.SavedFilter, error
 
 // InsertSavedFilter adds a filter. Conflict if the name is taken.
 func (s *Store) InsertSavedFilter(ctx context.Context, f incident.SavedFilter) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `INSERT INTO saved_filters (`+savedFilterColumns+`) VALUES (`+placeholders(1, 5)+`)`,
-			f.ID, f.Name, f.Query, f.CreatedBy, f.CreatedAt)
-		if isUnique(err) {
-			return &incident.Error{Code: incident.Conflict, Message: "A saved filter has this name already.",
-				Fields: map[string]string{"name": "A saved filter has this name already. Choose another."}, Err: err}
-		}
-		return err
-	})
+	_, err := s.writeRows(ctx, `INSERT INTO saved_filters (`+savedFilterColumns+`) VALUES (`+placeholders(1, 5)+`)`,
+		f.ID, f.Name, f.Query, f.CreatedBy, f.CreatedAt)
+	if isUnique(err) {
+		return &incident.Error{Code: incident.Conflict, Message: "A saved filter has this name already.",
+			Fields: map[string]string{"name": "A saved filter has this name already. Choose another."}, Err: err}
+	}
+	return err
 }
 
 // DeleteSavedFilter deletes a filter. NotFound if there is none.
 func (s *Store) DeleteSavedFilter(ctx context.Context, id string) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `DELETE FROM saved_filters WHERE id = $1`, id)
-		if err == nil && n == 0 {
-			return notFound("saved filter")
-		}
-		return err
-	})
+	n, err := s.writeRows(ctx, `DELETE FROM saved_filters WHERE id = $1`, id)
+	if err == nil && n == 0 {
+		err = notFound("saved filter")
+	}
+	return err
 }

@@ -47,10 +47,8 @@ func touchUser(ctx context.Context, tx *sql.Tx, x incident.Session) error {
 
 // DeleteSession ends a session; one that is not there is no error.
 func (s *Store) DeleteSession(ctx context.Context, hash string) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `DELETE FROM sessions WHERE token_hash = $1`, hash)
-		return err
-	})
+	_, err := s.writeRows(ctx, `DELETE FROM sessions WHERE token_hash = $1`, hash)
+	return err
 }
 
 // SessionCount is how many sessions of a user are not over.
@@ -61,9 +59,5 @@ func (s *Store) SessionCount(ctx context.Context, userID string) (int, error) {
 
 // DeleteExpiredSessions removes sessions that are over and returns how many.
 func (s *Store) DeleteExpiredSessions(ctx context.Context) (n int64, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err = exec(ctx, tx, `DELETE FROM sessions WHERE expires_at <= $1`, s.now())
-		return err
-	})
-	return n, err
+	return s.writeRows(ctx, `DELETE FROM sessions WHERE expires_at <= $1`, s.now())
 }

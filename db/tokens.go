@@ -61,8 +61,6 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit 
 
 // TouchToken notes when an API token was last used.
 func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE api_tokens SET last_used_at = $2 WHERE id = $1`, id, at)
-		return err
-	})
+	_, err := s.writeRows(ctx, `UPDATE api_tokens SET last_used_at = $2 WHERE id = $1`, id, at)
+	return err
 }

@@ -170,28 +170,20 @@ func (s *Store) LoginFailures(ctx context.Context, key string) (incident.LoginFa
 
 // AddLoginFailure counts one more wrong password for a key.
 func (s *Store) AddLoginFailure(ctx context.Context, key string, at time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `
-			INSERT INTO login_failures (key, count, last_at) VALUES ($1, 1, $2)
-			ON CONFLICT (key) DO UPDATE SET count = login_failures.count + 1, last_at = excluded.last_at`, key, at)
-		return err
-	})
+	_, err := s.writeRows(ctx, `
+		INSERT INTO login_failures (key, count, last_at) VALUES ($1, 1, $2)
+		ON CONFLICT (key) DO UPDATE SET count = login_failures.count + 1, last_at = excluded.last_at`, key, at)
+	return err
 }
 
 // ClearLoginFailures forgets the wrong passwords for a key.
 func (s *Store) ClearLoginFailures(ctx context.Context, key string) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `DELETE FROM login_failures WHERE key = $1`, key)
-		return err
-	})
+	_, err := s.writeRows(ctx, `DELETE FROM login_failures WHERE key = $1`, key)
+	return err
 }
 
 // DeleteLoginFailures forgets failures whose last one is before a time.
 // Anybody can make such rows by guessing, so somebody must remove them.
 func (s *Store) DeleteLoginFailures(ctx context.Context, before time.Time) (n int64, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err = exec(ctx, tx, `DELETE FROM login_failures WHERE last_at < $1`, before)
-		return err
-	})
-	return n, err
+	return s.writeRows(ctx, `DELETE FROM login_failures WHERE last_at < $1`, before)
 }

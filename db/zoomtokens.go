@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -50,16 +49,12 @@ func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.Sha
 // ClaimZoomToken leases the renewal of the token. false if its version is not
 // this one any more, or if another server has the lease.
 func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (ok bool, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `
-			INSERT INTO zoom_tokens (account, version, sealed, lease_until) VALUES ($1, 0, '', $2)
-			ON CONFLICT (account) DO UPDATE SET lease_until = excluded.lease_until
-			WHERE zoom_tokens.version = $3 AND zoom_tokens.lease_until <= $4`,
-			tokenKey(accountVersion), now.Add(lease), version, now)
-		ok = n > 0
-		return err
-	})
-	return ok, err
+	n, err := s.writeRows(ctx, `
+		INSERT INTO zoom_tokens (account, version, sealed, lease_until) VALUES ($1, 0, '', $2)
+		ON CONFLICT (account) DO UPDATE SET lease_until = excluded.lease_until
+		WHERE zoom_tokens.version = $3 AND zoom_tokens.lease_until <= $4`,
+		tokenKey(accountVersion), now.Add(lease), version, now)
+	return n > 0, err
 }
 
 // SaveZoomToken seals and stores the token that follows version t.Version-1,
@@ -70,20 +65,14 @@ func (s *Store) SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.
 	if err != nil {
 		return false, err
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `
-			UPDATE zoom_tokens SET sealed = $2, expires_at = $3, version = $4, lease_until = 0
-			WHERE account = $1 AND version = $5`, key, sealed, t.ExpiresAt, t.Version, t.Version-1)
-		ok = n > 0
-		return err
-	})
-	return ok, err
+	n, err := s.writeRows(ctx, `
+		UPDATE zoom_tokens SET sealed = $2, expires_at = $3, version = $4, lease_until = 0
+		WHERE account = $1 AND version = $5`, key, sealed, t.ExpiresAt, t.Version, t.Version-1)
+	return n > 0, err
 }
 
 // ReleaseZoomToken ends the lease without a new token.
 func (s *Store) ReleaseZoomToken(ctx context.Context, accountVersion, version int64) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE zoom_tokens SET lease_until = 0 WHERE account = $1 AND version = $2`, tokenKey(accountVersion), version)
-		return err
-	})
+	_, err := s.writeRows(ctx, `UPDATE zoom_tokens SET lease_until = 0 WHERE account = $1 AND version = $2`, tokenKey(accountVersion), version)
+	return err
 }
