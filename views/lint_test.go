@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -39,5 +40,34 @@ func TestTemplatesF12(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A page without a golden file is one that nobody would see break.
+func TestPagesHaveGoldens(t *testing.T) {
+	t.Parallel()
+	read := func(pattern string) (all string) {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all += string(text)
+		}
+		return all
+	}
+	tests := read("*_test.go")
+	pages := regexp.MustCompile(`(?m)^templ (\w+)\(\w+ \w+Page\)`).FindAllStringSubmatch(read("*.templ"), -1)
+	for _, page := range pages {
+		if !strings.Contains(tests, "views."+page[1]+"(") {
+			t.Errorf("no test calls views.%s: give it golden files, as TestIncidents does", page[1])
+		}
+	}
+	if len(pages) < 20 {
+		t.Errorf("found %d pages", len(pages))
 	}
 }
