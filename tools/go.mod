@@ -1,6 +1,8 @@
 module github.com/drawbridge-hq/drawbridge/tools
 
-go 1.26.0
+go 1.26.8
+
+toolchain go1.26.11
 
 tool (
 	github.com/a-h/templ/cmd/templ
