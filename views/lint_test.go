@@ -61,7 +61,7 @@ func TestPagesHaveGoldens(t *testing.T) {
 		return all
 	}
 	tests := read("*_test.go")
-	pages := regexp.MustCompile(`(?m)^templ (\w+)\(\w+ \w+Page\)`).FindAllStringSubmatch(read("*.templ"), -1)
+	pages := regexp.MustCompile(`(?m)^templ ([A-Z]\w*)\(\w+ \w+Page\)`).FindAllStringSubmatch(read("*.templ"), -1)
 	for _, page := range pages {
 		if !strings.Contains(tests, "views."+page[1]+"(") {
 			t.Errorf("no test calls views.%s: give it golden files, as TestIncidents does", page[1])
