@@ -289,7 +289,7 @@ func accountVerdict(c AccountCheck) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if c.CheckedAt.ISO != "" {
-			var templ_7745c5c3_Var10 = []any{"db-found-sum", "db-found-sum-" + c.worst()}
+			var templ_7745c5c3_Var10 = []any{"db-found-sum", "db-found-sum-" + string(c.worst())}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var10...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -184,6 +184,8 @@ func checkPage(t *testing.T, page string) {
 					t.Errorf("data in <%s %s=%q>", n.Data, key, a.Val)
 				case urlAttributes[key] && !safeURL(a.Val):
 					t.Errorf("<%s %s=%q> leads nowhere good", n.Data, key, a.Val)
+				case key == "class" && strings.Contains(a.Val, "unknown-type"):
+					t.Errorf("<%s class=%q>: templ takes only strings", n.Data, a.Val)
 				case key == "id":
 					ids[a.Val]++
 				case key == "data-db-key":
