@@ -89,7 +89,7 @@ func coded(err error) error {
 	case sqliteFull:
 		return errDiskFull(err)
 	case sqliteCorrupt, sqliteNotADB:
-		return unavailable("The database file "+SQLiteFile+" is damaged. Stop Drawbridge and restore the last backup; README says how.", err)
+		return unavailable("The database file "+SQLiteFile+" is damaged. Stop Drawbridge and restore the last backup; docs/backup.md says how.", err)
 	}
 	return unavailable("The database does not answer. Try again in a moment.", err)
 }
