@@ -99,10 +99,7 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 		if _, err := exec(ctx, tx, `DELETE FROM zoom_tokens`); err != nil {
 			return err
 		}
-		if err := insertAudit(ctx, tx, audit); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicAccount)
+		return finish(ctx, tx, audit, TopicAccount)
 	})
 }
 

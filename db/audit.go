@@ -25,6 +25,14 @@ func insertAudit(ctx context.Context, tx *sql.Tx, e incident.AuditEntry) error {
 	return err
 }
 
+// finish is the end of a transaction: its audit entry, and what it changed.
+func finish(ctx context.Context, tx *sql.Tx, e incident.AuditEntry, topics ...string) error {
+	if err := insertAudit(ctx, tx, e); err != nil {
+		return err
+	}
+	return bump(ctx, tx, topics...)
+}
+
 // AddAudit adds an entry to the audit trail.
 func (s *Store) AddAudit(ctx context.Context, e incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return insertAudit(ctx, tx, e) })

@@ -101,10 +101,7 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 		if err := insertJobs(ctx, tx, c.Jobs); err != nil {
 			return err
 		}
-		if err := insertAudit(ctx, tx, c.Audit); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicBridges, TopicIncidents, TopicIncident(number))
+		return finish(ctx, tx, c.Audit, TopicBridges, TopicIncidents, TopicIncident(number))
 	})
 }
 

@@ -59,10 +59,7 @@ func (s *Store) SaveGapLook(ctx context.Context, l incident.GapLook, audit incid
 		if err != nil {
 			return err
 		}
-		if err := insertAudit(ctx, tx, audit); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicAccount)
+		return finish(ctx, tx, audit, TopicAccount)
 	})
 }
 

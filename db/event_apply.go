@@ -336,9 +336,6 @@ func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.Aud
 		if n == 0 {
 			return notFound("event")
 		}
-		if err := insertAudit(ctx, tx, audit); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicEvents)
+		return finish(ctx, tx, audit, TopicEvents)
 	})
 }

@@ -33,10 +33,7 @@ func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRul
 		if _, err := exec(ctx, tx, `UPDATE retention_progress SET removed = 0, blanked = 0`); err != nil {
 			return err
 		}
-		if err := insertAudit(ctx, tx, audit); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicRetention)
+		return finish(ctx, tx, audit, TopicRetention)
 	})
 }
 

@@ -101,10 +101,7 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 			return i, err
 		}
 	}
-	if err := insertAudit(ctx, tx, n.Audit); err != nil {
-		return i, err
-	}
-	return i, bump(ctx, tx, TopicIncidents, TopicBridges, TopicRunbooks)
+	return i, finish(ctx, tx, n.Audit, TopicIncidents, TopicBridges, TopicRunbooks)
 }
 
 // Incident is the incident with this number. NotFound if there is none.
@@ -151,10 +148,7 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 		if err := insertTimeline(ctx, tx, entry); err != nil {
 			return err
 		}
-		if err := insertAudit(ctx, tx, audit); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicIncidents, TopicIncident(number), TopicBridges)
+		return finish(ctx, tx, audit, TopicIncidents, TopicIncident(number), TopicBridges)
 	})
 }
 

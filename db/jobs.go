@@ -84,25 +84,21 @@ func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, 
 // the lease. Worker and attempt together are the lease: a worker that was
 // paused beyond it has an attempt that is over.
 func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.JobState) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `
-			UPDATE jobs SET state = $4, lease_until = 0, worker = ''
-			WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
-			j.ID, j.Worker, j.Attempt, state)
-		return err
-	})
+	_, err := s.writeRows(ctx, `
+		UPDATE jobs SET state = $4, lease_until = 0, worker = ''
+		WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
+		j.ID, j.Worker, j.Attempt, state)
+	return err
 }
 
 // RetryJob queues a job again. It does nothing if the worker has lost the
 // lease.
 func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `
-			UPDATE jobs SET state = 'queued', run_at = $4, lease_until = 0, worker = ''
-			WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
-			j.ID, j.Worker, j.Attempt, runAt)
-		return err
-	})
+	_, err := s.writeRows(ctx, `
+		UPDATE jobs SET state = 'queued', run_at = $4, lease_until = 0, worker = ''
+		WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
+		j.ID, j.Worker, j.Attempt, runAt)
+	return err
 }
 
 // DeleteFinishedJobs forgets jobs that are done and were made before a time.

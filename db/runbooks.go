@@ -150,10 +150,7 @@ func finishRunbook(ctx context.Context, tx *sql.Tx, b incident.Runbook, audit in
 			return err
 		}
 	}
-	if err := insertAudit(ctx, tx, audit); err != nil {
-		return err
-	}
-	return bump(ctx, tx, TopicRunbooks)
+	return finish(ctx, tx, audit, TopicRunbooks)
 }
 
 func nameTaken(err error) error {
@@ -189,10 +186,7 @@ func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audi
 		if err != nil {
 			return err
 		}
-		if err := insertAudit(ctx, tx, audit); err != nil {
-			return err
-		}
-		return bump(ctx, tx, TopicRunbooks)
+		return finish(ctx, tx, audit, TopicRunbooks)
 	})
 	return archived, err
 }

@@ -174,14 +174,18 @@ func (s *Service) notMade(ctx context.Context, a Attempt, why Reason) error {
 }
 
 // closeAttempt writes an attempt that was unknown, whatever its bridge does.
-func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, why Reason) (err error) {
+func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, why Reason) error {
 	a.State, a.Reason, a.FinishedAt = state, why, s.now()
+	return s.writeAttempt(ctx, a, AttemptUnknown)
+}
+
+func (s *Service) writeAttempt(ctx context.Context, a Attempt, from AttemptState, jobs ...Job) (err error) {
 	for range 3 { // the bridge may move while we look at it
 		var bridge Bridge
 		if bridge, err = s.store.Bridge(ctx, a.BridgeID); err != nil {
 			return err
 		}
-		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{bridge.State}, Attempt: &a, AttemptFrom: AttemptUnknown})
+		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{bridge.State}, Attempt: &a, AttemptFrom: from, Jobs: jobs})
 		if CodeOf(err) != Conflict {
 			return err
 		}
@@ -244,21 +248,7 @@ func (s *Service) discard(ctx context.Context, a Attempt, from AttemptState) err
 	ctx, cancel := attached(ctx, stateWrite)
 	defer cancel()
 	a.State, a.FinishedAt = AttemptDiscarded, s.now()
-	var err error
-	for range 3 { // the bridge may move while we look at it
-		var bridge Bridge
-		if bridge, err = s.store.Bridge(ctx, a.BridgeID); err != nil {
-			return err
-		}
-		err = s.store.ChangeBridge(ctx, BridgeChange{
-			Bridge: bridge, From: []BridgeState{bridge.State}, Attempt: &a, AttemptFrom: from,
-			Jobs: []Job{s.newJob(JobDiscard, a.ID, s.now())},
-		})
-		if CodeOf(err) != Conflict {
-			return err
-		}
-	}
-	return err
+	return s.writeAttempt(ctx, a, from, s.newJob(JobDiscard, a.ID, s.now()))
 }
 
 // deleteDiscarded deletes a meeting that no bridge uses, unless people are in it.
