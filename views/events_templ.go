@@ -1258,7 +1258,7 @@ func refused(p EventsPage) templ.Component {
 			templ_7745c5c3_Var44 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 107, "<section class=\"db-alert db-alert-danger db-refused\" aria-labelledby=\"refused\"><span class=\"db-alert-icon\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 107, "<section class=\"db-alert db-alert-bad db-refused\" aria-labelledby=\"refused\"><span class=\"db-alert-icon\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -222,7 +222,7 @@ func TestHealth(t *testing.T) {
 			t.Errorf("status %d: %s", r.status, r.body)
 		}
 		b := w.loggedIn(incident.Viewer)
-		if r := b.get("/nothing"); !strings.Contains(r.body, "db-banner-danger") {
+		if r := b.get("/nothing"); !strings.Contains(r.body, "db-banner-bad") {
 			t.Errorf("P22: no banner:\n%s", r.body)
 		}
 	})
