@@ -270,7 +270,7 @@ func (s *Site) accountGuide(c echo.Context) views.AccountGuide {
 		g.WebhookURLError = unreachable(base)
 	}
 	for _, scope := range incident.SetupScopes() {
-		g.Scopes = append(g.Scopes, views.AccountScope{Granular: scope.Granular, Classic: scope.Classic, For: words.Features(scope.Features), Optional: scope.Optional})
+		g.Scopes = append(g.Scopes, views.AccountScope{Granular: scope.Granular, Classic: scope.Classic, For: words.Features(plain(scope.Features)), Optional: scope.Optional})
 	}
 	for _, e := range incident.SetupEvents() {
 		g.Events = append(g.Events, views.AccountEvent{Event: e.Name, Name: e.Label, For: words.EventUse(e.Name)})
@@ -323,7 +323,7 @@ func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.Accoun
 // scopeFeature is a finding about scopes with the names to tick. One that is fine
 // names none: the app may have classic or granular ones.
 func scopeFeature(f incident.Finding) views.ScopeFeature {
-	feature := views.ScopeFeature{Level: views.Level(f.Level), Feature: words.Feature(f.Feature), Scope: strings.Join(f.Scopes, "\n")}
+	feature := views.ScopeFeature{Level: views.Level(f.Level), Feature: words.Feature(string(f.Feature)), Scope: strings.Join(f.Scopes, "\n")}
 	for _, scope := range incident.SetupScopes() {
 		if f.Level != incident.LevelOK && slices.Contains(f.Scopes, scope.Granular) {
 			feature.Classic = scope.Classic

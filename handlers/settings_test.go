@@ -578,7 +578,7 @@ func TestSetupGuide(t *testing.T) {
 		}
 		seen[s.Granular] = true
 	}
-	want := incident.SetupScope{Granular: "meeting:write:meeting:admin", Classic: "meeting:write:admin", Features: []string{zoom.OpenBridge}}
+	want := incident.SetupScope{Granular: "meeting:write:meeting:admin", Classic: "meeting:write:admin", Features: []zoom.Feature{zoom.OpenBridge}}
 	if diff := cmp.Diff(want, incident.SetupScopes()[0]); diff != "" {
 		t.Error(diff)
 	}

@@ -67,7 +67,7 @@ func entryWords(e incident.TimelineEntry, now time.Time) string {
 func checkLine(f incident.Finding, now time.Time) views.CheckLine {
 	w := words.Finding{
 		Code: string(f.Code), Topic: string(f.Topic), Fine: f.Level == incident.LevelOK, Email: f.Email, Value: f.Value, Asked: f.Asked,
-		Feature: f.Feature, Scopes: f.Scopes, Classic: f.Classic, Until: f.Until, Span: f.Span, Count: f.Count, Incident: f.Incident,
+		Feature: string(f.Feature), Scopes: f.Scopes, Classic: f.Classic, Until: f.Until, Span: f.Span, Count: f.Count, Incident: f.Incident,
 		Zoom: problemWords(f.Zoom),
 	}
 	if f.Reason != nil {
@@ -96,9 +96,14 @@ func meetingWords(m incident.MeetingTemplate) words.Meeting {
 }
 
 func reprocessedWords(r incident.Reprocessed) words.Reprocessed {
-	w := words.Reprocessed{Incident: r.Incident, Was: string(r.Was), Is: string(r.Is), Who: r.Who}
-	for _, d := range r.Differences {
-		w.Differences = append(w.Differences, string(d))
+	return words.Reprocessed{Differences: plain(r.Differences), Incident: r.Incident, Was: string(r.Was), Is: string(r.Is), Who: r.Who}
+}
+
+// plain are codes as the texts by which package words knows them.
+func plain[Code ~string](codes []Code) []string {
+	list := make([]string, len(codes))
+	for i, c := range codes {
+		list[i] = string(c)
 	}
-	return w
+	return list
 }

@@ -59,7 +59,7 @@ func TestCheckConnection(t *testing.T) {
 	}{
 		{name: "all is well", want: []wantLine{
 			{"token", "ok", incident.FoundToken, "until"},
-			{"scopes", "ok", incident.FoundScopes, zoom.OpenBridge},
+			{"scopes", "ok", incident.FoundScopes, string(zoom.OpenBridge)},
 			{"backup_user", "ok", incident.FoundUser, backup},
 			{"pmi", "ok", incident.FoundPMIScheduled, backup},
 			{"pmi", "ok", incident.FoundPMIInstant, backup},
@@ -89,7 +89,7 @@ func TestCheckConnection(t *testing.T) {
 
 		{name: "Z-13 a scope that bridges need", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin"}}), want: []wantLine{
 			{"scopes", "bad", incident.FoundScopes, `"feature":"open_bridge","scopes":["meeting:write:meeting:admin"],"classic":["meeting:write:admin"]`},
-			{"scopes", "ok", incident.FoundScopes, zoom.CheckPeople},
+			{"scopes", "ok", incident.FoundScopes, string(zoom.CheckPeople)},
 		}},
 		{name: "scopes of the check itself", wrong: fault(zoomsim.Faults{MissingScopes: []string{"user:read:user:admin", "user:read:settings:admin"}}), want: []wantLine{
 			{"scopes", "bad", incident.FoundScopes, `"feature":"check_people","scopes":["user:read:user:admin","user:read:settings:admin"],"classic":["user:read:admin"]`},
@@ -173,7 +173,7 @@ func TestCheckConnection(t *testing.T) {
 				if l.Code == "" || l.Topic == "" || l.Level == "" {
 					t.Errorf("a line that says nothing: %+v", l)
 				}
-				key := string(l.Topic) + string(l.Code) + l.Email + l.Feature
+				key := string(l.Topic) + string(l.Code) + l.Email + string(l.Feature)
 				if seen[key]++; seen[key] > 1 {
 					t.Errorf("twice: %+v", l)
 				}

@@ -89,7 +89,7 @@ type Finding struct {
 	Email    string        `json:"email,omitempty"` // the Zoom user it is about; "" = the account
 	Value    string        `json:"value,omitempty"`
 	Asked    string        `json:"asked,omitempty"`
-	Feature  string        `json:"feature,omitempty"` // of zoom.FeatureScopes
+	Feature  zoom.Feature  `json:"feature,omitempty"`
 	Scopes   []string      `json:"scopes,omitempty"`
 	Classic  []string      `json:"classic,omitempty"`
 	Until    time.Time     `json:"until,omitzero"`

@@ -11,8 +11,8 @@ import (
 // since 2024 have granular scopes, older ones classic scopes.
 type SetupScope struct {
 	Granular, Classic string
-	Features          []string // what needs it; see zoom.FeatureScopes
-	Optional          bool     // a bridge comes out without it
+	Features          []zoom.Feature // what needs it
+	Optional          bool           // a bridge comes out without it
 }
 
 // SetupScopes are the permissions the Zoom app needs, each once.
@@ -23,7 +23,7 @@ func SetupScopes() []SetupScope {
 		for _, name := range f.Granular {
 			i := slices.IndexFunc(list, func(s SetupScope) bool { return s.Granular == name })
 			if i < 0 {
-				list = append(list, SetupScope{Granular: name, Classic: strings.Join(f.Classic, ", "), Features: []string{f.Name}, Optional: optional})
+				list = append(list, SetupScope{Granular: name, Classic: strings.Join(f.Classic, ", "), Features: []zoom.Feature{f.Name}, Optional: optional})
 				continue
 			}
 			list[i].Features = append(list[i].Features, f.Name)

@@ -12,23 +12,25 @@ func Endpoints(cluster string) (apiURL, oauthURL string) {
 	return "", ""
 }
 
-// What the app needs scopes for. The names are stored.
+// Feature is something that the app needs scopes for. The names are stored.
+type Feature string
+
 const (
-	OpenBridge        = "open_bridge"
-	CheckPeople       = "check_people"
-	Reconcile         = "reconcile"   // find a meeting again after Zoom did not answer
-	DeleteTwin        = "delete_twin" // delete a meeting that was created twice
-	HostStartLink     = "host_start_link"
-	MeetingEvents     = "meeting_events"
-	ParticipantEvents = "participant_events"
-	RecordingEvents   = "recording_events"
-	FindGaps          = "find_gaps" // find events that were not delivered
+	OpenBridge        Feature = "open_bridge"
+	CheckPeople       Feature = "check_people"
+	Reconcile         Feature = "reconcile"   // find a meeting again after Zoom did not answer
+	DeleteTwin        Feature = "delete_twin" // delete a meeting that was created twice
+	HostStartLink     Feature = "host_start_link"
+	MeetingEvents     Feature = "meeting_events"
+	ParticipantEvents Feature = "participant_events"
+	RecordingEvents   Feature = "recording_events"
+	FindGaps          Feature = "find_gaps" // find events that were not delivered
 )
 
 // FeatureScopes says whether the app's scopes suffice for one thing we do.
 // Apps made before 2024 have classic scopes, newer ones granular scopes.
 type FeatureScopes struct {
-	Name     string
+	Name     Feature
 	Classic  []string // these suffice, all of them …
 	Granular []string // … or these, all of them
 	OK       bool

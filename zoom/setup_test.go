@@ -17,22 +17,22 @@ func TestCheckScopes(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		have []string
-		want map[string][]string // what is missing, by feature
+		want map[zoom.Feature][]string // what is missing, by feature
 	}{
-		{"JWT has all", nil, map[string][]string{}},
-		{"classic", classic, map[string][]string{}},
-		{"granular", granular, map[string][]string{}},
-		{"half of two", []string{"user:read:user:admin", "meeting:write:admin", "meeting:read:admin", "recording:read:admin"}, map[string][]string{
+		{"JWT has all", nil, map[zoom.Feature][]string{}},
+		{"classic", classic, map[zoom.Feature][]string{}},
+		{"granular", granular, map[zoom.Feature][]string{}},
+		{"half of two", []string{"user:read:user:admin", "meeting:write:admin", "meeting:read:admin", "recording:read:admin"}, map[zoom.Feature][]string{
 			"check_people": {"user:read:settings:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
-		{"not for others", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[string][]string{
+		{"not for others", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[zoom.Feature][]string{
 			"open_bridge":  {"meeting:write:meeting:admin"},
 			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
 			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
-		{"none", []string{}, map[string][]string{
+		{"none", []string{}, map[zoom.Feature][]string{
 			"open_bridge":        {"meeting:write:meeting:admin"},
 			"check_people":       {"user:read:user:admin", "user:read:settings:admin"},
 			"reconcile":          {"meeting:read:list_meetings:admin", "meeting:read:meeting:admin"},
@@ -45,7 +45,7 @@ func TestCheckScopes(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := map[string][]string{}
+			got := map[zoom.Feature][]string{}
 			for _, f := range zoom.CheckScopes(tt.have) {
 				if f.OK != (f.Missing == nil) {
 					t.Errorf("%+v", f)

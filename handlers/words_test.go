@@ -1,0 +1,471 @@
+package handlers
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/incident/template"
+	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// The tests below read the program's source for its codes, so that no new code can
+// be forgotten: each has words, and words are of codes that exist.
+
+// files parses what package dir consists of, without its tests.
+func files(t *testing.T, dir string) []*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %d files, %v", dir, len(names), err)
+	}
+	var list []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, file)
+	}
+	return list
+}
+
+// constant is one constant of a closed type, with the comment that names its data.
+type constant struct{ name, code, comment string }
+
+// constants lists the constants of a type.
+func constants(t *testing.T, dir, typ string) (list []constant) {
+	t.Helper()
+	for _, file := range files(t, dir) {
+		for _, decl := range file.Decls {
+			d, ok := decl.(*ast.GenDecl)
+			if !ok || d.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range d.Specs {
+				s := spec.(*ast.ValueSpec)
+				if id, ok := s.Type.(*ast.Ident); !ok || id.Name != typ {
+					continue
+				}
+				code, err := strconv.Unquote(s.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := constant{s.Names[0].Name, code, s.Comment.Text()}
+				if strings.TrimSpace(c.comment) == "likewise" {
+					c.comment = list[len(list)-1].comment
+				}
+				list = append(list, c)
+			}
+		}
+	}
+	if len(list) == 0 {
+		t.Fatalf("%s has no constants of type %s", dir, typ)
+	}
+	return list
+}
+
+func codes(list []constant) (all []string) {
+	for _, c := range list {
+		all = append(all, c.code)
+	}
+	return all
+}
+
+// closed are the types of the codes that are stored and put into words.
+var closed = []struct{ dir, typ string }{
+	{"incident", "TimelineKind"}, {"incident", "ReasonCode"}, {"incident", "FindingCode"}, {"incident", "Difference"}, {"incident", "ReadProblem"},
+	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
+}
+
+const somebody = "host@example.com"
+
+var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+
+// fill gives the fields of a struct that a comment names a value each.
+func fill(t *testing.T, data any, comment string) {
+	t.Helper()
+	v := reflect.ValueOf(data).Elem()
+	for i := range v.NumField() {
+		name, field := v.Type().Field(i).Name, v.Field(i)
+		if !field.IsZero() || !regexp.MustCompile(`\b`+name+`\b`).MatchString(comment) {
+			continue
+		}
+		var value any
+		switch field.Interface().(type) {
+		case string:
+			value = map[string]string{"Host": somebody, "Email": somebody, "By": somebody, "Text": "A person wrote this.", "Said": "No license."}[name]
+			if value == "" {
+				value = "Some " + strings.ToLower(name)
+			}
+		case int:
+			value = 3
+		case int64:
+			value = int64(42)
+		case time.Time:
+			value = noon.Add(time.Hour)
+		case time.Duration:
+			value = 5 * time.Hour
+		case []string:
+			value = []string{"meeting:write:admin"}
+		case incident.StepKind:
+			value = incident.StepCreateMeeting
+		case zoom.Feature:
+			value = zoom.OpenBridge
+		case *zoom.Problem:
+			value = &zoom.Problem{Code: zoom.ProblemTimedOut, MaybeCreated: true}
+		case *incident.Reason:
+			value = &incident.Reason{Code: incident.ReasonLogTooLong}
+		case *incident.NoteText:
+			value = &incident.NoteText{Subject: "Token", Reason: "Zoom issued one.", Fix: "Nothing to do."}
+		case []incident.Reason:
+			value = []incident.Reason{{Code: incident.ReasonNobodyHosts}}
+		case []incident.TemplateError:
+			value = []incident.TemplateError{{Code: template.TextNotClosed}}
+		case []zoom.FieldError:
+			value = []zoom.FieldError{{Field: "topic", Message: "Too long."}}
+		case incident.Level, incident.Topic, zoom.ProblemCode, incident.ReasonCode, incident.FindingCode, bool:
+			continue
+		default:
+			t.Fatalf("%s.%s is of a type that this test has no value for", v.Type(), name)
+		}
+		field.Set(reflect.ValueOf(value))
+	}
+}
+
+var rawCode = regexp.MustCompile(`^[a-z0-9_ ]+\.?$`)
+
+// wantSentence wants a text that a person can read, and that says more than its code.
+func wantSentence(t *testing.T, code, text string) {
+	t.Helper()
+	first, _ := utf8.DecodeRuneInString(text)
+	last, _ := utf8.DecodeLastRuneInString(text)
+	wrong := ""
+	switch {
+	case text == "":
+		wrong = "nothing"
+	case rawCode.MatchString(text), strings.Contains(code, "_") && strings.Contains(text, code),
+		strings.EqualFold(strings.TrimRight(text, "."), strings.ReplaceAll(code, "_", " ")) && text != "Resolved." && text != "Reopened.":
+		wrong = "the code itself"
+	case !unicode.IsUpper(first) && !unicode.IsDigit(first) && !strings.HasPrefix(text, somebody):
+		wrong = "no capital letter"
+	case !strings.ContainsRune(".!?…", last):
+		wrong = "no end"
+	}
+	for _, bad := range []string{"  ", "{", "}", "%!", "“”", "()", " .", " ,", "..", ": .", "<nil>"} {
+		if strings.Contains(text, bad) {
+			wrong = fmt.Sprintf("%q in it", bad)
+		}
+	}
+	if wrong != "" {
+		t.Errorf("%s: %s: %q", code, wrong, text)
+	}
+}
+
+func TestTimelineWords(t *testing.T) {
+	kinds := constants(t, "incident", "TimelineKind")
+	for _, c := range kinds {
+		var d incident.TimelineData
+		if strings.Contains(c.comment, "Field") {
+			d.Field = "topic"
+		}
+		fill(t, &d, c.comment)
+		wantSentence(t, c.code, entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code), Data: d}, noon))
+		d.Who, d.Reasons, d.Template = "", nil, nil // may be unknown
+		wantSentence(t, c.code, entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code), Data: d}, noon))
+	}
+	agenda := incident.TimelineEntry{Kind: incident.EntryTemplateFailed, Data: incident.TimelineData{Field: "agenda"}}
+	wantSentence(t, "agenda", entryWords(agenda, noon))
+	if have, want := views.EntryKinds(), slices.Sorted(slices.Values(codes(kinds))); !slices.Equal(have, want) {
+		t.Errorf("kinds with a look of their own: %q\nkinds: %q", have, want)
+	}
+}
+
+func TestReasonWords(t *testing.T) {
+	for _, c := range constants(t, "incident", "ReasonCode") {
+		r := incident.Reason{Code: incident.ReasonCode(c.code)}
+		fill(t, &r, c.comment)
+		said := reasonWords(r, noon).Says()
+		wantSentence(t, c.code, said.Cause)
+		if said.Fix != "" {
+			wantSentence(t, c.code, said.Fix)
+		}
+		for _, in := range []time.Duration{-time.Second, 15 * time.Second} {
+			r.RetryAt = noon.Add(in)
+			wantSentence(t, c.code, words.Reasons(reasonsWords([]incident.Reason{r, r}, noon)).Fix)
+		}
+		wantSentence(t, c.code, words.Unknown(reasonsWords([]incident.Reason{r}, noon)).Fix)
+	}
+}
+
+// withoutFix are findings that are never bad, or that nobody can mend.
+var withoutFix = map[incident.FindingCode]string{
+	incident.FoundToken:     "is only ever fine",
+	incident.FoundUser:      "is only ever fine",
+	incident.FoundValidated: "is only ever fine",
+}
+
+func TestFindingWords(t *testing.T) {
+	recordings := constants(t, "incident", "Recording")
+	for _, c := range constants(t, "incident", "FindingCode") {
+		for _, level := range []incident.Level{incident.LevelOK, incident.LevelWarning, incident.LevelBad} {
+			f := incident.Finding{Code: incident.FindingCode(c.code), Level: level, Topic: incident.TopicSettings}
+			if level == incident.LevelOK && f.Code == incident.FoundScopes {
+				f.Feature = zoom.OpenBridge // nothing is missing
+			} else {
+				fill(t, &f, c.comment)
+			}
+			line := checkLine(f, noon)
+			wantSentence(t, c.code, line.Reason)
+			if strings.TrimSpace(line.Subject) == "" || strings.HasSuffix(line.Subject, ".") {
+				t.Errorf("%s: the subject is %q", c.code, line.Subject)
+			}
+			if line.Fix != "" {
+				wantSentence(t, c.code, line.Fix)
+			} else if level != incident.LevelOK && withoutFix[f.Code] == "" {
+				t.Errorf("%s: %q, and nothing to do about it", c.code, line.Reason)
+			}
+			if line.Level != views.Level(level) {
+				t.Errorf("%s: %s is shown as %s", c.code, level, line.Level)
+			}
+		}
+	}
+	for _, set := range recordings {
+		for _, asked := range recordings {
+			wantSentence(t, "other_recording", checkLine(incident.Finding{Code: incident.FoundOtherRecording, Value: set.code, Asked: asked.code}, noon).Reason)
+		}
+	}
+	backup := checkLine(incident.Finding{Code: incident.FoundUser, Topic: incident.TopicBackupUser, Email: somebody}, noon)
+	if backup.Subject != "Backup user "+somebody {
+		t.Errorf("the backup user is shown as %q", backup.Subject)
+	}
+}
+
+func TestProblemWords(t *testing.T) {
+	for _, c := range constants(t, "zoom", "ProblemCode") {
+		for _, filled := range []bool{true, false} {
+			for _, host := range []string{somebody, ""} {
+				p := zoom.Problem{Code: zoom.ProblemCode(c.code), Status: 503, ZoomCode: 3000}
+				if filled {
+					fill(t, &p, c.comment)
+				}
+				said := reasonWords(incident.Reason{Code: incident.ReasonZoom, Host: host, Zoom: &p}, noon).Says()
+				wantSentence(t, c.code, said.Cause)
+				wantSentence(t, c.code, said.Fix)
+				p.MaybeCreated = true
+				wantSentence(t, c.code, reasonWords(incident.Reason{Code: incident.ReasonZoom, Host: host, Zoom: &p}, noon).Says().Cause)
+			}
+		}
+	}
+}
+
+func TestOtherWords(t *testing.T) {
+	for _, c := range constants(t, "incident", "Difference") {
+		for _, number := range []int64{0, 42} {
+			r := incident.Reprocessed{Differences: []incident.Difference{incident.Difference(c.code)}, Incident: number, Was: incident.BridgeReady, Is: incident.BridgeLive}
+			wantSentence(t, c.code, reprocessedWords(r).Says())
+		}
+	}
+	for _, c := range constants(t, "incident", "ReadProblem") {
+		wantSentence(t, c.code, words.Unreadable(c.code))
+	}
+	for _, c := range constants(t, "zoom", "Feature") {
+		wantSentence(t, c.code, words.Feature(c.code)+".")
+	}
+	for _, c := range constants(t, "incident", "StepKind") {
+		wantSentence(t, c.code, words.StepKind(c.code)+".")
+	}
+	for _, e := range zoom.EventTypes {
+		wantSentence(t, e.Name, words.EventUse(e.Name))
+		for _, who := range []string{"", "Ana"} {
+			for _, number := range []int64{0, 42} {
+				if text := words.Event(e.Name, who, number); text == "Zoom says: "+words.EventName(e.Name)+"." {
+					t.Errorf("%s has no words", e.Name)
+				} else {
+					wantSentence(t, e.Name, text)
+				}
+			}
+		}
+	}
+	known := codes(constants(t, "incident", "Level"))
+	if shown := codes(constants(t, "views", "Level")); !slices.Equal(shown, append(known, string(views.LevelUnknown))) {
+		t.Errorf("levels of findings: %q, of pages: %q", known, shown)
+	}
+}
+
+// noSample are events of Zoom that zoom/testdata/events has no sample of.
+var noSample = []string{"recording.resumed", "user.signed_out"}
+
+// TestWordsOfCodesThatExist wants every text that package words compares with, or has
+// in a table, to be a code that somebody makes.
+func TestWordsOfCodesThatExist(t *testing.T) {
+	events := slices.Clone(noSample)
+	samples, err := filepath.Glob("../zoom/testdata/events/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range samples {
+		events = append(events, strings.TrimSuffix(filepath.Base(name), ".json"))
+	}
+	of := func(dir, typ string) []string { return codes(constants(t, dir, typ)) }
+	recordings := of("incident", "Recording")
+	// What is compared, and with what: a field, a parameter or variable of a
+	// function, or a table.
+	may := map[string][]string{
+		"Entry.Kind": of("incident", "TimelineKind"), "Entry.Field": {"topic", "agenda"},
+		"Reason.Code":  append(of("incident", "ReasonCode"), ""),
+		"Finding.Code": of("incident", "FindingCode"), "Finding.Topic": of("incident", "Topic"), "Finding.Feature": of("zoom", "Feature"),
+		"Finding.Value": recordings, "Finding.Asked": recordings, "Meeting.Recording": recordings,
+		"Problem.Code": of("zoom", "ProblemCode"), "problemTexts": of("zoom", "ProblemCode"),
+		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"),
+		"difference d": of("incident", "Difference"), "Unreadable problem": of("incident", "ReadProblem"),
+		"Feature name": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
+		"eventSentences": events, "eventUses": events,
+		"EventName family": {"meeting", "recording", "user"},
+	}
+	met := map[string]bool{}
+	met["Reason.Code"] = true
+	check := func(where string, e ast.Expr) {
+		lit, ok := e.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			return
+		}
+		code, err := strconv.Unquote(lit.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		met[where] = true
+		if list, ok := may[where]; !ok && code != "" {
+			t.Errorf("%q is compared with %s, and this test doesn’t know what that can be", code, where)
+		} else if code != "" && !slices.Contains(list, code) {
+			t.Errorf("%s: nothing makes %q", where, code)
+		}
+	}
+	for _, file := range files(t, "views/words") {
+		for _, decl := range file.Decls {
+			f, _ := decl.(*ast.FuncDecl)
+			receiver := map[string]string{} // its name and type
+			if f != nil && f.Recv != nil {
+				receiver[f.Recv.List[0].Names[0].Name] = f.Recv.List[0].Type.(*ast.Ident).Name
+			}
+			// name is what an expression stands for in the table above.
+			name := func(e ast.Expr) string {
+				switch e := e.(type) {
+				case *ast.SelectorExpr:
+					if id, ok := e.X.(*ast.Ident); ok && receiver[id.Name] != "" {
+						return receiver[id.Name] + "." + e.Sel.Name
+					}
+				case *ast.Ident:
+					if f != nil {
+						return f.Name.Name + " " + e.Name
+					}
+				}
+				return ""
+			}
+			ast.Inspect(decl, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SwitchStmt:
+					for _, clause := range n.Body.List {
+						for _, e := range clause.(*ast.CaseClause).List {
+							if n.Tag != nil {
+								check(name(n.Tag), e)
+							}
+						}
+					}
+				case *ast.BinaryExpr:
+					if n.Op == token.EQL || n.Op == token.NEQ {
+						check(name(n.X), n.Y)
+					}
+				case *ast.ValueSpec:
+					for i, value := range n.Values {
+						table, _ := value.(*ast.CompositeLit)
+						if table == nil {
+							continue
+						}
+						if _, ok := table.Type.(*ast.MapType); !ok {
+							continue
+						}
+						for _, e := range table.Elts {
+							check(n.Names[i].Name, e.(*ast.KeyValueExpr).Key)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	for where := range may {
+		if !met[where] {
+			t.Errorf("nothing is compared with %s any more", where)
+		}
+	}
+}
+
+// readOnly are codes that only older versions made, which a new one still reads.
+var readOnly = []string{"EntryNote", "ReasonNote", "FoundNote"}
+
+// TestCodesAreMade wants every code to be used by the program outside its own
+// declaration: no state that nobody makes.
+func TestCodesAreMade(t *testing.T) {
+	used := map[string]map[string]bool{} // by package and name
+	for _, dir := range []string{"incident", "zoom", "db", "handlers", "cli"} {
+		own := filepath.Base(dir)
+		for _, file := range files(t, dir) {
+			ast.Inspect(file, func(n ast.Node) bool {
+				pkg, name := own, ""
+				switch n := n.(type) {
+				case *ast.ValueSpec: // its names are no use of it
+					for _, value := range n.Values {
+						ast.Inspect(value, func(n ast.Node) bool {
+							if id, ok := n.(*ast.Ident); ok {
+								used[own] = with(used[own], id.Name)
+							}
+							return true
+						})
+					}
+					return false
+				case *ast.SelectorExpr:
+					if id, ok := n.X.(*ast.Ident); ok {
+						pkg, name = id.Name, n.Sel.Name
+					}
+				case *ast.Ident:
+					name = n.Name
+				}
+				used[pkg] = with(used[pkg], name)
+				return true
+			})
+		}
+	}
+	for _, typ := range closed {
+		for _, c := range constants(t, typ.dir, typ.typ) {
+			if !used[typ.dir][c.name] && !slices.Contains(readOnly, c.name) {
+				t.Errorf("%s.%s: nothing makes it", typ.dir, c.name)
+			}
+		}
+	}
+}
+
+func with(set map[string]bool, name string) map[string]bool {
+	if set == nil {
+		set = map[string]bool{}
+	}
+	set[name] = true
+	return set
+}
