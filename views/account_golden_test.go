@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 var (
@@ -55,24 +56,24 @@ func accountFull() views.AccountPage {
 		Check: views.AccountCheck{
 			CheckedAt: when(2 * time.Minute),
 			Lines: []views.CheckLine{
-				{Level: "ok", Subject: "Access token", Reason: "Zoom issued one that lasts another 42 min."},
-				{Level: "ok", Subject: "Backup user", Reason: "oncall@example.com exists, is active and licensed."},
-				{Level: "bad", Subject: "Personal meeting ID", Reason: "oncall@example.com uses the personal meeting ID for scheduled meetings. Every bridge would be the same meeting.", Fix: "In Zoom: Settings → Meeting → Schedule Meeting → turn off “Use Personal Meeting ID when scheduling a meeting”."},
-				{Level: "warning", Subject: "Waiting room", Reason: "The waiting room is on and locked by the account. People wait until a host lets them in.", Fix: "In Zoom: Account Settings → Meeting → Security → unlock and turn off “Waiting Room”."},
-				{Level: "ok", Subject: "Join before host", Reason: "People can get in before the host."},
-				{Level: "ok", Subject: "Cloud recording", Reason: "On for oncall@example.com."},
-				{Level: "unknown", Subject: "Webhook", Reason: "No event has arrived since the new secret token was saved."},
+				found("ok", words.Finding{Code: "token", Until: now.Add(42 * time.Minute)}),
+				found("ok", words.Finding{Code: "user", Topic: "backup_user", Email: "oncall@example.com"}),
+				found("bad", words.Finding{Code: "pmi_scheduled", Email: "oncall@example.com"}),
+				found("warning", words.Finding{Code: "waiting_room", Email: "oncall@example.com"}),
+				found("ok", words.Finding{Code: "join_before_host", Email: "oncall@example.com"}),
+				found("ok", words.Finding{Code: "cloud_recording", Email: "oncall@example.com"}),
+				found("unknown", words.Finding{Code: "not_validated"}),
 			},
 			Features: []views.ScopeFeature{
-				{Level: "ok", Feature: "Create bridges", Scope: "meeting:write:meeting:admin"},
-				{Level: "ok", Feature: "Read what Zoom set", Scope: "meeting:read:meeting:admin"},
-				{Level: "warning", Feature: "End bridges", Scope: "meeting:update:status:admin", Classic: "meeting:write:admin"},
-				{Level: "ok", Feature: "Check users and settings", Scope: "user:read:admin"},
+				{Level: "ok", Feature: words.Feature("open_bridge"), Scope: "meeting:write:meeting:admin"},
+				{Level: "ok", Feature: words.Feature("reconcile"), Scope: "meeting:read:meeting:admin"},
+				{Level: "warning", Feature: words.Feature("delete_twin"), Scope: "meeting:delete:meeting:admin", Classic: "meeting:write:admin"},
+				{Level: "ok", Feature: words.Feature("check_people"), Scope: "user:read:admin"},
 			},
 			Email: "ana@example.com",
 			Other: []views.CheckLine{
-				{Level: "ok", Subject: "User", Reason: "ana@example.com is active and licensed."},
-				{Level: "ok", Subject: "Personal meeting ID", Reason: "Not used for scheduled or instant meetings."},
+				found("ok", words.Finding{Code: "user", Email: "ana@example.com"}),
+				found("ok", words.Finding{Code: "pmi_scheduled", Email: "ana@example.com"}),
 			},
 		},
 	}
@@ -90,7 +91,7 @@ func TestAccount(t *testing.T) {
 	jwt.ClientSecret = views.StoredSecret{}
 	jwt.AccountID, jwt.ClientID = "", ""
 	jwt.WebhookToken2 = views.StoredSecret{}
-	jwt.Check.Lines = []views.CheckLine{{Level: "bad", Subject: "Access token", Reason: "Zoom refused the key and secret. JWT apps stopped working on 2023-09-08.", Fix: "Move to Server-to-Server OAuth on this page."}}
+	jwt.Check.Lines = []views.CheckLine{found("bad", words.Finding{Code: "no_token", Zoom: &words.Problem{Code: "wrong_api_key"}})}
 	jwt.Check.Features, jwt.Check.Other, jwt.Check.Email = nil, nil, ""
 
 	refused := accountFull()

@@ -5,7 +5,34 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
+
+// What happened gets its words from package words here too, so that no page is tested with a text that the program
+// never writes.
+
+func entry(ago time.Duration, e words.Entry) views.TimelineEntry {
+	return views.TimelineEntry{At: when(ago), Kind: e.Kind, Text: e.Says()}
+}
+
+func by(who string, e views.TimelineEntry) views.TimelineEntry {
+	e.Who = who
+	return e
+}
+
+func found(level views.Level, f words.Finding) views.CheckLine {
+	f.Fine = level == views.LevelOK
+	l := f.Says()
+	return views.CheckLine{Level: level, Subject: l.Subject, Reason: l.Reason, Fix: l.Fix}
+}
+
+func zoomSays(code string) words.Reason {
+	return words.Reason{Code: "zoom", Zoom: &words.Problem{Code: code}}
+}
+
+func notAUser() words.Reason {
+	return words.Reason{Code: "zoom", Host: "ana@example.com", Zoom: &words.Problem{Code: "no_such_user"}}
+}
 
 func dialIn() []views.DialIn {
 	return []views.DialIn{
@@ -18,11 +45,11 @@ func dialIn() []views.DialIn {
 func liveBridge() views.BridgeBlock {
 	return views.BridgeBlock{
 		ID: "b1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
-		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, Why: "ana@example.com isn’t a user of the connected Zoom account.",
+		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, Why: notAUser().Says().Cause,
 		Recording: "none", Topic: "SEV1 db down (Acme)", Inside: 3, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
 		Checks: []views.CheckLine{
-			{Level: "ok", Subject: "Everyone can get in", Reason: "No waiting room; people can join before the host."},
-			{Level: "warning", Subject: "Recording", Reason: "You asked for a cloud recording. Zoom set none.", Fix: "In Zoom: Settings → Recording → turn on “Cloud recording” for oncall@example.com."},
+			found("warning", words.Finding{Code: "other_recording", Value: "none", Asked: "cloud"}),
+			found("bad", words.Finding{Code: "waiting_room_on"}),
 		},
 	}
 }
@@ -40,13 +67,13 @@ func incidentFull() views.IncidentPage {
 		},
 		Inside: []views.Participant{{Name: "Ana Ruud", Email: "ana@example.com", Since: when(13 * time.Minute), Host: true}, {Name: "Bo", Since: when(9 * time.Minute)}, {Name: "+47 900 00 000", Since: when(1 * time.Minute)}},
 		Entries: []views.TimelineEntry{
-			{At: when(1 * time.Minute), Kind: "joined", Text: "+47 900 00 000 joined."},
-			{At: when(9 * time.Minute), Kind: "joined", Text: "Bo joined."},
-			{At: when(13 * time.Minute), Kind: "joined", Text: "Ana Ruud joined."},
-			{At: when(13 * time.Minute), Kind: "call_started", Text: "The call started."},
-			{At: when(14 * time.Minute), Kind: "attempt_failed", Text: "Couldn’t create a meeting hosted by ana@example.com. ana@example.com isn’t a user of the connected Zoom account."},
-			{At: when(14 * time.Minute), Kind: "bridge_ready", Text: "The bridge is ready, hosted by oncall@example.com. ana@example.com isn’t a user of the connected Zoom account."},
-			{At: when(14 * time.Minute), Kind: "opened", Text: "Opened with the runbook “Production outage”.", Who: "ana@example.com"},
+			entry(1*time.Minute, words.Entry{Kind: "joined", Who: "+47 900 00 000"}),
+			entry(9*time.Minute, words.Entry{Kind: "joined", Who: "Bo"}),
+			entry(13*time.Minute, words.Entry{Kind: "joined", Who: "Ana Ruud"}),
+			entry(13*time.Minute, words.Entry{Kind: "call_started"}),
+			entry(14*time.Minute, words.Entry{Kind: "bridge_ready", Host: "oncall@example.com"}),
+			entry(14*time.Minute, words.Entry{Kind: "attempt_failed", Host: "ana@example.com", Reasons: []words.Reason{notAUser()}}),
+			by("ana@example.com", entry(14*time.Minute, words.Entry{Kind: "opened", Runbook: "Production outage"})),
 		},
 		MoreURL: "/incidents/42?before=120",
 	}
@@ -59,21 +86,21 @@ func TestIncident(t *testing.T) {
 	creating.Lasted = "2 s"
 	creating.Steps[0] = views.IncidentStep{ID: "r1", Label: "Create Zoom meeting", State: "running"}
 	creating.Bridges = []views.BridgeBlock{{ID: "b1", State: "creating", Kind: "meeting", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42", Progress: []views.BridgeProgress{
-		{Text: "Asked Zoom for a meeting hosted by ana@example.com", State: "failed", Note: "not a Zoom user"},
+		{Text: "Asking Zoom for a meeting hosted by ana@example.com", State: "failed", Note: notAUser().Says().Cause},
 		{Text: "Asking Zoom for a meeting hosted by oncall@example.com", State: "running"},
 	}}}
 
-	failed := incidentFull()
+	failed, wrongClient := incidentFull(), zoomSays("wrong_client").Says()
 	failed.Inside = nil
-	failed.Steps[0] = views.IncidentStep{ID: "r1", Label: "Create Zoom meeting", State: "failed", Note: "Zoom did not answer."}
+	failed.Steps[0] = views.IncidentStep{ID: "r1", Label: "Create Zoom meeting", State: "failed", Note: wrongClient.Cause}
 	failed.Bridges = []views.BridgeBlock{{ID: "b1", State: "failed", Kind: "meeting", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
-		Cause: "Zoom refused the access token: the client secret is wrong.", Fix: "Replace the client secret, then try again here.", CanRetry: true,
+		Cause: wrongClient.Cause, Fix: wrongClient.Fix, CanRetry: true,
 		LinkTyped: "http://meet", LinkError: "Paste the whole link, starting with https://."}}
 
-	unknown := incidentFull()
+	unknown, noAnswer := incidentFull(), words.Unknown([]words.Reason{zoomSays("timed_out")})
 	unknown.Inside = nil
 	unknown.Bridges = []views.BridgeBlock{{ID: "b1", State: "unknown", Kind: "meeting", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
-		Cause: "Zoom did not answer within two seconds, so the meeting may or may not exist.", Fix: "Drawbridge keeps looking for it and shows it here when it turns up.", CanRetry: true}}
+		Cause: noAnswer.Cause, Fix: noAnswer.Fix}}
 
 	ended := incidentFull()
 	ended.Resolved, ended.ResolvedAt, ended.ResolvedBy, ended.Lasted = true, when(2*time.Hour), "bo@example.com", "1 h 12 min"
@@ -105,6 +132,15 @@ func TestIncident(t *testing.T) {
 	nasty.Bridges[0].Host, nasty.Bridges[0].Why, nasty.Bridges[0].Passcode = hostile, hostile, hostile
 	nasty.Variables[0] = views.KeyValue{Key: hostile, Value: hostile}
 
+	kinds := incidentFull()
+	kinds.Entries = nil
+	for _, kind := range views.EntryKinds() {
+		kinds.Entries = append(kinds.Entries, entry(time.Minute, words.Entry{
+			Kind: kind, Runbook: "Production outage", Step: "create_meeting", Who: "Bo", Host: "oncall@example.com", Link: "meet.example.com",
+			Field: "topic", Topic: "INC-42 db down", Text: "Rolled back.", Template: []string{"Line 1: “incident.nam” isn’t known."}, Reasons: []words.Reason{zoomSays("timed_out")},
+		}))
+	}
+
 	viewer := incidentFull()
 	viewer.CanAct, viewer.RunbookURL = false, ""
 	viewer.Bridges[0].CanStart, viewer.Steps[1].CanRun = false, false
@@ -114,7 +150,7 @@ func TestIncident(t *testing.T) {
 		page views.IncidentPage
 	}{
 		{"empty", bare}, {"full", incidentFull()}, {"creating", creating}, {"error", failed}, {"unknown", unknown}, {"ended", ended},
-		{"static", static}, {"long", long}, {"hostile", nasty}, {"viewer", viewer},
+		{"static", static}, {"kinds", kinds}, {"long", long}, {"hostile", nasty}, {"viewer", viewer},
 	}
 	var all []golden
 	for _, c := range cases {

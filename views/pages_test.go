@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 var long = strings.Repeat("Payments-in-the-Nordics-fail-with-a-timeout ", 5) + strings.Repeat("x", 120)
@@ -107,8 +108,8 @@ func unwell() *views.HealthPanel {
 	p.LastEvent, p.Validated, p.ValidationDue = when(4*time.Hour), when(13*24*time.Hour), when(10*24*time.Hour)
 	p.Overdue, p.FailedOf, p.Failing, p.P95 = true, "4 of 6", true, "25 min"
 	p.Problems = []views.CheckLine{
-		{Level: "bad", Subject: "Webhook", Reason: "Zoom last validated the webhook address 13 days ago, and should every three days: that makes 4 of the 6 failures in a row after which it turns the subscription off.", Fix: "In Zoom’s marketplace: your app → Feature → Event Subscriptions: press Validate."},
-		{Level: "warning", Subject: "Silence", Reason: "Zoom has sent nothing at all for 4 hours, although INC-42 is live.", Fix: "Look whether the subscription is on."},
+		found("bad", words.Finding{Code: "validations_failed", Span: 13 * 24 * time.Hour, Count: 4}),
+		found("warning", words.Finding{Code: "silence", Span: 4 * time.Hour, Incident: 42}),
 	}
 	p.Refused = []views.RefusedReason{{Count: 14, Reason: "with a wrong signature", Advice: "Is the secret token the one of the Zoom app? If it is, somebody else sent them."}}
 	return p
@@ -176,11 +177,11 @@ func TestBridges(t *testing.T) {
 		Pager: views.Pager{Older: "/bridges?cursor=abc"},
 		Rows: []views.BridgeRow{
 			{ID: "9", State: "creating", Key: "INC-43", IncidentName: "Queue grows", Severity: "SEV3", Href: "/incidents/43", Topic: "SEV3 Queue grows", Kind: "meeting", Host: "ana@example.com", Created: when(2 * time.Second)},
-			{ID: "8", State: "live", Key: "INC-42", IncidentName: "db down", Severity: "SEV1", Href: "/incidents/42", Topic: "SEV1 db down (Acme)", MeetingID: "87685621847", JoinURL: "https://zoom.us/j/87685621847", Kind: "meeting", Host: "oncall@example.com", UsedBackupUser: true, Reason: "ana@example.com is not a Zoom user.", Inside: 12, Most: 15, Created: when(15 * time.Minute), Started: when(14 * time.Minute), Length: "14 min"},
-			{ID: "7", State: "unknown", Attention: "Zoom did not answer clearly. It is looked for before another is made.", Key: "INC-41", IncidentName: "Checkout slow in eu-north-1", Severity: "SEV2", Href: "/incidents/41", Topic: "SEV2 Checkout slow in eu-north-1", Kind: "meeting", Host: "oncall@example.com", Created: when(2 * time.Hour)},
+			{ID: "8", State: "live", Key: "INC-42", IncidentName: "db down", Severity: "SEV1", Href: "/incidents/42", Topic: "SEV1 db down (Acme)", MeetingID: "87685621847", JoinURL: "https://zoom.us/j/87685621847", Kind: "meeting", Host: "oncall@example.com", UsedBackupUser: true, Reason: notAUser().Says().Cause, Inside: 12, Most: 15, Created: when(15 * time.Minute), Started: when(14 * time.Minute), Length: "14 min"},
+			{ID: "7", State: "unknown", Attention: zoomSays("timed_out").Says().Cause, Key: "INC-41", IncidentName: "Checkout slow in eu-north-1", Severity: "SEV2", Href: "/incidents/41", Topic: "SEV2 Checkout slow in eu-north-1", Kind: "meeting", Host: "oncall@example.com", Created: when(2 * time.Hour)},
 			{ID: "6", State: "ended", Key: "INC-40", IncidentName: "Certificate of status.example.com expired", Severity: "SEV2", Href: "/incidents/40", Topic: "SEV2 Certificate expired", MeetingID: "9123456789", JoinURL: "https://zoom.us/j/9123456789", Kind: "meeting", Host: "bo@example.com", Most: 6, Created: when(26 * time.Hour), Started: when(26 * time.Hour), Length: "48 min", Recordings: []views.Link{{Text: "Video", Href: "https://zoom.us/rec/1"}, {Text: "Audio", Href: "https://zoom.us/rec/2"}}},
-			{ID: "5", State: "failed", Attention: "Zoom refused the token. Enter the app's new secret under Zoom account.", Key: "INC-39", IncidentName: "Drill", Severity: "info", Href: "/incidents/39", Topic: "Drill", Kind: "meeting", Host: "", Created: when(75 * time.Hour)},
-			{ID: "4", State: "ready", Key: "INC-38", IncidentName: "Phones down", Severity: "P1", Href: "/incidents/38", Topic: "Phones down", JoinURL: "https://meet.example.com/war", Kind: "static", Reason: "Zoom did not answer.", Host: "", Created: when(100 * time.Hour)},
+			{ID: "5", State: "failed", Attention: zoomSays("wrong_client").Says().Cause, Key: "INC-39", IncidentName: "Drill", Severity: "info", Href: "/incidents/39", Topic: "Drill", Kind: "meeting", Host: "", Created: when(75 * time.Hour)},
+			{ID: "4", State: "ready", Key: "INC-38", IncidentName: "Phones down", Severity: "P1", Href: "/incidents/38", Topic: "Phones down", JoinURL: "https://meet.example.com/war", Kind: "static", Reason: words.Reason{Code: "link_given", By: "ana@example.com"}.Says().Cause, Host: "", Created: when(100 * time.Hour)},
 		}}
 	wide := full
 	wide.Rows = []views.BridgeRow{{ID: "8", State: "live", Attention: long, Key: "INC-123456", IncidentName: long, Severity: long, Href: "/incidents/42", Topic: long, MeetingID: "87685621847", JoinURL: "https://zoom.us/j/1", Kind: "meeting", Host: long, UsedBackupUser: true, Reason: long, Inside: 1204, Most: 10000, Created: when(0), Started: when(0), Length: "102 h 05 min", Recordings: []views.Link{{Text: long, Href: "https://zoom.us/rec/1"}}}}
