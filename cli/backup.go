@@ -13,14 +13,14 @@ import (
 )
 
 type backupCommand struct {
-	File string `arg:"" help:"New file to copy the database into."`
+	File string `arg:"" help:"New file for the copy."`
 }
 
-// Run copies the database, also beside a running server. It does not open the
-// store: a newer program must not change the schema under an older server.
+// Run copies the database, even while a server runs. It does not open the
+// store: a newer program must not upgrade the schema under an older server.
 func (c *backupCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	if cfg.DatabaseURL != "" {
-		return fmt.Errorf("the data is in PostgreSQL, which has a tool of its own: pg_dump --format=custom --file=%s \"$DRAWBRIDGE_DATABASE_URL\"", c.File)
+		return fmt.Errorf("the data is in PostgreSQL; use its own tool: pg_dump --format=custom --file=%s \"$DRAWBRIDGE_DATABASE_URL\"", c.File)
 	}
 	began := time.Now()
 	said := began
@@ -33,13 +33,13 @@ func (c *backupCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "%s holds %d events%s, %s, copied in %s.\n", c.File, report.Events, ofWhich(report.Newest), megabytes(report.Bytes), time.Since(began).Round(10*time.Millisecond))
-	fmt.Fprintf(t.out, "The master key is not in it%s. Keep it too, in another place: without it the Zoom credentials have to be entered again.\n", keyPlace(cfg))
-	fmt.Fprintf(t.out, "Look whether it is good with: drawbridge verify %s\n", c.File)
+	fmt.Fprintf(t.out, "Backed up %d events%s to %s (%s) in %s.\n", report.Events, newest(report.Newest), c.File, megabytes(report.Bytes), time.Since(began).Round(10*time.Millisecond))
+	fmt.Fprintf(t.out, "The backup does not contain the master key%s. Back it up separately: without it, the Zoom credentials must be entered again.\n", keyPlace(cfg))
+	fmt.Fprintf(t.out, "To check the backup: drawbridge verify %s\n", c.File)
 	return nil
 }
 
-// keyPlace is where the master key is, if it is in a file.
+// keyPlace is the path of the master key in parentheses, "" if the key is not in a file.
 func keyPlace(cfg Config) string {
 	switch {
 	case cfg.key != "":
@@ -50,11 +50,11 @@ func keyPlace(cfg Config) string {
 	return " (" + filepath.Join(cfg.DataDir, db.KeyFile) + ")"
 }
 
-func ofWhich(newest time.Time) string {
-	if newest.IsZero() {
+func newest(at time.Time) string {
+	if at.IsZero() {
 		return ""
 	}
-	return ", the newest of " + newest.Format("2006-01-02 15:04:05 UTC")
+	return " (newest " + at.Format("2006-01-02 15:04:05 UTC") + ")"
 }
 
 func megabytes(n int64) string {
@@ -68,8 +68,8 @@ type verifyCommand struct {
 	File string `arg:"" help:"Database file, such as a backup."`
 }
 
-// errBadFile is what verify ends with when it said what is wrong.
-var errBadFile = errors.New("do not rely on this file")
+// errBadFile is what verify returns after it has printed the problems.
+var errBadFile = errors.New("do not use this file")
 
 func (c *verifyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	keys, err := cfg.knownKeys()
@@ -78,38 +78,38 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	}
 	report, err := db.Verify(ctx, c.File, keys, func(what string) {
 		if isTerminal(t.err) {
-			fmt.Fprintf(t.err, "looking at %s …\n", what)
+			fmt.Fprintf(t.err, "checking %s …\n", what)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "%s: %s, schema version %d of %d\n", c.File, megabytes(report.Bytes), report.SchemaVersion, report.SchemaKnown)
-	fmt.Fprintf(t.out, "  %d events%s; the content of %d is what was answered with 200\n", report.Events, ofWhich(report.Newest), report.Checked)
+	fmt.Fprintf(t.out, "%s: %s, schema version %d (newest known: %d)\n", c.File, megabytes(report.Bytes), report.SchemaVersion, report.SchemaKnown)
+	fmt.Fprintf(t.out, "  %d events%s; %d match the hash from when they were acknowledged\n", report.Events, newest(report.Newest), report.Checked)
 	if report.Unchecked > 0 {
-		fmt.Fprintf(t.out, "  of %d the hash is not kept: they are old, or their personal data was blanked\n", report.Unchecked)
+		fmt.Fprintf(t.out, "  %d events have no hash: they are old, or their personal data was erased\n", report.Unchecked)
 	}
 	fmt.Fprintf(t.out, "  %d incidents, %d bridges\n", report.Incidents, report.Bridges)
 	switch {
 	case report.Secrets == 0:
 		fmt.Fprintln(t.out, "  no secrets")
 	case keys == nil:
-		fmt.Fprintf(t.out, "  %d secrets, not tried: give the master key with DRAWBRIDGE_KEY_FILE or DRAWBRIDGE_KEY\n", report.Secrets)
+		fmt.Fprintf(t.out, "  %d secrets, not checked: set DRAWBRIDGE_KEY_FILE or DRAWBRIDGE_KEY to check them\n", report.Secrets)
 	case report.SecretsOpened:
-		fmt.Fprintf(t.out, "  %d secrets, which the master key opens\n", report.Secrets)
+		fmt.Fprintf(t.out, "  %d secrets; the master key opens them\n", report.Secrets)
 	}
 	if len(report.Problems) == 0 {
-		fmt.Fprintln(t.out, "Nothing is wrong with it.")
+		fmt.Fprintln(t.out, "No problems found.")
 		return nil
 	}
 	for _, p := range report.Problems {
-		fmt.Fprintln(t.out, "WRONG: "+p)
+		fmt.Fprintln(t.out, "PROBLEM: "+p)
 	}
 	return errBadFile
 }
 
-// knownKeys is the keyring if there is a key, and nil if there is none: nothing
-// is made.
+// knownKeys is the keyring, nil if there is no key. Unlike keyring, it creates no
+// key.
 func (c Config) knownKeys() (*db.Keyring, error) {
 	if c.key == "" && c.KeyFile == "" {
 		if _, err := os.Stat(filepath.Join(c.DataDir, db.KeyFile)); err != nil {

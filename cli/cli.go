@@ -1,6 +1,6 @@
 // Package cli is the command line: the commands, the configuration, the YAML
-// file, and the wiring of the parts into a program. It hands the machine's clock
-// on to everything else. It knows no rule and no SQL.
+// file, and the wiring of the parts into a program. It passes the system clock to
+// everything else. It must not know rules or SQL.
 package cli
 
 import (
@@ -15,7 +15,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
-	_ "time/tzdata" // templates name time zones; a small container has none
+	_ "time/tzdata" // templates use time zones, and a small container has no zone files
 
 	"github.com/alecthomas/kong"
 	"github.com/joho/godotenv"
@@ -24,7 +24,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// Main runs the program until it ends or is told to, and returns the exit status.
+// Main runs the program until it finishes or receives a signal to stop, and
+// returns the exit status.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -33,32 +34,32 @@ func Main() int {
 	return Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
 
-// commands is the command line. A command's Run is called with the terminal
-// and the configuration.
+// commands declares the command line. Kong calls the Run method of a command with
+// the terminal and the configuration.
 type commands struct {
 	Config
 
-	Serve serveCommand `cmd:"" default:"1" help:"Run the server (this is what happens without a command)."`
-	Demo  demoCommand  `cmd:"" help:"Run everything with a temporary database and a simulated Zoom; nothing to configure."`
+	Serve serveCommand `cmd:"" default:"1" help:"Run the server. This is the default command."`
+	Demo  demoCommand  `cmd:"" help:"Run the server with a temporary database and a simulated Zoom. Needs no configuration."`
 
-	Apply  applyCommand  `cmd:"" help:"Make the configuration what a YAML file says."`
+	Apply  applyCommand  `cmd:"" help:"Apply a YAML configuration file."`
 	Export exportCommand `cmd:"" help:"Print the configuration as YAML, without secrets."`
 	Copy   copyCommand   `cmd:"" help:"Copy everything from SQLite to PostgreSQL."`
-	Import importCommand `cmd:"" help:"Take over the table of Zoom’s sample that stores webhooks into PostgreSQL."`
+	Import importCommand `cmd:"" help:"Import the table of Zoom’s PostgreSQL sample (webhook-to-postgres)."`
 	User   struct {
-		Add           userAddCommand           `cmd:"" help:"Let a person log in."`
-		ResetPassword userResetPasswordCommand `cmd:"" help:"Give a person a new password and end their sessions."`
-	} `cmd:"" help:"People who can log in."`
+		Add           userAddCommand           `cmd:"" help:"Add a user."`
+		ResetPassword userResetPasswordCommand `cmd:"" help:"Set a new password and end the user’s sessions."`
+	} `cmd:"" help:"Manage users."`
 	Token struct {
-		Create tokenCreateCommand `cmd:"" help:"Make an API token and print it, once."`
-	} `cmd:"" help:"API tokens."`
+		Create tokenCreateCommand `cmd:"" help:"Create an API token and print it. It is shown only once."`
+	} `cmd:"" help:"Manage API tokens."`
 
-	SeedEvents seedCommand `cmd:"" hidden:"" help:"Fill the log with made-up events."`
+	SeedEvents seedCommand `cmd:"" hidden:"" help:"Fill the event log with generated events."`
 
-	Backup backupCommand `cmd:"" help:"Copy the database into a file, also while the server runs."`
-	Verify verifyCommand `cmd:"" help:"Read all of a database file, such as a backup, and say whether it is good."`
+	Backup backupCommand `cmd:"" help:"Copy the database to a file. The server may be running."`
+	Verify verifyCommand `cmd:"" help:"Check a whole database file, such as a backup."`
 
-	PrintConfig bool             `help:"Print the configuration in force, without secrets, and exit."`
+	PrintConfig bool             `help:"Print the configuration in effect, without secrets, and exit."`
 	Version     kong.VersionFlag `help:"Print the version and exit."`
 }
 
@@ -68,22 +69,22 @@ type terminal struct {
 	out, err io.Writer
 }
 
-// usageError is a mistake of the person who typed the command: exit status 2.
+// usageError is a mistake in the command line. The exit status is 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// Run runs a command and returns the exit status: 0 is done, 1 failed, 2 wrong
-// configuration or usage.
+// Run runs a command and returns the exit status: 0 for success, 1 for failure, 2
+// for wrong configuration or usage.
 func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	// .env never overrides what is set, and need not exist.
+	// .env is optional and never overrides variables that are already set.
 	if err := godotenv.Load(); err != nil && !errors.Is(err, os.ErrNotExist) {
-		// The parser's own error shows the lines round the mistake, and so secrets.
-		text := "a line is not NAME=value"
+		// The parser's error quotes the lines around the mistake, which may hold secrets.
+		text := "a line is not of the form NAME=value"
 		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 			text = pathErr.Error()
 		}
-		fmt.Fprintln(errOut, "drawbridge: .env cannot be read:", text)
+		fmt.Fprintln(errOut, "drawbridge: cannot read .env:", text)
 		return 2
 	}
 	var cli commands
@@ -108,7 +109,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 			return 2
 		}
 		if problems := cli.Config.check(); len(problems) > 0 {
-			fmt.Fprintln(errOut, "drawbridge: the configuration is wrong:")
+			fmt.Fprintln(errOut, "drawbridge: invalid configuration:")
 			for _, p := range problems {
 				fmt.Fprintln(errOut, "  "+p)
 			}
@@ -130,7 +131,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	})
 }
 
-// exit is how kong ends the program after --help and --version.
+// exit is what kong panics with to end the program after --help and --version.
 type exit int
 
 func guard(f func() int) (code int) {
@@ -146,8 +147,8 @@ func guard(f func() int) (code int) {
 	return f()
 }
 
-// message is an error for the person at the terminal: the sentence and the
-// fields of a refusal, else the error as it is.
+// message is the text of an error for the terminal. For a refusal it is the
+// sentence and the fields, otherwise the error itself.
 func message(err error) string {
 	var refused *incident.Error
 	if !errors.As(err, &refused) {
@@ -180,7 +181,7 @@ func version() string {
 	return v
 }
 
-// newLog writes for people on a terminal and JSON otherwise.
+// newLog writes readable lines to a terminal and JSON to anything else.
 func newLog(w io.Writer, level slog.Level) *slog.Logger {
 	if isTerminal(w) {
 		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly}))

@@ -12,16 +12,16 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// commandLine is who acts when a command does.
+// commandLine is the actor of every command.
 var commandLine = incident.Actor{Kind: "cli", Email: "command line", Role: incident.Admin}
 
-// openQuietly opens the program for a command, which may run beside the server.
-// The events' writer does not run: a command appends none.
+// openQuietly opens the program for a command; a server may be running. It does
+// not start the event writer, because no command appends events.
 func openQuietly(ctx context.Context, t terminal, cfg Config) (*Program, error) {
 	return Open(ctx, cfg, time.Now, newLog(t.err, max(cfg.logLevel, slog.LevelWarn)))
 }
 
-// password reads a password from standard input: one line, its end not included.
+// password reads a password from standard input: one line, without its line end.
 func password(in io.Reader) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(in, 4096))
 	if err != nil {
@@ -39,9 +39,9 @@ type passwordFlag struct {
 }
 
 type userAddCommand struct {
-	Email string `arg:"" help:"E-mail address, the name to log in with."`
-	Role  string `required:"" enum:"admin,responder,viewer" help:"admin, responder or viewer."`
-	Name  string `help:"Name to show."`
+	Email string `arg:"" help:"Email address; the user logs in with it."`
+	Role  string `required:"" enum:"admin,responder,viewer" help:"Role: admin, responder or viewer."`
+	Name  string `help:"Display name."`
 	passwordFlag
 }
 
@@ -64,7 +64,7 @@ func (c *userAddCommand) Run(ctx context.Context, t terminal, cfg Config) error 
 }
 
 type userResetPasswordCommand struct {
-	Email string `arg:"" help:"E-mail address of the person."`
+	Email string `arg:"" help:"Email address of the user."`
 	passwordFlag
 }
 
@@ -88,7 +88,7 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, cfg Conf
 	if err := p.Service.ResetPassword(ctx, commandLine, u.ID, secret); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "%s has a new password; their sessions ended.\n", u.Email)
+	fmt.Fprintf(t.out, "Set a new password for %s and ended their sessions.\n", u.Email)
 	if !u.DisabledAt.IsZero() {
 		fmt.Fprintln(t.out, "The user is still disabled.")
 	}
@@ -96,11 +96,11 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, cfg Conf
 }
 
 type tokenCreateCommand struct {
-	Name  string   `required:"" help:"What uses the token."`
-	Scope []string `required:"" help:"incidents:write, read, or both with a comma."`
+	Name  string   `required:"" help:"Name of the token, such as the tool that uses it."`
+	Scope []string `required:"" help:"Scopes: incidents:write, read, or both separated by a comma."`
 }
 
-// Run prints the token alone on a line, so that a script can take it.
+// Run prints the token alone on a line, so that a script can read it.
 func (c *tokenCreateCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	p, err := openQuietly(ctx, t, cfg)
 	if err != nil {
@@ -116,8 +116,8 @@ func (c *tokenCreateCommand) Run(ctx context.Context, t terminal, cfg Config) er
 }
 
 type applyCommand struct {
-	File   string `arg:"" help:"YAML file; - is standard input."`
-	DryRun bool   `help:"Say what would change, and change nothing."`
+	File   string `arg:"" help:"YAML file; - reads standard input."`
+	DryRun bool   `help:"Print what would change without changing it."`
 }
 
 func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
@@ -135,7 +135,7 @@ func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	}
 	defer p.Store.Close()
 	if a := file.Account; a != nil && (a.StandbyMeetings != nil || a.StaticLinks != nil) {
-		fmt.Fprintln(t.err, "drawbridge: standby_meetings and static_links are kept, but this version does not use them yet")
+		fmt.Fprintln(t.err, "drawbridge: standby_meetings and static_links are stored, but this version does not use them yet")
 	}
 	changes, err := p.apply(ctx, file, c.DryRun)
 	for _, line := range changes {

@@ -17,18 +17,18 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// Config is everything that is set from outside. Secrets have no flag: a
-// command line can be read by every process of the machine.
+// Config holds all settings from flags and environment. Secrets have no flag,
+// because other processes on the machine can read a command line.
 type Config struct {
-	Addr               string   `env:"DRAWBRIDGE_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (DRAWBRIDGE_ADDR)."`
-	DataDir            string   `env:"DRAWBRIDGE_DATA_DIR" default:"data" placeholder:"DIR" help:"Directory of the SQLite database and the master key (DRAWBRIDGE_DATA_DIR)."`
-	PublicURL          string   `env:"DRAWBRIDGE_PUBLIC_URL" name:"public-url" placeholder:"URL" help:"How people and Zoom reach this server, such as https://bridge.example.com (DRAWBRIDGE_PUBLIC_URL)."`
-	KeyFile            string   `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"File with the master key; default is master.key in the data directory, made at the first start (DRAWBRIDGE_KEY_FILE)."`
-	ZoomAPIURL         string   `env:"DRAWBRIDGE_ZOOM_API_URL" name:"zoom-api-url" placeholder:"URL" help:"Zoom’s API, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_API_URL)."`
-	ZoomOAuthURL       string   `env:"DRAWBRIDGE_ZOOM_OAUTH_URL" name:"zoom-oauth-url" placeholder:"URL" help:"Zoom’s token endpoint, if it is not Zoom’s own (DRAWBRIDGE_ZOOM_OAUTH_URL)."`
-	TrustedProxies     []string `env:"DRAWBRIDGE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and -Proto are believed (DRAWBRIDGE_TRUSTED_PROXIES)."`
-	OutboundAllowCIDRs []string `env:"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS" name:"outbound-allow-cidrs" placeholder:"CIDR" help:"Private networks the server may call (DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS)."`
-	LogLevel           string   `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (DRAWBRIDGE_LOG_LEVEL)."`
+	Addr               string   `env:"DRAWBRIDGE_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on."`
+	DataDir            string   `env:"DRAWBRIDGE_DATA_DIR" default:"data" placeholder:"DIR" help:"Directory of the SQLite database and the master key."`
+	PublicURL          string   `env:"DRAWBRIDGE_PUBLIC_URL" name:"public-url" placeholder:"URL" help:"How people and Zoom reach this server, such as https://bridge.example.com."`
+	KeyFile            string   `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"File with the master key. Default: master.key in the data directory, created at the first start."`
+	ZoomAPIURL         string   `env:"DRAWBRIDGE_ZOOM_API_URL" name:"zoom-api-url" placeholder:"URL" help:"Base URL of the Zoom API, if it is not Zoom’s own."`
+	ZoomOAuthURL       string   `env:"DRAWBRIDGE_ZOOM_OAUTH_URL" name:"zoom-oauth-url" placeholder:"URL" help:"Zoom’s token endpoint, if it is not Zoom’s own."`
+	TrustedProxies     []string `env:"DRAWBRIDGE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted."`
+	OutboundAllowCIDRs []string `env:"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS" name:"outbound-allow-cidrs" placeholder:"CIDR" help:"Private networks the server may call."`
+	LogLevel           string   `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`
 
 	// Filled in by check.
 	DatabaseURL string         `kong:"-"`
@@ -38,32 +38,32 @@ type Config struct {
 	outbound    []netip.Prefix
 }
 
-// check reads the secrets and reports every problem, each with the name to set.
+// check reads the secrets and returns all problems, each with the variable to set.
 func (c *Config) check() (problems []string) {
 	wrong := func(name, text string) { problems = append(problems, name+": "+text) }
 
-	// Taken out of the environment, so that nothing that prints it has them.
+	// Remove them from the environment, so that nothing that prints it shows them.
 	c.DatabaseURL, c.key = os.Getenv("DRAWBRIDGE_DATABASE_URL"), os.Getenv("DRAWBRIDGE_KEY")
 	os.Unsetenv("DRAWBRIDGE_DATABASE_URL")
 	os.Unsetenv("DRAWBRIDGE_KEY")
 
 	if _, port, err := net.SplitHostPort(c.Addr); err != nil || port == "" {
-		wrong("DRAWBRIDGE_ADDR", "give host:port, such as 127.0.0.1:8080 or :8080")
+		wrong("DRAWBRIDGE_ADDR", "use host:port, such as 127.0.0.1:8080 or :8080")
 	}
 	if err := c.logLevel.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		wrong("DRAWBRIDGE_LOG_LEVEL", "give debug, info, warn or error")
+		wrong("DRAWBRIDGE_LOG_LEVEL", "use debug, info, warn or error")
 	}
 	if c.DataDir == "" {
-		wrong("DRAWBRIDGE_DATA_DIR", "give a directory, such as ./data")
+		wrong("DRAWBRIDGE_DATA_DIR", "set a directory, such as ./data")
 	}
 	if u, err := url.Parse(c.DatabaseURL); c.DatabaseURL != "" && (err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Host == "" && u.Query().Get("host") == "") {
-		wrong("DRAWBRIDGE_DATABASE_URL", "give postgres://user:password@host/database, or leave it out for SQLite")
+		wrong("DRAWBRIDGE_DATABASE_URL", "use postgres://user:password@host/database, or leave it empty for SQLite")
 	}
 	if c.key != "" && c.KeyFile != "" {
-		wrong("DRAWBRIDGE_KEY", "set this or DRAWBRIDGE_KEY_FILE, not both")
+		wrong("DRAWBRIDGE_KEY", "set either this or DRAWBRIDGE_KEY_FILE, not both")
 	}
 	if b, err := base64.StdEncoding.DecodeString(c.key); c.key != "" && (err != nil || len(b) != 32) {
-		wrong("DRAWBRIDGE_KEY", "give 32 bytes in base64, as `openssl rand -base64 32` prints them")
+		wrong("DRAWBRIDGE_KEY", "use 32 bytes in base64, such as the output of `openssl rand -base64 32`")
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	for _, u := range []struct{ name, value string }{
@@ -74,7 +74,7 @@ func (c *Config) check() (problems []string) {
 		if problem := urlProblem(u.value); problem != "" {
 			wrong(u.name, problem)
 		} else if p, _ := url.Parse(u.value); u.name == "DRAWBRIDGE_PUBLIC_URL" && p.Path != "" {
-			wrong(u.name, "give the address without a path, such as https://bridge.example.com")
+			wrong(u.name, "use an address without a path, such as https://bridge.example.com")
 		}
 	}
 	var problem string
@@ -93,12 +93,12 @@ func urlProblem(s string) string {
 	}
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "give an address that begins with https:// or http:// and has no user, ? or #"
+		return "use an address that starts with https:// or http:// and has no user, ? or #"
 	}
 	return ""
 }
 
-// prefixes reads networks; a single address is a network of one.
+// prefixes parses networks. A single address is a network of one address.
 func prefixes(list []string) (out []netip.Prefix, problem string) {
 	for _, s := range list {
 		s = strings.TrimSpace(s)
@@ -107,14 +107,14 @@ func prefixes(list []string) (out []netip.Prefix, problem string) {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return nil, fmt.Sprintf("%q is not a network; give 10.0.0.0/8, or several with commas", s)
+			return nil, fmt.Sprintf("%q is not a network; use CIDR notation such as 10.0.0.0/8, with commas between several", s)
 		}
 		out = append(out, p.Masked())
 	}
 	return out, ""
 }
 
-// publicURL is where people find the server.
+// publicURL is the address at which people reach the server.
 func (c Config) publicURL() string {
 	if c.PublicURL != "" {
 		return c.PublicURL
@@ -137,7 +137,7 @@ func (c Config) keyring() (*db.Keyring, error) {
 	return db.LoadOrCreateKey(path)
 }
 
-// print shows what is in force; of secrets, only whether they are set.
+// print writes the configuration in effect. Of secrets it shows only that they are set.
 func (c Config) print(w io.Writer) {
 	set := func(s string) string {
 		if s == "" {

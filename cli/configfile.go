@@ -17,7 +17,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// configFile is the YAML of apply and export. A part that is missing is left
+// configFile is the YAML of apply and export. Applying it leaves a missing section
 // as it is.
 type configFile struct {
 	Account   *fileAccount     `yaml:"account,omitempty"`
@@ -25,8 +25,8 @@ type configFile struct {
 	Runbooks  []fileRunbook    `yaml:"runbooks,omitempty"`
 }
 
-// fileRetention is how long events of a family are kept; the family others is
-// all that have no entry.
+// fileRetention says how long events of a family are kept. The family others
+// stands for all families without an entry.
 type fileRetention struct {
 	Family    string `yaml:"family"`
 	KeepDays  int    `yaml:"keep_days"`
@@ -57,7 +57,7 @@ type fileRunbook struct {
 	Steps        []fileStep          `yaml:"steps,omitempty"`
 }
 
-// fileStep has pointers where leaving a field out does not mean its zero value.
+// fileStep has pointers where a missing field does not mean the zero value.
 type fileStep struct {
 	Kind                 incident.StepKind   `yaml:"kind"`
 	ExecuteAutomatically bool                `yaml:"execute_automatically"`
@@ -78,16 +78,16 @@ func readFile(name string, in io.Reader) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// envReference is ${NAME}, alone.
+// envReference matches ${NAME} and nothing around it.
 var envReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
-// parseConfigFile reads the YAML. Unknown keys are errors with their place;
-// secrets written as ${NAME} are taken from the environment, and all that are
-// missing there are reported together.
+// parseConfigFile parses the YAML. An unknown key is an error with its position.
+// Secrets written as ${NAME} come from the environment; one error reports all
+// variables that are not set.
 func parseConfigFile(text []byte) (configFile, error) {
 	var f configFile
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return configFile{}, errors.New(yaml.FormatError(err, false, false)) // not the lines: they hold secrets
+		return configFile{}, errors.New(yaml.FormatError(err, false, false)) // without the source lines, which hold secrets
 	}
 	if f.Account == nil {
 		return f, nil
@@ -110,10 +110,10 @@ func parseConfigFile(text []byte) (configFile, error) {
 		expand(&f.Account.WebhookSecretTokens[i])
 	}
 	if len(missing) > 0 {
-		return configFile{}, fmt.Errorf("the file refers to environment variables that are not set: %s", strings.Join(missing, ", "))
+		return configFile{}, fmt.Errorf("the file uses environment variables that are not set: %s", strings.Join(missing, ", "))
 	}
 	if len(f.Account.WebhookSecretTokens) > 2 {
-		return configFile{}, errors.New("webhook_secret_tokens: give the newest, and the one that is being retired; not more")
+		return configFile{}, errors.New("webhook_secret_tokens: set at most two, the newest first and then the one you are replacing")
 	}
 	return f, nil
 }
@@ -125,7 +125,7 @@ func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 		AppID: f.AppID, StandbyMeetings: f.StandbyMeetings, StaticLinks: f.StaticLinks,
 		Secrets: map[incident.SecretName]string{},
 	}
-	// A secret that is stored already is not set again: apply is idempotent.
+	// Do not set a secret that is already stored: apply is idempotent.
 	set := func(name incident.SecretName, value string) {
 		if value != "" && !old.Secrets[name].Value.Equal(zoom.NewSecret(value)) {
 			form.Secrets[name] = value
@@ -174,8 +174,8 @@ func (f fileRunbook) runbook() incident.Runbook {
 	return r
 }
 
-// apply makes the stored configuration what the file says and returns what
-// changed. Runbooks that the file does not name are left alone.
+// apply makes the stored configuration match the file and returns what changed.
+// It leaves runbooks that are not in the file as they are.
 func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes []string, err error) {
 	service := p.Service
 	if dryRun {
@@ -198,7 +198,7 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 		var rules []incident.RetentionRule
 		for _, r := range *f.Retention {
 			if r.Family == "" {
-				return changes, errors.New("retention: each entry names its family, such as meeting or participant; others is all that have no entry")
+				return changes, errors.New("retention: each entry needs a family, such as meeting or participant; others stands for all families without an entry")
 			}
 			if r.Family == incident.RetentionName("") {
 				r.Family = ""
@@ -249,7 +249,7 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 	return changes, nil
 }
 
-// retentionDoes says what rules do to the events of now.
+// retentionDoes says what the rules do to the events that are stored now.
 func (p *Program) retentionDoes(ctx context.Context, rules []incident.RetentionRule) (string, error) {
 	types, err := p.Store.EventTypes(ctx)
 	if err != nil {
@@ -261,10 +261,11 @@ func (p *Program) retentionDoes(ctx context.Context, rules []incident.RetentionR
 		remove += e.Remove
 		blank += e.Blank
 	}
-	return fmt.Sprintf("retention: about %d events go now, about %d are blanked", remove, blank), err
+	return fmt.Sprintf("retention: deletes about %d events now, erases personal data in about %d", remove, blank), err
 }
 
-// export is the stored configuration; secrets are references to the environment.
+// export returns the stored configuration as YAML, with secrets as references to
+// the environment.
 func (p *Program) export(ctx context.Context) ([]byte, error) {
 	a, err := p.Store.Account(ctx)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 type copyCommand struct {
-	From string `default:"sqlite" enum:"sqlite" help:"sqlite: the database in the data directory."`
-	To   string `placeholder:"postgres://…" help:"Address of an empty PostgreSQL database; default is DRAWBRIDGE_DATABASE_URL. A password is better given there, as PGPASSWORD or in ~/.pgpass: a command line can be read by others."`
+	From string `default:"sqlite" enum:"sqlite" help:"Source: sqlite, the database in the data directory."`
+	To   string `placeholder:"postgres://…" help:"Address of an empty PostgreSQL database. Default: DRAWBRIDGE_DATABASE_URL. Put a password there, in PGPASSWORD or in ~/.pgpass: other users can read a command line."`
 }
 
 func (c *copyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
@@ -21,7 +21,7 @@ func (c *copyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		c.To = cfg.DatabaseURL
 	}
 	if c.To == "" {
-		return usageError{errors.New("say where to: --to postgres://user@host/database, or DRAWBRIDGE_DATABASE_URL")}
+		return usageError{errors.New("set the target with --to postgres://user@host/database or DRAWBRIDGE_DATABASE_URL")}
 	}
 	keys, err := cfg.keyring()
 	if err != nil {
@@ -39,13 +39,13 @@ func (c *copyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		return err
 	}
 	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "table\trows\thash, the same in both")
+	fmt.Fprintln(table, "table\trows\thash (same in both)")
 	for _, c := range copied {
 		fmt.Fprintf(table, "%s\t%d\t%s\n", c.Name, c.Rows, c.Hash)
 	}
 	table.Flush()
 	fmt.Fprintf(t.out, `
-Everything was copied and checked in %s. Start the servers with DRAWBRIDGE_DATABASE_URL
+Copied and checked everything in %s. Start the servers with DRAWBRIDGE_DATABASE_URL
 and the same master key (DRAWBRIDGE_KEY, or a copy of the key file on each machine).
 `, time.Since(began).Round(time.Second))
 	return nil

@@ -16,11 +16,11 @@ import (
 )
 
 type demoCommand struct {
-	Empty bool `help:"Start without sample runbooks, incidents and Zoom account."`
+	Empty bool `help:"Start without the Zoom account and the sample runbooks and incidents."`
 }
 
-// What one logs in to the demo with. It listens on this machine only and is
-// gone when it stops.
+// The logins of the demo. It listens on this machine only and its data is deleted
+// when it stops.
 const (
 	DemoEmail    = "admin@example.com"
 	DemoPassword = "drawbridge-demo"
@@ -36,7 +36,7 @@ const (
 	DemoSecretToken  = "DemoSecretTokenAAAAAAA"
 )
 
-// Run serves everything with a temporary database and the simulator as Zoom.
+// Run runs the server with a temporary database and the simulator as Zoom.
 func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	dir, err := os.MkdirTemp("", "drawbridge-demo-")
 	if err != nil {
@@ -77,16 +77,17 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
   log in as  %[2]s
   password   %[3]s
 
-With the same password: ravi@example.com (responder) and vera@example.com (viewer).
-Zoom is simulated; be Zoom at %[1]s/simulator/
-Everything is gone when you stop it with Ctrl-C.
+Other logins, same password: ravi@example.com (responder), vera@example.com (viewer).
+Zoom is simulated; play Zoom at %[1]s/simulator/
+Press Ctrl-C to stop the demo; its data is deleted.
 `, cfg.publicURL(), DemoEmail, DemoPassword)
 		return nil
 	})
 }
 
-// demoListener takes the configured port on this machine, or any when it is in
-// use. Nobody else can reach the demo: its password is known.
+// demoListener listens on the configured port of this machine, or on a free one
+// when that is in use. Other machines cannot reach the demo, because its password
+// is public.
 func demoListener(addr string) (net.Listener, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -99,8 +100,8 @@ func demoListener(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// newDemoZoom is a Zoom account with a few people, each with something that
-// happens in real accounts.
+// newDemoZoom is a Zoom account with a few people, each with a setting found in
+// real accounts.
 func newDemoZoom(publicURL string) *zoomsim.Sim {
 	sim := zoomsim.New(zoomsim.Options{
 		Now:       time.Now,
@@ -116,8 +117,8 @@ func newDemoZoom(publicURL string) *zoomsim.Sim {
 	return sim
 }
 
-// SeedDemo makes the admin, and, unless empty, connects the simulator, writes
-// runbooks and lets two incidents happen.
+// SeedDemo creates the admin and, unless empty is set, connects the simulator and
+// creates runbooks and two incidents.
 func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) error {
 	admin, err := p.Service.CreateUser(ctx, commandLine, DemoEmail, "Ada Admin", incident.Admin, DemoPassword)
 	if err != nil || empty {
@@ -145,7 +146,7 @@ func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 	if _, err := sim.Validate(ctx); err != nil {
 		return err
 	}
-	if err := p.Service.NoteValidation(ctx); err != nil { // the server notes it only after it has answered
+	if err := p.Service.NoteValidation(ctx); err != nil { // the server records it only after it has answered
 		return err
 	}
 	if _, err := p.Service.CheckConnection(ctx, actor, "ravi@example.com"); err != nil {
@@ -168,9 +169,9 @@ func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outag
 	review.DurationMinutes = 30
 	outage, _, err = p.Service.SaveRunbook(ctx, actor, incident.Runbook{
 		Name: "Production outage", IncidentType: "outage",
-		Description: "Something customers see is down. Opens a recorded bridge at once.",
+		Description: "A customer-facing service is down. Opens a recorded bridge at once.",
 		Variables: []incident.Variable{
-			{Name: "customer", Label: "Customer", Type: "text", Default: "all customers", Help: "Who notices, as support would say it."},
+			{Name: "customer", Label: "Customer", Type: "text", Default: "all customers", Help: "Which customers are affected."},
 			{Name: "region", Label: "Region", Type: "choice", Choices: []string{"eu-north", "eu-west", "us-east"}, Default: "eu-north"},
 		},
 		Steps: []incident.Step{
@@ -193,7 +194,7 @@ func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outag
 	return outage, err
 }
 
-// seedIncidents lets one incident be over and one be live.
+// seedIncidents creates one resolved incident and one with a live bridge.
 func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *zoomsim.Sim, r incident.Runbook) error {
 	bridge := func(name, severity, opener, description string) (incident.Incident, string, error) {
 		i, _, err := p.Service.OpenIncident(ctx, actor, incident.OpenRequest{
@@ -207,7 +208,7 @@ func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *
 			return i, "", err
 		}
 		if len(bridges) == 0 || bridges[0].MeetingID == "" {
-			return i, "", errors.New("the simulator made no meeting")
+			return i, "", errors.New("the simulator created no meeting")
 		}
 		return i, bridges[0].MeetingID, nil
 	}
@@ -228,8 +229,8 @@ func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *
 		return err
 	}
 
-	// The opener is no Zoom user, so the backup user hosts this one.
-	_, meeting, err = bridge("Database primary is down", "SEV1", "noor@partner.example", "Primary db-1 in eu-north does not answer since 02:10. Replicas serve reads.")
+	// The opener is not a Zoom user, so the backup user hosts this one.
+	_, meeting, err = bridge("Database primary is down", "SEV1", "noor@partner.example", "Primary db-1 in eu-north has not answered since 02:10. Replicas serve reads.")
 	if err != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *
 			return err
 		}
 	}
-	// The first page that is opened shows who is in.
+	// Read the events now, so that the first page already shows who is in the call.
 	for {
 		if n, err := p.Service.ReadEvents(ctx); n == 0 || err != nil {
 			return err

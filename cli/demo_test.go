@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A demo whose port is taken waits at another one.
+// A demo whose port is taken listens on another one.
 func TestDemoListener(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 type importCommand struct {
-	From  string `required:"" placeholder:"postgres://…" help:"Address of the other database. A password is better given as PGPASSWORD or in ~/.pgpass: a command line can be read by others."`
+	From  string `required:"" placeholder:"postgres://…" help:"Address of the source database. Put a password in PGPASSWORD or in ~/.pgpass: other users can read a command line."`
 	Table string `default:"events" help:"Table with the columns id, name, accountid and meetingid, as in Zoom’s sample (${default})."`
 }
 
@@ -24,8 +24,8 @@ func (c *importCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	})
 	show.end()
 	if err != nil {
-		return fmt.Errorf("%w\n%d events were taken over; run it again to go on", err, added)
+		return fmt.Errorf("%w\n%d events were imported; run the command again to continue", err, added)
 	}
-	fmt.Fprintf(t.out, "%d rows of %s: %d events taken over, %d were here already.\n", done, c.Table, added, done-added)
+	fmt.Fprintf(t.out, "Read %d rows of %s: imported %d events, %d were already here.\n", done, c.Table, added, done-added)
 	return nil
 }

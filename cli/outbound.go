@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// outbound is the one client by which the server calls others. It refuses
-// addresses that are not on the public internet at the moment of dialling, so a
-// name that resolves anew cannot lead inside. Allowed besides are the networks
-// the operator lists, and the exact addresses he sets in place of Zoom's.
+// outbound is the only client with which the server calls others. It rejects
+// addresses that are not on the public internet when it dials, so a name that
+// later resolves to a private address cannot lead inside. It also allows the
+// networks that the operator lists, and the exact addresses the operator sets in
+// place of Zoom's.
 func outbound(cfg Config) *http.Client {
 	guarded := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		return dialable(address, cfg.outbound)
@@ -26,7 +27,7 @@ func outbound(cfg Config) *http.Client {
 	return &http.Client{
 		Timeout: 15 * time.Second,
 		Transport: &http.Transport{
-			Proxy: nil, // a proxy of the environment would dial for us, unguarded
+			Proxy: nil, // a proxy from the environment would dial for us, without the check
 			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 				if slices.Contains(own, address) {
 					return plain.DialContext(ctx, network, address)
@@ -56,7 +57,7 @@ func hostPort(raw string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// notPublic are the networks of the IANA special-purpose registries that the
+// notPublic lists the networks of the IANA special-purpose registries that the
 // predicates of net/netip do not cover.
 var notPublic = func() (list []netip.Prefix) {
 	for _, s := range []string{
@@ -69,15 +70,16 @@ var notPublic = func() (list []netip.Prefix) {
 	return list
 }()
 
-// metadata are addresses by which clouds hand out credentials. No setting opens them.
+// metadata lists the addresses at which clouds hand out credentials. No setting
+// allows them.
 var metadata = []netip.Addr{
 	netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254"),
 	netip.MustParseAddr("168.63.129.16"), netip.MustParseAddr("100.100.100.200"),
 }
 
-var errNotPublic = errors.New("the address is not on the public internet; DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS can allow its network")
+var errNotPublic = errors.New("the address is not on the public internet; to allow its network, set DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS")
 
-// dialable refuses an address:port that must not be called.
+// dialable returns an error for an address:port that must not be called.
 func dialable(address string, allowed []netip.Prefix) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -85,7 +87,7 @@ func dialable(address string, allowed []netip.Prefix) error {
 	}
 	ip := ap.Addr().WithZone("").Unmap()
 	if slices.Contains(metadata, ip) {
-		return fmt.Errorf("%s: an address of a cloud's metadata service", ip)
+		return fmt.Errorf("%s is the address of a cloud metadata service", ip)
 	}
 	in := func(p netip.Prefix) bool { return p.Contains(ip) }
 	if slices.ContainsFunc(allowed, in) {

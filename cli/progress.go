@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// progress says how far a long command is: on a terminal in one line that is
-// written anew, in a log now and then.
+// progress shows how far a long command is. On a terminal it updates one line,
+// elsewhere it writes a line from time to time.
 type progress struct {
 	w        io.Writer
 	unit     string
 	terminal bool
 
-	what  string // what is counted now
+	what  string // what is being counted
 	began time.Time
-	first int64 // how many were done then
+	first int64 // how many were done at that time
 	shown time.Time
-	open  bool // a line has no end yet
+	open  bool // the current line has no line end yet
 }
 
 func newProgress(w io.Writer, unit string) *progress {
@@ -58,7 +58,7 @@ func (p *progress) step(what string, done, total int64) {
 	}
 }
 
-// end ends the line.
+// end clears the line.
 func (p *progress) end() {
 	if p.open {
 		fmt.Fprint(p.w, "\r\x1b[K")

@@ -9,19 +9,19 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// seedCommand fills the log with made-up events, to measure with; it is not in
-// the help.
+// seedCommand fills the event log with generated events for measurements. The help
+// does not list it.
 type seedCommand struct {
-	Count int           `default:"1000000" help:"How many events."`
-	Over  time.Duration `default:"720h" help:"How far back the first of them arrived."`
+	Count int           `default:"1000000" help:"Number of events."`
+	Over  time.Duration `default:"720h" help:"Age of the oldest event."`
 }
 
 func (c seedCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	if c.Count < 1 || c.Over <= 0 {
-		return usageError{errors.New("--count and --over must be more than nothing")}
+		return usageError{errors.New("--count and --over must be greater than zero")}
 	}
 	if cfg.DatabaseURL == "" {
-		release, err := db.Lock(cfg.DataDir) // it would make a server wait for seconds
+		release, err := db.Lock(cfg.DataDir) // seeding would block a running server for seconds
 		if err != nil {
 			return err
 		}

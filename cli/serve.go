@@ -19,7 +19,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/web"
 )
 
-// Program is the parts list: what is open and wired for a command.
+// Program holds the parts that a command works with, opened and connected.
 type Program struct {
 	Store   *db.Store
 	Service *incident.Service
@@ -29,7 +29,7 @@ type Program struct {
 	log *slog.Logger
 }
 
-// Open opens the store and makes the service. Nothing runs yet.
+// Open opens the store and creates the service. It starts nothing.
 func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logger) (*Program, error) {
 	keys, err := cfg.keyring()
 	if err != nil {
@@ -51,10 +51,10 @@ func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logge
 
 type serveCommand struct{}
 
-// garbagePercent is how much the memory in use may grow before it is cleared
-// (Go's GOGC, https://go.dev/doc/gc-guide). What a server of ours holds is a few
-// MiB, so Go's own 100 would clear them fifty times a second in a flood of
-// events, which costs a sixth of the rate; this costs 4 MiB.
+// garbagePercent is GOGC (https://go.dev/doc/gc-guide): how much the heap may grow
+// before garbage collection. Our heap is a few MiB, so Go's default of 100 would
+// collect fifty times a second in a flood of events and lower the rate by a sixth.
+// 200 costs 4 MiB.
 const garbagePercent = 200
 
 func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
@@ -84,8 +84,8 @@ func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	return p.Serve(ctx, listener, nil, func() error { return p.welcome(ctx, t.out) })
 }
 
-// Serve runs until ctx ends or a part fails. ready is called when requests are
-// answered.
+// Serve runs until ctx ends or a part fails. It calls ready once the server
+// answers requests.
 func (p *Program) Serve(ctx context.Context, listener net.Listener, simulator http.Handler, ready func() error) error {
 	site := handlers.New(handlers.Site{
 		Service: p.Service, Store: p.Store, Now: p.now, Log: p.log,
@@ -97,8 +97,8 @@ func (p *Program) Serve(ctx context.Context, listener net.Listener, simulator ht
 		Simulator:      simulator,
 	})
 	g, ctx := errgroup.WithContext(ctx)
-	// The store's writer outlives the server: a webhook that is being answered
-	// is still to be stored.
+	// The store's writer outlives the server: it must still store a webhook that
+	// is being answered.
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return p.Store.Run(writing) })
 	g.Go(func() error {
@@ -112,7 +112,8 @@ func (p *Program) Serve(ctx context.Context, listener net.Listener, simulator ht
 	return g.Wait()
 }
 
-// welcome says where the server is and, while there is no admin, how to become one.
+// welcome prints the address of the server and, while there is no admin, the link
+// that creates the first one.
 func (p *Program) welcome(ctx context.Context, out io.Writer) error {
 	token, err := p.Service.SetupLink(ctx)
 	if err != nil {
@@ -120,7 +121,7 @@ func (p *Program) welcome(ctx context.Context, out io.Writer) error {
 	}
 	text := fmt.Sprintf("Drawbridge is at %s\n", p.cfg.publicURL())
 	if token != "" {
-		text += fmt.Sprintf("\nCreate the first admin here, within 30 minutes; the link works once:\n  %s/setup?token=%s\n\n", p.cfg.publicURL(), token)
+		text += fmt.Sprintf("\nCreate the first admin with this link. It works once, for 30 minutes:\n  %s/setup?token=%s\n\n", p.cfg.publicURL(), token)
 	}
 	_, err = io.WriteString(out, text)
 	return err

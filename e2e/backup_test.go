@@ -108,7 +108,7 @@ func TestBackup(t *testing.T) {
 		t.Errorf("a second backup to the same file: %s", text)
 	}
 	key := filepath.Join(dir, db.KeyFile)
-	if out, _ := run(0, "verify", file, "--key-file", key); !strings.Contains(out, "Nothing is wrong") || !strings.Contains(out, "which the master key opens") {
+	if out, _ := run(0, "verify", file, "--key-file", key); !strings.Contains(out, "No problems found") || !strings.Contains(out, "the master key opens them") {
 		t.Errorf("verify says: %s", out)
 	}
 	p.terminate(t)
@@ -144,7 +144,7 @@ func TestBackup(t *testing.T) {
 		if err := os.WriteFile(other, []byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, _ := run(1, "verify", file, "--key-file", other); !strings.Contains(out, "WRONG") || !strings.Contains(out, "does not open") {
+		if out, _ := run(1, "verify", file, "--key-file", other); !strings.Contains(out, "PROBLEM") || !strings.Contains(out, "does not open") {
 			t.Errorf("verify says: %s", out)
 		}
 	})

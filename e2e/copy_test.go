@@ -56,7 +56,7 @@ func TestCopyAndImport(t *testing.T) {
 		INSERT INTO events (name, accountid, meetingid) VALUES ('meeting.started', 'acc', 81234567890), ('meeting.ended', 'acc', 81234567890)`); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 rows of events: 2 events taken over, 0 were here already.\n", "2 rows of events: 0 events taken over, 2 were here already.\n"} {
+	for _, want := range []string{"Read 2 rows of events: imported 2 events, 0 were already here.\n", "Read 2 rows of events: imported 0 events, 2 were already here.\n"} {
 		onTarget()
 		if out := ok(t, "", "import", "--from", sample); out != want {
 			t.Errorf("the import says %q, want %q", out, want)

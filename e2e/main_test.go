@@ -418,7 +418,7 @@ func TestApplyRetention(t *testing.T) {
 		says       string
 	}{
 		{"unknown key", "retention:\n  - {family: others, keep: 30}\n", 2, "unknown field"},
-		{"no family", "retention:\n  - {keep_days: 30}\n", 1, "each entry names its family"},
+		{"no family", "retention:\n  - {keep_days: 30}\n", 1, "each entry needs a family"},
 		{"too short", "retention:\n  - {family: user, keep_days: 3}\n", 1, "user.keep_days: Give 7 to"},
 	} {
 		if r := command(t, tt.text, "apply", "-"); r.code != tt.code || !strings.Contains(r.err, tt.says) {
@@ -429,7 +429,7 @@ func TestApplyRetention(t *testing.T) {
 	if out := ok(t, "", "export"); strings.Contains(out, "retention") {
 		t.Errorf("--dry-run saved:\n%s", out)
 	}
-	want := "retention: others: keep 400 days, never blank\nretention: participant: keep 90 days, blank after 30 days\nretention: about 0 events go now, about 0 are blanked\n"
+	want := "retention: others: keep 400 days, never blank\nretention: participant: keep 90 days, blank after 30 days\nretention: deletes about 0 events now, erases personal data in about 0\n"
 	if did := ok(t, rules, "apply", "-"); did != want || strings.ReplaceAll(dry, "would change: ", "") != want {
 		t.Errorf("apply says\n%s--dry-run said\n%s", did, dry)
 	}
