@@ -1,14 +1,14 @@
-// What pages do beyond being pages. Everything works without it, less comfortably.
+// Copying, themes, dialogs, keyboard shortcuts and live updates. Pages also work without this script.
 (() => {
   "use strict";
   const $ = (sel, from = document) => from.querySelector(sel);
   const $$ = (sel, from = document) => Array.from(from.querySelectorAll(sel));
   const say = (text) => { const el = $("#db-say"); if (el) el.textContent = text; };
 
-  // Copy. navigator.clipboard is missing on plain http from another machine.
+  // Copy. navigator.clipboard does not exist on plain http from another machine.
   const copy = async (text) => {
     if (navigator.clipboard && isSecureContext) {
-      try { await navigator.clipboard.writeText(text); return true; } catch { /* the old way, then */ }
+      try { await navigator.clipboard.writeText(text); return true; } catch { /* fall back to execCommand */ }
     }
     const area = document.createElement("textarea");
     area.value = text;
@@ -29,7 +29,7 @@
       label.textContent = ok ? "Copied" : "Select and copy";
     }
     button.classList.toggle("db-copied", ok);
-    say(ok ? "Copied" : "The browser refused to copy");
+    say(ok ? "Copied" : "The browser didn’t allow copying");
     button.focus();
     clearTimeout(button.dbTimer);
     button.dbTimer = setTimeout(() => {
@@ -39,7 +39,7 @@
     }, 1600);
   };
 
-  // Times, worded as views.Ago words them.
+  // Relative times, in the same words as views.Ago.
   const span = (s) => {
     if (s < 90 * 60) return Math.max(1, Math.round(s / 60)) + " min";
     if (s < 36 * 3600) return Math.round(s / 3600) + " h";
@@ -58,7 +58,7 @@
   };
   setInterval(tick, 15000);
 
-  // Theme: chosen here, kept in a cookie so that the server's first byte already has it.
+  // Theme. It is stored in a cookie, so that the server renders the page with it.
   const showTheme = () => {
     for (const b of $$("[data-db-theme-set]")) {
       b.setAttribute("aria-pressed", String(b.dataset.dbThemeSet === document.documentElement.dataset.dbTheme));
@@ -72,7 +72,7 @@
     showTheme();
   };
 
-  // Dialogs. showModal gives the focus back by itself; the opener is remembered in case the page part was replaced meanwhile.
+  // Dialogs. showModal restores the focus itself; we remember the opener in case a refresh replaced that part of the page.
   const openDialog = (id, opener) => {
     const dialog = document.getElementById(id);
     if (!(dialog instanceof HTMLDialogElement) || dialog.open) return false;
@@ -104,16 +104,16 @@
       return;
     }
     if (e.target instanceof HTMLDialogElement && e.target.open) {
-      // Only the backdrop: a click inside has a child as its target, or lies within the box.
+      // Close on a click on the backdrop only: a click inside hits a child, or lies within the box.
       const box = e.target.getBoundingClientRect();
       if (e.clientX < box.left || e.clientX > box.right || e.clientY < box.top || e.clientY > box.bottom) e.target.close();
     }
   });
 
-  // A form that was sent says so and is not sent twice; a page restored by the back button can be used again.
+  // Show that a form was sent, and do not send it twice. A page restored by the back button can send it again.
   document.addEventListener("submit", (e) => {
     const form = e.target;
-    // A download leaves the page as it is; how far it is, the page asks.
+    // A download does not load a new page, so ask for its progress.
     if (form instanceof HTMLFormElement && form.matches("[data-db-export]")) setTimeout(() => htmx.trigger("#export-progress", "db:export"), 300);
     if (!(form instanceof HTMLFormElement) || form.method !== "post") return;
     if (form.dataset.dbSent) { e.preventDefault(); return; }
@@ -159,10 +159,10 @@
     }
   });
 
-  // Live. A message says only that something changed; at most one refresh a second, and the last change is never dropped.
+  // Live updates. A message says only that something changed. We refresh at most once a second and never drop the last change.
   const words = { live: "live", paused: "paused", reconnecting: "reconnecting", connecting: "connecting" };
   let state = "connecting", wanted = false, last = 0, timer = 0, wasDown = false;
-  // A page may be held by its reader: what is live then waits.
+  // A reader can pause a page; updates then wait.
   const held = () => $("[data-db-held]") !== null;
   const show = (next) => {
     state = next ?? state;
@@ -173,11 +173,11 @@
       if (word && word.textContent !== words[now]) word.textContent = words[now];
     }
   };
-  // A button that is replaced between press and release is never clicked.
+  // Do not refresh between press and release: a button that is replaced then is never clicked.
   let pressed = false;
   addEventListener("pointerdown", () => { pressed = true; }, true);
   for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => { pressed = false; }, true);
-  // A link that is being followed must not lose its answer to a refresh.
+  // Do not refresh while a link loads: the refresh would discard its answer.
   let following = 0;
   document.addEventListener("htmx:beforeRequest", (e) => { if (e.detail.boosted) following = Date.now(); });
   document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.boosted) following = 0; });
@@ -202,8 +202,8 @@
     timer ||= setTimeout(refresh, Math.max(50, last + 1000 - Date.now()));
   };
   document.addEventListener("db:held", () => { show(); if (!held()) want(); });
-  // A tab nobody sees closes its stream: without HTTP/2 a browser has six connections to a host, for all tabs. The
-  // first message of a new stream is "changed", so nothing is missed.
+  // A hidden tab closes its stream, because without HTTP/2 a browser opens six connections to a host for all tabs
+  // together. The first message of a new stream is "changed", so no change is missed.
   const hiddenFor = 5000;
   let stream = null, closing = 0;
   const connect = () => {
@@ -225,13 +225,13 @@
   });
   connect();
   document.addEventListener("htmx:configRequest", (e) => {
-    // The answer to a form stands at the form's address, which cannot be fetched.
+    // After a form is rejected, the page's address is the form's, which does not answer GET.
     if (e.detail.elt.dataset.dbPath) e.detail.path = e.detail.elt.dataset.dbPath;
   });
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr, target } = e.detail;
     if (!target || target.id !== "live") return;
-    // The session ended or another page answered: show it whole instead of an empty hole.
+    // The session ended or another page answered: load the whole page instead of showing an empty space.
     if (xhr.status === 200 && !/\sid="live"/.test(xhr.responseText)) {
       e.detail.shouldSwap = false;
       location.reload();
@@ -246,8 +246,8 @@
   document.addEventListener("htmx:sendError", (e) => {
     if (e.detail.target?.id === "live") { show("paused"); wanted = true; setTimeout(want, 5000); }
   });
-  // Folded-out parts stay open when their part of the page is replaced, and what had the focus gets it back: htmx
-  // does that only for elements with an id.
+  // When a part of the page is replaced, keep open details open and restore the focus. htmx restores it only for
+  // elements with an id.
   let open = [], focus = null;
   const stops = () => $$("#live :is(a[href], button, summary)");
   const same = (a, b) => a.tagName === b.tagName && a.getAttribute("href") === b.getAttribute("href") && a.textContent === b.textContent;
@@ -265,7 +265,7 @@
     show();
     tick();
   });
-  // A row opened beside the list moves the reader to it where it stands below the list.
+  // On a narrow screen the opened row is shown outside the view, so scroll to it.
   document.addEventListener("htmx:afterSettle", (e) => {
     const pane = $("#detail");
     if (pane && e.detail.requestConfig?.boosted && innerWidth < 1100) pane.scrollIntoView({ block: "start" });

@@ -1,4 +1,4 @@
-// Makes forms quicker: each thing here has a slower way that works without it.
+// Makes forms faster to use. Every form also works without this script.
 (() => {
   "use strict";
   const on = (type, selector, act) =>
@@ -7,7 +7,7 @@
       if (found) act(found, event);
     });
 
-  // Adding, moving and removing rows posts the form and swaps the editor, so that nothing jumps.
+  // Adding, moving and removing rows posts the form and replaces only the editor, so the page does not jump.
   on("click", "button[data-op]", (button, event) => {
     if (!window.htmx || !button.form) return;
     event.preventDefault();
@@ -17,21 +17,21 @@
     });
   });
 
-  // The form remembers which steps are open.
+  // Keep track of which steps are open.
   document.addEventListener("toggle", (event) => {
     if (!(event.target instanceof Element) || !event.target.matches("details[data-step-open]")) return;
     event.target.parentElement.querySelector("input[name$='.open']").value = String(event.target.open);
   }, true);
 
-  // What was typed is not lost by a wrong click.
-  let leaving = false; // by sending a form, which is no mistake
+  // Warn before a click discards unsaved input.
+  let leaving = false; // the page unloads because a form was sent
   on("input", "form[data-guard]", (form) => { form.dataset.changed = ""; });
   on("submit", "form", (form, event) => { leaving = !event.defaultPrevented; });
   addEventListener("beforeunload", (event) => {
     if (!leaving && document.querySelector("form[data-guard][data-changed]")) event.preventDefault();
   });
 
-  // Insert variable puts its text where the cursor was.
+  // Insert variable inserts its text at the last cursor position.
   let field = null;
   on("focusin", "[data-template]", (found) => { field = found; });
   on("click", "[data-insert-for]", (button) => {
@@ -67,10 +67,10 @@
     if (first) first.click();
   });
 
-  // A form answered in place may be sent again.
+  // A form that htmx sent stays on the page and can be sent again.
   document.addEventListener("htmx:afterRequest", (event) => { delete event.detail.elt.dataset.dbSent; });
 
-  // Opening a bridge takes a moment; the form says so.
+  // Opening a bridge can take seconds; show that it is in progress.
   on("submit", "form[data-busy]", (form) => {
     form.setAttribute("aria-busy", "true");
     const note = form.querySelector("[data-busy-note]");
@@ -78,12 +78,12 @@
     note.textContent = note.dataset.busyNote;
     setTimeout(() => { if (form.isConnected) note.textContent = note.dataset.busySlow || note.dataset.busyNote; }, 3000);
   });
-  // Going back leads to this address again: by the key in it the server knows that the form was sent.
+  // The back button returns to this address. The key in it tells the server that the form was already sent.
   const key = document.querySelector("input[name=idempotency_key]");
   if (key) history.replaceState(history.state, "", location.pathname + "?form=" + encodeURIComponent(key.value));
   addEventListener("pageshow", (event) => {
     leaving = false;
-    if (!event.persisted) return; // back from the incident: the form may be sent again, its key finds the same incident
+    if (!event.persisted) return; // after Back, the form can be sent again: its key finds the same incident
     for (const form of document.querySelectorAll("form[data-busy]")) form.removeAttribute("aria-busy");
   });
 })();

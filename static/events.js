@@ -1,5 +1,5 @@
-// The list of events, while new ones come: it can be paused, and pauses by itself while somebody reads what would move
-// away. Everything works without it, less comfortably.
+// Live updates of the event list. The reader can pause them, and they pause automatically while the reader is in the
+// middle of the list. The page also works without this script.
 (() => {
   "use strict";
   const bar = document.querySelector("[data-db-tail]");
@@ -36,11 +36,11 @@
     for (const type of ["focusin", "focusout", "htmx:afterSettle"]) document.addEventListener(type, () => setTimeout(apply));
     apply();
 
-    // The page is asked for with the newest event it shows, so that it can say how many came in between.
+    // Send the newest event on the page, so that the server can say how many are new.
     document.addEventListener("htmx:configRequest", (e) => {
       if (e.detail.elt.id === "live" && newest()) e.detail.parameters.seen = newest();
     });
-    // A paused page asks only how many it does not show.
+    // A paused page only asks how many events it does not show.
     let asking = false;
     document.addEventListener("db:missed", async () => {
       if (asking || !newest()) return;
@@ -52,12 +52,12 @@
         const answer = await fetch("/events/tail?" + query, { redirect: "error" });
         const says = document.getElementById("tail");
         if (answer.ok && says && bar.hasAttribute("data-db-held")) says.textContent = await answer.text();
-      } catch { /* the next change asks again */ } finally { asking = false; }
+      } catch { /* the next change retries */ } finally { asking = false; }
     });
   };
   if (bar) follow();
 
-  // A field that takes several values with commas: what is offered goes on from those that are there.
+  // A field with several comma-separated values: append each suggestion to what is already typed.
   for (const field of document.querySelectorAll("input[data-db-many]")) {
     const offers = Array.from(field.list?.options ?? []), values = offers.map((o) => o.value);
     field.addEventListener("input", () => {

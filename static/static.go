@@ -1,6 +1,6 @@
-// Package static holds the style sheets, scripts and marks of the pages, embedded in
-// the binary, and serves them under names that change with their content.
-// It must not know what a page is.
+// Package static embeds the style sheets, scripts and images of the pages in the
+// binary and serves them under names that change with their content. It must not
+// know what a page is.
 package static
 
 import (
@@ -17,7 +17,7 @@ import (
 	"sync"
 )
 
-// Prefix is the path every file is served below.
+// Prefix is the path prefix of all files.
 const Prefix = "/static/"
 
 //go:embed app.css app.js pages.css editor.js events.css events.js theme.js mark.svg vendor/tabler.css vendor/htmx.js
@@ -25,12 +25,12 @@ var files embed.FS
 
 type file struct {
 	body        []byte
-	gzipped     func() []byte // made at the first request for it
+	gzipped     func() []byte // compressed at the first request
 	contentType string
 }
 
-// byName is name → served path, byPath is served path → file. Both are complete at start
-// and only read afterwards.
+// byName maps a name to its served path, byPath a served path to its file. Both are
+// filled at start and only read afterwards.
 var byName, byPath = load()
 
 func load() (map[string]string, map[string]file) {
@@ -61,13 +61,14 @@ func load() (map[string]string, map[string]file) {
 
 func compress(body []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails for a wrong level only
-	_, _ = w.Write(body)                                  // a buffer takes everything
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails only for an invalid level
+	_, _ = w.Write(body)                                  // writing to a buffer cannot fail
 	_ = w.Close()
 	return b.Bytes()
 }
 
-// contentType does not ask the operating system's tables first: those differ between machines.
+// contentType is the MIME type of a file extension. For our own files it does not ask
+// the operating system, whose tables differ between machines.
 func contentType(ext string) string {
 	switch ext {
 	case ".css":
@@ -80,8 +81,8 @@ func contentType(ext string) string {
 	return mime.TypeByExtension(ext)
 }
 
-// URL is the path of an embedded file ("app.css", "vendor/htmx.js") with its content's hash in it.
-// It panics on a name that is not embedded: that is a mistake in a view, found by the first test that renders it.
+// URL is the path of an embedded file ("app.css", "vendor/htmx.js"), which contains the hash of its content.
+// It panics if the name is not embedded: that is a mistake in a view, and the first test that renders it finds it.
 func URL(name string) string {
 	served, ok := byName[name]
 	if !ok {
@@ -90,8 +91,8 @@ func URL(name string) string {
 	return served
 }
 
-// Handler serves exactly the paths URL gives, to be kept for a year, and 404 for anything else.
-// It expects the whole path, Prefix included.
+// Handler serves exactly the paths that URL returns, cacheable for a year, and answers 404 to everything else.
+// It expects the whole path including Prefix.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -118,6 +119,6 @@ func Handler() http.Handler {
 		if r.Method == http.MethodHead {
 			return
 		}
-		_, _ = w.Write(body) // a reader who went away is nobody's error
+		_, _ = w.Write(body) // the client may have disconnected
 	})
 }

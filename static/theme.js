@@ -1,4 +1,4 @@
-// Runs before the first paint: theme and zone, nothing else.
+// Runs before the first paint, so it only sets the theme and the time zone.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -17,7 +17,7 @@
   apply();
   dark.addEventListener("change", apply);
   document.addEventListener("db:theme", apply);
-  // The server writes times in this zone; the first page of a new browser is in UTC.
+  // The server shows times in this zone. The first page in a new browser is in UTC.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
   if (/^[A-Za-z0-9_+\-\/]{1,64}$/.test(zone) && cookie("tz") !== zone) {
     document.cookie = "tz=" + zone + "; path=/; max-age=31536000; samesite=lax";

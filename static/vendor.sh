@@ -1,11 +1,11 @@
 #!/bin/sh
-# Fetches the third-party files of static/vendor and the icons of views/icons.templ
-# by exact version, and checks them against static/vendor/CHECKSUMS.
+# Fetches the third-party files in static/vendor and the icons in views/icons.templ
+# at exact versions, and checks them against static/vendor/CHECKSUMS.
 #
 #   sh static/vendor.sh           fetch, check, write views/icons.templ
-#   sh static/vendor.sh --record  the same after a version or an icon changed: writes new checksums
+#   sh static/vendor.sh --record  same, but write new checksums; after you change a version or an icon
 #
-# The Go build does not run this; what it writes is committed.
+# The Go build does not run this script. Commit what it writes.
 set -eu
 cd "$(dirname "$0")"
 
@@ -13,7 +13,7 @@ tabler=@tabler/core@1.6.1
 icons=@tabler/icons@3.51.0
 htmx=htmx.org@2.0.11
 
-# One icon a word: the name in Tabler's set. A new one is added here, never drawn by hand.
+# Names of icons in Tabler's set. Add a new icon here; do not draw one by hand.
 icon_names="
 activity adjustments-horizontal alert-circle alert-triangle archive arrow-down arrow-left
 arrow-right arrow-up book brand-zoom calendar chevron-down chevron-left chevron-right
@@ -38,10 +38,10 @@ done
 mkdir -p vendor
 cp "$work"/tabler-core-*/dist/css/tabler.min.css vendor/tabler.css
 cp "$work"/htmx.org-*/dist/htmx.min.js vendor/htmx.js
-# A source map is a request to a file that is not served.
+# Browsers request source maps, which we do not serve.
 sed -i '/^\/\/# sourceMappingURL=/d; s|/\*# sourceMappingURL=[^*]*\*/||' vendor/tabler.css vendor/htmx.js
 cp "$work"/htmx.org-*/LICENSE vendor/LICENSE.htmx
-# @tabler/core carries its licence as a notice in the style sheet; the icons carry the same MIT text.
+# @tabler/core has its license as a notice in the style sheet; the icons have the same MIT text.
 cp "$work"/tabler-icons-*/LICENSE vendor/LICENSE.tabler
 
 {
