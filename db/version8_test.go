@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"database/sql"
+	"strings"
 	"testing"
 
 	"github.com/drawbridge-hq/drawbridge/db"
@@ -13,6 +14,17 @@ func TestUpgradeFromVersion8(t *testing.T) {
 	want := map[string]int{}
 	for _, r := range dbtest.Version8Rows(t) {
 		want[r.Table]++
+	}
+	told := map[string]int{}
+	for _, line := range dbtest.Version8History(t) {
+		kind, _, _ := strings.Cut(line, " ")
+		told[kind]++
+	}
+	for kind, table := range map[string]string{"incident": "incidents", "timeline": "timeline_entries", "step": "step_runs", "bridge": "bridges",
+		"attempt": "bridge_attempts", "audit": "audit_entries", "look": "gap_looks", "check": "accounts"} {
+		if told[kind] != want[table] || want[table] == 0 {
+			t.Errorf("the history tells of %d rows of %s, which has %d", told[kind], table, want[table])
+		}
 	}
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		cfg = dbtest.Version8(t, cfg)

@@ -37,7 +37,9 @@ type Version8Row struct {
 // Version8History.
 //
 // testdata/version8.jsonl.gz was written by that program itself, serving the
-// simulator. It holds a row a line; the search index is there as words.
+// simulator. It holds a row a line; the search index is there as words. Only the
+// last incident and the last entry of the audit trail hold texts that it never
+// wrote, as a database that was changed by hand may.
 func Version8(t testing.TB, cfg db.Config) db.Config {
 	t.Helper()
 	keys, err := db.NewKeyring(base64.StdEncoding.EncodeToString([]byte("key of the database of version 8")))
