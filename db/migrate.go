@@ -13,9 +13,10 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Both folders hold the same numbers. A released file is never edited.
+// Both folders hold a file for each version; one that is Go says where its code is.
+// A released file is never edited.
 //
-//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
+//go:embed migrations/sqlite migrations/postgres
 var migrations embed.FS
 
 // migrate brings the schema up to this program's, each step in a transaction.

@@ -3,26 +3,164 @@ package db
 import (
 	"context"
 	"database/sql"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// keepFacts is version 9 of the schema: what happened is kept as codes with data.
+// keepFacts is version 9 of the schema. Up to version 8 the database held English
+// sentences about what had happened. Now it holds codes with data, and the words
+// are chosen where they are shown. The old sentences are read here and nowhere
+// else. One that cannot be taken apart is kept as the text of a note.
 func (s *Store) keepFacts() *goose.Migration {
 	return goose.NewGoMigration(9, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		for _, statement := range []string{
-			`ALTER TABLE timeline_entries ADD COLUMN data TEXT NOT NULL DEFAULT '{}'`,
-			`ALTER TABLE timeline_entries DROP COLUMN text`,
-			`ALTER TABLE bridges RENAME COLUMN reason TO reasons`,
-			`ALTER TABLE bridges DROP COLUMN fix`,
-			`ALTER TABLE bridge_attempts RENAME COLUMN cause TO reason`,
-			`ALTER TABLE gap_looks DROP COLUMN fix`,
-			`ALTER TABLE jobs DROP COLUMN last_error`,
+		for _, step := range []func(context.Context, *sql.Tx) error{
+			statements(
+				`ALTER TABLE timeline_entries ADD COLUMN data TEXT NOT NULL DEFAULT '{}'`, // JSON
+				`UPDATE events SET read_error = CASE read_error
+					WHEN 'The reader failed on this body.' THEN 'crashed'
+					WHEN 'What it says could not be stored.' THEN 'not_stored'
+					ELSE 'not_json' END
+				WHERE state = 'unreadable' AND read_error <> ''`,
+			),
+			convertTimeline, convertStepRuns, convertBridges,
+			convertAttempts, // after those that look into the attempts' causes
+			convertLooks, convertCheck,
+			convertAudit,
+			statements(
+				`ALTER TABLE timeline_entries DROP COLUMN text`,
+				`ALTER TABLE bridges RENAME COLUMN reason TO reasons`, // JSON
+				`ALTER TABLE bridges DROP COLUMN fix`,
+				`ALTER TABLE bridge_attempts RENAME COLUMN cause TO reason`, // JSON, '' = none
+				`ALTER TABLE gap_looks DROP COLUMN fix`,                     // problem is JSON, '' = it came to its end
+				`ALTER TABLE jobs DROP COLUMN last_error`,
+			),
 		} {
-			if _, err := tx.ExecContext(ctx, statement); err != nil {
+			if err := step(s.unwatched(ctx), tx); err != nil {
 				return err
 			}
 		}
 		return nil
 	}}, nil)
+}
+
+func statements(list ...string) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		for _, statement := range list {
+			if _, err := exec(ctx, tx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// convertedRows is how many rows are in memory at a time.
+const convertedRows = 100
+
+// rewrite changes the rows of a table. read selects texts, as many as columns says,
+// first the id: those after the id $1, in the order of ids. write takes what change
+// makes of them as v, the id as column1. change must not make ids that come later.
+func rewrite(ctx context.Context, tx *sql.Tx, read string, columns int, write string, change func(rows [][]string) ([][]any, error)) error {
+	scan := func(r row) ([]string, error) {
+		texts, fields := make([]string, columns), make([]any, columns)
+		for i := range texts {
+			fields[i] = textOf(&texts[i])
+		}
+		return texts, r.Scan(fields...)
+	}
+	for last, done := "", false; !done; {
+		rows, err := list(ctx, tx, scan, read+` LIMIT $2`, last, convertedRows)
+		if err != nil {
+			return err
+		}
+		if done = len(rows) < convertedRows; len(rows) == 0 {
+			break
+		}
+		last = rows[len(rows)-1][0]
+		changed, err := change(rows)
+		if err != nil {
+			return err
+		}
+		width := len(changed[0])
+		places := make([]string, len(changed))
+		for i := range places {
+			places[i] = "(" + placeholders(1+i*width, width) + ")"
+		}
+		values := `(VALUES ` + strings.Join(places, ",") + `) AS v`
+		if _, err := exec(ctx, tx, strings.Replace(write, "$v", values, 1), slices.Concat(changed...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// textsAt are the texts of a column.
+func textsAt(rows [][]string, column int) []string {
+	texts := make([]string, len(rows))
+	for i, r := range rows {
+		texts[i] = r[column]
+	}
+	return texts
+}
+
+// form is a sentence of the old versions and what it says.
+type form[T any] struct {
+	sentence *regexp.Regexp
+	says     T
+}
+
+// say makes a form of a sentence. A name in braces stands for a part that may be
+// any text, or for what parts says.
+func say[T any](sentence string, says T) form[T] {
+	pattern := named.ReplaceAllStringFunc(regexp.QuoteMeta(sentence), func(hole string) string {
+		name := named.FindStringSubmatch(hole)[1]
+		if pattern, ok := parts[name]; ok {
+			return pattern
+		}
+		return `(?P<` + name + `>.*)`
+	})
+	return form[T]{regexp.MustCompile(`^(?s:` + pattern + `)$`), says}
+}
+
+var named = regexp.MustCompile(`\\\{(\w+)\\\}`)
+
+var parts = map[string]string{
+	"host":      `(?:The host|(?P<host>\S+@\S+))`, // the address was put in where it was known
+	"user":      `(?:backup_user, Backup user|person,) \S+`,
+	"whose":     `(?:Backup user )?\S+`,
+	"number":    `(?P<number>\d+)`,
+	"maybe":     `(?P<maybe> The meeting may exist all the same\.)?`,
+	"exclaimed": `(?P<reasons>.*[!?…])`, // a period was added
+}
+
+// match finds the first form that text has, and the parts of text by their names.
+func match[T any](forms []form[T], text string) (says T, found map[string]string, ok bool) {
+	for _, f := range forms {
+		if m := f.sentence.FindStringSubmatch(text); m != nil {
+			found = map[string]string{}
+			for i, name := range f.sentence.SubexpNames() {
+				found[name] = m[i]
+			}
+			return f.says, found, true
+		}
+	}
+	return says, nil, false
+}
+
+// levelOf is the level that an old version called by the color in which it showed it.
+func levelOf(color string) incident.Level {
+	switch color {
+	case "green":
+		return incident.LevelOK
+	case "grey":
+		return incident.LevelNote
+	case "red":
+		return incident.LevelBad
+	}
+	return incident.LevelWarning
 }

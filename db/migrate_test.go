@@ -12,7 +12,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 )
 
-// The two folders hold the same numbers and names.
+// The two folders hold the same numbers and names, and a file for each version.
 func TestMigrationFiles(t *testing.T) {
 	names := func(dir string) (list []string) {
 		files, err := os.ReadDir(dir)
@@ -27,7 +27,17 @@ func TestMigrationFiles(t *testing.T) {
 		}
 		return list
 	}
-	same(t, names("migrations/postgres"), names("migrations/sqlite"))
+	files := names("migrations/sqlite")
+	same(t, names("migrations/postgres"), files)
+	cfg := dbtest.SQLite(t)
+	dbtest.Open(t, cfg)
+	var numbers, versions [][]string
+	for _, name := range files {
+		number, _, _ := strings.Cut(strings.TrimLeft(name, "0"), "_")
+		numbers = append(numbers, []string{number})
+	}
+	versions = rows(t, raw(t, cfg), `SELECT version_id FROM goose_db_version WHERE version_id > 0 ORDER BY version_id`)
+	same(t, numbers, versions)
 }
 
 // version1 is an empty database of the first version of the schema.
@@ -126,6 +136,7 @@ func postgresSchema(t *testing.T, conn *sql.DB) (list schema) {
 			t.Errorf("%s.%s has type %s, which SQLite has not", c[0], c[1], c[2])
 		}
 		c[2] = types[c[2]]
+		c[5] = strings.TrimSuffix(c[5], "::text")
 		list = append(list, "column "+strings.Join(c, " "))
 	}
 	for _, i := range rows(t, conn, `

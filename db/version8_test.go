@@ -1,12 +1,22 @@
 package db_test
 
 import (
+	"bytes"
 	"database/sql"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
 // A database of version 8 of the schema opens, and nothing in it is lost.
@@ -56,6 +66,8 @@ func TestUpgradeFromVersion8(t *testing.T) {
 			}
 		}
 
+		checkConverted(t, conn)
+
 		// It has become what a new database is.
 		fresh := dbtest.SQLite(t)
 		of := sqliteSchema
@@ -66,6 +78,149 @@ func TestUpgradeFromVersion8(t *testing.T) {
 		same(t, of(t, conn), of(t, raw(t, fresh)))
 		same(t, versions(t, conn), versions(t, raw(t, fresh)))
 	})
+}
+
+var update = flag.Bool("update", false, "write testdata/version8.converted.json anew")
+
+// converted is a sentence of version 8 and what became of it.
+type converted struct {
+	Table string `json:"table"`
+	Of    string `json:"of,omitempty"` // the incident
+	Was   string `json:"was"`
+	Fix   string `json:"fix,omitempty"` // what it said to do
+	Is    any    `json:"is"`
+}
+
+// checkConverted compares what became of the sentences with the golden file, which
+// has been read by people, and looks whether their data are still there.
+func checkConverted(t *testing.T, conn *sql.DB) {
+	t.Helper()
+	column := func(table, id, column string) string {
+		t.Helper()
+		found := rows(t, conn, `SELECT `+column+` FROM `+table+` WHERE id = $1`, id)
+		if len(found) != 1 {
+			t.Fatalf("%s %s is there %d times", table, id, len(found))
+		}
+		return found[0][0]
+	}
+	var lines []string
+	add := func(c converted, is string) {
+		t.Helper()
+		if is == "" || is == "null" {
+			t.Errorf("nothing is left of %s %q", c.Table, c.Was)
+			return
+		}
+		check(t, json.Unmarshal([]byte(is), &c.Is))
+		checkData(t, c)
+		var line bytes.Buffer
+		e := json.NewEncoder(&line)
+		e.SetEscapeHTML(false)
+		check(t, e.Encode(c))
+		lines = append(lines, strings.TrimSpace(line.String()))
+	}
+	addEach := func(c converted, was, is string) {
+		t.Helper()
+		var old []struct{ Setting, Topic, Subject, Level, Text, Reason, Fix string }
+		var became []json.RawMessage
+		check(t, json.Unmarshal([]byte(was), &old))
+		check(t, json.Unmarshal([]byte(is), &became))
+		if len(became) != len(old) {
+			t.Fatalf("%d of %d findings are left", len(became), len(old))
+		}
+		for i, o := range old {
+			c.Was, c.Fix = fmt.Sprintf("%s, %s%s, %s: %s%s", o.Level, o.Setting, o.Topic, o.Subject, o.Text, o.Reason), o.Fix
+			add(c, string(became[i]))
+		}
+	}
+	for _, r := range dbtest.Version8Rows(t) {
+		text := func(column string) string { s, _ := r.Row[column].(string); return s }
+		c := converted{Table: r.Table}
+		if number, ok := r.Row["incident_number"].(int64); ok {
+			c.Of = incident.Key(number)
+		}
+		switch r.Table {
+		case "timeline_entries":
+			id := regexp.MustCompile(`^(event-\d+)-[a-z]+$`).ReplaceAllString(text("id"), "$1")
+			c.Was = text("kind") + ": " + text("text")
+			add(c, fmt.Sprintf(`{"kind": %q, "data": %s}`, column(r.Table, id, "kind"), column(r.Table, id, "data")))
+			same(t, rows(t, conn, `SELECT incident_number, bridge_id, at, actor FROM timeline_entries WHERE id = $1`, id),
+				[][]string{{fmt.Sprint(r.Row["incident_number"]), text("bridge_id"), fmt.Sprint(r.Row["at"]), text("actor")}})
+		case "step_runs":
+			if c.Was = text("reason"); c.Was != "" {
+				add(c, column(r.Table, text("id"), "reason"))
+			}
+		case "bridges":
+			if c.Was, c.Fix = text("reason"), text("fix"); c.Was != "" {
+				add(c, column(r.Table, text("id"), "reasons"))
+			}
+			addEach(c, text("findings"), column(r.Table, text("id"), "findings"))
+			level := map[string]string{"amber": "warning", "red": "bad"}[text("worst_finding")]
+			if got := column(r.Table, text("id"), "worst_finding"); got != level {
+				t.Errorf("the worst finding of a bridge is %q, want %q", got, level)
+			}
+		case "bridge_attempts":
+			if c.Was = text("cause"); c.Was != "" {
+				add(c, column(r.Table, text("id"), "reason"))
+			}
+		case "gap_looks":
+			if c.Was, c.Fix = text("problem"), text("fix"); c.Was != "" {
+				add(c, column(r.Table, text("id"), "problem"))
+			}
+		case "accounts":
+			var old, is struct {
+				At    time.Time
+				Lines json.RawMessage
+			}
+			check(t, json.Unmarshal([]byte(text("check_report")), &old))
+			check(t, json.Unmarshal([]byte(column(r.Table, text("id"), "check_report")), &is))
+			same(t, is.At, old.At)
+			addEach(c, string(old.Lines), string(is.Lines))
+		case "events":
+			if c.Was = text("read_error"); c.Was != "" {
+				add(c, fmt.Sprintf("%q", column(r.Table, fmt.Sprint(r.Row["id"]), "read_error")))
+			}
+		}
+	}
+	const golden = "testdata/version8.converted.json"
+	got := "[\n" + strings.Join(lines, ",\n") + "\n]\n"
+	if *update {
+		check(t, os.WriteFile(golden, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	check(t, err)
+	same(t, strings.Split(got, "\n"), strings.Split(string(want), "\n"))
+}
+
+// checkData looks for what a sentence named: addresses, numbers and what it quoted.
+// A step has only the last of its bridge's reasons, and some numbers of a check are
+// only words.
+func checkData(t *testing.T, c converted) {
+	t.Helper()
+	is := asText(t, c.Is)
+	if c.Table == "step_runs" || c.Table == "events" {
+		return
+	}
+	for _, name := range regexp.MustCompile(`[\w.]+@[\w.]+\w|“[^“”]+”|\d+`).FindAllString(c.Was, -1) {
+		if !strings.Contains(is, strings.Trim(name, "“”")) && name != "“Create Zoom meeting”" && name != "100" &&
+			(c.Table != "accounts" || strings.Contains(name, "@")) {
+			t.Errorf("%q is not in what became of %q: %s", name, c.Was, is)
+		}
+	}
+}
+
+// asText is all that JSON holds, in a text.
+func asText(t *testing.T, v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		return asText(t, slices.Collect(maps.Values(v)))
+	case []any:
+		var b strings.Builder
+		for _, one := range v {
+			b.WriteString(asText(t, one) + "\n")
+		}
+		return b.String()
+	}
+	return fmt.Sprint(v)
 }
 
 // versions are the steps that the schema has taken.

@@ -14,7 +14,7 @@ const (
 	EntryResolved       TimelineKind = "resolved"        //
 	EntryReopened       TimelineKind = "reopened"        //
 	EntryStepStarted    TimelineKind = "step_started"    // Step
-	EntryTemplateFailed TimelineKind = "template_failed" // Field, Topic: what the meeting is called instead, Template
+	EntryTemplateFailed TimelineKind = "template_failed" // Field, Topic: what the meeting is called instead, Template; Text of an older version
 	EntryAttemptFailed  TimelineKind = "attempt_failed"  // Host, Reasons: why there is no meeting from this host
 	EntryBridgeReady    TimelineKind = "bridge_ready"    // Host, Reasons: why it is not as it was asked for
 	EntryBridgeFailed   TimelineKind = "bridge_failed"   // Reasons

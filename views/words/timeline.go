@@ -26,10 +26,11 @@ func (e Entry) Says() string {
 	case "step_started":
 		return "Started “" + StepKind(e.Step) + "”."
 	case "template_failed":
+		wrong := join(join(e.Template...), e.Text)
 		if e.Field == "agenda" {
-			return join("The agenda’s template failed, so the meeting has no agenda.", join(e.Template...))
+			return join("The agenda’s template failed, so the meeting has no agenda.", wrong)
 		}
-		return join("The topic’s template failed, so the meeting is called “"+e.Topic+"”.", join(e.Template...))
+		return join("The topic’s template failed, so the meeting is called “"+e.Topic+"”.", wrong)
 	case "attempt_failed":
 		return join(fmt.Sprintf("Couldn’t create a meeting hosted by %s.", e.Host), because)
 	case "bridge_ready":

@@ -1,0 +1,4 @@
+//go:build ignore
+
+// Version 8 is Go: Store.splitWords in db/event_wordparts.go.
+package postgres

@@ -1,0 +1,4 @@
+//go:build ignore
+
+// Version 9 is Go: Store.keepFacts in db/migrate_facts.go.
+package postgres
