@@ -65,7 +65,7 @@ func TestEventPageOfEverySample(t *testing.T) {
 }
 
 var eventPageSays = map[string][]string{
-	"meeting.ended":              {"The meeting ended.", "Took 1 h 16 min", "Planned length 1 h 00 min", "Recurring meeting with a fixed time", "Nothing: no bridge has this meeting."},
+	"meeting.ended":              {"The meeting ended.", "Duration 1 h 16 min", "Planned duration 1 h 00 min", "Recurring meeting with a fixed time", "Nothing: no bridge has this meeting."},
 	"meeting.updated":            {"The meeting was changed.", "Settings, audio telephony voip", "By someone@example.com"},
 	"meeting.participant_left":   {"Jill Chill left the meeting.", "jchill@example.com", "Zoom user Yes", "Reason: Host ended the meeting.", "8615250064084"},
 	"meeting.participant_joined": {"Jill Chill joined the meeting.", "Joined 13 Jul 2021"},

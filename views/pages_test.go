@@ -246,7 +246,7 @@ func TestEvents(t *testing.T) {
 	detail := views.EventDetail{
 		ID: "908", Words: "participant joined", Event: "meeting.participant_joined", Sentence: "Ana joined the bridge of INC-42. It is her first time in this meeting; 12 are inside now.",
 		At: when(0), Received: when(0), Key: "INC-42", IncidentName: "db down", IncidentHref: "/incidents/42", State: "read",
-		Facts:   []views.KeyValue{{Key: "Who", Value: "Ana"}, {Key: "Zoom user", Value: "No: a guest, or of another account"}, {Key: "Joined", When: when(0)}, {Key: "Topic", Value: "SEV1 db down"}, {Key: "Meeting", Value: "876 8562 1847", Copied: "87685621847", Mono: true, Copy: true}},
+		Facts:   []views.KeyValue{{Key: "Who", Value: "Ana"}, {Key: "Zoom user", Value: "No: guest or user of another account"}, {Key: "Joined", When: when(0)}, {Key: "Topic", Value: "SEV1 db down"}, {Key: "Meeting", Value: "876 8562 1847", Copied: "87685621847", Mono: true, Copy: true}},
 		IDs:     []views.KeyValue{{Key: "Meeting UUID", Value: "4444AAAiAAAAAiAiAiiAii==", Mono: true, Copy: true}},
 		Effects: []views.EventEffect{{Text: "Ana joined.", Detail: "Inside from 03:14:07, and still there."}},
 		Checks:  []views.Check{{Level: "ok", Text: "Signature ok with the newest secret"}, {Level: "ok", Text: "0.4 s old when it came"}, {Level: "ok", Text: "First delivery"}},

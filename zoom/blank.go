@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Keys whose value says something about a person, beside those that personalKey
-// knows by a part of their name. Ids of Zoom are not among them: without them an
-// event would belong to nothing any more.
+// personalKeys are the keys whose values are personal data, in addition to those
+// that personalKey recognizes by a part of their name. Zoom's ids are not listed:
+// without them an event could no longer be matched to its meeting or user.
 var personalKeys = map[string]bool{
 	"leave_reason": true, "registrant_id": true, "registrant": true, "customer_key": true, "operator": true,
 	"alternative_hosts": true, "assistants": true, "contacts": true, "invitees": true, "meeting_invitees": true,
@@ -23,7 +23,8 @@ var personalKeys = map[string]bool{
 	"camera": true, "microphone": true, "speaker": true,
 }
 
-// personalKey reports whether the values at key, and all below it, are personal.
+// personalKey reports whether the value of key, and everything nested in it, is
+// personal data.
 func personalKey(key string) bool {
 	key = strings.ToLower(key)
 	return personalKeys[key] || strings.HasSuffix(key, "name") || strings.HasSuffix(key, "_ip") ||
@@ -31,16 +32,16 @@ func personalKey(key string) bool {
 		strings.Contains(key, "caller") || strings.Contains(key, "callee")
 }
 
-// emailText is an e-mail address inside of a text or a link.
+// emailText matches an e-mail address within a text or a link.
 var emailText = regexp.MustCompile("(?i)[^\\s\"'<>()\\[\\],;:/?=&#@%]+(?:(?:@|%40)[^\\s\"'<>()\\[\\],;:/?=&#@%]+)+")
 
 const blanked = "[blanked]"
 
-// Blank returns the body of an event without what says who somebody was: the
-// texts and numbers of names, e-mail addresses, IP addresses, phone numbers and
-// the like are emptied, and e-mail and IP addresses also where they stand in
-// another text. Everything else stays byte for byte: structure, order, ids,
-// times, topic. What is not a JSON object is blanked as a whole, to nothing.
+// Blank returns the body of an event without personal data. It empties names,
+// e-mail addresses, IP addresses, phone numbers and other values whose key is
+// personal, and it also removes e-mail and IP addresses from all other texts.
+// Everything else stays byte for byte the same: structure, order, ids, times and
+// topic. If body is not a JSON object, Blank returns an empty slice.
 func Blank(body []byte) []byte {
 	if !json.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		return []byte{}
@@ -52,7 +53,7 @@ func Blank(body []byte) []byte {
 	return b.out.Bytes()
 }
 
-// BlankText is what Blank makes of a text that is not personal by its key.
+// BlankText returns s as Blank would leave it under a key that is not personal.
 func BlankText(s string) string {
 	if _, err := netip.ParseAddr(s); err == nil {
 		return ""
@@ -61,25 +62,25 @@ func BlankText(s string) string {
 }
 
 func blankEmails(s string) string {
-	if !strings.ContainsAny(s, "@%") { // most
+	if !strings.ContainsAny(s, "@%") { // true of most texts
 		return s
 	}
 	return emailText.ReplaceAllString(s, blanked)
 }
 
-// blanker copies raw to out, token by token, and leaves out what is personal.
+// blanker copies raw to out, one token at a time, and leaves out personal data.
 type blanker struct {
 	raw  []byte
 	in   *json.Decoder
 	out  bytes.Buffer
-	done int // bytes of raw that were copied
+	done int // bytes of raw that are copied
 }
 
-// next is the next token and its bytes. What stands before it is copied.
+// next copies what precedes the next token, and returns that token and its bytes.
 func (b *blanker) next() (json.Token, []byte) {
 	t, err := b.in.Token()
 	if err != nil {
-		return nil, nil // not after json.Valid
+		return nil, nil // cannot happen after json.Valid
 	}
 	end := int(b.in.InputOffset())
 	start := b.done + len(b.raw[b.done:end]) - len(bytes.TrimLeft(b.raw[b.done:end], " \t\r\n,:"))
@@ -88,8 +89,8 @@ func (b *blanker) next() (json.Token, []byte) {
 	return t, b.raw[start:end]
 }
 
-// value copies the next value, which stands at key. The depth is at most
-// json.Valid's 10,000.
+// value copies the next value, whose key is key. The recursion is at most 10,000
+// levels deep, the limit of json.Valid.
 func (b *blanker) value(key string, personal bool) {
 	token, raw := b.next()
 	switch t := token.(type) {
@@ -102,7 +103,7 @@ func (b *blanker) value(key string, personal bool) {
 		switch {
 		case personal:
 			text = ""
-		case strings.HasSuffix(strings.ToLower(key), "version"): // 5.17.11.34 is not an address
+		case strings.HasSuffix(strings.ToLower(key), "version"): // 5.17.11.34 is not an IP address
 			text = blankEmails(t)
 		default:
 			text = BlankText(t)
@@ -129,11 +130,11 @@ func (b *blanker) list(open json.Delim, key string, personal bool) {
 		}
 		b.value(name, inner)
 	}
-	_, raw := b.next() // the closing one
+	_, raw := b.next() // the closing delimiter
 	b.out.Write(raw)
 }
 
-// quote is s as JSON.
+// quote returns s as a JSON string.
 func quote(s string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

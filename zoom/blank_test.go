@@ -20,14 +20,14 @@ func TestBlank(t *testing.T) {
 		{"keys", `{"user_name":"Jill","User_Name":"Jill","email":"a@b.c","id":"x","user_id":"1","public_ip":"192.0.2.1","phone_number":4712345678}`,
 			`{"user_name":"","User_Name":"","email":"","id":"x","user_id":"1","public_ip":"","phone_number":0}`},
 		{"escaped key", `{"user\u005fname":"Jill"}`, `{"user\u005fname":""}`},
-		{"below a key", `{"meeting_invitees":[{"who":"Jill","n":[1,true]}],"registrant":{"zip":1,"status":"approved"}}`,
+		{"nested under a personal key", `{"meeting_invitees":[{"who":"Jill","n":[1,true]}],"registrant":{"zip":1,"status":"approved"}}`,
 			`{"meeting_invitees":[{"who":"","n":[0,true]}],"registrant":{"zip":0,"status":""}}`},
-		{"in a list", `{"participant":[{"name":"Jill"},{"name":"Arya","uuid":"x"}]}`, `{"participant":[{"name":""},{"name":"","uuid":"x"}]}`},
+		{"in an array", `{"participant":[{"name":"Jill"},{"name":"Arya","uuid":"x"}]}`, `{"participant":[{"name":""},{"name":"","uuid":"x"}]}`},
 		{"e-mail in a text", `{"topic":"Call jchill@example.com & <me@x.y>, now"}`, `{"topic":"Call [blanked] & <[blanked]>, now"}`},
 		{"e-mail in a link", `{"url":"https://zoom.us/rec?who=jchill%40example.com&n=1"}`, `{"url":"https://zoom.us/rec?who=[blanked]&n=1"}`},
-		{"address without a known key", `{"seen":["192.0.2.7","2001:db8::1","192.0.2"],"version":"5.17.11.34"}`, `{"seen":["","","192.0.2"],"version":"5.17.11.34"}`},
-		{"settings stay", `{"settings":{"email_notification":{"jbh_reminder":true},"zoom_phone":false}}`, `{"settings":{"email_notification":{"jbh_reminder":true},"zoom_phone":false}}`},
-		{"empty stays", `{"email":"","name":null,"phone_number":0}`, `{"email":"","name":null,"phone_number":0}`},
+		{"IP address under another key", `{"seen":["192.0.2.7","2001:db8::1","192.0.2"],"version":"5.17.11.34"}`, `{"seen":["","","192.0.2"],"version":"5.17.11.34"}`},
+		{"settings are kept", `{"settings":{"email_notification":{"jbh_reminder":true},"zoom_phone":false}}`, `{"settings":{"email_notification":{"jbh_reminder":true},"zoom_phone":false}}`},
+		{"empty values are kept", `{"email":"","name":null,"phone_number":0}`, `{"email":"","name":null,"phone_number":0}`},
 		{"not JSON", `{"user_name":"Jill`, ``},
 		{"not an object", ` ["Jill"]`, ``},
 		{"a text", `"Jill"`, ``},
@@ -41,7 +41,8 @@ func TestBlank(t *testing.T) {
 	}
 }
 
-// Every event Zoom documents is the same event afterwards, about nobody.
+// Blanking every event that Zoom documents leaves the same event, without
+// personal data.
 func TestBlankEvents(t *testing.T) {
 	files, err := filepath.Glob("testdata/events/*.json")
 	if err != nil || len(files) < 40 {
@@ -73,8 +74,8 @@ func TestBlankEvents(t *testing.T) {
 	}
 }
 
-// What was JSON stays JSON of the same structure, a second time changes
-// nothing, and below a personal key is no text or number left.
+// Blanked JSON is JSON of the same structure, blanking it again changes nothing,
+// and no text or number is left under a personal key.
 func FuzzBlank(f *testing.F) {
 	files, _ := filepath.Glob("testdata/events/*.json")
 	for _, file := range files {

@@ -22,18 +22,18 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// AuthMethod says how a Zoom app proves who it is.
+// AuthMethod is the way a Zoom app authenticates.
 type AuthMethod string
 
 const (
 	ServerToServer AuthMethod = "server_to_server"
-	// JWT apps were switched off by Zoom in September 2023; old installations
-	// behind a gateway of their own still use them.
+	// Zoom switched JWT apps off in September 2023. Old installations behind
+	// their own gateway still use them.
 	JWT AuthMethod = "jwt"
 )
 
-// Credentials of one Zoom app. ServerToServer uses AccountID, ClientID and
-// ClientSecret; JWT uses APIKey and APISecret.
+// Credentials are the credentials of one Zoom app. ServerToServer uses AccountID,
+// ClientID and ClientSecret; JWT uses APIKey and APISecret.
 type Credentials struct {
 	Method       AuthMethod
 	AccountID    string
@@ -43,31 +43,31 @@ type Credentials struct {
 	APISecret    Secret
 }
 
-// Config is what a Client needs.
+// Config holds what New needs.
 type Config struct {
 	APIURL      string // such as https://api.zoom.us/v2; see Endpoints
 	OAuthURL    string // such as https://zoom.us/oauth/token
 	Credentials Credentials
-	HTTP        *http.Client     // nil: one of our own with a time limit of 15 s
+	HTTP        *http.Client     // nil: a client of its own with a timeout of 15 s
 	Now         func() time.Time // required
-	Tokens      TokenStore       // nil: the access token is this Client's own; not used by JWT
+	Tokens      TokenStore       // nil: this Client keeps its access token to itself; JWT does not use it
 }
 
 const (
-	maxAnswer = 4 << 20 // 300 meetings of one page are well below
+	maxAnswer = 4 << 20 // a page of 300 meetings is much smaller
 	maxTries  = 3
-	// A wait that Zoom asks for and that is longer than this is the caller's
-	// business, not ours.
+	// When Zoom asks for a longer wait than this, the Client returns the error
+	// and leaves the wait to the caller.
 	maxWait = 15 * time.Second
 )
 
-// Client speaks with Zoom for one app. It is safe for concurrent use and has
-// nothing to close.
+// Client calls Zoom's API for one app. It is safe for concurrent use and needs no
+// closing.
 //
-// Calls take as long as their context allows. A read is tried up to three
-// times; everything else is repeated only when Zoom certainly did not act on
-// it: it could not be reached, it answered that the token is not valid (once),
-// or that the per-second limit is exceeded. Redirects are not followed.
+// Calls run until their context ends. A read is tried up to three times. Any
+// other call is repeated only when Zoom certainly did not act on it: Zoom was
+// unreachable, rejected the token (repeated once), or answered that the
+// per-second limit was exceeded. The Client does not follow redirects.
 type Client struct {
 	api     string
 	apiHost string // host of a simulator or gateway; "" for Zoom itself
@@ -79,19 +79,19 @@ type Client struct {
 
 	mu      sync.Mutex
 	current SharedToken
-	refused int64 // versions up to this one are not to be used any more
+	refused int64 // versions up to this one must not be used again
 	skews   []skew
 	flight  singleflight.Group
 }
 
-// New starts nothing.
+// New returns a Client. It makes no call and starts no goroutine.
 func New(cfg Config) *Client {
 	hc := http.Client{Timeout: 15 * time.Second}
 	if cfg.HTTP != nil {
 		hc = *cfg.HTTP
 	}
-	// A redirect would carry the request, or what is left of it without the
-	// Authorization header, to a host that nobody configured.
+	// A redirect would send the request, even without its Authorization header,
+	// to a host that nobody configured.
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	hc.Jar = nil
 	c := &Client{
@@ -110,29 +110,31 @@ func New(cfg Config) *Client {
 	return c
 }
 
-// Format prints the address of the API and nothing else, whatever the verb.
+// Format prints only the address of the API, whatever the verb, so that
+// credentials cannot leak.
 func (c *Client) Format(f fmt.State, _ rune) { io.WriteString(f, "zoom.Client of "+c.api) }
 
-// skew is what one answer says: Zoom's clock minus ours, when it was measured.
+// skew is one measurement of Zoom's clock minus ours, and when it was taken.
 type skew struct {
 	d  time.Duration
 	at time.Time
 }
 
-// A clock drifts by seconds a day, so that a measurement holds for about so long.
+// skewHolds is how long a measurement is valid. Clocks drift by seconds a day.
 const skewHolds = 24 * time.Hour
 
-// Skew is Zoom's clock minus ours: the median over the Date headers of the
-// last five answers, exact to a second or two. It reports false before the
-// first answer, a day after the last, and when our clock was set since.
+// Skew returns Zoom's clock minus ours: the median over the Date headers of the
+// last five answers, accurate to a second or two. It returns false before the
+// first answer, from a day after the last one, and when our clock has been set
+// since.
 func (c *Client) Skew() (time.Duration, bool) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var ds []time.Duration
 	for _, s := range c.skews {
-		// The wall clock and the monotonic clock went on by the same, unless one
-		// of them was set, or stood still while the machine slept.
+		// The wall clock and the monotonic clock advance by the same amount,
+		// unless someone set one of them or the machine was suspended.
 		wall, mono := now.Round(0).Sub(s.at.Round(0)), now.Sub(s.at)
 		if wall < skewHolds && (wall-mono).Abs() < 10*time.Second {
 			ds = append(ds, s.d)
@@ -151,7 +153,7 @@ func (c *Client) noteDate(h http.Header) {
 		return
 	}
 	now := c.now()
-	// Round(0) drops our monotonic reading: here the wall clocks are compared.
+	// Round(0) drops our monotonic reading, because this compares wall clocks.
 	d := t.Sub(now.Round(0))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -161,14 +163,14 @@ func (c *Client) noteDate(h http.Header) {
 	c.skews = append(c.skews, skew{d, now})
 }
 
-// request is one call of the API. The path is escaped and begins with a slash.
+// request is one API call. The path is escaped and begins with a slash.
 type request struct {
 	op, method, path string
 	body             any
 }
 
-// call returns the body of an answer that is a success. Every error is an
-// *Error.
+// call makes an API call and returns the body of a successful answer. Every error
+// is an *Error.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	var payload []byte
 	if r.body != nil {
@@ -195,7 +197,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	}
 	if e != nil {
 		if len(e.Scopes) > 0 {
-			// Scopes that are added to the app are only in tokens made after.
+			// Only tokens issued later include scopes that are added to the app.
 			c.dropToken(tok)
 		}
 		return nil, e
@@ -203,7 +205,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	return body, nil
 }
 
-// send tries one request with one token.
+// send makes one call with one token, and retries where tryAgain allows it.
 func (c *Client) send(ctx context.Context, r request, payload []byte, tok SharedToken) (body []byte, e *Error) {
 	e = tryAgain(ctx, r.method == http.MethodGet, func() *Error {
 		req, err := http.NewRequestWithContext(ctx, r.method, c.api+r.path, bytes.NewReader(payload))
@@ -230,24 +232,25 @@ func (c *Client) send(ctx context.Context, r request, payload []byte, tok Shared
 	return body, e
 }
 
-// answer of Zoom, whatever its status.
+// answer is an answer of Zoom, whatever its status.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte // at most maxAnswer
-	broken bool   // the body broke off or is too long
+	broken bool   // the body was cut off or is too long
 }
 
-// exchange sends one request. The error says whether it left this machine;
-// secrets are taken out of its text.
+// exchange sends one request. The Outcome of its error says whether the request
+// left this machine. Secrets are removed from the text of the error.
 func (c *Client) exchange(req *http.Request, op string, token Secret) (answer, *Error) {
 	if err := req.Context().Err(); err != nil {
 		return answer{}, &Error{Op: op, Outcome: NotSent, Err: err}
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "drawbridge")
-	// A transport that asked for a connection and got none has sent nothing.
-	// One that got none because it needs none (in tests, say) never asked.
+	// If the transport asked for a connection and did not get one, it sent
+	// nothing. A transport that needs no connection (as in some tests) never
+	// asks.
 	var asked, connected atomic.Bool
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GetConn: func(string) { asked.Store(true) },
@@ -272,8 +275,8 @@ func (c *Client) exchange(req *http.Request, op string, token Secret) (answer, *
 	return a, nil
 }
 
-// tryAgain repeats send as long as that is safe, likely to help and within the
-// context. A safe request has no effect at Zoom.
+// tryAgain repeats send while that is safe, likely to help and possible before
+// ctx ends. safe means that the request changes nothing at Zoom.
 func tryAgain(ctx context.Context, safe bool, send func() *Error) *Error {
 	for n := 1; ; n++ {
 		e := send()
@@ -287,7 +290,7 @@ func tryAgain(ctx context.Context, safe bool, send func() *Error) *Error {
 	}
 }
 
-// pause says whether try n+1 makes sense, and after what time.
+// pause reports whether try n+1 makes sense, and how long to wait before it.
 func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
 	jitter := func(d time.Duration) time.Duration { return d + rand.N(d) }
 	short := jitter(time.Duration(n) * 100 * time.Millisecond)
@@ -306,7 +309,8 @@ func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
 	return 0, false
 }
 
-// sleep reports false, without having slept, when ctx ends before the time is up.
+// sleep waits for d. If ctx would end first, it returns false at once without
+// waiting.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
 		return false
@@ -321,8 +325,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// scrub takes our secrets out of a text that comes from outside, where a
-// server or a proxy may have repeated them to us.
+// scrub removes our secrets from a text that came from outside. A server or a
+// proxy may have echoed them.
 func (c *Client) scrub(s string, token Secret) string {
 	id, secret := c.creds.ClientID, c.creds.ClientSecret.Reveal()
 	for _, x := range []string{

@@ -23,8 +23,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// checkCreateBody holds a request against Zoom's field table of "create a
-// meeting": known names, their types, their values.
+// checkCreateBody checks a request against Zoom's field table of "create a
+// meeting": names, types and allowed values. It returns the fields with their
+// full paths.
 func checkCreateBody(t *testing.T, raw []byte) map[string]any {
 	t.Helper()
 	var body map[string]any
@@ -129,7 +130,7 @@ func TestCreateMeeting(t *testing.T) {
 		t.Errorf("body (-want +got)\n%s", d)
 	}
 
-	t.Run("the least", func(t *testing.T) {
+	t.Run("minimal request", func(t *testing.T) {
 		if _, err := c.CreateMeeting(t.Context(), "x@example.com", zoom.MeetingRequest{Topic: "t"}); err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +166,7 @@ func TestJoinLink(t *testing.T) {
 		{"government", "https://zoomgov.com/j/1", true},
 		{"government subdomain", "https://x.zoomgov.com/j/1", true},
 		{"simulator", "http://127.0.0.1:9/j/1", true},
-		{"none", "", false},
+		{"empty", "", false},
 		{"http", "http://zoom.us/j/1", false},
 		{"script", "javascript:alert(1)//zoom.us", false},
 		{"look-alike", "https://zoom.us.evil.example/j/1", false},
@@ -196,7 +197,7 @@ func TestJoinLink(t *testing.T) {
 			}
 		})
 	}
-	t.Run("simulator's links are not good at Zoom", func(t *testing.T) {
+	t.Run("Zoom may not return links to a simulator", func(t *testing.T) {
 		c := inMemory(&fake{api: replies(201, `{"id":1,"join_url":"http://127.0.0.1:9/j/1"}`)}, serverToServer)
 		if m, err := c.CreateMeeting(t.Context(), "x@example.com", zoom.MeetingRequest{}); err == nil {
 			t.Errorf("got %+v", m)
@@ -212,8 +213,8 @@ func hijack(w http.ResponseWriter) net.Conn {
 	return conn
 }
 
-// What a create that failed may have done, and that it is never repeated
-// unless nothing can have happened.
+// Each failed create reports what it may have done, and is never repeated unless
+// Zoom certainly did nothing.
 func TestCreateOutcome(t *testing.T) {
 	elsewhere := httptest.NewServer(replies(201, string(sample(t, "create-meeting.201.lean.json"))))
 	defer elsewhere.Close()
@@ -229,8 +230,8 @@ func TestCreateOutcome(t *testing.T) {
 		{"Z-04 empty success", replies(201, ``), zoom.Unknown},
 		{"Z-04 no content", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, zoom.Unknown},
 		{"Z-04 HTML with 200", replies(200, `<html>Log in</html>`), zoom.Unknown},
-		{"Z-05 silence", func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() }, zoom.Unknown},
-		{"Z-05 headers, then silence", func(w http.ResponseWriter, r *http.Request) {
+		{"Z-05 no answer", func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() }, zoom.Unknown},
+		{"Z-05 no body after the headers", func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			w.WriteHeader(201)
 			w.(http.Flusher).Flush()
@@ -260,7 +261,7 @@ func TestCreateOutcome(t *testing.T) {
 		{"Z-07 10 MB", replies(201, `{"id":1,"join_url":"https://zoom.us/j/1","x":"`+strings.Repeat("x", 10<<20)+`"}`), zoom.Unknown},
 		{"error with status 200", replies(200, `{"code":200,"message":"You do not have the right permissions."}`), zoom.Refused},
 		{"Z-14 no such user", replies(404, string(sample(t, "get-user.404.json"))), zoom.Refused},
-		{"Z-02 user's day", replies(429, string(sample(t, "api.429.user_daily.json"))), zoom.Refused},
+		{"Z-02 daily limit of the user", replies(429, string(sample(t, "api.429.user_daily.json"))), zoom.Refused},
 		{"validation", replies(400, string(sample(t, "api.400.validation.json"))), zoom.Refused},
 		{"redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
@@ -316,10 +317,10 @@ func TestNotSent(t *testing.T) {
 		{"Z-20 name does not resolve", "http://zoom.invalid", token.URL, t.Context(), "x@example.com", true, zoom.ProblemUnreachable},
 		{"Z-20 certificate", tlsServer.URL, token.URL, t.Context(), "x@example.com", true, zoom.ProblemNotZoom},
 		{"not a URL", "http://%zz", token.URL, t.Context(), "x@example.com", true, zoom.ProblemUnreachable},
-		{"time is up", token.URL, token.URL, ended, "x@example.com", false, zoom.ProblemTimedOut},
+		{"context ended", token.URL, token.URL, ended, "x@example.com", false, zoom.ProblemTimedOut},
 		{"no host", token.URL, token.URL, t.Context(), "", false, zoom.ProblemNoHost},
 		{"me", token.URL, token.URL, t.Context(), "me", false, zoom.ProblemNoHost},
-		{"way out", token.URL, token.URL, t.Context(), "..", false, zoom.ProblemNoHost},
+		{"path traversal", token.URL, token.URL, t.Context(), "..", false, zoom.ProblemNoHost},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := zoom.New(zoom.Config{APIURL: tt.api, OAuthURL: tt.oauth + "/oauth/token", Credentials: serverToServer, Now: time.Now})
@@ -352,7 +353,7 @@ func TestNotSent(t *testing.T) {
 	}
 }
 
-// A dial that fails is repeated, also for a create: nothing was sent.
+// A failed dial is repeated, even for a create, because nothing was sent.
 func TestDialIsRepeated(t *testing.T) {
 	f := &fake{api: replies(201, string(sample(t, "create-meeting.201.lean.json")))}
 	srv := httptest.NewServer(f)
@@ -361,7 +362,7 @@ func TestDialIsRepeated(t *testing.T) {
 	hc := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if n := dials.Add(1); n != 1 && n != 4 { // the token gets one, the create the last of three
+			if n := dials.Add(1); n != 1 && n != 4 { // the token needs one dial, the create three
 				return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
 			}
 			return (&net.Dialer{}).DialContext(ctx, network, addr)
@@ -391,21 +392,21 @@ func TestRetries(t *testing.T) {
 		status             int
 		body               string
 		header             [2]string
-		times              int // that it is answered; then all is well
+		times              int // how many tries fail before one succeeds
 		timeout            time.Duration
 		wantCalls          int
 		wantErr            bool
-		wantMin, wantUntil time.Duration // how long it takes
+		wantMin, wantUntil time.Duration // the time it takes
 	}{
 		{"Z-03 create waits", create, 429, second, [2]string{}, 2, 0, 3, false, 2 * time.Second, 4 * time.Second},
-		{"Z-03 by header", create, 429, `{"code":429}`, [2]string{"X-RateLimit-Type", "QPS"}, 1, 0, 2, false, time.Second, 2 * time.Second},
+		{"Z-03 limit named by the header", create, 429, `{"code":429}`, [2]string{"X-RateLimit-Type", "QPS"}, 1, 0, 2, false, time.Second, 2 * time.Second},
 		{"Z-03 gives up", get, 429, second, [2]string{}, 9, 0, 3, true, 2 * time.Second, 4 * time.Second},
-		{"Z-03 not beyond the context", create, 429, second, [2]string{}, 1, 900 * time.Millisecond, 1, true, 0, 1},
+		{"Z-03 does not outlast the context", create, 429, second, [2]string{}, 1, 900 * time.Millisecond, 1, true, 0, 1},
 		{"Z-01 seconds", create, 429, second, [2]string{"Retry-After", "7"}, 1, 0, 2, false, 7 * time.Second, 8 * time.Second},
 		{"Z-01 too long", create, 429, second, [2]string{"Retry-After", "99999999"}, 1, 0, 1, true, 0, 1},
-		{"Z-01 unknown limit, said when", create, 429, `{}`, [2]string{"Retry-After", "2"}, 1, 0, 2, false, 2 * time.Second, 3 * time.Second},
-		{"Z-01 unknown limit, not said when", create, 429, `{}`, [2]string{}, 1, 0, 1, true, 0, 1},
-		{"Z-02 day", create, 429, day, [2]string{}, 1, 0, 1, true, 0, 1},
+		{"Z-01 unknown limit with Retry-After", create, 429, `{}`, [2]string{"Retry-After", "2"}, 1, 0, 2, false, 2 * time.Second, 3 * time.Second},
+		{"Z-01 unknown limit without Retry-After", create, 429, `{}`, [2]string{}, 1, 0, 1, true, 0, 1},
+		{"Z-02 daily limit", create, 429, day, [2]string{}, 1, 0, 1, true, 0, 1},
 		{"Z-04 read", get, 502, `<html>`, [2]string{}, 2, 0, 3, false, 200 * time.Millisecond, time.Second},
 		{"Z-04 read gives up", get, 502, `<html>`, [2]string{}, 9, 0, 3, true, 200 * time.Millisecond, time.Second},
 		{"Z-04 create", create, 502, `<html>`, [2]string{}, 1, 0, 1, true, 0, 1},
@@ -481,8 +482,8 @@ func TestGetUser(t *testing.T) {
 		}, false},
 		{"code 0 is a success", `{"code":0,"id":"u"}`, zoom.User{ID: "u"}, false},
 		{"no id", `{}`, zoom.User{}, true},
-		{"a list", `[{"id":"u"}]`, zoom.User{}, true},
-		{"a text", `"{\"id\":\"u\"}"`, zoom.User{}, true},
+		{"array", `[{"id":"u"}]`, zoom.User{}, true},
+		{"string", `"{\"id\":\"u\"}"`, zoom.User{}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fake{api: replies(200, tt.body)}
@@ -517,7 +518,7 @@ func TestGetUserSettings(t *testing.T) {
 		t.Error(calls)
 	}
 	if _, err := onTheNet(t, &fake{api: replies(200, `{}`)}).GetUserSettings(t.Context(), "x"); err == nil {
-		t.Error("an empty answer reads as settings that are all off")
+		t.Error("an empty answer was read as settings that are all off")
 	}
 }
 
@@ -548,9 +549,9 @@ func TestListMeetings(t *testing.T) {
 	}{
 		{"two pages", map[string]string{"": page([]int{1, 2}, "a=&b"), "a=&b": page([]int{3}, "")}, []string{"1", "2", "3"}, 2, false},
 		{"none", map[string]string{"": page(nil, "")}, nil, 1, false},
-		{"foreign link is dropped, not the meeting", map[string]string{"": `{"meetings":[{"id":1,"join_url":"https://example.com/j/1"},{"id":null},5,"x"]}`}, []string{"1"}, 1, false},
-		{"the same page for ever", map[string]string{"": page([]int{1}, "a"), "a": page([]int{2}, "a")}, []string{"1", "2"}, 2, true},
-		{"broken second page", map[string]string{"": page([]int{1}, "a"), "a": `{}`}, []string{"1"}, 2, true},
+		{"foreign link is dropped but the meeting is kept", map[string]string{"": `{"meetings":[{"id":1,"join_url":"https://example.com/j/1"},{"id":null},5,"x"]}`}, []string{"1"}, 1, false},
+		{"same page again and again", map[string]string{"": page([]int{1}, "a"), "a": page([]int{2}, "a")}, []string{"1", "2"}, 2, true},
+		{"second page is invalid", map[string]string{"": page([]int{1}, "a"), "a": `{}`}, []string{"1"}, 2, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fake{api: func(w http.ResponseWriter, r *http.Request) {
@@ -571,7 +572,7 @@ func TestListMeetings(t *testing.T) {
 			}
 		})
 	}
-	t.Run("no end", func(t *testing.T) {
+	t.Run("endless list", func(t *testing.T) {
 		n := 0
 		f := &fake{api: func(w http.ResponseWriter, r *http.Request) {
 			n++

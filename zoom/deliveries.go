@@ -13,29 +13,31 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Delivery is one attempt of Zoom's to deliver an event, from Zoom's own log.
+// Delivery is one attempt by Zoom to deliver an event, as listed in Zoom's own
+// log.
 type Delivery struct {
 	Event     string
 	RequestID string // the same for every attempt of one delivery
-	Retry     int    // 0 for the first attempt, up to 3
+	Retry     int    // 0 for the first attempt, at most 3
 	At        time.Time
-	Endpoint  string // where it went
-	Status    int    // HTTP; -1 when no answer came
-	Body      []byte // as it was sent; nil when Zoom did not keep it whole
+	Endpoint  string // the URL that Zoom called
+	Status    int    // HTTP status; -1 when Zoom got no answer
+	Body      []byte // as Zoom sent it; nil when Zoom did not keep all of it
 }
 
-// Delivered reports whether Zoom got the answer it wants.
+// Delivered reports whether Zoom got a 2xx answer, which it counts as delivered.
 func (d Delivery) Delivered() bool { return d.Status >= 200 && d.Status <= 299 }
 
-// DeliveryQuery says which deliveries to list. From and To lie within the last
-// seven days, which is how long Zoom keeps its log.
+// DeliveryQuery selects deliveries. From and To must lie within the last seven
+// days, because Zoom keeps its log that long.
 type DeliveryQuery struct {
-	AppID    string // of the app; not its client ID
+	AppID    string // the App ID; not the client ID
 	From, To time.Time
 	Outcome  DeliveryOutcome
 }
 
-// DeliveryOutcome narrows a list of deliveries.
+// DeliveryOutcome filters deliveries by their outcome. The values are those of
+// Zoom's parameter type.
 type DeliveryOutcome int
 
 const (
@@ -44,12 +46,12 @@ const (
 	SuccessfulDeliveries DeliveryOutcome = 3
 )
 
-// DeliveryLogKept is how far back Zoom's log goes.
+// DeliveryLogKept is how long Zoom keeps its log.
 const DeliveryLogKept = 7 * 24 * time.Hour
 
 const (
-	// Bodies are in the list, so that a page of the 300 that Zoom allows could
-	// be longer than what is read of an answer.
+	// Zoom allows 300 entries a page, but each holds a whole body, so that such a
+	// page could exceed maxAnswer.
 	deliveriesPerPage = 100
 	maxDeliveryPages  = 2000
 )
@@ -61,9 +63,10 @@ var appIDShape = regexp.MustCompile(`^[A-Za-z0-9_-]{10,64}$`)
 // IsAppID reports whether s could be the App ID of a Zoom app.
 func IsAppID(s string) bool { return appIDShape.MatchString(s) }
 
-// Deliveries calls each with every page of Zoom's log of deliveries, in no order
-// that Zoom promises. It needs the scope marketplace_app:read:admin. It ends with
-// the error of each, or an *Error; what each was given before that stands.
+// Deliveries calls each with every page of Zoom's log of deliveries. Zoom
+// promises no order. The app needs the scope marketplace_app:read:admin.
+// Deliveries returns the first error of each, or an *Error; each keeps the pages
+// it was given before that.
 func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery, each func([]Delivery) error) error {
 	const op = "list deliveries"
 	if !IsAppID(q.AppID) {
@@ -96,7 +99,7 @@ func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery, each func([]De
 		}
 		query.Set("next_page_token", next)
 	}
-	return &Error{Op: op, Outcome: Unknown, Err: errors.New("the list has no end")}
+	return &Error{Op: op, Outcome: Unknown, Err: errors.New("the list does not end")}
 }
 
 func readDeliveries(list gjson.Result) (page []Delivery) {
@@ -114,7 +117,8 @@ func readDeliveries(list gjson.Result) (page []Delivery) {
 	return page
 }
 
-// sentBody is the body of an event, nil for "N/A" and for one that was cut.
+// sentBody returns the body of an event, or nil if the log has "N/A" or a
+// truncated body.
 func sentBody(r gjson.Result) []byte {
 	if r.Type != gjson.String {
 		return nil
@@ -126,7 +130,7 @@ func sentBody(r gjson.Result) []byte {
 }
 
 // logTime reads a time of the log. Zoom's own example, 2022-09-09T08:11:387Z, is
-// none: of such a text the minute counts.
+// not a valid time; from such a text logTime reads the date, hour and minute.
 func logTime(r gjson.Result) time.Time {
 	t := instant(r)
 	if t.IsZero() && len(r.Str) >= 16 {

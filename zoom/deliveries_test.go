@@ -38,7 +38,7 @@ func TestDeliveries(t *testing.T) {
 		{Event: "meeting.started", RequestID: "e8ca3e3c_0196_4dc8_9f9e_81217d9000e6", Retry: 1, At: time.Date(2026, 11, 22, 1, 14, 21, 0, time.UTC), Endpoint: "https://bridge.example.com/webhook",
 			Status: 503, Body: []byte(`{"event":"meeting.started","payload":{"object":{"topic":"\uD83D\uDE92 – "}},"event_ts":1663654515392}`)},
 		{Event: "meeting.ended", RequestID: "r2", Status: -1, At: time.Date(2022, 9, 9, 8, 11, 0, 0, time.UTC)},
-		{Event: "meeting.deleted", RequestID: "r3", Status: 429}, // its body was cut
+		{Event: "meeting.deleted", RequestID: "r3", Status: 429}, // its body was truncated
 		{Event: "x", Status: 200},
 		{},
 	}
@@ -58,17 +58,17 @@ func TestDeliveriesRefused(t *testing.T) {
 		name, appID, answer string
 		status              int
 		each                error
-		want                string // in the error
+		want                string // part of the error's text
 		problem             zoom.ProblemCode
 	}{
 		{name: "no App ID", want: "not an App ID", problem: zoom.ProblemNoAppID},
-		{name: "a path in place of it", appID: "../../users/x", want: "not an App ID", problem: zoom.ProblemNoAppID},
+		{name: "path instead of an App ID", appID: "../../users/x", want: "not an App ID", problem: zoom.ProblemNoAppID},
 		{name: "unknown app", appID: appID, status: 404, answer: `{"code":1401,"message":"APP ID does not exist: ` + appID + `."}`, want: "1401", problem: zoom.ProblemNoSuchApp},
 		{name: "no scope", appID: appID, status: 400, answer: `{"code":4711,"message":"Invalid access token, does not contain scopes:[marketplace_app:read:admin]."}`, want: "4711", problem: zoom.ProblemMissingScopes},
 		{name: "no permission", appID: appID, status: 401, answer: `{"code":201,"message":"You do not have permission to access the targeted resource."}`, want: "201", problem: zoom.ProblemMayNotSee},
 		{name: "not a list", appID: appID, status: 200, answer: `{}`, want: "cannot be used", problem: zoom.ProblemUnreadable},
-		{name: "the same page for ever", appID: appID, status: 200, answer: `{"next_page_token":"x","webhook_logs":[]}`, want: "no end", problem: zoom.ProblemUnreadable},
-		{name: "the caller has enough", appID: appID, status: 200, answer: `{"webhook_logs":[]}`, each: mine, want: "enough"},
+		{name: "same page again and again", appID: appID, status: 200, answer: `{"next_page_token":"x","webhook_logs":[]}`, want: "does not end", problem: zoom.ProblemUnreadable},
+		{name: "callback returns an error", appID: appID, status: 200, answer: `{"webhook_logs":[]}`, each: mine, want: "enough"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := onTheNet(t, &fake{api: replies(tt.status, tt.answer)})

@@ -1,8 +1,9 @@
-// Package zoom speaks with Zoom: its API (client, tokens, errors) and its
-// webhooks (signature, URL validation, events). It also knows what has to be
-// ticked in a Zoom app (scopes, event types).
+// Package zoom talks to Zoom: its API (client, tokens, errors) and its webhooks
+// (signature, URL validation, events). It also knows which scopes and event types
+// a Zoom app needs.
 //
-// It must not know that there is a database, a page, an incident or a bridge.
-// It imports nothing of ours, keeps nothing on disk and starts nothing on its
-// own. Whatever comes from Zoom, signed or not, is treated as hostile text.
+// It must not know that there is a database, a page, an incident or a bridge. It
+// imports none of our packages, writes nothing to disk and starts nothing by
+// itself. It treats everything that comes from Zoom, signed or not, as hostile
+// text.
 package zoom

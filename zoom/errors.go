@@ -21,40 +21,43 @@ import (
 type Outcome string
 
 const (
-	// NotSent: the call never reached Zoom's API (dial, DNS, TLS, no token).
+	// NotSent means that the call never reached Zoom's API (dial, DNS, TLS, no
+	// token).
 	NotSent Outcome = "not_sent"
-	// Refused: Zoom answered no, and did nothing.
+	// Refused means that Zoom rejected the call and did nothing.
 	Refused Outcome = "refused"
-	// Unknown: nobody can say. The request left and no answer came, or one of
-	// status 5xx, or a success without a usable body. A meeting may exist.
+	// Unknown means that Zoom may have acted on the call: the request was sent,
+	// but there was no answer, an answer with status 5xx, or a success without a
+	// usable body. A meeting may exist.
 	Unknown Outcome = "unknown"
 )
 
-// FieldError is one field of a request that Zoom did not accept.
+// FieldError is one field of a request that Zoom did not accept. Both texts are
+// Zoom's.
 type FieldError struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
 }
 
-// opCreateMeeting is the Op of the one call that makes something at Zoom.
+// opCreateMeeting is the Op of the only call that creates something at Zoom.
 const opCreateMeeting = "create meeting"
 
-// Error is the error of every call of Client. Its texts come from Zoom, made
-// printable and cut, without our secrets. They are for the log; ProblemOf gives
-// what is kept and shown.
+// Error is the error of every call of a Client. Its texts come from Zoom; they
+// are printable, truncated and free of our secrets. They are for the log.
+// ProblemOf gives what is stored and shown.
 type Error struct {
 	Op         string // such as "create meeting"
-	Status     int    // HTTP; 0: no answer
-	Code       int    // Zoom's, see its error catalogue; 0: none. Decide by this, not by Status
+	Status     int    // HTTP status; 0: no answer
+	Code       int    // Zoom's error code; 0: none. Decide by this, not by Status
 	OAuth      string // error of the token endpoint, such as invalid_client
-	Message    string // ≤ 300 characters, one line
+	Message    string // at most 300 characters, one line
 	Fields     []FieldError
-	Scopes     []string      // missing; any one of them suffices
-	RetryAfter time.Duration // 0: not said; at most 24 h
-	RateLimit  string        // which limit is exceeded: second, day, user_day or "" (none or not said)
-	TrackingID string        // what Zoom's support asks for
+	Scopes     []string      // the scopes that are missing; any one of them is enough
+	RetryAfter time.Duration // 0: Zoom did not say; at most 24 h
+	RateLimit  string        // the exceeded limit: second, day, user_day, or "" (none, or Zoom did not say)
+	TrackingID string        // Zoom's support asks for it
 	Outcome    Outcome
-	Err        error // cause, if it is not an answer of Zoom
+	Err        error // the cause, if Zoom did not answer
 }
 
 func (e *Error) Error() string {
@@ -87,11 +90,11 @@ var (
 	errUnusable  = errors.New("the answer cannot be used")
 	errNoHost    = errors.New("not a user id or e-mail address")
 	errNoMeeting = errors.New("not a meeting id")
-	errBroken    = errors.New("the answer broke off or is too long")
+	errBroken    = errors.New("the answer was cut off or is too long")
 )
 
-// cause is an error of the transport without what it must not tell: secrets,
-// and URLs with their query. errors.Is sees what is behind it.
+// cause is an error of the transport whose text holds no secrets and no URL
+// queries. errors.Is finds the wrapped error.
 type cause struct {
 	text string
 	err  error
@@ -115,15 +118,15 @@ func (e *Error) outOfTime() bool {
 	return errors.Is(e.Err, context.DeadlineExceeded) || errors.Is(e.Err, context.Canceled)
 }
 
-// distrusted reports whether the other side could not prove to be Zoom.
+// distrusted reports whether the server's TLS certificate did not verify.
 func (e *Error) distrusted() bool {
 	var c *cause
 	var bad *tls.CertificateVerificationError
 	return errors.As(e.Err, &c) && errors.As(c.err, &bad)
 }
 
-// tokenRefused reports whether a new token may help. Zoom documents code 124
-// with status 400 and sends it with 401.
+// tokenRefused reports whether a new token may help. Zoom documents code 124 with
+// status 400 but sends it with 401.
 func (e *Error) tokenRefused() bool {
 	switch e.Code {
 	case 124, 4700, 4737, 4740, 4741:
@@ -132,8 +135,9 @@ func (e *Error) tokenRefused() bool {
 	return e.Code == 0 && e.Status == http.StatusUnauthorized
 }
 
-// answerError reads the error out of an answer; nil if it is a success. Code 0
-// with a 2xx is a success, any other code is an error even with status 200.
+// answerError returns the error of an answer, or nil if the answer is a success.
+// A 2xx with code 0 is a success; any other code is an error, even with status
+// 200.
 func (c *Client) answerError(a answer, op string, token Secret) *Error {
 	e := &Error{Op: op, Status: a.status, Outcome: Refused}
 	text := func(s string) string { return oneLine(c.scrub(s, token)) }
@@ -149,7 +153,7 @@ func (c *Client) answerError(a answer, op string, token Secret) *Error {
 			e.Fields = append(e.Fields, FieldError{text(f.Get("field").String()), text(f.Get("message").String())})
 		})
 	} else if ok {
-		return nil // what has to have a body finds that there is none
+		return nil // a caller that needs a body checks for one
 	} else {
 		e.readBroken(string(a.body), text)
 	}
@@ -168,7 +172,7 @@ func (c *Client) answerError(a answer, op string, token Secret) *Error {
 }
 
 var (
-	// The message of a missing scope has been seen with quotes that make the
+	// Zoom has sent the message about a missing scope with quotes that make the
 	// whole answer invalid JSON.
 	missingScopes = regexp.MustCompile(`does not contain scopes: ?\[([^\]]*)\]`)
 	scopeName     = regexp.MustCompile(`[a-z_]+(?::[a-z_]+)+`)
@@ -176,7 +180,7 @@ var (
 	brokenMessage = regexp.MustCompile(`"message"\s*:\s*"(.*)`)
 )
 
-// readBroken reads an answer that should be JSON and is not.
+// readBroken reads an error answer that is not valid JSON.
 func (e *Error) readBroken(body string, text func(string) string) {
 	if m := brokenCode.FindStringSubmatch(body); m != nil {
 		e.Code, _ = strconv.Atoi(m[1])
@@ -192,8 +196,8 @@ func (e *Error) readBroken(body string, text func(string) string) {
 	e.Message = text(body)
 }
 
-// rateLimit tells the limits apart. All headers are optional: Zoom documents
-// X-RateLimit-Type and often does not send it, so that only the words remain.
+// rateLimit returns which limit was exceeded. Zoom documents the header
+// X-RateLimit-Type but often does not send it, so the message has to do.
 func rateLimit(h http.Header, message string) string {
 	message = strings.ToLower(message)
 	kind := strings.ToLower(h.Get("X-RateLimit-Type"))
@@ -210,8 +214,9 @@ func rateLimit(h http.Header, message string) string {
 
 const maxRetryAfter = 24 * time.Hour
 
-// retryAfter reads a header that Zoom documents as an ISO-8601 time, and that
-// HTTP defines as seconds or an HTTP date. 0 if it is none of these or past.
+// retryAfter reads the Retry-After header. Zoom documents it as an ISO 8601 time;
+// HTTP defines it as seconds or an HTTP date. It returns 0 if the value is none
+// of these or has passed, and at most maxRetryAfter.
 func (c *Client) retryAfter(v string) time.Duration {
 	v = strings.TrimSpace(v)
 	if v == "" {
@@ -235,12 +240,13 @@ func (c *Client) retryAfter(v string) time.Duration {
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// oneLine cuts s to 300 characters and escapes what would break a line of a
-// log or turn the direction of writing.
+// oneLine truncates s to 300 characters and escapes line breaks, control
+// characters and characters that change the writing direction, so that s cannot
+// fake a log line.
 func oneLine(s string) string {
 	var b strings.Builder
 	n := 0
-	for _, r := range strings.TrimSpace(s) { // invalid UTF-8 yields U+FFFD
+	for _, r := range strings.TrimSpace(s) { // ranging turns invalid UTF-8 into U+FFFD
 		if n++; n > 300 {
 			return cutRunes(b.String(), 299) + "…"
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// answered makes a call that is answered in this way, and returns its error.
+// answered makes a call, answers it as given and returns its error.
 func answered(t testing.TB, status int, body string, header ...string) *zoom.Error {
 	t.Helper()
 	now := at("2026-11-22T01:00:00Z")
@@ -39,7 +39,8 @@ func answered(t testing.TB, status int, body string, header ...string) *zoom.Err
 	return asError(t, err)
 }
 
-// Every error of Zoom's catalogue keeps its code and words, and is explained.
+// Every error of Zoom's catalog keeps its code and message, and has a problem
+// code.
 func TestErrorCatalogue(t *testing.T) {
 	var file struct {
 		Errors []struct {
@@ -120,10 +121,10 @@ func TestErrorReading(t *testing.T) {
 		{"text", 400, "bad\r\nLevel=error", nil, zoom.Error{Message: `bad\u000d\nLevel=error`}},
 		{"nothing", 400, "", nil, zoom.Error{}},
 		{"control characters", 400, `{"code":1,"message":"a\u0000b\u001b[31m\u202Ec\nd"}`, nil, zoom.Error{Code: 1, Message: `a\u0000b\u001b[31m\u202ec\nd`}},
-		{"errors of another shape", 400, `{"code":300,"errors":["x",{"field":1},{}]}`, nil, zoom.Error{Code: 300, Fields: []zoom.FieldError{{Field: "1"}, {}}}},
-		{"Z-02 user's day", 429, string(sample(t, "api.429.user_daily.json")), []string{"X-RateLimit-Category", "Light", "X-RateLimit-Limit", "6000", "X-RateLimit-Remaining", "5893"},
+		{"errors in an unexpected form", 400, `{"code":300,"errors":["x",{"field":1},{}]}`, nil, zoom.Error{Code: 300, Fields: []zoom.FieldError{{Field: "1"}, {}}}},
+		{"Z-02 daily limit of the user", 429, string(sample(t, "api.429.user_daily.json")), []string{"X-RateLimit-Category", "Light", "X-RateLimit-Limit", "6000", "X-RateLimit-Remaining", "5893"},
 			zoom.Error{Code: 429, RateLimit: "user_day", Message: "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this particular user. You may resume these requests at GMT 00:00:00."}},
-		{"day by header", 429, `{"code":429,"message":"x"}`, []string{"X-RateLimit-Type", "Daily-limit", "Retry-After", "2026-11-23T00:00:00Z"},
+		{"daily limit by header", 429, `{"code":429,"message":"x"}`, []string{"X-RateLimit-Type", "Daily-limit", "Retry-After", "2026-11-23T00:00:00Z"},
 			zoom.Error{Code: 429, RateLimit: "day", Message: "x", RetryAfter: 23 * time.Hour}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// F7: whatever the header says, the wait is sane.
+// F7: the wait is between 0 and the maximum, whatever the header contains.
 func FuzzRetryAfter(f *testing.F) {
 	for _, s := range []string{"7", "-1", "2020-05-31T00:00:00Z", "Sun, 22 Nov 2026 01:00:30 GMT", "1e9", "９"} {
 		f.Add(s)
@@ -201,14 +202,14 @@ func TestProblemOf(t *testing.T) {
 			zoom.Problem{Code: zoom.ProblemBadValue, Fields: []zoom.FieldError{{Field: "topic", Message: "Invalid field."}}}},
 		{"unknown code", &zoom.Error{Status: 400, Code: 9999, Message: "Odd", Outcome: zoom.Refused},
 			zoom.Problem{Code: zoom.ProblemRefused, Said: "Odd", ZoomCode: 9999, Status: 400}},
-		{"day", &zoom.Error{Status: 429, RateLimit: "day", RetryAfter: 23*time.Hour + time.Minute, Outcome: zoom.Refused},
+		{"daily limit", &zoom.Error{Status: 429, RateLimit: "day", RetryAfter: 23*time.Hour + time.Minute, Outcome: zoom.Refused},
 			zoom.Problem{Code: zoom.ProblemDayLimit, RetrySeconds: 82860, AccountWide: true}},
-		{"host's licence", &zoom.Error{Status: 400, Code: 3000, Message: "Not licensed", Outcome: zoom.Refused},
+		{"host's license", &zoom.Error{Status: 400, Code: 3000, Message: "Not licensed", Outcome: zoom.Refused},
 			zoom.Problem{Code: zoom.ProblemHostRefused, Said: "Not licensed", ZoomCode: 3000, Status: 400}},
-		{"time is up", &zoom.Error{Op: "create meeting", Outcome: zoom.Unknown, Err: context.DeadlineExceeded}, zoom.Problem{Code: zoom.ProblemTimedOut, MaybeCreated: true}},
-		{"time is up, but nothing is created", &zoom.Error{Op: "get user", Outcome: zoom.Unknown, Err: context.DeadlineExceeded}, zoom.Problem{Code: zoom.ProblemTimedOut}},
-		{"Zoom is broken", &zoom.Error{Op: "create meeting", Status: 502, Outcome: zoom.Unknown}, zoom.Problem{Code: zoom.ProblemServerError, Status: 502, MaybeCreated: true}},
-		{"not of Zoom", errors.New("x"), zoom.Problem{Code: zoom.ProblemUnreadable}},
+		{"context ended", &zoom.Error{Op: "create meeting", Outcome: zoom.Unknown, Err: context.DeadlineExceeded}, zoom.Problem{Code: zoom.ProblemTimedOut, MaybeCreated: true}},
+		{"context ended in a call that creates nothing", &zoom.Error{Op: "get user", Outcome: zoom.Unknown, Err: context.DeadlineExceeded}, zoom.Problem{Code: zoom.ProblemTimedOut}},
+		{"Zoom answers 5xx", &zoom.Error{Op: "create meeting", Status: 502, Outcome: zoom.Unknown}, zoom.Problem{Code: zoom.ProblemServerError, Status: 502, MaybeCreated: true}},
+		{"not a zoom.Error", errors.New("x"), zoom.Problem{Code: zoom.ProblemUnreadable}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if d := cmp.Diff(tt.want, zoom.ProblemOf(tt.err)); d != "" {
@@ -218,15 +219,15 @@ func TestProblemOf(t *testing.T) {
 	}
 }
 
-// Q10, for this package: a server, a proxy or a dialer that repeats our
-// secrets to us does not get them into an error or a log.
+// Q10, for this package: if a server, a proxy or a dialer echoes our secrets,
+// they do not get into an error or a log.
 func TestNoSecretInErrors(t *testing.T) {
 	basic := "Y2xpZW50SURjYW5hcnkwMTIzNDU2OmNsaWVudC1zZWNyZXQtY2FuYXJ5LTAxMjM0NTY3ODk="
 	everything := clientSecret + " " + accessToken + " " + apiSecret + " Basic " + basic
 	body := `{"code":300,"message":"` + everything + `","error":"` + clientSecret + `","reason":"` + everything + `","errors":[{"field":"` + accessToken + `","message":"` + everything + `"}]}`
 	creds := serverToServer
 	creds.APISecret = zoom.NewSecret(apiSecret)
-	// The token endpoint cannot repeat a token that it has not given out.
+	// The token endpoint cannot echo a token that it has not issued yet.
 	early := strings.NewReplacer(accessToken, "x")
 	leaky := roundTrip(func(r *http.Request) (*http.Response, error) {
 		if strings.HasPrefix(r.URL.Path, "/oauth") {

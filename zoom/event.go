@@ -11,23 +11,23 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Event is what we understand of one webhook. What cannot be read is empty.
-// All texts are printable, none is trustworthy.
+// Event holds the parts of a webhook that the program uses. Values that could not
+// be read are empty. All texts are printable and none of them can be trusted.
 type Event struct {
 	Name        string    // such as meeting.started
-	At          time.Time // when it happened, to the millisecond; zero if not said
+	At          time.Time // when it happened, in milliseconds; zero if unknown
 	AccountID   string
-	Meeting     *EventMeeting     // nil: the event is not about a meeting
-	Participant *EventParticipant // nil: not about a participant
-	Recording   *EventRecording   // nil: not about a recording
+	Meeting     *EventMeeting     // nil if the event is not about a meeting
+	Participant *EventParticipant // nil if it is not about a participant
+	Recording   *EventRecording   // nil if it is not about a recording
 
-	object string // the id of what the event is about, whatever that is
+	object string // the id of whatever the event is about
 }
 
-// Meaning is equal for two webhooks that tell of one thing that happened,
-// however they are written: Zoom sends an event once for each subscription that
-// has it, and not always with the same keys. "" means that too little is said to
-// tell.
+// Meaning returns the same text for two webhooks about the same occurrence, even
+// if their bodies differ: Zoom sends an event once for each subscription to it,
+// and not always with the same keys. It returns "" if the event does not say
+// enough to compare.
 func (e Event) Meaning() string {
 	var m EventMeeting
 	if e.Meeting != nil {
@@ -48,8 +48,8 @@ func (e Event) Meaning() string {
 	return strings.Join(parts, "\x00")
 }
 
-// EventMeeting is the meeting of an event. Key on UUID: a personal meeting id
-// is used again, and events of two of its meetings overlap.
+// EventMeeting is the meeting of an event. Match by UUID: a personal meeting id
+// is reused, and events of two meetings with the same id can overlap.
 type EventMeeting struct {
 	ID        string // digits, whether Zoom sent a number or a string
 	UUID      string
@@ -57,44 +57,45 @@ type EventMeeting struct {
 	HostEmail string
 	Topic     string
 	StartTime time.Time
-	EndTime   time.Time // only of an end
-	// DurationMinutes is the planned length. How long it took is EndTime - StartTime.
+	EndTime   time.Time // only in events about the end
+	// DurationMinutes is the planned duration. The actual duration is EndTime -
+	// StartTime.
 	DurationMinutes int
 }
 
-// EventParticipant is one session of one person.
+// EventParticipant is one session of one person in a meeting.
 type EventParticipant struct {
-	Key         string // tells sessions apart: participant_uuid, else user_id; may be empty
-	UserID      string // of the session, not of a Zoom user
+	Key         string // identifies the session: participant_uuid, or else user_id; may be empty
+	UserID      string // id of the session, not of a Zoom user
 	Name        string
-	Email       string // empty for guests and for people of other accounts
+	Email       string // empty for guests and for people from other accounts
 	JoinTime    time.Time
 	LeaveTime   time.Time
 	LeaveReason string // may contain HTML, as text
 }
 
-// EventRecording is a recording without the token that downloads it.
+// EventRecording is a recording. It does not include the token for downloads.
 type EventRecording struct {
-	ShareURL string // an absolute http or https URL; make it a link only if ZoomLink says so
+	ShareURL string // an absolute http or https URL; show it as a link only if ZoomLink accepts it
 	Passcode string
 	Files    []RecordingFile
 }
 
 // RecordingFile is one file of a recording.
 type RecordingFile struct {
-	Type    string // such as MP4, M4A, TRANSCRIPT; empty while it is made
-	PlayURL string // as ShareURL
+	Type    string // such as MP4, M4A or TRANSCRIPT; empty while Zoom processes it
+	PlayURL string // same rules as ShareURL
 	Start   time.Time
-	End     time.Time // zero while it is made
-	Size    int64     // bytes; 0: not said
+	End     time.Time // zero while Zoom processes it
+	Size    int64     // bytes; 0 if unknown
 }
 
 var errNotAnObject = errors.New("zoom event: not a JSON object")
 
-// ReadEvent reads a webhook. It does not verify it. The only error is that raw
-// is not a JSON object (or one nested deeper than 10,000 levels): everything
-// else is as empty as it is unreadable. Of two equal keys the first counts;
-// keys are case-sensitive.
+// ReadEvent reads a webhook. It does not verify the signature. It fails only if
+// raw is not a JSON object, or is nested deeper than 10,000 levels. Any value
+// that it cannot read is empty in the Event. Keys are case-sensitive, and of two
+// equal keys the first one counts.
 func ReadEvent(raw []byte) (Event, error) {
 	j, ok := readObject(raw)
 	if !ok {
@@ -112,7 +113,7 @@ func ReadEvent(raw []byte) (Event, error) {
 	if family != "meeting" && family != "recording" && family != "webinar" {
 		return e, nil
 	}
-	// Some events have other names for the same, and some have no object.
+	// Some events name the same values differently, and some have no object.
 	m := EventMeeting{
 		ID:              first(number(object.Get("id")), number(object.Get("meeting_id")), number(payload.Get("meeting_id"))),
 		UUID:            first(word(object.Get("uuid")), word(object.Get("meeting_uuid")), word(payload.Get("meeting_uuid"))),
@@ -158,14 +159,15 @@ func readRecording(object gjson.Result) *EventRecording {
 		})
 	}
 	each(object.Get("recording_files"), 200, add)
-	if f := part(object, "recording_file"); f.Exists() { // started, paused, stopped …
+	if f := part(object, "recording_file"); f.Exists() { // of recording.started, recording.paused, recording.stopped …
 		add(f)
 	}
 	return &r
 }
 
-// readObject reads a JSON object. Not with gjson's own validation: it recurses as
-// deep as the sender likes; this one stops at 10,000.
+// readObject parses a JSON object and reports whether b is one. It checks with
+// json.Valid, which stops at 10,000 levels, because gjson's own validation
+// recurses as deep as the sender likes.
 func readObject(b []byte) (gjson.Result, bool) {
 	if !json.Valid(b) {
 		return gjson.Result{}, false
@@ -174,8 +176,8 @@ func readObject(b []byte) (gjson.Result, bool) {
 	return j, j.IsObject()
 }
 
-// part is the object at key, or nothing. (Get on a string would look for JSON
-// inside of the string.)
+// part returns the object at key, or an empty result if there is no object. (Get
+// on a string would parse the string as JSON.)
 func part(r gjson.Result, key string) gjson.Result {
 	if p := r.Get(key); p.IsObject() {
 		return p
@@ -197,10 +199,10 @@ func each(list gjson.Result, limit int, f func(gjson.Result)) {
 	})
 }
 
-// The functions below read one value each and return the zero value for what
-// they do not expect.
+// The functions below each read one value. They return the zero value if it is
+// missing or not of the expected form.
 
-// word reads a string, or a number as it is written.
+// word reads a string, or a number in the form in which it was written.
 func word(r gjson.Result) string {
 	switch r.Type {
 	case gjson.String:
@@ -213,8 +215,8 @@ func word(r gjson.Result) string {
 	return ""
 }
 
-// number reads an id that Zoom sends as a number here and as a string there,
-// without a detour over a float.
+// number reads an id that Zoom sends sometimes as a number and sometimes as a
+// string. It does not convert to a float, which would lose digits.
 func number(r gjson.Result) string {
 	if s := word(r); len(s) <= 20 && digits.MatchString(s) {
 		return s
@@ -222,7 +224,7 @@ func number(r gjson.Result) string {
 	return ""
 }
 
-// count reads a small number that is not negative.
+// count reads a small integer that is not negative.
 func count(r gjson.Result) int {
 	if s := number(r); s != "" && len(s) <= 9 {
 		return int(r.Int())
@@ -230,7 +232,7 @@ func count(r gjson.Result) int {
 	return 0
 }
 
-// size reads a number of bytes.
+// size reads a size in bytes.
 func size(r gjson.Result) int64 {
 	if s := number(r); s != "" && len(s) <= 18 {
 		return r.Int()
@@ -238,19 +240,19 @@ func size(r gjson.Result) int64 {
 	return 0
 }
 
-// instant reads a time in RFC 3339. Zoom's other form is local to a time zone
-// named elsewhere, and does not occur in answers and events.
+// instant reads a time in RFC 3339. Zoom's other format is local to a time zone
+// in another field, and does not occur in answers and events.
 func instant(r gjson.Result) time.Time {
 	t, err := time.Parse(time.RFC3339, r.Str)
 	t = t.UTC()
-	// A year beyond 9999 is no time that JSON or a page could show.
+	// JSON and pages cannot show a year after 9999.
 	if err != nil || t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}
 	}
 	return t
 }
 
-// eventTime reads milliseconds, as a number or digits in a string.
+// eventTime reads Unix milliseconds, as a number or as a string of digits.
 func eventTime(r gjson.Result) time.Time {
 	if s := number(r); len(s) == 13 {
 		return time.UnixMilli(r.Int()).UTC()
@@ -265,8 +267,8 @@ func linkText(r gjson.Result) string {
 	return r.Str
 }
 
-// printable replaces invalid UTF-8 and control characters, NUL among them, by
-// U+FFFD. Line breaks and tabs stay.
+// printable replaces invalid UTF-8 and control characters, including NUL, with
+// U+FFFD. It keeps line breaks and tabs.
 func printable(s string) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	return strings.Map(func(r rune) rune {

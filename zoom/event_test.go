@@ -91,7 +91,7 @@ func TestReadEventSamples(t *testing.T) {
 	}
 }
 
-// Every sample can be read, and what each family promises is there.
+// Every sample can be read, and has what its family of events promises.
 func TestReadEventAllSamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/events/*.json")
 	if err != nil || len(files) < 40 {
@@ -111,7 +111,7 @@ func TestReadEventAllSamples(t *testing.T) {
 			if strings.Contains(name, ".participant_") != (e.Participant != nil) && !strings.Contains(name, "sharing") {
 				t.Errorf("participant is %+v", e.Participant)
 			}
-			if name != "app_deauthorized" && e.At.IsZero() { // that one has a date in the payload
+			if name != "app_deauthorized" && e.At.IsZero() { // this event has its time in the payload
 				t.Error("no time")
 			}
 		})
@@ -193,10 +193,10 @@ func TestReadEventLinks(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	for _, tt := range []struct{ name, raw, want string }{
-		{"as it is", `{"b":1,"a":[true,false,null,1.50e2,85393847045],"b":{}}`, "{\n  \"b\": 1,\n  \"a\": [\n    true,\n    false,\n    null,\n    1.50e2,\n    85393847045\n  ],\n  \"b\": {}\n}"},
+		{"unchanged", `{"b":1,"a":[true,false,null,1.50e2,85393847045],"b":{}}`, "{\n  \"b\": 1,\n  \"a\": [\n    true,\n    false,\n    null,\n    1.50e2,\n    85393847045\n  ],\n  \"b\": {}\n}"},
 		{"keys", `{"download_token":"x","o":{"start_url":"https://z/s?zak=x","Password":"x","passcode":12,"password":""}}`, "{\n  \"download_token\": \"••••\",\n  \"o\": {\n    \"start_url\": \"••••\",\n    \"Password\": \"••••\",\n    \"passcode\": \"••••\",\n    \"password\": \"\"\n  }\n}"},
 		{"escaped key", `{"download\u005ftoken":"x"}`, "{\n  \"download_token\": \"••••\"\n}"},
-		{"below a key", `{"passcode":{"a":["x"]}}`, "{\n  \"passcode\": {\n    \"a\": [\n      \"••••\"\n    ]\n  }\n}"},
+		{"nested under a secret key", `{"passcode":{"a":["x"]}}`, "{\n  \"passcode\": {\n    \"a\": [\n      \"••••\"\n    ]\n  }\n}"},
 		{"in a link", `{"join_url":"https://zoom.us/j/1?pwd=secret&x=1#tk=y"}`, "{\n  \"join_url\": \"https://zoom.us/j/1?pwd=••••&x=1#tk=y\"\n}"},
 		{"hostile text", `{"a":"<script>\u0000"}`, "{\n  \"a\": \"<script>\ufffd\"\n}"},
 		{"not an object", `[]`, "[]"},
@@ -225,7 +225,7 @@ func TestRedact(t *testing.T) {
 	})
 }
 
-// F3: no input makes the reader panic, and its texts can be stored and shown.
+// F3: no input makes ReadEvent panic, and all its texts can be stored and shown.
 func FuzzReadEvent(f *testing.F) {
 	files, _ := filepath.Glob("testdata/events/*.json")
 	for _, file := range files {

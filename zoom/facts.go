@@ -10,28 +10,29 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Facts is what a webhook says, in words and in the order of a page that shows
-// it. ReadEvent reads what the program acts upon; this is for people. Texts are
-// printable and none is trustworthy. No passcode, no token and no link to start
-// a meeting is among them.
+// Facts is the content of a webhook in words, in the order in which a page shows
+// it. The program acts on what ReadEvent returns; Facts is only for people. All
+// texts are printable and none of them can be trusted. They include no passcode,
+// no token and no link that starts a meeting.
 type Facts struct {
 	About   []Fact
-	Changes []Change // what an update changed, in Zoom's order
+	Changes []Change // the values that an update changed, in Zoom's order
 	Files   []RecordedFile
 }
 
-// Fact is one thing that a webhook says. One of Text, At, For and Bytes is set.
+// Fact is one statement of a webhook. Exactly one of Text, At, For and Bytes is
+// set.
 type Fact struct {
-	Name  string // "Leave reason"
+	Name  string // such as "Leave reason"
 	Text  string
 	At    time.Time
 	For   time.Duration
 	Bytes int64
-	ID    bool   // Text is for machines: an id, an address
-	Link  string // where the fact leads; make it a link only if ZoomLink says so
+	ID    bool   // Text is an id or an address, for machines
+	Link  string // URL of the fact; show it as a link only if ZoomLink accepts it
 }
 
-// Text is the text of the first fact of that name, "" if there is none.
+// Text returns the text of the first fact with that name, or "" if there is none.
 func (f Facts) Text(name string) string {
 	for _, x := range f.About {
 		if x.Name == name {
@@ -41,14 +42,15 @@ func (f Facts) Text(name string) string {
 	return ""
 }
 
-// Change is a value that is another now. "" is a value that is not there.
+// Change is one value before and after an update. "" means that the value was
+// missing.
 type Change struct{ Name, Was, Is string }
 
-// RecordedFile is a file of a recording. Its links carry no passcode and no
-// token, and are links only if ZoomLink says so.
+// RecordedFile is one file of a recording. Its URLs carry no passcode and no
+// token. Show them as links only if ZoomLink accepts them.
 type RecordedFile struct {
-	Kind        string // "Shared screen with speaker view"
-	Format      string // MP4
+	Kind        string // such as "Shared screen with speaker view"
+	Format      string // such as MP4
 	Start, End  time.Time
 	Bytes       int64
 	PlayURL     string
@@ -60,8 +62,8 @@ const (
 	maxFiles   = 200
 )
 
-// ReadFacts reads what a webhook says. What cannot be read is left out; a body
-// that is no JSON object says nothing.
+// ReadFacts reads the content of a webhook. It leaves out values that it cannot
+// read, and returns empty Facts if raw is not a JSON object.
 func ReadFacts(raw []byte) Facts {
 	j, ok := readObject(raw)
 	if !ok {
@@ -92,7 +94,7 @@ func ReadFacts(raw []byte) Facts {
 	return r.Facts
 }
 
-// factReader collects facts; what is empty is no fact.
+// factReader collects facts and skips empty values.
 type factReader struct {
 	Facts
 	payload, object gjson.Result
@@ -141,9 +143,9 @@ func (r *factReader) meeting() {
 	}
 	r.at("End", end)
 	if !start.IsZero() && !end.IsZero() {
-		r.took("Took", end.Sub(start))
+		r.took("Duration", end.Sub(start))
 	}
-	r.took("Planned length", time.Duration(count(o.Get("duration")))*time.Minute)
+	r.took("Planned duration", time.Duration(count(o.Get("duration")))*time.Minute)
 	r.text("Time zone", word(o.Get("timezone")))
 	if issues := o.Get("issues"); issues.IsArray() {
 		for i, issue := range issues.Array() {
@@ -162,13 +164,13 @@ func (r *factReader) meeting() {
 func (r *factReader) participant(event string, p gjson.Result) {
 	r.text("Who", word(p.Get("user_name")))
 	r.text("E-mail", word(p.Get("email")))
-	// Zoom leaves the id of people of other accounts empty, as that of guests.
+	// Zoom sends an empty id for guests and for people from other accounts.
 	switch id := p.Get("id"); {
 	case word(id) != "":
 		r.text("Zoom user", "Yes")
 		r.id("Zoom user id", word(id))
 	case id.Exists():
-		r.text("Zoom user", "No: a guest, or of another account")
+		r.text("Zoom user", "No: guest or user of another account")
 	}
 	r.id("Phone", word(p.Get("phone_number")))
 	r.text("Waiting room", waitingRoom[event])
@@ -188,19 +190,19 @@ func (r *factReader) participant(event string, p gjson.Result) {
 		r.text("Shared from", word(s.Get("source")))
 		r.at("When", instant(s.Get("date_time")))
 	}
-	r.id("Session", word(p.Get("user_id")))
-	r.id("Person in this meeting", word(p.Get("participant_uuid")))
+	r.id("Session id", word(p.Get("user_id")))
+	r.id("Participant UUID", word(p.Get("participant_uuid")))
 	r.id("Registrant", word(p.Get("registrant_id")))
 	r.id("Customer key", word(p.Get("customer_key")))
-	r.id("Public address", word(p.Get("public_ip")))
-	r.id("Private address", word(p.Get("private_ip")))
+	r.id("Public IP address", word(p.Get("public_ip")))
+	r.id("Private IP address", word(p.Get("private_ip")))
 }
 
 var waitingRoom = map[string]string{
-	"meeting.participant_joined_waiting_room": "Waits to be let in",
-	"meeting.participant_put_in_waiting_room": "Was sent there by the host",
-	"meeting.participant_admitted":            "Was let in",
-	"meeting.participant_left_waiting_room":   "Left it",
+	"meeting.participant_joined_waiting_room": "Waiting to be admitted",
+	"meeting.participant_put_in_waiting_room": "Moved there by the host",
+	"meeting.participant_admitted":            "Admitted",
+	"meeting.participant_left_waiting_room":   "Left the waiting room",
 }
 
 func (r *factReader) recording() {
@@ -224,14 +226,14 @@ func (r *factReader) recording() {
 	}
 	each(o.Get("recording_files"), maxFiles, add)
 	each(o.Get("participant_audio_files"), maxFiles, add)
-	if f := part(o, "recording_file"); f.Exists() { // started, paused, stopped …
+	if f := part(o, "recording_file"); f.Exists() { // of recording.started, recording.paused, recording.stopped …
 		r.at("Recorded from", instant(f.Get("recording_start")))
 		r.at("Recorded to", instant(f.Get("recording_end")))
 	}
 	if total := size(o.Get("total_size")); total > 0 {
 		r.About = append(r.About, Fact{Name: "Size", Bytes: total})
 	}
-	r.text("Deleted by Zoom on", word(o.Get("auto_delete_date")))
+	r.text("Zoom deletes it on", word(o.Get("auto_delete_date")))
 }
 
 func (r *factReader) user() {
@@ -243,11 +245,11 @@ func (r *factReader) user() {
 	r.text("Status", word(o.Get("presence_status")))
 	r.at("When", instant(o.Get("date_time")))
 	r.at("When", instant(o.Get("date-time")))
-	r.text("With", strings.TrimSpace(word(o.Get("client_type"))+" "+word(o.Get("version"))))
+	r.text("Client", strings.TrimSpace(word(o.Get("client_type"))+" "+word(o.Get("version"))))
 	r.id("Zoom user id", word(o.Get("id")))
 }
 
-// change lists the values that differ between two objects, deeper ones too.
+// change adds the values that differ between two objects, including nested ones.
 func (r *factReader) change(path string, was, is gjson.Result) {
 	if !was.Exists() {
 		return
@@ -268,8 +270,8 @@ func (r *factReader) change(path string, was, is gjson.Result) {
 	}
 }
 
-// collect gives every value in v a name such as "settings.audio", names in the
-// order in which they come.
+// collect stores every value in v under a path such as "settings.audio", and adds
+// new paths to names in the order in which they appear.
 func collect(path string, v gjson.Result, values map[string]string, names *[]string, depth int) {
 	if depth > 8 || len(*names) >= 4*maxChanges {
 		return
@@ -291,7 +293,7 @@ func collect(path string, v gjson.Result, values map[string]string, names *[]str
 		return
 	}
 	if _, twice := values[path]; twice {
-		return // of two equal keys the first counts
+		return // of two equal keys the first one counts
 	}
 	text := word(v)
 	if v.Type == gjson.True || v.Type == gjson.False {
@@ -310,7 +312,7 @@ func masked(s string) string {
 	return mask
 }
 
-// meetingType says Zoom's number of a type in words.
+// meetingType returns Zoom's meeting type in words.
 func meetingType(n string) string {
 	switch n {
 	case "1":
@@ -320,7 +322,7 @@ func meetingType(n string) string {
 	case "3":
 		return "Recurring meeting without a fixed time"
 	case "4":
-		return "Meeting with a personal meeting id"
+		return "Meeting with a personal meeting ID"
 	case "5":
 		return "Webinar"
 	case "6":
@@ -367,7 +369,7 @@ func yes(v gjson.Result) string {
 	return ""
 }
 
-// sentence makes words of a name: "shared_screen" is "Shared screen".
+// sentence turns a key into words: "shared_screen" becomes "Shared screen".
 func sentence(name string) string {
 	name = strings.ReplaceAll(name, "_", " ")
 	if name != "" && 'a' <= name[0] && name[0] <= 'z' {
@@ -376,12 +378,14 @@ func sentence(name string) string {
 	return name
 }
 
-// withoutTags makes text of Zoom's reasons, which hold HTML line breaks.
+// withoutTags replaces the HTML line breaks in Zoom's leave reasons with
+// newlines.
 func withoutTags(s string) string {
 	return strings.NewReplacer("<br>", "\n", "<br/>", "\n", "<br />", "\n").Replace(s)
 }
 
-// openLink is a link without the parameters that open something.
+// openLink returns the link without query parameters that hold a passcode or a
+// token.
 func openLink(r gjson.Result) string {
 	u, err := url.Parse(linkText(r))
 	if err != nil || u.Host == "" {

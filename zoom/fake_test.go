@@ -24,7 +24,7 @@ const (
 	apiSecret    = "api-secret-canary-0123456789"
 )
 
-// sample is a body from Zoom's documentation or a live capture.
+// sample returns a body from Zoom's documentation or from a live capture.
 func sample(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", "samples", name))
@@ -34,15 +34,16 @@ func sample(t testing.TB, name string) []byte {
 	return b
 }
 
-// fake answers like Zoom: a token from /oauth/token, the rest from api.
+// fake answers like Zoom: it serves a token from /oauth/token, and everything
+// else from api.
 type fake struct {
 	t     testing.TB
-	token http.HandlerFunc // nil: always the same good token
+	token http.HandlerFunc // nil: always the same valid token
 	api   http.HandlerFunc
 
 	mu    sync.Mutex
 	calls []string // "METHOD path?query" of the API
-	asked int      // tokens
+	asked int      // number of token requests
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -96,7 +97,7 @@ func onTheNet(t testing.TB, f *fake) *zoom.Client {
 }
 
 // inMemory serves f without a network, so that the clock of testing/synctest
-// goes on while a call waits.
+// advances while a call waits.
 func inMemory(f *fake, creds zoom.Credentials) *zoom.Client {
 	return zoom.New(zoom.Config{
 		APIURL: "https://api.zoom.us/v2", OAuthURL: "https://zoom.us/oauth/token",
@@ -129,7 +130,7 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// asError unwraps the error of a call, which is always an *zoom.Error.
+// asError returns the *zoom.Error of a call. Every error of a call is one.
 func asError(t testing.TB, err error) *zoom.Error {
 	t.Helper()
 	var e *zoom.Error
@@ -139,7 +140,7 @@ func asError(t testing.TB, err error) *zoom.Error {
 	return e
 }
 
-// secretsIn lists the canaries that show in s.
+// secretsIn returns the test secrets that occur in s.
 func secretsIn(s string) []string {
 	var found []string
 	for _, c := range []string{clientSecret, accessToken, apiSecret, "c2VjcmV0LWNhbmFyeS", "Y2xpZW50SURjYW5hcnk"} {

@@ -11,39 +11,40 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// TypeScheduled is a meeting with a start time. Its id works longer than that
-// of an instant meeting.
+// TypeScheduled is a meeting with a start time. Its id stays valid longer than
+// the id of an instant meeting.
 const TypeScheduled = 2
 
-// MeetingRequest says which meeting to create. What is not in it is sent too,
-// with the values of an incident bridge: no personal meeting id, join at any
-// time, no sign-in, no registration, muted on entry, video off, sound from
-// computer or telephone, no mails, and a passcode. Meetings made by the API do
-// not inherit what the host has set in Zoom's scheduler.
+// MeetingRequest describes the meeting to create. CreateMeeting also sends all
+// other settings, with values that suit an incident bridge: no personal meeting
+// id, join at any time, no sign-in, no registration, mute on entry, video off,
+// audio by computer or telephone, no e-mails, and a passcode. Meetings created
+// through the API do not inherit the host's settings in Zoom's scheduler.
 type MeetingRequest struct {
-	Topic            string    // ≤ 200 characters
-	Agenda           string    // ≤ 2000 characters
+	Topic            string    // at most 200 characters
+	Agenda           string    // at most 2000 characters
 	Type             int       // 0 means TypeScheduled
-	StartTime        time.Time // zero: not sent, Zoom takes now
-	DurationMinutes  int       // planned; a meeting goes on after it
+	StartTime        time.Time // zero: not sent, and Zoom takes the current time
+	DurationMinutes  int       // planned; a meeting can run longer
 	AutoRecording    string    // none, local or cloud; "" means none
-	WaitingRoom      bool      // switches JoinBeforeHost off at Zoom
+	WaitingRoom      bool      // Zoom switches JoinBeforeHost off if this is on
 	JoinBeforeHost   bool
 	AlternativeHosts []string // e-mail addresses of licensed users
 }
 
-// Meeting as Zoom answered. All texts are printable, none is trustworthy.
+// Meeting is a meeting as Zoom returned it. All texts are printable and none of
+// them can be trusted.
 type Meeting struct {
-	ID              string // digits; more than fit into 32 bits
+	ID              string // digits; does not fit into 32 bits
 	PMI             string // the host's personal meeting id, if the meeting uses it: events then carry it in place of ID
-	UUID            string // of the instance; base64, may contain a slash
+	UUID            string // of this occurrence of the meeting; base64, may contain a slash
 	HostID          string
 	HostEmail       string
 	Topic           string
 	Agenda          string
 	Type            int
 	Status          string // waiting or started; Zoom has no "ended"
-	StartURL        Secret // as JoinURL, but makes anybody host, for two hours; empty in lists
+	StartURL        Secret // like JoinURL, but makes whoever opens it host, for two hours; empty in lists
 	JoinURL         string // usable as a link, see Client.GetMeeting; empty otherwise
 	Passcode        string // empty in lists
 	CreatedAt       time.Time
@@ -53,8 +54,8 @@ type Meeting struct {
 	DialIn          []DialIn
 }
 
-// MeetingSettings are the settings in force. Zoom changes what was asked for,
-// silently, when the account says so.
+// MeetingSettings are the settings in force. They can differ from the requested
+// ones: Zoom silently overrides them with the settings of the account.
 type MeetingSettings struct {
 	AutoRecording         string // none, local or cloud
 	WaitingRoom           bool
@@ -64,9 +65,9 @@ type MeetingSettings struct {
 	AlternativeHosts      []string
 }
 
-// DialIn is one telephone number of a meeting.
+// DialIn is one telephone number that dials into a meeting.
 type DialIn struct {
-	Country     string // two letters
+	Country     string // ISO 3166 code, two letters
 	CountryName string
 	City        string
 	Number      string
@@ -102,10 +103,11 @@ type settingsBody struct {
 	MailNotification      bool   `json:"email_notification"`
 }
 
-// CreateMeeting creates a meeting of host, a user id or an e-mail address. It
-// is never repeated after an outcome that is Unknown, since Zoom has no
-// idempotency key. If Zoom created a meeting but the answer lacks a usable
-// link, what could be read is returned with an error whose outcome is Unknown.
+// CreateMeeting creates a meeting hosted by host, a user id or an e-mail address.
+// It never repeats a call whose outcome is Unknown, because Zoom has no
+// idempotency key. If Zoom created a meeting but the answer lacks a usable link,
+// CreateMeeting returns what it could read together with an error whose outcome
+// is Unknown.
 func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingRequest) (Meeting, error) {
 	const op = opCreateMeeting
 	user, err := userPath(op, host)
@@ -118,8 +120,9 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 		Type:     r.Type,
 		Timezone: "UTC",
 		Duration: r.DurationMinutes,
-		// Zoom makes the passcode: one of ours may break a rule of the account
-		// (length, letters, signs), and then there would be no meeting.
+		// Zoom generates the passcode. One of ours might violate a rule of the
+		// account (length, letters, symbols), and Zoom would then create no
+		// meeting.
 		DefaultPassword: true,
 		Settings: settingsBody{
 			MuteUponEntry:  true,
@@ -128,7 +131,8 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 			ApprovalType:   2, // no registration
 			Audio:          "both",
 			AutoRecording:  first(r.AutoRecording, "none"),
-			// End-to-end encryption would forbid cloud recording and telephones.
+			// End-to-end encryption would rule out cloud recording and dialing in
+			// by telephone.
 			EncryptionType:   "enhanced_encryption",
 			AlternativeHosts: strings.Join(r.AlternativeHosts, ";"),
 		},
@@ -146,9 +150,9 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 	return c.usableMeeting(op, body)
 }
 
-// GetMeeting returns a meeting of which the id, digits, is known. It must have
-// a link that can be shown: https on zoom.us, zoomgov.com or a subdomain of
-// them, or on the host of Config.APIURL when that is not Zoom's.
+// GetMeeting returns the meeting with this id, which must be all digits. It fails
+// if the meeting has no usable link: https on zoom.us, zoomgov.com or one of
+// their subdomains, or a link to the host of Config.APIURL if that is not Zoom's.
 func (c *Client) GetMeeting(ctx context.Context, id string) (Meeting, error) {
 	const op = "get meeting"
 	path, err := meetingPath(op, id)
@@ -173,14 +177,14 @@ func (c *Client) DeleteMeeting(ctx context.Context, id string) error {
 	return err
 }
 
-// maxPages of 300 meetings each are read of a list.
+// maxPages limits how many pages of 300 meetings each ListMeetings reads.
 const maxPages = 20
 
-// ListMeetings returns the unexpired meetings of host, which are all that are
-// planned, waiting or live. Start links, passcodes and settings are not in a
-// list, and the agenda may be cut. If Zoom has more than 6000, or stops in the
-// middle, what was read comes with an error: do not conclude that a meeting
-// does not exist.
+// ListMeetings returns the unexpired meetings of host: all that are planned,
+// waiting or live. Lists contain no start links, passcodes and settings, and the
+// agenda may be truncated. If Zoom has more than 6000 meetings or fails in the
+// middle, ListMeetings returns what it has read together with an error. A caller
+// must not conclude from such a list that a meeting does not exist.
 func (c *Client) ListMeetings(ctx context.Context, host string) ([]Meeting, error) {
 	const op = "list meetings"
 	user, err := userPath(op, host)
@@ -212,7 +216,7 @@ func (c *Client) ListMeetings(ctx context.Context, host string) ([]Meeting, erro
 		}
 		query.Set("next_page_token", next)
 	}
-	return list, &Error{Op: op, Outcome: Unknown, Err: errors.New("the list has no end")}
+	return list, &Error{Op: op, Outcome: Unknown, Err: errors.New("the list does not end")}
 }
 
 func (c *Client) usableMeeting(op string, body []byte) (Meeting, error) {
@@ -273,7 +277,8 @@ func (c *Client) readMeeting(j gjson.Result) Meeting {
 	return m
 }
 
-// meetingPath refuses what is not a meeting id: another path would be asked.
+// meetingPath rejects anything but digits, which could change the path of the
+// call.
 func meetingPath(op, id string) (string, error) {
 	if len(id) > 20 || !digits.MatchString(id) {
 		return "", &Error{Op: op, Outcome: NotSent, Err: errNoMeeting}
@@ -281,19 +286,19 @@ func meetingPath(op, id string) (string, error) {
 	return "/meetings/" + id, nil
 }
 
-// userPath refuses "me": it is the owner of the app, whom nobody means, and not
-// allowed to Server-to-Server apps.
+// userPath rejects "me". It means the owner of the app, who is never the intended
+// host, and Server-to-Server apps may not use it.
 func userPath(op, idOrEmail string) (string, error) {
 	switch strings.ToLower(idOrEmail) {
 	case "", ".", "..", "me":
 		return "", &Error{Op: op, Outcome: NotSent, Err: errNoHost}
 	}
-	// A plus in a path is a plus, but not every server knows.
+	// Some servers decode a plus in a path as a space.
 	return "/users/" + strings.ReplaceAll(url.PathEscape(idOrEmail), "+", "%2B"), nil
 }
 
-// usableLink accepts links of Zoom, and of the simulator or gateway that is
-// configured in its place.
+// usableLink reports whether s is a link to Zoom, or to the simulator or gateway
+// that is configured in its place.
 func (c *Client) usableLink(s string) bool {
 	if ZoomLink(s) {
 		return true
@@ -303,16 +308,17 @@ func (c *Client) usableLink(s string) bool {
 }
 
 // ZoomLink reports whether s may be shown as a link to Zoom: https, on zoom.us,
-// zoomgov.com or a subdomain of them, without user or port.
+// zoomgov.com or one of their subdomains, without user and port.
 func ZoomLink(s string) bool {
 	u := link(s)
 	return u != nil && u.Scheme == "https" && u.Port() == "" && zoomHost(u.Host)
 }
 
-// link parses an absolute http or https URL; nil if s is something else.
+// link parses an absolute http or https URL. It returns nil if s is anything
+// else.
 func link(s string) *url.URL {
 	u, err := url.Parse(s)
-	// A browser reads a backslash as a slash, and may so find another host.
+	// A browser treats a backslash as a slash, and could end up at another host.
 	if err != nil || len(s) > 2048 || strings.ContainsAny(s, "\\\"'<> ") || printable(s) != s ||
 		u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
 		return nil

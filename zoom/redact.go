@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Keys whose value opens something: a meeting as host, a recording, a token.
+// secretKeys are the keys whose value gives access: host rights in a meeting, a
+// recording, or the API.
 var secretKeys = map[string]bool{
 	"download_token": true, "download_access_token": true, "access_token": true, "refresh_token": true,
 	"start_url": true, "zak": true, "host_key": true,
@@ -16,18 +17,18 @@ var secretKeys = map[string]bool{
 }
 
 var (
-	// Parameters that do the same inside of a URL.
+	// secretParam matches URL parameters that give such access.
 	secretParam = regexp.MustCompile(`([?&;](?:pwd|zak|tk|inv|access_token|download_token|passcode)=)[^&\s"'<>#]+`)
-	// The same keys in what is not valid JSON.
+	// secretPair matches the same keys in a text that is not valid JSON.
 	secretPair = regexp.MustCompile(`(?i)("(?:[a-z0-9_]*(?:token|password|passcode)|start_url|zak|host_key)"\s*:\s*)("[^"]*"?|[0-9]+)`)
 )
 
 const mask = "••••"
 
-// Redact returns raw for showing: as indented JSON in which the values of
-// passcodes, start links and download tokens are masked, also inside of links.
-// Order, equal keys and numbers stay as they are. What is not JSON is made
-// printable and masked as far as it can be recognised. It is not for storing.
+// Redact returns raw in a form that may be shown: indented JSON in which
+// passcodes, start links and download tokens are masked, also inside links.
+// Order, duplicate keys and numbers stay unchanged. If raw is not JSON, Redact
+// makes it printable and masks whatever it recognizes. Do not store the result.
 func Redact(raw []byte) []byte {
 	if !json.Valid(raw) {
 		s := secretPair.ReplaceAllString(printable(string(raw)), `${1}"`+mask+`"`)
@@ -44,11 +45,12 @@ type redactor struct {
 	out bytes.Buffer
 }
 
-// value copies the next value. The depth is at most json.Valid's 10,000.
+// value copies the next value. The recursion is at most 10,000 levels deep, the
+// limit of json.Valid.
 func (r *redactor) value(depth int, secret bool) {
 	t, err := r.in.Token()
 	if err != nil {
-		return // not after json.Valid
+		return // cannot happen after json.Valid
 	}
 	switch t := t.(type) {
 	case json.Delim:
@@ -93,15 +95,15 @@ func (r *redactor) list(open json.Delim, depth int, secret bool) {
 		}
 		r.value(depth+1, inner)
 	}
-	r.in.Token() // the closing one
+	r.in.Token() // the closing delimiter
 	if n > 0 {
 		r.line(depth)
 	}
 	r.out.WriteByte(byte(open) + 2) // '{'+2 is '}', '['+2 is ']'
 }
 
-// line begins a new one. The indentation has an end: with 10,000 levels it
-// would be larger than all the rest.
+// line starts a new line. The indentation is limited: with 10,000 levels it would
+// be larger than the content.
 func (r *redactor) line(depth int) {
 	r.out.WriteByte('\n')
 	for range min(depth, 12) {

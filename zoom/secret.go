@@ -28,8 +28,8 @@ func NewSecret(s string) Secret {
 	return Secret{reveal: func() string { return s }}
 }
 
-// Reveal returns the text. Call it only where the text leaves for Zoom or for
-// the place where it is kept sealed.
+// Reveal returns the text. Call it only to send the text to Zoom or to seal it
+// for storage.
 func (s Secret) Reveal() string {
 	if s.reveal == nil {
 		return ""
@@ -40,9 +40,9 @@ func (s Secret) Reveal() string {
 // IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
-// Ending returns the last four characters, by which a person recognises the
-// secret, or "" when it is shorter than 24 characters and four would give away
-// too much.
+// Ending returns the last four characters, so that people can recognize the
+// secret. It returns "" if the secret is shorter than 24 characters, because four
+// of them would give away too much.
 func (s Secret) Ending() string {
 	r := []rune(s.Reveal())
 	if len(r) < 24 {

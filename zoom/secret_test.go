@@ -69,7 +69,7 @@ func TestSecret(t *testing.T) {
 				t.Errorf("Reveal %q, IsZero %v, Ending %q", s.Reveal(), s.IsZero(), s.Ending())
 			}
 			if !s.Equal(zoom.NewSecret(tt.in)) || s.Equal(zoom.NewSecret(tt.in+"x")) {
-				t.Error("Equal is wrong")
+				t.Error("Equal returns the wrong result")
 			}
 		})
 	}

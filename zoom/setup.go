@@ -2,8 +2,8 @@ package zoom
 
 import "slices"
 
-// Endpoints returns the addresses of a Zoom cluster, "zoom.us" or
-// "zoomgov.com" (Zoom for Government); empty ones for anything else.
+// Endpoints returns the addresses of a Zoom cluster, "zoom.us" or "zoomgov.com"
+// (Zoom for Government). It returns empty addresses for anything else.
 func Endpoints(cluster string) (apiURL, oauthURL string) {
 	switch cluster {
 	case "zoom.us", "zoomgov.com":
@@ -12,13 +12,13 @@ func Endpoints(cluster string) (apiURL, oauthURL string) {
 	return "", ""
 }
 
-// Feature is something that the app needs scopes for. The names are stored.
+// Feature is a feature for which the app needs scopes. The names are stored.
 type Feature string
 
 const (
 	OpenBridge        Feature = "open_bridge"
 	CheckPeople       Feature = "check_people"
-	Reconcile         Feature = "reconcile"   // find a meeting again after Zoom did not answer
+	Reconcile         Feature = "reconcile"   // find a meeting again after Zoom did not answer the call that created it
 	DeleteTwin        Feature = "delete_twin" // delete a meeting that was created twice
 	HostStartLink     Feature = "host_start_link"
 	MeetingEvents     Feature = "meeting_events"
@@ -27,18 +27,19 @@ const (
 	FindGaps          Feature = "find_gaps" // find events that were not delivered
 )
 
-// FeatureScopes says whether the app's scopes suffice for one thing we do.
-// Apps made before 2024 have classic scopes, newer ones granular scopes.
+// FeatureScopes says whether the app's scopes are enough for one feature. Apps
+// created before 2024 have classic scopes, newer apps have granular scopes.
 type FeatureScopes struct {
 	Name     Feature
-	Classic  []string // these suffice, all of them …
-	Granular []string // … or these, all of them
+	Classic  []string // all of these are enough …
+	Granular []string // … and so are all of these
 	OK       bool
-	Missing  []string // granular names to tick; nil when OK
+	Missing  []string // the granular scopes to add; nil when OK
 }
 
-// Scopes by feature, after Zoom's reference of granular scopes. Server-to-Server
-// apps need the :admin forms to act for other users.
+// features lists the scopes of each feature, according to Zoom's reference of
+// granular scopes. Server-to-Server apps need the :admin variants to act for
+// other users.
 var features = []FeatureScopes{
 	{Name: OpenBridge, Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:write:meeting:admin"}},
 	{Name: CheckPeople, Classic: []string{"user:read:admin"}, Granular: []string{"user:read:user:admin", "user:read:settings:admin"}},
@@ -48,12 +49,12 @@ var features = []FeatureScopes{
 	{Name: MeetingEvents, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:meeting:admin"}},
 	{Name: ParticipantEvents, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:participant:admin"}},
 	{Name: RecordingEvents, Classic: []string{"recording:read:admin"}, Granular: []string{"cloud_recording:read:recording:admin"}},
-	// Zoom's reference names one scope for it, in both kinds of app.
+	// Zoom's reference names the same scope for both kinds of app.
 	{Name: FindGaps, Classic: []string{"marketplace_app:read:admin"}, Granular: []string{"marketplace_app:read:admin"}},
 }
 
-// CheckScopes says for each feature whether the scopes of a token suffice. nil
-// stands for all of them, as in Token.Scopes of a JWT app.
+// CheckScopes reports for each feature whether the scopes of a token are enough.
+// nil means all scopes, as in Token.Scopes of a JWT app.
 func CheckScopes(have []string) []FeatureScopes {
 	has := func(s string) bool { return have == nil || slices.Contains(have, s) }
 	lacks := func(s string) bool { return !has(s) }
@@ -69,13 +70,14 @@ func CheckScopes(have []string) []FeatureScopes {
 	return list
 }
 
-// EventType is one event to subscribe to in the Zoom app.
+// EventType is one event type to subscribe to in the Zoom app.
 type EventType struct {
 	Name  string // as in Event.Name
-	Label string // about as Zoom's app settings call it
+	Label string // similar to the label in Zoom's app settings
 }
 
-// EventTypes are the events worth a subscription. Others do no harm.
+// EventTypes are the event types that Drawbridge uses. Subscribing to others does
+// no harm.
 var EventTypes = []EventType{
 	{"meeting.started", "Start Meeting"},
 	{"meeting.ended", "End Meeting"},

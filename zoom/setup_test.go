@@ -17,16 +17,16 @@ func TestCheckScopes(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		have []string
-		want map[zoom.Feature][]string // what is missing, by feature
+		want map[zoom.Feature][]string // missing scopes by feature
 	}{
-		{"JWT has all", nil, map[zoom.Feature][]string{}},
+		{"JWT has all scopes", nil, map[zoom.Feature][]string{}},
 		{"classic", classic, map[zoom.Feature][]string{}},
 		{"granular", granular, map[zoom.Feature][]string{}},
-		{"half of two", []string{"user:read:user:admin", "meeting:write:admin", "meeting:read:admin", "recording:read:admin"}, map[zoom.Feature][]string{
+		{"one of two granular scopes", []string{"user:read:user:admin", "meeting:write:admin", "meeting:read:admin", "recording:read:admin"}, map[zoom.Feature][]string{
 			"check_people": {"user:read:settings:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
-		{"not for others", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[zoom.Feature][]string{
+		{"scopes without :admin", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[zoom.Feature][]string{
 			"open_bridge":  {"meeting:write:meeting:admin"},
 			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
 			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
@@ -68,7 +68,7 @@ func TestEventTypes(t *testing.T) {
 		if e.Label == "" {
 			t.Errorf("%+v", e)
 		}
-		event(t, e.Name) // one that Zoom documents
+		event(t, e.Name) // fails if Zoom does not document the event
 	}
 	slices.Sort(names)
 	if len(slices.Compact(names)) != len(zoom.EventTypes) {

@@ -5,43 +5,46 @@ import (
 	"time"
 )
 
-// SharedToken is an access token as servers share it.
+// SharedToken is an access token that several servers share.
 type SharedToken struct {
 	Token
 	Value   Secret
-	RenewAt time.Time // from here on a new one is asked for
-	Version int64     // each new token of an app has the next; 0 = none
+	RenewAt time.Time // when to request a new token
+	Version int64     // goes up by one with each new token of an app; 0: no token
 }
 
-// TokenStore keeps the access token of an app where every server that speaks
-// for the app finds it, and lets one of them at a time ask Zoom for the next:
-// Zoom may end a token when another is asked for. While it answers errors, each
-// server asks for a token of its own.
+// TokenStore shares the access token of an app between the servers that use the
+// app, and lets only one of them at a time request the next token: Zoom may
+// invalidate a token when another is requested. While the store returns errors,
+// each server requests its own token.
 type TokenStore interface {
-	// Load returns the token in use. Its Version is right also when its Value
-	// is empty: when there was no token yet, or it cannot be read any more.
+	// Load returns the token in use. Its Version is correct even if its Value is
+	// empty because there is no token yet or the stored one cannot be decrypted
+	// any more.
 	Load(ctx context.Context) (SharedToken, error)
-	// Claim gives the right to ask for the successor of a version to one caller,
-	// until Save, Release or the end of the lease.
+	// Claim gives one caller the right to request the successor of a version,
+	// until Save, Release or the end of the lease. It reports whether the caller
+	// got it.
 	Claim(ctx context.Context, version int64, lease time.Duration) (bool, error)
-	// Save makes t the token in use if the one in use has the version before
-	// t's, and reports whether it did.
+	// Save makes t the token in use if the version of the current one is one less
+	// than t's. It reports whether it did.
 	Save(ctx context.Context, t SharedToken) (bool, error)
-	// Release ends the claim on the successor of a version.
+	// Release gives up the claim on the successor of a version.
 	Release(ctx context.Context, version int64) error
 }
 
 const (
-	// For so long the others wait for a server that is asking Zoom, or has died
-	// over it.
+	// tokenLease is how long the other servers wait for the one that is asking
+	// Zoom, which may have crashed meanwhile.
 	tokenLease = 5 * time.Second
 	tokenLook  = 50 * time.Millisecond
-	// A store that is slower than this is as good as none.
+	// tokenStoreTime is the timeout for each call of the store. A slower store is
+	// treated as failing.
 	tokenStoreTime = time.Second
 )
 
-// Renew is Token, but never a token that is in use now: a new one has the
-// scopes that the app has now.
+// Renew is like Token but always gets a new token, so that it has the scopes that
+// the app has now.
 func (c *Client) Renew(ctx context.Context) (Token, error) {
 	t := c.cached()
 	if c.shared != nil {
@@ -56,8 +59,8 @@ func (c *Client) Renew(ctx context.Context) (Token, error) {
 	return c.Token(ctx)
 }
 
-// renew gets a token that is newer than every one that was refused: from the
-// store when another server was faster, else from Zoom.
+// renew gets a token that is newer than every rejected one: from the store if
+// another server was faster, otherwise from Zoom.
 func (c *Client) renew(ctx context.Context) (SharedToken, *Error) {
 	if c.shared == nil {
 		return c.fetchToken(ctx)
@@ -78,23 +81,25 @@ func (c *Client) renew(ctx context.Context) (SharedToken, *Error) {
 			return t, nil
 		}
 		mine, err := c.claim(ctx, t.Version)
-		// Who has waited for the whole lease asks too, whatever the clocks of
-		// the servers say.
+		// A server that has waited for the whole lease asks Zoom too, even if the
+		// clocks of the servers disagree.
 		if mine || err != nil || !sleep(patience, tokenLook) {
 			return c.fetchShared(ctx, t.Version)
 		}
 	}
 }
 
-// fetchShared asks Zoom for the successor of a version and shares it. A token
-// that cannot be shared is used all the same, as one that any other may replace.
+// fetchShared requests the successor of a version from Zoom and shares it. If the
+// token cannot be shared, this server uses it anyway, and any newer token
+// replaces it.
 func (c *Client) fetchShared(ctx context.Context, version int64) (SharedToken, *Error) {
 	t, e := c.fetchToken(ctx)
-	// The others wait for this, also when the time of the caller is over.
+	// Other servers wait for this step, so it must run even if the caller's time
+	// is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenStoreTime)
 	defer cancel()
 	if e != nil {
-		_ = c.shared.Release(ctx, version) // else the lease ends by itself
+		_ = c.shared.Release(ctx, version) // if this fails, the lease runs out
 		return t, e
 	}
 	t.Version = version + 1

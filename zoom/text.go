@@ -7,13 +7,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxText is how much of an event can be searched, in bytes.
+// maxText is how many bytes of an event can be searched.
 const maxText = 32 << 10
 
-// EventText is every text and number in a webhook, with line breaks between, so
-// that it can be found by its words. Passcodes, start links and tokens are left
-// out. What is not JSON is returned as it can be shown, without what looks like
-// one of those.
+// EventText returns all texts and numbers of a webhook, one a line, for full-text
+// search. It leaves out passcodes, start links and tokens. If raw is not JSON,
+// EventText returns it as Redact does.
 func EventText(raw []byte) string {
 	var b strings.Builder
 	if !json.Valid(raw) {
@@ -24,7 +23,7 @@ func EventText(raw []byte) string {
 	return b.String()
 }
 
-// collectText goes 64 levels deep: no event of Zoom's has ten.
+// collectText descends 64 levels. No event of Zoom's has ten.
 func collectText(value gjson.Result, b *strings.Builder, depth int) {
 	switch {
 	case b.Len() > maxText || depth > 64:
@@ -37,7 +36,7 @@ func collectText(value gjson.Result, b *strings.Builder, depth int) {
 		})
 	case value.Type == gjson.String:
 		text := value.Str
-		if strings.Contains(text, "=") { // perhaps a link that opens something
+		if strings.Contains(text, "=") { // may be a link with a passcode or token
 			text = secretParam.ReplaceAllString(text, "${1}")
 		}
 		b.WriteString(printable(text[:min(len(text), maxText)]))

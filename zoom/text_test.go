@@ -12,7 +12,7 @@ func TestEventText(t *testing.T) {
 		name, raw, want string
 	}{
 		{"texts and numbers", `{"event":"meeting.started","n":7,"on":true,"list":["a",{"b":"c"}],"none":null}`, "meeting.started\n7\na\nc\n"},
-		{"K-01 secrets stay out", `{"password":"pw1","download_token":"dt","settings":{"start_url":"https://zoom.us/s/1?zak=z"},"join_url":"https://zoom.us/j/1?pwd=secret&x=1"}`,
+		{"K-01 no secrets", `{"password":"pw1","download_token":"dt","settings":{"start_url":"https://zoom.us/s/1?zak=z"},"join_url":"https://zoom.us/j/1?pwd=secret&x=1"}`,
 			"https://zoom.us/j/1?pwd=&x=1\n"},
 		{"not JSON", `{"password":"pw1", hello`, "{\"password\":\"••••\", hello"},
 		{"W-41 NUL", `{"a":"x\u0000y"}`, "x\ufffdy\n"},

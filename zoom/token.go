@@ -12,26 +12,29 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Token is what may be known about the access token in use.
+// Token describes the access token in use, without its value.
 type Token struct {
-	Scopes    []string // nil: all (JWT); empty but not nil: none
+	Scopes    []string // nil: all scopes (JWT); empty but not nil: none
 	ExpiresAt time.Time
 }
 
 const (
-	tokenLife    = time.Hour // Zoom's; also the most we believe
+	tokenLife    = time.Hour // Zoom's lifetime, and the longest that we accept
 	tokenMargin  = 5 * time.Minute
 	tokenTimeout = 10 * time.Second
 	jwtLife      = 120 * time.Second
-	// For so long a call waits for the successor of a token that still works.
+	// tokenPatience is how long a call waits for a new token while the old one
+	// still works.
 	tokenPatience = time.Second
-	// After a failed renewal of a token that still works.
+	// tokenHoldOff is the pause after a failed renewal while the old token still
+	// works.
 	tokenHoldOff = 30 * time.Second
 )
 
 var errIncomplete = errors.New("the credentials are incomplete")
 
-// newToken sets the times. The margin is five minutes, or a tenth of a short life.
+// newToken returns a token with its times. It is renewed five minutes before it
+// expires, or a tenth of its lifetime if that is shorter.
 func newToken(value string, scopes []string, now time.Time, life time.Duration) SharedToken {
 	return SharedToken{
 		Value:   NewSecret(value),
@@ -40,9 +43,9 @@ func newToken(value string, scopes []string, now time.Time, life time.Duration) 
 	}
 }
 
-// Token returns the token in use, or a new one if there is none or it is about
-// to expire. Calls at the same time share one request, also those of other
-// servers when Config.Tokens is set.
+// Token returns the token in use, or a new one if there is none or it is about to
+// expire. Concurrent calls share one request to Zoom. If Config.Tokens is set, so
+// do those of other servers.
 func (c *Client) Token(ctx context.Context) (Token, error) {
 	t, e := c.token(ctx)
 	if e != nil {
@@ -59,11 +62,11 @@ func (c *Client) token(ctx context.Context) (SharedToken, *Error) {
 	if c.creds.Method == JWT {
 		return c.signToken(now)
 	}
-	// The request outlives the caller who happened to come first: others wait
-	// for the same answer.
+	// The request must not end with the context of the first caller, because the
+	// others wait for the same answer.
 	fetched := c.flight.DoChan("", func() (any, error) {
 		if t := c.cached(); c.now().Before(t.RenewAt) {
-			return t, nil // somebody was faster
+			return t, nil // another caller has renewed it
 		}
 		fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 		defer cancel()
@@ -95,7 +98,7 @@ func (c *Client) token(ctx context.Context) (SharedToken, *Error) {
 		if usable {
 			return cur, nil
 		}
-		e := *r.Err.(*Error) // a copy: others hold the same
+		e := *r.Err.(*Error) // a copy, because the other callers hold the same error
 		return SharedToken{}, &e
 	case <-enough:
 		return cur, nil
@@ -110,7 +113,7 @@ func (c *Client) cached() SharedToken {
 	return c.current
 }
 
-// dropToken forgets t, unless another has taken its place already.
+// dropToken forgets t unless a newer token has already replaced it.
 func (c *Client) dropToken(t SharedToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,8 +123,9 @@ func (c *Client) dropToken(t SharedToken) {
 	}
 }
 
-// signToken makes the token of a JWT app: HS256, iss the API key, exp in
-// seconds (Zoom's own sample has milliseconds, which makes it valid for ever).
+// signToken creates the token of a JWT app: HS256, with the API key as iss and
+// exp in seconds. (Zoom's own sample has milliseconds, which makes the token
+// valid forever.)
 func (c *Client) signToken(now time.Time) (SharedToken, *Error) {
 	if c.creds.APIKey == "" || c.creds.APISecret.IsZero() {
 		return SharedToken{}, &Error{Op: "get token", Outcome: NotSent, Err: errIncomplete}
@@ -141,10 +145,10 @@ func (c *Client) signToken(now time.Time) (SharedToken, *Error) {
 	return t, nil
 }
 
-// fetchToken asks for a token of a Server-to-Server OAuth app. The parameters
-// are in the form: Zoom also takes them in the query, where they would be
-// logged. Whatever goes wrong here, the call that needed the token was not
-// sent.
+// fetchToken requests a token for a Server-to-Server OAuth app. The parameters go
+// into the form: Zoom also accepts them in the query, but queries are logged. The
+// outcome of every error is NotSent, because the call that needed the token was
+// not sent.
 func (c *Client) fetchToken(ctx context.Context) (SharedToken, *Error) {
 	const op = "get token"
 	if c.creds.AccountID == "" || c.creds.ClientID == "" || c.creds.ClientSecret.IsZero() {
@@ -187,14 +191,14 @@ func (c *Client) readToken(a answer) (SharedToken, bool) {
 		strings.IndexFunc(value.Str, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
 		return SharedToken{}, false
 	}
-	// A number, sometimes a string of digits. If it makes no sense, the token
-	// is used until Zoom refuses it.
+	// expires_in is a number, but sometimes a string of digits. If it is invalid,
+	// the token is used until Zoom rejects it.
 	life := tokenLife
 	if s := j.Get("expires_in").Int(); s > 0 && s < int64(tokenLife/time.Second) {
 		life = time.Duration(s) * time.Second
 	}
 	scopes := strings.Fields(printable(j.Get("scope").String()))
-	// The answer may name a regional api_url. It is not used: the configured
-	// address always works, and a host from an answer is a host nobody chose.
+	// The answer may name a regional api_url. We ignore it: the configured
+	// address always works, and nobody chose a host that comes from an answer.
 	return newToken(value.Str, scopes, c.now(), life), true
 }

@@ -38,7 +38,8 @@ func TestTokenRequest(t *testing.T) {
 	if life := tok.ExpiresAt.Sub(before); life < 3599*time.Second || life > 3605*time.Second {
 		t.Errorf("life %v", life)
 	}
-	// After the request in Zoom's documentation, samples/oauth-token.request.http.
+	// The form is that of the request in Zoom's documentation,
+	// samples/oauth-token.request.http.
 	if want := "account_id=" + accountID + "&grant_type=account_credentials"; body != want || got.URL.RawQuery != "" {
 		t.Errorf("body %q, query %q", body, got.URL.RawQuery)
 	}
@@ -50,7 +51,7 @@ func TestTokenRequest(t *testing.T) {
 	}
 }
 
-// numbered gives out t1, t2, …, each for life seconds.
+// numbered issues the tokens t1, t2, … with a lifetime of life seconds.
 func numbered(life int) http.HandlerFunc {
 	n := 0
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -74,7 +75,7 @@ func TestTokenIsShared(t *testing.T) {
 		good := numbered(3600)
 		f.token = func(w http.ResponseWriter, r *http.Request) { time.Sleep(time.Second); good(w, r) }
 		c := inMemory(f, serverToServer)
-		// The first to come gives up early; the others still get the token.
+		// The first caller gives up early; the others still get the token.
 		first, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		go func() {
@@ -103,11 +104,11 @@ func TestTokenRenewal(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		life   int
-		before time.Duration // still the first
-		after  time.Duration // then the second
+		before time.Duration // still the first token
+		after  time.Duration // the second token
 	}{
-		{"five minutes before", 3600, 55*time.Minute - time.Second, 55 * time.Minute},
-		{"shorter margin of a short life", 100, 89 * time.Second, 90 * time.Second},
+		{"five minutes before the end", 3600, 55*time.Minute - time.Second, 55 * time.Minute},
+		{"shorter margin for a short lifetime", 100, 89 * time.Second, 90 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -128,8 +129,8 @@ func TestTokenRenewal(t *testing.T) {
 	}
 }
 
-// While the token works, a token endpoint that does not answer costs nothing
-// but a second.
+// While the old token works, a token endpoint that does not answer delays a call
+// by only one second.
 func TestTokenRenewalFails(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -137,7 +138,7 @@ func TestTokenRenewalFails(t *testing.T) {
 		wantMax time.Duration
 	}{
 		{"Z-12 500", replies(500, "x"), 0},
-		{"Z-12 silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, time.Second},
+		{"Z-12 no answer", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -172,7 +173,7 @@ func TestTokenAnswers(t *testing.T) {
 		name     string
 		status   int
 		body     string
-		wantLife time.Duration // 0: an error
+		wantLife time.Duration // 0: error
 		want     zoom.ProblemCode
 	}{
 		{"number", 200, `{"access_token":"t","expires_in":60}`, time.Minute, ""},
@@ -232,7 +233,7 @@ func TestTokenAnswers(t *testing.T) {
 	}
 }
 
-// Z-11: a token that Zoom refuses is replaced once, whoever notices.
+// Z-11: a rejected token is replaced once, even if several calls notice.
 func TestTokenRefused(t *testing.T) {
 	refuse := string(sample(t, "api.401.invalid_token.json"))
 	for _, tt := range []struct {
@@ -240,7 +241,7 @@ func TestTokenRefused(t *testing.T) {
 		status    int
 		body      string
 		token     http.HandlerFunc
-		goodFrom  string // the Authorization that is accepted
+		goodFrom  string // the Authorization header that the API accepts
 		wantCalls int
 		wantAsked int
 		wantErr   bool
@@ -249,8 +250,8 @@ func TestTokenRefused(t *testing.T) {
 		{"400 with 124", 400, refuse, numbered(3600), "Bearer t2", 2, 2, false},
 		{"401 without a code", 401, ``, numbered(3600), "Bearer t2", 2, 2, false},
 		{"revoked", 401, `{"code":4741,"message":"The token has been revoked."}`, numbered(3600), "Bearer t2", 2, 2, false},
-		{"never good", 401, refuse, numbered(3600), "nothing", 2, 2, true},
-		{"the same token again", 401, refuse, replies(200, `{"access_token":"t1","expires_in":3600}`), "nothing", 1, 2, true},
+		{"every token rejected", 401, refuse, numbered(3600), "nothing", 2, 2, true},
+		{"same token issued again", 401, refuse, replies(200, `{"access_token":"t1","expires_in":3600}`), "nothing", 1, 2, true},
 		{"missing scope", 401, string(sample(t, "api.400.missing_scope.json")), numbered(3600), "Bearer t2", 1, 1, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -288,7 +289,7 @@ func TestTokenRefused(t *testing.T) {
 			t.Error(err1, err2)
 		}
 	})
-	t.Run("many at once", func(t *testing.T) {
+	t.Run("concurrent calls", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{token: numbered(3600), api: func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(10 * time.Millisecond)

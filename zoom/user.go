@@ -5,15 +5,15 @@ import (
 	"net/http"
 )
 
-// User of the Zoom account.
+// User is a user of the Zoom account.
 type User struct {
-	ID          string // Zoom lower-cases it in some events
+	ID          string // some events have it in lower case
 	Email       string
 	DisplayName string
 	Type        int    // UserBasic, UserLicensed, UserUnassigned, UserNone
 	Status      string // active, inactive or pending; only active users can host
 	PMI         string
-	UsePMI      bool // for instant meetings; see UserSettings for scheduled ones
+	UsePMI      bool // for instant meetings; UserSettings has the value for scheduled ones
 }
 
 // Types of users. Meetings of a basic user end after 40 minutes.
@@ -24,7 +24,7 @@ const (
 	UserNone       = 99
 )
 
-// UserSettings are those of a user's settings that decide about a bridge.
+// UserSettings are the settings of a user that affect a bridge.
 type UserSettings struct {
 	UsePMIForScheduled    bool
 	UsePMIForInstant      bool
@@ -34,12 +34,13 @@ type UserSettings struct {
 	CloudRecording        bool   // allowed
 	LocalRecording        bool   // allowed
 	AutoRecording         string // none, local or cloud
-	ConcurrentMeeting     string // Basic, Plus or None: the add-on for more meetings at once
-	Capacity              int    // people in one meeting; 0: not said
+	ConcurrentMeeting     string // add-on for concurrent meetings: Basic, Plus or None
+	Capacity              int    // people in one meeting; 0 if unknown
 }
 
-// GetUser returns a user by id or e-mail address. Code 1001: there is none in
-// this account. (Zoom's "check a user email" denies users who log in by SSO.)
+// GetUser returns the user with this id or e-mail address. The error has code
+// 1001 if the account has no such user. (Zoom's call "check a user email" does
+// not find users who log in by SSO.)
 func (c *Client) GetUser(ctx context.Context, idOrEmail string) (User, error) {
 	const op = "get user"
 	path, err := userPath(op, idOrEmail)
@@ -67,7 +68,8 @@ func (c *Client) GetUser(ctx context.Context, idOrEmail string) (User, error) {
 	return u, nil
 }
 
-// GetUserSettings returns the settings of a user by id or e-mail address.
+// GetUserSettings returns the settings of the user with this id or e-mail
+// address.
 func (c *Client) GetUserSettings(ctx context.Context, idOrEmail string) (UserSettings, error) {
 	const op = "get user settings"
 	path, err := userPath(op, idOrEmail)

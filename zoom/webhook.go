@@ -16,18 +16,19 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Signature of a webhook that verified.
+// Signature describes the signature of a verified webhook.
 type Signature struct {
-	Slot      int       // index of the token that signed it
-	Timestamp time.Time // when Zoom says it signed, to the second
+	Slot      int       // index of the secret token that signed it
+	Timestamp time.Time // when Zoom signed it, according to Zoom, in seconds
 }
 
-// VerifyError says why a webhook is not believed. Its text holds nothing of
-// the request.
+// VerifyError says why a webhook was rejected. Its text contains nothing from the
+// request.
 type VerifyError struct {
 	// Reason is one of no_secret (our fault: there is no token), no_signature,
-	// malformed_signature, malformed_timestamp, millisecond_timestamp,
-	// wrong_signature, and for URLValidation malformed_plain_token.
+	// malformed_signature, malformed_timestamp, millisecond_timestamp and
+	// wrong_signature. For URLValidation it is no_secret or
+	// malformed_plain_token.
 	Reason string
 }
 
@@ -35,17 +36,17 @@ func (e *VerifyError) Error() string { return "zoom webhook: " + e.Reason }
 
 var plainToken = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// Verify checks that body was signed by Zoom with one of tokens, the app's
-// secret tokens, newest first. The scheme is Zoom's "verify webhook events":
+// Verify checks that Zoom signed body with one of tokens, the app's secret
+// tokens, newest first. The scheme is Zoom's "verify webhook events":
 //
 //	x-zm-signature = "v0=" + hex(HMAC-SHA256(token, "v0:" + x-zm-request-timestamp + ":" + body))
 //
-// body must be the bytes as they came: Zoom escapes some characters and leaves
-// others, so that no re-encoding gives the same bytes. Both headers must be
-// there exactly once. The shape of the timestamp is part of the security: with
-// a colon in it, bytes could move between header and body.
+// body must be the bytes as they arrived: Zoom escapes some characters and not
+// others, so re-encoding would change them. Both headers must occur exactly once.
+// The strict form of the timestamp is part of the security: if it could contain a
+// colon, bytes could move between header and body.
 //
-// Verify does not judge the time. Every error is a *VerifyError.
+// Verify does not check how old the timestamp is. Every error is a *VerifyError.
 func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
 	refuse := func(reason string) (Signature, error) { return Signature{}, &VerifyError{reason} }
 	if !slices.ContainsFunc(tokens, func(t Secret) bool { return !t.IsZero() }) {
@@ -64,9 +65,9 @@ func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
 	}
 	got, ts := []byte(signatures[0]), timestamps[0]
 	slot := -1
-	for i, t := range tokens { // every one, so that the time does not tell which matched
+	for i, t := range tokens { // check all of them, so that the timing does not reveal which one matched
 		if t.IsZero() {
-			continue // anybody can sign with the empty token
+			continue // anybody can sign with an empty token
 		}
 		mac := hmac.New(sha256.New, []byte(t.Reveal()))
 		mac.Write([]byte("v0:" + ts + ":"))
@@ -83,8 +84,8 @@ func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
 	return Signature{Slot: slot, Timestamp: time.Unix(seconds, 0).UTC()}, nil
 }
 
-// signatureShape reports "v0=" and 64 hexadecimal digits. Zoom sends lower case,
-// and the whole text is compared.
+// signatureShape reports whether s is "v0=" and 64 hexadecimal digits. The digits
+// must be lower case, as Zoom sends them, because Verify compares the whole text.
 func signatureShape(s string) bool {
 	digits, ok := strings.CutPrefix(s, "v0=")
 	return ok && len(digits) == 2*sha256.Size && strings.Trim(digits, "0123456789abcdef") == ""
@@ -94,22 +95,25 @@ func allDigits(s string, n int) bool {
 	return len(s) == n && strings.Trim(s, "0123456789") == ""
 }
 
-// LooksLikeValidation reports whether a body that is not believed asks for a
-// validation, by a glance at its bytes: anybody can send it.
+// LooksLikeValidation reports whether a body that did not verify appears to ask
+// for URL validation. It only searches the bytes, since anybody can send such a
+// body.
 func LooksLikeValidation(body []byte) bool {
 	return len(body) < 1024 && bytes.Contains(body, []byte(`"endpoint.url_validation"`))
 }
 
-// URLValidation answers Zoom's challenge-response check. is says whether body
-// is such a check; if so, answer is the JSON to send with status 200, or err a
-// *VerifyError for a challenge that must not be answered.
+// URLValidation answers Zoom's challenge-response check. is reports whether body
+// is such a check. If it is, answer is the JSON to send with status 200, or err
+// is a *VerifyError for a challenge that must not be answered.
 //
 // Call it only with a body that Verify accepted, and with the token that signed
-// it. Whoever gets an answer gets an HMAC with that token: unsigned, or over a
-// challenge with a colon in it, that would be a signature for any event.
+// it. The answer contains an HMAC made with that token. If the challenge were
+// unsigned or contained a colon, the answer could serve as a signature for a
+// forged event.
 func URLValidation(body []byte, token Secret) (answer []byte, is bool, err error) {
-	// Nearly every body is an event. One that does not name the check, which it
-	// could with an escape too, need not be read as JSON to know that.
+	// Nearly every body is an event. If the bytes neither name the check nor
+	// contain an escape that could hide the name, there is no need to parse the
+	// JSON.
 	if !bytes.Contains(body, []byte("url_validation")) && !bytes.ContainsRune(body, '\\') {
 		return nil, false, nil
 	}

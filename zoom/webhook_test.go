@@ -36,8 +36,8 @@ func secrets(s ...string) []zoom.Secret {
 	return list
 }
 
-// naive is an independent reference of the signature: one expression, no shape
-// checks besides what Zoom's documentation says.
+// naive computes the signature independently of Verify: one expression, following
+// Zoom's documentation, without any checks.
 func naive(secret, ts, body string) string {
 	m := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(m, "v0:%s:%s", ts, body)
@@ -55,13 +55,13 @@ func reason(err error) string {
 	return ""
 }
 
-// Signed deliveries of Zoom itself, Slack's published example of the same
-// scheme, and vectors computed with another implementation.
+// The vectors are deliveries signed by Zoom, Slack's published example of the
+// same scheme, and signatures computed with another implementation.
 func TestVerifyVectors(t *testing.T) {
-	const zoomNet = "4fv1RkqGQUq5sWbEz6hA5A" // published in the tests of ZoomNet
+	const zoomNet = "4fv1RkqGQUq5sWbEz6hA5A" // from ZoomNet's published tests
 	for _, tt := range []struct {
 		name, secret, ts, body, sig string
-		want                        string // reason; "" is accepted
+		want                        string // the reason; "" means accepted
 	}{
 		{"V1 Slack", "8f742231b10e8888abcd99yyyzzz85a5", "1531420618", "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503", ""},
 		{"V2 small", hookSecret, hookTime, hookBody, hookSig, ""},
@@ -88,7 +88,7 @@ func TestVerifyVectors(t *testing.T) {
 			}
 		})
 	}
-	t.Run("V9 empty key beside a real one", func(t *testing.T) {
+	t.Run("V9 empty key next to a real one", func(t *testing.T) {
 		_, err := zoom.Verify(headers("v0=17a00a2ccc2e7b5620fc13de33dcad525c8038550ed75db4a5da8622563f775c", hookTime), []byte(hookBody), secrets(hookSecret, ""))
 		if reason(err) != "wrong_signature" {
 			t.Errorf("got %q", reason(err))
@@ -119,7 +119,7 @@ func TestVerifyVectorFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			switch v.Expect {
-			case "valid", "invalid", "either": // W-05 pins "either" to refused
+			case "valid", "invalid", "either": // for W-05, "either" means rejected here
 				seen++
 				_, err := zoom.Verify(headers(v.Signature, v.Timestamp), body, secrets(v.Secret))
 				if (err == nil) != (v.Expect == "valid") {
@@ -153,7 +153,7 @@ func TestVerifyRefuses(t *testing.T) {
 	ts := func(s ...string) http.Header {
 		return http.Header{"X-Zm-Signature": {hookSig}, "X-Zm-Request-Timestamp": s}
 	}
-	// Each bad timestamp comes with a signature that is right for it.
+	// Each malformed timestamp comes with a correct signature over it.
 	signedTS := func(s string) http.Header {
 		return http.Header{"X-Zm-Signature": {naive(hookSecret, s, hookBody)}, "X-Zm-Request-Timestamp": {s}}
 	}
@@ -192,7 +192,7 @@ func TestVerifyRefuses(t *testing.T) {
 	for _, s := range []string{"", "abc", "NaN", "Infinity", "1e9", "0x12345678", "-1", "-761955200", "+1761955200", " 1761955200", "1761955200 ", "1761955200\n", "１７６１９５５２００", "17619552001761955200", "1761955200.0", "176195520", "17619552001"} {
 		tests = append(tests, test{"W-11 " + s, signedTS(s), hookBody, "malformed_timestamp"})
 	}
-	// W-13: at every colon of the body.
+	// W-13: a split at any colon of the body.
 	for i, r := range hookBody {
 		if r == ':' {
 			tests = append(tests, test{fmt.Sprint("W-13 at ", i), headers(hookSig, hookTime+":"+hookBody[:i]), hookBody[i+1:], "malformed_timestamp"})
@@ -205,7 +205,7 @@ func TestVerifyRefuses(t *testing.T) {
 				t.Errorf("got %+v, %q, want %q", s, reason(err), tt.want)
 			}
 			if err != nil && (strings.Contains(err.Error(), digest[:8]) || strings.Contains(err.Error(), "meeting")) {
-				t.Errorf("W-10: the error tells of the request: %v", err)
+				t.Errorf("W-10: the error contains parts of the request: %v", err)
 			}
 		})
 	}
@@ -221,11 +221,11 @@ func TestVerifySlots(t *testing.T) {
 		{"W-01 only token", []string{hookSecret}, "", 0},
 		{"W-70 newest", []string{hookSecret, "old"}, "", 0},
 		{"W-70 previous", []string{"new", hookSecret}, "", 1},
-		{"W-70 twice the same", []string{"new", hookSecret, hookSecret}, "", 1},
-		{"W-70 empty before", []string{"", hookSecret}, "", 1},
+		{"W-70 same secret twice", []string{"new", hookSecret, hookSecret}, "", 1},
+		{"W-70 empty secret first", []string{"", hookSecret}, "", 1},
 		{"W-70 both wrong", []string{"new", "old"}, "wrong_signature", 0},
-		{"W-60 none", nil, "no_secret", 0},
-		{"W-60 only empty ones", []string{"", ""}, "no_secret", 0},
+		{"W-60 no secrets", nil, "no_secret", 0},
+		{"W-60 only empty secrets", []string{"", ""}, "no_secret", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, err := zoom.Verify(headers(hookSig, hookTime), []byte(hookBody), secrets(tt.tokens...))
@@ -234,14 +234,15 @@ func TestVerifySlots(t *testing.T) {
 			}
 		})
 	}
-	t.Run("W-60 is told before the request is judged", func(t *testing.T) {
+	t.Run("W-60 is reported before the request is checked", func(t *testing.T) {
 		if _, err := zoom.Verify(http.Header{}, nil, nil); reason(err) != "no_secret" {
 			t.Errorf("got %q", reason(err))
 		}
 	})
 }
 
-// Q1: any single-bit change of time, body, signature or key is refused (W-09).
+// Q1: Verify rejects a change of any single bit of the time, the body, the
+// signature or the key (W-09).
 func TestVerifyEveryBit(t *testing.T) {
 	for name, input := range map[string]string{"time": hookTime, "body": hookBody, "signature": hookSig, "key": hookSecret} {
 		for i := range len(input) * 8 {
@@ -265,8 +266,8 @@ func TestVerifyEveryBit(t *testing.T) {
 	}
 }
 
-// Q2: any split of the signed text other than at the first colon after the
-// time is refused.
+// Q2: Verify rejects any split of the signed text other than at the first colon
+// after the time.
 func TestVerifyEverySplit(t *testing.T) {
 	signed := hookTime + ":" + hookBody
 	for i := range len(signed) {
@@ -286,7 +287,7 @@ func TestURLValidation(t *testing.T) {
 	for _, tt := range []struct {
 		name, body string
 		wantIs     bool
-		want       string // answer, or reason of the refusal
+		want       string // the answer, or the reason of the VerifyError
 	}{
 		{"W-50", validation("qgg8vlvZRS6UYooatFL8Aw"), true, `{"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":"6806fd4fceab5538106881d9ede74644cdb6e6f66b3bbafe64228529a219d414"}`},
 		{"W-52 empty", validation(""), true, "malformed_plain_token"},
@@ -303,7 +304,7 @@ func TestURLValidation(t *testing.T) {
 		{"W-52 array", `{"event":"endpoint.url_validation","payload":{"plainToken":["a"]}}`, true, "malformed_plain_token"},
 		{"W-52 no payload", `{"event":"endpoint.url_validation"}`, true, "malformed_plain_token"},
 		{"W-52 payload in a string", `{"event":"endpoint.url_validation","payload":"{\"plainToken\":\"a\"}"}`, true, "malformed_plain_token"},
-		{"named with an escape", `{"event":"endpoint.url_v\u0061lidation","payload":{}}`, true, "malformed_plain_token"},
+		{"event name contains an escape", `{"event":"endpoint.url_v\u0061lidation","payload":{}}`, true, "malformed_plain_token"},
 		{"W-43 other case", `{"Event":"endpoint.url_validation","payload":{"plainToken":"a"}}`, false, ""},
 		{"other event", hookBody, false, ""},
 		{"W-34 null", `null`, false, ""},
@@ -327,7 +328,7 @@ func TestURLValidation(t *testing.T) {
 	})
 }
 
-// F1: Verify accepts exactly what a naive reference accepts.
+// F1: Verify accepts exactly what a simple reference implementation accepts.
 func FuzzVerify(f *testing.F) {
 	f.Add([]byte(hookBody), hookTime, hookSig, hookSecret, "", uint8(0))
 	f.Add([]byte(hookBody), hookTime, hookSig, "new", hookSecret, uint8(0))
@@ -338,7 +339,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add([]byte(hookBody), hookTime, hookSig, hookSecret, "", uint8(2))
 	f.Add([]byte(hookBody), hookTime, hookSig, hookSecret, "", uint8(3))
 	f.Fuzz(func(t *testing.T, body []byte, ts, sig, key1, key2 string, mode uint8) {
-		if mode%4 == 1 { // let the fuzzer reach the inside
+		if mode%4 == 1 { // helps the fuzzer get past the signature check
 			sig = naive(key1, ts, string(body))
 		}
 		h := headers(sig, ts)
@@ -367,8 +368,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// F2: an answer holds an HMAC only for a token of the strict alphabet, and is
-// never the signature of anything.
+// F2: an answer contains an HMAC only of a token in the strict alphabet, and it
+// is never the signature of an event.
 func FuzzURLValidation(f *testing.F) {
 	f.Add([]byte(validation("qgg8vlvZRS6UYooatFL8Aw")), hookTime, []byte(hookBody))
 	f.Add([]byte(validation("v0:"+hookTime+":"+hookBody)), hookTime, []byte(hookBody))
@@ -381,7 +382,7 @@ func FuzzURLValidation(f *testing.F) {
 			return
 		}
 		if !is || err != nil {
-			t.Fatalf("an answer beside %v, %v", is, err)
+			t.Fatalf("an answer together with %v, %v", is, err)
 		}
 		var a struct{ PlainToken, EncryptedToken string }
 		if err := json.Unmarshal(answer, &a); err != nil {

@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// Call is one request the API got.
+// Call is one request to the API.
 type Call struct {
 	At        time.Time
 	Method    string
-	Path      string // as sent, with its query
-	Operation string // as in Zoom's reference: "POST /users/{userId}/meetings"; "" when there is none
+	Path      string // as named in Zoom's reference: "POST /users/{userId}/meetings"; "" if unknown
+	Operation string // 0: the connection was reset
 	Status    int    // 0: the connection was broken
-	Body      string // of the request
+	Body      string // a hint for developers that Zoom would not give
 	Note      string // what Zoom would not say but a developer wants to know
 }
 
-// request is a call on its way through the simulator.
+// request is a call while the simulator handles it.
 type request struct {
 	*http.Request
 	body   []byte
-	path   []string // behind /v2, still percent-encoded
+	path   []string // segments after /v2, still percent-encoded
 	op     *operation
-	id     string // the user or meeting in the path, decoded once
+	id     string // the turn of the events
 	now    time.Time
 	faults Faults
 	token  token
@@ -38,15 +38,16 @@ type request struct {
 	turn   uint64  // of the events
 }
 
-// answer is what is sent back. Body is encoded as JSON; nil sends none, []byte goes as it is.
+// answer is what the simulator sends back. Body is encoded as JSON; nil sends no body, and []byte is sent
+// unchanged.
 type answer struct {
 	status int
 	header map[string]string
 	body   any
 }
 
-// API is Zoom's token endpoint (POST /oauth/token) and REST API (/v2/…). Mount it at the root of a
-// server: http.ServeMux would clean away the double slashes of meeting uuids.
+// API returns Zoom's token endpoint (POST /oauth/token) and REST API (/v2/…). Mount it at the root of a server.
+// Do not use http.ServeMux, which removes the double slashes of meeting uuids.
 func (s *Sim) API() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
@@ -104,7 +105,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	s.write(w, q, a)
 }
 
-// handle looks for the first thing that is wrong with a call and otherwise carries it out.
+// handle checks a call and carries it out. If something is wrong, it returns the first error.
 func (s *Sim) handle(q *request) answer {
 	f := q.faults
 	switch {
@@ -126,7 +127,7 @@ func (s *Sim) handle(q *request) answer {
 		return a
 	}
 	if f.InvalidJSONError {
-		// Seen with code 104: the message holds unescaped quotes.
+		// Zoom has sent this with code 104: the message contains unescaped quotes.
 		return answer{http.StatusBadRequest, nil, []byte(`{"code":104,"message":"Invalid access token, does not contain scopes:["user:read:admin"]."}`)}
 	}
 	if f.OKWithError {
@@ -181,7 +182,8 @@ func (s *Sim) write(w http.ResponseWriter, q *request, a answer) {
 		h.Set(k, v)
 	}
 	if len(q.events) > 0 {
-		// The handler delivers the events before it returns; meanwhile nobody reads this connection.
+		// The handler delivers the events before it returns. Meanwhile this connection accepts no other
+		// request.
 		h.Set("Connection", "close")
 	}
 	w.WriteHeader(a.status)
@@ -202,7 +204,7 @@ func (s *Sim) write(w http.ResponseWriter, q *request, a answer) {
 	}
 }
 
-// hangUp breaks the connection, with a reset where the system allows.
+// hangUp closes the connection, with a TCP reset where the system allows it.
 func hangUp(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -214,14 +216,14 @@ func hangUp(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// Calls lists the requests the API got, oldest first.
+// Calls returns the requests to the API, oldest first.
 func (s *Sim) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Call(nil), s.calls...)
 }
 
-// Settle waits until every call is answered and its events have been delivered or have failed.
+// Settle waits until every call is answered and delivery of its events has been attempted.
 func (s *Sim) Settle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,7 +232,7 @@ func (s *Sim) Settle() {
 	}
 }
 
-// apiError is the body of Zoom's refusals.
+// apiError is the body of Zoom's error answers.
 type apiError struct {
 	Code    int          `json:"code"`
 	Message string       `json:"message"`
@@ -255,8 +257,8 @@ var (
 	noContent = answer{status: http.StatusNoContent}
 )
 
-// object reads the request's JSON object. Zoom's keys are lower case; json.Unmarshal would take others
-// for them, so those are left out.
+// object parses the JSON object of the request. It drops keys that are not lower case, because Zoom ignores
+// them but json.Unmarshal would accept them.
 func (q *request) object() (map[string]json.RawMessage, bool) {
 	var all map[string]json.RawMessage
 	media, _, _ := strings.Cut(q.Header.Get("Content-Type"), ";")
@@ -276,7 +278,7 @@ func encode(v any) []byte {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // only our own types come here
+		panic(err) // cannot happen with our own types
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

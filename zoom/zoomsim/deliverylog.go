@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// loggedDelivery is an attempt as Zoom's log shows it.
+// loggedDelivery is one attempt as it appears in Zoom's log of deliveries.
 type loggedDelivery struct {
 	Event           string `json:"event"`
 	Status          int    `json:"status"`
@@ -57,7 +57,7 @@ func (s *Sim) listDeliveries(q *request) answer {
 	})
 }
 
-// logRange reads the times of a query: whole seconds of UTC, within the last seven days.
+// logRange parses the times of a query: whole seconds in UTC, within the last seven days.
 func logRange(fromText, toText string, now time.Time) (from, to time.Time, a answer, ok bool) {
 	from, to = now.Add(-logKept), now
 	for _, t := range []struct {
@@ -82,7 +82,7 @@ func logRange(fromText, toText string, now time.Time) (from, to time.Time, a ans
 		return from, to, fail(http.StatusNotFound, 1502, "The date range must be within the last seven days."), false
 	}
 	if toText != "" {
-		to = to.Add(time.Second - 1) // the second that is named is within
+		to = to.Add(time.Second - 1) // the last second is included
 	}
 	return from, to, answer{}, true
 }

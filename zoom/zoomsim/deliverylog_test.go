@@ -12,7 +12,7 @@ import (
 
 const logPath = "/v2/marketplace/apps/" + appID + "/webhook_logs"
 
-// logged asks for the log and returns its entries, of all pages.
+// logged queries the log and returns the entries of all pages.
 func (w *world) logged(query string) (entries []map[string]any) {
 	w.t.Helper()
 	for next := ""; ; {
@@ -43,7 +43,7 @@ func TestDeliveryLog(t *testing.T) {
 	w.clock.add(20 * time.Minute)
 	w.RetryDue(t.Context())
 
-	failed := w.logged("") // failed ones are what it shows when nothing is asked for
+	failed := w.logged("") // the log shows failed deliveries by default
 	if len(failed) != 2 {
 		t.Fatalf("%d failed deliveries, want 2", len(failed))
 	}
@@ -87,12 +87,12 @@ func TestDeliveryLogRefuses(t *testing.T) {
 		status     int
 		code       string
 	}{
-		{"another app", "/v2/marketplace/apps/other/webhook_logs", nil, 404, "1401"},
+		{"other app", "/v2/marketplace/apps/other/webhook_logs", nil, 404, "1401"},
 		{"to before from", logPath + "?from=" + ago(time.Hour) + "&to=" + ago(2*time.Hour), nil, 404, "1501"},
 		{"eight days", logPath + "?from=" + ago(8*24*time.Hour), nil, 404, "1502"},
-		{"a date alone", logPath + "?from=2026-11-21", nil, 404, "1503"},
+		{"date without a time", logPath + "?from=2026-11-21", nil, 404, "1503"},
 		{"the future", logPath + "?from=" + ago(-time.Hour), nil, 404, "1504"},
-		{"the scope is missing", logPath, []string{"meeting:write:admin"}, 400, "4711"},
+		{"missing scope", logPath, []string{"meeting:write:admin"}, 400, "4711"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, func(o *zoomsim.Options) { o.Scopes = tt.scopes })

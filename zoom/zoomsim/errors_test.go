@@ -26,7 +26,7 @@ func TestRefusals(t *testing.T) {
 		{name: "unknown user creates", method: "POST", path: "/v2/users/nobody@example.com/meetings", body: bridge, wantError: "user.1001"},
 		{name: "unknown user lists", method: "GET", path: "/v2/users/nobody@example.com/meetings", wantError: "user.1001b"},
 		{name: "me", method: "GET", path: "/v2/users/me", wantError: "user.1001", replace: map[string]string{"nobody@example.com": "me"}},
-		{name: "hidden user", method: "POST", path: create, body: bridge, prepare: user(func(u *zoomsim.User) { u.Unknown = true }),
+		{name: "user set to unknown", method: "POST", path: create, body: bridge, prepare: user(func(u *zoomsim.User) { u.Unknown = true }),
 			wantError: "user.1001", replace: map[string]string{"nobody@example.com": ana}},
 		{name: "other account", method: "POST", path: create, body: bridge, prepare: user(func(u *zoomsim.User) { u.OtherAccount = true }),
 			wantError: "user.1010", replace: map[string]string{"AAAAAABBBB": "acc_1"}},
@@ -40,22 +40,22 @@ func TestRefusals(t *testing.T) {
 		{name: "not JSON", method: "POST", path: create, body: `{"topic":`, wantError: "val.notjson"},
 		{name: "array", method: "POST", path: create, body: `[]`, wantError: "val.notjson"},
 		{name: "null", method: "POST", path: create, body: `null`, wantError: "val.notjson"},
-		{name: "topic of 201", method: "POST", path: create, body: `{"topic":"` + strings.Repeat("é", 201) + `"}`, wantError: "val.meeting.topic"},
-		{name: "topic of another type", method: "POST", path: create, body: `{"topic":1}`, wantError: "val.meeting.topic"},
-		{name: "agenda of 2001", method: "POST", path: create, body: `{"agenda":"` + strings.Repeat("a", 2001) + `"}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"agenda"`}},
+		{name: "topic of 201 characters", method: "POST", path: create, body: `{"topic":"` + strings.Repeat("é", 201) + `"}`, wantError: "val.meeting.topic"},
+		{name: "topic of the wrong type", method: "POST", path: create, body: `{"topic":1}`, wantError: "val.meeting.topic"},
+		{name: "agenda of 2001 characters", method: "POST", path: create, body: `{"agenda":"` + strings.Repeat("a", 2001) + `"}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"agenda"`}},
 		{name: "type 4", method: "POST", path: create, body: `{"type":4}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"type"`}},
 		{name: "start time", method: "POST", path: create, body: `{"start_time":"tomorrow"}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"start_time"`}},
 		{name: "start time with milliseconds", method: "POST", path: create, body: `{"start_time":"2026-11-22T01:15:00.000Z"}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"start_time"`}},
-		{name: "password of 11", method: "POST", path: create, body: `{"password":"12345678901"}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"password"`}},
+		{name: "password of 11 characters", method: "POST", path: create, body: `{"password":"12345678901"}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"password"`}},
 		{name: "jbh_time", method: "POST", path: create, body: `{"settings":{"jbh_time":7}}`, wantError: "val.meeting.jbh"},
 		{name: "auto_recording", method: "POST", path: create, body: `{"settings":{"auto_recording":"yes"}}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"settings.auto_recording"`}},
 		{name: "waiting_room as text", method: "POST", path: create, body: `{"settings":{"waiting_room":"false"}}`, wantError: "val.meeting.topic", replace: map[string]string{`"topic"`: `"settings.waiting_room"`}},
 		{name: "domains", method: "POST", path: create, body: `{"settings":{"enforce_login_domains":"a.com,b.com"}}`, wantError: "mtg.300.domains"},
 		{name: "alternative host", method: "POST", path: create, body: `{"settings":{"alternative_hosts":"x@example.com"}}`, wantError: "user.1114"},
-		{name: "instant for another", method: "POST", path: create, body: `{"type":1,"schedule_for":"` + backup + `"}`, wantError: "mtg.3000.instant"},
-		{name: "schedule for another", method: "POST", path: create, body: `{"schedule_for":"` + backup + `"}`, wantError: "mtg.3000.schedule_for", replace: map[string]string{"other@example.com": backup}},
-		{name: "schedule for nobody", method: "POST", path: create, body: `{"schedule_for":"` + other + `"}`, wantError: "mtg.300.schedule_for"},
-		{name: "user limit", method: "POST", path: create, body: bridge, prepare: user(func(u *zoomsim.User) { u.DailyLimitReached = true }), wantError: "rate.user100"},
+		{name: "instant meeting for another user", method: "POST", path: create, body: `{"type":1,"schedule_for":"` + backup + `"}`, wantError: "mtg.3000.instant"},
+		{name: "schedule for another user", method: "POST", path: create, body: `{"schedule_for":"` + backup + `"}`, wantError: "mtg.3000.schedule_for", replace: map[string]string{"other@example.com": backup}},
+		{name: "schedule for an unknown user", method: "POST", path: create, body: `{"schedule_for":"` + other + `"}`, wantError: "mtg.300.schedule_for"},
+		{name: "user set to daily limit reached", method: "POST", path: create, body: bridge, prepare: user(func(u *zoomsim.User) { u.DailyLimitReached = true }), wantError: "rate.user100"},
 		{name: "no meeting", method: "GET", path: "/v2/meetings/1", wantError: "mtg.3001"},
 		{name: "no meeting to delete", method: "DELETE", path: "/v2/meetings/85393847045", wantError: "mtg.3001.delete"},
 		{name: "no past meeting", method: "GET", path: "/v2/past_meetings/1", wantError: "past.3001"},
@@ -64,7 +64,7 @@ func TestRefusals(t *testing.T) {
 		}, wantError: "scope.4711"},
 		{name: "per second", method: "GET", path: "/v2/users", prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "second" }) }, wantError: "rate.qps"},
 		{name: "per day", method: "GET", path: "/v2/users", prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "day" }) }, wantError: "rate.daily"},
-		{name: "user day", method: "POST", path: create, body: bridge, prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "user_day" }) }, wantError: "rate.user100"},
+		{name: "daily limit of the user", method: "POST", path: create, body: bridge, prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "user_day" }) }, wantError: "rate.user100"},
 		{name: "OK with error", method: "GET", path: "/v2/users", prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.OKWithError = true }) }, wantError: "rec.200"},
 	}
 	for _, tt := range tests {
@@ -110,7 +110,7 @@ func TestMeetingRefusals(t *testing.T) {
 		t.Errorf("end: %d %q", r.status, r.body)
 	}
 	if got := w.call("GET", "/v2/meetings/"+m, "").json(t)["status"]; got != "waiting" {
-		t.Errorf("after the end: status %v; there is no ended", got)
+		t.Errorf("after the end: status %v; Zoom has no such status", got)
 	}
 	wantError(t, w.call("GET", "/v2/meetings/"+m+"/recordings", ""), "rec.3301", nil)
 	if err := w.CompleteRecording(ctx, m); err != nil {
@@ -141,7 +141,7 @@ func TestMeetingRefusals(t *testing.T) {
 	}
 	wantError(t, w.call("DELETE", "/v2/meetings/"+instant, ""), "mtg.del.3007", nil)
 	if _, err := w.Join(ctx, instant, zoomsim.Person{Name: "late"}); err == nil {
-		t.Error("joined an instant meeting that is over")
+		t.Error("joined an instant meeting that has ended")
 	}
 }
 
@@ -156,10 +156,10 @@ func TestHundredADay(t *testing.T) {
 	r := w.call("POST", "/v2/users/"+ana+"/meetings", bridge)
 	wantError(t, r, "rate.user100", nil)
 	if r.header.Get("Retry-After") != "" || r.header.Get("X-Ratelimit-Remaining") != "5893" {
-		t.Errorf("headers %v: as measured, this limit hides behind healthy numbers", r.header)
+		t.Errorf("headers %v: the measured headers show healthy numbers despite this limit", r.header)
 	}
 	w.create(backup, bridge)
-	w.clock.add(23 * time.Hour) // past 00:00 UTC
+	w.clock.add(23 * time.Hour) // after 00:00 UTC
 	w.token = ""
 	w.create(ana, bridge)
 	if got := json.Number(id(w.create(ana, bridge))); len(got) != 11 {

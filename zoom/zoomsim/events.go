@@ -16,7 +16,7 @@ type Event struct {
 	Body  []byte
 }
 
-// object is a JSON object with its keys in the order given: key, value, key, value …
+// object returns a JSON object with its keys in the given order: key, value, key, value …
 func object(pairs ...any) json.RawMessage {
 	b := []byte{'{'}
 	for i := 0; i < len(pairs); i += 2 {
@@ -28,10 +28,11 @@ func object(pairs ...any) json.RawMessage {
 	return append(b, '}')
 }
 
-// event and its body. Zoom writes the keys of participant and validation events in another order than
-// those of the rest, and characters beyond the basic plane as two \u escapes, but all others as they are.
+// event returns an event with its body. Zoom orders the keys of participant events and validation events
+// differently from all others. It writes characters outside the Basic Multilingual Plane as two \u escapes, and
+// all other characters unescaped.
 func (s *Sim) event(name string, payload json.RawMessage, now time.Time, extra ...any) Event {
-	ts := now.Add(s.faults.ClockSkew).UnixMilli() // webhook headers count in seconds
+	ts := now.Add(s.faults.ClockSkew).UnixMilli() // the headers use seconds
 	pairs := []any{"event", name, "payload", payload, "event_ts", ts}
 	if strings.HasPrefix(name, "meeting.participant") || name == "endpoint.url_validation" {
 		pairs = []any{"payload", payload, "event_ts", ts, "event", name}
@@ -57,7 +58,7 @@ func escapeAstral(b []byte) []byte {
 	return out
 }
 
-// topic and the rest of a meeting as its instance's events show it.
+// topic returns the topic that the events of the instance show.
 func (i *instance) topic() string { return i.room.body.Topic }
 
 func (i *instance) duration() int {
@@ -105,12 +106,13 @@ func (s *Sim) participantObject(name string, i *instance, now time.Time, who jso
 		"duration", i.duration(), "start_time", utc(i.started), "timezone", b.Timezone)), now)
 }
 
-// lobbyEvent is about someone who waits for the host: little is known of them, not even when.
+// lobbyEvent returns an event about someone who waits for the host. Such events say little about the person,
+// and do not say when they happened.
 func (s *Sim) lobbyEvent(name string, m *meeting, who *participant, now time.Time) Event {
 	b := m.body
 	var id any = number(b.ID)
 	if name == "meeting.participant_jbh_waiting_left" {
-		id = b.ID // of the waiting events, only this one has a number
+		id = b.ID // the only waiting event in which the id is a number
 	}
 	person := object("user_name", who.Name)
 	if who.userID != "" {
@@ -121,7 +123,7 @@ func (s *Sim) lobbyEvent(name string, m *meeting, who *participant, now time.Tim
 		"duration", b.Duration, "start_time", b.StartTime, "timezone", b.Timezone)), now)
 }
 
-// meetingEvent is meeting.created, deleted or recovered. Its id is a number.
+// meetingEvent returns meeting.created, meeting.deleted or meeting.recovered. Their id is a number.
 func (s *Sim) meetingEvent(name string, m *meeting, now time.Time) Event {
 	b := m.body
 	pairs := []any{"uuid", b.UUID, "id", m.place().body.ID, "host_id", b.HostID, "topic", b.Topic, "type", b.Type}
@@ -142,7 +144,7 @@ func (s *Sim) meetingEvent(name string, m *meeting, now time.Time) Event {
 		"operation", "single", "object", object(pairs...)), now)
 }
 
-// updatedEvent holds what changed, and the values before.
+// updatedEvent returns meeting.updated, with the new and the previous values of what changed.
 func (s *Sim) updatedEvent(m *meeting, before meetingBody, now time.Time) Event {
 	was, is := changes(before, m.body)
 	id := m.place().body.ID
@@ -151,7 +153,7 @@ func (s *Sim) updatedEvent(m *meeting, before meetingBody, now time.Time) Event 
 		"object", is, "old_object", was, "scope", "single", "time_stamp", now.UnixMilli()), now)
 }
 
-// changes returns the members of two values' JSON objects that differ.
+// changes returns the members that differ between the JSON objects of two values.
 func changes(before, after any) (was, is map[string]any) {
 	was, is = map[string]any{}, map[string]any{}
 	var a, b map[string]any
@@ -170,7 +172,8 @@ func changes(before, after any) (was, is map[string]any) {
 	return was, is
 }
 
-// recordingEvent is recording.started, paused, resumed or stopped; end is nil while it goes on. Its id is a number.
+// recordingEvent returns recording.started, paused, resumed or stopped. end is nil while the recording
+// continues. The id is a number.
 func (s *Sim) recordingEvent(name string, i *instance, end any, now time.Time) Event {
 	b := i.room.body
 	return s.event(name, object("account_id", s.opts.AccountID, "object", object(
@@ -181,7 +184,7 @@ func (s *Sim) recordingEvent(name string, i *instance, end any, now time.Time) E
 
 const recordingSize = 18_874_368 + 3_145_728
 
-// recordingFiles are a film, its sound and a timeline, which has neither id nor status.
+// recordingFiles returns a video, its audio and a timeline. The timeline has neither id nor status.
 func (s *Sim) recordingFiles(i *instance) []json.RawMessage {
 	start, end := utc(i.wasRecorded), utc(i.ended)
 	base := s.link("/rec/")
@@ -207,7 +210,7 @@ func guid(text string) string {
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:32]
 }
 
-// completedEvent is recording.completed, the one event with a secret outside its payload.
+// completedEvent returns recording.completed, the only event with a secret outside its payload.
 func (s *Sim) completedEvent(i *instance, now time.Time) Event {
 	b := i.room.body
 	files := s.recordingFiles(i)

@@ -6,65 +6,65 @@ import (
 	"time"
 )
 
-// Faults are what is wrong with Zoom just now. The zero value is a healthy Zoom. Several may be on at
-// once; they strike in the order of the fields.
+// Faults describe what is wrong with Zoom at the moment. The zero value is a healthy Zoom. Several faults can
+// be on at once; they apply in the order of the fields.
 type Faults struct {
-	// Only limits the faults to one operation, written as in Zoom's reference
-	// ("POST /users/{userId}/meetings", "POST /oauth/token"), or to calls about one host's e-mail
-	// address. "" strikes every call.
+	// Only limits the faults to one operation, written as in Zoom's reference ("POST /users/{userId}/meetings",
+	// "POST /oauth/token"), or to calls about one host, given by e-mail address. "" means every call.
 	Only string
-	// Times is for how many matching calls the faults last; 0 until they are cleared.
+	// Times is the number of matching calls after which the faults end. 0: they last until they are cleared.
 	Times int
 
-	Latency     time.Duration // before the call is looked at
-	Reset       bool          // the connection breaks before anything happened
-	Down        bool          // a page of HTML with status DownStatus
+	Latency     time.Duration // delay before the call is handled
+	Reset       bool          // the connection is reset before anything happens
+	Down        bool          // answers an HTML page with status DownStatus
 	DownStatus  int           // 0: 502
 	Redirect    string        // answers 302 to this URL
-	RateLimited string        // "second", "day" or "user_day": answers 429 as that limit does
-	RetryAfter  string        // the header of such an answer, if not the usual one
-	PerSecond   int           // a real limit: more calls than this in one second of Now get 429; 0: none
+	RateLimited string        // "second", "day" or "user_day": answers 429 as for that limit
+	RetryAfter  string        // the Retry-After header of such an answer, if it should differ from Zoom's usual one
+	PerSecond   int           // an actual limit: further calls within the same second of Now get 429; 0: no limit
 
-	TokenRefused     bool     // the API answers 124 to every token, the token endpoint invalid_client
-	JWTEnded         bool     // JWT tokens answer 124, as Zoom does since 2023-09-08
-	MissingScopes    []string // scopes the app has lost
-	SwapAuthStatus   bool     // 124 with HTTP 400 and 4711 with HTTP 401, instead of the other way round
-	InvalidJSONError bool     // missing scope (code 104) in a body that is not JSON
+	TokenRefused     bool     // the API answers 124 to every token, and the token endpoint answers invalid_client
+	JWTEnded         bool     // the API answers 124 to JWT tokens, as Zoom does since 2023-09-08
+	MissingScopes    []string // scopes that the app has lost
+	SwapAuthStatus   bool     // 124 with HTTP 400 and 4711 with HTTP 401, instead of the reverse
+	InvalidJSONError bool     // missing scope (code 104) with a body that is not valid JSON
 	OKWithError      bool     // HTTP 200 with an error in the body
 
-	PMI               bool          // meetings use the host's personal meeting ID whatever was asked
-	OverwriteSettings bool          // waiting room on, join before host off, whatever was asked
-	Lag               time.Duration // a new meeting can be neither read nor listed for so long
+	PMI               bool          // meetings use the host's personal meeting ID, whatever was requested
+	OverwriteSettings bool          // waiting room on, join before host off, whatever was requested
+	Lag               time.Duration // how long a new meeting can be neither read nor listed
 
-	ResetAfterCommit bool // the call is carried out, then the connection breaks
-	TruncatedBody    bool // half of the answer, then the connection breaks
-	Stall            bool // the header of the answer, then nothing until the caller gives up
-	// Mangle changes the JSON object of a good answer before it is sent: keys missing, of another type, or new.
+	ResetAfterCommit bool // the call is carried out, then the connection is reset
+	TruncatedBody    bool // half of the answer, then the connection is reset
+	Stall            bool // headers of the answer, then nothing until the caller gives up
+	// Mangle changes the JSON object of a successful answer before it is sent: it can remove, add or retype
+	// keys.
 	Mangle func(operation string, body map[string]any)
 
-	DocumentedRateHeaders bool          // the rate headers of the documentation instead of the measured ones
-	NewTokenKillsOld      bool          // a new OAuth token ends the one before, as for apps of 2022
-	ClockSkew             time.Duration // Zoom's clock minus ours: Date headers, webhook timestamps
+	DocumentedRateHeaders bool          // the documented rate limit headers instead of the measured ones
+	NewTokenKillsOld      bool          // a new OAuth token invalidates the previous one, as for apps of 2022
+	ClockSkew             time.Duration // Zoom's clock minus ours, in Date headers and webhook timestamps
 	DuplicateEvents       bool          // each event is delivered twice
-	Unreachable           bool          // deliveries get no connection, and are tried again
+	Unreachable           bool          // deliveries get no connection and are retried
 }
 
-// SetFaults changes the faults; f gets those that are on now.
+// SetFaults changes the faults. f gets the current ones.
 func (s *Sim) SetFaults(f func(*Faults)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(&s.faults)
 }
 
-// Faults are those that are on now.
+// Faults returns the current faults.
 func (s *Sim) Faults() Faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.faults
 }
 
-// strike returns the faults that hit a call, and counts it. A call they do not hit still sees those
-// that are about the whole of Zoom.
+// strike counts a call and returns the faults that apply to it. The faults that concern Zoom as a whole apply
+// to every call.
 func (s *Sim) strike(q *request) Faults {
 	f := s.faults
 	if f.Only != "" && !strings.EqualFold(f.Only, q.op.name()) && !strings.EqualFold(f.Only, s.hostOf(q)) {
@@ -78,7 +78,7 @@ func (s *Sim) strike(q *request) Faults {
 	return f
 }
 
-// hostOf is the e-mail address of the user a call is about.
+// hostOf returns the e-mail address of the user that a call is about, or "".
 func (s *Sim) hostOf(q *request) string {
 	if q.op == nil || q.id == "" {
 		return ""
@@ -101,7 +101,7 @@ const (
 	limitUser   = "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this particular user. You may resume these requests at GMT 00:00:00."
 )
 
-// limited answers 429 when a limit is switched on or, for PerSecond, passed.
+// limited answers 429 when a limit is switched on or, with PerSecond, exceeded.
 func (s *Sim) limited(q *request) (answer, bool) {
 	kind := q.faults.RateLimited
 	if q.faults.PerSecond > 0 {
@@ -125,8 +125,8 @@ func (s *Sim) limited(q *request) (answer, bool) {
 	}
 }
 
-// tooMany has the rate headers of the documentation or, as measured, the category and healthy numbers
-// even for a limit that is used up.
+// tooMany returns a 429 with the documented rate limit headers. By default it has the measured ones: the
+// category and healthy numbers even for an exhausted limit.
 func tooMany(q *request, message string) answer {
 	a := fail(http.StatusTooManyRequests, 429, message)
 	midnight := q.now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
@@ -144,7 +144,7 @@ func tooMany(q *request, message string) answer {
 	return a
 }
 
-// countUpdate counts a create or update for a host: 100 in a day of UTC.
+// countUpdate counts a create or update call for a host. Zoom allows 100 in a UTC day.
 func (s *Sim) countUpdate(q *request, host *User) (answer, bool) {
 	key := host.ID + q.now.UTC().Format(" 2006-01-02")
 	if s.updates[key]++; s.updates[key] > 100 || host.DailyLimitReached {

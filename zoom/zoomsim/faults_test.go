@@ -20,20 +20,20 @@ func TestFaults(t *testing.T) {
 		faults     zoomsim.Faults
 		wantBroken bool // the connection breaks
 		wantStatus int
-		wantBody   string // part of it
+		wantBody   string // a part of the body
 		wantHeader [2]string
-		wantMade   int // meetings
+		wantMade   int // number of meetings created
 	}{
 		{name: "none", wantStatus: 201, wantBody: `"join_url"`, wantMade: 1, wantHeader: [2]string{"X-Ratelimit-Category", "Medium"}},
 		{name: "Z-04 down", faults: zoomsim.Faults{Down: true}, wantStatus: 502, wantBody: "<html>", wantHeader: [2]string{"Content-Type", "text/html"}},
 		{name: "Z-04 503", faults: zoomsim.Faults{Down: true, DownStatus: 503}, wantStatus: 503, wantBody: "Service Unavailable"},
-		{name: "Z-06 reset before", faults: zoomsim.Faults{Reset: true}, wantBroken: true},
-		{name: "Z-06 reset after", faults: zoomsim.Faults{ResetAfterCommit: true}, wantBroken: true, wantMade: 1},
+		{name: "Z-06 reset before the call", faults: zoomsim.Faults{Reset: true}, wantBroken: true},
+		{name: "Z-06 reset after the call", faults: zoomsim.Faults{ResetAfterCommit: true}, wantBroken: true, wantMade: 1},
 		{name: "Z-07 truncated", faults: zoomsim.Faults{TruncatedBody: true}, wantBroken: true, wantMade: 1},
 		{name: "redirect", faults: zoomsim.Faults{Redirect: "https://evil.example/"}, wantStatus: 302, wantHeader: [2]string{"Location", "https://evil.example/"}},
 		{name: "invalid JSON", faults: zoomsim.Faults{InvalidJSONError: true}, wantStatus: 400, wantBody: `"code":104`},
 		{name: "OK with error", faults: zoomsim.Faults{OKWithError: true}, wantStatus: 200, wantBody: `"code":200`},
-		{name: "token refused", faults: zoomsim.Faults{TokenRefused: true}, wantStatus: 401, wantBody: `"code":124`},
+		{name: "token rejected", faults: zoomsim.Faults{TokenRefused: true}, wantStatus: 401, wantBody: `"code":124`},
 		{name: "Z-01 Retry-After", faults: zoomsim.Faults{RateLimited: "second", RetryAfter: "7"}, wantStatus: 429, wantHeader: [2]string{"Retry-After", "7"}},
 		{name: "documented daily limit", faults: zoomsim.Faults{RateLimited: "day", DocumentedRateHeaders: true}, wantStatus: 429, wantHeader: [2]string{"Retry-After", "2026-11-23T00:00:00Z"}},
 		{name: "measured daily limit", faults: zoomsim.Faults{RateLimited: "day"}, wantStatus: 429, wantHeader: [2]string{"Retry-After", ""}},
@@ -111,7 +111,7 @@ func TestPerSecond(t *testing.T) {
 	}
 }
 
-// Z-08: a new meeting is seen some time later.
+// Z-08: a new meeting becomes visible only some time later.
 func TestLag(t *testing.T) {
 	w := newWorld(t)
 	w.SetFaults(func(f *zoomsim.Faults) { f.Lag = 30 * time.Second })
@@ -128,7 +128,7 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// Z-05: the caller gives up; the simulator lets go.
+// Z-05: when the caller gives up, the simulator stops waiting.
 func TestSlow(t *testing.T) {
 	for _, f := range []zoomsim.Faults{{Latency: time.Hour}, {Stall: true}} {
 		w := newWorld(t)

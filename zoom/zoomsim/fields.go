@@ -64,7 +64,7 @@ type settings struct {
 	GlobalDialInNumbers           []dialInNumber `json:"global_dial_in_numbers"`
 }
 
-// switchedOff is a feature this account does not have. Zoom drops what is sent for it, without a word.
+// switchedOff is a feature that this account does not have. Zoom silently ignores values sent for it.
 type switchedOff struct {
 	Enable bool `json:"enable"`
 }
@@ -89,7 +89,7 @@ type dialInNumber struct {
 	Type        string `json:"type"`
 }
 
-// newSettings are those of a request that sets none. Meetings made by API do not inherit the user's.
+// newSettings returns the defaults. Meetings created through the API do not inherit the user's settings.
 func newSettings() settings {
 	return settings{ApprovalType: 2, Audio: "both", AutoRecording: "none", EncryptionType: "enhanced_encryption",
 		AlternativeHostsNotification: true, RegistrantsConfirmationEmail: true, RegistrantsEmailNotification: true, EmailNotification: true,
@@ -99,7 +99,7 @@ func newSettings() settings {
 		}}
 }
 
-// meetingRequest is the body of a create or update call. Nil and "" mean: not said.
+// meetingRequest is the body of a create or update call. nil and "" mean that the caller did not set the field.
 type meetingRequest struct {
 	Topic           *string         `json:"topic"`
 	Type            int             `json:"type"`
@@ -124,7 +124,7 @@ type meetingRequest struct {
 
 var passwordRunes = regexp.MustCompile(`^[a-zA-Z0-9@\-_*!&]{1,10}$`)
 
-// parseMeeting reads and checks what can be checked without knowing the host.
+// parseMeeting reads the body and checks everything that does not depend on the host.
 func (q *request) parseMeeting(kind int) (meetingRequest, answer, bool) {
 	r := meetingRequest{Type: kind}
 	all, ok := q.object()
@@ -141,7 +141,7 @@ func (q *request) parseMeeting(kind int) (meetingRequest, answer, bool) {
 		bad(true, field)
 	}
 	if len(r.Settings) > 0 {
-		// Checked on a copy; apply reads them again onto what the meeting has.
+		// This checks a copy. apply reads the settings again, on top of those of the meeting.
 		have := newSettings()
 		field := mistyped(r.Settings, &have)
 		bad(field != "", "settings."+field)
@@ -173,7 +173,7 @@ func (q *request) parseMeeting(kind int) (meetingRequest, answer, bool) {
 	}
 	if r.StartTime != "" {
 		var err error
-		// Only whole seconds; without a zone it is the time in timezone.
+		// Only whole seconds are allowed. Without a zone the time is in timezone.
 		if r.start, err = time.Parse("2006-01-02T15:04:05Z07:00", r.StartTime); err != nil {
 			r.start, err = time.ParseInLocation("2006-01-02T15:04:05", r.StartTime, zone)
 		}
@@ -185,7 +185,7 @@ func (q *request) parseMeeting(kind int) (meetingRequest, answer, bool) {
 	return r, answer{}, true
 }
 
-// mistyped decodes what it can and names the first field of a wrong type.
+// mistyped decodes what it can and returns the name of the first field with a wrong type.
 func mistyped(raw []byte, into any) string {
 	err := json.Unmarshal(raw, into)
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
@@ -194,8 +194,8 @@ func mistyped(raw []byte, into any) string {
 	return ""
 }
 
-// usePMI says whether the meeting goes into the host's personal room. Whether the account's setting
-// wins over an explicit false is not documented; Faults.PMI is the Zoom where it does.
+// usePMI reports whether the meeting takes place in the host's personal room. Zoom does not document whether
+// the account's setting overrides an explicit false; with Faults.PMI it does.
 func (r meetingRequest) usePMI(f Faults, host *User) bool {
 	switch {
 	case f.PMI:
@@ -208,7 +208,7 @@ func (r meetingRequest) usePMI(f Faults, host *User) bool {
 	return host.UsePMIForScheduled
 }
 
-// apply carries a checked request out on a meeting, and changes it as Zoom would.
+// apply carries out a checked request on a meeting. Like Zoom, it overrides some of the requested values.
 func (s *Sim) apply(q *request, m *meeting, r meetingRequest, create bool) (answer, bool) {
 	b := m.body
 	before := b
@@ -240,7 +240,7 @@ func (s *Sim) apply(q *request, m *meeting, r meetingRequest, create bool) (answ
 	case !r.start.IsZero() && r.start.After(q.now):
 		b.StartTime = utc(r.start)
 	case create || !r.start.IsZero():
-		b.StartTime = utc(q.now) // the past becomes now
+		b.StartTime = utc(q.now) // a time in the past becomes now
 	}
 	if len(r.TrackingFields) > 0 {
 		b.TrackingFields = r.TrackingFields
@@ -260,16 +260,16 @@ func (s *Sim) apply(q *request, m *meeting, r meetingRequest, create bool) (answ
 		b.Settings.JoinBeforeHost = false
 	}
 	if b.Settings.AutoRecording == "cloud" && (!m.host.cloud() || b.Settings.EncryptionType == "e2ee") {
-		b.Settings.AutoRecording = "none" // without a word
+		b.Settings.AutoRecording = "none" // silently
 	}
 	m.body = b
 	s.setPassword(m, password)
 	return answer{}, true
 }
 
-// secure is Zoom's rule that a meeting has a passcode, a waiting room or authentication, under the
-// account's locks: the 23 scenarios for create and 23 for update of "Meeting API security enhancements"
-// in Zoom's documentation. It changes the settings and returns the passcode.
+// secure applies Zoom's rule that a meeting needs a passcode, a waiting room or authentication, and the locks
+// of the account: the 23 scenarios for create and 23 for update of "Meeting API security enhancements" in
+// Zoom's documentation. It changes have and returns the passcode.
 func (s *Sim) secure(host *User, have *settings, before meetingBody, r meetingRequest, create bool) string {
 	password := before.Password
 	if r.Password != nil {

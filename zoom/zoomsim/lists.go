@@ -51,7 +51,7 @@ func (s *Sim) listMeetings(q *request) answer {
 			continue
 		}
 		agenda := []rune(b.Agenda)
-		agenda = agenda[:min(len(agenda), 250)] // the whole is only in GET /meetings/{meetingId}
+		agenda = agenda[:min(len(agenda), 250)] // only GET /meetings/{meetingId} has all of it
 		list = append(list, listedMeeting{b.UUID, b.ID, b.HostID, b.Topic, b.Type, b.StartTime, b.Duration, b.Timezone, string(agenda), b.CreatedAt, b.JoinURL, b.PMI})
 	}
 	return paged(s, q, list, 300, func(p pageBody, part []listedMeeting) any {
@@ -80,7 +80,7 @@ func (s *Sim) getInvitation(q *request) answer {
 	return answer{status: http.StatusOK, body: map[string]any{"invitation": text + "\r\n", "sip_links": []string{}}}
 }
 
-// spaced writes a meeting's number as Zoom does for people: 876 8562 1847.
+// spaced formats a meeting id as Zoom shows it to people: 876 8562 1847.
 func spaced(id int64) string {
 	n := number(id)
 	if len(n) < 10 {
@@ -89,13 +89,13 @@ func spaced(id int64) string {
 	return n[:3] + " " + n[3:len(n)-4] + " " + n[len(n)-4:]
 }
 
-// pastInstance is an instance that has ended, by uuid or, the last one, by meeting id.
+// pastInstance returns an ended instance, by its uuid, or the last one of a meeting, by the meeting's id.
 func (s *Sim) pastInstance(q *request) (*instance, answer, bool) {
 	key := q.id
 	if strings.Contains(key, "%") {
 		key, _ = url.PathUnescape(key)
 	} else if strings.HasPrefix(key, "/") || strings.Contains(key, "//") {
-		key = "" // must be encoded twice
+		key = "" // such a uuid must be encoded twice
 	}
 	for _, i := range slices.Backward(s.past) {
 		if !i.ended.IsZero() && (i.uuid == key || number(i.room.body.ID) == key) {
@@ -125,7 +125,7 @@ func (s *Sim) getPast(q *request) answer {
 		"total_minutes", minutes(total), "participants_count", len(i.people), "dept", "", "source", "Zoom", "has_meeting_summary", false)}
 }
 
-// minutes rounds up.
+// minutes converts to minutes and rounds up.
 func minutes(d time.Duration) int { return int((d + time.Minute - 1) / time.Minute) }
 
 type pastParticipant struct {
@@ -177,7 +177,7 @@ func (s *Sim) listPastInstances(q *request) answer {
 	return answer{status: http.StatusOK, body: map[string]any{"meetings": list}}
 }
 
-// getRecordings answers 3301 until a recording is complete, also while it is processed.
+// getRecordings answers 3301 until a recording is complete, including while Zoom processes it.
 func (s *Sim) getRecordings(q *request) answer {
 	m, i := s.meeting(q.id)
 	if m == nil {
@@ -196,7 +196,7 @@ func (s *Sim) getRecordings(q *request) answer {
 	return answer{status: http.StatusOK, body: object(append(s.recordingFields(i), extra...)...)}
 }
 
-// recordingFields begin the body of a recording. The id and the type are text here.
+// recordingFields returns the first fields of a recording's body. The id and the type are strings here.
 func (s *Sim) recordingFields(i *instance) []any {
 	b := i.room.body
 	files := s.recordingFiles(i)
@@ -210,7 +210,7 @@ func (s *Sim) listRecordings(q *request) answer {
 	if !ok {
 		return a
 	}
-	// A month at most, ending with to; the last day when nothing is said.
+	// The range is one month at most, ending at to. By default it is the last day.
 	from, to := q.URL.Query().Get("from"), q.URL.Query().Get("to")
 	if to == "" {
 		to = q.now.UTC().Format(time.DateOnly)

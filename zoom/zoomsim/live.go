@@ -11,48 +11,49 @@ import (
 	"time"
 )
 
-// instance is one time a meeting was held.
+// instance is one occurrence of a meeting.
 type instance struct {
 	room           *meeting
 	uuid           string
 	started, ended time.Time
-	people         []*participant // all who were ever inside or in the waiting room
-	recording      time.Time      // since when it is recorded to the cloud; zero: it is not
-	wasRecorded    time.Time      // when the recording began that is not complete yet
-	recorded       bool           // and is complete
+	people         []*participant // everyone who was ever inside or in the waiting room
+	recording      time.Time      // start of the current cloud recording; zero: not recording
+	wasRecorded    time.Time      // start of the recording that is not complete yet
+	recorded       bool           // the recording is complete
 	playPasscode   string
 }
 
-// Participant is someone inside a meeting or waiting to get in.
+// Participant is someone who is in a meeting or waiting to get in.
 type Participant struct {
 	Key      string // for Leave and Admit
 	Name     string
 	Email    string
-	JoinedAt time.Time // since when they are inside or wait
-	Waiting  string    // "": inside; "host": waits for the host to start; "room": in the waiting room
+	JoinedAt time.Time // when they joined or began to wait
+	Waiting  string    // "": inside; "host": waiting for the host to start; "room": in the waiting room
 }
 
 type participant struct {
 	Participant
 	host       bool
-	userID     string // "" for guests, also in events
-	shownEmail string // likewise
-	session    string // a number as text, new for each join
+	userID     string // "" for guests, in events as well
+	shownEmail string // the same
+	session    string // digits, new for each join
 	ip         string
 	left       time.Time
 }
 
-// Person is who joins a meeting. A person with the host's address, or an alternative host's, is the host.
+// Person is someone who joins a meeting. A person with the e-mail address of the host or of an alternative host
+// is the host.
 type Person struct{ Name, Email string }
 
 var (
-	errNoMeeting = errors.New("there is no such meeting; it may have been deleted or have expired")
+	errNoMeeting = errors.New("there is no such meeting; it may have been deleted or may have expired")
 	errNotOn     = errors.New("the meeting is not running")
 	errNobody    = errors.New("this person is not in the meeting")
 	errHostBusy  = errors.New("the host has another meeting in progress")
 )
 
-// act changes a meeting under the lock and delivers the events that follow.
+// act changes a meeting while holding the lock, and then delivers the resulting events.
 func (s *Sim) act(ctx context.Context, id string, change func(*meeting, time.Time) ([]Event, error)) error {
 	s.mu.Lock()
 	m, _ := s.meeting(url.PathEscape(id))
@@ -65,15 +66,15 @@ func (s *Sim) act(ctx context.Context, id string, change func(*meeting, time.Tim
 		s.mu.Unlock()
 		return err
 	}
-	turn := s.takeTurn() // there is no change without an event
+	turn := s.takeTurn() // every change has an event
 	s.mu.Unlock()
 	s.emit(ctx, turn, events)
 	return nil
 }
 
-// Join lets a person into a meeting, named by id, personal meeting ID or uuid, and returns the key for
-// Leave. The first to get in starts it: the host, or anybody when people may join before the host.
-// Otherwise the person waits, for the host or, with a waiting room, for Admit; Meetings tells which.
+// Join lets a person join the meeting with this id, personal meeting ID or uuid, and returns the key for Leave.
+// The host starts the meeting by joining, and so does anybody else if people may join before the host.
+// Otherwise the person waits for the host or, with a waiting room, for Admit; Meetings shows for which.
 func (s *Sim) Join(ctx context.Context, meetingID string, p Person) (string, error) {
 	var key string
 	err := s.act(ctx, meetingID, func(m *meeting, now time.Time) ([]Event, error) {
@@ -106,7 +107,7 @@ func (s *Sim) newParticipant(m *meeting, p Person, now time.Time) *participant {
 	s.serial++
 	who := &participant{Participant: Participant{Key: s.random("participant", 22), Name: p.Name, Email: p.Email, JoinedAt: now},
 		host: m.isHost(p.Email), session: number(16778240 + int64(s.serial)*1024), ip: "203.0.113." + number(1+int64(s.serial%250))}
-	// Zoom blanks the id and the address of those outside the account.
+	// Zoom leaves the id and the e-mail address of people outside the account empty.
 	if u := s.user(p.Email); u != nil && !u.OtherAccount && p.Email != "" {
 		who.userID, who.shownEmail = u.ID, u.Email
 		if who.Name == "" {
@@ -126,7 +127,7 @@ func (s *Sim) busy(host *User) bool {
 	return host.ConcurrentMeetings > 0 && running >= host.ConcurrentMeetings
 }
 
-// start begins an instance. The first has the meeting's uuid, later ones their own.
+// start begins an instance. The first one has the uuid of the meeting, later ones have their own.
 func (s *Sim) start(m *meeting, now time.Time) []Event {
 	if m.last != nil {
 		m.body.UUID = s.newUUID()
@@ -145,7 +146,7 @@ func (s *Sim) record(i *instance, now time.Time) Event {
 	return s.recordingEvent("recording.started", i, nil, now)
 }
 
-// enter puts a person into a running instance or its waiting room.
+// enter puts a person into a running instance or into its waiting room.
 func (s *Sim) enter(i *instance, who *participant, now time.Time) []Event {
 	i.people = append(i.people, who)
 	who.JoinedAt = now
@@ -157,7 +158,7 @@ func (s *Sim) enter(i *instance, who *participant, now time.Time) []Event {
 	return []Event{s.participantEvent("meeting.participant_joined", i, who, now)}
 }
 
-// Admit lets a person out of the waiting room into the meeting.
+// Admit moves a person from the waiting room into the meeting.
 func (s *Sim) Admit(ctx context.Context, meetingID, participantKey string) error {
 	return s.act(ctx, meetingID, func(m *meeting, now time.Time) ([]Event, error) {
 		who := m.inside(participantKey)
@@ -180,8 +181,8 @@ func (m *meeting) inside(key string) *participant {
 	return nil
 }
 
-// Leave takes a person out of a meeting or its waiting room. Zoom ends a meeting some time after the
-// last one left; the simulator leaves that to End.
+// Leave removes a person from a meeting or its waiting room. Zoom ends a meeting some time after the last
+// person left; the simulator waits for End.
 func (s *Sim) Leave(ctx context.Context, meetingID, participantKey string) error {
 	return s.act(ctx, meetingID, func(m *meeting, now time.Time) ([]Event, error) {
 		if n := slices.IndexFunc(m.lobby, func(w *participant) bool { return w.Key == participantKey }); n >= 0 {
@@ -205,7 +206,7 @@ func (s *Sim) leave(i *instance, who *participant, now time.Time, reason string)
 	return s.participantLeft(i, who, now, reason)
 }
 
-// End ends a running meeting for everybody.
+// End ends a running meeting for everyone.
 func (s *Sim) End(ctx context.Context, meetingID string) error {
 	return s.act(ctx, meetingID, func(m *meeting, now time.Time) ([]Event, error) {
 		if m.running() == nil {
@@ -215,7 +216,7 @@ func (s *Sim) End(ctx context.Context, meetingID string) error {
 	})
 }
 
-// end returns no events when the meeting does not run.
+// end ends the meeting and returns the events. It returns none if the meeting is not running.
 func (s *Sim) end(m *meeting, now time.Time) []Event {
 	i := m.running()
 	if i == nil {
@@ -235,8 +236,8 @@ func (s *Sim) end(m *meeting, now time.Time) []Event {
 	return append(events, s.endedEvent(i, now))
 }
 
-// CompleteRecording finishes the cloud recording of the meeting's last instance, once it has ended. A
-// meeting that was not recorded automatically counts as recorded by hand, if its host may do that.
+// CompleteRecording completes the cloud recording of the meeting's last instance after it has ended. A meeting
+// without automatic recording counts as recorded manually, if its host may do that.
 func (s *Sim) CompleteRecording(ctx context.Context, meetingID string) error {
 	s.mu.Lock()
 	m, i := s.meeting(url.PathEscape(meetingID))
@@ -250,7 +251,7 @@ func (s *Sim) CompleteRecording(ctx context.Context, meetingID string) error {
 	switch {
 	case i == nil || i.ended.IsZero():
 		s.mu.Unlock()
-		return errors.New("a recording is complete some time after its meeting has ended")
+		return errors.New("a recording cannot be complete before its meeting has ended")
 	case !m.host.cloud():
 		s.mu.Unlock()
 		return errors.New("the host may not record to the cloud")

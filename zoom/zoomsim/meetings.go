@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Meeting is what the simulator's ledger knows about one meeting.
+// Meeting is the state of one meeting in the simulator.
 type Meeting struct {
-	ID             int64  // what the create answer said; always above 2^32
-	PMI            int64  // the number events carry instead of ID, when the meeting is in the host's personal room; else 0
+	ID             int64  // the id in the answer to the create call; always above 2^32
+	PMI            int64  // the host's personal meeting ID if the meeting takes place in the personal room; events carry it instead of ID; otherwise 0
 	UUID           string // of the running, last or first instance
 	HostID         string
 	HostEmail      string
@@ -29,19 +29,19 @@ type Meeting struct {
 	StartedAt      time.Time // of the last instance
 	EndedAt        time.Time // of the last instance; zero while it runs
 	People         []Participant
-	Recorded       bool // a recording of the last instance is ready
+	Recorded       bool // the recording of the last instance is complete
 }
 
-// meeting is a scheduled meeting or somebody's personal room.
+// meeting is a scheduled meeting or a user's personal room.
 type meeting struct {
 	body     meetingBody
 	host     *User
 	created  time.Time
 	deleted  bool
-	room     *meeting // the personal room this meeting takes place in; nil: in itself
+	room     *meeting // the personal room in which this meeting takes place; nil: it has its own
 	personal bool     // this is a personal room
 	last     *instance
-	lobby    []*participant // those who wait for the host to start
+	lobby    []*participant // the people who wait for the host to start
 }
 
 // meetingBody is a meeting as the API shows it.
@@ -66,7 +66,7 @@ type meetingBody struct {
 	H323Password      string          `json:"h323_password,omitempty"`
 	PSTNPassword      string          `json:"pstn_password,omitempty"`
 	EncryptedPassword string          `json:"encrypted_password,omitempty"`
-	PMI               string          `json:"pmi,omitempty"` // text here, a number in the user
+	PMI               string          `json:"pmi,omitempty"` // a string here, a number in the user
 	TrackingFields    json.RawMessage `json:"tracking_fields,omitempty"`
 	Recurrence        json.RawMessage `json:"recurrence,omitempty"`
 	Settings          settings        `json:"settings"`
@@ -74,9 +74,9 @@ type meetingBody struct {
 	PreSchedule       bool            `json:"pre_schedule"`
 }
 
-// meeting finds what is not deleted by id, personal meeting ID or uuid, and the instance the uuid
-// names. key is decoded once; a uuid is decoded again, and one that begins with "/" or holds "//" is
-// found only when it had been encoded twice.
+// meeting finds a meeting that is not deleted by its id, personal meeting ID or uuid, and the instance with
+// that uuid. key has been decoded once. A uuid is decoded again, and one that begins with "/" or contains "//"
+// is found only if it was encoded twice.
 func (s *Sim) meeting(key string) (*meeting, *instance) {
 	uuid := ""
 	if !strings.HasPrefix(key, "/") && !strings.Contains(key, "//") {
@@ -98,7 +98,7 @@ func (s *Sim) meeting(key string) (*meeting, *instance) {
 	return nil, nil
 }
 
-// place is where the meeting happens: itself or the host's personal room.
+// place returns where the meeting takes place: the meeting itself or the host's personal room.
 func (m *meeting) place() *meeting {
 	if m.room != nil {
 		return m.room
@@ -113,10 +113,10 @@ func (m *meeting) running() *instance {
 	return nil
 }
 
-// gone is true for an instant meeting that is over: its id works no longer.
+// gone reports whether this is an instant meeting that has ended. Its id no longer works.
 func (m *meeting) gone() bool { return m.body.Type == 1 && m.last != nil && m.running() == nil }
 
-// named is the meeting in the call's path, or the refusal.
+// named returns the meeting named in the path of the call, or an error answer.
 func (s *Sim) named(q *request) (*meeting, answer, bool) {
 	m, _ := s.meeting(q.id)
 	if m == nil || q.faults.Lag > 0 && q.now.Before(m.created.Add(q.faults.Lag)) {
@@ -139,7 +139,7 @@ func (s *Sim) named(q *request) (*meeting, answer, bool) {
 	return m, answer{}, true
 }
 
-// personalRoom is the host's room with the personal meeting ID, of type 4.
+// personalRoom returns the host's room with the personal meeting ID, which has type 4.
 func (s *Sim) personalRoom(host *User, now time.Time) *meeting {
 	for _, m := range s.meetings {
 		if m.personal && m.host == host {
@@ -172,7 +172,7 @@ func (s *Sim) setPassword(m *meeting, password string) {
 	}
 }
 
-// link is an address at Zoom or, when the simulator can be reached by a browser, at its page.
+// link returns an address at Zoom or, if browsers can reach the simulator, on its page.
 func (s *Sim) link(path string) string {
 	if s.opts.BaseURL != "" {
 		return strings.TrimSuffix(s.opts.BaseURL, "/") + "/simulator" + path
@@ -215,14 +215,14 @@ func (s *Sim) createMeeting(q *request) answer {
 	return answer{status: http.StatusCreated, body: s.shown(m)}
 }
 
-// shown is the body of a meeting with its state and a new start_url.
+// shown returns the body of a meeting with its current state and a new start_url.
 func (s *Sim) shown(m *meeting) meetingBody {
 	b := m.body
 	b.Status = "waiting"
 	if i := m.running(); i != nil {
 		b.Status, b.UUID = "started", i.uuid
 	}
-	// Good for two hours, and for whoever has it: the bearer is the host.
+	// It is valid for two hours, and makes anyone who opens it host.
 	b.StartURL = s.link("/s/"+number(m.place().body.ID)) + "?zak=eyJ0eXAiOiJKV1QiLCJzdiI6IjAwMDAwMSJ9." + s.random("zak", 40) + "." + s.random("zak", 40)
 	return b
 }
@@ -280,8 +280,8 @@ func (s *Sim) deleteMeeting(q *request) answer {
 	return noContent
 }
 
-// changeStatus ends a meeting or brings a deleted one back. What Zoom answers for "end" when the
-// meeting does not run is not documented; here it is 204 too.
+// changeStatus ends a meeting or recovers a deleted one. Zoom does not document the answer to "end" when the
+// meeting is not running; here it is 204 as well.
 func (s *Sim) changeStatus(q *request) answer {
 	all, ok := q.object()
 	if !ok {
@@ -310,7 +310,7 @@ func (s *Sim) changeStatus(q *request) answer {
 	return noContent
 }
 
-// ledger is a meeting as Meetings and the page show it.
+// ledger returns the meeting as Meetings and the page show it.
 func (m *meeting) ledger() Meeting {
 	b := m.body
 	l := Meeting{ID: b.ID, UUID: b.UUID, HostID: b.HostID, HostEmail: b.HostEmail, Topic: b.Topic, Agenda: b.Agenda, Type: b.Type,
@@ -341,7 +341,7 @@ func (m *meeting) ledger() Meeting {
 	return l
 }
 
-// Meetings lists all meetings ever made by a call, oldest first, deleted ones too.
+// Meetings returns all meetings that calls have created, oldest first, including deleted ones.
 func (s *Sim) Meetings() []Meeting {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -354,7 +354,7 @@ func (s *Sim) Meetings() []Meeting {
 	return list
 }
 
-// mayScheduleFor refuses schedule_for: nobody here has given anybody the scheduling privilege.
+// mayScheduleFor rejects schedule_for, because no user here has the scheduling privilege for another.
 func (s *Sim) mayScheduleFor(r meetingRequest, host *User) (answer, bool) {
 	if r.ScheduleFor == "" || strings.EqualFold(r.ScheduleFor, host.Email) || r.ScheduleFor == host.ID {
 		return answer{}, true
@@ -369,7 +369,7 @@ func (s *Sim) mayScheduleFor(r meetingRequest, host *User) (answer, bool) {
 	return fail(http.StatusBadRequest, 3000, message), false
 }
 
-// alternativeHosts must be licensed users of the account.
+// alternativeHosts checks that all alternative hosts are licensed users of the account.
 func (s *Sim) alternativeHosts(list string) (answer, bool) {
 	for _, key := range strings.FieldsFunc(list, func(r rune) bool { return r == ';' }) {
 		key = strings.TrimSpace(key)
@@ -380,7 +380,7 @@ func (s *Sim) alternativeHosts(list string) (answer, bool) {
 	return answer{}, true
 }
 
-// isHost says whether the address is the host's or an alternative host's.
+// isHost reports whether the address belongs to the host or to an alternative host.
 func (m *meeting) isHost(email string) bool {
 	return email != "" && (strings.EqualFold(email, m.host.Email) ||
 		slices.ContainsFunc(strings.Split(m.body.Settings.AlternativeHosts, ";"), func(a string) bool { return strings.EqualFold(strings.TrimSpace(a), email) }))

@@ -21,16 +21,16 @@ func TestCreateChangesSettings(t *testing.T) {
 		faults     func(*zoomsim.Faults)
 		want       map[string]any
 	}{
-		{name: "as asked", body: bridge, want: map[string]any{"waiting_room": false, "join_before_host": true, "auto_recording": "cloud", "use_pmi": false}},
-		{name: "waiting room ends join before host", body: `{"password":"x","settings":{"waiting_room":true,"join_before_host":true}}`,
+		{name: "as requested", body: bridge, want: map[string]any{"waiting_room": false, "join_before_host": true, "auto_recording": "cloud", "use_pmi": false}},
+		{name: "waiting room switches join before host off", body: `{"password":"x","settings":{"waiting_room":true,"join_before_host":true}}`,
 			want: map[string]any{"waiting_room": true, "join_before_host": false}},
 		{name: "cloud recording not allowed", body: bridge, user: func(u *zoomsim.User) { u.CloudRecording = false }, want: map[string]any{"auto_recording": "none"}},
-		{name: "basic licence", body: bridge, user: func(u *zoomsim.User) { u.Type = 1 }, want: map[string]any{"auto_recording": "none"}},
+		{name: "basic license", body: bridge, user: func(u *zoomsim.User) { u.Type = 1 }, want: map[string]any{"auto_recording": "none"}},
 		{name: "e2ee", body: `{"password":"x","settings":{"auto_recording":"cloud","encryption_type":"e2ee"}}`, want: map[string]any{"auto_recording": "none"}},
-		{name: "nothing secure", body: `{"settings":{"join_before_host":true}}`, want: map[string]any{"waiting_room": true, "join_before_host": false}},
+		{name: "no passcode, waiting room or authentication", body: `{"settings":{"join_before_host":true}}`, want: map[string]any{"waiting_room": true, "join_before_host": false}},
 		{name: "overwritten", body: bridge, faults: func(f *zoomsim.Faults) { f.OverwriteSettings = true }, want: map[string]any{"waiting_room": true, "join_before_host": false}},
 		{name: "breakout rooms dropped", body: `{"password":"x","settings":{"breakout_room":{"enable":true}}}`, want: map[string]any{"breakout_room": map[string]any{"enable": false}}},
-		{name: "the portal's settings are not inherited", body: `{"password":"x"}`, user: func(u *zoomsim.User) { u.JoinBeforeHost, u.WaitingRoom = true, true },
+		{name: "user's settings are not inherited", body: `{"password":"x"}`, user: func(u *zoomsim.User) { u.JoinBeforeHost, u.WaitingRoom = true, true },
 			want: map[string]any{"waiting_room": false, "join_before_host": false}},
 		{name: "keys are lower case", body: `{"password":"x","settings":{"waiting_room":false},"Type":1,"TOPIC":"no"}`, want: map[string]any{"waiting_room": false}},
 	}
@@ -57,8 +57,8 @@ func TestCreateChangesSettings(t *testing.T) {
 	}
 }
 
-// The scenarios of "Meeting API security enhancements" in Zoom's documentation for a request that asks
-// for no passcode, no waiting room and no authentication.
+// These are the scenarios of "Meeting API security enhancements" in Zoom's documentation for requests without
+// passcode, waiting room and authentication.
 func TestSecurityScenarios(t *testing.T) {
 	const on, off, free = zoomsim.LockedOn, zoomsim.LockedOff, zoomsim.Unlocked
 	tests := []struct {
@@ -106,7 +106,7 @@ func TestSecurityScenarios(t *testing.T) {
 			if strings.Contains(m["join_url"].(string), "pwd=") != tt.wantPasscode {
 				t.Errorf("join_url %v", m["join_url"])
 			}
-			// An update that switches all off again ends as the create did: what was on stays on.
+			// An update that switches everything off has the same result as the create: what was on stays on.
 			w.call("PATCH", "/v2/meetings/"+id(m), `{"password":"","settings":{"waiting_room":false,"meeting_authentication":false}}`)
 			after := w.call("GET", "/v2/meetings/"+id(m), "").json(t)
 			was, is := settingsOf(m), settingsOf(after)
@@ -123,11 +123,11 @@ func TestPersonalMeetingID(t *testing.T) {
 		prepare    func(*world)
 		want       bool
 	}{
-		{"asked for", `{"password":"x","settings":{"use_pmi":true}}`, nil, true},
+		{"requested", `{"password":"x","settings":{"use_pmi":true}}`, nil, true},
 		{"refused", bridge, func(w *world) { w.SetUser(ana, func(u *zoomsim.User) { u.UsePMIForScheduled = true }) }, false},
 		{"the user's setting", `{"password":"x"}`, func(w *world) { w.SetUser(ana, func(u *zoomsim.User) { u.UsePMIForScheduled = true }) }, true},
 		{"instant", `{"type":1,"password":"x"}`, func(w *world) { w.SetUser(ana, func(u *zoomsim.User) { u.UsePMIForInstant = true }) }, true},
-		{"the account wins", bridge, func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.PMI = true }) }, true},
+		{"account's setting overrides", bridge, func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.PMI = true }) }, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -165,7 +165,8 @@ func TestPersonalMeetingID(t *testing.T) {
 				t.Errorf("started: %+v", o)
 			}
 			wantError(t, w.call("DELETE", "/v2/meetings/"+pmi, ""), "mtg.del.3018", nil)
-			// A second meeting with the personal meeting ID is the same room, and already runs.
+			// A second meeting with the personal meeting ID takes place in the same room, which is already
+			// running.
 			second := w.create(ana, `{"password":"x","settings":{"use_pmi":true}}`)
 			if second["status"] != "started" || second["pmi"] != pmi || id(second) == id(m) {
 				t.Errorf("second: %v", second)
@@ -295,7 +296,7 @@ func TestUpdate(t *testing.T) {
 		t.Fatalf("%v", names(got))
 	}
 	if fmt.Sprint(e.Payload.Object["settings"]) != "map[mute_upon_entry:true]" || e.Payload.Object["topic"] != "INC-42 again" || len(e.Payload.Object) != 3 {
-		t.Errorf("only what changed: %v", e.Payload.Object)
+		t.Errorf("want only the changed values: %v", e.Payload.Object)
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// token is what a Bearer token stands for.
+// token describes what a Bearer token stands for.
 type token struct {
 	expires time.Time
-	jwt     bool // a JWT app's: no scopes, and "me" is allowed
+	jwt     bool // issued to a JWT app: no scopes, and "me" is allowed
 	killed  bool
 }
 
@@ -41,7 +41,7 @@ func (s *Sim) issueToken(q *request) answer {
 	form := url.Values{}
 	media, _, _ := strings.Cut(q.Header.Get("Content-Type"), ";")
 	switch media = strings.ToLower(strings.TrimSpace(media)); media {
-	case "application/json": // the query is not looked at either
+	case "application/json": // with this content type, Zoom ignores the query as well
 	case "application/x-www-form-urlencoded", "":
 		form = q.URL.Query()
 		if body, err := url.ParseQuery(string(q.body)); err == nil && media != "" {
@@ -66,7 +66,7 @@ func (s *Sim) issueToken(q *request) answer {
 			s.tokens[k] = t
 		}
 	}
-	// A client that follows api_url stays with the simulator.
+	// A client that follows api_url must stay with the simulator.
 	here := url.URL{Scheme: "http", Host: q.Host}
 	if q.TLS != nil {
 		here.Scheme = "https"
@@ -82,7 +82,7 @@ func (s *Sim) issueToken(q *request) answer {
 	}{value, "bearer", 3599, strings.Join(s.scopes(q.faults), " "), here.String()}}
 }
 
-// newToken looks like Zoom's: three dotted parts, several hundred bytes.
+// newToken returns a token that looks like Zoom's: three parts separated by dots, several hundred bytes.
 func newToken() string {
 	part := func(n int) string {
 		b := make([]byte, n)
@@ -119,7 +119,7 @@ func (s *Sim) authenticate(q *request) (answer, bool) {
 	}
 	switch {
 	case q.faults.TokenRefused || t.killed || t.jwt && q.faults.JWTEnded:
-		if !t.jwt { // what was refused once is not good again when the fault is over
+		if !t.jwt { // a rejected token stays invalid after the fault is over
 			t.killed = true
 			s.tokens[value] = t
 		}
@@ -131,7 +131,7 @@ func (s *Sim) authenticate(q *request) (answer, bool) {
 	return answer{}, true
 }
 
-// parseJWT checks the token of a JWT app: HS256 with the API secret, iss the API key, exp in seconds.
+// parseJWT checks the token of a JWT app: HS256 with the API secret, the API key as iss, and exp in seconds.
 func (s *Sim) parseJWT(q *request, value string, status int) (token, answer, bool) {
 	bad := fail(status, 124, "Invalid access token.")
 	parts := strings.Split(value, ".")
@@ -169,7 +169,7 @@ func (s *Sim) parseJWT(q *request, value string, status int) (token, answer, boo
 	return token{expires: time.Unix(int64(claims.Exp), 0), jwt: true}, answer{}, true
 }
 
-// scoped checks that the app may make the call. JWT apps may make every call.
+// scoped checks that the app has a scope for the call. JWT apps may make every call.
 func (s *Sim) scoped(q *request) (answer, bool) {
 	have := s.scopes(q.faults)
 	for _, scope := range append(slices.Clone(q.op.granular), q.op.classic...) {

@@ -79,7 +79,7 @@ func TestTokenLife(t *testing.T) {
 	wantError(t, get(second), "auth.invalid", nil)
 	w.clock.add(3598 * time.Second)
 	if r := get(third); r.status != 200 {
-		t.Errorf("a second before its end: %d", r.status)
+		t.Errorf("one second before it expires: %d", r.status)
 	}
 	w.clock.add(time.Second)
 	wantError(t, get(third), "auth.expired", nil)
@@ -123,7 +123,7 @@ func TestJWT(t *testing.T) {
 		{name: "alg none", token: jwt("none", "key_1", "jwtshh", now+60), wantError: "auth.invalid"},
 		{name: "unknown key", token: jwt("HS256", "key_2", "jwtshh", now+60), wantError: "auth.jwt_key_bad"},
 		{name: "milliseconds", token: jwt("HS256", "key_1", "jwtshh", now*1000), wantNote: true},
-		{name: "after the end of JWT apps", token: jwt("HS256", "key_1", "jwtshh", now+60), ended: true, wantError: "auth.invalid"},
+		{name: "JWT apps switched off", token: jwt("HS256", "key_1", "jwtshh", now+60), ended: true, wantError: "auth.invalid"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 	"github.com/a-h/templ"
 )
 
-// Page is the page where one can be Zoom: a person joins, the host ends the meeting, Zoom fails. It must
-// be mounted at /simulator/. It has no login and no scripts, and changes nothing but by POST from itself.
+// Page returns the pages on which a person can act as Zoom: let people join, end meetings, make Zoom fail. It
+// must be mounted at /simulator/. The pages have no login and no scripts. Only same-origin POST requests change
+// anything.
 func (s *Sim) Page() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /simulator/{$}", func(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +23,7 @@ func (s *Sim) Page() http.Handler {
 	mux.HandleFunc("GET /simulator/j/{id}", func(w http.ResponseWriter, r *http.Request) { s.clientPage(w, r, false) })
 	mux.HandleFunc("GET /simulator/s/{id}", func(w http.ResponseWriter, r *http.Request) { s.clientPage(w, r, true) })
 	mux.HandleFunc("GET /simulator/rec/{id}", func(w http.ResponseWriter, r *http.Request) {
-		s.render(w, r, http.StatusOK, messagePage(s.view(r), "Recording", "Here Zoom would play the recording."))
+		s.render(w, r, http.StatusOK, messagePage(s.view(r), "Recording", "Zoom would play the recording here."))
 	})
 	mux.HandleFunc("POST /simulator/meetings/{id}/{action}", s.meetingAction)
 	mux.HandleFunc("POST /simulator/faults", s.setFaultsAction)
@@ -84,7 +85,7 @@ func (s *Sim) meetingAction(w http.ResponseWriter, r *http.Request) {
 	s.done(w, r, back, err)
 }
 
-// pageFault is a fault with a switch on the page.
+// pageFault is a fault that the page can switch.
 type pageFault struct {
 	name, label, text string
 	get               func(Faults) bool
@@ -92,27 +93,27 @@ type pageFault struct {
 }
 
 var pageFaults = []pageFault{
-	{"slow", "Slow", "Every call takes four seconds longer.",
+	{"slow", "Slow", "Every call takes 4 seconds longer.",
 		func(f Faults) bool { return f.Latency > 0 },
 		func(f *Faults, on bool) { f.Latency = map[bool]time.Duration{true: 4 * time.Second}[on] }},
-	{"down", "Down", "Every call answers 502 with a page of HTML.",
+	{"down", "Down", "Every call is answered 502 with an HTML page.",
 		func(f Faults) bool { return f.Down }, func(f *Faults, on bool) { f.Down = on }},
-	{"limited", "Limited per second", "Every call answers 429: too many calls this second.",
+	{"limited", "Rate-limited", "Every call is answered 429: too many calls this second.",
 		func(f Faults) bool { return f.RateLimited == "second" },
 		func(f *Faults, on bool) { f.RateLimited = map[bool]string{true: "second"}[on] }},
-	{"token", "Token refused", "The app's credentials and tokens are refused, as after the app was deactivated.",
+	{"token", "Token rejected", "Zoom rejects the app's credentials and tokens, as if the app had been deactivated.",
 		func(f Faults) bool { return f.TokenRefused }, func(f *Faults, on bool) { f.TokenRefused = on }},
-	{"jwt", "JWT apps ended", "Tokens of JWT apps are refused, as since 2023-09-08.",
+	{"jwt", "JWT apps switched off", "Zoom rejects the tokens of JWT apps, as it does since 2023-09-08.",
 		func(f Faults) bool { return f.JWTEnded }, func(f *Faults, on bool) { f.JWTEnded = on }},
-	{"pmi", "Personal meeting ID on", "New meetings use the host's personal meeting ID, so two bridges share one room.",
+	{"pmi", "Personal meeting ID on", "New meetings use the host's personal meeting ID, so two bridges can share one room.",
 		func(f Faults) bool { return f.PMI }, func(f *Faults, on bool) { f.PMI = on }},
-	{"overwrite", "Settings overwritten", "New meetings get a waiting room and nobody joins before the host, whatever was asked.",
+	{"overwrite", "Settings overwritten", "New meetings have a waiting room and nobody can join before the host, whatever was requested.",
 		func(f Faults) bool { return f.OverwriteSettings }, func(f *Faults, on bool) { f.OverwriteSettings = on }},
-	{"commit", "Answer lost", "Calls are carried out, then the connection breaks before the answer.",
+	{"commit", "Answer lost", "Zoom carries out every call, but the connection breaks before the answer.",
 		func(f Faults) bool { return f.ResetAfterCommit }, func(f *Faults, on bool) { f.ResetAfterCommit = on }},
-	{"deaf", "Deliveries fail", "Events get no connection, as when your server is down. They stand in Zoom's log of deliveries.",
+	{"deaf", "Deliveries fail", "Zoom cannot connect to deliver events, as if your server were down. Zoom's log of deliveries lists them.",
 		func(f Faults) bool { return f.Unreachable }, func(f *Faults, on bool) { f.Unreachable = on }},
-	{"twice", "Events twice", "Each event is delivered twice.",
+	{"twice", "Duplicate events", "Zoom delivers each event twice.",
 		func(f Faults) bool { return f.DuplicateEvents }, func(f *Faults, on bool) { f.DuplicateEvents = on }},
 }
 
@@ -131,13 +132,13 @@ func (s *Sim) setFaultsAction(w http.ResponseWriter, r *http.Request) {
 
 type hostState struct{ Name, Label string }
 
-// hostStates are what may be the matter with a host; the page shows the first that applies.
+// hostStates are the states that the page offers for a host. It shows the first one that applies.
 var hostStates = []hostState{
 	{"ok", "Can host"},
 	{"unknown", "Unknown to Zoom"},
 	{"inactive", "Deactivated"},
 	{"limit", "Daily limit reached"},
-	{"pmi", "Schedules with personal meeting ID"},
+	{"pmi", "Uses personal meeting ID"},
 }
 
 func (u User) state() string {
@@ -165,10 +166,10 @@ func (s *Sim) hostAction(w http.ResponseWriter, r *http.Request) {
 	s.done(w, r, "/simulator/", nil)
 }
 
-// done goes back to a page, or says what was wrong.
+// done redirects to back, or shows the error.
 func (s *Sim) done(w http.ResponseWriter, r *http.Request, back string, err error) {
 	if err != nil {
-		s.render(w, r, http.StatusConflict, messagePage(s.view(r), "That did not work", sentence(err.Error())))
+		s.render(w, r, http.StatusConflict, messagePage(s.view(r), "This didn't work", sentence(err.Error())))
 		return
 	}
 	http.Redirect(w, r, back, http.StatusSeeOther)
@@ -185,7 +186,7 @@ func (s *Sim) clientPage(w http.ResponseWriter, r *http.Request, host bool) {
 	}
 	s.mu.Unlock()
 	if m == nil {
-		s.render(w, r, http.StatusNotFound, messagePage(s.view(r), "This meeting link is invalid", "Zoom knows no meeting with this number, or it was deleted."))
+		s.render(w, r, http.StatusNotFound, messagePage(s.view(r), "This meeting link is invalid", "Zoom has no meeting with this ID. It may have been deleted."))
 		return
 	}
 	s.render(w, r, http.StatusOK, clientPage(s.view(r), viewMeeting(shown), host))

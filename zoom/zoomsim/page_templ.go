@@ -127,7 +127,7 @@ func indexPage(p pageView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<h1 class=\"page-title mb-1\">Zoom simulator</h1><p class=\"text-secondary\">This page is Zoom for the demo: be the people in a meeting, and choose what goes wrong. Nothing here leaves this computer.</p><p><a href=\"/\">Back to Drawbridge</a> · <a href=\"/simulator/\">Show what is new</a></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<h1 class=\"page-title mb-1\">Zoom simulator</h1><p class=\"text-secondary\">This page controls the simulated Zoom of the demo. Act as the people in a meeting, and choose what fails. Nothing leaves this computer.</p><p><a href=\"/\">Back to Drawbridge</a> · <a href=\"/simulator/\">Reload</a></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -195,7 +195,7 @@ func meetingsCard(meetings []meetingView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(meetings) == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<div class=\"card-body text-secondary\">No meetings yet. Run a runbook in Drawbridge and its bridge appears here.</div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<div class=\"card-body text-secondary\">No meetings yet. Open an incident in Drawbridge and its bridge appears here.</div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -401,13 +401,13 @@ func meetingsCard(meetings []meetingView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if m.Running {
-				templ_7745c5c3_Err = button(m, "end", "Host ends the meeting", "", "btn", m.Topic).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = button(m, "end", "End meeting as host", "", "btn", m.Topic).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 			if m.CanRecord {
-				templ_7745c5c3_Err = button(m, "record", "Recording completes", "", "btn", m.Topic).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = button(m, "record", "Complete recording", "", "btn", m.Topic).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -594,7 +594,7 @@ func joinForm(m meetingView, back string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "\">A person joins</label> <input class=\"form-control w-auto\" id=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "\">Let someone join</label> <input class=\"form-control w-auto\" id=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -607,7 +607,7 @@ func joinForm(m meetingView, back string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "\" name=\"name\" maxlength=\"200\" placeholder=\"Name\" autocomplete=\"off\"> <button class=\"btn btn-primary\" name=\"as\" value=\"guest\">Join</button> <button class=\"btn\" name=\"as\" value=\"host\">Host joins</button></div><div class=\"d-flex flex-wrap gap-2 mt-2\" role=\"group\" aria-label=\"Or as one of these\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "\" name=\"name\" maxlength=\"200\" placeholder=\"Name\" autocomplete=\"off\"> <button class=\"btn btn-primary\" name=\"as\" value=\"guest\">Join</button> <button class=\"btn\" name=\"as\" value=\"host\">Host joins</button></div><div class=\"d-flex flex-wrap gap-2 mt-2\" role=\"group\" aria-label=\"Or use one of these names\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -672,7 +672,7 @@ func faultsCard(faults []faultView) templ.Component {
 			templ_7745c5c3_Var33 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<section class=\"card mb-3\" aria-labelledby=\"faults\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"faults\">What goes wrong</h2></div><form class=\"card-body\" method=\"post\" action=\"/simulator/faults\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<section class=\"card mb-3\" aria-labelledby=\"faults\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"faults\">Faults</h2></div><form class=\"card-body\" method=\"post\" action=\"/simulator/faults\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -760,7 +760,7 @@ func hostsCard(hosts []hostView) templ.Component {
 			templ_7745c5c3_Var37 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "<section class=\"card mb-3\" aria-labelledby=\"hosts\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"hosts\">People of the Zoom account</h2></div><div class=\"list-group list-group-flush\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "<section class=\"card mb-3\" aria-labelledby=\"hosts\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"hosts\">Zoom users</h2></div><div class=\"list-group list-group-flush\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -960,12 +960,12 @@ func deliveriesCard(p pageView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 80, "</p><div class=\"d-flex flex-wrap gap-2\"><form method=\"post\" action=\"/simulator/validate\"><button class=\"btn\">Validate webhook</button></form><form method=\"post\" action=\"/simulator/retry\"><button class=\"btn\">Retry what is due</button></form></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 80, "</p><div class=\"d-flex flex-wrap gap-2\"><form method=\"post\" action=\"/simulator/validate\"><button class=\"btn\">Validate webhook</button></form><form method=\"post\" action=\"/simulator/retry\"><button class=\"btn\">Retry due deliveries</button></form></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if len(p.Deliveries) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 81, "<div class=\"table-responsive\" tabindex=\"0\" role=\"region\" aria-label=\"Events sent\"><table class=\"table card-table\"><thead><tr><th scope=\"col\">At (UTC)</th><th scope=\"col\">Event</th><th scope=\"col\">Attempt</th><th scope=\"col\">Answer</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 81, "<div class=\"table-responsive\" tabindex=\"0\" role=\"region\" aria-label=\"Events sent\"><table class=\"table card-table\"><thead><tr><th scope=\"col\">Time (UTC)</th><th scope=\"col\">Event</th><th scope=\"col\">Attempt</th><th scope=\"col\">Answer</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

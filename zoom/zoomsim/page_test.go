@@ -13,7 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// visit asks the page; a form makes it a POST.
+// visit requests a page, with POST if there is a form.
 func (w *world) visit(path string, form url.Values, header ...string) *httptest.ResponseRecorder {
 	method := http.MethodGet
 	if form != nil {
@@ -40,7 +40,7 @@ func TestPagePlaysAMeeting(t *testing.T) {
 		form         url.Values
 		wantStatus   int
 		wantLocation string
-		wantText     string // on the page afterwards
+		wantText     string // on the page after the step
 	}{
 		{"join", at + "/join", url.Values{"name": {"Ben"}}, 303, "/simulator/", "Ben"},
 		{"join from the client page", at + "/join", url.Values{"suggestion": {"山田 花子 🚒"}, "back": {"client"}}, 303, "/simulator/j/" + m, "山田 花子 🚒"},
@@ -71,7 +71,7 @@ func TestPagePlaysAMeeting(t *testing.T) {
 	}
 	w.visit("/simulator/faults", url.Values{})
 	if f := w.Faults(); f.Latency != 0 || f.PMI {
-		t.Errorf("faults stay on: %+v", f)
+		t.Errorf("faults are still on: %+v", f)
 	}
 }
 
@@ -80,8 +80,8 @@ func TestPageLeaveAndAdmit(t *testing.T) {
 	m := id(w.create(ana, `{"topic":"x","settings":{"waiting_room":true}}`))
 	at := "/simulator/meetings/" + m
 	w.visit(at+"/join", url.Values{"name": {"Ben"}})
-	if page := w.visit("/simulator/", nil).Body.String(); !strings.Contains(page, "waits for the host") {
-		t.Error("Ben does not wait")
+	if page := w.visit("/simulator/", nil).Body.String(); !strings.Contains(page, "waiting for the host") {
+		t.Error("Ben is not waiting")
 	}
 	w.visit(at+"/join", url.Values{"as": {"host"}})
 	key := func(name string) string {
@@ -156,13 +156,13 @@ func TestPageIsSafe(t *testing.T) {
 			t.Errorf("%.400s", page)
 		}
 	})
-	t.Run("another site cannot press the buttons", func(t *testing.T) {
+	t.Run("cross-site POST is rejected", func(t *testing.T) {
 		rec := w.visit("/simulator/faults", url.Values{"on": {"down"}}, "Sec-Fetch-Site", "cross-site")
 		if rec.Code != 403 || w.Faults().Down {
 			t.Errorf("%d", rec.Code)
 		}
 	})
-	t.Run("looking changes nothing", func(t *testing.T) {
+	t.Run("GET changes nothing", func(t *testing.T) {
 		for _, path := range []string{"/simulator/faults", "/simulator/validate", "/simulator/meetings/" + id(m) + "/end"} {
 			if rec := w.visit(path, nil); rec.Code != 405 && rec.Code != 404 {
 				t.Errorf("%s: %d", path, rec.Code)

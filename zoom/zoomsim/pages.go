@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// page is where a list goes on.
+// page is the position at which a list continues.
 type page struct {
-	list    string // path and parameters, which must be the same
+	list    string // path and parameters, which must be the same in the next call
 	offset  int
 	expires time.Time
 }
@@ -20,8 +20,8 @@ type pageBody struct {
 	TotalRecords  int    `json:"total_records"`
 }
 
-// paged answers with a page of a list: 30 records unless page_size says otherwise, at most max. A
-// next_page_token is good for 15 minutes and for the same parameters; "" is on the last page.
+// paged answers with one page of a list: 30 records unless page_size says otherwise, at most max. A
+// next_page_token is valid for 15 minutes and only with the same parameters. It is "" on the last page.
 func paged[T any](s *Sim, q *request, all []T, max int, body func(pageBody, []T) any) answer {
 	query := q.URL.Query()
 	size, err := strconv.Atoi(query.Get("page_size"))

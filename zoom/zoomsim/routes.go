@@ -2,11 +2,11 @@ package zoomsim
 
 import "strings"
 
-// operation is one line of Zoom's reference. A call needs one of its scopes; the granular ones are in
-// the order in which Zoom names them when they are missing.
+// operation is one entry of Zoom's reference. A call needs any one of its scopes. The granular scopes are in
+// the order in which Zoom lists them when they are missing.
 type operation struct {
 	method, path string
-	rate         string // label of the rate limit
+	rate         string // name of the rate limit
 	granular     []string
 	classic      []string
 	run          func(*Sim, *request) answer // nil: the token endpoint
@@ -19,7 +19,7 @@ func (o *operation) name() string {
 	return o.method + " " + o.path
 }
 
-// both is a granular scope in the form an account-wide app has and in the form a user's own app has.
+// both returns a granular scope in the form for account-wide apps and in the form for a user's own app.
 func both(scope string) []string { return []string{scope + ":admin", scope} }
 
 var (
@@ -52,8 +52,8 @@ var operations = []operation{
 	{"GET", "/past_meetings/{meetingId}/instances", "Medium", both("meeting:read:list_past_instances"), readMeetings, (*Sim).listPastInstances},
 }
 
-// route finds the operation of a call by its still encoded path, because a meeting's uuid may hold
-// slashes. It also returns the path's segments behind /v2.
+// route finds the operation of a call by its escaped path, because a meeting's uuid may contain slashes. It
+// also returns the segments of the path after /v2.
 func route(method, escaped string) (*operation, []string) {
 	path, versioned := strings.CutPrefix(escaped, "/v2/")
 	segments := strings.Split(strings.Trim(path, "/"), "/")
@@ -77,7 +77,7 @@ func route(method, escaped string) (*operation, []string) {
 	return nil, segments
 }
 
-// defaultScopes are all an account-wide app needs.
+// defaultScopes returns all scopes that an account-wide app needs.
 func defaultScopes() []string {
 	var all []string
 	for _, o := range operations {

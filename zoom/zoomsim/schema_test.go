@@ -13,12 +13,12 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// newer are keys of live answers that the published schemas do not have yet, and keys of types that
-// live answers give another type: the id and type of a recording are text.
+// newer lists keys of live answers that the published schemas do not have yet, and keys whose type differs in
+// live answers: the id and type of a recording are strings.
 var newer = []string{"uuid", "host_id", "status", "encrypted_password", "pstn_password", "creation_source", "has_meeting_summary", "internal_user", "auto_delete",
 	"show_join_info", "device_testing", "question_and_answer", "email_in_attendee_report", "request_permission_to_unmute_participants", "enable_dedicated_group_chat"}
 
-// check compares a value with an OpenAPI schema: types, required keys, enumerations, lengths, unknown keys.
+// check compares a value with an OpenAPI schema: types, required keys, enumerations, lengths and unknown keys.
 func check(path string, schema map[string]any, value any) (problems []string) {
 	report := func(format string, args ...any) {
 		problems = append(problems, path+": "+fmt.Sprintf(format, args...))
@@ -94,7 +94,7 @@ func check(path string, schema map[string]any, value any) (problems []string) {
 
 func list(v any) []any { l, _ := v.([]any); return l }
 
-// held is a world with a meeting that was held, recorded, and is known by id and uuid.
+// held returns a world in which a meeting was held and recorded, with the meeting's id and uuid.
 func held(t testing.TB) (*world, string, string) {
 	w := newWorld(t)
 	m := w.create(ana, bridge)
@@ -151,8 +151,8 @@ func TestAnswersFollowZoomsSchemas(t *testing.T) {
 					t.Fatalf("status %d: %s", r.status, r.body)
 				}
 				for _, p := range check("body", schema, map[string]any(r.json(t))) {
-					// The schema of 2024 says integer; live answers and the current samples have text.
-					// And it leaves TIMELINE out of the file types, of which its own text speaks.
+					// The schema of 2024 says integer, but live answers and the current samples have strings.
+					// It also omits TIMELINE from the file types, although its own description mentions it.
 					if strings.Contains(name, "/recordings") && (strings.HasSuffix(p, "want integer") && strings.Contains(p, ".id: text") || strings.Contains(p, "TIMELINE is not one of")) {
 						continue
 					}
@@ -183,14 +183,14 @@ func TestKeysOfTheSamples(t *testing.T) {
 			readFile(t, "samples/"+tt.sample, &want)
 			got := w.call(tt.method, tt.path, tt.body).json(t)
 			for _, p := range missing("", want, got) {
-				// A recording is deleted some time after, or never.
+				// These keys appear only for deleted recordings.
 				if p != ".auto_delete_date" && p != ".recording_files[0].deleted_time" && p != ".recording_files[0].file_path" && !strings.HasPrefix(p, ".participant_audio_files[") {
 					t.Errorf("lacks %s", p)
 				}
 			}
 		})
 	}
-	t.Run("the lean sample, value by value", func(t *testing.T) {
+	t.Run("values of the shortest sample", func(t *testing.T) {
 		var want map[string]any
 		readFile(t, "samples/create-meeting.201.lean.json", &want)
 		w := newWorld(t)
@@ -210,7 +210,7 @@ func TestKeysOfTheSamples(t *testing.T) {
 	})
 }
 
-// missing lists the paths of want that got lacks or that have another type.
+// missing lists the paths of want that got lacks or that have a different type.
 func missing(path string, want, got any) (paths []string) {
 	switch w := want.(type) {
 	case map[string]any:

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Lock is an account-wide setting a user cannot change.
+// Lock is a setting that the account enforces, so that users cannot change it.
 type Lock string
 
 const (
@@ -14,31 +14,31 @@ const (
 	LockedOff Lock = "off"
 )
 
-// User is a person of the simulator's Zoom account.
+// User is a user of the simulator's Zoom account.
 type User struct {
-	Email       string // required, compared without case
-	ID          string // "": made from the e-mail address
+	Email       string // required; not case-sensitive
+	ID          string // "": derived from the e-mail address
 	DisplayName string
-	Type        int    // 1 basic, 2 licensed; 0: licensed
-	Status      string // "active", "inactive", "pending"; "": active
-	PMI         int64  // 0: one is made
+	Type        int    // 1 basic, 2 licensed; 0 means licensed
+	Status      string // "active", "inactive" or "pending"; "" means active
+	PMI         int64  // 0: AddUser chooses one
 
-	UsePMIForScheduled, UsePMIForInstant bool // used when the request does not say use_pmi
-	WaitingRoom, JoinBeforeHost          bool // the user's defaults; Zoom does not apply them to meetings made by API
+	UsePMIForScheduled, UsePMIForInstant bool // used when the request does not set use_pmi
+	WaitingRoom, JoinBeforeHost          bool // the user's defaults; Zoom does not apply them to meetings created through the API
 	CloudRecording                       bool // may record to the cloud
 
-	WaitingRoomLock, PasscodeLock, AuthLock Lock // what the account forces on every meeting of this user
+	WaitingRoomLock, PasscodeLock, AuthLock Lock // settings that the account enforces on every meeting of this user
 
 	Unknown            bool // every call answers 1001, as if there were no such user
 	OtherAccount       bool // every call answers 1010
-	InvitationLost     bool // GET user and settings answer 1120
+	InvitationLost     bool // the calls for the user and the user's settings answer 1120
 	NoMeetings         bool // meeting calls answer 3161
 	DailyLimitReached  bool // create and update answer 429 until it is cleared
-	ConcurrentMeetings int  // how many meetings of this host may run at once; 0: no limit
-	ForeignLogin       bool // signs in by SSO: GET /users/email says there is no such address
+	ConcurrentMeetings int  // number of meetings of this host that may run at the same time; 0: no limit
+	ForeignLogin       bool // signs in by SSO: GET /users/email says that there is no such address
 }
 
-// AddUser puts a user into the account.
+// AddUser adds a user to the account.
 func (s *Sim) AddUser(u User) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +61,7 @@ func (s *Sim) AddUser(u User) {
 	s.users = append(s.users, &u)
 }
 
-// SetUser changes the user with that e-mail address; it does nothing when there is none.
+// SetUser changes the user with this e-mail address. It does nothing if there is none.
 func (s *Sim) SetUser(email string, f func(*User)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +70,7 @@ func (s *Sim) SetUser(email string, f func(*User)) {
 	}
 }
 
-// Users lists the account's people in the order they were added.
+// Users returns the users of the account in the order in which they were added.
 func (s *Sim) Users() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *Sim) Users() []User {
 	return list
 }
 
-// user finds a user by id or e-mail address.
+// user finds a user by id or e-mail address, or returns nil.
 func (s *Sim) user(key string) *User {
 	for _, u := range s.users {
 		if u.ID == key || strings.EqualFold(u.Email, key) {
@@ -91,13 +91,13 @@ func (s *Sim) user(key string) *User {
 	return nil
 }
 
-// target is the user in the call's path, or the refusal.
+// target returns the user named in the path of the call, or an error answer.
 func (s *Sim) target(q *request) (*User, answer, bool) {
 	key := q.id
 	if key == "me" && q.token.jwt && len(s.users) > 0 {
 		key = s.users[0].Email
 	}
-	// Server-to-Server apps must not use "me"; Zoom's documentation does not show the answer.
+	// Server-to-Server apps may not use "me". Zoom's documentation does not show the answer.
 	u := s.user(key)
 	switch {
 	case u == nil || u.Unknown:
@@ -112,7 +112,7 @@ func (s *Sim) target(q *request) (*User, answer, bool) {
 	return u, answer{}, true
 }
 
-// mayHost refuses those who cannot have meetings.
+// mayHost rejects users who cannot have meetings.
 func (u *User) mayHost(q *request) (answer, bool) {
 	if u.NoMeetings || u.Status != "active" || u.Type > 2 {
 		message := "Your user account is not allowed meeting hosting and scheduling capabilities."
@@ -185,7 +185,7 @@ func (s *Sim) getUser(q *request) answer {
 	return answer{status: http.StatusOK, body: b}
 }
 
-// listUsers shows active users unless another status is asked for.
+// listUsers lists active users unless the query asks for another status.
 func (s *Sim) listUsers(q *request) answer {
 	status := q.URL.Query().Get("status")
 	if status == "" {
@@ -206,8 +206,8 @@ func (s *Sim) listUsers(q *request) answer {
 	})
 }
 
-// checkEmail knows only addresses that sign in with a Zoom password: a trap for those who ask it
-// whether somebody is a user of the account.
+// checkEmail finds only addresses that sign in with a Zoom password. It is a trap for programs that use it to
+// find out whether someone is a user of the account.
 func (s *Sim) checkEmail(q *request) answer {
 	email := q.URL.Query().Get("email")
 	if email == "" {
@@ -226,7 +226,7 @@ func (s *Sim) listTemplates(q *request) answer {
 	return answer{status: http.StatusOK, body: map[string]any{"templates": []any{}, "total_records": 0}}
 }
 
-// getSettings shows the settings that decide how a meeting of this user turns out.
+// getSettings shows the settings that affect the meetings of this user.
 func (s *Sim) getSettings(q *request) answer {
 	u, a, ok := s.target(q)
 	if !ok {
@@ -270,5 +270,5 @@ var passwordRequirement = map[string]any{
 	"have_upper_and_lower_characters": false, "consecutive_characters_length": 0, "weak_enhance_detection": false,
 }
 
-// cloud recording needs a licence.
+// cloud reports whether the user may record to the cloud, which needs a license.
 func (u *User) cloud() bool { return u.CloudRecording && u.Type == 2 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The structs the page shows.
+// The data that the page shows.
 
 type pageView struct {
 	Theme       string
@@ -41,7 +41,7 @@ type hostView struct{ ID, Name, Email, State string }
 
 type deliveryView struct{ At, Event, Attempt, Answer, Badge, Next string }
 
-// suggestions are names that go wrong where names are not treated as text.
+// suggestions are names that break pages which do not escape or wrap text.
 var suggestions = []string{
 	"Ana Lima",
 	"Jürgen Müller-Lüdenscheidt",
@@ -70,13 +70,13 @@ func (s *Sim) view(r *http.Request) pageView {
 	s.mu.Unlock()
 	switch {
 	case v.At.IsZero():
-		p.Validation = "Zoom has not validated it yet."
+		p.Validation = "Zoom has not validated this URL yet."
 	case v.OK:
 		p.Validation = "Validated at " + v.At.UTC().Format("15:04:05") + " UTC."
 	default:
 		p.Validation = fmt.Sprintf("Validation failed (%d in a row): %s.", v.Failures, v.Problem)
 		if v.Disabled {
-			p.Validation += " The subscription is disabled, so no events are sent until a validation passes."
+			p.Validation += " The subscription is disabled. Zoom sends no events until a validation succeeds."
 		}
 	}
 	all := s.Deliveries()
@@ -110,10 +110,10 @@ func viewMeeting(m Meeting) meetingView {
 		notes = append(notes, "waiting room")
 	}
 	if !m.JoinBeforeHost {
-		notes = append(notes, "nobody joins before the host")
+		notes = append(notes, "nobody can join before the host")
 	}
 	if m.Recording != "none" {
-		notes = append(notes, "recorded: "+m.Recording)
+		notes = append(notes, m.Recording+" recording")
 	}
 	if m.Recorded {
 		notes = append(notes, "recording complete")
@@ -124,7 +124,7 @@ func viewMeeting(m Meeting) meetingView {
 		p := personView{Name: who.Name, Key: who.Key, CanAdmit: who.Waiting == "room"}
 		switch who.Waiting {
 		case "host":
-			p.Waiting = "waits for the host"
+			p.Waiting = "waiting for the host"
 		case "room":
 			p.Waiting = "in the waiting room"
 		default:
@@ -157,7 +157,7 @@ func viewDelivery(d Delivery) deliveryView {
 		v.Badge = "bg-red-lt text-body"
 	}
 	if !d.RetryAt.IsZero() {
-		v.Next = "again at " + d.RetryAt.UTC().Format("15:04:05")
+		v.Next = "retry at " + d.RetryAt.UTC().Format("15:04:05")
 	}
 	return v
 }

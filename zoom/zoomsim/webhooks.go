@@ -21,49 +21,49 @@ type Delivery struct {
 	RequestID string // the same for every attempt
 	Body      []byte
 	Header    http.Header
-	Attempt   int // 1, then 2 to 4 for the retries
+	Attempt   int // 1 for the first attempt, 2 to 4 for the retries
 	Status    int // 0: no answer
 	Answer    []byte
 	Err       string
 	At        time.Time
-	RetryAt   time.Time // when it is tried again; zero: never
+	RetryAt   time.Time // time of the next attempt; zero: none
 }
 
-// ValidationResult is what became of an endpoint.url_validation request.
+// ValidationResult is the result of an endpoint.url_validation request.
 type ValidationResult struct {
 	At             time.Time
 	OK             bool
 	PlainToken     string
-	EncryptedToken string // as answered
+	EncryptedToken string // as in the answer
 	Status         int
-	Problem        string // why not OK
+	Problem        string // why OK is false
 	Failures       int    // in a row
-	Disabled       bool   // after six failures in a row no events are sent
+	Disabled       bool   // Zoom sends no events after six failures in a row
 }
 
-// retry is a delivery that failed and is tried again.
+// retry is a failed delivery that will be retried.
 type retry struct {
 	event   Event
-	request string // its id
+	request string // the X-Zm-Request-Id
 	attempt int
 	due     time.Time
 	signed  time.Time
 }
 
-// first is the first attempt to deliver an event.
+// first returns the first attempt to deliver an event.
 func (s *Sim) first(e Event, now time.Time) retry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return retry{e, s.requestID(), 1, now, now}
 }
 
-// requestID is a new X-Zm-Request-Id.
+// requestID returns a new X-Zm-Request-Id.
 func (s *Sim) requestID() string {
 	x := hex.EncodeToString([]byte(s.random("request", 43)))
 	return x[:8] + "_" + x[8:12] + "_" + x[12:16] + "_" + x[16:20] + "_" + x[20:32]
 }
 
-// retryAfter are the pauses of Zoom's schedule: 5, 25 and 85 minutes after the first attempt.
+// retryAfter are the pauses between attempts: Zoom retries 5, 25 and 85 minutes after the first attempt.
 var retryAfter = []time.Duration{5 * time.Minute, 20 * time.Minute, 60 * time.Minute}
 
 const (
@@ -72,8 +72,8 @@ const (
 	disableAfter    = 6
 )
 
-// Sign returns the headers of a delivery of exactly these bytes at a time:
-// "v0=" + hex(HMAC-SHA256(secret token, "v0:" + Unix seconds + ":" + body)).
+// Sign returns the headers for delivering exactly these bytes at this time: "v0=" + hex(HMAC-SHA256(secret
+// token, "v0:" + Unix seconds + ":" + body)).
 func (s *Sim) Sign(body []byte, at time.Time) http.Header {
 	seconds := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(s.opts.SecretToken))
@@ -85,7 +85,7 @@ func (s *Sim) Sign(body []byte, at time.Time) http.Header {
 	h := http.Header{}
 	h.Set("User-Agent", "Zoom Marketplace/1.0a")
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Authorization", hash(s.seed, "verification", 0, "")[:22]) // the retired verification token: worth nothing
+	h.Set("Authorization", hash(s.seed, "verification", 0, "")[:22]) // the retired verification token, which proves nothing
 	h.Set("Traceparent", "00-"+trace[:32]+"-"+trace[32:48]+"-01")
 	h.Set("X-Zm-Request-Timestamp", seconds)
 	h.Set("X-Zm-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
@@ -93,8 +93,8 @@ func (s *Sim) Sign(body []byte, at time.Time) http.Header {
 	return h
 }
 
-// Send signs and posts exactly these bytes, now, whatever is held or switched off, and retries as for
-// any event. The error is that of the connection.
+// Send signs and posts exactly these bytes at once, even if events are held back or switched off. It retries
+// like any event. The error is that of the connection.
 func (s *Sim) Send(ctx context.Context, event string, body []byte) (Delivery, error) {
 	if s.opts.WebhookURL == "" {
 		return Delivery{}, errors.New("the simulator has no webhook URL")
@@ -107,13 +107,14 @@ func (s *Sim) Send(ctx context.Context, event string, body []byte) (Delivery, er
 	return d, nil
 }
 
-// takeTurn is called under the lock by whoever has caused events; they are delivered in that order.
+// takeTurn reserves the next place in the order of deliveries. Whoever causes events calls it while holding the
+// lock.
 func (s *Sim) takeTurn() uint64 {
 	s.turns++
 	return s.turns
 }
 
-// emit sends events one after the other when it is their turn, or keeps them while they are held.
+// emit sends events one after the other when it is their turn, or keeps them while Hold is on.
 func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
 	if len(events) == 0 {
 		return
@@ -137,7 +138,7 @@ func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
 		events = nil
 	}
 	s.mu.Unlock()
-	// An event does not depend on whether the caller stays to hear the answer.
+	// The caller may leave before the answer, but the events must still be sent.
 	ctx = context.WithoutCancel(ctx)
 	for _, e := range events {
 		now := s.opts.Now()
@@ -149,7 +150,8 @@ func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
 	s.mu.Unlock()
 }
 
-// deliver makes one attempt, records it and plans the next: only no answer and 500 and above are tried again.
+// deliver makes one attempt, records it and schedules the next one. Zoom retries only when there is no answer
+// or the status is 500 or higher.
 func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
 	now := s.opts.Now()
 	at := now
@@ -157,7 +159,7 @@ func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
 		at = r.signed
 	}
 	d := Delivery{Event: r.event.Event, RequestID: r.request, Body: r.event.Body, Attempt: r.attempt, At: now, Header: s.Sign(r.event.Body, at.Add(s.Faults().ClockSkew))}
-	d.Header.Set("X-Zm-Request-Id", r.request) // Zoom's log of deliveries: "remains unchanged across retry attempts"
+	d.Header.Set("X-Zm-Request-Id", r.request) // Zoom's log of deliveries says that it "remains unchanged across retry attempts"
 	body, status, err := s.post(ctx, d)
 	d.Status, d.Answer = status, body
 	if err != nil {
@@ -193,8 +195,8 @@ func (s *Sim) post(ctx context.Context, d Delivery) ([]byte, int, error) {
 	return body, resp.StatusCode, err
 }
 
-// RetryDue delivers again what is due by Now, in the order of the schedule, and says how many attempts
-// that were. An attempt that fails may be followed at once by its next, when that is due too.
+// RetryDue makes all attempts that are due by Now, in the order in which they are due, and returns their
+// number. When an attempt fails and the next one is due as well, it follows at once.
 func (s *Sim) RetryDue(ctx context.Context) int {
 	for n := 0; ; n++ {
 		s.mu.Lock()
@@ -215,16 +217,16 @@ func (s *Sim) RetryDue(ctx context.Context) int {
 	}
 }
 
-// Hold keeps events back until Release; Hold(false) lets new ones pass again and leaves the held ones
-// to Release.
+// Hold(true) keeps events back until Release. Hold(false) lets new events pass again; those already held still
+// wait for Release.
 func (s *Sim) Hold(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hold = on
 }
 
-// Release sends the events held so far, as order returns them: reversed, doubled, some left out. A nil
-// order sends them as they came. It says how many were sent.
+// Release sends the events held so far, as order returns them: reversed, doubled or with some left out. A nil
+// order keeps them as they are. Release returns how many it sent.
 func (s *Sim) Release(ctx context.Context, order func([]Event) []Event) int {
 	s.mu.Lock()
 	events := s.held
@@ -240,16 +242,16 @@ func (s *Sim) Release(ctx context.Context, order func([]Event) []Event) int {
 	return len(events)
 }
 
-// Deliveries lists every attempt, oldest first.
+// Deliveries returns all attempts, oldest first.
 func (s *Sim) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.deliveries)
 }
 
-// Validate sends endpoint.url_validation, signed like every event, and checks the answer: within three
-// seconds, status 200, JSON, the same plainToken, and its HMAC with the secret token. A success switches
-// a disabled subscription on again. The error says that there is no webhook URL.
+// Validate sends a signed endpoint.url_validation and checks the answer: within three seconds, status 200,
+// JSON, the same plainToken, and its HMAC with the secret token. A success enables a disabled subscription
+// again. It returns an error only if there is no webhook URL.
 func (s *Sim) Validate(ctx context.Context) (ValidationResult, error) {
 	if s.opts.WebhookURL == "" {
 		return ValidationResult{}, errors.New("the simulator has no webhook URL")
@@ -289,8 +291,8 @@ func (s *Sim) Validate(ctx context.Context) (ValidationResult, error) {
 	return v, nil
 }
 
-// ValidateDue validates again when the last validation is 72 hours old, as Zoom does by itself, unless
-// the subscription is disabled. It says whether it did.
+// ValidateDue validates again if the last validation is at least 72 hours old, as Zoom does by itself, unless
+// the subscription is disabled. It reports whether it did.
 func (s *Sim) ValidateDue(ctx context.Context) (ValidationResult, bool) {
 	s.mu.Lock()
 	last := s.crc

@@ -35,7 +35,7 @@ func TestSignVectors(t *testing.T) {
 	for _, v := range file.Vectors {
 		seconds, err := strconv.ParseInt(v.Timestamp, 10, 64)
 		if err != nil || seconds > 1e11 || v.Body == "" {
-			continue // not about a signature, or a timestamp Zoom does not send
+			continue // not about a signature, or a timestamp that Zoom does not send
 		}
 		tried++
 		t.Run(v.ID, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestSignVectors(t *testing.T) {
 	}
 }
 
-// story plays a whole meeting and returns its events.
+// story plays a complete meeting and returns its events.
 func story(t *testing.T, w *world) []zoomsim.Event {
 	t.Helper()
 	ctx := t.Context()
@@ -113,7 +113,7 @@ func TestEventsFollowZoomsTypes(t *testing.T) {
 		}
 		seen[e.Event] = true
 		for _, p := range compare("", want, readJSON(t, e.Body)) {
-			// Live: null while it is being recorded, and a timeline without id, status and size.
+			// In live events it is null during the recording, and a timeline has no id, status and size.
 			if p != ".payload.object.recording_file.recording_end: <nil> is not a string" && !strings.HasPrefix(p, ".payload.object.recording_files[2]: lacks") {
 				t.Errorf("%s%s", e.Event, p)
 			}
@@ -230,11 +230,11 @@ func TestSecondInstance(t *testing.T) {
 		}
 	}
 	if got := w.events(); got != nil {
-		t.Fatalf("held, but %v", names(got))
+		t.Fatalf("events were held, but %v arrived", names(got))
 	}
 	var uuids []string
 	w.Release(ctx, func(all []zoomsim.Event) []zoomsim.Event {
-		// The end of the first instance arrives after the start of the second.
+		// Deliver the end of the first instance after the start of the second.
 		late := slices.IndexFunc(all, func(e zoomsim.Event) bool { return e.Event == "meeting.ended" })
 		e := all[late]
 		return append(slices.Delete(all, late, late+1), e, e)
@@ -248,7 +248,7 @@ func TestSecondInstance(t *testing.T) {
 		t.Errorf("uuids %v, meeting %v", uuids, m["uuid"])
 	}
 	if err := w.End(ctx, id(m)); err == nil {
-		t.Error("ended a meeting that does not run")
+		t.Error("ended a meeting that is not running")
 	}
 }
 
@@ -267,8 +267,8 @@ func TestOneMeetingAtATime(t *testing.T) {
 func TestRetries(t *testing.T) {
 	tests := []struct {
 		name   string
-		status int // of the receiver; 0: nobody listens
-		want   int // attempts in all
+		status int // the receiver's status; 0: nobody listens
+		want   int // total number of attempts
 	}{
 		{"200", 200, 1}, {"204", 204, 1}, {"302", 302, 1}, {"400", 400, 1}, {"401", 401, 1}, {"404", 404, 1}, {"429", 429, 1},
 		{"500", 500, 4}, {"503", 503, 4}, {"nobody listens", 0, 4},
@@ -303,7 +303,7 @@ func TestRetries(t *testing.T) {
 				t.Errorf("attempts at %v, want %v", at, want)
 			}
 			if len(stamps) != tt.want {
-				t.Errorf("timestamps %v: each attempt is signed anew", stamps)
+				t.Errorf("timestamps %v: each attempt must have a new signature", stamps)
 			}
 		})
 	}
@@ -319,7 +319,7 @@ func TestRetries(t *testing.T) {
 		}
 		for _, d := range w.Deliveries() {
 			if d.Header.Get("X-Zm-Signature") != w.Deliveries()[0].Header.Get("X-Zm-Signature") {
-				t.Error("signed anew")
+				t.Error("a retry has a new signature")
 			}
 		}
 	})
@@ -347,7 +347,7 @@ func TestDuplicates(t *testing.T) {
 	}
 	d := w.Deliveries()
 	if d[0].Header.Get("X-Zm-Request-Id") == d[1].Header.Get("X-Zm-Request-Id") {
-		t.Error("the request id would tell duplicates")
+		t.Error("duplicates must not have the same request id")
 	}
 }
 
@@ -391,7 +391,7 @@ func TestValidate(t *testing.T) {
 			return 200, `{"plainToken":"` + p + `","encryptedToken":"` + strings.Repeat("0", 64) + `"}`
 		}, false},
 		{"other token", func(p, e string) (int, string) { return 200, `{"plainToken":"x","encryptedToken":"` + e + `"}` }, false},
-		{"a login page", func(p, e string) (int, string) { return 200, "<html>" }, false},
+		{"login page", func(p, e string) (int, string) { return 200, "<html>" }, false},
 		{"redirect", func(p, e string) (int, string) { return 302, "" }, false},
 	}
 	for _, tt := range tests {
@@ -405,7 +405,7 @@ func TestValidate(t *testing.T) {
 			}
 		})
 	}
-	t.Run("every 72 hours, off after six failures, on again by hand", func(t *testing.T) {
+	t.Run("every 72 hours, disabled after six failures, enabled again by Validate", func(t *testing.T) {
 		status := 200
 		srv := httptest.NewServer(answer(func(p, e string) (int, string) {
 			return status, `{"plainToken":"` + p + `","encryptedToken":"` + e + `"}`
@@ -413,7 +413,7 @@ func TestValidate(t *testing.T) {
 		defer srv.Close()
 		w := newWorld(t, func(o *zoomsim.Options) { o.WebhookURL, o.SecretToken = srv.URL, secret })
 		if _, did := w.ValidateDue(t.Context()); did {
-			t.Error("validated without having been asked to")
+			t.Error("validated without being asked")
 		}
 		if v, _ := w.Validate(t.Context()); !v.OK {
 			t.Fatalf("%+v", v)

@@ -1,10 +1,10 @@
-// Package zoomsim is a Zoom that runs inside a test or inside "drawbridge demo": its token endpoint,
-// the part of its REST API that has to do with users, meetings and recordings, and its signed webhooks.
-// It refuses what Zoom refuses, with Zoom's own words, and can be told to fail as Zoom fails.
+// Package zoomsim is a Zoom that runs inside a test or inside "drawbridge demo". It has Zoom's token endpoint,
+// the part of its REST API that concerns users, meetings and recordings, and its signed webhooks. It rejects
+// what Zoom rejects, with Zoom's own messages, and can be told to fail in the ways in which Zoom fails.
 //
-// It imports nothing of this program, and signs webhooks by its own few lines, so that a client that
-// works with it agrees with Zoom's documentation and not merely with itself. It starts no goroutines
-// and never looks at the machine's clock: whoever drives it drives time.
+// It imports nothing of this program and signs webhooks with its own code. A client that works with it
+// therefore agrees with Zoom's documentation and not only with itself. It starts no goroutines and never reads
+// the machine's clock: its user controls the time.
 package zoomsim
 
 import (
@@ -13,50 +13,50 @@ import (
 	"time"
 )
 
-// Options say which account the simulator is. Only Now is required.
+// Options describe the simulated account. Only Now is required.
 type Options struct {
 	Now func() time.Time
 
 	AccountID, ClientID, ClientSecret string   // the Server-to-Server OAuth app
-	AppID                             string   // of the OAuth app, for the log of its deliveries
+	AppID                             string   // App ID of the OAuth app, for its log of deliveries
 	APIKey, APISecret                 string   // the JWT app
-	Scopes                            []string // of the OAuth app; nil: granular scopes for every call the simulator knows
+	Scopes                            []string // of the OAuth app; nil: the granular scopes for every call that the simulator supports
 
 	SecretToken string       // signs webhooks
-	WebhookURL  string       // where events go; "" sends none
+	WebhookURL  string       // where events are sent; "": nowhere
 	Client      *http.Client // delivers webhooks; nil: a client of its own
-	// RetryKeepsTimestamp repeats a delivery with the first timestamp and signature. Zoom does not say
-	// whether it signs a retry again; by default the simulator does.
+	// RetryKeepsTimestamp makes a retry repeat the timestamp and the signature of the first attempt. Zoom does
+	// not document whether it signs a retry again; by default the simulator does.
 	RetryKeepsTimestamp bool
 
-	// BaseURL is the simulator's own address as a browser sees it. Links to join, to start and to play
-	// recordings lead there (BaseURL + "/simulator/j/<id>?pwd=…"); "" makes them Zoom's
+	// BaseURL is the address at which a browser reaches the simulator. Links to join and to start meetings and
+	// to play recordings lead there (BaseURL + "/simulator/j/<id>?pwd=…"). "" gives them Zoom's form
 	// (https://us05web.zoom.us/j/<id>?pwd=…).
 	BaseURL     string
-	Stylesheets []string // URLs the demo page links
+	Stylesheets []string // URLs of stylesheets for the simulator's pages
 }
 
-// Sim is one Zoom account. Its methods may be called from several goroutines.
+// Sim is one Zoom account. Its methods are safe for concurrent use.
 type Sim struct {
 	opts   Options
 	client *http.Client
 
 	mu         sync.Mutex
-	settled    *sync.Cond // answering or delivered changed
-	answering  int        // calls that are not answered, or whose events are not delivered
-	turns      uint64     // given out to those who cause events
-	delivered  uint64     // the turn that was delivered last
-	serial     uint64     // counts everything that needs an id
+	settled    *sync.Cond // signals changes of answering and delivered
+	answering  int        // calls in progress, including the delivery of their events
+	turns      uint64     // the last turn that takeTurn returned
+	delivered  uint64     // the last turn whose events were delivered
+	serial     uint64     // source of unique ids
 	uuids      int
 	seed       int64
 	faults     Faults
 	users      []*User
 	meetings   []*meeting
-	past       []*instance // all instances, the running too
+	past       []*instance // all instances, including running ones
 	tokens     map[string]token
-	pages      map[string]page // next_page_token → where that list goes on
-	perSecond  map[int64]int   // calls seen in a second, for Faults.PerSecond
-	updates    map[string]int  // host id + day → create and update calls
+	pages      map[string]page // by next_page_token
+	perSecond  map[int64]int   // number of calls in each second, for Faults.PerSecond
+	updates    map[string]int  // number of create and update calls, by host id and day
 	calls      []Call
 	deliveries []Delivery
 	retries    []retry
@@ -65,14 +65,14 @@ type Sim struct {
 	crc        ValidationResult
 }
 
-// New makes an account without users.
+// New returns an account without users.
 func New(o Options) *Sim {
 	client := o.Client
 	if client == nil {
 		client = &http.Client{}
 	}
 	c := *client
-	// Zoom takes a redirect for a failed delivery.
+	// Zoom counts a redirect as a failed delivery.
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &Sim{
 		opts: o, client: &c, seed: o.Now().UnixNano(),

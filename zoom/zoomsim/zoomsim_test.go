@@ -22,7 +22,7 @@ const (
 	appID  = "nqSreNVsQ2eGzUMGnA8AHA"
 )
 
-// clock is the time of a test; nothing here sleeps.
+// clock is the time of a test. Nothing in these tests sleeps.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -49,8 +49,8 @@ type world struct {
 	token string
 
 	mu       sync.Mutex
-	received []zoomsim.Event // with the bytes as they came
-	status   int             // what the receiver answers
+	received []zoomsim.Event // with the exact bytes
+	status   int             // the status that the receiver answers
 }
 
 func newWorld(t testing.TB, change ...func(*zoomsim.Options)) *world {
@@ -83,7 +83,7 @@ func newWorld(t testing.TB, change ...func(*zoomsim.Options)) *world {
 	return w
 }
 
-// reply is what the API answered.
+// reply is an answer of the API.
 type reply struct {
 	status int
 	header http.Header
@@ -127,7 +127,7 @@ func (w *world) try(method, path, body string, header ...string) (reply, error) 
 	return reply{resp.StatusCode, resp.Header, b}, err
 }
 
-// call makes one request with a good token.
+// call makes one request with a valid token.
 func (w *world) call(method, path, body string, header ...string) reply {
 	w.t.Helper()
 	if w.token == "" {
@@ -164,7 +164,7 @@ func (w *world) newToken() string {
 	return token
 }
 
-// bridge is the request Drawbridge sends for an incident, less what a test changes.
+// bridge is the request that Drawbridge sends for an incident.
 const bridge = `{"topic":"INC-42 db down","type":2,"duration":60,"timezone":"UTC","agenda":"marker","password":"q8wDSw",
 	"settings":{"join_before_host":true,"jbh_time":0,"waiting_room":false,"use_pmi":false,"auto_recording":"cloud"}}`
 
@@ -179,7 +179,7 @@ func (w *world) create(host, body string) map[string]any {
 
 func id(m map[string]any) string { return m["id"].(json.Number).String() }
 
-// events are those received since the last call of it, by name.
+// events returns the events received since the last call of events.
 func (w *world) events() []zoomsim.Event {
 	w.Settle()
 	w.mu.Lock()
