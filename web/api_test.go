@@ -31,7 +31,7 @@ func TestOpenIncident(t *testing.T) {
 			t.Errorf("no token: status %d", r.status)
 		}
 		if r := w.api(read, http.MethodPost, "/api/v1/incidents", good()); r.status != http.StatusForbidden {
-			t.Errorf("A-21 a token that may only read: status %d", r.status)
+			t.Errorf("A-21 token without the scope incidents:write: status %d", r.status)
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
@@ -40,28 +40,28 @@ func TestOpenIncident(t *testing.T) {
 			status int
 			says   string
 		}{
-			"no name":                 {map[string]any{"runbook": "Outage"}, 422, `"name"`},
-			"no such runbook":         {good("runbook", "Nothing"), 422, `"runbook"`},
-			"no such variable":        {map[string]any{"runbook": "Outage", "name": "x", "vars": map[string]any{"other": "y"}}, 422, "vars.other"},
-			"bad e-mail":              {good("opener_email", "nobody"), 422, "opener_email"},
-			"F-31 unknown field":      {good("role", "admin"), 400, "role"},
-			"F-31 another case":       {good("Name", "x"), 400, "Name"},
-			"F-31 number":             {good("number", "7"), 400, "number"},
-			"F-31 created_at":         {good("created_at", "2020-01-01T00:00:00Z"), 400, "created_at"},
-			"F-31 Kelvin sign":        {`{"runboo` + "\u212a" + `":"Outage"}`, 400, "runboo"},
-			"F-31 twice":              {`{"name":"a","name":"b"}`, 400, "more than once"},
-			"F-31 twice inside":       {`{"runbook":"Outage","name":"a","vars":{"customer":"a","customer":"b"}}`, 400, "more than once"},
-			"something behind":        {`{"name":"a"} {}`, 400, "follows"},
-			"an array":                {`[]`, 400, "object"},
-			"not JSON":                {`{"name":`, 400, "JSON"},
-			"empty":                   {``, 400, "object"},
-			"null":                    {`null`, 400, "object"},
-			"a name that is a number": {`{"name":7}`, 400, "wrong type"},
-			"vars of lists":           {`{"vars":{"customer":["a"]}}`, 400, "customer"},
-			"deep":                    {`{"vars":` + strings.Repeat(`{"a":`, 20_000) + strings.Repeat(`}`, 20_001), 413, ""},
-			"deep and short":          {`{"vars":` + strings.Repeat(`[`, 11_000) + strings.Repeat(`]`, 11_000) + `}`, 400, ""},
-			"bad UTF-8":               {"{\"name\":\"\xff\"}", 400, "UTF-8"},
-			"65 KB":                   {good("description", strings.Repeat("x", 65<<10)), 413, ""},
+			"no name":                     {map[string]any{"runbook": "Outage"}, 422, `"name"`},
+			"unknown runbook":             {good("runbook", "Nothing"), 422, `"runbook"`},
+			"unknown variable":            {map[string]any{"runbook": "Outage", "name": "x", "vars": map[string]any{"other": "y"}}, 422, "vars.other"},
+			"bad e-mail":                  {good("opener_email", "nobody"), 422, "opener_email"},
+			"F-31 unknown field":          {good("role", "admin"), 400, "role"},
+			"F-31 wrong case":             {good("Name", "x"), 400, "Name"},
+			"F-31 number":                 {good("number", "7"), 400, "number"},
+			"F-31 created_at":             {good("created_at", "2020-01-01T00:00:00Z"), 400, "created_at"},
+			"F-31 Kelvin sign":            {`{"runboo` + "\u212a" + `":"Outage"}`, 400, "runboo"},
+			"F-31 same key twice":         {`{"name":"a","name":"b"}`, 400, "more than once"},
+			"F-31 same key twice in vars": {`{"runbook":"Outage","name":"a","vars":{"customer":"a","customer":"b"}}`, 400, "more than once"},
+			"data after the object":       {`{"name":"a"} {}`, 400, "follows"},
+			"array":                       {`[]`, 400, "object"},
+			"not JSON":                    {`{"name":`, 400, "JSON"},
+			"empty":                       {``, 400, "object"},
+			"null":                        {`null`, 400, "object"},
+			"name is a number":            {`{"name":7}`, 400, "wrong type"},
+			"variable is a list":          {`{"vars":{"customer":["a"]}}`, 400, "customer"},
+			"deep":                        {`{"vars":` + strings.Repeat(`{"a":`, 20_000) + strings.Repeat(`}`, 20_001), 413, ""},
+			"deeply nested":               {`{"vars":` + strings.Repeat(`[`, 11_000) + strings.Repeat(`]`, 11_000) + `}`, 400, ""},
+			"bad UTF-8":                   {"{\"name\":\"\xff\"}", 400, "UTF-8"},
+			"65 KB":                       {good("description", strings.Repeat("x", 65<<10)), 413, ""},
 		} {
 			r := open(tt.body)
 			if r.status != tt.status || !strings.Contains(r.body, tt.says) || r.header.Get("Content-Type") != "application/problem+json" {
@@ -76,7 +76,7 @@ func TestOpenIncident(t *testing.T) {
 			}
 		}
 		if after := w.fingerprint(); after != before {
-			t.Errorf("something was written:\n%s", cmp.Diff(before, after))
+			t.Errorf("a rejected request changed the database:\n%s", cmp.Diff(before, after))
 		}
 	})
 	t.Run("done: 201 with the bridge", func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestOpenIncident(t *testing.T) {
 			t.Errorf("%d meetings at Zoom", n)
 		}
 	})
-	t.Run("numbers and booleans are variables too", func(t *testing.T) {
+	t.Run("variables can be numbers and booleans", func(t *testing.T) {
 		r := open(`{"runbook":"Outage","name":"x","vars":{"customer":7.50}}`)
 		if vars := r.json(t)["vars"]; r.status != http.StatusCreated || vars.(map[string]any)["customer"] != "7.50" {
 			t.Errorf("status %d, vars %v", r.status, vars)
@@ -176,10 +176,10 @@ func TestResolveIncident(t *testing.T) {
 			t.Errorf("status %d: %s", r.status, r.body)
 		}
 		if r := w.api(token, http.MethodPost, "/api/v1/incidents/1/resolve", nil); r.status != http.StatusOK {
-			t.Errorf("twice: status %d, want 200", r.status)
+			t.Errorf("second time: status %d, want 200", r.status)
 		}
 		if r := open(); r.status != http.StatusCreated {
-			t.Errorf("the dedup_key after it: status %d, want 201", r.status)
+			t.Errorf("same dedup_key after resolving: status %d, want 201", r.status)
 		}
 	})
 	t.Run("broken", func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestLists(t *testing.T) {
 	w.must(err)
 	get := func(path string) answer { return w.api(token, http.MethodGet, path, nil) }
 
-	t.Run("every page once, newest first", func(t *testing.T) {
+	t.Run("each item once, newest first", func(t *testing.T) {
 		for _, path := range []string{"/api/v1/incidents", "/api/v1/bridges", "/api/v1/events"} {
 			var ids []string
 			cursor := ""
@@ -275,7 +275,7 @@ func TestLists(t *testing.T) {
 			wantBroken(t, w.api(token, http.MethodGet, path, nil))
 		}
 	})
-	t.Run("an empty list is a list", func(t *testing.T) {
+	t.Run("an empty list is not null", func(t *testing.T) {
 		w := newWorld(t)
 		token := w.token("read")
 		for _, path := range []string{"/api/v1/incidents", "/api/v1/bridges", "/api/v1/events", "/api/v1/runbooks"} {

@@ -25,7 +25,7 @@ func TestSetup(t *testing.T) {
 		return url.Values{"token": {token}, "email": {email}, "name": {"Ana"}, "password": {secret}}
 	}
 
-	t.Run("guard: an unknown link is gone", func(t *testing.T) {
+	t.Run("guard: an unknown link answers 410", func(t *testing.T) {
 		for _, token := range []string{"", "x", strings.Repeat("A", 43)} {
 			if r := w.browser().get("/setup?token=" + token); r.status != http.StatusGone {
 				t.Errorf("GET with token %q: status %d, want 410", token, r.status)
@@ -35,13 +35,13 @@ func TestSetup(t *testing.T) {
 			}
 		}
 	})
-	t.Run("refused: what was typed comes back, the password does not", func(t *testing.T) {
+	t.Run("refused: the form keeps its values but not the password", func(t *testing.T) {
 		r := w.browser().post("/setup", form(token, "ana@example.com", "tooshort"))
 		if r.status != http.StatusUnprocessableEntity || !strings.Contains(r.body, `value="ana@example.com"`) || strings.Contains(r.body, "tooshort") {
 			t.Errorf("status %d, body:\n%s", r.status, r.body)
 		}
 	})
-	t.Run("A-01 of two browsers one makes the admin", func(t *testing.T) {
+	t.Run("A-01 only one of two browsers can create the admin", func(t *testing.T) {
 		if r := w.browser().get("/setup?token=" + token); r.status != http.StatusOK {
 			t.Fatalf("GET: status %d", r.status)
 		}
@@ -76,7 +76,7 @@ func TestSetup(t *testing.T) {
 			t.Errorf("the used link: status %d, want 410", r.status)
 		}
 	})
-	t.Run("A-01 a link that is over is gone", func(t *testing.T) {
+	t.Run("A-01 an expired link answers 410", func(t *testing.T) {
 		w := newWorld(t)
 		token, err := w.service.SetupLink(t.Context())
 		w.must(err)
@@ -85,7 +85,7 @@ func TestSetup(t *testing.T) {
 			t.Errorf("status %d, want 410", r.status)
 		}
 	})
-	t.Run("broken: 503 and no cause", func(t *testing.T) {
+	t.Run("broken: 503 without the cause", func(t *testing.T) {
 		w := newWorld(t)
 		w.breakStore()
 		wantBroken(t, w.browser().get("/setup?token="+token))
@@ -93,7 +93,8 @@ func TestSetup(t *testing.T) {
 	})
 }
 
-// wantBroken wants a failure of ours that says nothing of its cause.
+// wantBroken checks that the answer is a failure on our side and does not reveal
+// the cause.
 func wantBroken(t testing.TB, r answer) {
 	t.Helper()
 	if r.status != http.StatusServiceUnavailable && r.status != http.StatusInternalServerError {
@@ -115,13 +116,13 @@ func TestLogin(t *testing.T) {
 		return url.Values{"email": {email}, "password": {secret}, "next": {"/incidents?status=open"}}
 	}
 
-	t.Run("guard: a page asks to log in and comes back", func(t *testing.T) {
+	t.Run("guard: a page redirects to the login and back", func(t *testing.T) {
 		r := w.browser().get("/live?topic=events")
 		if r.status != http.StatusUnauthorized {
 			t.Errorf("a stream without a session: status %d, want 401", r.status)
 		}
 	})
-	t.Run("A-02 unknown, wrong and disabled are one answer", func(t *testing.T) {
+	t.Run("A-02 unknown user, wrong password and disabled user get the same answer", func(t *testing.T) {
 		same := func(r answer) string {
 			r.header.Del("X-Request-Id")
 			r.header.Del("Date")
@@ -137,14 +138,14 @@ func TestLogin(t *testing.T) {
 		disabled := w.browser().post("/login", form("gone@example.com", password))
 		want := strings.ReplaceAll(same(wrong), "ana@example.com", "X")
 		if got := strings.ReplaceAll(same(unknown), "ben@example.com", "X"); got != want {
-			t.Errorf("an unknown user is told otherwise:\n%s\nwant\n%s", got, want)
+			t.Errorf("an unknown user gets a different answer:\n%s\nwant\n%s", got, want)
 		}
-		// The address is longer, so the length differs.
+		// The length differs because this e-mail address is longer.
 		if disabled.status != wrong.status || strings.Contains(disabled.body, "disabled") {
-			t.Errorf("a disabled user is told otherwise: status %d", disabled.status)
+			t.Errorf("a disabled user gets a different answer: status %d", disabled.status)
 		}
 	})
-	t.Run("done: to where one wanted to go", func(t *testing.T) {
+	t.Run("done: redirects to the requested page", func(t *testing.T) {
 		b := w.browser()
 		r := b.post("/login", form("ana@example.com", password))
 		if r.status != http.StatusSeeOther || r.header.Get("Location") != "/incidents?status=open" {
@@ -157,10 +158,10 @@ func TestLogin(t *testing.T) {
 			}
 		}
 		if r := b.get("/login"); r.status != http.StatusSeeOther || r.header.Get("Location") != "/" {
-			t.Errorf("log in page for someone who is: status %d to %q", r.status, r.header.Get("Location"))
+			t.Errorf("login page with a session: status %d to %q", r.status, r.header.Get("Location"))
 		}
 	})
-	t.Run("A-06 one account however it is written", func(t *testing.T) {
+	t.Run("A-06 one user for all spellings of the e-mail address", func(t *testing.T) {
 		for _, email := range []string{"ANA@example.com", " ana@example.com ", "Ana@Example.COM"} {
 			if r := w.browser().post("/login", form(email, password)); r.status != http.StatusSeeOther {
 				t.Errorf("%q: status %d", email, r.status)
@@ -204,7 +205,7 @@ func TestLoginLimits(t *testing.T) {
 		return w.browser().do(http.MethodPost, "/login", strings.NewReader(body.Encode()),
 			append(header, "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")...)
 	}
-	t.Run("A-05 another X-Forwarded-For is not another client", func(t *testing.T) {
+	t.Run("A-05 X-Forwarded-For from an untrusted client is ignored", func(t *testing.T) {
 		w := newWorld(t)
 		w.user("ana@example.com", incident.Admin)
 		for i := range 30 {
@@ -216,22 +217,22 @@ func TestLoginLimits(t *testing.T) {
 				return
 			}
 		}
-		t.Error("30 guesses were not slowed down")
+		t.Error("30 guesses were not rate-limited")
 	})
-	t.Run("A-05 a trusted proxy says who the client is", func(t *testing.T) {
+	t.Run("A-05 X-Forwarded-For from a trusted proxy counts", func(t *testing.T) {
 		w := newWorld(t, func(o *options) { o.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 		w.user("ana@example.com", incident.Admin)
 		for range 8 {
 			guess(w, "X-Forwarded-For", "203.0.113.7")
 		}
 		if r := guess(w, "X-Forwarded-For", "203.0.113.7"); r.status != http.StatusTooManyRequests {
-			t.Errorf("the client that guesses: status %d, want 429", r.status)
+			t.Errorf("the guessing client: status %d, want 429", r.status)
 		}
 		if r := guess(w, "X-Forwarded-For", "198.51.100.9"); r.status != http.StatusUnprocessableEntity {
 			t.Errorf("another client: status %d, want 422", r.status)
 		}
 	})
-	t.Run("A-04 the account is never locked for another network", func(t *testing.T) {
+	t.Run("A-04 guessing from one network does not lock the user out on another", func(t *testing.T) {
 		w := newWorld(t, func(o *options) { o.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 		w.user("ana@example.com", incident.Admin)
 		for range 10 {
@@ -247,11 +248,11 @@ func TestLoginLimits(t *testing.T) {
 }
 
 func TestSession(t *testing.T) {
-	// page is one that every person who is logged in may see.
+	// page returns the status of a page that every logged-in user may see.
 	page := func(b *browser) int { return b.do(http.MethodGet, "/live?topic=nothing", nil).status }
-	const in, out = http.StatusBadRequest, http.StatusUnauthorized // the topic is wrong; nobody is there
+	const in, out = http.StatusBadRequest, http.StatusUnauthorized // the topic is unknown; there is no session
 
-	t.Run("A-09 a session planted before the login is worth nothing", func(t *testing.T) {
+	t.Run("A-09 a session planted before the login is useless", func(t *testing.T) {
 		w := newWorld(t)
 		w.user("ana@example.com", incident.Viewer)
 		victim := w.browser()
@@ -273,7 +274,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("the session before the second login: status %d, want %d", got, out)
 		}
 	})
-	t.Run("A-11 a cookie that was changed", func(t *testing.T) {
+	t.Run("A-11 a modified cookie", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		token := b.cookies[sessionCookie]
@@ -293,16 +294,16 @@ func TestSession(t *testing.T) {
 		}
 		r := b.do(http.MethodGet, "/live?topic=nothing", nil, "Cookie", sessionCookie+"="+strings.Repeat("A", 43))
 		if r.status != out {
-			t.Errorf("two cookies of one name: status %d, want %d", r.status, out)
+			t.Errorf("two cookies with the same name: status %d, want %d", r.status, out)
 		}
 	})
-	t.Run("A-12 what the database holds opens nothing", func(t *testing.T) {
+	t.Run("A-12 the stored hash does not work as a session", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		c := w.browser()
 		hash := fmt.Sprintf("%x", sha256.Sum256([]byte(b.cookies[sessionCookie])))
 		if _, err := w.store.Session(t.Context(), hash); err != nil {
-			t.Fatalf("the database holds something else: %v", err)
+			t.Fatalf("unexpected row in the database: %v", err)
 		}
 		c.cookies[sessionCookie] = hash
 		if got := page(c); got != out {
@@ -323,16 +324,16 @@ func TestSession(t *testing.T) {
 			t.Errorf("status %d, header %v", r.status, r.header)
 		}
 		if len(b.cookies) != 0 {
-			t.Errorf("the browser keeps %v", b.cookies)
+			t.Errorf("the browser still has %v", b.cookies)
 		}
 		if got := page(copied); got != out {
 			t.Errorf("the copied cookie: status %d, want %d", got, out)
 		}
 		if r := w.browser().post("/logout", nil); r.status != http.StatusSeeOther {
-			t.Errorf("logout of nobody: status %d", r.status)
+			t.Errorf("logout without a session: status %d", r.status)
 		}
 	})
-	t.Run("A-13 broken: a logout that failed does not say it worked", func(t *testing.T) {
+	t.Run("A-13 broken: a failed logout does not report success", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		w.breakStore()
@@ -350,7 +351,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("after: status %d, want %d", got, out)
 		}
 	})
-	t.Run("A-14 seven days whatever happens", func(t *testing.T) {
+	t.Run("A-14 seven days in any case", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		for range 15 {
@@ -379,7 +380,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("the other session: status %d, want %d", got, out)
 		}
 	})
-	t.Run("A-16 a disabled person is out at once", func(t *testing.T) {
+	t.Run("A-16 disabling a user ends the session at once", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
@@ -389,7 +390,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("status %d, want %d", got, out)
 		}
 	})
-	t.Run("A-16 even if the session were still there", func(t *testing.T) {
+	t.Run("A-16 even if the session row still exists", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
@@ -400,7 +401,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("status %d, want %d", got, out)
 		}
 	})
-	t.Run("A-17 the role is read with each request", func(t *testing.T) {
+	t.Run("A-17 the role is read for each request", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
@@ -444,11 +445,11 @@ func TestTokens(t *testing.T) {
 		w.must(err)
 		for _, tok := range tokens {
 			if tok.Hash == read || strings.Contains(tok.Hash, read[4:]) {
-				t.Error("the token is stored as it is")
+				t.Error("the token is stored in plain text")
 			}
 		}
 	})
-	t.Run("A-22 only in the header", func(t *testing.T) {
+	t.Run("A-22 accepted only in the header", func(t *testing.T) {
 		if got := w.api("", http.MethodGet, "/api/v1/bridges?token="+read, nil).status; got != http.StatusUnauthorized {
 			t.Errorf("in the query: status %d, want 401", got)
 		}
@@ -462,7 +463,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("two headers: status %d, want 401", got)
 		}
 	})
-	t.Run("A-24 nearly right", func(t *testing.T) {
+	t.Run("A-24 almost correct", func(t *testing.T) {
 		want := w.api("", http.MethodGet, "/api/v1/bridges", nil)
 		for n := range len(read) {
 			if got := w.api(read[:n], http.MethodGet, "/api/v1/bridges", nil); got.status != http.StatusUnauthorized || got.body != want.body {
@@ -475,7 +476,7 @@ func TestTokens(t *testing.T) {
 			}
 		}
 	})
-	t.Run("A-18 revoked is over at once", func(t *testing.T) {
+	t.Run("A-18 revoking ends it at once", func(t *testing.T) {
 		plain, token, err := w.service.CreateToken(t.Context(), commandLine, "short", []string{"read"})
 		w.must(err)
 		if got := status(plain, http.MethodGet, "/api/v1/bridges"); got != http.StatusOK {
@@ -502,13 +503,13 @@ func TestTokenLimit(t *testing.T) {
 		}
 	}
 	if limited != 400 {
-		t.Errorf("A-25: %d of 500 requests in one moment were refused, want 400", limited)
+		t.Errorf("A-25: %d of 500 requests at the same moment were rejected, want 400", limited)
 	}
 	if got := w.api(other, http.MethodPost, "/api/v1/incidents", "{}").status; got == http.StatusTooManyRequests {
-		t.Error("another token is refused too")
+		t.Error("another token is rejected too")
 	}
 	w.clock.add(time.Second)
 	if got := w.api(write, http.MethodPost, "/api/v1/incidents", "{}").status; got == http.StatusTooManyRequests {
-		t.Error("a second later the token is still refused")
+		t.Error("a second later the token is still rejected")
 	}
 }

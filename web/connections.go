@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// peerListener lets one address hold so many connections at most and closes the
-// others as they come, so that who opens many and says nothing takes no place
-// from the rest. Trusted proxies, which bring everybody's requests, may hold any
-// number.
+// peerListener limits the number of connections from one address and closes any
+// more at once. A client that opens many idle connections therefore takes no room
+// from others. Trusted proxies have no limit, because they forward the requests
+// of everyone.
 type peerListener struct {
 	net.Listener
 	most    int
@@ -34,7 +34,7 @@ func (l *peerListener) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		peer := addr.Addr().Unmap()
-		if peer.Is6() { // whoever has one address of IPv6 has all of its /64
+		if peer.Is6() { // a client with one IPv6 address usually has its whole /64
 			prefix, _ := peer.Prefix(64)
 			peer = prefix.Addr()
 		}
@@ -60,7 +60,7 @@ func (l *peerListener) leave(peer netip.Addr) {
 	}
 }
 
-// peerConn gives its place back when it is closed.
+// peerConn frees its place when it is closed.
 type peerConn struct {
 	net.Conn
 	closed func()

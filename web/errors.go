@@ -16,7 +16,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// statusOf is the one map from codes to statuses.
+// statusOf maps error codes to HTTP statuses. No other place does.
 var statusOf = map[incident.Code]int{
 	incident.Invalid:      http.StatusUnprocessableEntity,
 	incident.Unauthorized: http.StatusUnauthorized,
@@ -28,7 +28,8 @@ var statusOf = map[incident.Code]int{
 	incident.Internal:     http.StatusInternalServerError,
 }
 
-// problem is RFC 9457's problem details, with what is wrong field by field.
+// problem is a problem details object of RFC 9457, extended by the errors of each
+// field.
 type problem struct {
 	Type      string            `json:"type"`
 	Title     string            `json:"title"`
@@ -38,7 +39,8 @@ type problem struct {
 	RequestID string            `json:"request_id,omitempty"`
 }
 
-// refusal is an error as the outside may see it: no cause.
+// refusal is the part of an error that clients may see. It never contains the
+// cause.
 type refusal struct {
 	status     int
 	text       string
@@ -53,7 +55,7 @@ func refusalOf(err error, method string) refusal {
 	case errors.As(err, &known):
 		r := refusal{status: statusOf[known.Code], text: known.Message, fields: known.Fields, retryAfter: known.RetryAfter}
 		if known.Code == incident.Invalid && method == http.MethodGet {
-			r.status = http.StatusBadRequest // nothing was filled in: the address is wrong
+			r.status = http.StatusBadRequest // a GET has no form: the address is wrong
 		}
 		if r.status == 0 || r.status == http.StatusInternalServerError {
 			return refusal{status: http.StatusInternalServerError}
@@ -69,8 +71,8 @@ func refusalOf(err error, method string) refusal {
 	return refusal{status: http.StatusInternalServerError}
 }
 
-// answer turns an error into a response: problem details for programs, a page
-// for people. What caused it goes to the log, here and nowhere else.
+// answer turns an error into a response: problem details for programs, a page for
+// people. It is the only place that logs the cause.
 func (m *middleware) answer(err error, c echo.Context) {
 	request := c.Request()
 	r := refusalOf(err, request.Method)
@@ -95,7 +97,7 @@ func (m *middleware) answer(err error, c echo.Context) {
 		err = m.answerPerson(c, r)
 	}
 	if err != nil {
-		m.site.Log.Error("an error could not be shown", "error", err, "id", handlers.RequestID(c))
+		m.site.Log.Error("could not send the error page", "error", err, "id", handlers.RequestID(c))
 		_ = c.NoContent(http.StatusInternalServerError)
 	}
 }
@@ -103,7 +105,7 @@ func (m *middleware) answer(err error, c echo.Context) {
 func (m *middleware) answerProgram(c echo.Context, r refusal) error {
 	p := problem{Type: "about:blank", Title: http.StatusText(r.status), Status: r.status, Detail: r.text, Fields: r.fields, RequestID: handlers.RequestID(c)}
 	if r.status == http.StatusUnauthorized {
-		p.RequestID = "" // one unchanging body: it tells nothing about why
+		p.RequestID = "" // the same body every time, so that it does not reveal why
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -122,8 +124,8 @@ func (m *middleware) answerPerson(c echo.Context, r refusal) error {
 	return handlers.Render(c, r.status, views.Error(page))
 }
 
-// forPrograms reports whether an address is used by programs, which get
-// problem details and have no session.
+// forPrograms reports whether programs use the address. They have no session, and
+// get errors as problem details.
 func (m *middleware) forPrograms(c echo.Context) bool {
 	kind := m.kinds[c.Path()]
 	return kind == Program || kind == Signed || strings.HasPrefix(c.Request().URL.Path, "/api/")

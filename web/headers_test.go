@@ -15,7 +15,7 @@ import (
 
 var proxy = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// wantHeaders checks H-01 and H-02 of any answer.
+// wantHeaders checks H-01 and H-02, which hold for every answer.
 func wantHeaders(t *testing.T, name string, r answer) {
 	t.Helper()
 	for header, want := range map[string]string{
@@ -41,7 +41,7 @@ func wantHeaders(t *testing.T, name string, r answer) {
 func TestHeaders(t *testing.T) {
 	w := newWorld(t)
 	b := w.loggedIn(incident.Admin)
-	t.Run("H-01 H-02 every route, for somebody and for nobody", func(t *testing.T) {
+	t.Run("H-01 H-02 every route, with and without a session", func(t *testing.T) {
 		for _, route := range web.Routes(w.config) {
 			if route.Path == "/logout" {
 				continue
@@ -50,9 +50,9 @@ func TestHeaders(t *testing.T) {
 			wantHeaders(t, route.Path, w.browser().do(route.Method, address(route.Path), nil))
 		}
 	})
-	t.Run("H-01 H-02 and everything else", func(t *testing.T) {
+	t.Run("H-01 H-02 all other answers", func(t *testing.T) {
 		wantHeaders(t, "404", b.get("/nothing"))
-		wantHeaders(t, "404 of nobody", w.browser().get("/nothing"))
+		wantHeaders(t, "404 without a session", w.browser().get("/nothing"))
 		wantHeaders(t, "404 of the API", w.browser().get("/api/v1/nothing"))
 		wantHeaders(t, "405", b.do("DELETE", "/login", nil, "Sec-Fetch-Site", "same-origin"))
 		wantHeaders(t, "OPTIONS", b.do("OPTIONS", "/login", nil))
@@ -78,29 +78,29 @@ func TestHeaders(t *testing.T) {
 func TestErrorPages(t *testing.T) {
 	w := newWorld(t)
 	b := w.loggedIn(incident.Viewer)
-	t.Run("in the frame where there is a session, with an id to quote", func(t *testing.T) {
+	t.Run("with a session: page frame and request id", func(t *testing.T) {
 		r := b.get("/nothing")
 		if r.status != http.StatusNotFound || !strings.Contains(r.body, `action="/logout"`) || !strings.Contains(r.body, r.header.Get("X-Request-Id")) {
 			t.Errorf("status %d:\n%s", r.status, r.body)
 		}
 	})
-	t.Run("and bare where there is none", func(t *testing.T) {
+	t.Run("without a session: no frame", func(t *testing.T) {
 		r := w.browser().get("/nothing")
 		if r.status != http.StatusNotFound || strings.Contains(r.body, `action="/logout"`) || !strings.Contains(r.body, r.header.Get("X-Request-Id")) {
 			t.Errorf("status %d:\n%s", r.status, r.body)
 		}
 	})
-	t.Run("a proxy that is not trusted is named to the admin", func(t *testing.T) {
+	t.Run("admins see the address of an untrusted proxy", func(t *testing.T) {
 		const says = "DRAWBRIDGE_TRUSTED_PROXIES"
 		if r := b.do(http.MethodGet, "/nothing", nil, "X-Forwarded-For", "203.0.113.7"); strings.Contains(r.body, says) {
-			t.Error("and to viewers")
+			t.Error("viewers see the warning about the proxy")
 		}
 		admin := w.loggedIn(incident.Admin)
 		if r := admin.do(http.MethodGet, "/nothing", nil, "X-Forwarded-For", "203.0.113.7"); !strings.Contains(r.body, says) {
-			t.Error("it is not")
+			t.Error("admins do not see the warning")
 		}
 		if r := admin.get("/nothing"); strings.Contains(r.body, says) {
-			t.Error("without a proxy too")
+			t.Error("the warning is shown without a proxy")
 		}
 	})
 	t.Run("F-10 the path of a 404 is not repeated as HTML", func(t *testing.T) {
@@ -109,9 +109,9 @@ func TestErrorPages(t *testing.T) {
 			t.Error("the path is in the page")
 		}
 	})
-	t.Run("an id that was sent is not taken over", func(t *testing.T) {
+	t.Run("a request id from the client is ignored", func(t *testing.T) {
 		if r := b.do(http.MethodGet, "/livez", nil, "X-Request-Id", "mine"); r.header.Get("X-Request-Id") == "mine" {
-			t.Error("it was")
+			t.Error("the request id of the client is in the answer")
 		}
 	})
 	t.Run("problem details for programs", func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestHTTPS(t *testing.T) {
 			t.Errorf("cookie %q, header %v", cookie, r.header)
 		}
 	})
-	t.Run("H-06 what a stranger says of https", func(t *testing.T) {
+	t.Run("H-06 X-Forwarded-Proto from an untrusted client is ignored", func(t *testing.T) {
 		w := newWorld(t)
 		w.user("ana@example.com", incident.Viewer)
 		for _, header := range []string{"X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Url-Scheme"} {
@@ -152,7 +152,7 @@ func TestHTTPS(t *testing.T) {
 			}
 		}
 	})
-	t.Run("H-03 H-06 behind a proxy that is trusted", func(t *testing.T) {
+	t.Run("H-03 H-06 behind a trusted proxy", func(t *testing.T) {
 		w := newWorld(t, func(o *options) { o.proxies = proxy })
 		w.user("ana@example.com", incident.Viewer)
 		r := post(w, "X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.7")
@@ -161,7 +161,7 @@ func TestHTTPS(t *testing.T) {
 			t.Errorf("cookie %q, header %v", cookie, r.header)
 		}
 	})
-	t.Run("H-03 at a public address with https", func(t *testing.T) {
+	t.Run("H-03 public address with https", func(t *testing.T) {
 		w := newWorld(t, func(o *options) { o.publicURL = "https://bridge.example.com" })
 		w.user("ana@example.com", incident.Viewer)
 		if cookie := post(w, "Host", "bridge.example.com").header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-") {
@@ -190,21 +190,21 @@ func TestHTTPS(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	t.Run("guard: metrics are for this machine or a token", func(t *testing.T) {
+	t.Run("guard: metrics need this machine or a token", func(t *testing.T) {
 		w := newWorld(t)
 		if r := w.browser().get("/metrics"); r.status != http.StatusOK || !strings.Contains(r.body, `drawbridge_build_info{version="v1.2.3"} 1`) {
 			t.Errorf("from this machine: status %d", r.status)
 		}
 		for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
 			if r := w.browser().do(http.MethodGet, "/metrics", nil, header, "127.0.0.1"); r.status != http.StatusUnauthorized {
-				t.Errorf("passed on with %s: status %d, want 401", header, r.status)
+				t.Errorf("forwarded with %s: status %d, want 401", header, r.status)
 			}
 		}
 		if r := w.api(w.token("read"), http.MethodGet, "/metrics", nil, "X-Forwarded-For", "203.0.113.7"); r.status != http.StatusOK {
 			t.Errorf("with a token: status %d", r.status)
 		}
 	})
-	t.Run("O-07 ready, and no secret in it", func(t *testing.T) {
+	t.Run("O-07 ready, without any secret", func(t *testing.T) {
 		w := newWorld(t)
 		for _, path := range []string{"/livez", "/readyz", "/metrics"} {
 			r := w.browser().get(path)
@@ -213,7 +213,7 @@ func TestHealth(t *testing.T) {
 			}
 		}
 	})
-	t.Run("without the key it is not ready and says so", func(t *testing.T) {
+	t.Run("not ready without the key", func(t *testing.T) {
 		cfg := dbtest.SQLite(t)
 		newWorld(t, func(o *options) { o.db = cfg })
 		cfg.Keys = nil
@@ -223,10 +223,10 @@ func TestHealth(t *testing.T) {
 		}
 		b := w.loggedIn(incident.Viewer)
 		if r := b.get("/nothing"); !strings.Contains(r.body, "db-banner-bad") {
-			t.Errorf("P22: no banner:\n%s", r.body)
+			t.Errorf("P22: the page has no banner:\n%s", r.body)
 		}
 	})
-	t.Run("broken: alive and not ready", func(t *testing.T) {
+	t.Run("broken: alive but not ready", func(t *testing.T) {
 		w := newWorld(t)
 		w.breakStore()
 		if r := w.browser().get("/livez"); r.status != http.StatusOK {

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limiter bounds how often each of many keys does something.
+// limiter bounds how often each key may do something. Every key has its own
+// bucket.
 type limiter struct {
 	limit rate.Limit
 	burst int
@@ -21,13 +22,13 @@ func newLimiter(limit rate.Limit, burst int) *limiter {
 	return &limiter{limit: limit, burst: burst, keys: map[string]*rate.Limiter{}}
 }
 
-// take is 0 when the key may go on, else how long it has to wait.
+// take returns 0 if the key may go on, and otherwise how long it has to wait.
 func (l *limiter) take(key string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if age := now.Sub(l.swept); age > time.Minute || age < 0 {
 		for k, v := range l.keys {
-			if v.TokensAt(now) >= float64(l.burst) { // as good as new
+			if v.TokensAt(now) >= float64(l.burst) { // the bucket is full again
 				delete(l.keys, k)
 			}
 		}

@@ -38,7 +38,7 @@ func (b *browser) stream(t *testing.T, topic string) *stream {
 	return &stream{t, cancel, bufio.NewScanner(response.Body)}
 }
 
-// next waits for the next event, "" when the stream ended.
+// next returns the next event, or "" when the stream has ended.
 func (s *stream) next() string {
 	s.t.Helper()
 	event := ""
@@ -67,7 +67,7 @@ func (w *world) runLive(t *testing.T) {
 const changed = "event: changed\ndata: changed\n"
 
 func TestLive(t *testing.T) {
-	t.Run("says that something changed, and nothing of what", func(t *testing.T) {
+	t.Run("a message says that something changed but not what", func(t *testing.T) {
 		w := newWorld(t)
 		w.runLive(t)
 		s := w.loggedIn(incident.Viewer).stream(t, "events")
@@ -82,7 +82,7 @@ func TestLive(t *testing.T) {
 		}
 		s.close()
 	})
-	t.Run("refuses topics there are not", func(t *testing.T) {
+	t.Run("unknown topics are rejected", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		for _, topic := range []string{"", "secrets", "incident:0", "incident:x", "incident:1%0aevents", "Events", "events,", ",events", "events,secrets", "events,bridges,incidents,runbooks,account,incident:1,incident:2,incident:3,incident:4,incident:5"} {
@@ -110,7 +110,7 @@ func TestLive(t *testing.T) {
 				end(w, b)
 				begun := time.Now()
 				if got := s.next(); got != "" {
-					t.Errorf("it goes on: %q", got)
+					t.Errorf("the stream continues: %q", got)
 				}
 				if took := time.Since(begun); took > 6*time.Second {
 					t.Errorf("it ended after %v", took)
@@ -118,7 +118,7 @@ func TestLive(t *testing.T) {
 			})
 		}
 	})
-	t.Run("readers that left are forgotten", func(t *testing.T) {
+	t.Run("readers that disconnect are removed", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.loggedIn(incident.Viewer)
 		streams := []*stream{b.stream(t, "events"), b.stream(t, "incident:42,bridges")}
@@ -128,14 +128,14 @@ func TestLive(t *testing.T) {
 		for _, s := range streams {
 			s.close()
 		}
-		for w.site.Live.Readers() > 0 { // ends with the test's time limit
+		for w.site.Live.Readers() > 0 { // the test's time limit ends this loop
 			b.get("/livez")
 		}
 	})
 }
 
-// TestServe is O-01: what is under way is answered, live pages end, new
-// connections are refused.
+// TestServe is O-01: running requests are answered, live pages end, and new
+// connections are rejected.
 func TestServe(t *testing.T) {
 	w := newWorld(t)
 	w.runLive(t)
@@ -151,7 +151,7 @@ func TestServe(t *testing.T) {
 	}
 	s := w.loggedIn(incident.Viewer).stream(t, "events")
 	s.next()
-	// A webhook of which half has arrived when the end begins.
+	// Half of this webhook has arrived when the shutdown begins.
 	body := started(2)
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	w.must(err)
@@ -159,11 +159,11 @@ func TestServe(t *testing.T) {
 	head := "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nX-Zm-Request-Timestamp: " + w.ts() + "\r\nX-Zm-Signature: " + sign(secretToken, w.ts(), body) + "\r\n\r\n"
 	_, err = conn.Write(append([]byte(head), body[:10]...))
 	w.must(err)
-	w.browser().get("/livez") // by now it has been read
+	w.browser().get("/livez") // by now the server has read it
 
 	stop()
 	if got := s.next(); got != "" {
-		t.Errorf("the live page goes on: %q", got)
+		t.Errorf("the live page continues: %q", got)
 	}
 	_, err = conn.Write(body[10:])
 	w.must(err)
@@ -176,6 +176,6 @@ func TestServe(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
-		t.Error("it still listens")
+		t.Error("the server still listens")
 	}
 }

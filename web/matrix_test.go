@@ -18,21 +18,21 @@ import (
 	"github.com/drawbridge-hq/drawbridge/web"
 )
 
-// address is a route's path with something in place of its parameters.
+// address returns a route's path with values for its parameters.
 func address(path string) string {
 	for name, value := range map[string]string{":number": "1", ":key": "INC-1", ":id": "0190a000-0000-7000-8000-000000000000", "*": "nothing"} {
 		path = strings.ReplaceAll(path, name, value)
 	}
 	if path == "/live" {
-		path += "?topic=nothing" // a stream has no end
+		path += "?topic=nothing" // a stream would not end
 	}
 	return path
 }
 
-// actors are everybody the golden matrix has a column for.
+// actor is one column of the golden matrix.
 type actor struct {
 	name  string
-	roles string // what it is to Need.String
+	roles string // the needs that it meets, as Need.String names them
 	send  func(method, path string) answer
 }
 
@@ -41,7 +41,7 @@ func (w *world) actors() []actor {
 	person := func(name string, b *browser) actor {
 		return actor{name, "session:" + name, func(method, path string) answer {
 			cookies := map[string]string{}
-			for k, v := range b.cookies { // logging out ends the copy's session, so it is sent to nobody's
+			for k, v := range b.cookies { // logging out would end the shared session
 				cookies[k] = v
 			}
 			return (&browser{w: w, cookies: cookies}).do(method, path, nil, "Sec-Fetch-Site", "same-origin")
@@ -59,8 +59,9 @@ func (w *world) actors() []actor {
 	return append(all, token("read", w.token("read")), token("incidents:write", w.token("incidents:write")))
 }
 
-// TestMatrix is A-30: what every route answers to everybody, beside a golden
-// file. It goes through the table itself, so a new route is in it or fails.
+// TestMatrix is A-30. It compares the answer of every route to every actor with a
+// golden file. It uses the route table itself, so that a new route must be in the
+// golden file.
 func TestMatrix(t *testing.T) {
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
@@ -88,7 +89,7 @@ func TestMatrix(t *testing.T) {
 	compare(t, "testdata/matrix.golden", strings.ReplaceAll(b.String(), " \n", "\n"))
 }
 
-// said is an answer in a word: who was let through got something from the handler.
+// said returns the answer in a word. Whoever was let in got the handler's status.
 func (a answer) said() string {
 	switch {
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
@@ -116,8 +117,8 @@ func compare(t *testing.T, file, got string) {
 	}
 }
 
-// TestMatrixHolds checks the golden matrix's own rule, so that accepting a diff
-// without reading it does not open a route.
+// TestMatrixHolds checks the golden matrix by a rule of its own, so that
+// accepting a diff unread cannot open a route.
 func TestMatrixHolds(t *testing.T) {
 	w := newWorld(t)
 	rank := map[string]int{"session:viewer": 1, "session:responder": 2, "session:admin": 3}
@@ -148,7 +149,8 @@ func TestMatrixHolds(t *testing.T) {
 	}
 }
 
-// fingerprint is what the database holds, as far as its reads tell.
+// fingerprint returns the content of the database as far as its read methods show
+// it.
 func (w *world) fingerprint() string {
 	w.t.Helper()
 	ctx := context.Background()
@@ -169,7 +171,7 @@ func (w *world) fingerprint() string {
 	incidents, err := w.store.Incidents(ctx, db.IncidentFilter{}, "", 200)
 	w.must(err)
 	for i := range incidents.Items {
-		incidents.Items[i].Bridge = nil // a pointer; all bridges follow
+		incidents.Items[i].Bridge = nil // this is a pointer; the bridges follow below
 	}
 	bridges, err := w.store.BridgeRows(ctx, db.BridgeFilter{}, "", 200)
 	w.must(err)
@@ -180,7 +182,7 @@ func (w *world) fingerprint() string {
 	return fmt.Sprintf("%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n%d %v", users, tokens, audit.Items, runbooks, incidents.Items, bridges.Items, events.Items, account.Version, account.Check)
 }
 
-// TestReadsChangeNothing is F-04: no GET has effects.
+// TestReadsChangeNothing is F-04: a GET has no effects.
 func TestReadsChangeNothing(t *testing.T) {
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
@@ -202,7 +204,7 @@ func TestReadsChangeNothing(t *testing.T) {
 	}
 }
 
-// forms are the routes that browsers post to.
+// forms returns the routes to which browsers post.
 func forms(w *world) []web.Route {
 	return slices.DeleteFunc(web.Routes(w.config), func(r web.Route) bool { return r.Kind != web.Form })
 }
@@ -216,26 +218,26 @@ func TestCrossOrigin(t *testing.T) {
 	t.Run("F-01 every form", func(t *testing.T) {
 		for _, route := range forms(w) {
 			for name, header := range map[string][]string{
-				"no header":        nil,
-				"cross-site":       {"Sec-Fetch-Site", "cross-site"},
-				"same-site":        {"Sec-Fetch-Site", "same-site"},
-				"Origin null":      {"Origin", "null"},
-				"another origin":   {"Origin", "https://evil.example"},
-				"another port":     {"Origin", "http://127.0.0.1:1"},
-				"http for https":   {"Origin", "http://bridge.example.com", "Host", "bridge.example.com"},
-				"F-06 _method":     {"Sec-Fetch-Site", "cross-site", "X-HTTP-Method-Override", "GET"},
-				"another scheme":   {"Origin", "javascript://" + host},
-				"trailing garbage": {"Origin", "http://" + host + ".evil.example"},
+				"no header":             nil,
+				"cross-site":            {"Sec-Fetch-Site", "cross-site"},
+				"same-site":             {"Sec-Fetch-Site", "same-site"},
+				"Origin null":           {"Origin", "null"},
+				"other origin":          {"Origin", "https://evil.example"},
+				"other port":            {"Origin", "http://127.0.0.1:1"},
+				"http instead of https": {"Origin", "http://bridge.example.com", "Host", "bridge.example.com"},
+				"F-06 _method":          {"Sec-Fetch-Site", "cross-site", "X-HTTP-Method-Override", "GET"},
+				"other scheme":          {"Origin", "javascript://" + host},
+				"trailing garbage":      {"Origin", "http://" + host + ".evil.example"},
 			} {
 				header = append(header, "Content-Type", "application/x-www-form-urlencoded")
 				r := b.do(route.Method, address(route.Path), strings.NewReader("_method=GET"), header...)
-				if r.status != http.StatusForbidden || !strings.Contains(r.body, "did not come from a page") {
+				if r.status != http.StatusForbidden || !strings.Contains(r.body, "did not come from a Drawbridge page") {
 					t.Errorf("%s %s with %s: status %d, want 403", route.Method, route.Path, name, r.status)
 				}
 			}
 		}
 	})
-	t.Run("F-05 log in, log out and set up too", func(t *testing.T) {
+	t.Run("F-05 login, logout and setup too", func(t *testing.T) {
 		for _, path := range []string{"/login", "/logout", "/setup"} {
 			r := w.browser().do(http.MethodPost, path, strings.NewReader(""), "Sec-Fetch-Site", "cross-site", "Content-Type", "application/x-www-form-urlencoded")
 			if r.status != http.StatusForbidden {
@@ -243,7 +245,7 @@ func TestCrossOrigin(t *testing.T) {
 			}
 		}
 	})
-	t.Run("nothing happened", func(t *testing.T) {
+	t.Run("no form had an effect", func(t *testing.T) {
 		if after := w.fingerprint(); after != before {
 			t.Error(cmp.Diff(before, after))
 		}
@@ -251,7 +253,7 @@ func TestCrossOrigin(t *testing.T) {
 			t.Error("the session ended")
 		}
 	})
-	t.Run("our own pages may, also where browsers send no Sec-Fetch-Site", func(t *testing.T) {
+	t.Run("our own pages are accepted, even without Sec-Fetch-Site", func(t *testing.T) {
 		for name, header := range map[string][]string{
 			"same-origin":    {"Sec-Fetch-Site", "same-origin"},
 			"typed":          {"Sec-Fetch-Site", "none"},
@@ -264,7 +266,7 @@ func TestCrossOrigin(t *testing.T) {
 			}
 		}
 	})
-	t.Run("F-02 the API is not for pages of others", func(t *testing.T) {
+	t.Run("F-02 the API rejects pages of other sites", func(t *testing.T) {
 		read, write := w.token("read"), w.token("incidents:write")
 		if r := w.api(read, http.MethodGet, "/api/v1/bridges", nil); r.status != http.StatusOK {
 			t.Errorf("a program: status %d", r.status)
@@ -297,7 +299,7 @@ func TestCrossOrigin(t *testing.T) {
 			}
 		}
 	})
-	t.Run("H-05 pages of others load nothing of ours", func(t *testing.T) {
+	t.Run("H-05 other sites cannot load our pages", func(t *testing.T) {
 		for _, path := range []string{"/live?topic=nothing", "/login", "/readyz"} {
 			if r := b.do(http.MethodGet, path, nil, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"); r.status != http.StatusForbidden {
 				t.Errorf("%s: status %d, want 403", path, r.status)
@@ -335,7 +337,7 @@ func TestOddAddresses(t *testing.T) { // A-34
 			}
 		}
 	}
-	t.Run("HEAD is decided as GET is", func(t *testing.T) {
+	t.Run("HEAD has the same access rule as GET", func(t *testing.T) {
 		for _, route := range web.Routes(w.config) {
 			if route.Method != http.MethodGet || route.Path == "/live" {
 				continue
@@ -352,7 +354,7 @@ func TestForms(t *testing.T) {
 	w := newWorld(t)
 	w.user("ana@example.com", incident.Viewer)
 	post := func(body string, header ...string) answer {
-		w.clock.add(time.Minute) // as many tries as one likes
+		w.clock.add(time.Minute) // avoids the limit on login attempts
 		return w.browser().do(http.MethodPost, "/login", strings.NewReader(body), append(header, "Sec-Fetch-Site", "same-origin")...)
 	}
 	const form = "application/x-www-form-urlencoded"
@@ -363,7 +365,7 @@ func TestForms(t *testing.T) {
 			}
 		}
 	})
-	t.Run("F-31 a field nobody asked for", func(t *testing.T) {
+	t.Run("F-31 unknown field", func(t *testing.T) {
 		for _, field := range []string{"role=admin", "Role=admin", "id=1", "is_admin=true", "_id=1", "Email=x", "user[role]=admin", "email=b%40example.com", "password=y", "=x"} {
 			r := post("email=ana%40example.com&password=x&"+field, "Content-Type", form)
 			if r.status != http.StatusBadRequest {
@@ -371,7 +373,7 @@ func TestForms(t *testing.T) {
 			}
 		}
 	})
-	t.Run("F-34 too much of it", func(t *testing.T) {
+	t.Run("F-34 body too large or too complex", func(t *testing.T) {
 		for name, tt := range map[string]struct {
 			body string
 			want int
@@ -389,7 +391,7 @@ func TestForms(t *testing.T) {
 			}
 		}
 	})
-	t.Run("F-20 next leads nowhere else", func(t *testing.T) {
+	t.Run("F-20 next cannot lead to another site", func(t *testing.T) {
 		for _, next := range []string{
 			"//evil.example", `/\evil.example`, "/%09/evil.example", "/\t/evil.example", "https:evil.example", "///evil.example", "/%2f/evil.example", "/%5cevil.example",
 			"javascript:alert(1)", "http://127.0.0.1@evil.example", "/ok\r\nLocation: x", "/%0d%0aLocation:x", "evil", "", "/" + strings.Repeat("a", 3000), "/%zz", "/\x00",
@@ -411,7 +413,7 @@ func TestForms(t *testing.T) {
 			}
 		}
 	})
-	t.Run("F-20 and where one was it leads back", func(t *testing.T) {
+	t.Run("F-20 next leads back to the page", func(t *testing.T) {
 		for _, next := range []string{"/", "/incidents/42", "/events?event=meeting.started&q=a%20b", "/ok?u=//e"} {
 			w.clock.add(time.Minute)
 			r := w.browser().post("/login", url.Values{"email": {"ana@example.com"}, "password": {password}, "next": {next}})

@@ -13,7 +13,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/handlers"
 )
 
-// metrics has a registry of its own: what a library registers globally is not ours to show.
+// metrics has its own registry, so that metrics which libraries register globally
+// do not appear.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -37,22 +38,22 @@ func newMetrics(site *handlers.Site) *metrics {
 		m.requests, m.seconds,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "drawbridge_live_pages",
-			Help: "Open pages that listen for changes.",
+			Help: "Open pages with live updates.",
 		}, func() float64 { return float64(site.Live.Readers()) }),
-		gauge("drawbridge_disk_full", "1 while events are refused because the disk is full.", func() int64 {
+		gauge("drawbridge_disk_full", "1 while Drawbridge rejects events because the disk is full.", func() int64 {
 			if site.Health().DiskFull {
 				return 1
 			}
 			return 0
 		}),
-		gauge("drawbridge_disk_free_bytes", "Room on the disk of the SQLite database; -1 when not known.", func() int64 { return site.Health().FreeBytes }),
-		gauge("drawbridge_disk_ballast_bytes", "Size of the file that is given up when the disk is full.", func() int64 { return site.Health().BallastBytes }),
+		gauge("drawbridge_disk_free_bytes", "Free space on the disk of the SQLite database; -1 if unknown.", func() int64 { return site.Health().FreeBytes }),
+		gauge("drawbridge_disk_ballast_bytes", "Size of the reserve file that is deleted when the disk is full.", func() int64 { return site.Health().BallastBytes }),
 		gauge("drawbridge_database_bytes", "Size of the SQLite database; -1 with PostgreSQL.", func() int64 { return site.Health().DatabaseBytes }),
-		gauge("drawbridge_wal_bytes", "Size of SQLite's write-ahead log, which grows while a reader such as a backup holds an old state; -1 with PostgreSQL.",
+		gauge("drawbridge_wal_bytes", "Size of SQLite's write-ahead log; -1 with PostgreSQL. It grows while a reader, such as a backup, uses an old snapshot.",
 			func() int64 { return site.Health().WALBytes }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "drawbridge_build_info",
-			Help:        "1, with the version as a label.",
+			Help:        "Always 1. The label is the version.",
 			ConstLabels: prometheus.Labels{"version": site.Version},
 		}, func() float64 { return 1 }),
 		collectors.NewGoCollector(),
@@ -66,7 +67,8 @@ func gauge(name, help string, value func() int64) prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
 }
 
-// observe counts one answer. Labels have few values whatever is asked for.
+// observe counts one answer. It keeps the number of label values small, whatever
+// clients request.
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
 	if route == "" {
 		route = "none"

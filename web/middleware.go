@@ -25,10 +25,10 @@ import (
 
 type middleware struct {
 	site       *handlers.Site
-	kinds      map[string]Kind // of a route's path
+	kinds      map[string]Kind // by route path
 	origins    *http.CrossOriginProtection
 	metrics    *metrics
-	errorLines *rate.Sometimes // a broken disk must not fill another with lines
+	errorLines *rate.Sometimes // limits how fast errors are logged, so that a broken disk does not fill another one with log lines
 
 	logins    *limiter // by client address
 	apiReads  *limiter // by token
@@ -47,15 +47,15 @@ func newMiddleware(site *handlers.Site) *middleware {
 		apiWrites:  newLimiter(2, 100),
 	}
 	if u, err := url.Parse(site.PublicURL); err == nil && u.Host != "" {
-		// A proxy may change Host; browsers that send no Sec-Fetch-Site are
-		// then known by the public address.
+		// A proxy may change the Host header. Requests from browsers that send no
+		// Sec-Fetch-Site are then recognized by the public address.
 		_ = m.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host)
 	}
 	return m
 }
 
-// extractors say who the client is and whether it speaks https: the connection
-// itself, or what one of the trusted proxies says.
+// extractors return functions that tell the client's address and its scheme:
+// those of the connection, or what a trusted proxy says.
 func extractors(trusted []netip.Prefix) (echo.IPExtractor, echo.SchemeExtractor) {
 	if len(trusted) == 0 {
 		return echo.ExtractIPDirect(), echo.ExtractSchemeDirect()
@@ -70,8 +70,8 @@ func extractors(trusted []netip.Prefix) (echo.IPExtractor, echo.SchemeExtractor)
 	return echo.ExtractIPFromXFFHeader(options...), echo.ExtractSchemeFromHeaders(options...)
 }
 
-// requestID gives every request a number of ours; one that was sent is not
-// taken over.
+// requestID gives every request an id of ours, and ignores an id that the client
+// sent.
 func (m *middleware) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderXRequestID, rand.Text()[:16])
@@ -82,18 +82,19 @@ func (m *middleware) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// everyAnswer has these headers, whatever it is. All share the values.
+// everyAnswer are the headers that every answer has. All answers share the
+// values.
 var everyAnswer = http.Header{
 	"Content-Security-Policy": {contentSecurityPolicy},
 	"X-Content-Type-Options":  {"nosniff"},
-	// Not no-referrer: under it browsers send "Origin: null" with our own
-	// forms, which on plain http is all we have to know them by.
+	// Not no-referrer: with it, browsers send "Origin: null" with our own forms.
+	// On plain http the origin is the only way to recognize them.
 	"Referrer-Policy":              {"same-origin"},
 	"X-Frame-Options":              {"DENY"},
 	"Cross-Origin-Opener-Policy":   {"same-origin"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Permissions-Policy":           {"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"},
-	"Cache-Control":                {"no-store"}, // static files say otherwise
+	"Cache-Control":                {"no-store"}, // static files override this
 }
 
 func (m *middleware) headers(next echo.HandlerFunc) echo.HandlerFunc {
@@ -107,7 +108,8 @@ func (m *middleware) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// observe counts and logs each request: its path without the query, no body.
+// observe counts and logs each request. It logs the path without the query, and
+// no body.
 func (m *middleware) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := m.site.Now()
@@ -123,11 +125,12 @@ func (m *middleware) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// logError writes the cause of an answer, once: our own faults as errors.
+// logError logs the cause of an error answer, once. Answers of 500 and above are
+// logged as errors, all others as debug.
 func (m *middleware) logError(c echo.Context, status int, err error) {
 	r := c.Request()
 	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
-		return // the client left
+		return // the client has gone
 	}
 	line := func(level slog.Level) {
 		m.site.Log.Log(r.Context(), level, "request refused", "id", handlers.RequestID(c), "method", clip(r.Method),
@@ -140,7 +143,8 @@ func (m *middleware) logError(c echo.Context, status int, err error) {
 	m.errorLines.Do(func() { line(slog.LevelError) })
 }
 
-// clip makes text from outside fit for a line of the log.
+// clip shortens and escapes text from outside so that it fits on one line of the
+// log.
 func clip(s string) string {
 	if len(s) > 256 {
 		s = s[:256] + "…"
@@ -148,7 +152,8 @@ func clip(s string) string {
 	return strings.Trim(strconv.QuoteToGraphic(s), `"`)
 }
 
-// answers turns errors into responses inside observe, so that it sees their status.
+// answers turns errors into responses. It must run inside observe, so that
+// observe sees their status.
 func (m *middleware) answers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := next(c); err != nil {
@@ -158,7 +163,7 @@ func (m *middleware) answers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// recovers turns a panic into an error; the stack is in the log.
+// recovers turns a panic into an error that contains the stack.
 func (m *middleware) recovers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -173,10 +178,11 @@ func (m *middleware) recovers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "The request did not come from a page of this Drawbridge. Open the page again and repeat it there."}
+var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "This request did not come from a Drawbridge page. Reload the page and try again."}
 
-// sameOrigin refuses what another site made a browser send. Only signed routes
-// are exempt, by their exact paths: they are not for browsers and look at no cookie.
+// sameOrigin rejects requests that another site made a browser send. Only signed
+// routes are exempt, by their exact paths: browsers do not use them, and they
+// ignore cookies.
 func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -193,14 +199,15 @@ func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		switch r.Method {
 		case http.MethodGet, http.MethodHead, http.MethodOptions:
-			// Another site may link to a page; it may not load one as a part of its own.
+			// Another site may link to a page, but may not load it as a part of
+			// its own page.
 			if foreign && r.Header.Get("Sec-Fetch-Mode") != "navigate" && r.Header.Get("Sec-Fetch-Mode") != "" {
 				return errCrossOrigin
 			}
 		default:
-			// Every browser says where a form comes from; a request that does
-			// not say is no form of ours. Check alone would let it through, and
-			// compares hosts, not schemes.
+			// Every browser sends the origin of a form, so a request without one
+			// does not come from our forms. Check accepts such requests, and it
+			// compares only hosts, not schemes.
 			if m.origins.Check(r) != nil || fetchSite == "" && !m.pageScheme(c, origin) {
 				return errCrossOrigin
 			}
@@ -215,21 +222,22 @@ func (m *middleware) pageScheme(c echo.Context, origin string) bool {
 	return strings.HasPrefix(origin, "https://") || strings.HasPrefix(origin, "http://") && !m.site.HTTPS(c)
 }
 
-// limits bounds how often one address tries to log in. Each account has its own
-// bound in the service.
+// limits bounds how often one network may try to log in. The service bounds the
+// attempts for each user separately.
 func (m *middleware) limits(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if r.Method == http.MethodPost && (r.URL.Path == "/login" || r.URL.Path == "/setup") {
 			if wait := m.logins.take(network(c.RealIP()), m.site.Now()); wait > 0 {
-				return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "Too many tries from this network. Wait a moment before the next."}
+				return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "Too many login attempts from this network. Wait a moment, then try again."}
 			}
 		}
 		return next(c)
 	}
 }
 
-// network is the part of an address that one client cannot choose freely.
+// network returns the part of an address that a client cannot choose freely: the
+// whole of an IPv4 address, and the /64 of an IPv6 address.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Unmap().Is4() {
@@ -242,7 +250,7 @@ func network(address string) string {
 	return p.String()
 }
 
-// session finds out who is there, for pages.
+// session loads the session of a request for a page.
 func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !m.forPrograms(c) {
@@ -254,7 +262,7 @@ func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// needs lets only those through that the route table names.
+// needs rejects requests that do not meet the access rule of the route.
 func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -266,7 +274,7 @@ func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 					return askToLogIn(c)
 				}
 				if !user.Role.Includes(need.role) {
-					err = &incident.Error{Code: incident.Forbidden, Message: "Your role does not allow this. An admin can do it, or change your role under Settings."}
+					err = &incident.Error{Code: incident.Forbidden, Message: "Your role does not allow this. Ask an admin to do it or to change your role under Settings."}
 				}
 			case need.loopback && isLocal(c):
 			case need.scope != "":
@@ -280,8 +288,8 @@ func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 	}
 }
 
-// askToLogIn sends a person to the log in page and back afterwards. What was
-// posted cannot be sent on.
+// askToLogIn redirects to the login page, which leads back afterwards. Requests
+// that cannot be repeated that way, such as forms, get 401.
 func askToLogIn(c echo.Context) error {
 	r := c.Request()
 	if (r.Method != http.MethodGet && r.Method != http.MethodHead) || r.URL.Path == "/live" {
@@ -294,7 +302,7 @@ func askToLogIn(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, target)
 }
 
-// checkToken refuses a request without an API token of the scope, or one whose
+// checkToken rejects a request that has no API token with the scope, or whose
 // token is used too often.
 func (m *middleware) checkToken(c echo.Context, scope string) error {
 	actor, token, err := m.site.Service.TokenActor(c.Request().Context(), handlers.Bearer(c), c.RealIP())
@@ -302,21 +310,21 @@ func (m *middleware) checkToken(c echo.Context, scope string) error {
 		return err
 	}
 	if !slices.Contains(token.Scopes, scope) {
-		return &incident.Error{Code: incident.Forbidden, Message: "The token has no scope " + scope + "."}
+		return &incident.Error{Code: incident.Forbidden, Message: "The token does not have the scope " + scope + "."}
 	}
 	limit := m.apiReads
 	if scope == incident.ScopeIncidentsWrite {
 		limit = m.apiWrites
 	}
 	if wait := limit.take(token.ID, m.site.Now()); wait > 0 {
-		return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "The token is used too often. Retry-After says when to go on."}
+		return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "Too many requests with this token. Wait for the time in the Retry-After header."}
 	}
 	handlers.SetActor(c, actor)
 	return nil
 }
 
-// isLocal reports whether the client runs on this machine. A request that a
-// proxy on this machine passed on does not.
+// isLocal reports whether the client runs on this machine. It returns false for
+// requests that came through a proxy on this machine.
 func isLocal(c echo.Context) bool {
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
 		if c.Request().Header.Get(name) != "" {

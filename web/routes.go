@@ -9,8 +9,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/static"
 )
 
-// Route is one line of the route table, the only place where an address is registered: the middleware, the golden
-// matrix of roles, and the tests in a browser go by it.
+// Route is one line of the route table. Addresses are registered nowhere else,
+// and the middleware, the golden access matrix and the browser tests use this
+// table.
 type Route struct {
 	Kind         Kind
 	Method, Path string
@@ -18,34 +19,34 @@ type Route struct {
 	Handler      echo.HandlerFunc
 }
 
-// Kind is what a route is for.
+// Kind says what a route is for.
 type Kind string
 
 const (
-	Page    Kind = "page"    // a person looks at it
-	Form    Kind = "form"    // a page of ours posts it; one from elsewhere is refused
-	Part    Kind = "part"    // a page fetches it: a stream, a piece of the page, a file
-	Program Kind = "program" // a program calls it: there is no session, and errors are problem details
-	Signed  Kind = "signed"  // a program that no token names: what it sends is signed, so it may come from anywhere
+	Page    Kind = "page"    // a page that people look at
+	Form    Kind = "form"    // our own pages post to it; requests from other sites are rejected
+	Part    Kind = "part"    // our pages load it: a stream, a part of a page or a file
+	Program Kind = "program" // programs call it: no session, and errors are problem details
+	Signed  Kind = "signed"  // programs call it without a token; the requests are signed, so they may come from anywhere
 )
 
-// Need is who may use a route.
+// Need says who may use a route.
 type Need struct {
-	role     incident.Role // a person with at least this role
+	role     incident.Role // a session of a user with at least this role
 	scope    string        // an API token with this scope
-	loopback bool          // or a client on this machine
+	loopback bool          // clients on this machine need no token
 }
 
-// Public is for everybody.
+// Public lets everyone in.
 var Public = Need{}
 
-// Session is for people who are logged in and may do what role may.
+// Session requires a session of a user with at least this role.
 func Session(role incident.Role) Need { return Need{role: role} }
 
-// Scope is for API tokens.
+// Scope requires an API token with this scope.
 func Scope(scope string) Need { return Need{scope: scope} }
 
-// String is how the golden matrix names a Need.
+// String returns the name of the Need in the golden matrix.
 func (n Need) String() string {
 	switch {
 	case n.role != "":
@@ -58,7 +59,7 @@ func (n Need) String() string {
 	return "public"
 }
 
-// routes is every address of the site, what it is for, and who may use it. HEAD goes with GET.
+// routes returns all routes of the site. New also registers HEAD for every GET.
 func routes(cfg Config, m *middleware) []Route {
 	const (
 		GET  = http.MethodGet
@@ -97,7 +98,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/setup", Public, s.Setup},
 
 		{Part, GET, "/live", viewer, s.Stream},
-		{Page, GET, "/j/:key", Public, s.JoinPage}, // with a session, or the key of the link
+		{Page, GET, "/j/:key", Public, s.JoinPage}, // needs a session or the key of the link
 
 		{Page, GET, "/", viewer, s.Overview},
 		{Page, GET, "/incidents", viewer, s.IncidentsPage},
@@ -157,7 +158,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/settings/about", viewer, s.AboutPage},
 	}
 	if cfg.Simulator != nil {
-		// Its links to join must work for everybody, as Zoom's do.
+		// Join links of the simulator must work for everyone, as Zoom's do.
 		simulator := echo.WrapHandler(http.MaxBytesHandler(cfg.Simulator, 256<<10))
 		table = append(table,
 			Route{Part, GET, "/simulator/*", Public, simulator},

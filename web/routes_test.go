@@ -26,7 +26,7 @@ func TestRouteKinds(t *testing.T) {
 		case web.Form:
 			method = http.MethodPost
 		case web.Signed:
-			method, person = http.MethodPost, r.Need == web.Public // the signature is all there is
+			method, person = http.MethodPost, r.Need == web.Public // the signature is the only check
 		case web.Program:
 			method, person = r.Method, !strings.HasPrefix(r.Need.String(), "session:")
 		default:
@@ -50,7 +50,7 @@ func TestLinks(t *testing.T) {
 	routes, reached := web.Routes(w.config), map[string]bool{}
 	for _, role := range []incident.Role{incident.Viewer, incident.Responder, incident.Admin} {
 		b, seen := w.loggedIn(role), map[string]bool{}
-		todo := []link{{"the address bar", http.MethodGet, "/"}}
+		todo := []link{{"address bar", http.MethodGet, "/"}}
 		for len(todo) > 0 {
 			next := todo[0]
 			todo = todo[1:]
@@ -93,7 +93,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// matches reports whether an address is of a route's path.
+// matches reports whether an address belongs to a route's path.
 func matches(path, address string) bool {
 	return regexp.MustCompile("^" + strings.ReplaceAll(parameter.ReplaceAllString(path, "[^/]+"), "*", ".*") + "$").MatchString(address)
 }
@@ -102,7 +102,8 @@ var parameter = regexp.MustCompile(`:\w+`)
 
 type link struct{ from, method, to string }
 
-// linksOf is all that a page offers within the site, and how many entries of the menu it marks as itself.
+// linksOf returns the links and forms that a page offers within the site, and how
+// many menu entries it marks as the current page.
 func linksOf(t *testing.T, from, page string) (links []link, entries int) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(page))
@@ -133,7 +134,7 @@ func linksOf(t *testing.T, from, page string) (links []link, entries int) {
 			entries++
 		}
 		if n.Data != "button" || attr(n, "type") == "button" || slices.ContainsFunc(slices.Collect(n.Ancestors()), func(p *html.Node) bool { return has(p, "disabled") }) {
-			continue // a form that nobody can send is not offered
+			continue // skip forms that cannot be sent
 		}
 		form := forms[attr(n, "form")]
 		for p := range n.Ancestors() {

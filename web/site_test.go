@@ -32,7 +32,7 @@ const (
 	password    = "correct horse battery"
 )
 
-// world is a whole site with a database of its own and the simulator as Zoom.
+// world is a complete site with its own database and the simulator as Zoom.
 type world struct {
 	t       testing.TB
 	clock   *clock
@@ -41,13 +41,13 @@ type world struct {
 	site    *handlers.Site
 	config  web.Config
 	server  *web.Server
-	url     string // where the server listens
+	url     string // the server's address
 	sim     *zoomsim.Sim
 	log     *syncBuffer
 }
 
 type options struct {
-	db        db.Config // default: a fresh SQLite database
+	db        db.Config // default: a new SQLite database
 	publicURL string
 	proxies   []netip.Prefix
 	bare      bool // no Zoom account
@@ -144,7 +144,8 @@ func (w *world) runbook(name string) incident.Runbook {
 // breakStore makes every later use of the database fail.
 func (w *world) breakStore() { w.must(w.store.Close()) }
 
-// browser keeps cookies and sends what browsers send; it follows no redirect.
+// browser keeps cookies, sends the headers that browsers send, and follows no
+// redirects.
 type browser struct {
 	w       *world
 	cookies map[string]string
@@ -152,7 +153,7 @@ type browser struct {
 
 func (w *world) browser() *browser { return &browser{w: w, cookies: map[string]string{}} }
 
-// loggedIn is a browser of a new user with this role.
+// loggedIn returns a browser in which a new user with this role is logged in.
 func (w *world) loggedIn(role incident.Role) *browser {
 	w.t.Helper()
 	w.user(string(role)+"@example.com", role)
@@ -169,7 +170,7 @@ func (w *world) logIn(email string) *browser {
 	return b
 }
 
-// answer is a response that was read whole.
+// answer is a response with its whole body.
 type answer struct {
 	status int
 	header http.Header
@@ -182,7 +183,7 @@ func (b *browser) post(path string, form url.Values) answer {
 	return b.do(http.MethodPost, path, strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
 }
 
-// do sends a request; header are names and values in turn.
+// do sends a request. header holds names and values in turn.
 func (b *browser) do(method, path string, body io.Reader, header ...string) answer {
 	b.w.t.Helper()
 	r, err := http.NewRequest(method, b.w.url+path, body)

@@ -1,6 +1,7 @@
-// Package web is the server round the handlers: which route needs whom, the
-// middleware, how an error becomes a status and a page, and how the server
-// starts and stops. It knows neither the database nor Zoom.
+// Package web is the HTTP server around the handlers. It has the route table with
+// the access rule of each route, the middleware, the mapping of errors to
+// statuses and pages, and the start and stop of the server. It knows neither the
+// database nor Zoom.
 package web
 
 import (
@@ -19,17 +20,18 @@ import (
 	"github.com/drawbridge-hq/drawbridge/handlers"
 )
 
-// Config is what a Server needs.
+// Config holds what New needs.
 type Config struct {
 	Site *handlers.Site
-	// TrustedProxies may say with X-Forwarded-For and X-Forwarded-Proto who the
-	// client is. Nobody else is believed.
+	// TrustedProxies may set X-Forwarded-For and X-Forwarded-Proto to tell who
+	// the client is. These headers are ignored from anyone else.
 	TrustedProxies []netip.Prefix
-	// Simulator is served below /simulator/ in the demo; nil elsewhere.
+	// Simulator handles the paths under /simulator/ in the demo; otherwise it is
+	// nil.
 	Simulator http.Handler
 }
 
-// Server is the whole site. It is an http.Handler; Serve runs it.
+// Server is the whole site. It is an http.Handler, and Serve runs it.
 type Server struct {
 	http.Handler
 	site    *handlers.Site
@@ -63,11 +65,11 @@ func New(cfg Config) *Server {
 	return &Server{Handler: e, site: cfg.Site, log: cfg.Site.Log, proxies: cfg.TrustedProxies}
 }
 
-// Routes is the route table of New, for tests that go through all of it.
+// Routes returns the route table of New, for tests that check every route.
 func Routes(cfg Config) []Route { return routes(cfg, newMiddleware(cfg.Site)) }
 
-// How the server treats connections. There is no limit on a whole answer that
-// is short of what the slowest page takes: live pages lift it for themselves.
+// Limits of connections. writeTimeout covers a whole answer, so it must be longer
+// than the slowest page takes. Live pages and exports lift it for themselves.
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = time.Minute
@@ -80,9 +82,9 @@ const (
 	maxOfOnePeer   = maxConnections / 4
 )
 
-// Serve answers requests from ln until ctx ends. Then it takes no new ones,
-// ends live pages, waits up to ten seconds for what is under way, and returns
-// nil. It closes ln.
+// Serve answers requests from ln until ctx ends. It then accepts no new requests,
+// ends live pages, waits up to ten seconds for running requests, and returns nil.
+// It closes ln.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler,
@@ -106,7 +108,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		s.log.Warn("requests were cut off at the end", "error", err)
+		s.log.Warn("requests were cut off at shutdown", "error", err)
 		_ = server.Close()
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {

@@ -29,7 +29,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// sign is Zoom's signature by its documentation, apart from package zoom.
+// sign computes Zoom's signature as Zoom documents it, independently of package
+// zoom.
 func sign(secret, ts string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(mac, "v0:%s:%s", ts, body)
@@ -38,7 +39,7 @@ func sign(secret, ts string, body []byte) string {
 
 func (w *world) ts() string { return strconv.FormatInt(w.clock.now().Unix(), 10) }
 
-// deliver sends a body signed now with secret.
+// deliver sends a body, signed with secret at the current time.
 func (w *world) deliver(secret string, body []byte, header ...string) answer {
 	w.t.Helper()
 	return w.webhook(w.ts(), sign(secret, w.ts(), body), body, header...)
@@ -50,7 +51,7 @@ func (w *world) webhook(ts, signature string, body []byte, header ...string) ans
 	return w.browser().do(http.MethodPost, "/webhook", bytes.NewReader(body), header...)
 }
 
-// events is how many events are stored.
+// events returns the number of stored events.
 func (w *world) events() int {
 	w.t.Helper()
 	page, err := w.store.EventRows(w.t.Context(), db.EventFilter{}, "", 200)
@@ -64,7 +65,8 @@ func started(id int) []byte {
 
 const constant401 = `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"The request is not signed as Zoom signs."}`
 
-// refused wants the one answer for whatever is not signed, and nothing stored.
+// refused checks for the one answer to all requests without a valid signature,
+// and that nothing is stored.
 func (w *world) refused(name string, r answer) {
 	w.t.Helper()
 	if r.status != http.StatusUnauthorized || r.body != constant401 {
@@ -121,7 +123,7 @@ func TestWebhookSigned(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the worker reads all of them without falling", func(t *testing.T) {
+	t.Run("the worker reads all of them without a panic", func(t *testing.T) {
 		_, err := w.service.ReadEvents(t.Context())
 		w.must(err)
 		page, err := w.store.EventRows(t.Context(), db.EventFilter{}, "", 200)
@@ -132,7 +134,7 @@ func TestWebhookSigned(t *testing.T) {
 			}
 		}
 	})
-	t.Run("W-37 the content type means nothing", func(t *testing.T) {
+	t.Run("W-37 the content type is ignored", func(t *testing.T) {
 		for i, kind := range []string{"", "text/plain", "application/json;charset=utf-16", "application/json; charset-utf-8", "multipart/form-data", "application/xml"} {
 			if r := w.deliver(secretToken, started(100+i), "Content-Type", kind); r.status != http.StatusOK {
 				t.Errorf("%q: status %d", kind, r.status)
@@ -147,7 +149,7 @@ func TestWebhookSigned(t *testing.T) {
 			t.Errorf("status %d, or the query is in the log", r.status)
 		}
 	})
-	t.Run("F-03 a page of another site gains nothing by the exemption", func(t *testing.T) {
+	t.Run("F-03 pages of other sites cannot use the exemption", func(t *testing.T) {
 		if r := w.deliver(secretToken, started(130), "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"); r.status != http.StatusOK {
 			t.Errorf("signed: status %d", r.status)
 		}
@@ -185,14 +187,14 @@ func TestWebhookRefused(t *testing.T) {
 		w.refused("none", w.browser().do(http.MethodPost, "/webhook", bytes.NewReader(body)))
 		w.refused("no timestamp", w.browser().do(http.MethodPost, "/webhook", bytes.NewReader(body), "X-Zm-Signature", good))
 	})
-	t.Run("W-08 JSON written anew", func(t *testing.T) {
+	t.Run("W-08 JSON re-encoded", func(t *testing.T) {
 		var v any
 		w.must(json.Unmarshal([]byte(`{"event": "é\/", "a": 1}`), &v))
 		again, err := json.Marshal(v)
 		w.must(err)
 		w.refused("compact", w.webhook(ts, sign(secretToken, ts, again), []byte(`{"event": "é\/", "a": 1}`)))
 	})
-	t.Run("W-09 every bit counts", func(t *testing.T) {
+	t.Run("W-09 any changed bit", func(t *testing.T) {
 		for i := range len(bare) {
 			flipped := []byte(bare)
 			flipped[i] = "0123456789abcdef"[(strings.IndexByte("0123456789abcdef", bare[i])+1)%16]
@@ -216,7 +218,7 @@ func TestWebhookRefused(t *testing.T) {
 		head, rest, _ := strings.Cut(string(body), ":")
 		w.refused("shifted", w.webhook(ts+":"+head, good, []byte(rest)))
 	})
-	t.Run("W-30 a header twice", func(t *testing.T) {
+	t.Run("W-30 a header that occurs twice", func(t *testing.T) {
 		bad := sign(oldToken, ts, body)
 		for _, pair := range [][2]string{{good, bad}, {bad, good}, {good, good}} {
 			w.refused("signature", w.browser().do(http.MethodPost, "/webhook", bytes.NewReader(body), "X-Zm-Request-Timestamp", ts, "X-Zm-Signature", pair[0], "X-Zm-Signature", pair[1]))
@@ -237,7 +239,7 @@ func TestWebhookRefused(t *testing.T) {
 			}
 		}
 	})
-	t.Run("W-10 nothing is kept of them but a number", func(t *testing.T) {
+	t.Run("W-10 only a count of them is kept", func(t *testing.T) {
 		if n := w.events(); n != 0 {
 			t.Errorf("%d events", n)
 		}
@@ -281,7 +283,7 @@ func TestWebhookVectors(t *testing.T) { // W-02
 	secret := ""
 	for _, v := range file.Vectors {
 		if v.Timestamp == "" || v.Secret == "" {
-			continue // those of the challenge alone are package zoom's
+			continue // package zoom tests those without a request
 		}
 		t.Run(v.ID, func(t *testing.T) {
 			if v.Secret != secret {
@@ -326,7 +328,7 @@ func TestWebhookTime(t *testing.T) {
 			body := started(200 + i)
 			ts := strconv.FormatInt(w.clock.now().Add(-tt.age).Unix(), 10)
 			if r := w.webhook(ts, sign(secretToken, ts, body), body); r.status != http.StatusOK {
-				t.Fatalf("status %d: an event of Zoom's must not be lost to a clock", r.status)
+				t.Fatalf("status %d: a wrong clock must not cost an event", r.status)
 			}
 			page, err := w.store.EventRows(t.Context(), db.EventFilter{}, "", 1)
 			w.must(err)
@@ -341,14 +343,14 @@ func TestWebhookReplay(t *testing.T) {
 	w := newWorld(t)
 	body := started(1)
 	ts := w.ts()
-	t.Run("W-20 again and again", func(t *testing.T) {
+	t.Run("W-20 several times in a row", func(t *testing.T) {
 		for range 200 {
 			if r := w.webhook(ts, sign(secretToken, ts, body), body); r.status != http.StatusOK {
 				t.Fatalf("status %d", r.status)
 			}
 		}
 	})
-	t.Run("W-21 all at once", func(t *testing.T) {
+	t.Run("W-21 many at the same time", func(t *testing.T) {
 		var all sync.WaitGroup
 		for range 64 {
 			all.Go(func() {
@@ -359,7 +361,7 @@ func TestWebhookReplay(t *testing.T) {
 		}
 		all.Wait()
 	})
-	t.Run("W-22 signed anew, as a repetition is", func(t *testing.T) {
+	t.Run("W-22 with a new signature, as in a retry", func(t *testing.T) {
 		w.clock.add(5 * time.Minute)
 		if r := w.deliver(secretToken, body); r.status != http.StatusOK {
 			t.Errorf("status %d", r.status)
@@ -379,7 +381,7 @@ func TestWebhookReplay(t *testing.T) {
 func TestWebhookSize(t *testing.T) {
 	w := newWorld(t)
 	ts := w.ts()
-	// dial sends bytes as they are and returns the first answer.
+	// dial sends raw bytes and returns the first answer.
 	dial := func(t *testing.T, head string, body io.Reader) *http.Response {
 		t.Helper()
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
@@ -388,13 +390,13 @@ func TestWebhookSize(t *testing.T) {
 		_, err = io.WriteString(conn, head)
 		w.must(err)
 		if body != nil {
-			_, _ = io.Copy(conn, body) // the server may hang up before the end
+			_, _ = io.Copy(conn, body) // the server may close the connection first
 		}
 		r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		w.must(err)
 		return r
 	}
-	t.Run("W-31 the length alone is enough to refuse", func(t *testing.T) {
+	t.Run("W-31 rejected by its Content-Length alone", func(t *testing.T) {
 		r := dial(t, "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\nExpect: 100-continue\r\n\r\n", nil)
 		if r.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("status %d, want 413 and no 100", r.StatusCode)
@@ -411,19 +413,19 @@ func TestWebhookSize(t *testing.T) {
 			if response.StatusCode != http.StatusRequestEntityTooLarge {
 				t.Errorf("status %d, want 413", response.StatusCode)
 			}
-		} // else the server hung up while we were sending, which is as good
+		} // the server may also close the connection while we are sending
 		runtime.ReadMemStats(&after)
 		if got := after.TotalAlloc - before.TotalAlloc; got > 16<<20 {
 			t.Errorf("%d bytes were allocated", got)
 		}
 	})
-	t.Run("W-33 one byte too many", func(t *testing.T) {
+	t.Run("W-33 one byte over the limit", func(t *testing.T) {
 		body := bytes.Repeat([]byte("x"), 1<<20+1)
 		if r := w.webhook(ts, sign(secretToken, ts, body), body); r.status != http.StatusRequestEntityTooLarge {
 			t.Errorf("status %d, want 413", r.status)
 		}
 	})
-	t.Run("W-35 odd requests are answered as net/http does today", func(t *testing.T) {
+	t.Run("W-35 unusual requests get the answers of net/http", func(t *testing.T) {
 		body := string(started(1))
 		signed := "X-Zm-Request-Timestamp: " + ts + "\r\nX-Zm-Signature: " + sign(secretToken, ts, []byte(body)) + "\r\n"
 		chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
@@ -446,7 +448,7 @@ func TestWebhookSize(t *testing.T) {
 			}
 		}
 	})
-	t.Run("W-81 the sender leaves before the end", func(t *testing.T) {
+	t.Run("W-81 the sender disconnects in the middle", func(t *testing.T) {
 		body := started(300)
 		before := w.events()
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
@@ -454,7 +456,7 @@ func TestWebhookSize(t *testing.T) {
 		fmt.Fprintf(conn, "POST /webhook HTTP/1.1\r\nHost: x\r\nX-Zm-Request-Timestamp: %s\r\nX-Zm-Signature: %s\r\nContent-Length: %d\r\n\r\n%s", ts, sign(secretToken, ts, body), len(body), body[:20])
 		conn.Close()
 		if r := w.deliver(secretToken, body); r.status != http.StatusOK || w.events() != before+1 {
-			t.Errorf("the repetition: status %d, %d new events", r.status, w.events()-before)
+			t.Errorf("the retry: status %d, %d new events", r.status, w.events()-before)
 		}
 	})
 }
@@ -478,8 +480,8 @@ func TestWebhookValidation(t *testing.T) {
 		if w.events() != 0 {
 			t.Error("a challenge is stored as an event")
 		}
-		// It is noted after the answer went out. A connection takes the next
-		// request when the one before is done.
+		// The time is stored after the answer was sent. The connection accepts
+		// the next request only after that.
 		w.browser().get("/livez")
 		account, err := w.store.Account(t.Context())
 		w.must(err)
@@ -491,7 +493,7 @@ func TestWebhookValidation(t *testing.T) {
 		w.refused("unsigned", w.webhook(w.ts(), "", challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
 		w.refused("signed by somebody else", w.deliver(oldToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
 	})
-	t.Run("W-56 one with a wrong signature is counted apart, and not as a failure of Zoom's", func(t *testing.T) {
+	t.Run("W-56 a wrong signature is counted separately and not as a failure of Zoom", func(t *testing.T) {
 		w.refused("a validation", w.deliver(oldToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
 		w.refused("an event", w.deliver(oldToken, []byte(`{"event":"meeting.started"}`)))
 		_, err := w.service.RunOnce(t.Context())
@@ -502,8 +504,8 @@ func TestWebhookValidation(t *testing.T) {
 		for _, c := range counts {
 			got[c.Reason] = c.Count
 		}
-		if got["wrong_validation"] != 2 || got["wrong_signature"] != 1 { // one is of W-51
-			t.Errorf("refused %v", got)
+		if got["wrong_validation"] != 2 || got["wrong_signature"] != 1 { // one is from W-51
+			t.Errorf("rejected %v", got)
 		}
 		account, err := w.store.Account(t.Context())
 		w.must(err)
@@ -511,7 +513,7 @@ func TestWebhookValidation(t *testing.T) {
 			t.Errorf("%d failed validations", h.FailedValidations)
 		}
 	})
-	t.Run("W-52 odd tokens", func(t *testing.T) {
+	t.Run("W-52 invalid tokens", func(t *testing.T) {
 		for _, plain := range []string{`""`, `"` + strings.Repeat("a", 129) + `"`, `"` + strings.Repeat("a", 900_000) + `"`, `"<b>"`, `"a\"b"`, `"v0:1761955200:{}"`, `"é"`, `7`, `null`, `[]`, `{}`} {
 			r := w.deliver(secretToken, challenge(plain))
 			if r.status != http.StatusBadRequest || strings.Contains(r.body, "encryptedToken") {
@@ -522,7 +524,7 @@ func TestWebhookValidation(t *testing.T) {
 			t.Errorf("no token: status %d", r.status)
 		}
 	})
-	t.Run("W-54 we sign no event for anybody", func(t *testing.T) {
+	t.Run("W-54 the answer never signs an event", func(t *testing.T) {
 		event := started(1)
 		oracle, err := json.Marshal("v0:" + w.ts() + ":" + string(event))
 		w.must(err)
@@ -532,7 +534,7 @@ func TestWebhookValidation(t *testing.T) {
 			}
 		}
 	})
-	t.Run("W-55 answered with the token that signed", func(t *testing.T) {
+	t.Run("W-55 the answer uses the token that signed", func(t *testing.T) {
 		w.rotate()
 		r := w.deliver(oldToken, challenge(`"abc"`))
 		mac := hmac.New(sha256.New, []byte(oldToken))
@@ -543,7 +545,7 @@ func TestWebhookValidation(t *testing.T) {
 	})
 }
 
-// rotate stores a second, older secret token.
+// rotate stores an additional, older secret token.
 func (w *world) rotate() {
 	w.t.Helper()
 	w.saveAccount(incident.AccountForm{
@@ -555,7 +557,7 @@ func (w *world) rotate() {
 func TestWebhookRotation(t *testing.T) {
 	w := newWorld(t)
 	w.rotate()
-	t.Run("W-70 both, then only the newest", func(t *testing.T) {
+	t.Run("W-70 both tokens, then only the newest", func(t *testing.T) {
 		for i, secret := range []string{secretToken, oldToken} {
 			if r := w.deliver(secret, started(i)); r.status != http.StatusOK {
 				t.Errorf("token %d: status %d", i, r.status)
@@ -568,7 +570,7 @@ func TestWebhookRotation(t *testing.T) {
 		}
 		w.refused("both wrong", w.deliver("another-secret-token-000", started(9)))
 	})
-	t.Run("W-71 no event is lost meanwhile", func(t *testing.T) {
+	t.Run("W-71 no event is lost during the rotation", func(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
@@ -586,7 +588,7 @@ func TestWebhookRotation(t *testing.T) {
 		all.Wait()
 		w.refused("retired", w.deliver(oldToken, started(10)))
 	})
-	t.Run("W-70 a token that another program has just stored", func(t *testing.T) {
+	t.Run("W-70 a token that another program has stored just now", func(t *testing.T) {
 		const added = "added-by-another-program-0"
 		account, err := w.store.Account(t.Context())
 		w.must(err)
@@ -614,7 +616,7 @@ func TestWebhookOurFault(t *testing.T) {
 			t.Error("an event is stored")
 		}
 	})
-	t.Run("W-62 the secret cannot be opened", func(t *testing.T) {
+	t.Run("W-62 the secret cannot be decrypted", func(t *testing.T) {
 		cfg := dbtest.SQLite(t)
 		first := newWorld(t, func(o *options) { o.db = cfg })
 		other := cfg
@@ -626,7 +628,7 @@ func TestWebhookOurFault(t *testing.T) {
 		unavailable(t, w, w.deliver(secretToken, started(2)))
 		unavailable(t, w, w.deliver("wrong-secret-token-000000", started(2)))
 	})
-	t.Run("W-80 another program holds the database", func(t *testing.T) {
+	t.Run("W-80 another program locks the database", func(t *testing.T) {
 		cfg := dbtest.SQLite(t)
 		w := newWorld(t, func(o *options) { o.db = cfg })
 		if r := w.deliver(secretToken, started(1)); r.status != http.StatusOK {
@@ -649,7 +651,7 @@ func TestWebhookOurFault(t *testing.T) {
 		}
 		w.must(tx.Rollback())
 		if r := w.deliver(secretToken, started(2)); r.status != http.StatusOK || w.events() != 2 {
-			t.Errorf("the repetition: status %d, %d events, want 200 and 2", r.status, w.events())
+			t.Errorf("the retry: status %d, %d events, want 200 and 2", r.status, w.events())
 		}
 	})
 	t.Run("broken", func(t *testing.T) {
@@ -660,7 +662,7 @@ func TestWebhookOurFault(t *testing.T) {
 	})
 }
 
-// firstByte is the status of an answer as soon as it arrives.
+// firstByte returns the status of an answer as soon as it arrives.
 func (w *world) firstByte(secret string, body []byte) int {
 	w.t.Helper()
 	r := httptest.NewRequest(http.MethodPost, w.url+"/webhook", bytes.NewReader(body))

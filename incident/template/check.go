@@ -9,17 +9,17 @@ import (
 	"github.com/osteele/liquid/parser"
 )
 
-// blocks are the blocks that templates may use and what divides them.
+// blocks are the blocks that templates may use, with the tags that divide them.
 var blocks = map[string][]string{
 	"if":     {"elsif", "else"},
 	"unless": {"else"},
 	"case":   {"when", "else"},
 }
 
-// tags is every tag that templates may use.
+// tags are all tags that templates may use.
 var tags = []string{"if", "elsif", "else", "endif", "unless", "endunless", "case", "when", "endcase"}
 
-// checker collects what is wrong with one template.
+// checker collects the errors of one template.
 type checker struct {
 	src     string
 	names   Names
@@ -47,7 +47,7 @@ func check(src string, names Names) Errors {
 	return c.errs
 }
 
-// fail notes an error at a byte offset of the source.
+// fail adds an error at a byte offset of the source.
 func (c *checker) fail(offset int, e Error) {
 	before := c.src[:offset]
 	lineStart := strings.LastIndexByte(before, '\n') + 1
@@ -57,7 +57,8 @@ func (c *checker) fail(offset int, e Error) {
 	c.errs = append(c.errs, e)
 }
 
-// clip is s on one line, and not longer than a message can hold.
+// clip puts s on one line and limits it to 60 characters, so that it fits into a
+// message.
 func clip(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if r := []rune(s); len(r) > 60 {
@@ -66,15 +67,15 @@ func clip(s string) string {
 	return s
 }
 
-// openBlock is a block whose end is still to come.
+// openBlock is a block whose end tag has not come yet.
 type openBlock struct {
 	name   string
 	offset int
-	last   bool // its else has been
+	last   bool // its else has come
 }
 
-// template walks the text with the library's own scanner, so that both see the
-// same tags; what the scanner took for plain text must hold no delimiter.
+// template walks the source with the library's own scanner, so that both see the
+// same tags. Text between the tags must not contain a delimiter.
 func (c *checker) template() {
 	var open []openBlock
 	offset := 0
@@ -99,7 +100,8 @@ func (c *checker) template() {
 	}
 }
 
-// text refuses delimiters that open nothing: the library would print them.
+// text rejects delimiters that do not form a tag. The library would print them as
+// text.
 func (c *checker) text(offset int, text string) {
 	at := strings.Index(text, "{{")
 	if tag := strings.Index(text, "{%"); tag >= 0 && (at < 0 || tag < at) {
@@ -191,7 +193,8 @@ func (c *checker) tag(offset int, tok parser.Token, open []openBlock) []openBloc
 	return open
 }
 
-// syntax lets the library judge one tag on its own, which gives its place.
+// syntax lets the library check a single tag, so that an error has an exact
+// position.
 func (c *checker) syntax(at int, probe, args string) {
 	if t, _ := parse(probe); t != nil {
 		return

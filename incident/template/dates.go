@@ -9,12 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// zonedTime is what the filter tz hands on, so that date after it knows the zone.
+// zonedTime is the result of the filter tz. The filter date after it needs the
+// zone.
 type zonedTime struct{ t time.Time }
 
 func (z zonedTime) String() string { return z.t.Format(timeLayout) }
 
-// timeOf reads a time: ours, RFC 3339, a date, or seconds since 1970.
+// timeOf parses a time: our own format, RFC 3339, a date, or seconds since 1970.
 func timeOf(v any) (time.Time, bool) {
 	switch v := v.(type) {
 	case zonedTime:
@@ -34,7 +35,7 @@ func timeOf(v any) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// filterTZ gives a time in another zone; what is no time passes unchanged.
+// filterTZ converts a time to another zone. Any other value passes unchanged.
 func filterTZ(v, zone any) (any, error) {
 	loc, ok := zoneOf(Text(zone))
 	if !ok {
@@ -80,9 +81,9 @@ func checkZone(name string) Error {
 	return e
 }
 
-// dateDirectives are the directives of strftime that templates know, as layouts
-// of Go. The library's own date filter also takes widths, with which a template
-// could ask for gigabytes.
+// dateDirectives are the directives of strftime that templates may use, as
+// layouts of Go. The library's own date filter also accepts widths, and a
+// template could use them to ask for gigabytes.
 var dateDirectives = map[string]string{
 	"Y": "2006", "y": "06", "m": "01", "-m": "1", "B": "January", "b": "Jan", "h": "Jan",
 	"d": "02", "-d": "2", "e": "_2", "j": "002", "A": "Monday", "a": "Mon",
@@ -109,7 +110,7 @@ func checkDateFormat(format string) Error {
 	return Error{}
 }
 
-// strftime writes t in a format; bad is the first part of it that is not known.
+// strftime formats t. bad is the first unknown part of the format, or "".
 func strftime(t time.Time, format string) (text, bad string) {
 	var b strings.Builder
 	for {
@@ -120,7 +121,7 @@ func strftime(t time.Time, format string) (text, bad string) {
 		}
 		name := rest
 		for i, r := range rest {
-			if r != '-' || i > 0 { // the minus asks for no leading zero
+			if r != '-' || i > 0 { // the minus omits a leading zero
 				name = rest[:i+utf8.RuneLen(r)]
 				break
 			}

@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// Code says what is wrong with a template. The comments name the fields of
-// Error that a code comes with.
+// Code says what is wrong with a template. The comment of each code names the
+// fields of Error that it sets.
 type Code string
 
 const (
-	TooLong            Code = "too_long" // Count bytes, Limit
+	TooLong            Code = "too_long" // Count bytes; Limit
 	NotUTF8            Code = "not_utf8"
-	Empty              Code = "empty"      // Name, the opening delimiter; Want, the closing one
-	NotClosed          Code = "not_closed" // Name, a delimiter or a block; Want, what closes it
+	Empty              Code = "empty"      // Name: the opening delimiter; Want: the closing one
+	NotClosed          Code = "not_closed" // Name: a delimiter or a block; Want: what closes it
 	TextNotClosed      Code = "text_not_closed"
 	SeveralLines       Code = "several_lines"
-	Syntax             Code = "syntax"            // Name, the text that is not Liquid
-	Unexpected         Code = "unexpected"        // Name, the character
+	Syntax             Code = "syntax"            // Name: the text that is not valid
+	Unexpected         Code = "unexpected"        // Name: the character
 	UnknownTag         Code = "unknown_tag"       // Name
 	MissingCondition   Code = "missing_condition" // Name of the tag
 	TextAfterTag       Code = "text_after_tag"    // Name of the tag
 	TooDeep            Code = "too_deep"          // Limit
 	NoOpenBlock        Code = "no_open_block"     // Name of the tag
-	WrongEnd           Code = "wrong_end"         // Name of the tag; Block, which is open
-	WrongBlock         Code = "wrong_block"       // Name of the tag; Block, which is open
+	WrongEnd           Code = "wrong_end"         // Name of the tag; Block: the open block
+	WrongBlock         Code = "wrong_block"       // Name of the tag; Block: the open block
 	AfterElse          Code = "after_else"        // Name of the tag
 	FilterInComparison Code = "filter_in_comparison"
 	Range              Code = "range"
@@ -37,31 +37,32 @@ const (
 	MissingArgument    Code = "missing_argument"    // Name of the filter
 	WrongArguments     Code = "wrong_arguments"     // Name of the filter, Count, Min, Limit
 	UnknownZone        Code = "unknown_zone"        // Name
-	UnknownDateFormat  Code = "unknown_date_format" // Name, the part that is not known
+	UnknownDateFormat  Code = "unknown_date_format" // Name: the unknown part
 
-	// Only rendering gives these, and no column with them.
+	// Only Render returns these, without a column.
 
 	BadArgument Code = "bad_argument" // Name of the filter
 	Failed      Code = "failed"
 )
 
-// Error is one thing that is wrong with a template. It is plain data for JSON:
-// what is noted today can be put into words later. Its texts are from the
-// template's source, never from the data that the template was rendered with.
+// Error is one error in a template. It is plain data that can be stored as JSON
+// and put into words later. Its texts come from the source of the template, never
+// from the data that the template was rendered with.
 type Error struct {
 	Code       Code   `json:"code"`
-	Line       int    `json:"line,omitempty"`       // from 1; 0 when not known
-	Column     int    `json:"column,omitempty"`     // from 1, in characters; 0 when not known
-	Name       string `json:"name,omitempty"`       // what the error is about
-	Suggestion string `json:"suggestion,omitempty"` // what was probably meant; "" when nothing is near
+	Line       int    `json:"line,omitempty"`       // from 1; 0 if unknown
+	Column     int    `json:"column,omitempty"`     // from 1, in characters; 0 if unknown
+	Name       string `json:"name,omitempty"`       // the text that the error is about
+	Suggestion string `json:"suggestion,omitempty"` // what the author probably meant; "" if nothing is similar
 	Want       string `json:"want,omitempty"`       // what is missing
 	Block      string `json:"block,omitempty"`
-	Count      int    `json:"count,omitempty"` // how much there is
+	Count      int    `json:"count,omitempty"` // the actual number
 	Min        int    `json:"min,omitempty"`
-	Limit      int    `json:"limit,omitempty"` // how much is allowed
+	Limit      int    `json:"limit,omitempty"` // the allowed number
 }
 
-// sentences are filled in by Message; {name}, {want} and {block} are quoted there.
+// sentences are the messages of the codes. Message fills in the placeholders and
+// quotes {name}, {want} and {block}.
 var sentences = map[Code]string{
 	TooLong:            "The template is {count} bytes long; at most {limit} are allowed.",
 	NotUTF8:            "The template is not valid UTF-8 text.",
@@ -78,11 +79,11 @@ var sentences = map[Code]string{
 	NoOpenBlock:        "There is no open block for the tag {name}.",
 	WrongEnd:           "{name} does not end the open block {block}.",
 	WrongBlock:         "{name} does not belong in the block {block}.",
-	AfterElse:          "{name} comes after the else of its block.",
+	AfterElse:          "{name} cannot come after the else of its block.",
 	FilterInComparison: "A comparison cannot contain a filter.",
 	Range:              "Ranges are not allowed.",
 	NumberTooLong:      "This number is too long: at most {limit} characters are allowed.",
-	NamedArgument:      "{name}: filters take no arguments with a name.",
+	NamedArgument:      "{name}: filters take no named arguments.",
 	UnknownVariable:    "There is no variable {name}.",
 	UnknownFilter:      "There is no filter {name}.",
 	TooManyFilters:     "A template may use at most {limit} filters.",
@@ -94,7 +95,8 @@ var sentences = map[Code]string{
 	Failed:             "The template could not be rendered.",
 }
 
-// Message is e as a sentence, without the place and the suggestion.
+// Message returns the error as a sentence, without its position and its
+// suggestion.
 func (e Error) Message() string {
 	return strings.NewReplacer(
 		"{name}", strconv.Quote(e.Name), "{want}", strconv.Quote(e.Want), "{block}", strconv.Quote(e.Block),
@@ -102,7 +104,7 @@ func (e Error) Message() string {
 	).Replace(sentences[e.Code])
 }
 
-// arguments is how many arguments a filter takes, in words.
+// arguments says in words how many arguments the filter takes.
 func (e Error) arguments() string {
 	switch {
 	case e.Limit == 0:
@@ -129,7 +131,7 @@ func (e Error) Error() string {
 	return s
 }
 
-// Errors is everything that is wrong with a template, in the order of its text.
+// Errors are all errors of a template, in the order of its source.
 type Errors []Error
 
 func (e Errors) Error() string {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// expression checks the names and filters of an expression that starts at byte
-// at of the source inside the tag at byte tag. It reports whether it found
-// nothing wrong.
+// expression checks the names and filters of an expression. The expression starts
+// at the byte offset at of the source, inside the tag that starts at the byte
+// offset tag. It reports whether it found no error.
 func (c *checker) expression(tag, at int, expr, opening string) bool {
 	before := len(c.errs)
 	words, ok := c.lex(tag, at, expr, opening)
@@ -45,7 +45,7 @@ func (c *checker) filter(w lexeme, rest []lexeme) {
 		for _, r := range rest {
 			switch {
 			case r.kind == 'k' && depth == 0:
-				return // refused as an argument with a name
+				return // rejected by expression as a named argument
 			case r.kind != 'o':
 			case r.text == "(":
 				depth++
@@ -81,7 +81,7 @@ func (c *checker) variable(w lexeme) {
 	}
 }
 
-// meant is what somebody probably meant by a name that is not known.
+// meant returns what the author probably meant by an unknown name, or "".
 func (c *checker) meant(word string) string {
 	if word == "empty" || word == "blank" {
 		return `""`

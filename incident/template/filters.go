@@ -10,18 +10,19 @@ import (
 
 // filter is one filter that templates may use.
 type filter struct {
-	min, max int // arguments after the value
+	min, max int // number of arguments after the value
 	apply    any // func(value, arguments …) any, or (any, error)
-	// check judges a literal first argument when the template is parsed; an Error
-	// without a code is none.
+	// check checks a literal first argument when the template is parsed. It
+	// returns an Error without a code if the argument is valid.
 	check func(arg string) Error
 }
 
-// errArgument is a filter's refusal while rendering.
+// errArgument is the error of a filter that rejects its argument during
+// rendering.
 var errArgument = errors.New("bad argument")
 
-// filters replace the library's: ours count characters and not bytes, take any
-// value, and give no result longer than maxValue.
+// filters replace those of the library. Ours count characters instead of bytes,
+// accept any value, and never return more than maxValue bytes.
 var filters = map[string]filter{
 	"default":    {1, 1, filterDefault, nil},
 	"upcase":     {0, 0, func(v any) any { return bounded(strings.ToUpper(Text(v))) }, nil},
@@ -60,8 +61,8 @@ func filterCapitalize(v any) any {
 	return bounded(string(unicode.ToUpper(r)) + s[size:])
 }
 
-// filterReplace stops at the limit instead of cutting a text that a repeated
-// replacement made millions of times longer.
+// filterReplace stops at maxValue. It does not build the whole text first,
+// because repeated replacements could make it millions of times longer.
 func filterReplace(v, old, with any) any {
 	s, o, n := Text(v), Text(old), Text(with)
 	if o == "" {
@@ -149,7 +150,7 @@ func filterSum(v, n any, sign float64) any {
 	return sum
 }
 
-// number is v as a number, 0 when it is none, as in Liquid.
+// number converts v to a number. As in Liquid, it returns 0 if v is not a number.
 func number(v any) float64 {
 	switch v := v.(type) {
 	case int:

@@ -10,8 +10,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident/template"
 )
 
-// FuzzTemplate (F12, Q14): whatever the source and the data, checking and
-// filling end quickly and without a panic, and the result keeps its promises.
+// FuzzTemplate is F12 and Q14. For any source and any data, parsing and rendering
+// end quickly and without a panic, and the result keeps what Render promises.
 func FuzzTemplate(f *testing.F) {
 	for _, src := range append([]string{
 		"{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})",

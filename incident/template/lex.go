@@ -8,21 +8,22 @@ import (
 
 // lexeme is one word of an expression.
 type lexeme struct {
-	kind   byte // 'n' name with its dots, 'k' name followed by a colon, 's' string, '#' number, 'o' operator
+	kind   byte // 'n' name with its dots, 'k' name with a colon after it, 's' string, '#' number, 'o' operator
 	text   string
-	offset int // in the source
+	offset int // byte offset in the source
 }
 
-// operators are those of the library's grammar without ranges and indexes.
+// operators are those of the library's grammar, without ranges and indexes.
 var operators = []string{"==", "!=", ">=", "<=", "<", ">", "|", ",", "(", ")"}
 
-// meantCharacter says what people meant by characters that Liquid does not know.
+// meantCharacter maps characters that Liquid does not accept to what the author
+// probably meant.
 var meantCharacter = map[rune]string{
 	'=': "==", '&': "and", '“': `"`, '”': `"`, '„': `"`, '«': `"`, '»': `"`, '‘': "'", '’': "'", '!': "!=",
 }
 
-// lex splits an expression. It knows less than the library does, so what passes
-// here means the same there.
+// lex splits an expression into words. It accepts less than the library does, so
+// everything that it accepts has the same meaning there.
 func (c *checker) lex(tag, at int, expr, opening string) (words []lexeme, ok bool) {
 	for i := 0; i < len(expr); {
 		rest := expr[i:]
@@ -86,8 +87,8 @@ func (c *checker) lex(tag, at int, expr, opening string) (words []lexeme, ok boo
 	return words, true
 }
 
-// quotedLength is the length of the quoted text that s starts with, 0 if it never
-// ends. Only double quotes know the backslash.
+// quotedLength returns the length of the quoted string at the start of s, or 0 if
+// the string does not end. Only double quotes allow a backslash escape.
 func quotedLength(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch {

@@ -2,8 +2,8 @@ package template
 
 import "strings"
 
-// nearest is the name that is fewest typing errors away from word, "" when none
-// is near.
+// nearest returns the name with the fewest typing errors compared with word, or
+// "" if none is similar.
 func nearest(word string, names []string) string {
 	best, distance := "", max(1, len(word)/4)+1
 	if len(word) > 100 {
@@ -17,7 +17,7 @@ func nearest(word string, names []string) string {
 	return best
 }
 
-// editDistance counts letters to add, drop, change or swap with a neighbour.
+// editDistance counts the letters to add, remove, change or swap with a neighbor.
 func editDistance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	var before []int

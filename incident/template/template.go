@@ -1,6 +1,6 @@
-// Package template reads and renders Liquid templates within limits: no loops,
-// a few filters, only variables that exist, a bounded cost. It takes plain data
-// and must not know what an incident is.
+// Package template parses and renders Liquid templates within limits: no loops, a
+// few filters, only existing variables, and bounded cost. It takes plain data and
+// must not know what an incident is.
 package template
 
 import (
@@ -16,34 +16,33 @@ import (
 	"github.com/osteele/liquid/expressions"
 )
 
-// Limits of a template. Liquid itself has none: a loop may run forever and a
-// filter may multiply its text, so the check bounds both before a template is used.
+// The limits of a template. Liquid has none: a loop can run forever and a filter
+// can multiply a text. Parse therefore rejects templates that could do this.
 const (
 	maxBytes   = 4 << 10  // of the source
 	maxFilters = 20       // in one template
-	maxDepth   = 5        // of blocks inside blocks
-	maxValue   = 16 << 10 // bytes of one value and of one filter's result
+	maxDepth   = 5        // levels of nested blocks
+	maxValue   = 16 << 10 // bytes of one value and of the result of one filter
 	maxNumber  = 15       // characters of a number
 )
 
-// timeLayout is how a time reads in a template's result.
+// timeLayout is the format of a time in a rendered template.
 const timeLayout = "2006-01-02 15:04:05 MST"
 
 // Names are the variables that a template may use.
 type Names struct {
-	Known   []string          // with their dots; those to suggest first at the front
-	Instead map[string]string // what people write → the known name that they mean
+	Known   []string          // with their dots; suggestions prefer those at the front
+	Instead map[string]string // maps a name that people often use to the known name that they mean
 }
 
-// Template is a checked Liquid template. It may be rendered by several
-// goroutines at once.
+// Template is a checked Liquid template. It is safe for concurrent use.
 type Template struct {
 	liquid *liquid.Template
 	names  []string
 }
 
-// engine knows only the tags that the check lets through, and our own filters in
-// place of the library's.
+// engine has only the tags that the check allows, and our own filters instead of
+// the library's.
 var engine = newEngine()
 
 func newEngine() *liquid.Engine {
@@ -58,8 +57,9 @@ func newEngine() *liquid.Engine {
 	return e
 }
 
-// Parse checks a template: its size, its syntax, and that it uses only tags and
-// filters that are safe and variables that exist. Its error is always Errors.
+// Parse checks the size and the syntax of a template. It also checks that the
+// template uses only existing variables and only tags and filters that are
+// allowed. Every error is of type Errors.
 func Parse(src string, names Names) (*Template, error) {
 	if errs := check(src, names); len(errs) > 0 {
 		return nil, errs
@@ -72,15 +72,15 @@ func Parse(src string, names Names) (*Template, error) {
 	return &Template{parsed, names.Known}, nil
 }
 
-// parse lets the library parse src. When it cannot, or panics on odd input, the
-// template is nil and line is where, from 1.
+// parse parses src with the library. If the library cannot parse it, or panics on
+// unusual input, the template is nil and line is the line of the error, from 1.
 func parse(src string) (t *liquid.Template, line int) {
 	defer func() {
 		if recover() != nil {
 			t, line = nil, 1
 		}
 	}()
-	// With a path, an error inside a block keeps its own line.
+	// With a path, an error inside a block keeps its own line number.
 	t, err := engine.ParseTemplateLocation([]byte(src), "template", 1)
 	if err != nil {
 		return nil, max(1, err.LineNumber())
@@ -88,12 +88,12 @@ func parse(src string) (t *liquid.Template, line int) {
 	return t, 0
 }
 
-// Render fills in the template and returns at most limit characters of the
-// result, without control characters other than newline and tab. data gives each
-// name of the template a string, an int or a time.Time (rendered in UTC); one
-// that is missing is "". cut says that the result was longer. Render never panics
-// and its memory is bounded whatever the data; its error is always Errors, with
-// out "".
+// Render renders the template and returns at most limit characters of the result,
+// without control characters other than newline and tab. data maps each name of
+// the template to a string, an int or a time.Time (rendered in UTC); a missing
+// name is "". cut reports whether the result was longer. Render never panics, and
+// its memory use is bounded for any data. Every error is of type Errors, and out
+// is then "".
 func (t *Template) Render(data map[string]any, limit int) (out string, cut bool, err error) {
 	defer func() {
 		if recover() != nil {
@@ -111,7 +111,8 @@ func (t *Template) Render(data map[string]any, limit int) (out string, cut bool,
 	return w.text.String(), w.cut, nil
 }
 
-// bindings are maps of strings and numbers, so that a template reaches no method.
+// bindings are nested maps of strings and numbers, so that a template cannot call
+// methods.
 func (t *Template) bindings(data map[string]any) map[string]any {
 	root := map[string]any{}
 	for _, name := range t.names {
@@ -133,7 +134,7 @@ func (t *Template) bindings(data map[string]any) map[string]any {
 	return root
 }
 
-// Text is a value as a template prints it.
+// Text returns a value as a template prints it.
 func Text(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -154,7 +155,7 @@ func Text(v any) string {
 	}
 }
 
-// bounded makes s valid UTF-8 and no longer than maxValue.
+// bounded makes s valid UTF-8 and at most maxValue bytes long.
 func bounded(s string) string {
 	if len(s) > maxValue {
 		n := maxValue
@@ -166,8 +167,8 @@ func bounded(s string) string {
 	return strings.ToValidUTF8(s, string(utf8.RuneError))
 }
 
-// writer keeps the first characters written to it and swallows the rest, so that
-// a long value costs no memory.
+// writer keeps the first characters that are written and discards the rest, so
+// that a long result needs no memory.
 type writer struct {
 	text strings.Builder
 	left int
