@@ -51,7 +51,7 @@ type Incident struct {
 func (i Incident) Key() string { return Key(i.Number) }
 
 // StepState: waiting (for a person or a condition) → scheduled → running →
-// done, failed or skipped.
+// done or failed.
 type StepState string
 
 const (
@@ -60,7 +60,6 @@ const (
 	StepRunning   StepState = "running"
 	StepDone      StepState = "done"
 	StepFailed    StepState = "failed"
-	StepSkipped   StepState = "skipped"
 )
 
 // StepRun is one step of one incident, with the step as it was when the
