@@ -12,41 +12,43 @@ import (
 	"time"
 )
 
-// readers ask for pages at once, each for the next as soon as it has one.
+// readers is how many clients ask for pages at the same time. Each asks for the
+// next page as soon as it has one.
 const readers = 4
 
-// kind is a kind of page that is asked for.
+// kind is a kind of page.
 type kind struct {
 	name   string
 	path   func() string
-	filter bool // it looks for something
+	filter bool // it searches or filters
 	api    bool
 }
 
-// browsed is how a kind of page was answered, without and with events arriving.
+// browsed holds the measurements of a kind of page, without and with events
+// arriving.
 type browsed struct {
 	kind
 	alone, busy cell
 }
 
-// browsingResult is all that is measured on a database of many events.
+// browsingResult holds everything that is measured on a large log.
 type browsingResult struct {
 	events      int64
 	size        int64
 	made        time.Duration
 	start       time.Duration
 	pages       []browsed
-	openAlone   cell // 2,000 a second, nobody reads
+	openAlone   cell // 2,000 a second, no readers
 	openRead    cell // with readers
-	mixed       cell // what the readers got meanwhile
+	mixed       cell // the pages the readers got meanwhile
 	empty, full []cell
-	wordless    []cell // as full, without a search index
+	wordless    []cell // as full, but without a search index
 	exports     []exported
 	retained    retained
 	peak        int64
 }
 
-// exported is one export of the log, cut off after a time.
+// exported is one export of the log, stopped after a time limit.
 type exported struct {
 	name  string
 	lines int64
@@ -55,7 +57,8 @@ type exported struct {
 	err   error
 }
 
-// retained is what removing old events did to those that arrived meanwhile.
+// retained says how fast old events were deleted, and how fast new ones were
+// acknowledged meanwhile.
 type retained struct {
 	removed int64
 	took    time.Duration
@@ -65,7 +68,7 @@ type retained struct {
 
 func (r retained) rate() float64 { return float64(r.removed) / r.took.Seconds() }
 
-// browsing measures a database of many events.
+// browsing measures a large log.
 func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count int64) (string, error) {
 	var r browsingResult
 	if dataDir == "" {
@@ -73,7 +76,7 @@ func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count in
 		if err := os.MkdirAll(dataDir, 0o700); err != nil {
 			return "", err
 		}
-		progress("making %s events in %s", thousands(count), dataDir)
+		progress("creating %s events in %s", thousands(count), dataDir)
 		begin := time.Now()
 		if _, err := h.command(ctx, dataDir, "", "", "seed-events", "--count", fmt.Sprint(count)); err != nil {
 			return "", err
@@ -100,7 +103,7 @@ func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count in
 	if err != nil {
 		return "", err
 	}
-	progress("waiting for what is still to be read, and looking round")
+	progress("waiting until all events are read, then taking samples")
 	awaitIdle(ctx, s.pids, 5*time.Minute)
 	v, err := site.survey(ctx)
 	if err != nil {
@@ -125,7 +128,7 @@ func (h *harness) browsing(ctx context.Context, p plan, dataDir string, count in
 	return browsingReport(&r), nil
 }
 
-// kinds are the pages of the log, each with other values at every call.
+// kinds returns the pages of the log. Each call of a path picks new values.
 func (s *site) kinds(v survey) []kind {
 	anyOf := func(list []string) string { return list[rand.IntN(len(list))] }
 	anyEvent := func() event { return v.events[rand.IntN(len(v.events))] }
@@ -148,39 +151,39 @@ func (s *site) kinds(v survey) []kind {
 		{name: "first page", path: func() string { return "/events" }},
 		{name: "deep page", path: func() string { return page("cursor", anyOf(v.cursors)) }},
 		{name: "one event", path: func() string { return "/events/" + anyEvent().ID }},
-		{name: "around a moment", path: func() string { return page("around", minute(anyEvent().ReceivedAt)) }},
-		{name: "all time, with its chart", path: func() string { return page("range", "all") }},
-		{name: "type, the most frequent", filter: true, path: func() string { return page("event", common) }},
-		{name: "same, deep", filter: true, path: func() string { return page("event", common, "cursor", anyOf(v.cursors)) }},
-		{name: "type, the rarest", filter: true, path: func() string { return page("event", rare) }},
-		{name: "type that nothing has", filter: true, path: func() string { return page("event", "meeting."+nothing) }},
+		{name: "around a time", path: func() string { return page("around", minute(anyEvent().ReceivedAt)) }},
+		{name: "all time, with chart", path: func() string { return page("range", "all") }},
+		{name: "most frequent type", filter: true, path: func() string { return page("event", common) }},
+		{name: "same type, deep page", filter: true, path: func() string { return page("event", common, "cursor", anyOf(v.cursors)) }},
+		{name: "rarest type", filter: true, path: func() string { return page("event", rare) }},
+		{name: "type without events", filter: true, path: func() string { return page("event", "meeting."+nothing) }},
 		{name: "three types", filter: true, path: func() string { return page("event", anyOf(v.types)+","+anyOf(v.types)+",meeting."+nothing) }},
 		{name: "meeting", filter: true, path: func() string { return page("meeting_id", anyEvent().MeetingID) }},
-		{name: "meeting that nothing has", filter: true, path: func() string { return page("meeting_id", fmt.Sprint(10_000_000+rand.IntN(10_000_000))) }},
+		{name: "meeting without events", filter: true, path: func() string { return page("meeting_id", fmt.Sprint(10_000_000+rand.IntN(10_000_000))) }},
 		{name: "one day", filter: true, path: func() string { return day() }},
 		{name: "one day and type", filter: true, path: func() string { return day("event", anyOf(v.types)) }},
 		{name: "meeting and type", filter: true, path: func() string { return page("meeting_id", anyEvent().MeetingID, "event", anyOf(v.types)) }},
-		{name: "incident that nothing has", filter: true, path: func() string { return page("bridge", "INC-1") }},
+		{name: "incident without events", filter: true, path: func() string { return page("bridge", "INC-1") }},
 		{name: "stale", filter: true, path: func() string { return page("stale", "1") }},
 		{name: "unread", filter: true, path: func() string { return page("unread", "1") }},
 		{name: "recovered", filter: true, path: func() string { return page("recovered", "1") }},
-		{name: "near-duplicates", filter: true, path: func() string { return page("twin", "1") }},
-		{name: "text, the most frequent word", filter: true, path: func() string { return page("q", word) }},
-		{name: "text, two words", filter: true, path: func() string { return page("q", word+" "+anyOf(v.words)) }},
-		{name: "text, the rarest word seen", filter: true, path: func() string { return page("q", rareWord) }},
-		{name: "text that nothing has", filter: true, path: func() string { return page("q", nothing) }},
-		{name: "text and type", filter: true, path: func() string { return page("q", word, "event", anyOf(v.types)) }},
-		{name: "frequent word and a type that is rare", filter: true, path: func() string { return page("q", word, "event", rare) }},
-		{name: "text and one day", filter: true, path: func() string { return day("q", word) }},
-		{name: "text and meeting that do not meet", filter: true, path: func() string { return page("q", word, "meeting_id", "10000000") }},
+		{name: "variants", filter: true, path: func() string { return page("twin", "1") }},
+		{name: "most frequent word", filter: true, path: func() string { return page("q", word) }},
+		{name: "two words", filter: true, path: func() string { return page("q", word+" "+anyOf(v.words)) }},
+		{name: "rarest word", filter: true, path: func() string { return page("q", rareWord) }},
+		{name: "word without events", filter: true, path: func() string { return page("q", nothing) }},
+		{name: "word and type", filter: true, path: func() string { return page("q", word, "event", anyOf(v.types)) }},
+		{name: "frequent word and rarest type", filter: true, path: func() string { return page("q", word, "event", rare) }},
+		{name: "word and one day", filter: true, path: func() string { return day("q", word) }},
+		{name: "word and meeting without a common event", filter: true, path: func() string { return page("q", word, "meeting_id", "10000000") }},
 		{name: "API, first page", api: true, path: func() string { return "/api/v1/events" }},
 		{name: "API, deep page", api: true, path: func() string { return "/api/v1/events?cursor=" + url.QueryEscape(anyOf(v.cursors)) }},
 	}
 	return list
 }
 
-// load asks for one kind of page. What may be asked of the API is limited, so
-// its pages are counted.
+// load asks for one kind of page. The API is rate-limited, so the number of its
+// pages is limited too.
 func (s *site) load(k kind, length time.Duration) load {
 	l := load{conns: readers, length: length, source: func(int) func() []byte {
 		return func() []byte {
@@ -196,7 +199,7 @@ func (s *site) load(k kind, length time.Duration) load {
 	return l
 }
 
-// browse asks for every kind of page, alone and while events arrive.
+// browse measures every kind of page, alone and while events arrive.
 func (h *harness) browse(ctx context.Context, p plan, s *server, site *site, v survey, r *browsingResult) error {
 	all := site.kinds(v)
 	for _, k := range all {
@@ -207,7 +210,7 @@ func (h *harness) browse(ctx context.Context, p plan, s *server, site *site, v s
 		}
 		r.pages = append(r.pages, browsed{kind: k, alone: one})
 	}
-	progress("the same with %s events a second", thousands(openRate))
+	progress("the same pages with %s events a second", thousands(openRate))
 	arriving, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() {
@@ -228,13 +231,13 @@ func (h *harness) browse(ctx context.Context, p plan, s *server, site *site, v s
 	return nil
 }
 
-// receiveWhileBrowsed loads with events what has many: at Zoom's pace a hundred
-// times over, without and with readers, and at full rate against an empty one.
+// receiveWhileBrowsed sends events to a large log: at a hundred times Zoom's rate,
+// without and with readers, and at full rate compared with an empty log.
 func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, dataDir string, s *server, site *site, v survey, r *browsingResult) (err error) {
 	long := 5 * p.length
 	settle := func() { awaitIdle(ctx, s.pids, time.Minute) }
 	settle()
-	progress("%s events a second, nobody reads", thousands(openRate))
+	progress("%s events a second, no readers", thousands(openRate))
 	if r.openAlone, err = s.measure(ctx, load{conns: 64, length: long, rate: openRate}); err != nil {
 		return err
 	}
@@ -259,7 +262,7 @@ func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, dataDir strin
 	r.peak = r.openRead.memory
 
 	for round := range p.rounds {
-		progress("round %d of %d, full rate, empty and with all", round+1, p.rounds)
+		progress("round %d of %d, full rate, empty and full log", round+1, p.rounds)
 		one, err := h.cell(ctx, contender{key: "sqlite", start: h.drawbridge(h.binary, false)}, load{conns: 64, length: p.length}, p.warm)
 		if err != nil {
 			return err
@@ -279,8 +282,8 @@ func (h *harness) receiveWhileBrowsed(ctx context.Context, p plan, dataDir strin
 	return h.receiveWithoutIndex(ctx, p, dataDir, r, func() error { _, err := s.begin(ctx); return err })
 }
 
-// receiveWithoutIndex loads the same database with a program that makes no
-// search index; again starts the usual one.
+// receiveWithoutIndex sends events to the same database with a program that has no
+// search index. It calls again to start the usual program afterwards.
 func (h *harness) receiveWithoutIndex(ctx context.Context, p plan, dataDir string, r *browsingResult, again func() error) error {
 	addr, err := freeAddr()
 	if err != nil {
@@ -309,15 +312,15 @@ func (h *harness) receiveWithoutIndex(ctx context.Context, p plan, dataDir strin
 	return again()
 }
 
-// export reads what it can of exports in some seconds each.
+// export reads each export for a few seconds.
 func (h *harness) export(ctx context.Context, p plan, s *server, site *site, v survey, r *browsingResult) {
 	text := url.QueryEscape(v.words[0])
 	for _, e := range []struct{ name, query string }{
 		{"NDJSON", "format=ndjson"},
 		{"CSV", "format=csv"},
 		{"NDJSON with bodies", "format=ndjson&body=1"},
-		{"NDJSON of a frequent word", "format=ndjson&q=" + text},
-		{"CSV of a type in all time", "format=csv&range=all&event=" + v.types[0]},
+		{"NDJSON, frequent word", "format=ndjson&q=" + text},
+		{"CSV, one type, all time", "format=csv&range=all&event=" + v.types[0]},
 	} {
 		progress("exporting: %s", e.name)
 		one := exported{name: e.name}
@@ -327,10 +330,10 @@ func (h *harness) export(ctx context.Context, p plan, s *server, site *site, v s
 	}
 }
 
-// retain lets the oldest events go while others arrive. It is the last that is
-// done to a database.
+// retain deletes the oldest events while others arrive. It is the last measurement
+// on a database.
 func (h *harness) retain(ctx context.Context, p plan, dataDir string, s *server, site *site, v survey, r *browsingResult) error {
-	const shortest = 7 // days that a rule must keep
+	const shortest = 7 // days; a rule cannot be shorter
 	days := int(time.Since(v.oldest).Hours()/24) - 1
 	if days < shortest {
 		r.retained.err = fmt.Errorf("the oldest event is younger than %d days", shortest+1)
@@ -340,7 +343,7 @@ func (h *harness) retain(ctx context.Context, p plan, dataDir string, s *server,
 	if err != nil {
 		return err
 	}
-	progress("removing what is older than %d days, with %s events a second", days, thousands(openRate))
+	progress("deleting events older than %d days, with %s events a second", days, thousands(openRate))
 	if r.retained.err = site.retention(ctx, strconv.Itoa(days)); r.retained.err != nil {
 		return nil
 	}
@@ -348,7 +351,7 @@ func (h *harness) retain(ctx context.Context, p plan, dataDir string, s *server,
 	if r.retained.arrived, err = s.measure(ctx, load{conns: 64, length: 10 * p.length, rate: openRate}); err != nil {
 		return err
 	}
-	if err := site.retention(ctx, "0"); err != nil { // for ever again
+	if err := site.retention(ctx, "0"); err != nil { // keep events forever again
 		return err
 	}
 	r.retained.took = time.Since(begin)
@@ -357,7 +360,7 @@ func (h *harness) retain(ctx context.Context, p plan, dataDir string, s *server,
 	return err
 }
 
-// stored is how many events a database has.
+// stored is the number of events in a database.
 func (h *harness) stored(ctx context.Context, dataDir string) (int64, error) {
 	n, err := query(ctx, "sqlite", "file:"+filepath.Join(dataDir, "drawbridge.db")+"?mode=ro", `SELECT COUNT(*) FROM events`)
 	if err != nil || len(n) != 1 {

@@ -8,10 +8,10 @@ import (
 
 func browsingReport(r *browsingResult) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s events, %.1f GB (%s bytes an event); start to first durable 200 in %s ms.\n\n",
+	fmt.Fprintf(&b, "%s events, %.1f GB (%s bytes per event). Start to first durable 200: %s ms.\n\n",
 		thousands(r.events), float64(r.size)/1e9, thousands(r.size/max(1, r.events)), millis(r.start))
-	t := &table{title: fmt.Sprintf("Pages of 50 events, %d readers that ask again at once, ms", readers), left: 1}
-	t.add("page", "p50 / p99 / max", fmt.Sprintf("with %s events/s arriving", thousands(openRate)), "CPU µs a page", "not 2xx")
+	t := &table{title: fmt.Sprintf("Pages of 50 events, %d readers back to back, ms", readers), left: 1}
+	t.add("page", "p50 / p99 / max", fmt.Sprintf("with %s events/s arriving", thousands(openRate)), "CPU µs per page", "not 2xx")
 	show := func(c cell) string { return millis(c.at(.5)) + " / " + millis(c.at(.99)) + " / " + millis(c.at(1)) }
 	for _, k := range r.pages {
 		t.add(k.name, show(k.alone), show(k.busy), whole(float64(k.alone.cpu.Microseconds())), cmp.Or(k.alone.problem(), k.busy.problem(), "–"))
@@ -20,16 +20,16 @@ func browsingReport(r *browsingResult) string {
 
 	t = &table{title: "Receiving", left: 1}
 	t.add("load", "answered/s", "p50 / p99 / p99.9 / max ms")
-	t.add(fmt.Sprintf("%s/s, nobody reads", thousands(openRate)), whole(r.openAlone.rate()), latencies([]cell{r.openAlone}))
+	t.add(fmt.Sprintf("%s/s, no readers", thousands(openRate)), whole(r.openAlone.rate()), latencies([]cell{r.openAlone}))
 	t.add(fmt.Sprintf("%s/s, %d readers of all pages", thousands(openRate), readers), whole(r.openRead.rate()), latencies([]cell{r.openRead}))
 	t.add("full rate, c=64, empty database", whole(each(r.empty, cell.rate)), latencies(r.empty))
 	t.add("full rate, c=64, this database", whole(each(r.full, cell.rate)), latencies(r.full))
-	t.add("the same without a search index", whole(each(r.wordless, cell.rate)), latencies(r.wordless))
+	t.add("same, without search index", whole(each(r.wordless, cell.rate)), latencies(r.wordless))
 	b.WriteString(t.String() + "\n")
-	fmt.Fprintf(&b, "The readers were answered %s pages a second meanwhile, p50 / p99 / max %s ms. Peak memory %s MiB.\n\n",
+	fmt.Fprintf(&b, "Meanwhile the readers got %s pages a second, p50 / p99 / max %s ms. Peak memory: %s MiB.\n\n",
 		whole(r.mixed.rate()), show(r.mixed), mebi(r.peak))
 	t = &table{title: "Export", left: 1}
-	t.add("what", "first byte, ms", "lines a second")
+	t.add("export", "first byte, ms", "lines/s")
 	for _, e := range r.exports {
 		if e.err != nil {
 			t.add(e.name, e.err.Error(), "–")
@@ -39,9 +39,9 @@ func browsingReport(r *browsingResult) string {
 	}
 	b.WriteString(t.String() + "\n")
 	if r.retained.err != nil {
-		fmt.Fprintf(&b, "Removing old events was not measured: %v.\n\n", r.retained.err)
+		fmt.Fprintf(&b, "Deleting old events was not measured: %v.\n\n", r.retained.err)
 	} else {
-		fmt.Fprintf(&b, "Removing old events while %s/s arrive: %s a second; the arriving ones were answered in %s ms (p50 / p99 / p99.9 / max).\n\n",
+		fmt.Fprintf(&b, "Deleting old events while %s/s arrive: %s deleted a second. Arriving events were acknowledged in %s ms (p50 / p99 / p99.9 / max).\n\n",
 			thousands(openRate), whole(r.retained.rate()), latencies([]cell{r.retained.arrived}))
 	}
 	b.WriteString(goalTable(browsingGoals(r)).String())
@@ -67,21 +67,21 @@ func browsingGoals(r *browsingResult) []goal {
 	kept, _, _ := ratio(r.full, r.empty, cell.rate)
 	indexed, _, _ := ratio(r.full, r.wordless, cell.rate)
 	goals := []goal{
-		{8, "rate with all events / empty, c=64", kept, share, .6, .75, false},
+		{8, "rate with a full log / an empty log, c=64", kept, share, .6, .75, false},
 		{9, fmt.Sprintf("p99 of an event at %s/s with %d readers", thousands(openRate), readers), milliseconds(r.openRead.at(.99)), inMillis, 30, 20, true},
-		{9, "longest of them", milliseconds(r.openRead.at(1)), inMillis, 250, 250, true},
+		{9, "slowest of them", milliseconds(r.openRead.at(1)), inMillis, 250, 250, true},
 		{10, "p99 of first and deep pages", page, inMillis, 10, 5, true},
 		{10, fmt.Sprintf("same with %s events/s", thousands(openRate)), pageBusy, inMillis, 15, 5, true},
 		{11, "p99 of the slowest filter: " + slowest, filter, inMillis, 500, 100, true},
 		{11, "same with events arriving: " + slowestBusy, filterBusy, inMillis, 500, 100, true},
 		{12, "rate with the search index / without, c=64", indexed, share, .6, .8, false},
-		{14, "peak memory with browsing", float64(r.peak) / (1 << 20), inMiB, 96, 64, true},
+		{14, "peak memory while browsing", float64(r.peak) / (1 << 20), inMiB, 96, 64, true},
 	}
 	if r.retained.err == nil {
 		goals = append(goals,
-			goal{13, "events removed a second while others arrive", r.retained.rate(), whole, 5000, 5000, false},
+			goal{13, "events deleted a second while others arrive", r.retained.rate(), whole, 5000, 5000, false},
 			goal{13, "p99 of an event meanwhile", milliseconds(r.retained.arrived.at(.99)), inMillis, 50, 25, true},
-			goal{13, "longest of them", milliseconds(r.retained.arrived.at(1)), inMillis, 500, 500, true})
+			goal{13, "slowest of them", milliseconds(r.retained.arrived.at(1)), inMillis, 500, 500, true})
 	}
 	return goals
 }

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// harness is what the contenders share.
+// harness holds what the contenders share.
 type harness struct {
 	repo     string // of Drawbridge
-	dir      string // for everything that is made, on the disk that is measured
+	dir      string // for all files of the run, on the disk that is measured
 	binary   string // Drawbridge, built from repo
-	wordless string // the same without a search index
+	wordless string // Drawbridge without a search index
 	self     string // this program
-	node     string // "": the sample is left out
+	node     string // "": skip the sample
 	postgres *postgres
-	busy     string // that others use the machine
+	busy     string // warning that other programs use the machine
 }
 
 // contender is one way to receive webhooks.
@@ -28,24 +28,24 @@ type contender struct {
 	key    string // short name
 	name   string
 	stored string // is the event stored when 200 is sent?
-	fill   int64  // events for the measurement of size: about five seconds' worth
+	fill   int64  // events for measuring the size: about five seconds' worth
 	start  func(ctx context.Context) (*server, error)
 }
 
-// server is a contender that runs, on a database that was empty when it began.
+// server is a running contender. Its database was empty at the start.
 type server struct {
 	addr    string
 	launch  func() (*process, error)
 	process *process
-	others  func() []int                               // processes that work for it, PostgreSQL's
-	ids     func(ctx context.Context) ([]int64, error) // meetings of the events it has stored; nil: it stores none
+	others  func() []int                               // other processes that work for it: PostgreSQL
+	ids     func(ctx context.Context) ([]int64, error) // meetings of the stored events; nil: it stores none
 	bytes   func(ctx context.Context) (int64, error)   // size of its database
-	rows    func(ctx context.Context) (int64, error)   // size of the events and their indexes by type and meeting; nil: not known
-	remove  func()                                     // its database
+	rows    func(ctx context.Context) (int64, error)   // size of the events and their indexes by type and meeting; nil: unknown
+	remove  func()                                     // removes its database
 }
 
-// begin launches s and waits until it has answered an event with 200. It
-// returns how long that took.
+// begin starts s, waits until it has answered an event with 200, and returns how
+// long that took.
 func (s *server) begin(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	var err error
@@ -78,8 +78,8 @@ func (h *harness) contenders() []contender {
 	list := []contender{
 		{key: "verify", name: "echo v4, verify and discard", stored: "no", start: h.peer("verify")},
 		{key: "sqlite", name: "**Drawbridge on SQLite**", stored: "yes, synced", fill: 100_000, start: h.drawbridge(h.binary, false)},
-		{key: "wordless", name: "the same without a search index", stored: "yes, synced", start: h.drawbridge(h.wordless, false)},
-		{key: "each", name: "SQLite, one transaction an event", stored: "yes, synced", fill: 20_000, start: h.peer("each")},
+		{key: "wordless", name: "same, without search index", stored: "yes, synced", start: h.drawbridge(h.wordless, false)},
+		{key: "each", name: "SQLite, one transaction per event", stored: "yes, synced", fill: 20_000, start: h.peer("each")},
 	}
 	if h.postgres != nil {
 		list = append(list, contender{key: "postgres", name: "**Drawbridge on PostgreSQL**", stored: "yes, synced", fill: 100_000, start: h.drawbridge(h.binary, true)})
@@ -87,13 +87,13 @@ func (h *harness) contenders() []contender {
 	if h.postgres != nil && h.node != "" {
 		list = append(list,
 			contender{key: "sample", name: "Zoom’s sample (Node, PostgreSQL)", stored: "no: 200, then INSERT", start: h.sample("before")},
-			contender{key: "awaiting", name: "the same, answering after INSERT", stored: "yes, synced", start: h.sample("after")},
+			contender{key: "awaiting", name: "same, answers after INSERT", stored: "yes, synced", start: h.sample("after")},
 		)
 	}
 	return list
 }
 
-// peer is this program in a process of its own.
+// peer starts this program as a peer in its own process.
 func (h *harness) peer(kind string) func(context.Context) (*server, error) {
 	return func(ctx context.Context) (*server, error) {
 		dir, addr, err := h.place(kind)
@@ -115,7 +115,7 @@ func (h *harness) peer(kind string) func(context.Context) (*server, error) {
 	}
 }
 
-// inSQLite is the size of what both ways to store into SQLite have.
+// inSQLite measures the tables and indexes that both SQLite contenders have.
 func inSQLite(file string) func(context.Context) (int64, error) {
 	return func(ctx context.Context) (int64, error) {
 		n, err := query(ctx, "sqlite", "file:"+file+"?mode=ro",
@@ -127,7 +127,7 @@ func inSQLite(file string) func(context.Context) (int64, error) {
 	}
 }
 
-// place is a new directory and a free address.
+// place returns a new directory and a free address.
 func (h *harness) place(name string) (dir, addr string, err error) {
 	if addr, err = freeAddr(); err != nil {
 		return
@@ -136,8 +136,8 @@ func (h *harness) place(name string) (dir, addr string, err error) {
 	return
 }
 
-// account is what makes Drawbridge receive: the secret token. The rest is of no
-// use here; nothing is sent to Zoom.
+// account configures Drawbridge to receive events. Only the secret token matters;
+// nothing is sent to Zoom.
 const account = `account:
   auth: server_to_server
   account_id: bench
@@ -164,7 +164,7 @@ func (h *harness) drawbridge(binary string, onPostgres bool) func(context.Contex
 	}
 }
 
-// drawbridgeAt is Drawbridge on a database that may hold something already.
+// drawbridgeAt is Drawbridge on a database that may already have data.
 func (h *harness) drawbridgeAt(ctx context.Context, binary, dir, address, addr string, remove func()) (*server, error) {
 	if _, err := h.command(ctx, dir, address, account, "apply", "-"); err != nil {
 		remove()
@@ -189,7 +189,7 @@ func (h *harness) drawbridgeAt(ctx context.Context, binary, dir, address, addr s
 	return s, nil
 }
 
-// command runs a command of Drawbridge.
+// command runs a Drawbridge command and returns its output.
 func (h *harness) command(ctx context.Context, dir, address, input string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, h.binary, args...)
 	cmd.Dir, cmd.Env = dir, environment(dir, address, "")
@@ -205,7 +205,7 @@ func (h *harness) command(ctx context.Context, dir, address, input string, args 
 func environment(dir, address, addr string) []string {
 	env := []string{"HOME=" + dir, "PATH=/usr/bin:/bin", "DRAWBRIDGE_DATA_DIR=" + dir, "DRAWBRIDGE_DATABASE_URL=" + address,
 		"DRAWBRIDGE_LOG_LEVEL=warn",
-		// Nobody listens there: not one packet leaves this machine.
+		// Nothing listens there, so no packet leaves this machine.
 		"DRAWBRIDGE_ZOOM_API_URL=http://127.0.0.1:9", "DRAWBRIDGE_ZOOM_OAUTH_URL=http://127.0.0.1:9/oauth/token"}
 	if addr != "" {
 		env = append(env, "DRAWBRIDGE_ADDR="+addr)
@@ -213,7 +213,7 @@ func environment(dir, address, addr string) []string {
 	return env
 }
 
-// sample is Zoom's sample that stores into PostgreSQL.
+// sample is Zoom's sample, which stores events in PostgreSQL.
 func (h *harness) sample(answer string) func(context.Context) (*server, error) {
 	return func(ctx context.Context) (*server, error) {
 		dir, addr, err := h.place("sample")
@@ -248,7 +248,7 @@ func inPostgres(address, meetings string) (ids func(context.Context) ([]int64, e
 		}
 }
 
-// install puts the sample's packages in place, those of its lock file.
+// install installs the sample's packages from its lock file.
 func (h *harness) install(ctx context.Context) error {
 	dir := filepath.Join(h.repo, "bench", "sample")
 	lock, err := os.Stat(filepath.Join(dir, "package-lock.json"))

@@ -16,20 +16,20 @@ import (
 // secret is the webhook secret token of every server here.
 const secret = "bench-webhook-secret-token"
 
-// made counts the events of this run: each has its own number, and so its own
-// meeting, uuid and request id.
+// made counts the events of this run. The number of an event decides its meeting,
+// UUID and request ID.
 var made atomic.Uint64
 
-// meetingOf spreads consecutive numbers over all meeting ids of eleven digits
-// and never gives one twice, so that an index over them gets no help.
+// meetingOf maps consecutive numbers to scattered meeting IDs of eleven digits,
+// without repeats, so that inserting them in an index is as slow as it can be.
 func meetingOf(n uint64) int64 {
 	const ids, step = 90_000_000_000, 6_180_339_887 // no common divisor
 	return 10_000_000_000 + int64(n*step%ids)
 }
 
 // templates are meeting.created events with topics of different lengths, 633 to
-// 754 bytes, ASCII and in the order that JSON.stringify writes again: Zoom's
-// sample signs what it has written itself.
+// 754 bytes. They are ASCII and have the key order that JSON.stringify keeps,
+// because Zoom's sample verifies the body that it has serialized again.
 var templates = func() (list [][]byte) {
 	words := strings.Fields("budget review weekly sync incident database outage customer onboarding planning retro hiring " +
 		"security design launch support escalation network payments search mobile release quarter forecast training")
@@ -54,7 +54,7 @@ var templates = func() (list [][]byte) {
 	return list
 }()
 
-// places are where a template's fields are.
+// places holds the offsets of a template's fields.
 type places struct{ signed, signature, request, body, at, uuid, meeting int }
 
 var templatePlaces = func() (list []places) {
@@ -69,7 +69,7 @@ var templatePlaces = func() (list []places) {
 	return list
 }()
 
-// sender makes signed requests, each in the buffer of the last.
+// sender creates signed requests. Each overwrites the previous one.
 type sender struct {
 	mac     hash.Hash
 	run     uint32
@@ -82,7 +82,8 @@ func newSender() *sender {
 	return &sender{mac: hmac.New(sha256.New, []byte(secret)), run: rand.Uint32()}
 }
 
-// next is the next event as a whole HTTP request, and the number of its meeting.
+// next returns the next event as a complete HTTP request, valid until the next
+// call, and the ID of its meeting.
 func (s *sender) next(now time.Time) (request []byte, meeting int64) {
 	n := made.Add(1)
 	i := int(n % uint64(len(templates)))

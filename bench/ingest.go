@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// plan is how much is measured.
+// plan says how much to measure.
 type plan struct {
 	rounds  int
 	length  time.Duration // of one cell
@@ -15,7 +15,7 @@ type plan struct {
 	conns   []int
 	starts  int   // cold starts of each
 	kills   int   // of each under load
-	divisor int64 // of the events for the measurement of size
+	divisor int64 // of the number of events for measuring the size
 }
 
 var (
@@ -23,23 +23,24 @@ var (
 	quickPlan = plan{rounds: 1, length: 800 * time.Millisecond, warm: 300 * time.Millisecond, conns: []int{1, 16, 64}, starts: 2, kills: 1, divisor: 10}
 )
 
-// openRate is the open loop: a hundred times what Zoom has been seen to send.
+// openRate is the rate of the open loop in events a second: a hundred times what
+// we have seen Zoom send.
 const openRate = 2000
 
 // cell is one load on one contender.
 type cell struct {
 	result
-	cpu    time.Duration // of all its processes, for one request; what it does beside answering counts
-	memory int64         // peak of the server, and PostgreSQL's share
+	cpu    time.Duration // of all its processes per request, including work other than answering
+	memory int64         // peak of the server, plus PostgreSQL's share
 }
 
-// ingest is all that is measured of one contender.
+// ingest holds all measurements of one contender.
 type ingest struct {
 	contender
 	closed   map[int][]cell // by connections, one for each round
 	open     []cell
 	starts   []time.Duration
-	idle     int64 // resident memory of the server when nothing happens
+	idle     int64 // resident memory of the idle server
 	perEvent int64 // bytes of the database
 	perRow   int64 // bytes of the events and of two indexes alone
 	settled  time.Duration
@@ -48,8 +49,8 @@ type ingest struct {
 	lost     int
 }
 
-// measureIngest measures every contender in turn and begins again, so that a
-// change of the machine meets all of them.
+// measureIngest measures the contenders in turns, so that a change in the machine
+// affects all of them.
 func (h *harness) measureIngest(ctx context.Context, p plan) ([]*ingest, error) {
 	var all []*ingest
 	for _, c := range h.contenders() {
@@ -94,7 +95,7 @@ func (h *harness) measureIngest(ctx context.Context, p plan) ([]*ingest, error) 
 	return all, nil
 }
 
-// cell loads a contender that was started for it on an empty database.
+// cell starts a contender on an empty database and measures one load.
 func (h *harness) cell(ctx context.Context, c contender, l load, warm time.Duration) (cell, error) {
 	s, err := c.start(ctx)
 	if err != nil {
@@ -113,7 +114,7 @@ func (h *harness) cell(ctx context.Context, c contender, l load, warm time.Durat
 	return s.measure(ctx, l)
 }
 
-// measure loads a server that runs.
+// measure measures one load on a running server.
 func (s *server) measure(ctx context.Context, l load) (cell, error) {
 	resetPeak(s.process.pid())
 	before := cpuOf(s.pids())
@@ -134,7 +135,7 @@ func (s *server) measure(ctx context.Context, l load) (cell, error) {
 	return one, ctx.Err()
 }
 
-// startTimes starts a contender on a database that is made but has no events.
+// startTimes measures starts on a database that exists but has no events.
 func (h *harness) startTimes(ctx context.Context, i *ingest, n int) error {
 	var idle []int64
 	for range n {
@@ -142,7 +143,7 @@ func (h *harness) startTimes(ctx context.Context, i *ingest, n int) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.begin(ctx); err != nil { // makes what a first start makes
+		if _, err := s.begin(ctx); err != nil { // the first start creates the database
 			s.remove()
 			return err
 		}
@@ -161,7 +162,7 @@ func (h *harness) startTimes(ctx context.Context, i *ingest, n int) error {
 	return nil
 }
 
-// fill stores n events and weighs them when all work on them is done.
+// fill stores n events and measures their size when all work on them is done.
 func (h *harness) fill(ctx context.Context, i *ingest, n int64) error {
 	s, err := i.start(ctx)
 	if err != nil {
@@ -203,7 +204,7 @@ func (h *harness) fill(ctx context.Context, i *ingest, n int64) error {
 }
 
 // kill kills a contender under load, starts it again, and looks for every event
-// that was answered with 2xx.
+// that it acknowledged.
 func (h *harness) kill(ctx context.Context, i *ingest) error {
 	s, err := i.start(ctx)
 	if err != nil || s.ids == nil {
@@ -226,7 +227,7 @@ func (h *harness) kill(ctx context.Context, i *ingest) error {
 	if _, err := s.begin(ctx); err != nil {
 		return err
 	}
-	// What an event says is read after it was stored: wait while more appears.
+	// Drawbridge reads an event after it has stored it, so wait while more appear.
 	lost := acked
 	for last := -1; len(lost) > 0 && len(lost) != last && ctx.Err() == nil; {
 		last = len(lost)

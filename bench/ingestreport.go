@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ingestReport is the first part in words and tables.
+// ingestReport is the section on receiving.
 func ingestReport(all []*ingest, p plan, disk []time.Duration, page float64) string {
 	of := map[string]*ingest{}
 	for _, i := range all {
@@ -18,9 +18,9 @@ func ingestReport(all []*ingest, p plan, disk []time.Duration, page float64) str
 	for _, t := range text {
 		b.WriteString(t.String() + "\n")
 	}
-	fmt.Fprintf(&b, "4 KiB appended and synced (fdatasync), p50 and p99: %s and %s ms.\n\n", millis(pick(disk, .5)), millis(pick(disk, .99)))
+	fmt.Fprintf(&b, "Appending and syncing 4 KiB (fdatasync): p50 %s ms, p99 %s ms.\n\n", millis(pick(disk, .5)), millis(pick(disk, .99)))
 	b.WriteString(goalTable(append(ingestGoals(of, p, disk),
-		goal{17, "a page of 50 events, processor time", page, inMicros, 150, 150, true})).String())
+		goal{17, "CPU time of a page of 50 events", page, inMicros, 150, 150, true})).String())
 	return b.String()
 }
 
@@ -29,12 +29,12 @@ func pick(sorted []time.Duration, share float64) time.Duration {
 }
 
 func rateTable(all []*ingest, p plan) *table {
-	t := &table{title: "Receiving: requests a second that were answered with 2xx", left: 2}
+	t := &table{title: "Receiving: requests answered with 2xx per second", left: 2}
 	head := []string{"server", "stored when 200 is sent?"}
 	for _, conns := range p.conns {
 		head = append(head, fmt.Sprintf("c=%d", conns))
 	}
-	t.add(append(head, "p50 / p99 / p99.9 / max ms at c=64", "CPU µs a request", "peak MiB")...)
+	t.add(append(head, "p50 / p99 / p99.9 / max ms at c=64", "CPU µs per request", "peak MiB")...)
 	for _, i := range all {
 		row := []string{i.name, i.stored}
 		for _, conns := range p.conns {
@@ -55,8 +55,8 @@ func latencies(cells []cell) string {
 	return strings.Join(s, " / ")
 }
 
-// ratio compares two in each round and takes the median; lowest and highest
-// show how far it can be trusted.
+// ratio compares two contenders in each round and returns the median. The lowest
+// and the highest show how reliable it is.
 func ratio(a, b []cell, f func(cell) float64) (mid, low, high float64) {
 	var values []float64
 	for n := range min(len(a), len(b)) {
@@ -68,19 +68,19 @@ func ratio(a, b []cell, f func(cell) float64) (mid, low, high float64) {
 	return median(values), slices.Min(values), slices.Max(values)
 }
 
-// comparisons are the ratios that are shown.
+// comparisons lists the ratios to show.
 var comparisons = []struct{ a, b, text string }{
 	{"sqlite", "verify", "SQLite / verify and discard"},
 	{"sqlite", "sample", "SQLite / sample"},
-	{"sqlite", "awaiting", "SQLite / sample that awaits"},
-	{"sqlite", "each", "SQLite / one transaction an event"},
+	{"sqlite", "awaiting", "SQLite / sample that awaits INSERT"},
+	{"sqlite", "each", "SQLite / one transaction per event"},
 	{"postgres", "verify", "PostgreSQL / verify and discard"},
 	{"postgres", "sample", "PostgreSQL / sample"},
-	{"postgres", "awaiting", "PostgreSQL / sample that awaits"},
+	{"postgres", "awaiting", "PostgreSQL / sample that awaits INSERT"},
 }
 
 func ratioTable(of map[string]*ingest, p plan) *table {
-	t := &table{title: "Ratios inside a round: median (lowest–highest)", left: 1}
+	t := &table{title: "Ratios within a round: median (lowest–highest)", left: 1}
 	head := []string{"Drawbridge on … / peer"}
 	for _, conns := range p.conns {
 		head = append(head, fmt.Sprintf("c=%d", conns))
@@ -102,8 +102,8 @@ func ratioTable(of map[string]*ingest, p plan) *table {
 }
 
 func openTable(all []*ingest) *table {
-	t := &table{title: fmt.Sprintf("Open loop: %s requests a second, whatever the answers take", thousands(openRate)), left: 1}
-	t.add("server", "answered/s", "p50 / p99 / p99.9 / max ms", "CPU µs a request")
+	t := &table{title: fmt.Sprintf("Open loop: %s requests a second, however long answers take", thousands(openRate)), left: 1}
+	t.add("server", "answered/s", "p50 / p99 / p99.9 / max ms", "CPU µs per request")
 	for _, i := range all {
 		t.add(i.name, whole(each(i.open, cell.rate)), latencies(i.open),
 			whole(each(i.open, func(c cell) float64 { return float64(c.cpu.Nanoseconds()) / 1000 })))
@@ -113,7 +113,7 @@ func openTable(all []*ingest) *table {
 
 func restTable(all []*ingest) *table {
 	t := &table{title: "Start, memory, disk, kill -9 under load", left: 1}
-	t.add("server", "start to first 200, ms", "idle MiB", "peak MiB while storing", "read and indexed after", "bytes an event (its row and two indexes)", "answered with 200 and lost")
+	t.add("server", "start to first 200, ms", "idle MiB", "peak MiB while storing", "reading and indexing the rest", "bytes per event (row and two indexes)", "acknowledged and lost")
 	for _, i := range all {
 		row := []string{i.name, millis(median(i.starts)), mebi(i.idle), "–", "–", "–", "–"}
 		if i.fill > 0 {
@@ -131,7 +131,7 @@ func restTable(all []*ingest) *table {
 	return t
 }
 
-// ingestGoals are those whose peers took part.
+// ingestGoals are the goals whose peers were measured.
 func ingestGoals(of map[string]*ingest, p plan, disk []time.Duration) []goal {
 	var goals []goal
 	mid := func(a, b string, conns int) float64 {
@@ -150,23 +150,23 @@ func ingestGoals(of map[string]*ingest, p plan, disk []time.Duration) []goal {
 		}
 		slower, _, _ := ratio(ours.closed[64], of["sample"].closed[64], p99)
 		goals = append(goals,
-			goal{3, "rate / sample that awaits its INSERT, c=64", mid("sqlite", "awaiting", 64), times, 4, 5, false},
+			goal{3, "rate / sample that awaits INSERT, c=64", mid("sqlite", "awaiting", 64), times, 4, 5, false},
 			goal{5, "p99 / Zoom’s sample’s, c=64", slower, share, .5, .33, true})
 	}
 	goals = append(goals, goal{12, "rate with the search index / without, c=64", mid("sqlite", "wordless", 64), share, .85, .9, false})
-	goals = append(goals, goal{4, "rate / one transaction an event, c=64", mid("sqlite", "each", 64), times, 4.5, 4.5, false})
+	goals = append(goals, goal{4, "rate / one transaction per event, c=64", mid("sqlite", "each", 64), times, 4.5, 4.5, false})
 	if slices.Contains(p.conns, 1) {
 		alone := each(ours.closed[1], func(c cell) time.Duration { return c.at(.5) })
 		goals = append(goals, goal{6, "p50 at c=1 / the disk’s fdatasync p50", alone.Seconds() / pick(disk, .5).Seconds(), times, 2, 1.5, true})
 	}
 	goals = append(goals,
-		goal{7, "SQLite: answered and lost after kill -9", float64(ours.lost), whole, 0, 0, true},
+		goal{7, "SQLite: acknowledged and lost after kill -9", float64(ours.lost), whole, 0, 0, true},
 		goal{14, "peak memory storing 100,000 events, c=64", float64(ours.filled.memory) / (1 << 20), inMiB, 48, 32, true},
 		goal{15, "start to first durable 200", milliseconds(median(ours.starts)), inMillis, 100, 30, true},
 		goal{15, "idle memory", float64(ours.idle) / (1 << 20), inMiB, 32, 20, true},
-		goal{16, "disk, a row and two indexes / the same uncompressed", float64(ours.perRow) / float64(max(1, of["each"].perRow)), share, .6, .45, true})
+		goal{16, "disk, row and two indexes / same uncompressed", float64(ours.perRow) / float64(max(1, of["each"].perRow)), share, .6, .45, true})
 	if pg := of["postgres"]; pg != nil {
-		goals = append(goals, goal{7, "PostgreSQL: answered and lost after kill -9", float64(pg.lost), whole, 0, 0, true})
+		goals = append(goals, goal{7, "PostgreSQL: acknowledged and lost after kill -9", float64(pg.lost), whole, 0, 0, true})
 		if of["sample"] != nil {
 			goals = append(goals, goal{18, "PostgreSQL: rate / Zoom’s sample, c=64", mid("postgres", "sample", 64), times, 4, 5, false})
 		}

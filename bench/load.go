@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// client is one keep-alive connection. It reads as little of HTTP as a peer of
-// our choosing needs, because what it costs is taken from the server.
+// client is one keep-alive connection. It implements only the HTTP that our peers
+// need, because it takes CPU time away from the server.
 type client struct {
 	conn   net.Conn
 	buffer []byte
@@ -33,8 +33,8 @@ func dial(ctx context.Context, addr string) (*client, error) {
 
 func (c *client) close() { c.conn.Close() }
 
-// do sends a whole request and returns the status. The body, if keep is not
-// nil, is written there.
+// do sends a complete request and returns the status. It writes the body to keep
+// unless keep is nil.
 func (c *client) do(request []byte, keep *bytes.Buffer) (status int, err error) {
 	if err := c.conn.SetDeadline(time.Now().Add(requestTime)); err != nil {
 		return 0, err
@@ -45,7 +45,7 @@ func (c *client) do(request []byte, keep *bytes.Buffer) (status int, err error) 
 	n, end := 0, -1
 	for end < 0 {
 		if n == len(c.buffer) {
-			return 0, fmt.Errorf("the head of the answer is longer than %d bytes", n)
+			return 0, fmt.Errorf("the response headers are longer than %d bytes", n)
 		}
 		more, err := c.conn.Read(c.buffer[n:])
 		if err != nil {
@@ -56,7 +56,7 @@ func (c *client) do(request []byte, keep *bytes.Buffer) (status int, err error) 
 	}
 	head, body := c.buffer[:end+2], c.buffer[end+4:n]
 	if len(head) < 12 || !bytes.HasPrefix(head, []byte("HTTP/1.1 ")) {
-		return 0, fmt.Errorf("not an answer of HTTP/1.1: %.40q", head)
+		return 0, fmt.Errorf("not an HTTP/1.1 response: %.40q", head)
 	}
 	if status, err = strconv.Atoi(string(head[9:12])); err != nil {
 		return 0, err
@@ -87,7 +87,7 @@ func (c *client) do(request []byte, keep *bytes.Buffer) (status int, err error) 
 	return status, nil
 }
 
-// readChunks reads a chunked body, of which first has been read already.
+// readChunks reads a chunked body. Its beginning, first, has already been read.
 func (c *client) readChunks(first []byte, keep *bytes.Buffer) error {
 	if keep == nil {
 		keep = new(bytes.Buffer)
@@ -124,30 +124,29 @@ func (c *client) readChunks(first []byte, keep *bytes.Buffer) error {
 	}
 }
 
-// get is a request for a page, with a header line of its own such as a cookie.
+// get is a GET request with one more header line, such as a cookie.
 func get(path, header string) []byte {
 	return []byte("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + header + "\r\n\r\n")
 }
 
-// load is what is asked of a server, for a time or a number of requests,
-// whichever ends first.
+// load describes requests to a server, limited by time or number, whichever is
+// reached first.
 type load struct {
 	conns  int
 	length time.Duration
 	count  int64 // 0: no limit
-	rate   int   // requests a second (open loop); 0: each connection asks again at once
-	// source makes a connection's requests; nil: webhooks.
+	rate   int   // requests a second (open loop); 0: each connection sends the next at once
+	// source creates a connection's requests; nil: webhooks.
 	source func(worker int) func() []byte
-	// acked, if not nil, collects the meetings of events that were answered
-	// with 2xx.
+	// acked, if not nil, collects the meetings of acknowledged events.
 	acked *[]int64
 }
 
-// result of a load. Latencies are in order.
+// result is the result of a load. Latencies are sorted.
 type result struct {
 	ok        int
 	not2xx    map[int]int
-	broken    int // connections that failed; the load went on without them
+	broken    int // connections that failed; the load continued without them
 	lastError error
 	length    time.Duration
 	latencies []time.Duration
@@ -162,21 +161,21 @@ func (r result) at(share float64) time.Duration {
 	return r.latencies[min(len(r.latencies)-1, int(share*float64(len(r.latencies))))]
 }
 
-// problem says what did not go well, "" if everything did.
+// problem lists statuses other than 2xx and broken connections, "" for none.
 func (r result) problem() string {
 	var list []string
 	for _, status := range slices.Sorted(maps.Keys(r.not2xx)) {
 		list = append(list, fmt.Sprintf("%d with %d", r.not2xx[status], status))
 	}
 	if r.broken > 0 {
-		list = append(list, fmt.Sprintf("%d broken off", r.broken))
+		list = append(list, fmt.Sprintf("%d disconnected", r.broken))
 	}
 	return strings.Join(list, ", ")
 }
 
-// run asks addr. In the open loop a request has a moment at which it is due;
-// whichever connection is free sends it, and when none is, the time it waits
-// for one counts as the server's.
+// run sends the load to addr. In the open loop each request has a due time and is
+// sent on any free connection. Time spent waiting for a free connection counts as
+// the server's.
 func (l load) run(ctx context.Context, addr string) (result, error) {
 	clients := make([]*client, l.conns)
 	for i := range clients {
@@ -272,7 +271,7 @@ func (r *result) add(other result) {
 	r.latencies = append(r.latencies, other.latencies...)
 }
 
-// fetch is one request outside of any load.
+// fetch sends one request outside of any load.
 func fetch(ctx context.Context, addr string, request []byte) (status int, body []byte, err error) {
 	c, err := dial(ctx, addr)
 	if err != nil {

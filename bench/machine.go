@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// machine says what the numbers belong to.
+// machine describes the machine and the versions that the numbers belong to.
 func (h *harness) machine(ctx context.Context) string {
 	parts := []string{
 		time.Now().UTC().Format("Measured 2006-01-02"),
@@ -28,17 +28,17 @@ func (h *harness) machine(ctx context.Context) string {
 			parts = append(parts, "Node "+strings.TrimSpace(string(out)))
 		}
 	}
-	return strings.Join(parts, ", ") + ". Servers, databases and the load share the machine." + h.busy
+	return strings.Join(parts, ", ") + ". Servers, databases and load generator share the machine." + h.busy
 }
 
-// busy says that others use the machine, "" when they do not.
+// busy is a warning if other programs use the machine, otherwise "".
 func busy() string {
 	work := func() (busy, all int64) {
 		text, _ := os.ReadFile("/proc/stat")
 		first, _, _ := strings.Cut(string(text), "\n")
 		for i, f := range strings.Fields(first) {
 			n, _ := strconv.ParseInt(f, 10, 64)
-			if all += n; i != 4 && i != 5 { // idle, waiting for a disk
+			if all += n; i != 4 && i != 5 { // idle and iowait
 				busy += n
 			}
 		}
@@ -51,10 +51,10 @@ func busy() string {
 	if share < 0.15 {
 		return ""
 	}
-	return fmt.Sprintf(" **Others used %.0f %% of the processors before the start: measure again.**", 100*share)
+	return fmt.Sprintf(" **Other programs used %.0f %% of the CPU before the start: measure again.**", 100*share)
 }
 
-// line is the value of a "name : value" line of a file.
+// line is the value of a "name : value" line in a file.
 func line(file, name string) string {
 	text, _ := os.ReadFile(file)
 	for l := range strings.Lines(string(text)) {
@@ -65,7 +65,7 @@ func line(file, name string) string {
 	return "unknown"
 }
 
-// filesystem is the kind of filesystem that a directory is on.
+// filesystem is the type of file system that a directory is on.
 func filesystem(dir string) string {
 	text, _ := os.ReadFile("/proc/mounts")
 	kind, at := "unknown filesystem", ""
@@ -76,7 +76,7 @@ func filesystem(dir string) string {
 		}
 	}
 	if kind == "tmpfs" {
-		kind += " (nothing is synced there: give -dir on a disk)"
+		kind += " (nothing is synced there: set -dir to a directory on a disk)"
 	}
 	return kind
 }

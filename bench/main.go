@@ -1,7 +1,7 @@
-// Command bench measures Drawbridge beside its peers, in one go and on loopback
-// only, and prints tables with ratios: absolute numbers belong to the machine,
-// ratios taken inside one run travel. It needs Linux; without PostgreSQL or Node
-// the rows that need them are left out. See docs/performance.md.
+// Command bench measures Drawbridge next to its peers, in one run and on loopback
+// only, and prints tables with ratios. Absolute numbers depend on the machine;
+// ratios from one run can be compared across machines. It needs Linux. Without
+// PostgreSQL or Node it skips the rows that need them. See docs/performance.md.
 package main
 
 import (
@@ -35,21 +35,21 @@ func main() {
 	}
 }
 
-// wholeTime is when a run is given up.
+// wholeTime is the time limit of a run.
 const wholeTime = time.Hour
 
 func run(ctx context.Context) error {
-	quick := flag.Bool("quick", false, "measure little, in less than a minute: for work on this program")
-	big := flag.Bool("big", false, "measure a database of many events instead: browsing, searching and exporting while events arrive")
-	count := flag.Int64("count", 10_000_000, "with -big: how many events to make")
-	dataDir := flag.String("data-dir", "", "with -big: data directory that has its events already; its account is replaced, events are added and the oldest removed")
-	write := flag.Bool("write", false, "put the tables into docs/performance.md")
-	dir := flag.String("dir", "", "where databases are made (default: the system's temporary directory)")
+	quick := flag.Bool("quick", false, "measure less, in about a minute; for work on this program")
+	big := flag.Bool("big", false, "measure a large event log instead: browsing, searching and exporting while events arrive")
+	count := flag.Int64("count", 10_000_000, "with -big: number of events to create")
+	dataDir := flag.String("data-dir", "", "with -big: existing data directory to use; replaces its account, adds events and deletes the oldest")
+	write := flag.Bool("write", false, "update the tables in docs/performance.md")
+	dir := flag.String("dir", "", "directory for the databases (default: the system's temporary directory)")
 	flag.Parse()
 
 	ctx, cancel := context.WithTimeout(ctx, wholeTime)
 	defer cancel()
-	debug.SetGCPercent(400) // the processor is the servers'
+	debug.SetGCPercent(400) // leave the CPU to the servers
 	h, err := prepare(ctx, *dir, !*big)
 	if err != nil {
 		return err
@@ -94,8 +94,8 @@ func (h *harness) receiving(ctx context.Context, p plan) (string, error) {
 	return ingestReport(all, p, disk, page), nil
 }
 
-// prepare builds Drawbridge and, for peers, starts PostgreSQL and installs the
-// packages of the sample.
+// prepare builds Drawbridge. For the peers it starts PostgreSQL and installs the
+// sample's packages.
 func prepare(ctx context.Context, base string, peers bool) (h *harness, err error) {
 	h = &harness{busy: busy()}
 	defer func() {
@@ -125,13 +125,13 @@ func prepare(ctx context.Context, base string, peers bool) (h *harness, err erro
 	}
 	switch h.postgres, err = startPostgres(ctx, base); {
 	case errors.Is(err, errNoPostgres):
-		progress("left out: %v", err)
+		progress("skipped: %v", err)
 		return h, nil
 	case err != nil:
 		return h, err
 	}
 	if h.node, err = exec.LookPath("node"); err != nil {
-		progress("left out: the sample, which needs Node (%v)", err)
+		progress("skipped: the sample, which needs Node (%v)", err)
 		return h, nil
 	}
 	return h, h.install(ctx)
@@ -145,8 +145,8 @@ func (h *harness) goTool(ctx context.Context, args ...string) ([]byte, error) {
 
 var pageTime = regexp.MustCompile(`(?m)^BenchmarkEventsPage\S*\s+\d+\s+([0-9.]+) ns/op`)
 
-// pageTime is how long the processor makes a page of 50 events, without reading
-// them, in microseconds.
+// pageTime is the CPU time to render a page of 50 events, without reading them, in
+// microseconds.
 func (h *harness) pageTime(ctx context.Context) (float64, error) {
 	out, err := h.goTool(ctx, "test", "-run", "^$", "-bench", "^BenchmarkEventsPage$", "-cpu", "1", "./views")
 	m := pageTime.FindSubmatch(out)
@@ -166,7 +166,7 @@ func (h *harness) close() {
 	}
 }
 
-// repository is the directory above the module of this program.
+// repository is the parent directory of this program's module.
 func repository() (string, error) {
 	out, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// servePeer is "bench serve KIND ADDR DIR": a peer in a process of its own.
+// servePeer is "bench serve KIND ADDR DIR": it runs a peer in its own process.
 func servePeer(ctx context.Context, kind, addr, dir string) error {
 	store := func(context.Context, []byte) error { return nil }
 	switch kind {
@@ -60,8 +60,8 @@ func servePeer(ctx context.Context, kind, addr, dir string) error {
 	return nil
 }
 
-// plain stores each event in a transaction of its own: the body as it came and
-// the two indexes a log needs, nothing else.
+// plain stores each event in its own transaction: the body as received and the two
+// indexes that a log needs, nothing else.
 type plain struct {
 	*sql.DB
 	mu     sync.Mutex

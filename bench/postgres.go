@@ -19,18 +19,17 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-// postgres is a PostgreSQL server with the settings it comes with: it syncs at
-// every commit.
+// postgres is a PostgreSQL server with default settings: it syncs at every commit.
 type postgres struct {
 	url     string
-	process *process // nil when TEST_POSTGRES_URL names a server that runs already
+	process *process // nil if TEST_POSTGRES_URL names a running server
 	dir     string
 }
 
-var errNoPostgres = errors.New("no PostgreSQL: set TEST_POSTGRES_URL or install one (on Debian: apt-get install postgresql)")
+var errNoPostgres = errors.New("no PostgreSQL: set TEST_POSTGRES_URL or install it (on Debian: apt-get install postgresql)")
 
-// startPostgres makes a cluster of its own in base, as the user postgres when
-// root asks, because PostgreSQL refuses to run as root.
+// startPostgres creates its own cluster in base. Run by root, it does so as the
+// user postgres, because PostgreSQL refuses to run as root.
 func startPostgres(ctx context.Context, base string) (*postgres, error) {
 	if u := os.Getenv("TEST_POSTGRES_URL"); u != "" {
 		return &postgres{url: u}, nil
@@ -113,7 +112,7 @@ func versionIn(path string) (n int) {
 
 func (p *postgres) stop() {
 	if p.process != nil {
-		_ = p.process.cmd.Process.Signal(syscall.SIGINT) // ends sessions that are open
+		_ = p.process.cmd.Process.Signal(syscall.SIGINT) // ends open sessions
 		<-p.process.done
 	}
 	if p.dir != "" {
@@ -121,7 +120,7 @@ func (p *postgres) stop() {
 	}
 }
 
-// pids are the server's processes; none when it is not ours to look at.
+// pids are the server's processes, none for a server that we did not start.
 func (p *postgres) pids() []int {
 	if p.process == nil {
 		return nil
@@ -148,11 +147,12 @@ func (p *postgres) version(ctx context.Context) (v string) {
 	return v
 }
 
-// database makes an empty database and returns its address and how to drop it.
+// database creates an empty database and returns its address and a function that
+// drops it.
 func (p *postgres) database(ctx context.Context, name string) (address string, drop func(), err error) {
 	drop = func() {
 		_ = p.exec(context.WithoutCancel(ctx), `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`)
-		_ = p.exec(context.WithoutCancel(ctx), `CHECKPOINT`) // not in the next one's time
+		_ = p.exec(context.WithoutCancel(ctx), `CHECKPOINT`) // so that the next measurement does not pay for it
 	}
 	drop()
 	if err := p.exec(ctx, `CREATE DATABASE `+name); err != nil {
@@ -166,7 +166,7 @@ func (p *postgres) database(ctx context.Context, name string) (address string, d
 	return u.String(), drop, nil
 }
 
-// query reads one column of numbers, given as numbers or as text; "" is left out.
+// query reads one column of numbers, stored as numbers or text. It skips "".
 func query(ctx context.Context, driver, address, text string) (numbers []int64, err error) {
 	conn, err := sql.Open(driver, address)
 	if err != nil {

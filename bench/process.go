@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// process is a server that the harness runs. It ends with the harness.
+// process is a server that the harness runs. It dies with the harness.
 type process struct {
 	cmd  *exec.Cmd
 	log  string
@@ -33,7 +33,7 @@ func start(cmd *exec.Cmd, log string) (*process, error) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	cmd.SysProcAttr.Setpgid = true // an interrupt is for the harness, which ends the others
+	cmd.SysProcAttr.Setpgid = true // only the harness gets the interrupt; it ends the servers
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func start(cmd *exec.Cmd, log string) (*process, error) {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// stop ends the process as an operator would, and waits.
+// stop ends the process with SIGTERM and waits.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -57,19 +57,20 @@ func (p *process) stop() {
 	}
 }
 
-// kill ends the process as the kernel would, and waits.
+// kill ends the process with SIGKILL and waits.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }
 
-// fault says what the process wrote last.
+// fault adds the end of the process's log to err.
 func (p *process) fault(err error) error {
 	text, _ := os.ReadFile(p.log)
 	return fmt.Errorf("%s: %w\n%s", filepath.Base(p.cmd.Path), err, text[max(0, len(text)-2000):])
 }
 
-// awaitWebhook sends events until one is answered with 2xx: then the server is up.
+// awaitWebhook sends events until one is answered with 2xx, which means that the
+// server is up.
 func (p *process) awaitWebhook(ctx context.Context, addr string) error {
 	deadline := time.Now().Add(60 * time.Second)
 	events := newSender()
@@ -84,7 +85,7 @@ func (p *process) awaitWebhook(ctx context.Context, addr string) error {
 		}
 		select {
 		case <-p.done:
-			return p.fault(fmt.Errorf("it ended before it answered"))
+			return p.fault(fmt.Errorf("it exited before it answered"))
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(500 * time.Microsecond):
@@ -95,7 +96,7 @@ func (p *process) awaitWebhook(ctx context.Context, addr string) error {
 	}
 }
 
-// freeAddr is an address on loopback that nobody listens on.
+// freeAddr is a free address on loopback.
 func freeAddr() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -105,9 +106,9 @@ func freeAddr() (string, error) {
 	return ln.Addr().String(), nil
 }
 
-// What follows reads /proc: https://www.kernel.org/doc/html/latest/filesystems/proc.html
+// The functions below read /proc: https://www.kernel.org/doc/html/latest/filesystems/proc.html
 
-// tree is a process and all that it started.
+// tree is a process and all its descendants.
 func tree(pid int) []int {
 	pids := []int{pid}
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
@@ -122,7 +123,7 @@ func tree(pid int) []int {
 	return pids
 }
 
-// cpuOf is the processor time of processes and of their children that ended.
+// cpuOf is the CPU time of processes and of their finished children.
 func cpuOf(pids []int) (sum time.Duration) {
 	const tick = 10 * time.Millisecond
 	for _, pid := range pids {
@@ -139,7 +140,7 @@ func cpuOf(pids []int) (sum time.Duration) {
 	return sum
 }
 
-// memory is a line such as VmHWM or Pss, in bytes.
+// memory is the value of a line such as VmHWM or Pss, in bytes.
 func memory(pid int, file, name string) int64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	for line := range strings.Lines(string(text)) {
@@ -151,13 +152,13 @@ func memory(pid int, file, name string) int64 {
 	return 0
 }
 
-// resetPeak makes VmHWM count from now.
+// resetPeak restarts the measurement of VmHWM.
 func resetPeak(pid int) {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
-// awaitIdle waits until processes use next to no processor time, for at most
-// limit, and returns how long that took.
+// awaitIdle waits until processes use almost no CPU time, at most for limit, and
+// returns how long that took.
 func awaitIdle(ctx context.Context, pids func() []int, limit time.Duration) time.Duration {
 	const look, quiet = 200 * time.Millisecond, 5
 	begin := time.Now()
@@ -175,7 +176,7 @@ func awaitIdle(ctx context.Context, pids func() []int, limit time.Duration) time
 	return max(0, time.Since(begin)-look*quiet)
 }
 
-// dirSize is what the files of a directory take.
+// dirSize is the total size of the files in a directory.
 func dirSize(dir string) (sum int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -190,7 +191,7 @@ func dirSize(dir string) (sum int64, err error) {
 	return sum, err
 }
 
-// syncTimes is how long the disk under dir takes to keep 4 KiB, sorted.
+// syncTimes measures n times how long the disk of dir takes to sync 4 KiB, sorted.
 func syncTimes(dir string, n int) ([]time.Duration, error) {
 	f, err := os.CreateTemp(dir, "sync-")
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// table is Markdown that can be read on a terminal as well.
+// table is a Markdown table that is also readable on a terminal.
 type table struct {
 	title string
-	left  int        // columns of text; the others are numbers and end at the right
+	left  int        // number of text columns; the others are numbers, aligned right
 	rows  [][]string // the first is the heading
 }
 
@@ -57,17 +57,17 @@ func (t *table) String() string {
 	return b.String()
 }
 
-// goal is one line of what is to be reached.
+// goal is one line of the table of goals.
 type goal struct {
 	number        int
 	text          string
 	value         float64
 	show          func(float64) string
 	gate, stretch float64
-	below         bool // less is better
+	below         bool // lower is better
 }
 
-// reached says which line the value is beyond.
+// reached says which of the two limits the value meets.
 func (g goal) reached() string {
 	beyond := func(line float64) bool {
 		if g.below {
@@ -113,7 +113,7 @@ func thousands(n int64) string {
 	return s
 }
 
-// millis is a duration in milliseconds with two or three digits that count.
+// millis is a duration in milliseconds with two or three significant digits.
 func millis(d time.Duration) string {
 	ms := d.Seconds() * 1000
 	switch {
@@ -129,7 +129,7 @@ func mebi(n int64) string { return strconv.FormatFloat(float64(n)/(1<<20), 'f', 
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
-// writeSection replaces what stands between the markers of a section.
+// writeSection replaces the text between the markers of a section.
 func writeSection(file, section, text string) error {
 	old, err := os.ReadFile(file)
 	if err != nil {
@@ -138,7 +138,7 @@ func writeSection(file, section, text string) error {
 	begin, end := "<!-- bench "+section+": begin -->", "<!-- bench "+section+": end -->"
 	between := regexp.MustCompile("(?s)" + regexp.QuoteMeta(begin) + ".*" + regexp.QuoteMeta(end))
 	if !between.Match(old) {
-		return fmt.Errorf("%s has no markers of the section %s", file, section)
+		return fmt.Errorf("%s has no markers for section %s", file, section)
 	}
 	written := between.ReplaceAllLiteral(old, []byte(begin+"\n\n"+strings.TrimSpace(text)+"\n\n"+end))
 	if bytes.Equal(old, written) {

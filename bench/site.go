@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// site is a Drawbridge with somebody logged in and tokens for the API.
+// site is a Drawbridge server with a logged-in user and API tokens.
 type site struct {
 	addr   string
 	cookie string
@@ -26,8 +26,8 @@ type site struct {
 	next   atomic.Int64 // token
 }
 
-// visitor logs in. Each token of the API may read 200 pages at once and then 20
-// a second, so there are several.
+// visitor creates a user, logs in and creates API tokens. There are several tokens
+// because each is limited to 200 pages at once and then 20 a second.
 func (h *harness) visitor(ctx context.Context, dir, addr string, tokens int) (*site, error) {
 	name := fmt.Sprintf("bench-%08x", rand.Uint32())
 	const password = "a long enough password for bench"
@@ -52,10 +52,10 @@ func (h *harness) visitor(ctx context.Context, dir, addr string, tokens int) (*s
 			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("the log in was answered with %s", answer.Status)
+	return nil, fmt.Errorf("the login was answered with %s", answer.Status)
 }
 
-// post sends a form, as the page of it does.
+// post sends a form as its page does.
 func (s *site) post(ctx context.Context, path string, form url.Values) (answer *http.Response, page string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.addr+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -74,8 +74,8 @@ func (s *site) post(ctx context.Context, path string, form url.Values) (answer *
 
 var shownRules = regexp.MustCompile(`name="shown" value="([^"]*)"`)
 
-// retention keeps every event for so many days. What is saved must have been
-// previewed, and the preview says under which name.
+// retention sets how many days all events are kept. Saving requires a preview, and
+// the value of its field "shown".
 func (s *site) retention(ctx context.Context, days string) error {
 	form := url.Values{"keep_others": {days}, "blank_others": {"0"}}
 	answer, page, err := s.post(ctx, "/settings/retention/preview", form)
@@ -85,11 +85,11 @@ func (s *site) retention(ctx context.Context, days string) error {
 	if m := shownRules.FindStringSubmatch(page); m != nil {
 		form.Set("shown", html.UnescapeString(m[1]))
 	} else if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("the preview of the retention was answered with %s", answer.Status)
+		return fmt.Errorf("the preview of retention was answered with %s", answer.Status)
 	}
 	answer, _, err = s.post(ctx, "/settings/retention", form)
 	if err == nil && answer.StatusCode != http.StatusSeeOther {
-		err = fmt.Errorf("saving the retention was answered with %s", answer.Status)
+		err = fmt.Errorf("saving retention was answered with %s", answer.Status)
 	}
 	return err
 }
@@ -97,12 +97,12 @@ func (s *site) retention(ctx context.Context, days string) error {
 // page is a request for a page.
 func (s *site) page(path string) []byte { return get(path, "Cookie: "+s.cookie) }
 
-// api is a request of the API.
+// api is a request to the API.
 func (s *site) api(path string) []byte {
 	return get(path, "Authorization: Bearer "+s.tokens[int(s.next.Add(1))%len(s.tokens)])
 }
 
-// event is what a survey wants of an event.
+// event holds the fields of an event that a survey needs.
 type event struct {
 	ID         string
 	Event      string
@@ -129,11 +129,11 @@ func (s *site) events(ctx context.Context, query url.Values) (list eventList, er
 
 func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// survey is what there is to look for.
+// survey is a sample of the log: values to search for.
 type survey struct {
 	oldest, newest time.Time
-	events         []event  // of random moments
-	cursors        []string // that go on from random moments
+	events         []event  // from random times
+	cursors        []string // that continue from random times
 	types          []string // the most frequent first
 	words          []string // of topics, the most frequent first
 }
@@ -147,7 +147,7 @@ func (s *site) survey(ctx context.Context) (v survey, err error) {
 		return v, fmt.Errorf("the log is empty")
 	}
 	v.newest = first.Items[0].ReceivedAt
-	// The list is newest first: look for the last moment before which there is nothing.
+	// The list is newest first. Search for the oldest event by bisection.
 	low, high := v.newest.AddDate(-30, 0, 0), v.newest
 	for high.Sub(low) > time.Minute {
 		middle := low.Add(high.Sub(low) / 2)
@@ -185,7 +185,7 @@ func (s *site) survey(ctx context.Context) (v survey, err error) {
 	delete(types, "")
 	v.types, v.words = byCount(types), byCount(words)
 	if len(v.types) == 0 || len(v.words) == 0 || len(v.cursors) == 0 {
-		return v, fmt.Errorf("the log has too little in it: %d types, %d words, %d pages", len(v.types), len(v.words), len(v.cursors))
+		return v, fmt.Errorf("the log is too small: %d types, %d words, %d pages", len(v.types), len(v.words), len(v.cursors))
 	}
 	return v, nil
 }
@@ -194,8 +194,8 @@ func isWord(s string) bool {
 	return len(s) > 2 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
 }
 
-// stream reads an answer for a time and returns how many lines came, and how
-// long it took to the first and to the end.
+// stream reads a response until limit and returns the number of lines and the time
+// to the first byte and to the end.
 func (s *site) stream(ctx context.Context, path string, limit time.Duration) (lines int64, first, took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -233,7 +233,7 @@ func (s *site) stream(ctx context.Context, path string, limit time.Duration) (li
 	return
 }
 
-// byCount is the keys, those with the highest number first.
+// byCount returns the keys, highest count first.
 func byCount(counts map[string]int) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))

@@ -1,9 +1,9 @@
-// What Zoom's sample "webhook-to-postgres" does, written anew: verify, INSERT,
-// answer. Like the sample it signs the body it has parsed and written again, and
-// keeps three fields of it.
+// A rewrite of what Zoom's sample "webhook-to-postgres" does: verify, INSERT,
+// answer. Like the sample, it verifies the body after parsing and serializing it
+// again, and stores three fields.
 //
-//   ANSWER=before   answers 200 and then inserts, as the sample does
-//   ANSWER=after    answers when the row is stored
+//   ANSWER=before   answers 200, then inserts, like the sample
+//   ANSWER=after    answers after the row is stored
 import { createHmac } from "node:crypto";
 import express from "express";
 import pg from "pg";
@@ -37,7 +37,7 @@ app.post("/webhook", async (req, res) => {
     }
   } catch (err) {
     if (before) {
-      throw err; // ends the process, as in the sample
+      throw err; // ends the process, like the sample
     }
     res.status(503).json({ message: "Not stored" });
   }
