@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"cmp"
+	"net/http"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -17,7 +19,7 @@ func problemWords(p *zoom.Problem) *words.Problem {
 		return nil
 	}
 	w := &words.Problem{
-		Code: string(p.Code), Said: p.Said, ZoomCode: p.ZoomCode, Status: p.Status, Scopes: p.Scopes,
+		Code: string(p.Code), Said: cmp.Or(p.Said, http.StatusText(p.Status)), ZoomCode: p.ZoomCode, Status: p.Status, Scopes: p.Scopes,
 		RetrySeconds: p.RetrySeconds, MaybeCreated: p.MaybeCreated, AccountWide: p.AccountWide,
 	}
 	for _, f := range p.Fields {

@@ -2,7 +2,6 @@ package words
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -70,7 +69,7 @@ var problemTexts = map[string]Text{
 // says words the problem of a call for a host, "" for a call that is about nobody.
 func (p Problem) says(host string) Text {
 	t, known := problemTexts[p.Code]
-	said := sentence(or(p.Said, http.StatusText(p.Status), "no reason given"))
+	said := sentence(or(p.Said, "no reason given"))
 	switch p.Code {
 	case "bad_value":
 		if len(p.Fields) > 0 {
