@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -51,6 +52,8 @@ func (s *Site) JoinPage(c echo.Context) error {
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
 		}
 		if b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown {
+			// Credentials, and what else is wrong with the Zoom app, are for admins only.
+			b.Reasons = slices.DeleteFunc(slices.Clone(b.Reasons), incident.Reason.AccountWide)
 			page.Cause = why(b, s.Now()).Cause
 		}
 	}

@@ -296,7 +296,11 @@ func TestRunWithoutZoom(t *testing.T) {
 	b.post("/runbooks/"+r.ID+"/run", "name", "", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "Zoom is not connected yet", "Say in a few words")
 	b.post("/runbooks/"+r.ID+"/run", "name", "db down", "vars.customer", "y").
 		leadsTo(b, "/incidents/1", "No Zoom app is connected.", "Try again", "Use another link")
-	b.get("/j/INC-1").want(t, http.StatusOK, "There is no bridge", "No Zoom app is connected.")
+	join := b.get("/j/INC-1")
+	join.want(t, http.StatusOK, "There is no bridge", "Drawbridge couldn’t create the bridge. The people")
+	if strings.Contains(join.text(), "Zoom") {
+		t.Errorf("the join page speaks of the Zoom app: %s", join.text())
+	}
 }
 
 func TestIncidentPage(t *testing.T) {
@@ -654,10 +658,27 @@ func TestJoinPage(t *testing.T) {
 		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "No bridge yet")
 	})
 	t.Run("failed: the cause, and no link", func(t *testing.T) {
+		o.faults(zoomsim.Faults{RateLimited: "user_day"})
+		i := o.open(r)
+		const cause = "oncall@example.com has reached Zoom’s limit of 100 new or changed meetings a day."
+		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "There is no bridge", cause, "Keep this page open")
+		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{"read"})
+		o.must(err)
+		answer := o.nobody().send(http.MethodGet, "/api/v1/incidents/"+i.Key()[4:], nil, "Authorization", "Bearer "+plain)
+		if !strings.Contains(answer.body, `"reason":"`+cause+`"`) {
+			t.Errorf("the API gives another reason: %s", answer.body)
+		}
+	})
+	t.Run("failed for the whole Zoom app: what is wrong is for admins", func(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)
 		i := o.open(r)
-		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "There is no bridge", "client secret is wrong", "Keep this page open")
+		o.as(incident.Admin).get("/incidents/"+i.Key()[4:]).want(t, http.StatusOK, "client secret is wrong")
+		page := o.nobody().get("/j/" + i.Key() + "?k=" + i.JoinKey)
+		page.want(t, http.StatusOK, "There is no bridge", "Drawbridge couldn’t create the bridge. The people", "Keep this page open")
+		if strings.Contains(page.text(), "client") || strings.Contains(page.text(), "Zoom") {
+			t.Errorf("the join page speaks of credentials: %s", page.text())
+		}
 	})
 	t.Run("broken", func(t *testing.T) {
 		testBroken(t, o, "bridges", func() reply { return o.nobody().get(whole) })

@@ -297,7 +297,7 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 		}
 	}
 	c.s.log.Warn("no meeting from this host", "incident", c.incident.Key(), "rung", r.name, "err", err)
-	return !why.accountWide() || state == AttemptUnknown, c.finish(ctx, attempt, state, code, why, jobs)
+	return !why.AccountWide() || state == AttemptUnknown, c.finish(ctx, attempt, state, code, why, jobs)
 }
 
 // finish closes an attempt while the bridge stays as it is. When that cannot be

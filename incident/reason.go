@@ -54,7 +54,8 @@ func reasonOf(err error, host string) Reason {
 	return Reason{Code: ReasonZoom, Host: host, Zoom: &problem}
 }
 
-// accountWide reports that every call of the Zoom app fails in this way.
-func (r Reason) accountWide() bool {
+// AccountWide reports that every call of the Zoom app fails in this way. Only an
+// admin can mend that.
+func (r Reason) AccountWide() bool {
 	return r.Code == ReasonNotConnected || r.Zoom != nil && r.Zoom.AccountWide
 }

@@ -74,7 +74,7 @@ func cannotHost(err error) bool {
 func (s *Service) sayWhy(ctx context.Context, attempt Attempt, cause error) error {
 	why := reasonOf(cause, attempt.HostEmail)
 	var z *zoom.Error
-	if !errors.As(cause, &z) || z.Outcome == zoom.Unknown || !why.accountWide() {
+	if !errors.As(cause, &z) || z.Outcome == zoom.Unknown || !why.AccountWide() {
 		return nil
 	}
 	bridge, err := s.store.Bridge(ctx, attempt.BridgeID)

@@ -1,5 +1,7 @@
 package views
 
+import "cmp"
+
 // JoinPage is GET /j/{key}.
 type JoinPage struct {
 	Key      string // "INC-42"
@@ -64,7 +66,7 @@ func (p JoinPage) says() string {
 	case p.waiting():
 		return "This page leads on as soon as Zoom answers, in a few seconds."
 	case p.State == "failed":
-		return sentence(p.Cause) + "The people handling the incident can put another link here. Keep this page open: it changes by itself."
+		return sentence(cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.")) + "The people handling the incident can put another link here. Keep this page open: it changes by itself."
 	case p.State == "unknown":
 		return sentence(p.Cause) + "It is being looked for. Keep this page open: it changes by itself."
 	case p.joinable() && p.Kind == "static":
