@@ -71,7 +71,7 @@ type source struct {
 // pkg is what the files of one package share.
 type pkg struct {
 	files  []*ast.File
-	consts map[string]bool // names of constants
+	consts map[string]string // constants, and the texts of those that are one
 }
 
 func (p *pkg) add(file *ast.File) {
@@ -79,8 +79,12 @@ func (p *pkg) add(file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		if d, ok := n.(*ast.GenDecl); ok && d.Tok == token.CONST {
 			for _, spec := range d.Specs {
-				for _, id := range spec.(*ast.ValueSpec).Names {
-					p.consts[id.Name] = true
+				v := spec.(*ast.ValueSpec)
+				for i, id := range v.Names {
+					p.consts[id.Name] = ""
+					if i < len(v.Values) {
+						p.consts[id.Name] = text(v.Values[i])
+					}
 				}
 			}
 		}
@@ -99,13 +103,23 @@ func program(t *testing.T) []source {
 		}
 		s := parse(t, name, readRoot(t, name))
 		if packages[s.dir] == nil {
-			packages[s.dir] = &pkg{consts: map[string]bool{}}
+			packages[s.dir] = &pkg{consts: map[string]string{}}
 		}
 		s.pkg = packages[s.dir]
 		s.pkg.add(s.file)
 		files = append(files, s)
 	}
 	return files
+}
+
+// text is what a literal of a text says, "" for anything else.
+func text(e ast.Expr) string {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return ""
+	}
+	text, _ := strconv.Unquote(lit.Value)
+	return text
 }
 
 func parse(t *testing.T, name string, text any) source {

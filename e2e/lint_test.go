@@ -388,7 +388,8 @@ func (s source) constant(e ast.Expr) bool {
 	case *ast.BasicLit:
 		return true
 	case *ast.Ident:
-		return s.pkg.consts[e.Name]
+		_, ok := s.pkg.consts[e.Name]
+		return ok
 	case *ast.ParenExpr:
 		return s.constant(e.X)
 	case *ast.BinaryExpr:
@@ -472,7 +473,7 @@ func TestRulesCatch(t *testing.T) {
 	for _, tt := range code {
 		t.Run(tt.name, func(t *testing.T) {
 			s := parse(t, tt.dir+"/x.go", "package x; "+tt.text)
-			s.pkg = &pkg{consts: map[string]bool{}}
+			s.pkg = &pkg{consts: map[string]string{}}
 			s.pkg.add(s.file)
 			if got := lintGo(s); len(got) != tt.want {
 				t.Errorf("%d findings, want %d: %q", len(got), tt.want, got)
