@@ -14,23 +14,16 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 // configFile is the YAML of apply and export. Applying it leaves a missing section
 // as it is.
 type configFile struct {
-	Account   *fileAccount     `yaml:"account,omitempty"`
-	Retention *[]fileRetention `yaml:"retention,omitempty"`
-	Runbooks  []fileRunbook    `yaml:"runbooks,omitempty"`
-}
-
-// fileRetention says how long events of a family are kept. The family others
-// stands for all families without an entry.
-type fileRetention struct {
-	Family    string `yaml:"family"`
-	KeepDays  int    `yaml:"keep_days"`
-	BlankDays int    `yaml:"blank_days"`
+	Account   *fileAccount              `yaml:"account,omitempty"`
+	Retention *[]incident.RetentionRule `yaml:"retention,omitempty"` // the family others stands for all families without an entry
+	Runbooks  []fileRunbook             `yaml:"runbooks,omitempty"`
 }
 
 type fileAccount struct {
@@ -49,26 +42,8 @@ type fileAccount struct {
 }
 
 type fileRunbook struct {
-	Name         string              `yaml:"name"`
-	IncidentType string              `yaml:"incident_type,omitempty"`
-	Description  string              `yaml:"description,omitempty"`
-	Disabled     bool                `yaml:"disabled,omitempty"`
-	Variables    []incident.Variable `yaml:"variables,omitempty"`
-	Steps        []fileStep          `yaml:"steps,omitempty"`
-}
-
-// fileStep has pointers where a missing field does not mean the zero value.
-type fileStep struct {
-	Kind                 incident.StepKind   `yaml:"kind"`
-	ExecuteAutomatically bool                `yaml:"execute_automatically"`
-	Topic                *string             `yaml:"topic,omitempty"`
-	Agenda               *string             `yaml:"agenda,omitempty"`
-	Recording            incident.Recording  `yaml:"recording,omitempty"`
-	DurationMinutes      int                 `yaml:"duration_minutes,omitempty"`
-	Host                 incident.HostChoice `yaml:"host,omitempty"`
-	WaitingRoom          bool                `yaml:"waiting_room,omitempty"`
-	JoinBeforeHost       *bool               `yaml:"join_before_host,omitempty"`
-	AlternativeHosts     []string            `yaml:"alternative_hosts,omitempty"`
+	incident.Runbook `yaml:",inline"`
+	Disabled         bool `yaml:"disabled,omitempty"`
 }
 
 func readFile(name string, in io.Reader) ([]byte, error) {
@@ -146,34 +121,6 @@ func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 	return form
 }
 
-func (f fileRunbook) runbook() incident.Runbook {
-	r := incident.Runbook{Name: f.Name, IncidentType: f.IncidentType, Description: f.Description, Variables: f.Variables}
-	for _, s := range f.Steps {
-		m := incident.NewMeetingTemplate()
-		if s.Topic != nil {
-			m.Topic = *s.Topic
-		}
-		if s.Agenda != nil {
-			m.Agenda = *s.Agenda
-		}
-		if s.Recording != "" {
-			m.Recording = s.Recording
-		}
-		if s.DurationMinutes != 0 {
-			m.DurationMinutes = s.DurationMinutes
-		}
-		if s.Host != "" {
-			m.Host = s.Host
-		}
-		m.WaitingRoom, m.AlternativeHosts = s.WaitingRoom, s.AlternativeHosts
-		if s.JoinBeforeHost != nil {
-			m.JoinBeforeHost = *s.JoinBeforeHost
-		}
-		r.Steps = append(r.Steps, incident.Step{Kind: s.Kind, ExecuteAutomatically: s.ExecuteAutomatically, Meeting: m})
-	}
-	return r
-}
-
 // apply makes the stored configuration match the file and returns what changed.
 // It leaves runbooks that are not in the file as they are.
 func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes []string, err error) {
@@ -191,26 +138,31 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 			return nil, fmt.Errorf("account: %w", err)
 		}
 		for _, c := range changed {
-			changes = append(changes, "account: "+c)
+			changes = append(changes, "account: "+words.Field(c.Field))
 		}
 	}
 	if f.Retention != nil {
-		var rules []incident.RetentionRule
-		for _, r := range *f.Retention {
-			if r.Family == "" {
-				return changes, errors.New("retention: each entry needs a family, such as meeting or participant; others stands for all families without an entry")
-			}
-			if r.Family == incident.RetentionName("") {
-				r.Family = ""
-			}
-			rules = append(rules, incident.RetentionRule(r))
+		if slices.ContainsFunc(*f.Retention, func(r incident.RetentionRule) bool { return r.Family == "" }) {
+			return changes, errors.New("retention: each entry needs a family, such as meeting or participant; others stands for all families without an entry")
 		}
-		changed, err := service.SaveRetention(ctx, commandLine, rules)
+		rules, err := incident.CheckRetention(*f.Retention)
+		var changed []incident.Change
+		if err == nil {
+			changed, err = service.SaveRetention(ctx, commandLine, rules)
+		}
 		if err != nil {
 			return changes, fmt.Errorf("retention: %w", err)
 		}
+		byFamily := map[string]incident.RetentionRule{incident.RetentionName(""): {}}
+		for _, r := range rules {
+			byFamily[incident.RetentionName(r.Family)] = r
+		}
 		for _, c := range changed {
-			changes = append(changes, "retention: "+c)
+			family, _, _ := strings.Cut(c.Field, ".")
+			r, own := byFamily[family]
+			if line := "retention: " + words.Retention(family, own, r.KeepDays, r.BlankDays); !slices.Contains(changes, line) {
+				changes = append(changes, line)
+			}
 		}
 		if len(changed) > 0 {
 			does, err := p.retentionDoes(ctx, rules)
@@ -221,7 +173,7 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 		}
 	}
 	for _, file := range f.Runbooks {
-		r := file.runbook()
+		r := file.Runbook
 		old, err := p.Store.RunbookByName(ctx, strings.TrimSpace(r.Name))
 		if err != nil && incident.CodeOf(err) != incident.NotFound {
 			return changes, err
@@ -230,9 +182,16 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 		for i := range min(len(r.Steps), len(old.Steps)) {
 			r.Steps[i].ID = old.Steps[i].ID
 		}
-		saved, changed, err := service.SaveRunbook(ctx, commandLine, r)
+		saved, fields, err := service.SaveRunbook(ctx, commandLine, r)
 		if err != nil {
 			return changes, fmt.Errorf("runbook %q: %w", r.Name, err)
+		}
+		changed := []string{"created"}
+		if old.ID != "" {
+			changed = changed[:0]
+			for _, c := range fields {
+				changed = append(changed, words.Field(c.Field))
+			}
 		}
 		if file.Disabled == saved.DisabledAt.IsZero() {
 			changed = append(changed, map[bool]string{true: "disabled", false: "enabled"}[file.Disabled])
@@ -304,32 +263,16 @@ func (p *Program) export(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(rules) > 0 {
-		f.Retention = &[]fileRetention{}
-	}
-	for _, r := range rules {
-		r.Family = incident.RetentionName(r.Family)
-		*f.Retention = append(*f.Retention, fileRetention(r))
+	for i, r := range rules {
+		rules[i].Family = incident.RetentionName(r.Family)
+		f.Retention = &rules
 	}
 	rows, err := p.Store.Runbooks(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range rows {
-		f.Runbooks = append(f.Runbooks, exportRunbook(row.Runbook))
+		f.Runbooks = append(f.Runbooks, fileRunbook{row.Runbook, !row.DisabledAt.IsZero()})
 	}
 	return yaml.MarshalWithOptions(f, yaml.Indent(2), yaml.IndentSequence(true))
-}
-
-func exportRunbook(r incident.Runbook) fileRunbook {
-	f := fileRunbook{Name: r.Name, IncidentType: r.IncidentType, Description: r.Description, Disabled: !r.DisabledAt.IsZero(), Variables: r.Variables}
-	for _, s := range r.Steps {
-		m := s.Meeting
-		f.Steps = append(f.Steps, fileStep{
-			Kind: s.Kind, ExecuteAutomatically: s.ExecuteAutomatically,
-			Topic: &m.Topic, Agenda: &m.Agenda, Recording: m.Recording, DurationMinutes: m.DurationMinutes,
-			Host: m.Host, WaitingRoom: m.WaitingRoom, JoinBeforeHost: &m.JoinBeforeHost, AlternativeHosts: slices.Clone(m.AlternativeHosts),
-		})
-	}
-	return f
 }

@@ -223,7 +223,7 @@ func (s *Store) countBuckets(ctx context.Context, counted int64, width time.Dura
 	if !to.IsZero() {
 		w.add(`start < $?`, to)
 	}
-	w.addIn(`event`, types)
+	addIn(&w, `event`, types)
 	// Truncate counts from the zero time, which is no multiple of a week away
 	// from 1970; so the buckets are made here and not by the database.
 	buckets := []HistogramBucket{}

@@ -119,7 +119,7 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 			branch("events", "id", `event = $? AND event <> ''`, t)
 		}
 	} else if len(types) > 0 {
-		q.rest = append(q.rest, func(w *where) { w.addIn(`e.event`, types) })
+		q.rest = append(q.rest, func(w *where) { addIn(w, `e.event`, types) })
 	}
 	if q.branches == nil {
 		branch("events", "id", "")

@@ -268,7 +268,7 @@ func callsOf(ctx context.Context, tx *sql.Tx, bridges []string) (map[string]call
 	}
 	slices.Sort(bridges)
 	var w where
-	w.addIn("bridge_id", slices.Compact(bridges))
+	addIn(&w, "bridge_id", slices.Compact(bridges))
 	_, err := list(ctx, tx, func(r row) (struct{}, error) {
 		var bridge, cause string
 		var c call

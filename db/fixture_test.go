@@ -44,19 +44,19 @@ func same(t testing.TB, got, want any, options ...cmp.Option) {
 	}
 }
 
-func entry(action string) incident.AuditEntry {
+func entry(action incident.AuditAction) incident.AuditEntry {
 	return incident.AuditEntry{ID: id(), At: now, ActorKind: "user", Actor: "root@example.com", Action: action,
-		Target: "something", Before: "name: old", After: "name: new", Address: "192.0.2.1"}
+		Target: "something", Changes: []incident.Change{{Field: "name", Before: "old", After: "new\nrole: admin"}}, Address: "192.0.2.1"}
 }
 
 // actions are what the audit trail holds, newest first.
 func actions(t testing.TB, s *db.Store) []string {
 	t.Helper()
-	page, err := s.Audit(t.Context(), "", 0)
+	page, err := s.Audit(t.Context(), db.AuditFilter{}, "", 0)
 	check(t, err)
 	var list []string
 	for _, e := range page.Items {
-		list = append(list, e.Action)
+		list = append(list, string(e.Action))
 	}
 	return list
 }

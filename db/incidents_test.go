@@ -182,7 +182,7 @@ func TestSetIncidentStatus(t *testing.T) {
 		check(t, err)
 		set := func(number int64, from, to incident.Status, seconds int) error {
 			return s.SetIncidentStatus(ctx, number, from, to, after(seconds),
-				incident.TimelineEntry{ID: id(), At: after(seconds), Kind: incident.TimelineKind(to)}, entry("incident."+string(to)))
+				incident.TimelineEntry{ID: id(), At: after(seconds), Kind: incident.TimelineKind(to)}, entry(incident.AuditAction("incident."+to)))
 		}
 		wantCode(t, set(99, "open", "resolved", 1), incident.NotFound)
 		wantCode(t, set(1, "resolved", "open", 1), incident.Conflict)

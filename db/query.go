@@ -268,7 +268,7 @@ func (w *where) add(condition string, arg any) {
 }
 
 // addIn is column IN (values), or nothing for no values.
-func (w *where) addIn(column string, values []string) {
+func addIn[T ~string](w *where, column string, values []T) {
 	if len(values) == 0 {
 		return
 	}

@@ -52,6 +52,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit 
 		if !t.RevokedAt.IsZero() {
 			return conflict("This token is revoked already.")
 		}
+		audit.Target = t.Name
 		if _, err := exec(ctx, tx, `UPDATE api_tokens SET revoked_at = $2 WHERE id = $1`, id, at); err != nil {
 			return err
 		}

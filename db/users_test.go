@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -232,7 +234,7 @@ func TestAudit(t *testing.T) {
 		var got []incident.AuditEntry
 		cursor := ""
 		for pages := 1; ; pages++ {
-			page, err := s.Audit(ctx, cursor, 10)
+			page, err := s.Audit(ctx, db.AuditFilter{}, cursor, 10)
 			check(t, err)
 			got = append(got, page.Items...)
 			if cursor = page.Next; cursor == "" {
@@ -247,10 +249,60 @@ func TestAudit(t *testing.T) {
 		e := entry("odd")
 		e.At, e.Target = after(60), "a\x00b\xffc"
 		check(t, s.AddAudit(ctx, e))
-		page, err := s.Audit(ctx, "", 1)
+		page, err := s.Audit(ctx, db.AuditFilter{}, "", 1)
 		check(t, err)
 		if page.Items[0].Target != "a\uFFFDb\uFFFDc" {
 			t.Errorf("stored as %q", page.Items[0].Target)
+		}
+	})
+}
+
+// A search for words that stand in whoever did it, in what it was done to, or in the
+// words for what was done.
+func TestAuditFilter(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		for i, e := range []incident.AuditEntry{
+			{Actor: "ana@example.com", Action: "runbook.create", Target: "100% Outage"},
+			{Actor: "bob@example.com", Action: "runbook.update", Target: "100% Outage"},
+			{Actor: "bob@example.com", Action: "account.save"},
+			{Actor: `Back\slash_token`, Action: "incident.open", Target: "1000 outages"},
+		} {
+			e.ID, e.At = fmt.Sprint(i), after(i)
+			check(t, s.AddAudit(t.Context(), e))
+		}
+		word := func(text string, actions ...string) db.AuditWord { return db.AuditWord{Text: text, Actions: actions} }
+		for _, tt := range []struct {
+			name   string
+			filter db.AuditFilter
+			want   string
+		}{
+			{"nothing", db.AuditFilter{}, "3 2 1 0"},
+			{"an actor in any case", db.AuditFilter{Words: []db.AuditWord{word("BOB")}}, "2 1"},
+			{"a target in any case", db.AuditFilter{Words: []db.AuditWord{word("outage")}}, "3 1 0"},
+			{"every word", db.AuditFilter{Words: []db.AuditWord{word("bob"), word("OUTAGE")}}, "1"},
+			{"signs of LIKE are signs", db.AuditFilter{Words: []db.AuditWord{word("100%")}}, "1 0"},
+			{"an underscore", db.AuditFilter{Words: []db.AuditWord{word("slash_token")}}, "3"},
+			{"an underscore that is no sign", db.AuditFilter{Words: []db.AuditWord{word("slash-token")}}, ""},
+			{"a backslash", db.AuditFilter{Words: []db.AuditWord{word(`k\s`)}}, "3"},
+			{"words of actions", db.AuditFilter{Words: []db.AuditWord{word("changed", "runbook.update", "account.save"), word("zoom", "account.save")}}, "2"},
+			{"words of actions or a target", db.AuditFilter{Words: []db.AuditWord{word("outages", "account.save")}}, "3 2"},
+			{"actions", db.AuditFilter{Actions: []incident.AuditAction{"runbook.create", "runbook.update"}}, "1 0"},
+			{"actions on a target", db.AuditFilter{Actions: []incident.AuditAction{"runbook.create", "incident.open"}, Target: "100% Outage"}, "0"},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				var got []string
+				for cursor := ""; ; {
+					page, err := s.Audit(t.Context(), tt.filter, cursor, 1)
+					check(t, err)
+					for _, e := range page.Items {
+						got = append(got, e.ID)
+					}
+					if cursor = page.Next; cursor == "" {
+						break
+					}
+				}
+				same(t, strings.Join(got, " "), tt.want)
+			})
 		}
 	})
 }
@@ -266,7 +318,7 @@ func TestBadCursors(t *testing.T) {
 			wantCode(t, err, incident.Invalid)
 		}
 		for _, cursor := range []string{"x", "1", ".", "1.", ".x", "-1.x", "x.1", "99999999999999999999.x"} {
-			_, err := s.Audit(ctx, cursor, 10)
+			_, err := s.Audit(ctx, db.AuditFilter{}, cursor, 10)
 			wantCode(t, err, incident.Invalid)
 			_, err = s.BridgeRows(ctx, db.BridgeFilter{}, cursor, 10)
 			wantCode(t, err, incident.Invalid)

@@ -73,7 +73,7 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	case len(said.Remove) > 0 && len(changed) == 1:
 		text = "The older secret token is removed."
 	case len(changed) > 0:
-		text = "Saved: " + accountWords(changed) + "."
+		text = "Saved: " + strings.Join(changedFields(changed), ", ") + "."
 	}
 	report, err := s.Service.CheckConnection(ctx, Actor(c))
 	if err != nil {
@@ -146,29 +146,11 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 	page.BackupUserEmail, page.Cluster = said.BackupUser, said.Cluster
 	switch {
 	case said.Version != stored.Version: // the form comes back with the version of now: it may be saved on purpose
-		page.Conflict = s.lastChange(c, "account.", "Zoom account") + " Saving now replaces that change."
+		page.Conflict = s.lastChange(c, "", incident.AuditAccountSave) + " Saving now replaces that change."
 	case len(fields) == 0:
 		page.Conflict = message
 	}
 	return Render(c, http.StatusUnprocessableEntity, views.Account(page))
-}
-
-// accountWords names the fields that were changed as the page does.
-func accountWords(changed []string) string {
-	names := map[string]string{
-		"auth": "way to connect", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key", "api_secret": "API secret",
-		"webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token", "cluster": "Zoom cluster",
-		"backup_user_email": "backup user",
-	}
-	var words []string
-	for _, name := range changed {
-		word, ok := names[name]
-		if !ok {
-			word = strings.ReplaceAll(name, "_", " ")
-		}
-		words = append(words, word)
-	}
-	return strings.Join(words, ", ")
 }
 
 func toFix(r incident.CheckReport) int {

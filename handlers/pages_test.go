@@ -386,7 +386,7 @@ func TestResolveIncident(t *testing.T) {
 	}
 	b.post("/incidents/999/resolve").want(t, http.StatusNotFound)
 	b.post("/incidents/abc/resolve").want(t, http.StatusNotFound)
-	o.wantTrail("account.save Zoom account", "runbook.create Production outage", "incident.open db down", "incident.resolved INC-1",
+	o.wantTrail("account.save", "runbook.create Production outage", "incident.open db down", "incident.resolved INC-1",
 		"incident.open db down", "incident.resolved INC-2", "incident.reopened INC-1")
 	t.Run("broken", func(t *testing.T) {
 		testBroken(t, o, "audit_entries", func() reply { return b.post("/incidents/1/resolve") })

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -123,7 +124,7 @@ func readRetention(c echo.Context) (f retentionForm, err error) {
 func shownRules(rules []incident.RetentionRule) string {
 	var lines []string
 	for _, r := range rules {
-		lines = append(lines, r.String())
+		lines = append(lines, fmt.Sprintf("%s %d %d", r.Family, r.KeepDays, r.BlankDays))
 	}
 	return strings.Join(lines, "; ")
 }

@@ -104,7 +104,7 @@ func TestRetention(t *testing.T) {
 			t.Errorf("the form has %q", got)
 		}
 		trail := b.get("/settings/audit")
-		trail.want(t, http.StatusOK, "changed the retention of", "keep 90 days, blank after 10 days")
+		trail.want(t, http.StatusOK, "changed the retention of", "participant keep for days 90 participant blank after days 10")
 		left, err := o.store.EventRows(t.Context(), db.EventFilter{}, "", 10)
 		o.must(err)
 		for _, e := range left.Items {

@@ -122,7 +122,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 	if _, fields, ok := Refusal(err); ok {
 		notes := editorNotes{changed: true, errors: formFields(fields)}
 		if len(fields) == 0 { // only somebody else's save has none
-			notes.conflict = s.lastChange(c, "runbook.", stored.Name) + " What you typed is kept below; saving now replaces their version."
+			notes.conflict = s.lastChange(c, stored.Name, incident.AuditRunbookCreate, incident.AuditRunbookUpdate, incident.AuditRunbookEnable, incident.AuditRunbookDisable) + " What you typed is kept below; saving now replaces their version."
 			form.Version = stored.Version
 		}
 		return s.showEditor(c, http.StatusUnprocessableEntity, stored, form, notes)
@@ -137,7 +137,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 	case len(changed) == 0:
 		s.Flash(c, views.LevelOK, "Nothing was changed.")
 	default:
-		s.Flash(c, views.LevelOK, "Saved: "+someOf(changed)+".")
+		s.Flash(c, views.LevelOK, "Saved: "+someOf(changedFields(changed))+".")
 	}
 	return c.Redirect(http.StatusSeeOther, "/runbooks/"+saved.ID)
 }
@@ -160,17 +160,13 @@ func someOf(things []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(things[:shown], ", "), len(things)-shown)
 }
 
-// lastChange says who changed something last, and when, after the audit trail.
-func (s *Site) lastChange(c echo.Context, action, target string) string {
-	trail, err := s.Store.Audit(c.Request().Context(), "", 100)
-	if err == nil {
-		for _, e := range trail.Items {
-			if strings.HasPrefix(e.Action, action) && e.Target == target {
-				return e.Actor + " changed this " + s.When(c, e.At).Ago + "."
-			}
-		}
+// lastChange says who changed a target by an action last, and when.
+func (s *Site) lastChange(c echo.Context, target string, actions ...incident.AuditAction) string {
+	trail, err := s.Store.Audit(c.Request().Context(), db.AuditFilter{Actions: actions, Target: target}, "", 1)
+	if err != nil || len(trail.Items) == 0 {
+		return "Somebody changed this meanwhile."
 	}
-	return "Somebody changed this meanwhile."
+	return trail.Items[0].Actor + " changed this " + s.When(c, trail.Items[0].At).Ago + "."
 }
 
 // PreviewRunbook is POST /runbooks/preview: what the editor's steps would come

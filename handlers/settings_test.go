@@ -378,10 +378,22 @@ func TestAuditPage(t *testing.T) {
 		page := o.as(incident.Admin).get("/settings/audit")
 		page.want(t, http.StatusOK, "changed the Zoom account", "created runbook Production outage", "changed runbook Production outage",
 			"When customers notice. → First line", "opened incident db down", "resolved INC-1 status open → resolved", "command line",
-			"<i>eve</i> drill new kind t", "192.0.2.7", "client_secret replaced")
+			"<i>eve</i> drill new kind t", "192.0.2.7", "client secret replaced")
 		if !strings.Contains(page.body, `href="/incidents/1"`) || !strings.Contains(page.body, `href="/account"`) || strings.Contains(page.body, "CANARY") || strings.Contains(page.body, "<i>") {
 			t.Error("links are missing, a secret is shown, or a name is markup")
 		}
+	})
+	t.Run("a name that looks like other fields is one change", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		bob := o.person("bob", incident.Viewer)
+		b := o.as(incident.Admin)
+		b.post("/settings/users/"+bob.ID, "name", "Bob\nrole: admin", "role", "viewer")
+		page := b.get("/settings/audit")
+		if n := strings.Count(page.body, `class="db-change"`); n != 1 {
+			t.Errorf("%d changes, want one", n)
+		}
+		page.want(t, http.StatusOK, "name bob → Bob role: admin")
 	})
 	t.Run("pages and search", func(t *testing.T) {
 		t.Parallel()
@@ -419,6 +431,7 @@ func TestAuditPage(t *testing.T) {
 		if found := rows.FindAllString(old.text(), -1); len(slices.Compact(found)) != 1 {
 			t.Errorf("found %v", found)
 		}
+		b.get("/settings/audit?q="+strings.Repeat("a+", 21)).want(t, http.StatusBadRequest, "Search for fewer words.")
 		b.get("/settings/audit?q=nobody").want(t, http.StatusOK, "Nothing matches")
 		b.get("/settings/audit?cursor=x").want(t, http.StatusBadRequest, "That page of the list cannot be found.")
 	})

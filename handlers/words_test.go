@@ -92,7 +92,7 @@ func codes(list []constant) (all []string) {
 // closed are the types of the codes that are stored and put into words.
 var closed = []struct{ dir, typ string }{
 	{"incident", "TimelineKind"}, {"incident", "ReasonCode"}, {"incident", "FindingCode"}, {"incident", "Difference"}, {"incident", "ReadProblem"},
-	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
+	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"incident", "AuditAction"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
 }
 
 const somebody = "host@example.com"
@@ -289,6 +289,11 @@ func TestOtherWords(t *testing.T) {
 	for _, c := range constants(t, "zoom", "Feature") {
 		wantSentence(t, c.code, words.Feature(c.code)+".")
 	}
+	for _, c := range constants(t, "incident", "AuditAction") {
+		if !slices.Contains(words.AuditActions(""), c.code) {
+			t.Errorf("%s has no words", c.code)
+		}
+	}
 	for _, c := range constants(t, "incident", "StepKind") {
 		wantSentence(t, c.code, words.StepKind(c.code)+".")
 	}
@@ -326,6 +331,12 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	}
 	of := func(dir, typ string) []string { return codes(constants(t, dir, typ)) }
 	recordings := of("incident", "Recording")
+	changed := of("incident", "SecretName")
+	for _, v := range []any{incident.Account{}, incident.StaticLink{}, incident.MeetingTemplate{}, incident.RetentionRule{}, incident.GapLook{}} {
+		for f := range reflect.TypeOf(v).Fields() {
+			changed = append(changed, f.Tag.Get("json"))
+		}
+	}
 	// What is compared, and with what: a field, a parameter or variable of a
 	// function, or a table.
 	may := map[string][]string{
@@ -337,6 +348,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"),
 		"difference d": of("incident", "Difference"), "Unreadable problem": of("incident", "ReadProblem"),
 		"Feature name": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
+		"auditActions": of("incident", "AuditAction"), "fields": changed,
 		"eventSentences": events, "eventUses": events,
 		"EventName family": {"meeting", "recording", "user"},
 	}

@@ -22,28 +22,28 @@ var SecretNames = []SecretName{ClientSecret, APISecret, WebhookToken1, WebhookTo
 
 // Account is the one connected Zoom app. The zero Account is "not connected".
 type Account struct {
-	Auth          zoom.AuthMethod
-	ZoomAccountID string
-	ClientID      string
-	APIKey        string
-	Cluster       string // "zoom.us" or "zoomgov.com"
-	AppID         string // of the app in Zoom's marketplace, for the log of its deliveries; "" = not known
-	BackupUser    string // e-mail
+	Auth          zoom.AuthMethod `json:"auth"`
+	ZoomAccountID string          `json:"account_id"`
+	ClientID      string          `json:"client_id"`
+	APIKey        string          `json:"api_key"`
+	Cluster       string          `json:"cluster"`           // "zoom.us" or "zoomgov.com"
+	AppID         string          `json:"app_id"`            // of the app in Zoom's marketplace, for the log of its deliveries; "" = not known
+	BackupUser    string          `json:"backup_user_email"` // e-mail
 
 	// Kept for the standby and static rungs, which configuration files may
 	// already name.
-	StandbyMeetings int
-	StaticLinks     []StaticLink
+	StandbyMeetings int          `json:"standby_meetings"`
+	StaticLinks     []StaticLink `json:"static_links"`
 
-	Secrets map[SecretName]StoredSecret
+	Secrets map[SecretName]StoredSecret `json:"-"`
 
-	WebhookValidatedAt time.Time // last signed endpoint.url_validation answered
+	WebhookValidatedAt time.Time `json:"-"` // last signed endpoint.url_validation answered
 	// Validations that failed in a row, says Zoom's log of its deliveries.
-	LoggedFailures     int
-	ValidationFailedAt time.Time // the last of them
-	Check              CheckReport
-	Version            int64 // grows with each save; 0 = never saved
-	UpdatedAt          time.Time
+	LoggedFailures     int         `json:"-"`
+	ValidationFailedAt time.Time   `json:"-"` // the last of them
+	Check              CheckReport `json:"-"`
+	Version            int64       `json:"-"` // grows with each save; 0 = never saved
+	UpdatedAt          time.Time   `json:"-"`
 }
 
 // Accounts stores the account and the access token to Zoom that all servers share.
@@ -75,7 +75,7 @@ type StoredSecret struct {
 // StaticLink is a way to meet that is not a Zoom meeting of ours.
 type StaticLink struct {
 	Name  string `json:"name" yaml:"name"`
-	URL   string `json:"url" yaml:"url"`
+	URL   string `json:"url" yaml:"url" audit:"link"`
 	Phone string `json:"phone,omitempty" yaml:"phone,omitempty"`
 }
 

@@ -3,7 +3,6 @@ package incident
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -45,18 +44,19 @@ type gapSchedule struct {
 
 // GapLook is one look into Zoom's log of its deliveries.
 type GapLook struct {
-	ID, AppID  string
-	At         time.Time
-	Actor      string    // e-mail; "" = the program
-	To         time.Time // everything before is compared
-	Deliveries int       // compared
-	Recovered  int       // events that were not here, and are now
-	Lost       int       // events that are not here and whose bodies Zoom did not keep
-	Problem    Reason    // why it did not come to its end; zero = it did
+	ID         string    `json:"-"`
+	AppID      string    `json:"-"`
+	At         time.Time `json:"-"`
+	Actor      string    `json:"-"`          // e-mail; "" = the program
+	To         time.Time `json:"-"`          // everything before is compared
+	Deliveries int       `json:"deliveries"` // compared
+	Recovered  int       `json:"recovered"`  // events that were not here, and are now
+	Lost       int       `json:"lost"`       // events that are not here and whose bodies Zoom did not keep
+	Problem    Reason    `json:"problem"`    // why it did not come to its end; zero = it did
 
 	// Validations of our address that failed in a row.
-	FailedValidations  int
-	ValidationFailedAt time.Time
+	FailedValidations  int       `json:"-"`
+	ValidationFailedAt time.Time `json:"-"`
 }
 
 // FindGaps looks into Zoom's log of its deliveries for events that are not here,
@@ -83,11 +83,7 @@ func (s *Service) FindGaps(ctx context.Context, actor Actor) (GapLook, error) {
 	defer cancel()
 	look := s.lookForGaps(ctx, account, lookedTo, true)
 	look.Actor = actor.Email
-	after := []string{fmt.Sprintf("deliveries compared: %d", look.Deliveries), fmt.Sprintf("recovered: %d", look.Recovered), fmt.Sprintf("not kept by Zoom: %d", look.Lost)}
-	if look.Problem.Code != "" {
-		after = append(after, "problem: "+string(look.Problem.Code))
-	}
-	return look, s.saveLook(ctx, look, s.audit(actor, "gaps.find", "Zoom’s log of deliveries", nil, after))
+	return look, s.saveLook(ctx, look, s.audit(actor, AuditGapsFind, "", changesOf(nil, look)...))
 }
 
 // gapsOnce looks for gaps when that is due. The first look of a process compares

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,7 +130,7 @@ func TestFirstLookFindsWhatABackupLacks(t *testing.T) {
 		t.Errorf("%+v", look)
 	}
 	w.work(0)
-	if entry := w.trail()[0]; entry.Action != "gaps.find" || !strings.Contains(entry.After, "recovered: 3") {
+	if entry := w.trail()[0]; entry.Action != "gaps.find" || entry.Target != "" || !slices.Contains(entry.Changes, incident.Change{Field: "recovered", After: "3"}) {
 		t.Errorf("%+v", entry)
 	}
 }

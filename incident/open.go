@@ -65,7 +65,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 
 	n := NewIncident{
 		Incident: i,
-		Audit:    s.audit(actor, "incident.open", i.Name, nil, []string{"runbook: " + runbook.Name, "severity: " + i.Severity}),
+		Audit:    s.audit(actor, AuditIncidentOpen, i.Name, Change{Field: "runbook", After: runbook.Name}, Change{Field: "severity", After: i.Severity}),
 		Timeline: []TimelineEntry{{ID: newID(), At: i.CreatedAt, Kind: EntryOpened, Data: TimelineData{Runbook: runbook.Name}, Actor: actor.Email}},
 	}
 	for at, step := range runbook.Steps {
@@ -277,16 +277,16 @@ func validEmail(s string) bool {
 
 // ResolveIncident ends an open incident. Its bridge stays usable.
 func (s *Service) ResolveIncident(ctx context.Context, actor Actor, number int64) error {
-	return s.setStatus(ctx, actor, number, StatusResolved, EntryResolved, "incident.resolved")
+	return s.setStatus(ctx, actor, number, StatusResolved, EntryResolved, AuditIncidentResolved)
 }
 
 // ReopenIncident opens a resolved incident again; Conflict when another open
 // incident has taken its dedup key meanwhile.
 func (s *Service) ReopenIncident(ctx context.Context, actor Actor, number int64) error {
-	return s.setStatus(ctx, actor, number, StatusOpen, EntryReopened, "incident.reopened")
+	return s.setStatus(ctx, actor, number, StatusOpen, EntryReopened, AuditIncidentReopened)
 }
 
-func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to Status, kind TimelineKind, action string) error {
+func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to Status, kind TimelineKind, action AuditAction) error {
 	if err := need(actor, Responder); err != nil {
 		return err
 	}
@@ -297,7 +297,7 @@ func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to S
 	now := s.now()
 	entry := TimelineEntry{ID: newID(), IncidentNumber: number, At: now, Kind: kind, Actor: actor.Email}
 	return s.store.SetIncidentStatus(ctx, number, from, to, now, entry,
-		s.audit(actor, action, Key(number), []string{"status: " + string(from)}, []string{"status: " + string(to)}))
+		s.audit(actor, action, Key(number), Change{Field: "status", Before: string(from), After: string(to)}))
 }
 
 // RunStep runs a step that waits for a person, or one that failed, and returns
@@ -332,7 +332,7 @@ func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) er
 	return s.schedule(ctx, actor, BridgeChange{
 		Bridge: bridge, Insert: insert, From: []BridgeState{BridgeFailed},
 		StepRun: &run, StepRunFrom: []StepState{StepWaiting, StepFailed},
-		Audit: s.audit(actor, "step.run", Key(run.IncidentNumber), nil, nil),
+		Audit: s.audit(actor, AuditStepRun, Key(run.IncidentNumber)),
 	})
 }
 

@@ -141,7 +141,7 @@ func TestOpenIncidentKeeps(t *testing.T) {
 		t.Errorf("join key %q, join page %q", stored.JoinKey, w.service.JoinPage(stored))
 	}
 	e := w.trail()[0]
-	if e.Action != "incident.open" || e.Actor != opener || !strings.Contains(e.After, "runbook: "+r.Name) {
+	if e.Action != "incident.open" || e.Actor != opener || !slices.Contains(e.Changes, incident.Change{Field: "runbook", After: r.Name}) {
 		t.Errorf("audit entry %+v", e)
 	}
 	if texts := w.timeline(i); texts[len(texts)-1] != `opened {"runbook":"Production outage"}` {
@@ -236,9 +236,7 @@ func TestResolveAndReopen(t *testing.T) {
 	if got := status(); got.Status != incident.StatusResolved || !got.ResolvedAt.Equal(w.clock.Now()) {
 		t.Errorf("status %s at %s", got.Status, got.ResolvedAt)
 	}
-	if e := w.trail()[0]; e.Action != "incident.resolved" || e.Target != i.Key() || e.Before != "status: open" || e.After != "status: resolved" {
-		t.Errorf("audit entry %+v", e)
-	}
+	wantEntry(t, w.trail()[0], "incident.resolved", i.Key(), incident.Change{Field: "status", Before: "open", After: "resolved"})
 	if got := w.timeline(i)[0]; got != "resolved" {
 		t.Errorf("the timeline says %q", got)
 	}
@@ -259,7 +257,7 @@ func TestResolveAndReopen(t *testing.T) {
 	if got := w.timeline(i)[0]; got != "reopened" {
 		t.Errorf("the timeline says %q", got)
 	}
-	actions := map[string]int{}
+	actions := map[incident.AuditAction]int{}
 	for _, e := range w.trail() {
 		actions[e.Action]++
 	}

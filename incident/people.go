@@ -121,7 +121,7 @@ func (s *Service) FirstAdmin(ctx context.Context, token, email, name, password, 
 		return User{}, err
 	}
 	actor := Actor{Kind: "user", Email: u.Email, Address: address}
-	err = s.store.UseSetupLink(ctx, hashToken(token), s.now(), u, s.audit(actor, "user.first_admin", u.Email, nil, []string{"role: admin"}))
+	err = s.store.UseSetupLink(ctx, hashToken(token), s.now(), u, s.audit(actor, AuditUserFirstAdmin, u.Email, changesOf(nil, u)...))
 	return u, err
 }
 
@@ -240,7 +240,7 @@ func (s *Service) CreateUser(ctx context.Context, actor Actor, email, name strin
 	if err != nil {
 		return User{}, err
 	}
-	return u, s.store.InsertUser(ctx, u, s.audit(actor, "user.create", u.Email, nil, []string{"role: " + string(role)}))
+	return u, s.store.InsertUser(ctx, u, s.audit(actor, AuditUserCreate, u.Email, changesOf(nil, u)...))
 }
 
 // SetRole changes what a person may do, from the next request on.
@@ -251,25 +251,15 @@ func (s *Service) SetRole(ctx context.Context, actor Actor, userID string, role 
 	if rank(role) == 0 {
 		return invalid("Choose a role.", map[string]string{"role": "Choose admin, responder or viewer."})
 	}
-	return s.changeUser(ctx, actor, userID, "user.set_role", true, func(u *User) (before, after string) {
-		before = "role: " + string(u.Role)
-		u.Role = role
-		return before, "role: " + string(role)
-	})
+	return s.changeUser(ctx, actor, userID, AuditUserSetRole, func(u *User) { u.Role = role })
 }
 
 // SetDisabled shuts a person out, or lets them in again. Sessions end at once.
 func (s *Service) SetDisabled(ctx context.Context, actor Actor, userID string, disabled bool) error {
-	action := "user.enable"
 	if disabled {
-		action = "user.disable"
+		return s.changeUser(ctx, actor, userID, AuditUserDisable, func(u *User) { u.DisabledAt = s.now() })
 	}
-	return s.changeUser(ctx, actor, userID, action, true, func(u *User) (before, after string) {
-		if u.DisabledAt = (time.Time{}); disabled {
-			u.DisabledAt = s.now()
-		}
-		return "", ""
-	})
+	return s.changeUser(ctx, actor, userID, AuditUserEnable, func(u *User) { u.DisabledAt = time.Time{} })
 }
 
 // ResetPassword gives a person a new password and ends their sessions.
@@ -284,13 +274,11 @@ func (s *Service) ResetPassword(ctx context.Context, actor Actor, userID, passwo
 	if err != nil {
 		return err
 	}
-	return s.changeUser(ctx, actor, userID, "user.reset_password", true, func(u *User) (before, after string) {
-		u.PasswordHash = hash
-		return "", ""
-	})
+	return s.changeUser(ctx, actor, userID, AuditUserResetPassword, func(u *User) { u.PasswordHash = hash })
 }
 
-func (s *Service) changeUser(ctx context.Context, actor Actor, userID, action string, endSessions bool, change func(*User) (before, after string)) error {
+// changeUser changes a person and ends their sessions.
+func (s *Service) changeUser(ctx context.Context, actor Actor, userID string, action AuditAction, change func(*User)) error {
 	if err := need(actor, Admin); err != nil {
 		return err
 	}
@@ -298,8 +286,9 @@ func (s *Service) changeUser(ctx context.Context, actor Actor, userID, action st
 	if err != nil {
 		return err
 	}
-	before, after := change(&u)
-	return s.store.UpdateUser(ctx, u, endSessions, "", s.audit(actor, action, u.Email, []string{before}, []string{after}))
+	old := u
+	change(&u)
+	return s.store.UpdateUser(ctx, u, true, "", s.audit(actor, action, u.Email, changesOf(old, u)...))
 }
 
 // ChangePassword changes the actor's own password and ends all their sessions
@@ -322,7 +311,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password
 	if u.PasswordHash, err = s.hashPassword(ctx, password); err != nil {
 		return err
 	}
-	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, "user.change_password", u.Email, nil, nil))
+	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, AuditUserPassword, u.Email))
 }
 
 // SetName changes how a person is called. An admin may do it for everybody, and
@@ -344,9 +333,9 @@ func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string)
 	if err != nil || u.Name == name {
 		return err
 	}
-	before := "name: " + u.Name
+	old := u
 	u.Name = name
-	return s.store.UpdateUser(ctx, u, false, "", s.audit(actor, "user.set_name", u.Email, []string{before}, []string{"name: " + name}))
+	return s.store.UpdateUser(ctx, u, false, "", s.audit(actor, AuditUserSetName, u.Email, changesOf(old, u)...))
 }
 
 // CreateToken makes an API token and returns it; it is not kept and cannot be
@@ -374,7 +363,7 @@ func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, sco
 	}
 	plain = tokenPrefix + newToken()
 	t = Token{ID: newID(), Name: name, Hash: hashToken(plain), Scopes: scopes, CreatedBy: actor.Email, CreatedAt: s.now()}
-	return plain, t, s.store.InsertToken(ctx, t, s.audit(actor, "token.create", name, nil, []string{"scopes: " + strings.Join(scopes, ", ")}))
+	return plain, t, s.store.InsertToken(ctx, t, s.audit(actor, AuditTokenCreate, name, changesOf(nil, t)...))
 }
 
 // RevokeToken ends an API token at once.
@@ -382,7 +371,7 @@ func (s *Service) RevokeToken(ctx context.Context, actor Actor, id string) error
 	if err := need(actor, Admin); err != nil {
 		return err
 	}
-	return s.store.RevokeToken(ctx, id, s.now(), s.audit(actor, "token.revoke", id, nil, nil))
+	return s.store.RevokeToken(ctx, id, s.now(), s.audit(actor, AuditTokenRevoke, ""))
 }
 
 // TokenActor is who an API token acts as. A token that may write acts with the

@@ -53,7 +53,7 @@ func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) (do
 	if err != nil {
 		return done, err
 	}
-	if err := s.store.ReprocessEvent(ctx, id, s.audit(actor, "event.reprocess", e.Event, nil, nil)); err != nil {
+	if err := s.store.ReprocessEvent(ctx, id, s.audit(actor, AuditEventReprocess, e.Event)); err != nil {
 		return done, err
 	}
 	// Another reader may be quicker: then applying does nothing.

@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
 // RetentionRule says how long events of a family are kept, and after how long
 // they no longer say who somebody was.
 type RetentionRule struct {
-	Family    string // see EventFamily; "" = all families without a rule
-	KeepDays  int    // 0 = for ever
-	BlankDays int    // 0 = never blanked
+	Family    string `json:"-" yaml:"family"`              // see EventFamily; "" = all families without a rule
+	KeepDays  int    `json:"keep_days" yaml:"keep_days"`   // 0 = for ever
+	BlankDays int    `json:"blank_days" yaml:"blank_days"` // 0 = never blanked
 }
 
 // Retention stores the rules and carries them out. A method that returns a number
@@ -40,18 +39,6 @@ type Retention interface {
 	BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error)
 	// BlankBridge takes the people out of a bridge of a resolved incident.
 	BlankBridge(ctx context.Context, before, at time.Time) (int64, error)
-}
-
-// String is the rule in the words of the audit trail.
-func (r RetentionRule) String() string {
-	keep, blank := "keep for ever", "never blank"
-	if r.KeepDays > 0 {
-		keep = fmt.Sprintf("keep %d days", r.KeepDays)
-	}
-	if r.BlankDays > 0 {
-		blank = fmt.Sprintf("blank after %d days", r.BlankDays)
-	}
-	return RetentionName(r.Family) + ": " + keep + ", " + blank
 }
 
 // RetentionName is what a rule's family is called: "" has no name of its own.
@@ -102,9 +89,9 @@ func CheckRetention(rules []RetentionRule) ([]RetentionRule, error) {
 	return checked, nil
 }
 
-// SaveRetention replaces the rules and says what changed. The worker acts on
-// them at once.
-func (s *Service) SaveRetention(ctx context.Context, actor Actor, rules []RetentionRule) (changed []string, err error) {
+// SaveRetention replaces the rules and says what changed: "participant.keep_days".
+// The worker acts on them at once.
+func (s *Service) SaveRetention(ctx context.Context, actor Actor, rules []RetentionRule) (changes []Change, err error) {
 	if err := need(actor, Admin); err != nil {
 		return nil, err
 	}
@@ -112,31 +99,26 @@ func (s *Service) SaveRetention(ctx context.Context, actor Actor, rules []Retent
 		return nil, err
 	}
 	old, err := s.store.Retention(ctx)
-	if err != nil || slices.Equal(old, rules) {
+	if err != nil {
 		return nil, err
 	}
-	before, after := diff(retentionLines(old), retentionLines(rules))
-	if err := s.store.SaveRetention(ctx, rules, s.audit(actor, "retention.save", "events", before, after)); err != nil {
+	if changes = changesOf(byFamily(old), byFamily(rules)); len(changes) == 0 {
+		return nil, nil
+	}
+	if err := s.store.SaveRetention(ctx, rules, s.audit(actor, AuditRetentionSave, "", changes...)); err != nil {
 		return nil, err
 	}
 	nudge(s.wakeRetention)
-	for _, line := range before {
-		family, _, _ := strings.Cut(line, ":")
-		if !slices.ContainsFunc(after, func(l string) bool { return strings.HasPrefix(l, family+":") }) {
-			changed = append(changed, family+": no rule of its own")
-		}
-	}
-	return append(changed, after...), nil
+	return changes, nil
 }
 
-func retentionLines(rules []RetentionRule) (lines []string) {
-	if len(rules) == 0 || rules[0].Family != "" {
-		lines = append(lines, RetentionRule{}.String())
-	}
+// byFamily holds the rules by the names of their families. The others always have one.
+func byFamily(rules []RetentionRule) map[string]RetentionRule {
+	named := map[string]RetentionRule{RetentionName(""): {}}
 	for _, r := range rules {
-		lines = append(lines, r.String())
+		named[RetentionName(r.Family)] = r
 	}
-	return lines
+	return named
 }
 
 // RetentionCut is what the rules mean for one type of event at one time.

@@ -75,7 +75,7 @@ func TestSaveRetention(t *testing.T) {
 	t.Run("dry run", func(t *testing.T) {
 		changed, err := w.service.DryRun().SaveRetention(t.Context(), admin, rules)
 		w.ok(err)
-		if d := cmp.Diff([]string{"others: keep 400 days, never blank", "participant: keep 90 days, blank after 30 days"}, changed); d != "" {
+		if d := cmp.Diff([]incident.Change{{Field: "others.keep_days", Before: "0", After: "400"}, {Field: "participant.keep_days", After: "90"}, {Field: "participant.blank_days", After: "30"}}, changed); d != "" {
 			t.Errorf("(-want +got)\n%s", d)
 		}
 	})
@@ -83,20 +83,18 @@ func TestSaveRetention(t *testing.T) {
 		w.must(w.service.SaveRetention(t.Context(), admin, rules))
 		changed, err := w.service.SaveRetention(t.Context(), admin, rules[:1])
 		w.ok(err)
-		if d := cmp.Diff([]string{"others: keep for ever, never blank"}, changed); d != "" {
+		others := []incident.Change{{Field: "others.keep_days", Before: "400", After: "0"}}
+		if d := cmp.Diff(others, changed); d != "" {
 			t.Errorf("(-want +got)\n%s", d)
 		}
 		changed, err = w.service.SaveRetention(t.Context(), admin, rules[:1])
 		w.ok(err)
 		changed2, err := w.service.SaveRetention(t.Context(), admin, nil)
 		w.ok(err)
-		if d := cmp.Diff([][]string{nil, {"participant: no rule of its own"}}, [][]string{changed, changed2}); d != "" {
+		if d := cmp.Diff([][]incident.Change{nil, {{Field: "participant.keep_days", Before: "90"}, {Field: "participant.blank_days", Before: "30"}}}, [][]incident.Change{changed, changed2}); d != "" {
 			t.Errorf("(-want +got)\n%s", d)
 		}
-		entry := w.trail()[1]
-		if entry.Action != "retention.save" || entry.Before != "others: keep 400 days, never blank" || entry.After != "others: keep for ever, never blank" {
-			t.Errorf("%+v", entry)
-		}
+		wantEntry(t, w.trail()[1], "retention.save", "", others...)
 	})
 	t.Run("broken", func(t *testing.T) {
 		w.ok(w.store.Close())

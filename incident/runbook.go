@@ -21,17 +21,17 @@ const (
 
 // Runbook is what to do for one type of incident.
 type Runbook struct {
-	ID           string // UUIDv7
-	Name         string // unique among runbooks that are not archived
-	IncidentType string
-	Description  string
-	Variables    []Variable
-	Steps        []Step
-	DisabledAt   time.Time
-	ArchivedAt   time.Time
-	Version      int64 // of the last save; a save with another is a conflict
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	ID           string     `json:"-" yaml:"-"`       // UUIDv7
+	Name         string     `json:"name" yaml:"name"` // unique among runbooks that are not archived
+	IncidentType string     `json:"incident_type" yaml:"incident_type,omitempty"`
+	Description  string     `json:"description" yaml:"description,omitempty"`
+	Variables    []Variable `json:"variables" yaml:"variables,omitempty"`
+	Steps        []Step     `json:"steps" yaml:"steps,omitempty"`
+	DisabledAt   time.Time  `json:"disabled" yaml:"-"`
+	ArchivedAt   time.Time  `json:"archived" yaml:"-"`
+	Version      int64      `json:"-" yaml:"-"` // of the last save; a save with another is a conflict
+	CreatedAt    time.Time  `json:"-" yaml:"-"`
+	UpdatedAt    time.Time  `json:"-" yaml:"-"`
 }
 
 // Runbooks stores runbooks.
@@ -60,12 +60,19 @@ type Variable struct {
 // Step is one action of a runbook. Conditions and Schedule are JSON texts whose
 // place is kept; "" means always, and at once.
 type Step struct {
-	ID                   string
-	Kind                 StepKind
-	ExecuteAutomatically bool
-	Meeting              MeetingTemplate // of create_meeting
-	Conditions           string
-	Schedule             string
+	ID                   string          `yaml:"-"`
+	Kind                 StepKind        `yaml:"kind"`
+	ExecuteAutomatically bool            `yaml:"execute_automatically"`
+	Meeting              MeetingTemplate `yaml:",inline"` // of create_meeting
+	Conditions           string          `json:"conditions" yaml:"-"`
+	Schedule             string          `json:"schedule" yaml:"-"`
+}
+
+// UnmarshalYAML gives what a file does not say the values that a new step has.
+func (step *Step) UnmarshalYAML(decode func(any) error) error {
+	type plain Step
+	*step = Step{Meeting: NewMeetingTemplate()}
+	return decode((*plain)(step))
 }
 
 // HostChoice says who hosts a bridge.
@@ -79,14 +86,14 @@ const (
 // MeetingTemplate is what a create_meeting step asks Zoom for. Topic and Agenda
 // are Liquid templates, see package template.
 type MeetingTemplate struct {
-	Topic            string     `json:"topic"`
-	Agenda           string     `json:"agenda"`
-	Recording        Recording  `json:"recording"`
-	DurationMinutes  int        `json:"duration_minutes"`
-	Host             HostChoice `json:"host"`
-	WaitingRoom      bool       `json:"waiting_room"`
-	JoinBeforeHost   bool       `json:"join_before_host"`
-	AlternativeHosts []string   `json:"alternative_hosts,omitempty"`
+	Topic            string     `json:"topic" yaml:"topic"`
+	Agenda           string     `json:"agenda" yaml:"agenda"`
+	Recording        Recording  `json:"recording" yaml:"recording"`
+	DurationMinutes  int        `json:"duration_minutes" yaml:"duration_minutes"`
+	Host             HostChoice `json:"host" yaml:"host"`
+	WaitingRoom      bool       `json:"waiting_room" yaml:"waiting_room,omitempty"`
+	JoinBeforeHost   bool       `json:"join_before_host" yaml:"join_before_host"`
+	AlternativeHosts []string   `json:"alternative_hosts,omitempty" yaml:"alternative_hosts,omitempty"`
 }
 
 // NewMeetingTemplate is the template a new step starts with.

@@ -2,7 +2,6 @@ package incident
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"slices"
@@ -36,7 +35,7 @@ const minWebhookToken = 16
 
 // SaveAccount connects the Zoom app, or changes it, and says what changed. A
 // blank secret keeps the stored one.
-func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (changed []string, err error) {
+func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (changes []Change, err error) {
 	if err := need(actor, Admin); err != nil {
 		return nil, err
 	}
@@ -54,19 +53,18 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 		_, stored := old.Secrets[name]
 		return typed || !stored
 	})
-	before, after := diff(accountLines(old), accountLines(next))
+	changes = changesOf(old, next)
 	for _, name := range SecretNames {
-		_, isSet := set[name]
-		if isSet {
-			after = append(after, string(name)+": replaced")
+		if _, isSet := set[name]; isSet {
+			changes = append(changes, Change{Field: string(name), After: SecretReplaced})
 		} else if slices.Contains(remove, name) {
-			after = append(after, string(name)+": removed")
+			changes = append(changes, Change{Field: string(name), After: SecretRemoved})
 		}
 	}
-	if len(before) == 0 && len(after) == 0 {
+	if len(changes) == 0 {
 		return nil, nil
 	}
-	if err := s.store.SaveAccount(ctx, next, set, remove, s.audit(actor, "account.save", "Zoom account", before, after)); err != nil {
+	if err := s.store.SaveAccount(ctx, next, set, remove, s.audit(actor, AuditAccountSave, "", changes...)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -76,13 +74,7 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	}
 	s.mu.Unlock()
 	nudge(s.wakeGaps)
-	for _, line := range append(after, before...) {
-		name, _, _ := strings.Cut(line, ":")
-		if !slices.Contains(changed, name) {
-			changed = append(changed, name)
-		}
-	}
-	return changed, nil
+	return changes, nil
 }
 
 // account checks the form and lays it over the stored account.
@@ -174,41 +166,4 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		return Account{}, nil, invalid("Something is missing or wrong. Nothing was saved.", fields)
 	}
 	return next, set, nil
-}
-
-// accountLines is the account without secrets, one "field: value" a line.
-func accountLines(a Account) []string {
-	return []string{
-		"auth: " + string(a.Auth), "account_id: " + a.ZoomAccountID, "client_id: " + a.ClientID,
-		"api_key: " + a.APIKey, "cluster: " + a.Cluster, "backup_user_email: " + a.BackupUser, "app_id: " + a.AppID,
-		fmt.Sprintf("standby_meetings: %d", a.StandbyMeetings), "static_links: " + strings.Join(linkLines(a.StaticLinks), ", "),
-	}
-}
-
-// linkLines name links by name and host: the rest of a link may be a key.
-func linkLines(links []StaticLink) (lines []string) {
-	for _, l := range links {
-		host := ""
-		if u, err := url.Parse(l.URL); err == nil {
-			host = u.Host
-		}
-		sum := sha256.Sum256([]byte(l.URL))
-		lines = append(lines, fmt.Sprintf("%s (%s, %x) %s", l.Name, host, sum[:4], l.Phone))
-	}
-	return lines
-}
-
-// diff leaves the lines that differ.
-func diff(before, after []string) (old, next []string) {
-	for _, l := range before {
-		if !slices.Contains(after, l) {
-			old = append(old, l)
-		}
-	}
-	for _, l := range after {
-		if !slices.Contains(before, l) {
-			next = append(next, l)
-		}
-	}
-	return old, next
 }

@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// SaveRunbook creates a runbook (ID "") or changes it, and says what changed in
-// words. Fields of a refusal are keyed "name", "variables.0.name",
+// SaveRunbook creates a runbook (ID "") or changes it, and says what changed.
+// Fields, of changes and of a refusal, are keyed "name", "variables.0.name",
 // "steps.0.topic" and so on. A runbook that somebody else saved meanwhile is a
 // Conflict.
-func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (saved Runbook, changed []string, err error) {
+func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (saved Runbook, changes []Change, err error) {
 	if err := need(actor, Admin); err != nil {
 		return Runbook{}, nil, err
 	}
@@ -25,8 +23,8 @@ func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (save
 	if r.ID == "" {
 		r.ID, r.CreatedAt, r.Version = newID(), now, 1
 		r.stepIDs(nil)
-		_, after := diff(nil, r.lines())
-		return r, []string{"created"}, s.store.InsertRunbook(ctx, r, s.audit(actor, "runbook.create", r.Name, nil, after))
+		changes = changesOf(nil, r)
+		return r, changes, s.store.InsertRunbook(ctx, r, s.audit(actor, AuditRunbookCreate, r.Name, changes...))
 	}
 	old, err := s.store.Runbook(ctx, r.ID)
 	if err != nil {
@@ -34,21 +32,14 @@ func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (save
 	}
 	r.CreatedAt, r.DisabledAt, r.ArchivedAt = old.CreatedAt, old.DisabledAt, old.ArchivedAt
 	r.stepIDs(old.Steps)
-	before, after := diff(old.lines(), r.lines())
-	if len(before) == 0 && len(after) == 0 {
+	if changes = changesOf(old, r); len(changes) == 0 {
 		return old, nil, nil
 	}
-	if err := s.store.UpdateRunbook(ctx, r, s.audit(actor, "runbook.update", r.Name, before, after)); err != nil {
+	if err := s.store.UpdateRunbook(ctx, r, s.audit(actor, AuditRunbookUpdate, r.Name, changes...)); err != nil {
 		return Runbook{}, nil, err
 	}
 	r.Version++
-	for _, l := range append(after, before...) {
-		name, _, _ := strings.Cut(l, ":")
-		if !slices.Contains(changed, name) {
-			changed = append(changed, name)
-		}
-	}
-	return r, changed, nil
+	return r, changes, nil
 }
 
 // stepIDs keeps the ids of steps that the runbook has already, and only those,
@@ -60,30 +51,6 @@ func (r *Runbook) stepIDs(old []Step) {
 			r.Steps[i].ID = newID()
 		}
 	}
-}
-
-// lines is the runbook as "field: value", for the audit trail and for saying
-// what changed.
-func (r Runbook) lines() []string {
-	list := []string{"name: " + r.Name, "incident type: " + r.IncidentType, "description: " + r.Description}
-	if !r.DisabledAt.IsZero() {
-		list = append(list, "disabled: yes")
-	}
-	for i, v := range r.Variables {
-		list = append(list, fmt.Sprintf("variable %d: %s (%s, %s, required %v, default %q, help %q, choices %q)", i+1, v.Name, v.Label, v.Type, v.Required, v.Default, v.Help, v.Choices))
-	}
-	for i, step := range r.Steps {
-		p := fmt.Sprintf("step %d ", i+1)
-		m := step.Meeting
-		list = append(list,
-			p+"kind: "+string(step.Kind),
-			p+"execute automatically: "+strconv.FormatBool(step.ExecuteAutomatically),
-			p+"topic: "+m.Topic, p+"agenda: "+m.Agenda, p+"recording: "+string(m.Recording),
-			p+"duration: "+strconv.Itoa(m.DurationMinutes)+" minutes", p+"host: "+string(m.Host),
-			p+"waiting room: "+strconv.FormatBool(m.WaitingRoom), p+"join before host: "+strconv.FormatBool(m.JoinBeforeHost),
-			p+"alternative hosts: "+strings.Join(m.AlternativeHosts, ", "))
-	}
-	return list
 }
 
 // DuplicateRunbook makes a copy that is disabled until somebody has looked at it.
@@ -119,17 +86,16 @@ func (s *Service) SetRunbookDisabled(ctx context.Context, actor Actor, id string
 	if err != nil {
 		return err
 	}
-	old := r.lines()
+	old := r
 	if disabled == !r.DisabledAt.IsZero() {
 		return nil
 	}
-	action := "runbook.enable"
+	action := AuditRunbookEnable
 	if r.DisabledAt = r.ArchivedAt; disabled {
-		r.DisabledAt, action = s.now(), "runbook.disable"
+		r.DisabledAt, action = s.now(), AuditRunbookDisable
 	}
 	r.UpdatedAt = s.now()
-	before, after := diff(old, r.lines())
-	return s.store.UpdateRunbook(ctx, r, s.audit(actor, action, r.Name, before, after))
+	return s.store.UpdateRunbook(ctx, r, s.audit(actor, action, r.Name, changesOf(old, r)...))
 }
 
 // DeleteRunbook deletes a runbook; one that incidents were opened with is
@@ -142,5 +108,5 @@ func (s *Service) DeleteRunbook(ctx context.Context, actor Actor, id string) (ar
 	if err != nil {
 		return false, err
 	}
-	return s.store.DeleteRunbook(ctx, id, s.now(), s.audit(actor, "runbook.delete", r.Name, r.lines(), nil))
+	return s.store.DeleteRunbook(ctx, id, s.now(), s.audit(actor, AuditRunbookDelete, r.Name, changesOf(r, nil)...))
 }

@@ -141,22 +141,6 @@ func (s *Service) newZoomClient(a Account) *zoom.Client {
 
 var errNotConnected = refuse(Unavailable, "No Zoom app is connected. An admin can connect one on the Zoom account page.")
 
-// audit is the trail entry for what actor did to target. before and after are
-// lines "field: value" without secrets.
-func (s *Service) audit(actor Actor, action, target string, before, after []string) AuditEntry {
-	return AuditEntry{
-		ID:        newID(),
-		At:        s.now(),
-		ActorKind: actor.Kind,
-		Actor:     actor.Email,
-		Action:    action,
-		Target:    target,
-		Before:    strings.Join(before, "\n"),
-		After:     strings.Join(after, "\n"),
-		Address:   actor.Address,
-	}
-}
-
 // need refuses an actor whose role does not include the role. Routes check
 // roles too; this is the check that cannot be forgotten.
 func need(actor Actor, role Role) error {

@@ -84,5 +84,5 @@ func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession
 	if err != nil {
 		return err
 	}
-	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, "user.end_sessions", u.Email, nil, nil))
+	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, AuditUserEndSessions, u.Email))
 }

@@ -42,26 +42,26 @@ const (
 
 // User is a person who can log in. Email is canonical: trimmed, lower case.
 type User struct {
-	ID           string // UUIDv7
-	Email        string
-	Name         string
-	Role         Role
-	PasswordHash string // argon2id, parameters inside
-	DisabledAt   time.Time
-	LastSeenAt   time.Time // updated at most once a minute
-	CreatedAt    time.Time
+	ID           string    `json:"-"` // UUIDv7
+	Email        string    `json:"email"`
+	Name         string    `json:"name"`
+	Role         Role      `json:"role"`
+	PasswordHash string    `json:"-"` // argon2id, parameters inside
+	DisabledAt   time.Time `json:"disabled"`
+	LastSeenAt   time.Time `json:"-"` // updated at most once a minute
+	CreatedAt    time.Time `json:"-"`
 }
 
 // Token is an API token. The token itself is shown once and stored as SHA-256.
 type Token struct {
-	ID         string
-	Name       string
-	Hash       string // hex SHA-256 of the whole token
-	Scopes     []string
-	CreatedBy  string
-	CreatedAt  time.Time
-	LastUsedAt time.Time
-	RevokedAt  time.Time
+	ID         string    `json:"-"`
+	Name       string    `json:"name"`
+	Hash       string    `json:"-"` // hex SHA-256 of the whole token
+	Scopes     []string  `json:"scopes"`
+	CreatedBy  string    `json:"-"`
+	CreatedAt  time.Time `json:"-"`
+	LastUsedAt time.Time `json:"-"`
+	RevokedAt  time.Time `json:"-"`
 }
 
 // People stores users, sessions, setup links, API tokens, wrong passwords and the audit trail.
@@ -92,6 +92,7 @@ type People interface {
 
 	InsertToken(ctx context.Context, t Token, audit AuditEntry) error
 	TokenByHash(ctx context.Context, hash string) (Token, error) // also a revoked one
+	// RevokeToken ends a token, whose name becomes the target of the audit entry.
 	RevokeToken(ctx context.Context, id string, at time.Time, audit AuditEntry) error
 	TouchToken(ctx context.Context, id string, at time.Time) error
 
@@ -116,19 +117,6 @@ type Actor struct {
 
 // System is the program acting by itself.
 var System = Actor{Kind: "system", Email: "drawbridge"}
-
-// AuditEntry says who changed what. Before and After hold no secret.
-type AuditEntry struct {
-	ID        string // UUIDv7, so it sorts by time
-	At        time.Time
-	ActorKind string
-	Actor     string
-	Action    string // "runbook.update"
-	Target    string // "Production outage"
-	Before    string // one line a changed field, "name: old"
-	After     string
-	Address   string
-}
 
 // LoginFailures counts wrong passwords for one key (account and address).
 type LoginFailures struct {

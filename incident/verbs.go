@@ -68,7 +68,7 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed, StepDone},
 		Timeline: []TimelineEntry{{ID: newID(), IncidentNumber: bridge.IncidentNumber, BridgeID: bridge.ID, At: now,
 			Kind: EntryLinkGiven, Data: TimelineData{Link: u.Hostname()}, Actor: actor.Email}},
-		Audit: s.audit(actor, "bridge.use_link", Key(bridge.IncidentNumber), nil, []string{"host: " + u.Hostname()}),
+		Audit: s.audit(actor, AuditBridgeUseLink, Key(bridge.IncidentNumber), Change{Field: "host", After: u.Hostname()}),
 	})
 }
 
@@ -106,7 +106,7 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 		why := reasonOf(err, bridge.HostEmail)
 		return Secret{}, &Error{Code: Unavailable, Message: "Zoom gave no link to start the meeting. Join with the ordinary link instead.", Reason: &why, Err: err}
 	}
-	if err := s.store.AddAudit(ctx, s.audit(actor, "bridge.start", Key(bridge.IncidentNumber), nil, nil)); err != nil {
+	if err := s.store.AddAudit(ctx, s.audit(actor, AuditBridgeStart, Key(bridge.IncidentNumber))); err != nil {
 		return Secret{}, err // nobody gets the link without a trace
 	}
 	return meeting.StartURL, nil

@@ -208,9 +208,25 @@ func (w *world) account() incident.Account {
 // trail is the audit trail, newest first.
 func (w *world) trail() []incident.AuditEntry {
 	w.Helper()
-	page, err := w.store.Audit(w.Context(), "", 200)
+	page, err := w.store.Audit(w.Context(), db.AuditFilter{}, "", 200)
 	w.ok(err)
 	return page.Items
+}
+
+// wantEntry wants an entry of the audit trail that says this and nothing more.
+func wantEntry(t testing.TB, e incident.AuditEntry, action incident.AuditAction, target string, changes ...incident.Change) {
+	t.Helper()
+	if diff := cmp.Diff([]any{action, target, changes}, []any{e.Action, e.Target, e.Changes}); diff != "" {
+		t.Errorf("audit entry (-want +got):\n%s", diff)
+	}
+}
+
+// fieldsIn are the fields that changes are of.
+func fieldsIn(changes []incident.Change) (fields []string) {
+	for _, c := range changes {
+		fields = append(fields, c.Field)
+	}
+	return fields
 }
 
 // wantCode wants a refusal of this kind.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-hq/drawbridge/db"
 )
 
 func TestOpenIncident(t *testing.T) {
@@ -107,7 +109,7 @@ func TestOpenIncident(t *testing.T) {
 			b["host_email"] != "ana@example.com" || b["used_backup_user"] != false || b["topic"] != "INC-1 db down" || b["participants"] != float64(0) || b["started_at"] != nil {
 			t.Errorf("bridge %v, meeting %+v", b, meetings[0])
 		}
-		page, err := w.store.Audit(t.Context(), "", 10)
+		page, err := w.store.Audit(t.Context(), db.AuditFilter{}, "", 10)
 		w.must(err)
 		if a := page.Items[0]; a.Action != "incident.open" || a.ActorKind != "token" || a.Address != "127.0.0.1" {
 			t.Errorf("audit entry %+v", a)

@@ -164,7 +164,7 @@ func (w *world) fingerprint() string {
 	for i := range tokens {
 		tokens[i].LastUsedAt = tokens[i].CreatedAt
 	}
-	audit, err := w.store.Audit(ctx, "", 200)
+	audit, err := w.store.Audit(ctx, db.AuditFilter{}, "", 200)
 	w.must(err)
 	runbooks, err := w.store.Runbooks(ctx, true)
 	w.must(err)

@@ -1,0 +1,173 @@
+package incident
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AuditAction says what somebody did. Actions are stored, so an action keeps its
+// meaning for ever. The comment names the target of an entry, if it has one.
+type AuditAction string
+
+const (
+	AuditAccountSave       AuditAction = "account.save"
+	AuditRunbookCreate     AuditAction = "runbook.create"       // name
+	AuditRunbookUpdate     AuditAction = "runbook.update"       // name
+	AuditRunbookEnable     AuditAction = "runbook.enable"       // name
+	AuditRunbookDisable    AuditAction = "runbook.disable"      // name
+	AuditRunbookDelete     AuditAction = "runbook.delete"       // name
+	AuditIncidentOpen      AuditAction = "incident.open"        // name
+	AuditIncidentResolved  AuditAction = "incident.resolved"    // key
+	AuditIncidentReopened  AuditAction = "incident.reopened"    // key
+	AuditStepRun           AuditAction = "step.run"             // key of the incident
+	AuditBridgeUseLink     AuditAction = "bridge.use_link"      // key of the incident
+	AuditBridgeStart       AuditAction = "bridge.start"         // key of the incident
+	AuditEventReprocess    AuditAction = "event.reprocess"      // type of the event
+	AuditRetentionSave     AuditAction = "retention.save"       //
+	AuditGapsFind          AuditAction = "gaps.find"            //
+	AuditTokenCreate       AuditAction = "token.create"         // name
+	AuditTokenRevoke       AuditAction = "token.revoke"         // name
+	AuditUserFirstAdmin    AuditAction = "user.first_admin"     // e-mail
+	AuditUserCreate        AuditAction = "user.create"          // e-mail
+	AuditUserSetRole       AuditAction = "user.set_role"        // e-mail
+	AuditUserSetName       AuditAction = "user.set_name"        // e-mail
+	AuditUserEnable        AuditAction = "user.enable"          // e-mail
+	AuditUserDisable       AuditAction = "user.disable"         // e-mail
+	AuditUserResetPassword AuditAction = "user.reset_password"  // e-mail
+	AuditUserPassword      AuditAction = "user.change_password" // e-mail
+	AuditUserEndSessions   AuditAction = "user.end_sessions"    // e-mail
+)
+
+// AuditEntry says who changed what. It holds no secret.
+type AuditEntry struct {
+	ID        string // UUIDv7, so it sorts by time
+	At        time.Time
+	ActorKind string
+	Actor     string
+	Action    AuditAction
+	Target    string // "Production outage"; "" if the action has one target only
+	Changes   []Change
+	Address   string
+}
+
+// Change is one field with what it was and what it is.
+type Change struct {
+	Field  string `json:"field"` // "steps.0.topic"
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// What a change of a secret has as After. The secret itself is never in it.
+const (
+	SecretReplaced = "replaced"
+	SecretRemoved  = "removed"
+)
+
+// audit is the trail entry for what actor did to target.
+func (s *Service) audit(actor Actor, action AuditAction, target string, changes ...Change) AuditEntry {
+	return AuditEntry{
+		ID: newID(), At: s.now(), ActorKind: actor.Kind, Actor: actor.Email, Address: actor.Address,
+		Action: action, Target: target, Changes: changes,
+	}
+}
+
+// changesOf lists every exported field in which two values of one type differ; nil
+// is a value that does not exist. A field has its name in JSON or YAML. One that is
+// called "-" there is left out: nobody enters it, or it is a secret.
+func changesOf(before, after any) (changes []Change) {
+	old, next := leaves("", "", reflect.ValueOf(before)), leaves("", "", reflect.ValueOf(after))
+	at := func(list []leaf, field string) (l leaf) {
+		if i := slices.IndexFunc(list, func(l leaf) bool { return l.field == field }); i >= 0 {
+			l = list[i]
+		}
+		return l
+	}
+	for _, l := range next {
+		if was := at(old, l.field); !reflect.DeepEqual(was.value, l.value) {
+			changes = append(changes, Change{Field: l.field, Before: was.text, After: l.text})
+		}
+	}
+	for _, l := range old {
+		if at(next, l.field).field == "" {
+			changes = append(changes, Change{Field: l.field, Before: l.text})
+		}
+	}
+	return changes
+}
+
+// leaf is a field that holds something.
+type leaf struct {
+	field string // "steps.0.topic"
+	text  string // as the audit trail shows it
+	value any
+}
+
+// leaves are those of a value. shown is the tag audit of its field: of a "link"
+// only the host and a short hash are shown, because the rest may be a key.
+func leaves(field, shown string, v reflect.Value) (list []leaf) {
+	below := func(name, shown string, v reflect.Value) {
+		list = append(list, leaves(strings.Trim(field+"."+name, "."), shown, v)...)
+	}
+	l := leaf{field: field}
+	switch kind := v.Kind(); {
+	case kind == reflect.Invalid:
+		return nil
+	case kind == reflect.Pointer:
+		return leaves(field, shown, v.Elem())
+	case kind == reflect.Struct && slices.ContainsFunc(reflect.VisibleFields(v.Type()), reflect.StructField.IsExported):
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			name, options, _ := strings.Cut(cmp.Or(f.Tag.Get("json"), f.Tag.Get("yaml"), f.Name), ",")
+			left := strings.HasPrefix(options, "omit") && v.Field(i).IsZero()
+			if f.IsExported() && name != "-" && !left {
+				below(name, f.Tag.Get("audit"), v.Field(i))
+			}
+		}
+		return list
+	case kind == reflect.Map:
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(a.String(), b.String()) })
+		for _, key := range keys {
+			below(key.String(), "", v.MapIndex(key))
+		}
+		return list
+	case kind == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
+		for i := range v.Len() {
+			below(strconv.Itoa(i), "", v.Index(i))
+		}
+		return list
+	case kind == reflect.Slice:
+		texts := make([]string, v.Len())
+		for i := range texts {
+			texts[i] = fmt.Sprint(v.Index(i))
+		}
+		l.text = strings.Join(texts, ", ")
+	case kind == reflect.Struct && v.IsZero():
+	case v.Type() == reflect.TypeFor[time.Time]():
+		l.text = v.Interface().(time.Time).UTC().Format(time.RFC3339)
+	case shown == "link" && v.String() != "":
+		sum := sha256.Sum256([]byte(v.String()))
+		l.text = fmt.Sprintf("%s (%x)", hostOf(v.String()), sum[:4])
+	default:
+		l.text = fmt.Sprint(v)
+	}
+	if l.value = v.Interface(); l.text != "" {
+		list = []leaf{l}
+	}
+	return list
+}
+
+func hostOf(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}

@@ -1,0 +1,98 @@
+package words
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// action is what somebody did, and to what if that is always the same.
+type action struct{ did, target string }
+
+// auditActions has the actions of the audit trail by their codes.
+var auditActions = map[string]action{
+	"account.save":         {"changed the", "Zoom account"},
+	"runbook.create":       {"created runbook", ""},
+	"runbook.update":       {"changed runbook", ""},
+	"runbook.enable":       {"enabled runbook", ""},
+	"runbook.disable":      {"disabled runbook", ""},
+	"runbook.delete":       {"deleted runbook", ""},
+	"incident.open":        {"opened incident", ""},
+	"incident.resolved":    {"resolved", ""},
+	"incident.reopened":    {"reopened", ""},
+	"step.run":             {"ran a step of", ""},
+	"bridge.use_link":      {"gave a link for the bridge of", ""},
+	"bridge.start":         {"started the bridge of", ""},
+	"event.reprocess":      {"reprocessed event", ""},
+	"retention.save":       {"changed the retention of", "events"},
+	"gaps.find":            {"looked for missing events in", "Zoom’s delivery log"},
+	"token.create":         {"created token", ""},
+	"token.revoke":         {"revoked token", ""},
+	"user.first_admin":     {"became the first admin,", ""},
+	"user.create":          {"added user", ""},
+	"user.set_role":        {"changed the role of", ""},
+	"user.set_name":        {"changed the name of", ""},
+	"user.enable":          {"enabled", ""},
+	"user.disable":         {"disabled", ""},
+	"user.reset_password":  {"set a new password for", ""},
+	"user.change_password": {"changed the password of", ""},
+	"user.end_sessions":    {"ended other sessions of", ""},
+}
+
+// Audit says what an entry of the audit trail is about: "created runbook",
+// "Production outage".
+func Audit(code, target string) (did, to string) {
+	a, ok := auditActions[code]
+	if !ok {
+		a.did = strings.NewReplacer(".", " ", "_", " ").Replace(code)
+	}
+	return a.did, or(target, a.target)
+}
+
+// AuditActions are the codes of the actions that are worded with a text, in any case.
+func AuditActions(text string) (codes []string) {
+	for _, code := range slices.Sorted(maps.Keys(auditActions)) {
+		if a := auditActions[code]; strings.Contains(strings.ToLower(a.did+" "+a.target), strings.ToLower(text)) {
+			codes = append(codes, code)
+		}
+	}
+	return codes
+}
+
+// fields has the names of fields that are not their codes.
+var fields = map[string]string{
+	"auth": "way to connect", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
+	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
+	"cluster": "Zoom cluster", "backup_user_email": "backup user", "duration_minutes": "duration in minutes", "url": "link",
+	"keep_days": "keep for days", "blank_days": "blank after days", "lost": "lost for good",
+}
+
+// Field names a field, "steps.0.topic", as people do: "step 1 topic".
+func Field(path string) string {
+	parts := strings.Split(path, ".")
+	for i, part := range parts {
+		if n, err := strconv.Atoi(part); err == nil && i > 0 {
+			parts[i-1], parts[i] = strings.TrimSuffix(parts[i-1], "s"), strconv.Itoa(n+1)
+		} else {
+			parts[i] = or(fields[part], code(part))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// Retention says how long events of a family are kept, 0 days being for ever, if it
+// has a rule of its own.
+func Retention(family string, own bool, keepDays, blankDays int) string {
+	if !own {
+		return family + ": no rule of its own"
+	}
+	keep, blank := "keep forever", "never blank"
+	if keepDays > 0 {
+		keep = "keep " + plural(keepDays, "day", "days")
+	}
+	if blankDays > 0 {
+		blank = "blank after " + plural(blankDays, "day", "days")
+	}
+	return family + ": " + keep + ", " + blank
+}
