@@ -48,15 +48,15 @@ func Backup(ctx context.Context, dataDir, file string, progress func(done, whole
 		return report, fmt.Errorf("there is no database to back up: %w", err)
 	}
 	if _, err := os.Lstat(file); err == nil {
-		return report, fmt.Errorf("%s is there already: give the name of a new file", file)
+		return report, fmt.Errorf("%s already exists: name a new file", file)
 	}
 	if free, _, ok := room(filepath.Dir(file)); ok && free < info.Size() {
-		return report, fmt.Errorf("the backup needs %d MB, and there are %d MB free in %s", info.Size()>>20+1, free>>20, filepath.Dir(file))
+		return report, fmt.Errorf("the backup needs %d MB, but only %d MB are free in %s", info.Size()>>20+1, free>>20, filepath.Dir(file))
 	}
 	partial := file + ".partial"
 	f, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return report, fmt.Errorf("%s is there: another backup is being made, or one was broken off; then remove it", partial)
+		return report, fmt.Errorf("%s exists: another backup is running, or one was interrupted; if none is running, delete it", partial)
 	}
 	if err != nil {
 		return report, fmt.Errorf("make the backup: %w", err)
@@ -75,7 +75,7 @@ func Backup(ctx context.Context, dataDir, file string, progress func(done, whole
 		return report, err
 	}
 	if err := f.Sync(); err != nil {
-		return report, fmt.Errorf("the disk did not take the backup: %w", err)
+		return report, fmt.Errorf("the disk did not store the backup: %w", err)
 	}
 	if report, err = backupReport(ctx, partial); err != nil {
 		return report, err

@@ -42,7 +42,7 @@ type CopiedTable struct {
 // are copied, or checked.
 func Copy(ctx context.Context, source, target Config, progress func(what string, done, total int64)) ([]CopiedTable, error) {
 	if _, err := os.Stat(filepath.Join(source.DataDir, SQLiteFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database in %s; give the directory with --data-dir", source.DataDir)
+		return nil, fmt.Errorf("there is no database in %s; set the directory with --data-dir", source.DataDir)
 	}
 	release, err := Lock(source.DataDir)
 	if err != nil {
@@ -125,7 +125,7 @@ func (c *copier) all(ctx context.Context) (copied []CopiedTable, err error) {
 	defer c.conn.Exec(context.WithoutCancel(ctx), `RESET synchronous_commit`)
 	for _, t := range tables {
 		if err := c.table(ctx, t); err != nil {
-			return nil, fmt.Errorf("copy %s: %w; what is copied stays, run the command again to go on", t.name, err)
+			return nil, fmt.Errorf("copy %s: %w; to continue, run the command again", t.name, err)
 		}
 	}
 	for _, t := range tables {
@@ -232,7 +232,7 @@ func (c *copier) begin(ctx context.Context, tables []copiedTable) error {
 			return err
 		}
 		if held {
-			return fmt.Errorf("the target holds data already (in %s); give an empty database, one that no server was started on", t.name)
+			return fmt.Errorf("the target already has data (in %s); use an empty database on which no server was started", t.name)
 		}
 	}
 	_, err = c.conn.Exec(ctx, `CREATE TABLE `+unfinishedCopy+` (began_at BIGINT NOT NULL)`)

@@ -100,8 +100,8 @@ func (c *copier) check(ctx context.Context, t copiedTable) (CopiedTable, error) 
 		return CopiedTable{}, err
 	}
 	if ours.rows != theirs.rows || ours.lanes != theirs.lanes {
-		return CopiedTable{}, fmt.Errorf("the target has %d rows and the source %d, and they are not the same: "+
-			"the source was changed after the copy had begun; empty the target database and copy again", theirs.rows, ours.rows)
+		return CopiedTable{}, fmt.Errorf("the target (%d rows) differs from the source (%d rows): "+
+			"the source changed after the copy started; empty the target database and copy again", theirs.rows, ours.rows)
 	}
 	return CopiedTable{Name: t.name, Rows: ours.rows, Hash: fmt.Sprintf("%016x", ours.lanes[0])}, nil
 }

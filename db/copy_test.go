@@ -109,7 +109,7 @@ func TestCopy(t *testing.T) {
 	if names["events"] != 6000 || names["event_keys"] < 12000 || names["secrets"] != 1 || names["zoom_tokens"] != 1 || names["users"] != 2 || len(names) < 20 {
 		t.Errorf("copied: %v", names)
 	}
-	if _, err := db.Copy(t.Context(), source, target, quiet); err == nil || !strings.Contains(err.Error(), "holds data already") {
+	if _, err := db.Copy(t.Context(), source, target, quiet); err == nil || !strings.Contains(err.Error(), "already has data") {
 		t.Errorf("a second copy over the first: %v", err)
 	}
 
@@ -175,7 +175,7 @@ func TestCopyRefused(t *testing.T) {
 	refused("nobody there", source, db.Config{DatabaseURL: "postgres://u:CANARY@127.0.0.1:1/x", Now: source.Now}, "127.0.0.1")
 	used := dbtest.Postgres(t)
 	check(t, dbtest.Open(t, used).InsertUser(t.Context(), incident.User{ID: id(), Email: "a@example.com", Role: incident.Admin, CreatedAt: now}, incident.AuditEntry{}))
-	refused("a target in use", source, used, "holds data already (in users)")
+	refused("a target in use", source, used, "already has data (in users)")
 
 	release, err := db.Lock(source.DataDir)
 	check(t, err)

@@ -44,7 +44,7 @@ func (r importedRow) body() []byte {
 func (s *Store) ImportEvents(ctx context.Context, from, table string, progress func(done, total, added int64)) error {
 	cfg, err := pgx.ParseConfig(from)
 	if err != nil {
-		return errors.New("the address of the other database cannot be read; it looks like postgres://user@host:5432/database") // the cause may repeat a password
+		return errors.New("the address of the source database is invalid; use postgres://user@host:5432/database") // the cause may repeat a password
 	}
 	source, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {

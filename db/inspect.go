@@ -47,7 +47,7 @@ const inspectTime = time.Second
 func inspect(ctx context.Context, path string) (exists, marked bool, err error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return false, false, fmt.Errorf("%s is not a file; give another data directory, or move it away", path)
+		return false, false, fmt.Errorf("%s is not a file; move it away, or set another data directory", path)
 	}
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return false, false, refuseNew(path)
@@ -71,10 +71,10 @@ func inspect(ctx context.Context, path string) (exists, marked bool, err error) 
 	}
 	switch {
 	case errors.Is(err, errForeignLog):
-		return true, true, fmt.Errorf("%[1]s-wal does not belong to %[1]s: perhaps a backup was put in the place of a database and its log stayed. "+
-			"Move it away together with %[1]s-shm, and start again", path)
+		return true, true, fmt.Errorf("%[1]s-wal does not belong to %[1]s: a backup may have replaced the database while the old log stayed. "+
+			"Move it away together with %[1]s-shm, then start again", path)
 	case errors.Is(err, errForeign):
-		return true, true, fmt.Errorf("%s was made by another program; give another data directory", path)
+		return true, true, fmt.Errorf("%s was made by another program; set another data directory", path)
 	case isDamage(err):
 		return true, true, damaged(path, err)
 	}
@@ -94,15 +94,15 @@ func refuseNew(path string) error {
 		if info, err := os.Stat(filepath.Join(dir, sign)); err != nil || info.Size() == 0 {
 			continue
 		}
-		return fmt.Errorf("%s is missing or empty, and %s says that there was a database. Put the last backup there and start again: cp BACKUP %s. "+
-			"To begin anew with nothing in it, give an empty directory with DRAWBRIDGE_DATA_DIR (DRAWBRIDGE_KEY_FILE=%s keeps the key)",
+		return fmt.Errorf("%s is missing or empty, but %s shows that there was a database. Restore the last backup and start again: cp BACKUP %s. "+
+			"To start with an empty database, set DRAWBRIDGE_DATA_DIR to an empty directory (DRAWBRIDGE_KEY_FILE=%s keeps the key)",
 			path, sign, path, filepath.Join(dir, KeyFile))
 	}
 	return nil
 }
 
 func restoreHint(path string) string {
-	return fmt.Sprintf("with Drawbridge stopped, move it away together with its -wal and -shm files and put the last backup in its place: "+
+	return fmt.Sprintf("stop Drawbridge, move the file away together with its -wal and -shm files, and restore the last backup: "+
 		"mkdir damaged && mv %[1]s* damaged/ && cp BACKUP %[1]s", path)
 }
 
@@ -131,7 +131,7 @@ func checkHeader(path string) (mark int32, err error) {
 		return 0, fmt.Errorf("read the database %s: %w", path, err)
 	}
 	if !bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
-		return 0, fmt.Errorf("%s is not a SQLite database, or its beginning is overwritten; give another data directory, or, if this was Drawbridge's: %s", path, restoreHint(path))
+		return 0, fmt.Errorf("%s is not a SQLite database, or its beginning was overwritten; set another data directory or, if it was Drawbridge's, %s", path, restoreHint(path))
 	}
 	return int32(binary.BigEndian.Uint32(head[markOffset:])), nil
 }

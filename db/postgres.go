@@ -29,7 +29,7 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, copying bool) e
 	cfg, err := pgx.ParseConfig(rawURL)
 	if err != nil {
 		// The cause may repeat the address with its password.
-		return errors.New("DRAWBRIDGE_DATABASE_URL cannot be read; it looks like postgres://user:password@host:5432/database?sslmode=verify-full")
+		return errors.New("DRAWBRIDGE_DATABASE_URL is invalid; use postgres://user:password@host:5432/database?sslmode=verify-full")
 	}
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "drawbridge"

@@ -59,13 +59,13 @@ func Verify(ctx context.Context, file string, keys *Keyring, progress func(what 
 		what  string
 		check func(ctx context.Context) error
 	}{
-		{"whose it is", func(ctx context.Context) error {
+		{"the kind of file", func(ctx context.Context) error {
 			_, err := checkMark(ctx, v, mark)
 			return errors.Join(err, checkPart(ctx, v))
 		}},
 		{"every page and index", func(ctx context.Context) error { return quickCheck(ctx, v, `PRAGMA integrity_check(20)`) }},
 		{"references between tables", v.references},
-		{"what is in it", v.count},
+		{"counts", v.count},
 		{"secrets", func(ctx context.Context) error { return v.secrets(ctx, keys) }},
 		{"every event", v.events},
 	} {
@@ -74,7 +74,7 @@ func Verify(ctx context.Context, file string, keys *Keyring, progress func(what 
 		switch {
 		case err == nil:
 		case errors.Is(err, errForeign), errors.Is(err, errForeignLog), isWrongStatement(err):
-			report.problem("The file is not a database of Drawbridge, or of a version that this one does not know (%v).", err)
+			report.problem("The file is not a Drawbridge database, or this version does not know its version (%v).", err)
 			return report, nil
 		case isDamage(err):
 			report.problem("Damaged: %v.", err)
@@ -103,7 +103,7 @@ func (v verifier) references(ctx context.Context) error {
 		return fmt.Sprintf("row %d of %s", id.Int64, table), err
 	}, `PRAGMA foreign_key_check`)
 	if len(broken) > 0 {
-		v.report.problem("%d rows belong to what is not there: %s.", len(broken), strings.Join(broken[:min(len(broken), 5)], ", "))
+		v.report.problem("%d rows refer to a missing row: %s.", len(broken), strings.Join(broken[:min(len(broken), 5)], ", "))
 	}
 	return err
 }
@@ -124,7 +124,7 @@ func (v verifier) count(ctx context.Context) error {
 	}, `SELECT (SELECT MAX(version_id) FROM goose_db_version WHERE is_applied), (SELECT COUNT(*) FROM events), (SELECT COALESCE(MAX(id), 0) FROM events),
 		(SELECT COUNT(*) FROM incidents), (SELECT COUNT(*) FROM bridges)`)
 	if v.report.SchemaVersion > known {
-		v.report.problem("A newer Drawbridge made it: its schema has version %d, and this program knows versions up to %d.", v.report.SchemaVersion, known)
+		v.report.problem("A newer Drawbridge wrote it: its schema has version %d, and this program knows versions up to %d.", v.report.SchemaVersion, known)
 	}
 	return err
 }
@@ -197,7 +197,7 @@ func (v verifier) events(ctx context.Context) error {
 					v.report.Unchecked++
 					continue
 				}
-				err = errors.New("its content is not what was answered")
+				err = errors.New("its content is not what Drawbridge acknowledged")
 			}
 			if bad++; bad <= 5 {
 				v.report.problem("Event %d: %v.", e.id, err)

@@ -29,14 +29,14 @@ func TestVerify(t *testing.T) {
 		problem string // part of what is said, "" for a good file
 	}{
 		{"good", func(*testing.T) {}, ""},
-		{"an event's content", change(`UPDATE events SET content = (SELECT content FROM events ORDER BY id DESC LIMIT 1) WHERE id = (SELECT MIN(id) FROM events)`), "not what was answered"},
+		{"an event's content", change(`UPDATE events SET content = (SELECT content FROM events ORDER BY id DESC LIMIT 1) WHERE id = (SELECT MIN(id) FROM events)`), "not what Drawbridge acknowledged"},
 		{"content of no known form", change(`UPDATE events SET encoding = 9 WHERE id = (SELECT MIN(id) FROM events)`), "encoding 9"},
-		{"hashes forgotten", change(`DELETE FROM event_keys WHERE at = 0`), "not what was answered"}, // those without event_ts are kept always
-		{"a reference", change(`PRAGMA foreign_keys = 0; INSERT INTO presences VALUES ('x', 'x', 'x', '', '', '', 1, 1)`), "belong to what is not there"},
+		{"hashes forgotten", change(`DELETE FROM event_keys WHERE at = 0`), "not what Drawbridge acknowledged"}, // those without event_ts are kept always
+		{"a reference", change(`PRAGMA foreign_keys = 0; INSERT INTO presences VALUES ('x', 'x', 'x', '', '', '', 1, 1)`), "refer to a missing row"},
 		{"a secret", change(`INSERT INTO secrets VALUES ('zoom', 'client_secret', 'v1.00000000.AAAA', 1, '')`), "does not open"},
 		{"a newer schema", change(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`), "version 99999"},
 		{"an index", change(`PRAGMA writable_schema = 1; UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'events_meeting') WHERE name = 'events_event'`), "amaged"},
-		{"another program's", change(`PRAGMA application_id = 7`), "not a database of Drawbridge"},
+		{"another program's", change(`PRAGMA application_id = 7`), "not a Drawbridge database"},
 		{"cut off", func(t *testing.T) { check(t, os.Truncate(path, int64(len(whole)/2/4096*4096))) }, "amaged"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -104,7 +104,7 @@ func TestBackup(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the backup: %v, %v", info, err)
 	}
-	if _, text := run(1, "backup", file, "--data-dir", dir); !strings.Contains(text, "is there already") {
+	if _, text := run(1, "backup", file, "--data-dir", dir); !strings.Contains(text, "already exists") {
 		t.Errorf("a second backup to the same file: %s", text)
 	}
 	key := filepath.Join(dir, db.KeyFile)

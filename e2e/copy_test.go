@@ -32,7 +32,7 @@ func TestCopyAndImport(t *testing.T) {
 	if !strings.Contains(out, "users") || !strings.Contains(out, "same master key") {
 		t.Errorf("the copy says:\n%s", out)
 	}
-	if r := command(t, "", "copy", "--to", target); r.code != 1 || !strings.Contains(r.err, "holds data already") {
+	if r := command(t, "", "copy", "--to", target); r.code != 1 || !strings.Contains(r.err, "already has data") {
 		t.Errorf("the copy again: status %d, %s", r.code, r.err)
 	}
 
