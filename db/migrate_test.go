@@ -100,7 +100,7 @@ func sqliteSchema(t *testing.T, conn *sql.DB) (list schema) {
 		FROM sqlite_master m JOIN pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND m.name NOT LIKE 'goose%' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'event_words%'`) {
 		if slices.Contains(flags, c[1]) {
-			c[2] = "BOOLEAN"
+			c[2], c[5] = "BOOLEAN", strings.ToLower(c[5])
 		}
 		list = append(list, "column "+strings.Join(c, " "))
 	}
