@@ -68,9 +68,13 @@ func (r Reason) Says() Text {
 
 // Reasons words why a bridge is as it is: all causes, and what to do about the last.
 func Reasons(list []Reason) (t Text) {
+	last := ""
 	for _, r := range list {
 		said := r.Says()
-		t.Cause, t.Fix = join(t.Cause, said.Cause), said.Fix
+		if said.Cause != last { // two hosts may have failed in the same way
+			t.Cause = join(t.Cause, said.Cause)
+		}
+		t.Fix, last = said.Fix, said.Cause
 		switch {
 		case r.Retries && r.RetryIn > 0:
 			t.Fix = join("Drawbridge tries again in "+span(r.RetryIn)+".", t.Fix)
