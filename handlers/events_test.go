@@ -324,7 +324,7 @@ func TestSavedFilters(t *testing.T) {
 	ravi, admin := o.logIn("ravi@example.com"), o.as(incident.Admin)
 
 	t.Run("refused", func(t *testing.T) {
-		for name, why := range map[string]string{"": "Give the filter a name.", strings.Repeat("x", 61): "Use at most 60 characters"} {
+		for name, why := range map[string]string{"": "Enter a name for the filter.", strings.Repeat("x", 61): "Use at most 60 characters"} {
 			r := ana.post(list, "name", name, "query", "stale=1")
 			r.want(t, http.StatusUnprocessableEntity, why)
 			if got := r.value("name"); got != name {
@@ -355,7 +355,7 @@ func TestSavedFilters(t *testing.T) {
 	path := list + "/" + saved[0].ID + "/delete"
 	t.Run("only its maker and admins delete it", func(t *testing.T) {
 		o.logIn("viewer@example.com").post(path).want(t, http.StatusForbidden, "Your role does not allow this.")
-		ravi.post(path).want(t, http.StatusForbidden, "Somebody else saved this filter.")
+		ravi.post(path).want(t, http.StatusForbidden, "Someone else saved this filter.")
 		ana.post(path).leadsTo(ana, "/events", "The saved filter is gone.")
 		ana.post(path).want(t, http.StatusNotFound)
 		ana.post(list, "name", "Late ones", "query", "stale=1")

@@ -2,9 +2,9 @@ package incident
 
 import "time"
 
-// BridgeState is where a bridge stands:
-// new → creating → ready → live → ended, with unknown (Zoom did not say whether
-// the meeting exists) and failed (no rung gave a link).
+// BridgeState is the state of a bridge: new → creating → ready → live → ended. In
+// unknown, we do not know whether Zoom created the meeting; in failed, no rung
+// gave a link.
 type BridgeState string
 
 const (
@@ -17,21 +17,21 @@ const (
 	BridgeFailed   BridgeState = "failed"
 )
 
-// A bridge of an open incident needs attention in one of these states, or with a
-// finding of this level.
+// A bridge of an open incident needs attention if it is in one of these states or
+// has a finding of this level.
 var AttentionStates = []BridgeState{BridgeFailed, BridgeUnknown}
 
 const AttentionLevel = LevelBad
 
-// Kind of a bridge.
+// Kind is the kind of a bridge.
 type Kind string
 
 const (
 	KindMeeting Kind = "meeting"
-	KindStatic  Kind = "static" // a link somebody gave
+	KindStatic  Kind = "static" // a link that a person entered
 )
 
-// Rung is a way to get a meeting. They are tried in this order.
+// Rung is one way to get a meeting. Drawbridge tries the rungs in this order.
 type Rung string
 
 const (
@@ -46,15 +46,15 @@ type Bridge struct {
 	StepRunID      string
 	Kind           Kind
 	State          BridgeState
-	Rung           Rung // the rung that is tried or that gave the link
+	Rung           Rung // the rung being tried, or the one that gave the link
 
-	// What was asked, rendered.
+	// What Drawbridge asked for. Topic and Agenda are templates.
 	Asked MeetingTemplate
 
-	// What came out.
-	MeetingID      string // decimal text; Zoom's ids exceed 32 bits
+	// What Zoom returned.
+	MeetingID      string // digits; Zoom's ids do not fit into 32 bits
 	MeetingUUID    string
-	PMI            string // set when Zoom used a personal meeting id
+	PMI            string // set if Zoom used a personal meeting id
 	Topic          string
 	Agenda         string
 	Recording      Recording
@@ -63,10 +63,10 @@ type Bridge struct {
 	HostEmail      string
 	UsedBackupUser bool
 	DialIn         []DialIn
-	Findings       []Finding // asked against got; empty = everything as asked
+	Findings       []Finding // differences between what was asked for and what Zoom set; empty: none
 
-	// Why it is as it is: why earlier rungs gave nothing, or what failed, in the
-	// order in which it happened.
+	// Why the bridge is in its state: why earlier rungs gave no link, or what
+	// failed, in the order in which it happened.
 	Reasons []Reason
 
 	CreatedAt  time.Time
@@ -74,7 +74,7 @@ type Bridge struct {
 	StartedAt  time.Time
 	EndedAt    time.Time
 	UpdatedAt  time.Time
-	Inside     int // people in it now
+	Inside     int // number of people in the call now
 	InsideMost int
 	Recordings []RecordingLink
 }
@@ -87,7 +87,7 @@ type DialIn struct {
 	Type    string `json:"type"` // toll, tollfree
 }
 
-// RecordingLink is one recording of a bridge, as recording.completed named it.
+// RecordingLink is one recording of a bridge, from the event recording.completed.
 type RecordingLink struct {
 	URL   string    `json:"url"`
 	Type  string    `json:"type"`
@@ -95,79 +95,83 @@ type RecordingLink struct {
 	End   time.Time `json:"end"`
 }
 
-// AttemptState is how one call for a meeting went.
+// AttemptState is the outcome of one call that creates a meeting.
 type AttemptState string
 
 const (
-	AttemptCalling   AttemptState = "calling" // written before the call; after a restart it means unknown
+	AttemptCalling   AttemptState = "calling" // stored before the call; after a restart it means unknown
 	AttemptDone      AttemptState = "done"
 	AttemptRefused   AttemptState = "refused"
 	AttemptUnknown   AttemptState = "unknown"
-	AttemptDiscarded AttemptState = "discarded" // the meeting exists and was not used; it is deleted
+	AttemptDiscarded AttemptState = "discarded" // the meeting exists but no bridge uses it; it will be deleted
 )
 
-// Attempt is one call to Zoom for a bridge.
+// Attempt is one call to Zoom to create a meeting for a bridge.
 type Attempt struct {
-	ID         string // UUIDv7; stands in the meeting's agenda, by which we find it
+	ID         string // UUIDv7; it is also in the meeting's agenda, so that the meeting can be found
 	BridgeID   string
 	Rung       Rung
 	HostEmail  string
 	State      AttemptState
 	MeetingID  string
-	Code       int    // Zoom's error code, 0 for none
-	Reason     Reason // why it gave no meeting; zero for none
-	Looks      int    // answered looks for its meeting that did not find it
+	Code       int    // Zoom's error code; 0: none
+	Reason     Reason // why there is no meeting; zero: none
+	Looks      int    // number of searches that Zoom answered and that did not find the meeting
 	StartedAt  time.Time
 	FinishedAt time.Time
 }
 
-// BridgeChange is one transition of a bridge with all that goes with it.
+// BridgeChange is one transition of a bridge with everything that changes with
+// it.
 type BridgeChange struct {
 	Bridge Bridge
-	Insert bool          // the bridge is new; From is not looked at
-	From   []BridgeState // the states it may be in
+	Insert bool          // the bridge is new; From is ignored
+	From   []BridgeState // the states in which the bridge may be
 
-	Attempt     *Attempt     // inserted, or updated when AttemptFrom is set
-	AttemptFrom AttemptState // expected state of an attempt that is updated
+	Attempt     *Attempt     // inserted, or updated if AttemptFrom is set
+	AttemptFrom AttemptState // expected state of the attempt to update
 
-	StepRun     *StepRun // state, reason and times are written
+	StepRun     *StepRun // only state, reason and times are written
 	StepRunFrom []StepState
 
-	ReadAgain *UnlinkedEvents // nil: none
+	ReadAgain *UnlinkedEvents // nil: no events
 
 	Timeline []TimelineEntry
 	Jobs     []Job
 	Audit    AuditEntry
 }
 
-// UnlinkedEvents are events of a meeting that were read before a bridge knew the
-// meeting: they are not stale, of no bridge and from one of the origins.
+// UnlinkedEvents selects events of a meeting that were read before a bridge had
+// the meeting: events that are not stale, belong to no bridge and have one of the
+// origins.
 type UnlinkedEvents struct {
 	MeetingID string
-	Since     time.Time // they arrived then or later
+	Since     time.Time // when they arrived, at the earliest
 	Origins   []Origin
 }
 
-// Instance is one running of a bridge's meeting; Zoom gives each a uuid.
+// Instance is one occurrence of a bridge's meeting. Zoom gives each its own uuid.
 type Instance struct {
 	UUID      string
 	StartedAt time.Time
 	EndedAt   time.Time
 }
 
-// Presence is one person's stay in one instance. Zoom sends joins and leaves in
-// any order, so JoinedAt and LeftAt are each the latest seen; see Inside.
+// Presence is one session of a person in one instance. Zoom sends joins and
+// leaves in any order, so JoinedAt and LeftAt are each the latest time seen. See
+// Inside.
 type Presence struct {
 	UUID      string // of the instance
-	SessionID string // Zoom's user_id, else participant_uuid
-	Person    string // participant_uuid, else user_id
+	SessionID string // Zoom's user_id, or else participant_uuid
+	Person    string // participant_uuid, or else user_id
 	Name      string
 	Email     string
 	JoinedAt  time.Time
 	LeftAt    time.Time
 }
 
-// Inside reports whether the person is in the meeting, if the instance runs.
+// Inside reports whether the person is in the meeting, provided that the instance
+// is running.
 func (p Presence) Inside() bool {
 	return !p.JoinedAt.IsZero() && p.LeftAt.Before(p.JoinedAt)
 }

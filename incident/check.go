@@ -8,12 +8,13 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// checkLimit is how long a check may take in all.
+// checkLimit limits the duration of a whole check.
 const checkLimit = 20 * time.Second
 
-// CheckConnection asks Zoom everything that would go wrong in the next
-// incident: the token, its scopes, the backup user, and personal meeting ids
-// and meeting settings of the backup user and of emails. The report is kept.
+// CheckConnection asks Zoom about everything that could prevent the next bridge:
+// the token, its scopes, the backup user, and the personal meeting ids and
+// meeting settings of the backup user and of the users in emails. It stores the
+// report.
 func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...string) (CheckReport, error) {
 	if err := need(actor, Admin); err != nil {
 		return CheckReport{}, err
@@ -42,10 +43,10 @@ func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...st
 
 type checker struct {
 	report CheckReport
-	email  string // whom the next lines are about; "" = the account
+	email  string // the user whom the next lines are about; "": the account
 }
 
-// found adds a line; it is about the user that is looked at, if there is one.
+// found adds a line. If a user is being checked, the line is about that user.
 func (c *checker) found(topic Topic, level Level, f Finding) {
 	f.Topic, f.Level, f.Email = topic, level, c.email
 	c.report.Lines = append(c.report.Lines, f)
@@ -60,8 +61,8 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 		c.found(TopicToken, LevelBad, Finding{Code: code})
 		return
 	}
-	// A token has the scopes of the moment it was given, so the check asks for a
-	// new one. When there is none, bridges keep the old one.
+	// A token has the scopes that the app had when it was issued, so the check
+	// requests a new one. If that fails, bridges keep using the old one.
 	client := s.newZoomClient(a)
 	token, err := client.Renew(ctx)
 	if err != nil {
@@ -111,7 +112,7 @@ func (c *checker) scopes(token zoom.Token) {
 	}
 }
 
-// person looks at one Zoom user as a host of bridges.
+// person checks one Zoom user as a host of bridges.
 func (c *checker) person(ctx context.Context, client *zoom.Client, email string, topic Topic) {
 	c.email = email
 	defer func() { c.email = "" }()
@@ -119,7 +120,7 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 	if err != nil {
 		level, problem := LevelBad, zoom.ProblemOf(err)
 		if topic == TopicPerson && problem.Code == zoom.ProblemNoSuchUser {
-			level = LevelWarning // the backup user hosts for them
+			level = LevelWarning // the backup user can host for them
 		}
 		c.found(topic, level, Finding{Code: FoundUserUnknown, Zoom: &problem})
 		return
@@ -154,8 +155,8 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 	setting(TopicSettings, FoundCloudRecording, !settings.CloudRecording)
 }
 
-// Report is the last check with what is known better now: whether Zoom has
-// validated the webhook address. Nothing was checked: the zero report.
+// Report returns the last check, with the current state of the webhook
+// validation. It returns the zero report if nothing was checked.
 func (a Account) Report(now time.Time) CheckReport {
 	r := a.Check
 	if r.At.IsZero() {
@@ -167,9 +168,9 @@ func (a Account) Report(now time.Time) CheckReport {
 	return r
 }
 
-// Readiness answers "would a bridge come out now?" from what is known, without
-// asking Zoom, with the findings that say why not ok. What concerns one opener or
-// only events does not stop a bridge.
+// Readiness says whether the next incident will get a bridge, from stored facts
+// and without asking Zoom. why holds the findings for any level other than ok.
+// Findings about a single opener or only about events do not prevent a bridge.
 func (a Account) Readiness(now time.Time) (level Level, why []Finding) {
 	if !a.Connected() {
 		return LevelBad, []Finding{{Code: FoundNotConnected, Topic: TopicToken, Level: LevelBad}}
@@ -185,8 +186,7 @@ func (a Account) Readiness(now time.Time) (level Level, why []Finding) {
 	}
 	level = LevelOK
 	for _, l := range why {
-		// Without the backup user a bridge still comes out for openers who are
-		// Zoom users.
+		// Openers who are Zoom users still get a bridge without the backup user.
 		if l.Level == LevelBad && l.Topic != TopicBackupUser {
 			return LevelBad, why
 		}

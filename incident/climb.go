@@ -19,9 +19,9 @@ const (
 	maxAgenda = 2000
 )
 
-// rungLimit is what one rung may take while others come after it; the last one
-// may take what is left but lastMargin. A rung is not begun with less than
-// leastTime. stateWrite is the limit of writing down how it went.
+// rungLimit is the timeout of a rung if others come after it. The last rung gets
+// the remaining time minus lastMargin. A rung does not start with less than
+// leastTime left. stateWrite is the timeout for storing the result.
 const (
 	rungLimit  = 1400 * time.Millisecond
 	lastMargin = 150 * time.Millisecond
@@ -29,20 +29,21 @@ const (
 	stateWrite = 5 * time.Second
 )
 
-// retryEvery is how long after a failure that may pass the rungs are tried
-// again without anybody asking, longer each time.
+// retryEvery is the pause before Drawbridge retries the rungs after a temporary
+// failure. The pause grows with each retry.
 const retryEvery = 15 * time.Second
 
-// errOutOfTime leaves a climb to the worker, which begins with fresh time.
+// errOutOfTime leaves the climb to the worker, which has more time.
 var errOutOfTime = errors.New("no time is left to ask Zoom")
 
-// rung is one way to get a meeting. They are tried in order until one gives a link.
+// rung is one way to get a meeting. They are tried in order until one gives a
+// link.
 type rung struct {
 	name Rung
-	host string // Zoom user, by e-mail
+	host string // e-mail address of a Zoom user
 }
 
-// rungs lists the ways for a bridge. One host is never asked twice.
+// rungs returns the rungs for a bridge. It never lists the same host twice.
 func rungs(a Account, i Incident, asked MeetingTemplate) []rung {
 	var list []rung
 	if asked.Host != HostBackup && i.OpenerEmail != "" {
@@ -54,7 +55,7 @@ func rungs(a Account, i Incident, asked MeetingTemplate) []rung {
 	return list
 }
 
-// climber carries what one bridge needs on its way up the rungs.
+// climber holds the data for one bridge while its rungs are tried.
 type climber struct {
 	s        *Service
 	incident Incident
@@ -63,16 +64,17 @@ type climber struct {
 	account  Account
 	client   *zoom.Client
 
-	why []Reason // why earlier rungs gave nothing
-	// passing is set when the last failure may pass by itself.
+	why []Reason // why earlier rungs gave no link
+	// passing is set if the last failure may go away by itself.
 	passing bool
-	// spare is a meeting that works and should not be used: its id is shared.
-	// It is better than no bridge.
+	// spare is a meeting that works but should not be used, because its id is
+	// shared. It is better than no bridge.
 	spare    *spareMeeting
-	attempts int // made before this climb
-	// doubt is set when a rung may have made a meeting we do not know of.
+	attempts int // number of attempts before this climb
+	// doubt is set if a rung may have created a meeting that we do not know
+	// about.
 	doubt bool
-	// noAlternatives is set when Zoom refused the alternative hosts.
+	// noAlternatives is set if Zoom rejected the alternative hosts.
 	noAlternatives bool
 }
 
@@ -83,9 +85,9 @@ type spareMeeting struct {
 	finding Finding
 }
 
-// climb gets a link for the bridge of a step that is scheduled, was
-// interrupted, or failed for a reason that may have passed. It returns an error
-// only when it must be called again. ctx has a deadline.
+// climb gets a link for the bridge of a step that is scheduled, was interrupted,
+// or failed for a temporary reason. It returns an error only if it must be called
+// again. ctx must have a deadline.
 func (s *Service) climb(ctx context.Context, run StepRun) error {
 	c := climber{s: s, run: run}
 	var err error
@@ -105,7 +107,7 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	case c.bridge.State == BridgeCreating:
 		return s.interrupted(ctx, c.bridge, run, attempts)
 	default:
-		return nil // somebody else is further
+		return nil // someone else has already made progress
 	}
 	c.attempts = len(attempts)
 	if c.incident.Status != StatusOpen {
@@ -139,8 +141,8 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	return c.fail(ctx)
 }
 
-// try asks one rung. done means the bridge has a link; goOn that the next rung
-// may help.
+// try tries one rung. done means that the bridge has a link, goOn that the next
+// rung may help.
 func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, err error) {
 	deadline, ok := ctx.Deadline()
 	if left := time.Until(deadline); ok && left < leastTime {
@@ -189,11 +191,11 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	return err == nil, false, err
 }
 
-// codeAlternativeHost is Zoom's refusal of an alternative host.
+// codeAlternativeHost is Zoom's error code for a rejected alternative host.
 const codeAlternativeHost = 1114
 
-// dropAlternatives reports whether the call is worth repeating without
-// alternative hosts: one of them that left the company must not cost the bridge.
+// dropAlternatives reports whether to repeat the call without alternative hosts.
+// An alternative host who has left the company must not cost the bridge.
 func (c *climber) dropAlternatives(err error) bool {
 	var z *zoom.Error
 	if c.noAlternatives || len(c.bridge.Asked.AlternativeHosts) == 0 || !errors.As(err, &z) || z.Code != codeAlternativeHost {
@@ -203,8 +205,8 @@ func (c *climber) dropAlternatives(err error) bool {
 	return true
 }
 
-// request is what Zoom is asked for. Every setting that matters is sent: a
-// meeting made by the API does not take the host's own defaults.
+// request returns the request for the meeting. It sets everything that matters,
+// because a meeting created through the API does not use the host's own defaults.
 func (c *climber) request(marker string) zoom.MeetingRequest {
 	r := zoom.MeetingRequest{
 		Topic:           c.bridge.Topic,
@@ -221,8 +223,8 @@ func (c *climber) request(marker string) zoom.MeetingRequest {
 	return r
 }
 
-// markAgenda puts the attempt's id at the end of the agenda: Zoom has no key
-// that makes a repeated request harmless, so this is how we find our meeting.
+// markAgenda adds the attempt's id to the end of the agenda. Zoom has no
+// idempotency key, so this id is the way to find our meeting again.
 func markAgenda(agenda, marker string) string {
 	mark := "Drawbridge ref " + marker
 	room := maxAgenda - utf8.RuneCountInString(mark) - 2
@@ -239,8 +241,8 @@ func cutRunes(s string, limit int) string {
 	return s
 }
 
-// render fills in topic and agenda. A template that fails never stops the
-// bridge; the timeline says so, the first time.
+// render renders topic and agenda. A failing template never stops the bridge;
+// only the first climb adds it to the timeline.
 func (c *climber) render(first bool) {
 	data := c.s.templateData(c.incident)
 	names := slices.Sorted(maps.Keys(c.incident.Vars))
@@ -256,8 +258,8 @@ func (c *climber) render(first bool) {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// templateFailed notes the first time that a template gave no text. That must not
-// hold up the bridge.
+// templateFailed adds a template error to the timeline on the first climb. It
+// must not delay or stop the bridge.
 func (c *climber) templateFailed(field, topic string, wrong []TemplateError, first bool) {
 	if len(wrong) == 0 || !first {
 		return
@@ -266,12 +268,12 @@ func (c *climber) templateFailed(field, topic string, wrong []TemplateError, fir
 	defer cancel()
 	entry := c.s.bridgeEntry(c.bridge, EntryTemplateFailed, TimelineData{Field: field, Topic: topic, Template: wrong[:min(len(wrong), 3)]})
 	if err := c.s.store.AddTimeline(ctx, entry); err != nil {
-		c.s.log.Error("write a note to the timeline", "incident", c.incident.Key(), "err", err)
+		c.s.log.Error("could not write to the timeline", "incident", c.incident.Key(), "err", err)
 	}
 }
 
-// write makes a transition even when the person's time is over: what was done
-// outside must be known here.
+// write stores a transition even if the caller's time is over, because the
+// storage must know what was done at Zoom.
 func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	ctx, cancel := attached(ctx, stateWrite)
 	defer cancel()
@@ -279,7 +281,8 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	return c.s.store.ChangeBridge(ctx, change)
 }
 
-// refused writes down a rung that gave no meeting and says whether to go on.
+// refused stores that a rung gave no meeting, and reports whether to try the next
+// one.
 func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool, writeErr error) {
 	why := reasonOf(err, r.host)
 	c.why = append(c.why, why)
@@ -296,13 +299,13 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 			jobs = append(jobs, c.s.newJob(JobReconcile, attempt.ID, c.s.now().Add(firstLook)))
 		}
 	}
-	c.s.log.Warn("no meeting from this host", "incident", c.incident.Key(), "rung", r.name, "err", err)
+	c.s.log.Warn("could not create a meeting with this host", "incident", c.incident.Key(), "rung", r.name, "err", err)
 	return !why.AccountWide() || state == AttemptUnknown, c.finish(ctx, attempt, state, code, why, jobs)
 }
 
-// finish closes an attempt while the bridge stays as it is. When that cannot be
-// written the climb must end: the attempt stays "calling", and the next climb
-// takes it for unknown and looks for its meeting.
+// finish closes an attempt and leaves the bridge as it is. If that fails, the
+// climb must stop: the attempt stays "calling", and the next climb treats it as
+// unknown and looks for its meeting.
 func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptState, code int, why Reason, jobs []Job) error {
 	attempt.State, attempt.Code, attempt.Reason, attempt.FinishedAt = state, code, why, c.s.now()
 	return c.write(ctx, BridgeChange{
@@ -312,8 +315,8 @@ func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptStat
 	})
 }
 
-// ready gives the bridge its meeting. When the bridge has a link by now, from a
-// person or from another try, the meeting is not needed and is deleted.
+// ready gives the bridge its meeting. If the bridge has got a link meanwhile,
+// from a person or another try, the meeting is not needed and will be deleted.
 func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from AttemptState, m zoom.Meeting, findings []Finding) error {
 	before := c.bridge.State
 	c.bridge.take(m)
@@ -334,7 +337,8 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 		Bridge: c.bridge, From: []BridgeState{before},
 		Attempt: &attempt, AttemptFrom: from,
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
-		// Zoom may tell of a meeting before it answers the call that makes it.
+		// Zoom may send events of a meeting before it answers the call that
+		// creates it.
 		ReadAgain: &UnlinkedEvents{MeetingID: m.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
 		Timeline:  []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryBridgeReady, TimelineData{Host: c.bridge.HostEmail, Reasons: c.bridge.Reasons})},
 	})
@@ -344,8 +348,8 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	return err
 }
 
-// take copies the meeting as Zoom answered. The start URL is not among it: it
-// is a key to the meeting and is asked for at the click of a host.
+// take copies the meeting that Zoom returned, without the start URL. The start
+// URL gives host rights, so it is requested only when a host asks for it.
 func (b *Bridge) take(m zoom.Meeting) {
 	b.MeetingID, b.MeetingUUID, b.PMI = m.ID, m.UUID, m.PMI
 	b.JoinURL, b.Passcode = m.JoinURL, m.Passcode
@@ -365,8 +369,8 @@ func (b *Bridge) take(m zoom.Meeting) {
 	}
 }
 
-// fail ends a climb without a link, for the reasons of the rungs and these: the
-// bridge is unknown while Zoom may have made a meeting, and failed otherwise.
+// fail ends a climb without a link. Its reasons are those of the rungs and more.
+// The bridge is unknown if Zoom may have created a meeting, and failed otherwise.
 func (c *climber) fail(ctx context.Context, more ...Reason) error {
 	before := c.bridge.State
 	c.why = slices.CompactFunc(append(c.why, more...), func(a, b Reason) bool { return reflect.DeepEqual(a, b) })
@@ -392,13 +396,13 @@ func (c *climber) fail(ctx context.Context, more ...Reason) error {
 		Timeline: []TimelineEntry{c.s.bridgeEntry(c.bridge, kind, TimelineData{Reasons: c.why})}, Jobs: jobs,
 	})
 	if CodeOf(err) == Conflict {
-		return nil // somebody gave it a link meanwhile
+		return nil // it has got a link meanwhile
 	}
 	return err
 }
 
-// interrupted goes on after the program stopped in the middle of a call: the
-// call's outcome is unknown, so our meeting is looked for before another is made.
+// interrupted continues after the program stopped during a call. The outcome of
+// the call is unknown, so we look for its meeting before creating another.
 func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt) error {
 	why := Reason{Code: ReasonRestarted}
 	b.Reasons = []Reason{why}

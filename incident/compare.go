@@ -8,10 +8,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// shared finds a meeting that must not be the bridge of this incident: one with
-// a personal meeting id, or with the id of another open bridge. People of another
-// call could drop in, and Zoom's events could not be told apart. finding is nil
-// for a meeting of its own.
+// shared checks for a meeting that must not become this incident's bridge: one
+// with a personal meeting id, or with the id of another open bridge. People from
+// another call could join it, and Zoom's events could not be told apart. finding
+// is nil if the meeting is not shared.
 func (c *climber) shared(ctx context.Context, m zoom.Meeting) (finding *Finding, why Reason, err error) {
 	const typePMI = 4
 	host := c.bridge.HostEmail
@@ -27,9 +27,9 @@ func (c *climber) shared(ctx context.Context, m zoom.Meeting) (finding *Finding,
 	return &Finding{Code: FoundMeetingIDTaken, Topic: TopicMeeting, Level: LevelBad, Email: host}, Reason{Code: ReasonMeetingIDTaken, Host: host}, nil
 }
 
-// compare finds what Zoom set otherwise than it was asked to. Zoom overwrites
-// settings without an error when the account's security options demand it.
-// Source: Zoom, "Meeting API security enhancements".
+// compare returns the settings that Zoom changed from what was asked for. Zoom
+// overrides settings without an error when the account's security options require
+// it. Source: Zoom, "Meeting API security enhancements".
 func compare(asked MeetingTemplate, m zoom.Meeting) (list []Finding) {
 	found := func(differs bool, f Finding) {
 		if f.Topic, f.Level = TopicMeeting, LevelWarning; differs {

@@ -1,11 +1,11 @@
-// Package incident is the program: runbooks, incidents, bridges, what a Zoom
-// event means for them, and the people who may act.
+// Package incident is the core of the program: runbooks, incidents, bridges, the
+// meaning of Zoom's events for them, and the people who may act.
 //
-// Service holds the verbs; every write of the program goes through it, so the
-// rules, the audit trail and the timeline have one place. Worker does what must
-// go on without a person: steps that were interrupted, meetings whose fate is
-// unknown, events that are stored and not yet read.
+// Service has the verbs. Every write of the program goes through it, so that
+// rules, audit trail and timeline are in one place. Worker does what must
+// continue without a person: interrupted steps, meetings that may or may not
+// exist, and events that are stored but not read yet.
 //
-// The package knows no SQL, no HTTP and no HTML. It talks to storage through
-// Store and to Zoom through package zoom.
+// The package knows no SQL, no HTTP and no HTML. It reaches the storage through
+// Store, and Zoom through package zoom.
 package incident

@@ -2,8 +2,8 @@ package incident
 
 import "context"
 
-// DryRun is a Service that checks account, retention and runbooks and says what
-// would change, and saves none of it. It refuses everything else that writes.
+// DryRun returns a Service that checks account, retention and runbooks and
+// reports what would change, but saves nothing. All its other writes fail.
 func (s *Service) DryRun() *Service {
 	return New(Config{
 		Store: dryStore{s.store.ReadOnly()}, Now: s.now, Log: s.log, ZoomHTTP: s.zoomHTTP,

@@ -5,30 +5,29 @@ import (
 	"time"
 )
 
-// Code says what kind of refusal an error is. web/errors.go maps codes to HTTP
-// statuses; nothing else does.
+// Code is the kind of an error. Only web/errors.go maps codes to HTTP statuses.
 type Code string
 
 const (
-	Invalid      Code = "invalid"      // what was asked is wrong; Fields may say where
-	Unauthorized Code = "unauthorized" // we do not know who asks
-	Forbidden    Code = "forbidden"    // we know, and they may not
+	Invalid      Code = "invalid"      // the request is wrong; Fields may say where
+	Unauthorized Code = "unauthorized" // we do not know who is asking
+	Forbidden    Code = "forbidden"    // we know who is asking, and they may not
 	NotFound     Code = "not_found"
-	Conflict     Code = "conflict" // somebody else was faster
-	Limited      Code = "limited"  // too often; RetryAfter says when
+	Conflict     Code = "conflict" // someone else was faster
+	Limited      Code = "limited"  // too many requests; RetryAfter says when to try again
 	Unavailable  Code = "unavailable"
 	Internal     Code = "internal"
 )
 
-// Error is a refusal. Message is a sentence for people and says what to do;
-// it never holds a cause, a secret or a stored value. Err is the cause, for the
-// log only.
+// Error is an error that may be shown to people. Message is a sentence that also
+// says what to do. It never contains a cause, a secret or a stored value. Err is
+// the cause and is only for the log.
 type Error struct {
 	Code       Code
 	Message    string
-	Fields     map[string]string // form field → what is wrong with it
-	RetryAfter time.Duration     // with Limited; 0 when not known
-	Reason     *Reason           // what Zoom said, for a page to put into words; nil for none
+	Fields     map[string]string // by form field: what is wrong with its value
+	RetryAfter time.Duration     // with Limited; 0: unknown
+	Reason     *Reason           // Zoom's reason, which a page puts into words; nil: none
 	Err        error
 }
 
@@ -41,8 +40,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// CodeOf is the code of the first *Error in err's chain, "" for nil, and
-// Internal for anything else.
+// CodeOf returns the code of the first *Error in err's chain, "" for nil, and
+// Internal for any other error.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -53,8 +52,6 @@ func CodeOf(err error) Code {
 	}
 	return Internal
 }
-
-// Errorf-free constructors: a refusal is a code and a sentence.
 
 func invalid(message string, fields map[string]string) error {
 	return &Error{Code: Invalid, Message: message, Fields: fields}

@@ -6,14 +6,15 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// Topic says what a finding is about, which is where a page shows it.
+// Topic says what a finding is about. A page shows it in the place for that
+// topic.
 type Topic string
 
 const (
 	TopicToken      Topic = "token"
 	TopicScopes     Topic = "scopes"
 	TopicBackupUser Topic = "backup_user"
-	TopicPerson     Topic = "person" // one more Zoom user that was looked at
+	TopicPerson     Topic = "person" // another Zoom user that was checked
 	TopicPMI        Topic = "pmi"
 	TopicSettings   Topic = "settings"
 	TopicWebhook    Topic = "webhook"
@@ -21,72 +22,72 @@ const (
 	TopicSilence    Topic = "silence"
 	TopicGaps       Topic = "gaps"
 	TopicDelay      Topic = "delay"
-	TopicMeeting    Topic = "meeting" // what Zoom set otherwise than it was asked to
+	TopicMeeting    Topic = "meeting" // settings that Zoom changed from what was asked for
 )
 
-// FindingCode says what was found. The codes are stored, so a code keeps its
-// meaning for ever. The comment names the data that goes with a code.
+// FindingCode says what was found. The codes are stored, so the meaning of a code
+// must never change. The comment of each code names the data that it comes with.
 type FindingCode string
 
-// What Check connection finds.
+// The findings of CheckConnection.
 const (
 	FoundNotConnected   FindingCode = "not_connected"
 	FoundNeverChecked   FindingCode = "never_checked"
-	FoundSecretLocked   FindingCode = "secret_locked"     // the master key does not open it
+	FoundSecretLocked   FindingCode = "secret_locked"     // the master key cannot decrypt it
 	FoundNoToken        FindingCode = "no_token"          // Zoom
 	FoundToken          FindingCode = "token"             // Until
 	FoundJWTToken       FindingCode = "jwt_token"         //
-	FoundScopes         FindingCode = "scopes"            // Feature; Scopes and Classic: those that are missing
+	FoundScopes         FindingCode = "scopes"            // Feature; Scopes and Classic: the missing ones
 	FoundNoBackupUser   FindingCode = "no_backup_user"    //
-	FoundUserUnknown    FindingCode = "user_unknown"      // Email, Zoom: why nothing is known of the user
-	FoundUserInactive   FindingCode = "user_inactive"     // Email, Value: the status
+	FoundUserUnknown    FindingCode = "user_unknown"      // Email; Zoom: why the user could not be read
+	FoundUserInactive   FindingCode = "user_inactive"     // Email; Value: the user's status
 	FoundUserBasic      FindingCode = "user_basic"        // Email
 	FoundUserMayNotHost FindingCode = "user_may_not_host" // Email
 	FoundUser           FindingCode = "user"              // Email: active and licensed
-	FoundNoSettings     FindingCode = "no_settings"       // Email, Zoom: why they cannot be read
-	FoundPMIScheduled   FindingCode = "pmi_scheduled"     // Email; Level says whether it is as it should be
-	FoundPMIInstant     FindingCode = "pmi_instant"       // likewise
-	FoundWaitingRoom    FindingCode = "waiting_room"      // likewise
-	FoundJoinBeforeHost FindingCode = "join_before_host"  // likewise
-	FoundCloudRecording FindingCode = "cloud_recording"   // likewise
-	FoundClock          FindingCode = "clock"             // Span: how far Zoom's clock is from ours
+	FoundNoSettings     FindingCode = "no_settings"       // Email; Zoom: why they could not be read
+	FoundPMIScheduled   FindingCode = "pmi_scheduled"     // Email; Level says whether the setting suits a bridge
+	FoundPMIInstant     FindingCode = "pmi_instant"       // the same
+	FoundWaitingRoom    FindingCode = "waiting_room"      // the same
+	FoundJoinBeforeHost FindingCode = "join_before_host"  // the same
+	FoundCloudRecording FindingCode = "cloud_recording"   // the same
+	FoundClock          FindingCode = "clock"             // Span: difference between Zoom's clock and ours
 )
 
-// How Zoom talks to us.
+// The findings about Zoom's webhooks.
 const (
-	FoundWebhookLocked     FindingCode = "webhook_locked"     // the master key does not open the secret token
+	FoundWebhookLocked     FindingCode = "webhook_locked"     // the master key cannot decrypt the secret token
 	FoundNoWebhookToken    FindingCode = "no_webhook_token"   //
 	FoundNotValidated      FindingCode = "not_validated"      //
-	FoundValidationsEnded  FindingCode = "validations_ended"  // Span: since the last one
-	FoundValidationsFailed FindingCode = "validations_failed" // Span, Count: failed in a row
+	FoundValidationsEnded  FindingCode = "validations_ended"  // Span: time since the last one
+	FoundValidationsFailed FindingCode = "validations_failed" // Span; Count: failures in a row
 	FoundValidated         FindingCode = "validated"          //
-	FoundSilence           FindingCode = "silence"            // Span, Incident: one that is live
+	FoundSilence           FindingCode = "silence"            // Span; Incident: one with a live bridge
 	FoundSilenceOfMeeting  FindingCode = "silence_of_meeting" // Span, Incident
 	FoundRecovered         FindingCode = "recovered"          // Count
 	FoundLost              FindingCode = "lost"               // Count
 	FoundLookUnfinished    FindingCode = "look_unfinished"    // Reason
-	FoundLate              FindingCode = "late"               // Span: more than that
+	FoundLate              FindingCode = "late"               // Span: the delay is longer than this
 )
 
-// What Zoom set otherwise than it was asked to.
+// The findings about settings that Zoom changed from what was asked for.
 const (
-	FoundPersonalMeeting  FindingCode = "personal_meeting"    // Email: whose id it is
+	FoundPersonalMeeting  FindingCode = "personal_meeting"    // Email: the owner of the id
 	FoundMeetingIDTaken   FindingCode = "meeting_id_taken"    // Email: the host
 	FoundWaitingRoomOn    FindingCode = "waiting_room_on"     //
 	FoundWaitingRoomOff   FindingCode = "waiting_room_off"    //
 	FoundNoJoinBeforeHost FindingCode = "no_join_before_host" //
 	FoundSignInNeeded     FindingCode = "sign_in_needed"      //
-	FoundOtherRecording   FindingCode = "other_recording"     // Value: what Zoom set, Asked
+	FoundOtherRecording   FindingCode = "other_recording"     // Value: Zoom's setting; Asked
 	FoundNoAlternative    FindingCode = "no_alternative_host" // Email
-	FoundNote             FindingCode = "note"                // Text, from an older version
+	FoundNote             FindingCode = "note"                // Text: from an older version
 )
 
-// Finding is one thing that was looked at, as a code with its data.
+// Finding is the result of one check, as a code with its data.
 type Finding struct {
 	Code     FindingCode   `json:"code"`
 	Topic    Topic         `json:"topic"`
 	Level    Level         `json:"level"`
-	Email    string        `json:"email,omitempty"` // the Zoom user it is about; "" = the account
+	Email    string        `json:"email,omitempty"` // the Zoom user that it is about; "": the account
 	Value    string        `json:"value,omitempty"`
 	Asked    string        `json:"asked,omitempty"`
 	Feature  zoom.Feature  `json:"feature,omitempty"`
@@ -101,7 +102,8 @@ type Finding struct {
 	Text     *NoteText     `json:"text,omitempty"`
 }
 
-// NoteText is a finding as an older version worded it, which could not be taken apart.
+// NoteText is the wording that an older version stored for a finding, if it could
+// not be converted.
 type NoteText struct {
 	Subject string `json:"subject,omitempty"`
 	Reason  string `json:"reason"`

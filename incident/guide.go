@@ -7,15 +7,16 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// SetupScope is one permission to tick when the Zoom app is made. Apps made
-// since 2024 have granular scopes, older ones classic scopes.
+// SetupScope is one permission to select when creating the Zoom app. Apps created
+// since 2024 have granular scopes, older apps have classic scopes.
 type SetupScope struct {
 	Granular, Classic string
-	Features          []zoom.Feature // what needs it
-	Optional          bool           // a bridge comes out without it
+	Features          []zoom.Feature // the features that need it
+	Optional          bool           // bridges work without it
 }
 
-// SetupScopes are the permissions the Zoom app needs, each once.
+// SetupScopes returns the permissions that the Zoom app needs, without
+// duplicates.
 func SetupScopes() []SetupScope {
 	var list []SetupScope
 	for _, f := range zoom.CheckScopes(nil) {
@@ -33,5 +34,5 @@ func SetupScopes() []SetupScope {
 	return list
 }
 
-// SetupEvents are the events to subscribe to in the Zoom app.
+// SetupEvents returns the event types to subscribe to in the Zoom app.
 func SetupEvents() []zoom.EventType { return slices.Clone(zoom.EventTypes) }

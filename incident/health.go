@@ -5,65 +5,66 @@ import (
 	"time"
 )
 
-// Zoom validates a webhook address every 72 hours and turns a subscription off
+// Zoom validates a webhook address every 72 hours and disables a subscription
 // after six failures in a row (Zoom, "Webhooks").
 const (
 	validationEvery   = 72 * time.Hour
-	validationMargin  = 8 * time.Hour // Zoom is not late for as long as that
+	validationMargin  = 8 * time.Hour // Zoom's validation is never this late
 	ValidationsToFail = 6
 )
 
-// How long Zoom may say nothing before that is worth a look: nothing at all
-// while a bridge is live, and nothing of the meeting of a bridge that is.
+// How long Zoom may send no events before we report it: no events at all while
+// any bridge is live, or none about the meeting of a live bridge.
 const (
 	silenceOfAll = time.Hour
 	silenceOfOne = 3 * time.Hour
 )
 
-// A delivery that fails is tried again after five minutes.
+// lateDelivery is shorter than five minutes, after which Zoom first retries a
+// failed delivery.
 const lateDelivery = 4 * time.Minute
 
-// EventTimes are the moments of one event that Zoom delivered.
+// EventTimes are the times of one event that Zoom delivered.
 type EventTimes struct {
 	ReceivedAt, SignedAt, EventAt time.Time
 	Stale                         bool
 }
 
-// EventCount is how many events of a type there were.
+// EventCount is the number of events of one type.
 type EventCount struct {
 	Event string
 	Count int64
 }
 
-// LiveCall is a bridge that people are in.
+// LiveCall is a bridge with people in it.
 type LiveCall struct {
 	IncidentNumber int64
-	LastEventAt    time.Time // of its meeting; its start when there is none
+	LastEventAt    time.Time // of its meeting; the start of the bridge if there is none
 }
 
-// DeliveryFacts is what is stored of how Zoom talks to us.
+// DeliveryFacts is what is stored about Zoom's deliveries.
 type DeliveryFacts struct {
 	LastEventAt time.Time
-	Recent      []EventTimes // of the last day, newest first, a bounded number
-	LastDay     []EventCount // by type, most first
+	Recent      []EventTimes // of the last day, newest first, limited in number
+	LastDay     []EventCount // by type, most frequent first
 	Live        []LiveCall
 	Looks       []GapLook // of the last seven days, newest first
 }
 
-// Health says whether Zoom is still talking to us.
+// Health describes Zoom's webhook deliveries to us.
 type Health struct {
 	LastEventAt       time.Time
 	ValidatedAt       time.Time // zero: never
-	ValidationDue     time.Time // zero when never validated
-	FailedValidations int       // in a row, of ValidationsToFail
+	ValidationDue     time.Time // zero if never validated
+	FailedValidations int       // in a row; ValidationsToFail is too many
 	Median, P95       time.Duration
-	Measured          int // how many events Median and P95 are of
+	Measured          int // number of events behind Median and P95
 	LastDay           []EventCount
 	Looks             []GapLook
-	Lines             []Finding // what was judged: webhook, silence, gaps and delay
+	Lines             []Finding // findings about webhook, silence, gaps and delay
 }
 
-// Level is the worst level of the lines.
+// Level returns the worst level of the lines.
 func (h Health) Level() Level { return WorstLevel(h.Lines) }
 
 // Health judges the facts. skew is how far Zoom's clock is ahead of ours.
@@ -78,7 +79,8 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 
 	var delays []time.Duration
 	for _, e := range f.Recent {
-		// Zoom gives up after 85 minutes: what is older was not on its way.
+		// Zoom gives up after 85 minutes. A longer delay is not the delay of a
+		// delivery.
 		if delay := e.ReceivedAt.Add(skew).Sub(e.EventAt); !e.EventAt.IsZero() && delay <= signedBefore {
 			delays = append(delays, max(0, delay))
 		}
@@ -95,11 +97,10 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 	return h
 }
 
-// failedValidations is how many validations in a row Zoom got no answer to, as
-// far as can be known. That a validation is due and did not come is what counts,
-// and what Zoom's own log of deliveries says. A request here that asks for one
-// with a wrong signature does not: anybody can send such requests, and raise an
-// alarm that would then mean nothing.
+// failedValidations estimates how many validations in a row have failed. It
+// counts validations that are overdue, and those that failed according to Zoom's
+// log of deliveries. It does not count requests with a wrong signature: anybody
+// can send those, and could raise false alarms.
 func (a Account) failedValidations(now time.Time) int {
 	if a.WebhookValidatedAt.IsZero() {
 		return 0
@@ -111,7 +112,7 @@ func (a Account) failedValidations(now time.Time) int {
 	return failed
 }
 
-// webhookFinding says whether Zoom can reach us with events.
+// webhookFinding says whether Zoom can deliver events to us.
 func (a Account) webhookFinding(now time.Time) Finding {
 	found := func(level Level, f Finding) Finding {
 		f.Topic, f.Level = TopicWebhook, level
@@ -136,7 +137,7 @@ func (a Account) webhookFinding(now time.Time) Finding {
 	return found(LevelOK, Finding{Code: FoundValidated})
 }
 
-// silence finds that Zoom ought to have said something.
+// silence returns a finding if Zoom should have sent events but did not.
 func silence(f DeliveryFacts, now time.Time) []Finding {
 	if len(f.Live) == 0 {
 		return nil
@@ -161,7 +162,8 @@ func silence(f DeliveryFacts, now time.Time) []Finding {
 	return []Finding{found}
 }
 
-// gaps says what the looks of the last day found, and why the last found nothing.
+// gaps returns what the checks of the last day found, and why the last one did
+// not finish.
 func gaps(looks []GapLook, now time.Time) (list []Finding) {
 	recovered, lost := 0, 0
 	for _, l := range looks {
@@ -182,7 +184,8 @@ func gaps(looks []GapLook, now time.Time) (list []Finding) {
 	return list
 }
 
-// ClockSkew is how far Zoom's clock is ahead of ours, false when nothing tells.
+// ClockSkew returns how far Zoom's clock is ahead of ours, and false if that is
+// unknown.
 func (s *Service) ClockSkew() (time.Duration, bool) {
 	s.mu.Lock()
 	client := s.client
@@ -193,23 +196,25 @@ func (s *Service) ClockSkew() (time.Duration, bool) {
 	return client.Skew()
 }
 
-// Clock is what is wrong with the time of this server. The zero Clock is right.
+// Clock says what is wrong with the clock of this server. The zero Clock means
+// that nothing is.
 type Clock struct {
-	Ahead  time.Duration // negative: behind; zero: not known to be wrong
-	Stale  int           // of the last Events, those that were signed outside the time window
+	Ahead  time.Duration // negative: behind; zero: no known error
+	Stale  int           // number of the last Events that were signed outside the time window
 	Events int
 }
 
 const (
 	clockOff       = time.Minute
-	clockWitnesses = 3 // events that tell the time when Zoom's answers do not
+	clockWitnesses = 3 // events needed to judge the clock without an answer of Zoom
 	staleMany      = 5
 )
 
-// JudgeClock compares our clock with Zoom's. The Date of Zoom's answers is the
-// first witness, if there is one. The second is the signature of events: an event
-// cannot be signed after it arrived, and one of the last few was surely quick, so
-// that the largest distance from arrival to signature is how far Zoom is ahead.
+// JudgeClock compares our clock with Zoom's. It prefers skew, from the Date
+// headers of Zoom's answers, if known is true. Otherwise it uses the signature
+// times of recent events. An event cannot be signed after it arrived, and at
+// least one of the last few arrived quickly. The largest difference between
+// signature and arrival therefore shows how far Zoom's clock is ahead.
 func JudgeClock(skew time.Duration, known bool, recent []EventTimes, now time.Time) Clock {
 	var c Clock
 	largest, witnesses := time.Duration(0), 0
@@ -226,7 +231,8 @@ func JudgeClock(skew time.Duration, known bool, recent []EventTimes, now time.Ti
 			c.Stale++
 		}
 		if witnesses == 20 {
-			// The clock may have been set right since: older ones do not count.
+			// The clock may have been corrected since, so older events do not
+			// count.
 			if !known {
 				skew, known = largest, true
 			}

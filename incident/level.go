@@ -1,12 +1,12 @@
 package incident
 
-// Level says how grave a finding is. The levels are stored.
+// Level is the severity of a finding. The levels are stored.
 type Level string
 
 const (
-	LevelOK      Level = "ok"      // checked, and fine
-	LevelNote    Level = "note"    // may be left as it is
-	LevelWarning Level = "warning" // somebody should look at it
+	LevelOK      Level = "ok"      // checked and fine
+	LevelNote    Level = "note"    // nothing needs to be done
+	LevelWarning Level = "warning" // someone should look at it
 	LevelBad     Level = "bad"     // something does not work
 )
 
@@ -24,10 +24,11 @@ func (l Level) rank() int {
 	return 0
 }
 
-// Fine reports whether nobody has to look at it.
+// Fine reports whether nobody needs to do anything.
 func (l Level) Fine() bool { return l == LevelOK || l == LevelNote }
 
-// WorstLevel is the gravest level of findings, a note counting as ok; "" for none.
+// WorstLevel returns the worst level of the findings, or "" if there are none. A
+// note counts as ok.
 func WorstLevel(findings []Finding) (worst Level) {
 	for _, f := range findings {
 		level := f.Level

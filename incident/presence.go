@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// BridgeFacts is what a BridgeRule goes by.
+// BridgeFacts is the input of a BridgeRule.
 type BridgeFacts struct {
-	Bridge    Bridge // as it is stored
+	Bridge    Bridge // as stored
 	StepRun   StepRun
-	Blanked   bool // its people were taken out
+	Blanked   bool // its personal data was removed
 	Instances []Instance
 	Presences []Presence
-	Readings  []Reading // that are applied now, in the order of arrival
+	Readings  []Reading // the readings being applied, in the order of arrival
 	At        time.Time
 }
 
-// BridgeRule says what a bridge is after events of its meeting were read, and its
-// step run if that changes too. Of the bridge, state, times, link, reason, people
-// inside and recordings are written.
+// BridgeRule returns the bridge after events of its meeting were read, and its
+// step run if that changes too. Only these parts of the bridge are written:
+// state, times, link, reasons, people inside and recordings.
 type BridgeRule func(BridgeFacts) (Bridge, *StepRun)
 
-// FollowEvents is the rule of the program. It gives the same bridge whatever the
-// order in which the events came.
+// FollowEvents is the program's BridgeRule. Its result does not depend on the
+// order in which the events arrived.
 func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
 	b, deleted := f.Bridge, false
 	for _, r := range f.Readings {
@@ -43,8 +43,8 @@ func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
 	if !deleted || b.State != BridgeReady {
 		return b, nil
 	}
-	// A bridge that waits with a meeting that is gone: a person can try again or
-	// give another link.
+	// The meeting of a bridge that nobody has joined yet was deleted. A person
+	// can retry or use another link.
 	run := f.StepRun
 	b.State, b.JoinURL, b.UpdatedAt = BridgeFailed, "", f.At
 	b.Reasons = []Reason{{Code: ReasonMeetingDeleted}}
@@ -56,14 +56,14 @@ func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
 type Derived struct {
 	State      BridgeState
 	StartedAt  time.Time // first start of any instance
-	EndedAt    time.Time // last end, zero while one runs
+	EndedAt    time.Time // last end; zero while an instance runs
 	Inside     int
 	InsideMost int
 }
 
-// DeriveBridge computes a bridge's state from what Zoom has told so far. It is
-// a function of sets, so it gives the same answer whatever the order in which
-// the events arrived. A bridge that has seen no instance keeps its state.
+// DeriveBridge computes a bridge's state from what Zoom has sent so far. It
+// treats its input as sets, so the result does not depend on the order in which
+// the events arrived. A bridge without instances keeps its state.
 func DeriveBridge(state BridgeState, instances []Instance, presences []Presence) Derived {
 	d := Derived{State: state}
 	if len(instances) == 0 {
@@ -112,7 +112,7 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence)
 		}
 	}
 	d.Inside = len(inside)
-	// People who leave in the moment others join were not there together.
+	// People who leave at the moment others join were not in the call together.
 	slices.SortFunc(steps, func(a, b step) int {
 		if c := a.at.Compare(b.at); c != 0 {
 			return c
@@ -128,8 +128,8 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence)
 	return d
 }
 
-// Inside are the people in the running instances, each once, with the earliest
-// join of those stays that go on, in the order they came.
+// Inside returns the people in the running instances in the order in which they
+// joined, each person once, with the earliest of their current sessions.
 func Inside(instances []Instance, presences []Presence) []Presence {
 	running := map[string]bool{}
 	for _, in := range instances {

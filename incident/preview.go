@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// Preview is a meeting template filled in.
+// Preview is a rendered meeting template.
 type Preview struct {
 	Topic, Agenda             string
 	TopicErrors, AgendaErrors []TemplateError
-	TopicLength, AgendaLength int // in characters, before they are cut
+	TopicLength, AgendaLength int // in characters, before truncation
 }
 
-// Preview fills in a step's templates with the data of an incident, or with a
-// sample (number 0) in which the runbook's variables have their defaults.
+// Preview renders a step's templates with the data of an incident. If number is 0
+// it uses sample data, in which the runbook's variables have their defaults.
 func (s *Service) Preview(ctx context.Context, m MeetingTemplate, vars []Variable, number int64) (Preview, error) {
 	data := SampleTemplateData()
 	if number > 0 {

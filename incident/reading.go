@@ -9,12 +9,12 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// readBatch is how many events are read in one transaction. While it runs no
-// event is stored on SQLite, so it is short.
+// readBatch is how many events are read in one transaction. It is small because
+// SQLite cannot store events during the transaction.
 const readBatch = 100
 
-// ReadEvents reads stored events that are new, oldest first, applies what
-// follows from them, and returns how many it read.
+// ReadEvents reads new events, oldest first, and applies their effects. It
+// returns how many it read.
 func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 	events, err := s.store.NewEvents(ctx, readBatch)
 	if err != nil || len(events) == 0 {
@@ -28,10 +28,10 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 	if CodeOf(err) != Internal {
 		return len(readings), err
 	}
-	// One event that cannot be applied must not stop the others, for ever.
+	// One event that cannot be applied must not block the others forever.
 	for _, r := range readings {
 		if err := s.apply(ctx, []Reading{r}); CodeOf(err) == Internal {
-			s.log.Error("an event cannot be applied", "event", r.EventID, "err", err)
+			s.log.Error("could not apply an event", "event", r.EventID, "err", err)
 			err = s.apply(ctx, []Reading{{EventID: r.EventID, State: EventUnreadable, Problem: ReadNotStored, Nameless: true}})
 			if err != nil {
 				return 0, err
@@ -43,7 +43,7 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 	return len(readings), nil
 }
 
-// readings says what events mean, and for which bridges.
+// readings returns what the events mean and to which bridges they belong.
 func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, error) {
 	readings := make([]Reading, len(events))
 	bodies := make([]zoom.Event, len(events))
@@ -54,7 +54,7 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 			meetings = append(meetings, readings[i].MeetingUUID, readings[i].MeetingID)
 		}
 	}
-	// Most events are of no bridge's meeting, and one question tells which.
+	// Most events belong to no bridge's meeting. One query finds those that do.
 	ours, err := s.store.MeetingsOfBridges(ctx, meetings)
 	if err != nil {
 		return nil, err
@@ -72,14 +72,14 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 			r.BridgeID, r.Awaits = bridgeID, false
 			r.follow(bodies[i], number, s.trusted)
 			if r.Nameless && r.Presence != nil && r.Presence.SessionID == "" {
-				r.Presence = nil // its name was all there was to tell it from others
+				r.Presence = nil // without the name it cannot be told apart from others
 			}
 		}
 	}
 	return readings, nil
 }
 
-// apply is Store.ApplyReadings; a panic in it is an Internal error.
+// apply calls Store.ApplyReadings and turns a panic into an Internal error.
 func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -89,12 +89,12 @@ func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 	return s.store.ApplyReadings(ctx, readings, s.now(), FollowEvents)
 }
 
-// read says what one event means, and gives back its body as it was read. An
-// event that cannot be read is kept as it is.
+// read returns what one event means, and its parsed body. An event that cannot be
+// read stays stored.
 func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 	r = Reading{EventID: e.ID, State: EventRead, Again: e.Event != "" || e.Problem != "", Nameless: !e.BlankedAt.IsZero()}
 	defer func() {
-		// A body that defeats the reader must not stop the events behind it.
+		// A body that makes the reader panic must not block the events behind it.
 		if p := recover(); p != nil {
 			s.log.Error("reading an event panicked", "event", e.ID, "panic", p)
 			r, z = Reading{EventID: e.ID, State: EventUnreadable, Problem: ReadCrashed, Again: r.Again, Nameless: r.Nameless}, zoom.Event{}
@@ -103,10 +103,10 @@ func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 	r.Text = zoom.EventText(e.Body)
 	z, err := zoom.ReadEvent(e.Body)
 	if err != nil {
-		r.State, r.Problem = EventUnreadable, ReadNotJSON // the only error there is
+		r.State, r.Problem = EventUnreadable, ReadNotJSON // the only possible error
 		return r, z
 	}
-	if !r.Nameless { // without names, two events may say the same
+	if !r.Nameless { // without names, two different events may look the same
 		r.Meaning = z.Meaning()
 	}
 	r.Event, r.EventAt, r.AccountID = cutRunes(z.Name, 100), z.At, cutRunes(z.AccountID, 100)
@@ -122,7 +122,7 @@ func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 	return r, z
 }
 
-// follow adds what the event means for its bridge.
+// follow adds the effects of the event on its bridge.
 func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) bool) {
 	entry := func(kind TimelineKind) {
 		r.Timeline = append(r.Timeline, TimelineEntry{
@@ -136,7 +136,7 @@ func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) b
 	}
 	instance := Instance{UUID: r.MeetingUUID}
 	if instance.UUID == "" {
-		instance.UUID = r.MeetingID // Zoom left it out; one instance is all we can tell apart
+		instance.UUID = r.MeetingID // Zoom left it out, so all instances count as one
 	}
 	switch z.Name {
 	case "meeting.started":
@@ -198,8 +198,8 @@ func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) b
 	}
 }
 
-// trusted reports a link that leads to Zoom, or to the host that the operator
-// set in Zoom's place.
+// trusted reports whether a link leads to Zoom, or to the host that the operator
+// configured instead of Zoom.
 func (s *Service) trusted(link string) bool {
 	if zoom.ZoomLink(link) {
 		return true
@@ -212,8 +212,8 @@ func (s *Service) trusted(link string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.Hostname() == own.Hostname()
 }
 
-// recordingLinks are the links worth showing: the page that has all files, else
-// the files. Links that do not lead to Zoom are left out.
+// recordingLinks returns the links to show: the page with all files, or else the
+// files. It drops links that do not lead to Zoom.
 func recordingLinks(rec *zoom.EventRecording, trusted func(link string) bool) []RecordingLink {
 	var list []RecordingLink
 	if trusted(rec.ShareURL) {
@@ -236,8 +236,8 @@ func recordingLinks(rec *zoom.EventRecording, trusted func(link string) bool) []
 	return list
 }
 
-// EventFamily groups events for charts and filters: meeting, participant,
-// recording, user, or what stands before the first dot of the event's name.
+// EventFamily returns the group of an event for charts and filters: meeting,
+// participant, recording, user, or whatever precedes the first dot of its name.
 func EventFamily(event string) string {
 	if strings.HasPrefix(event, "meeting.participant_") {
 		return "participant"

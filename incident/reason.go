@@ -6,46 +6,46 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// ReasonCode says why a bridge, an attempt, a step or a look is as it is. The
-// codes are stored, so a code keeps its meaning for ever. The comment names the
-// data that goes with a code.
+// ReasonCode says why a bridge, an attempt, a step or a missing-event check is in
+// its state. The codes are stored, so the meaning of a code must never change.
+// The comment of each code names the data that it comes with.
 type ReasonCode string
 
 const (
-	ReasonZoom            ReasonCode = "zoom"             // Host, Zoom: a call that failed
-	ReasonNotConnected    ReasonCode = "not_connected"    // no Zoom app
-	ReasonNobodyHosts     ReasonCode = "nobody_hosts"     // no opener and no backup user
-	ReasonResolved        ReasonCode = "resolved"         // the incident was, before its bridge was ready
-	ReasonPersonalMeeting ReasonCode = "personal_meeting" // Host: whose personal meeting id Zoom used
+	ReasonZoom            ReasonCode = "zoom"             // Host, Zoom: a call failed
+	ReasonNotConnected    ReasonCode = "not_connected"    // no Zoom app is connected
+	ReasonNobodyHosts     ReasonCode = "nobody_hosts"     // there is no opener and no backup user
+	ReasonResolved        ReasonCode = "resolved"         // the incident was resolved before its bridge was ready
+	ReasonPersonalMeeting ReasonCode = "personal_meeting" // Host: the owner of the personal meeting id that Zoom used
 	ReasonMeetingIDTaken  ReasonCode = "meeting_id_taken" // Host
-	ReasonNoAlternatives  ReasonCode = "no_alternatives"  // Host: asked again without alternative hosts
-	ReasonRestarted       ReasonCode = "restarted"        // Drawbridge was, in the middle of a call
-	ReasonFoundLate       ReasonCode = "found_late"       // Zoom answered late; the meeting was found
+	ReasonNoAlternatives  ReasonCode = "no_alternatives"  // Host: Drawbridge repeated the call without alternative hosts
+	ReasonRestarted       ReasonCode = "restarted"        // Drawbridge restarted during a call
+	ReasonFoundLate       ReasonCode = "found_late"       // Zoom answered late, but the meeting was found
 	ReasonNotCreated      ReasonCode = "not_created"      // Zoom did not create the meeting
 	ReasonNoAnswer        ReasonCode = "no_answer"        // Zoom did not answer for an hour
-	ReasonTriedOften      ReasonCode = "tried_often"      // Count: calls for a meeting
-	ReasonRunbook         ReasonCode = "runbook"          // the runbook wants the backup user
+	ReasonTriedOften      ReasonCode = "tried_often"      // Count: calls that tried to create a meeting
+	ReasonRunbook         ReasonCode = "runbook"          // the runbook asks for the backup user
 	ReasonLinkGiven       ReasonCode = "link_given"       // By
-	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // in Zoom
-	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log says why
-	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries, to be read at once
-	ReasonNotStored       ReasonCode = "not_stored"       // events that Zoom keeps could not be stored here
-	ReasonNote            ReasonCode = "note"             // Text, from an older version
+	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // it was deleted in Zoom
+	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
+	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time
+	ReasonNotStored       ReasonCode = "not_stored"       // events that Zoom has kept could not be stored here
+	ReasonNote            ReasonCode = "note"             // Text: from an older version
 )
 
 // Reason is one reason, as a code with its data.
 type Reason struct {
 	Code    ReasonCode    `json:"code"`
-	Host    string        `json:"host,omitempty"` // e-mail of the Zoom user it is about
+	Host    string        `json:"host,omitempty"` // e-mail address of the Zoom user that it is about
 	By      string        `json:"by,omitempty"`
 	Count   int           `json:"count,omitempty"`
-	RetryAt time.Time     `json:"retry_at,omitzero"` // when Drawbridge tries again by itself
+	RetryAt time.Time     `json:"retry_at,omitzero"` // when Drawbridge retries automatically
 	Zoom    *zoom.Problem `json:"zoom,omitempty"`
 	Text    string        `json:"text,omitempty"`
 }
 
-// reasonOf is why a call to Zoom for a host failed. host is "" for a call that is
-// about nobody.
+// reasonOf returns why a call to Zoom failed. host is "" if the call was not
+// about a host.
 func reasonOf(err error, host string) Reason {
 	if err == errNotConnected {
 		return Reason{Code: ReasonNotConnected}
@@ -54,8 +54,8 @@ func reasonOf(err error, host string) Reason {
 	return Reason{Code: ReasonZoom, Host: host, Zoom: &problem}
 }
 
-// AccountWide reports that every call of the Zoom app fails in this way. Only an
-// admin can mend that.
+// AccountWide reports whether every call of the Zoom app fails for this reason.
+// Only an admin can fix that.
 func (r Reason) AccountWide() bool {
 	return r.Code == ReasonNotConnected || r.Zoom != nil && r.Zoom.AccountWide
 }

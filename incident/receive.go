@@ -10,72 +10,76 @@ import (
 // Events stores the event log and what is known about its completeness.
 type Events interface {
 	// AppendEvent stores a verified event and returns after it is on disk. For a
-	// duplicate, id is that of the first.
+	// duplicate, id is the id of the first event.
 	AppendEvent(ctx context.Context, e NewEvent) (id int64, duplicate bool, err error)
-	Busy() bool               // many events wait to be stored
-	Calm(ctx context.Context) // waits, for a moment at most, until few do
+	Busy() bool               // reports whether many events wait to be stored
+	Calm(ctx context.Context) // waits a short time at most until few events wait
 	Event(ctx context.Context, id int64) (Event, error)
 	NewEvents(ctx context.Context, limit int) ([]Event, error) // state new, oldest first
 	EventTypes(ctx context.Context) ([]string, error)
-	// MeetingsOfBridges are those of the ids and uuids that some bridge has.
+	// MeetingsOfBridges returns those of the meeting ids and uuids that some
+	// bridge has.
 	MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error)
-	// BridgeForMeeting finds the bridge an event belongs to, "" for none.
+	// BridgeForMeeting finds the bridge that an event belongs to; "" if none.
 	BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (bridgeID string, incidentNumber int64, err error)
-	// ApplyReadings marks events read with all that follows, then sets each bridge
-	// they name to what the rule says of it, while nobody else changes it.
+	// ApplyReadings marks events as read and stores their effects. It then
+	// updates each affected bridge by the rule, while nobody else can change the
+	// bridge.
 	ApplyReadings(ctx context.Context, readings []Reading, at time.Time, rule BridgeRule) error
-	// ReprocessEvent makes a stored event new again, no longer stale.
+	// ReprocessEvent makes a stored event new again, and no longer stale.
 	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
-	// EventEntries are the entries of a timeline that follow from a read event.
+	// EventEntries returns the timeline entries that a read event caused.
 	EventEntries(ctx context.Context, e Event) ([]TimelineEntry, error)
 	AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error
 
-	// ClaimGapLook notes that a look for gaps begins now, and returns the time up
-	// to which deliveries are compared. Not ok if one began after before.
+	// ClaimGapLook stores that a missing-event check starts now, and returns the
+	// time up to which deliveries are already compared. ok is false if another
+	// check started after before.
 	ClaimGapLook(ctx context.Context, now, before time.Time) (lookedTo time.Time, ok bool, err error)
 	SaveGapLook(ctx context.Context, l GapLook, audit AuditEntry) error
 
 	SavedFilter(ctx context.Context, id string) (SavedFilter, error)
-	SavedFilters(ctx context.Context) ([]SavedFilter, error)    // by name
+	SavedFilters(ctx context.Context) ([]SavedFilter, error)    // sorted by name
 	InsertSavedFilter(ctx context.Context, f SavedFilter) error // Conflict if the name is taken
 	DeleteSavedFilter(ctx context.Context, id string) error
 
 	DeleteRefusals(ctx context.Context, before time.Time) (int64, error)
 	DeleteMinuteCounts(ctx context.Context, now time.Time) (int64, error)
-	PrepareMonths(ctx context.Context) error // makes room for the events of the next months
+	PrepareMonths(ctx context.Context) error // prepares storage for the events of the coming months
 }
 
-// The window in which a signature counts as fresh, by a clock corrected with
-// the skew seen in Zoom's answers. Zoom repeats a delivery for 85 minutes.
+// A signature is fresh within this window, on a clock corrected by the skew seen
+// in Zoom's answers. Zoom retries a delivery for 85 minutes.
 const (
 	signedBefore = 2 * time.Hour
 	signedAfter  = 5 * time.Minute
 )
 
-// tokensFor is how long secret tokens are used without asking the database, so
-// that a burst of webhooks is one read.
+// tokensFor is how long secret tokens are cached, so that a burst of webhooks
+// needs only one read.
 const tokensFor = time.Second
 
-// webhookTokens is what WebhookTokens last read.
+// webhookTokens is the result of the last read by WebhookTokens.
 type webhookTokens struct {
-	at     time.Time // when the read began
+	at     time.Time // when the read started
 	tokens []Secret
 	locked bool
 }
 
-// WebhookTokens are the secret tokens that may sign a webhook, newest first. A
-// read is used for a second; fresh demands one that begins now, which a caller
-// asks for before it turns a request away: a token may have been added by
-// another program a moment ago, and Zoom does not repeat what was answered 401.
-// When the database does not answer, those of the last read are returned: Zoom
-// must be answered when it validates our address. err is only returned when
-// there was never a read. locked means a token is stored that the master key
-// cannot open, so a wrong signature proves nothing.
+// WebhookTokens returns the secret tokens that may sign a webhook, newest first.
+// It caches them for a second. With fresh, it returns tokens from a read that
+// started after the call. Callers use fresh before they reject a request, because
+// another program may have added a token a moment ago and Zoom does not retry
+// after a 401. If the database does not answer, it returns the tokens of the last
+// read, because Zoom must get an answer when it validates our address; with
+// fresh, or if there was no read yet, it returns an error. locked means that the
+// master key cannot decrypt a stored token, so a wrong signature proves nothing.
 func (s *Service) WebhookTokens(ctx context.Context, fresh bool) (tokens []Secret, locked bool, err error) {
 	arrived := s.now()
 	if fresh {
-		// One at a time, so that forged requests cost one reader at most; who
-		// waited may use a read that began while they did.
+		// Only one such read runs at a time, so that forged requests occupy at
+		// most one database connection. A caller that waited can use a read that
+		// started while it waited.
 		s.rereading.Lock()
 		defer s.rereading.Unlock()
 	}
@@ -107,8 +111,8 @@ func (s *Service) WebhookTokens(ctx context.Context, fresh bool) (tokens []Secre
 }
 
 // KeepEvent stores a verified webhook and returns after it is on disk. An event
-// signed outside the time window is kept and marked stale: our wrong clock must
-// not cost an event, and a replay has no effect.
+// that was signed outside the time window is stored and marked as stale: our own
+// wrong clock must not cost an event, and a replay must have no effect.
 func (s *Service) KeepEvent(ctx context.Context, sig zoom.Signature, headers map[string]string, body []byte) (duplicate bool, err error) {
 	now := s.now()
 	age := now.Add(s.skew()).Sub(sig.Timestamp)
@@ -126,19 +130,19 @@ func (s *Service) KeepEvent(ctx context.Context, sig zoom.Signature, headers map
 	return duplicate, err
 }
 
-// skew is how far Zoom's clock is ahead of ours, 0 when not known.
+// skew returns how far Zoom's clock is ahead of ours, or 0 if unknown.
 func (s *Service) skew() time.Duration {
 	skew, _ := s.ClockSkew()
 	return skew
 }
 
-// NoteValidation remembers that Zoom validated our webhook address.
+// NoteValidation stores that Zoom validated our webhook address just now.
 func (s *Service) NoteValidation(ctx context.Context) error {
 	return s.store.SetWebhookValidated(ctx, s.now())
 }
 
-// CountRefusal counts a request that was refused. Refused requests are not
-// stored; their number is, within seconds, so that a flood costs nothing.
+// CountRefusal counts a rejected request. Rejected requests are not stored. Their
+// number is stored after a few seconds, so that a flood of them costs little.
 func (s *Service) CountRefusal(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

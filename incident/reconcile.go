@@ -11,33 +11,35 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// Looking for a meeting whose fate is unknown. Zoom's list may lag, so it must
-// be missing from several answered looks before it counts as not made.
+// Drawbridge looks for meetings that may or may not exist. Zoom's list can be
+// delayed, so several answered searches must miss a meeting before it counts as
+// not created.
 const (
 	firstLook    = 2 * time.Second
 	betweenLooks = 10 * time.Second
 	looksNeeded  = 3
-	// maxAttempts bounds how often one bridge asks Zoom by itself: creating
-	// counts against 100 calls a day for each host (Zoom, "Rate limits").
+	// maxAttempts limits how many times Drawbridge tries to create a meeting for
+	// one bridge automatically. Zoom allows 100 created meetings a day for each
+	// host (Zoom, "Rate limits").
 	maxAttempts = 6
-	// waitFor is how long a bridge waits for what became of an attempt before
-	// Zoom is asked for another meeting. The first is looked for on, seldom, so
-	// that a twin is found and deleted.
+	// waitFor is how long a bridge waits for the outcome of an attempt before
+	// Drawbridge asks Zoom for another meeting. It keeps looking for the first
+	// meeting, less often, so that a duplicate is found and deleted.
 	waitFor    = time.Hour
 	lateLook   = time.Hour
 	giveUpLook = 24 * time.Hour
 )
 
-// reconcile looks for the meeting of an attempt whose outcome is unknown, by
-// the mark in its agenda. A meeting that is found becomes the bridge, or is
-// deleted when the bridge has a link by now and nobody is in it. again is when
-// to look next, zero for done.
+// reconcile looks for the meeting of an attempt with unknown outcome, by the mark
+// in its agenda. If it finds the meeting, the meeting becomes the bridge. If the
+// bridge has another link by now and nobody is in the meeting, it is deleted.
+// again is the time of the next search; zero means that the job is done.
 func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err error) {
 	attempt, err := s.store.Attempt(ctx, job.Subject)
 	if err != nil {
 		return time.Time{}, err
 	}
-	if attempt.State == AttemptRefused { // we stopped between closing it and going on
+	if attempt.State == AttemptRefused { // the program stopped between closing it and continuing
 		return time.Time{}, s.goOn(ctx, attempt.BridgeID, attempt.Reason)
 	}
 	if attempt.State != AttemptUnknown {
@@ -58,19 +60,19 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	case age > waitFor:
 		return s.now().Add(lateLook), s.goOn(ctx, attempt.BridgeID, Reason{Code: ReasonNoAnswer})
 	}
-	s.log.Warn("look for a meeting", "attempt", attempt.ID, "err", err)
+	s.log.Warn("could not look for a meeting", "attempt", attempt.ID, "err", err)
 	return s.now().Add(backoff(job.Attempt)), s.sayWhy(ctx, attempt, err)
 }
 
-// cannotHost reports that the host is no user who could have a meeting (Zoom's
-// codes 1001, 1010 and 1120), which answers the question.
+// cannotHost reports whether Zoom answered that the host is not a user who can
+// have meetings (codes 1001, 1010 and 1120). Then the meeting cannot exist.
 func cannotHost(err error) bool {
 	var z *zoom.Error
 	return errors.As(err, &z) && z.Outcome == zoom.Refused && slices.Contains([]int{1001, 1010, 1120}, z.Code)
 }
 
-// sayWhy puts on a waiting bridge why its meeting cannot be looked for, when
-// somebody can do something about it.
+// sayWhy stores on a waiting bridge why Drawbridge cannot look for its meeting,
+// if a person can do something about it.
 func (s *Service) sayWhy(ctx context.Context, attempt Attempt, cause error) error {
 	why := reasonOf(cause, attempt.HostEmail)
 	var z *zoom.Error
@@ -85,8 +87,8 @@ func (s *Service) sayWhy(ctx context.Context, attempt Attempt, cause error) erro
 	return moved(s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{BridgeUnknown}}))
 }
 
-// moved takes a conflict for success: somebody else was faster, and what was to
-// be done is done or not needed any more.
+// moved treats a conflict as success: someone else was faster, so the work is
+// done or no longer needed.
 func moved(err error) error {
 	if CodeOf(err) == Conflict {
 		return nil
@@ -94,13 +96,14 @@ func moved(err error) error {
 	return err
 }
 
-// backoff grows from 2 s to a minute.
+// backoff returns a pause that grows from 2 s to a minute.
 func backoff(attempt int) time.Duration {
 	return min(time.Minute, time.Second<<min(attempt, 6))
 }
 
-// findMarked lists the host's meetings. The list cuts agendas to 250
-// characters (Zoom, "List meetings"), so a likely one is asked for whole.
+// findMarked searches the host's meetings for the attempt's mark. The list
+// truncates agendas to 250 characters (Zoom, "List meetings"), so it reads each
+// candidate in full.
 func (s *Service) findMarked(ctx context.Context, a Attempt) (zoom.Meeting, bool, error) {
 	account, err := s.store.Account(ctx)
 	if err != nil {
@@ -114,7 +117,7 @@ func (s *Service) findMarked(ctx context.Context, a Attempt) (zoom.Meeting, bool
 	if err != nil {
 		return zoom.Meeting{}, false, err
 	}
-	since := a.StartedAt.Add(s.skew() - 5*time.Minute) // by Zoom's clock
+	since := a.StartedAt.Add(s.skew() - 5*time.Minute) // on Zoom's clock
 	for _, m := range list {
 		if m.CreatedAt.Before(since) && !m.CreatedAt.IsZero() {
 			continue
@@ -133,7 +136,7 @@ func (s *Service) findMarked(ctx context.Context, a Attempt) (zoom.Meeting, bool
 	return zoom.Meeting{}, false, nil
 }
 
-// adopt makes a meeting that was found the bridge, if the bridge has no link.
+// adopt makes a meeting that was found the bridge, unless the bridge has a link.
 func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
 	bridge, err := s.store.Bridge(ctx, a.BridgeID)
 	if err != nil {
@@ -165,7 +168,8 @@ func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
 	return c.ready(ctx, rung{a.Rung, a.HostEmail}, a, AttemptUnknown, m, findings)
 }
 
-// notMade closes an attempt whose meeting does not exist, and goes on.
+// notMade closes an attempt whose meeting does not exist, and continues with the
+// bridge.
 func (s *Service) notMade(ctx context.Context, a Attempt, why Reason) error {
 	if err := s.closeAttempt(ctx, a, AttemptRefused, why); err != nil {
 		return err
@@ -173,14 +177,15 @@ func (s *Service) notMade(ctx context.Context, a Attempt, why Reason) error {
 	return s.goOn(ctx, a.BridgeID, why)
 }
 
-// closeAttempt writes an attempt that was unknown, whatever its bridge does.
+// closeAttempt stores the outcome of an attempt that was unknown, without
+// changing its bridge.
 func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, why Reason) error {
 	a.State, a.Reason, a.FinishedAt = state, why, s.now()
 	return s.writeAttempt(ctx, a, AttemptUnknown)
 }
 
 func (s *Service) writeAttempt(ctx context.Context, a Attempt, from AttemptState, jobs ...Job) (err error) {
-	for range 3 { // the bridge may move while we look at it
+	for range 3 { // the bridge may change between reading and writing
 		var bridge Bridge
 		if bridge, err = s.store.Bridge(ctx, a.BridgeID); err != nil {
 			return err
@@ -193,8 +198,9 @@ func (s *Service) writeAttempt(ctx context.Context, a Attempt, from AttemptState
 	return err
 }
 
-// goOn tries the rungs again for a bridge that waits, once nothing is unknown
-// about it any more. Of two servers that come here together, one does it.
+// goOn tries the rungs again for a waiting bridge once none of its recent
+// attempts is unknown. If two servers get here at the same time, only one of them
+// succeeds.
 func (s *Service) goOn(ctx context.Context, bridgeID string, why Reason) error {
 	bridge, err := s.store.Bridge(ctx, bridgeID)
 	if err != nil || bridge.State != BridgeUnknown {
@@ -243,7 +249,7 @@ func (s *Service) bridgeEntry(b Bridge, kind TimelineKind, data TimelineData) Ti
 	return TimelineEntry{ID: newID(), IncidentNumber: b.IncidentNumber, BridgeID: b.ID, At: s.now(), Kind: kind, Data: data}
 }
 
-// discard marks the attempt's meeting as not used and leaves a job to delete it.
+// discard marks the attempt's meeting as unused and adds a job that deletes it.
 func (s *Service) discard(ctx context.Context, a Attempt, from AttemptState) error {
 	ctx, cancel := attached(ctx, stateWrite)
 	defer cancel()
@@ -265,7 +271,8 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 	if err != nil {
 		return s.now().Add(backoff(job.Attempt)), nil
 	}
-	// A meeting id that Zoom gave twice belongs to the bridge that kept it.
+	// If Zoom gave the same meeting id twice, the meeting belongs to the bridge
+	// that kept it.
 	if other, err := s.store.OpenBridgeWithMeeting(ctx, attempt.MeetingID, ""); err != nil || other != "" {
 		return time.Time{}, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident/template"
 )
 
-// Limits of a runbook.
+// The limits of a runbook.
 const (
 	maxSteps     = 20
 	maxVariables = 30
@@ -18,8 +18,8 @@ const (
 
 var variableName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
-// normalise trims what was typed, fills in what may be left out, and refuses
-// what cannot work.
+// normalise trims the texts, fills in defaults, and rejects values that cannot
+// work.
 func (r *Runbook) normalise() error {
 	fields := map[string]string{}
 	text := func(key string, s *string, limit int, missing string) {
@@ -43,9 +43,9 @@ func (r *Runbook) normalise() error {
 		v.Name = strings.TrimSpace(v.Name)
 		switch {
 		case !variableName.MatchString(v.Name):
-			fields[p+"name"] = "Use lower-case letters, digits and _, beginning with a letter."
+			fields[p+"name"] = "Use lowercase letters, digits and _, starting with a letter."
 		case slices.Index(names, v.Name) < i:
-			fields[p+"name"] = "Another variable has this name."
+			fields[p+"name"] = "Another variable already has this name."
 		}
 		text(p+"label", &v.Label, 100, "")
 		text(p+"help", &v.Help, 300, "")
@@ -68,7 +68,7 @@ func (r *Runbook) normalise() error {
 		}
 		v.Choices = choices
 		if v.Type == "choice" && (len(v.Choices) == 0 || len(v.Choices) > maxChoices) {
-			fields[p+"choices"] = fmt.Sprintf("Give the choices, from 1 to %d of them.", maxChoices)
+			fields[p+"choices"] = fmt.Sprintf("Enter 1 to %d choices.", maxChoices)
 		}
 		if v.Default != "" {
 			if problem := v.check(v.Default); problem != "" && fields[p+"type"] == "" && fields[p+"choices"] == "" {
@@ -84,12 +84,12 @@ func (r *Runbook) normalise() error {
 		r.Steps[i].normalise(fmt.Sprintf("steps.%d.", i), names, fields)
 	}
 	if len(fields) > 0 {
-		return invalid("Something is missing or wrong. Nothing was saved.", fields)
+		return invalid("Some fields are missing or invalid. Nothing was saved.", fields)
 	}
 	return nil
 }
 
-// VariableNames are the names of the runbook's variables, in order.
+// VariableNames returns the names of the runbook's variables, in order.
 func (r Runbook) VariableNames() []string {
 	names := make([]string, len(r.Variables))
 	for i, v := range r.Variables {
@@ -100,7 +100,7 @@ func (r Runbook) VariableNames() []string {
 
 func (step *Step) normalise(p string, names []string, fields map[string]string) {
 	if step.Kind != StepCreateMeeting {
-		fields[p+"kind"] = "There is no step of this kind."
+		fields[p+"kind"] = "This kind of step does not exist."
 		return
 	}
 	m := &step.Meeting
@@ -123,16 +123,16 @@ func (step *Step) normalise(p string, names []string, fields map[string]string) 
 		m.DurationMinutes = 60
 	}
 	if m.DurationMinutes < 1 || m.DurationMinutes > 24*60 {
-		fields[p+"duration_minutes"] = "Give minutes from 1 to 1440."
+		fields[p+"duration_minutes"] = "Enter 1 to 1440 minutes."
 	}
 	if m.Host == "" {
 		m.Host = HostOpener
 	}
 	if m.Host != HostOpener && m.Host != HostBackup {
-		fields[p+"host"] = "Choose the opener with the backup user behind, or always the backup user."
+		fields[p+"host"] = "Choose the opener with the backup user as a fallback, or always the backup user."
 	}
 	if m.WaitingRoom && m.JoinBeforeHost {
-		m.JoinBeforeHost = false // Zoom: a waiting room turns join before host off
+		m.JoinBeforeHost = false // Zoom: a waiting room switches join before host off
 	}
 	var hosts []string
 	for _, h := range m.AlternativeHosts {

@@ -9,11 +9,11 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident/template"
 )
 
-// TemplateError is one thing that is wrong with a template.
+// TemplateError is one error in a template.
 type TemplateError = template.Error
 
-// TemplateData is what a template may see: plain strings, a number and a time.
-// All of it may have been typed by a stranger; it is shown, never parsed again.
+// TemplateData is the data that templates can use. Strangers may have typed any
+// of it; it is shown but never parsed as a template.
 type TemplateData struct {
 	Name                    string
 	Number                  int64
@@ -22,11 +22,11 @@ type TemplateData struct {
 	OpenerName, OpenerEmail string
 	StartedAt               time.Time
 	URL, JoinPage           string
-	Vars                    map[string]string // by variable name; one that is missing is ""
-	Runbook                 string            // its name
+	Vars                    map[string]string // by variable name; a missing one is ""
+	Runbook                 string            // the name of the runbook
 }
 
-// templateData is what templates see of an incident.
+// templateData returns the data of an incident for templates.
 func (s *Service) templateData(i Incident) TemplateData {
 	return TemplateData{
 		Name: i.Name, Number: i.Number, Key: i.Key(), Severity: i.Severity, Type: i.Type,
@@ -36,7 +36,8 @@ func (s *Service) templateData(i Incident) TemplateData {
 	}
 }
 
-// SampleTemplateData is the incident that previews show when there is no past one.
+// SampleTemplateData returns the incident that previews show when there is no
+// real one.
 func SampleTemplateData() TemplateData {
 	return TemplateData{
 		Name: "Checkout is slow", Number: 42, Key: "INC-42", Severity: "SEV2", Type: "outage",
@@ -48,7 +49,8 @@ func SampleTemplateData() TemplateData {
 	}
 }
 
-// fixedNames are the names that every template may use, in the order to show them.
+// fixedNames are the variables that every template may use, in the order in which
+// pages list them.
 var fixedNames = []struct {
 	name, label string
 	value       func(TemplateData) any
@@ -61,14 +63,14 @@ var fixedNames = []struct {
 	{"incident.description", "Description", func(d TemplateData) any { return d.Description }},
 	{"incident.opener.name", "Opener, name", func(d TemplateData) any { return d.OpenerName }},
 	{"incident.opener.email", "Opener, e-mail address", func(d TemplateData) any { return d.OpenerEmail }},
-	{"incident.started_at", "Start, in UTC unless the filter tz is added", func(d TemplateData) any { return d.StartedAt }},
+	{"incident.started_at", "Start time, in UTC unless you add the filter tz", func(d TemplateData) any { return d.StartedAt }},
 	{"incident.url", "Page of the incident", func(d TemplateData) any { return d.URL }},
 	{"incident.join_page", "Join page, a link that never changes", func(d TemplateData) any { return d.JoinPage }},
 	{"runbook.name", "Name of the runbook", func(d TemplateData) any { return d.Runbook }},
 }
 
-// aliases work because templates are pasted from the hosted incident tool, which
-// names things so. Pages do not offer them.
+// aliases are names from the hosted incident tool. They work because people paste
+// templates from it. Pages do not list them.
 var aliases = []struct{ alias, name string }{
 	{"incident.id", "incident.key"},
 	{"incident.incident_url", "incident.url"},
@@ -77,14 +79,14 @@ var aliases = []struct{ alias, name string }{
 	{"incident.created_by.email", "incident.opener.email"},
 }
 
-// customFields are the aliases of a runbook's variable.
+// customFields returns the aliases of a runbook's variable.
 func customFields(name string) []string {
 	const p = "incident.custom_fields."
 	return []string{p + name + ".value", p + strings.ReplaceAll(name, "_", "-") + ".value"}
 }
 
-// insteadNames are names that people write for one that exists: words of the
-// hosted tool that mean something else there, and plain guesses.
+// insteadNames maps names that people often write to the variable that they mean:
+// words of the hosted tool that have another meaning there, and plain guesses.
 var insteadNames = map[string]string{
 	"incident.priority":                "incident.severity",
 	"incident.title":                   "incident.name",
@@ -100,7 +102,7 @@ var insteadNames = map[string]string{
 	"runbook":                          "runbook.name",
 }
 
-// values gives each name its value.
+// values returns the values of all names.
 func (d TemplateData) values() map[string]any {
 	values := map[string]any{}
 	for _, n := range fixedNames {
@@ -118,7 +120,8 @@ func (d TemplateData) values() map[string]any {
 	return values
 }
 
-// templateNames is what a template of a runbook with these variables may use.
+// templateNames returns the names that a template may use in a runbook with these
+// variables.
 func templateNames(varNames []string) template.Names {
 	var known []string
 	for _, name := range varNames {
@@ -136,8 +139,7 @@ func templateNames(varNames []string) template.Names {
 	return template.Names{Known: known, Instead: insteadNames}
 }
 
-// renderTemplate fills in a template for an incident. When something is wrong
-// with it, out is "".
+// renderTemplate renders a template for an incident. If it has errors, out is "".
 func renderTemplate(src string, varNames []string, d TemplateData, limit int) (out string, wrong template.Errors) {
 	t, err := template.Parse(src, templateNames(varNames))
 	if err == nil {
@@ -147,10 +149,11 @@ func renderTemplate(src string, varNames []string, d TemplateData, limit int) (o
 	return out, wrong
 }
 
-// TemplateVariable is one line of the list from which variables are inserted.
+// TemplateVariable is one entry in the list from which people insert variables.
 type TemplateVariable struct{ Name, Label, Example string }
 
-// TemplateVariables lists what every template may use, in the order to show it.
+// TemplateVariables returns the variables that every template may use, in the
+// order in which pages list them.
 func TemplateVariables() []TemplateVariable {
 	list := make([]TemplateVariable, len(fixedNames))
 	for i, n := range fixedNames {

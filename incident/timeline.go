@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// TimelineKind says what happened to an incident. The kinds are stored, so a
-// kind keeps its meaning for ever. The comment names the data that goes with it.
+// TimelineKind says what happened to an incident. The kinds are stored, so the
+// meaning of a kind must never change. The comment of each kind names the data
+// that it comes with.
 type TimelineKind string
 
 const (
@@ -14,24 +15,24 @@ const (
 	EntryResolved       TimelineKind = "resolved"        //
 	EntryReopened       TimelineKind = "reopened"        //
 	EntryStepStarted    TimelineKind = "step_started"    // Step
-	EntryTemplateFailed TimelineKind = "template_failed" // Field, Topic: what the meeting is called instead, Template; Text of an older version
-	EntryAttemptFailed  TimelineKind = "attempt_failed"  // Host, Reasons: why there is no meeting from this host
-	EntryBridgeReady    TimelineKind = "bridge_ready"    // Host, Reasons: why it is not as it was asked for
+	EntryTemplateFailed TimelineKind = "template_failed" // Field; Topic: the topic used instead; Template
+	EntryAttemptFailed  TimelineKind = "attempt_failed"  // Host; Reasons: why this host gave no meeting
+	EntryBridgeReady    TimelineKind = "bridge_ready"    // Host; Reasons: why it differs from what was asked for
 	EntryBridgeFailed   TimelineKind = "bridge_failed"   // Reasons
-	EntryBridgeUnknown  TimelineKind = "bridge_unknown"  // Reasons: why nobody knows whether Zoom created the meeting
-	EntryAskingAgain    TimelineKind = "asking_again"    // there is no meeting in Zoom
-	EntryLinkGiven      TimelineKind = "link_given"      // Link: its host
-	EntrySecondMeeting  TimelineKind = "second_meeting"  // Host: of a meeting that is in use and was left alone
+	EntryBridgeUnknown  TimelineKind = "bridge_unknown"  // Reasons: why we don't know whether Zoom created the meeting
+	EntryAskingAgain    TimelineKind = "asking_again"    // Zoom has no such meeting, so Drawbridge asks again
+	EntryLinkGiven      TimelineKind = "link_given"      // Link: the host name of the link
+	EntrySecondMeeting  TimelineKind = "second_meeting"  // Host: of a second meeting that is in use and was not deleted
 	EntryCallStarted    TimelineKind = "call_started"    //
 	EntryCallEnded      TimelineKind = "call_ended"      //
 	EntryJoined         TimelineKind = "joined"          // Who
 	EntryLeft           TimelineKind = "left"            // Who
 	EntryWaitsForHost   TimelineKind = "waits_for_host"  // Who
 	EntryInWaitingRoom  TimelineKind = "in_waiting_room" // Who
-	EntryMeetingDeleted TimelineKind = "meeting_deleted" // in Zoom
-	EntryRecording      TimelineKind = "recording"       // it started
+	EntryMeetingDeleted TimelineKind = "meeting_deleted" // it was deleted in Zoom
+	EntryRecording      TimelineKind = "recording"       // the recording started
 	EntryRecordingReady TimelineKind = "recording_ready" //
-	EntryNote           TimelineKind = "note"            // Text: what a person or an older version wrote
+	EntryNote           TimelineKind = "note"            // Text: written by a person or an older version
 )
 
 // TimelineEntry is one thing that happened to an incident.
@@ -42,29 +43,29 @@ type TimelineEntry struct {
 	At             time.Time
 	Kind           TimelineKind
 	Data           TimelineData
-	Actor          string // "" = the program or Zoom
+	Actor          string // "": Drawbridge or Zoom
 }
 
-// TimelineData is what is known of an entry; which of it, its kind says.
+// TimelineData holds the data of an entry. Its kind says which fields are set.
 type TimelineData struct {
 	Runbook  string          `json:"runbook,omitempty"`
 	Step     StepKind        `json:"step,omitempty"`
-	Who      string          `json:"who,omitempty"` // a person's name in Zoom; "" = not known, or not any more
+	Who      string          `json:"who,omitempty"` // a person's name in Zoom; "": unknown or removed
 	Host     string          `json:"host,omitempty"`
 	Link     string          `json:"link,omitempty"`
 	Field    string          `json:"field,omitempty"` // topic, agenda
 	Topic    string          `json:"topic,omitempty"`
-	Template []TemplateError `json:"template,omitempty"` // what is wrong with it
+	Template []TemplateError `json:"template,omitempty"` // the errors of the template
 	Reasons  []Reason        `json:"reasons,omitempty"`
 	Text     string          `json:"text,omitempty"`
 }
 
-// Blanked is the entry without what says who somebody was.
+// Blanked returns the entry without personal data.
 func (e TimelineEntry) Blanked() TimelineEntry {
 	e.Data.Who = ""
 	return e
 }
 
-// EventEntryID is the id of the entry that follows from an event, so that what an
-// event says twice stands there once.
+// EventEntryID returns the id of the timeline entry that an event causes. It
+// depends only on the event, so that reading the event twice adds one entry.
 func EventEntryID(eventID int64) string { return "event-" + strconv.FormatInt(eventID, 10) }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Status of an incident.
+// Status is the status of an incident.
 type Status string
 
 const (
@@ -16,7 +16,7 @@ const (
 	StatusResolved Status = "resolved"
 )
 
-// Source says where an incident comes from.
+// Source says how an incident was opened.
 type Source string
 
 const (
@@ -24,7 +24,7 @@ const (
 	SourceAPI  Source = "api"
 )
 
-// Incident is something being handled.
+// Incident is something that people are handling.
 type Incident struct {
 	Number      int64
 	RunbookID   string
@@ -36,22 +36,22 @@ type Incident struct {
 	Status      Status
 	OpenerEmail string
 	OpenerName  string
-	DedupKey    string // "" = none; unique among open incidents
-	FormKey     string // "" = none; unique for ever: one form, one incident
+	DedupKey    string // "": none; unique among open incidents
+	FormKey     string // "": none; unique forever, so that one form opens one incident
 	Vars        map[string]string
 	Source      Source
-	CreatedBy   string // actor's e-mail or token name
-	JoinKey     string // random; with it the join page needs no login
+	CreatedBy   string // the actor's e-mail address, or the name of the API token
+	JoinKey     string // random; the join page needs no login with it
 	CreatedAt   time.Time
 	ResolvedAt  time.Time
 	UpdatedAt   time.Time
 }
 
-// Key is the incident's name in speech and links: INC-42.
+// Key returns the incident's name for people and links: INC-42.
 func (i Incident) Key() string { return Key(i.Number) }
 
-// StepState: waiting (for a person or a condition) → scheduled → running →
-// done or failed.
+// StepState is the state of a step run: waiting (for a person or a condition) →
+// scheduled → running → done, failed or skipped.
 type StepState string
 
 const (
@@ -62,7 +62,7 @@ const (
 	StepFailed    StepState = "failed"
 )
 
-// StepRun is one step of one incident, with the step as it was when the
+// StepRun is one step of one incident, with a copy of the step from when the
 // incident was opened.
 type StepRun struct {
 	ID             string // UUIDv7
@@ -70,12 +70,12 @@ type StepRun struct {
 	Position       int
 	Step           Step
 	State          StepState
-	Reason         Reason // why it failed, or why it is done another way; zero for none
+	Reason         Reason // why it failed or was done in another way; zero: none
 	StartedAt      time.Time
 	FinishedAt     time.Time
 }
 
-// JobState: queued → running → done | dead.
+// JobState is the state of a job: queued → running → done or dead.
 type JobState string
 
 const (
@@ -85,23 +85,23 @@ const (
 	JobDead    JobState = "dead"
 )
 
-// JobKind says what is to be done. The comment names what Job.Subject is the id of.
+// JobKind says what to do. The comment of each kind says whose id Job.Subject is.
 type JobKind string
 
 const (
 	JobRunStep   JobKind = "run_step"          // a step run
-	JobReconcile JobKind = "reconcile_attempt" // an attempt whose outcome is unknown
-	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting is not used
+	JobReconcile JobKind = "reconcile_attempt" // an attempt with unknown outcome
+	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting no bridge uses
 )
 
-// Job is work that must be done even if the program stops.
+// Job is work that must be done even if the program stops in between.
 type Job struct {
 	ID         string
 	Kind       JobKind
 	Subject    string
 	State      JobState
 	RunAt      time.Time
-	Attempt    int // how often it was claimed
+	Attempt    int // how many times it was claimed
 	LeaseUntil time.Time
 	Worker     string
 	CreatedAt  time.Time
@@ -109,13 +109,15 @@ type Job struct {
 
 // Incidents stores incidents with their steps, bridges, timelines and jobs.
 type Incidents interface {
-	// OpenIncident gives the incident the next number and writes all of it. When
-	// an open incident has its DedupKey, or any has its FormKey, it returns that
-	// one and created = false. It fills in IncidentNumber of the rows.
+	// OpenIncident stores a new incident with the next number and fills in
+	// IncidentNumber of all rows. If an open incident has the same DedupKey, or
+	// any incident has the same FormKey, it returns that one and created is
+	// false.
 	OpenIncident(ctx context.Context, n NewIncident) (i Incident, created bool, err error)
 	Incident(ctx context.Context, number int64) (Incident, error)
 	IncidentByDedupKey(ctx context.Context, key string) (Incident, error) // an open one
-	// SetIncidentStatus is a Conflict if the incident does not have the status from.
+	// SetIncidentStatus changes the status. It returns Conflict if the incident
+	// does not have the status from.
 	SetIncidentStatus(ctx context.Context, number int64, from, to Status, at time.Time, entry TimelineEntry, audit AuditEntry) error
 	StepRun(ctx context.Context, id string) (StepRun, error)
 	StepRuns(ctx context.Context, number int64) ([]StepRun, error)
@@ -126,16 +128,18 @@ type Incidents interface {
 	Bridges(ctx context.Context, number int64) ([]Bridge, error)
 	Attempt(ctx context.Context, id string) (Attempt, error)
 	Attempts(ctx context.Context, bridgeID string) ([]Attempt, error) // oldest first
-	// ChangeBridge makes one transition. It is a Conflict, and writes nothing, if
-	// bridge, step run or attempt is in no state that the change expects.
+	// ChangeBridge makes one transition. It returns Conflict and writes nothing
+	// if the bridge, the step run or the attempt is not in a state that the
+	// change expects.
 	ChangeBridge(ctx context.Context, c BridgeChange) error
-	// OpenBridgeWithMeeting is the id of another bridge with the meeting that has
-	// not ended or failed, or "".
+	// OpenBridgeWithMeeting returns the id of another bridge that has this
+	// meeting and has not ended or failed, or "".
 	OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error)
 	Presences(ctx context.Context, bridgeID string) ([]Presence, error)
 
-	// ClaimJobs leases jobs that are due to a worker. ClaimJob leases one even if
-	// it is not due; false when somebody has it, or it is done or dead.
+	// ClaimJobs leases jobs that are due to a worker. ClaimJob leases one job
+	// even before it is due; it returns false if another worker has it, or if it
+	// is done or dead.
 	ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]Job, error)
 	ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (Job, bool, error)
 	// FinishJob and RetryJob do nothing if the worker has lost the lease.
@@ -144,17 +148,18 @@ type Incidents interface {
 	DeleteFinishedJobs(ctx context.Context, before time.Time) (int64, error)
 }
 
-// NewIncident is everything that opening an incident writes at once.
+// NewIncident holds everything that opening an incident writes in one
+// transaction.
 type NewIncident struct {
 	Incident Incident
 	StepRuns []StepRun
-	Bridges  []Bridge // one for each create_meeting step that runs by itself
+	Bridges  []Bridge // one for each create_meeting step that runs automatically
 	Jobs     []Job
 	Timeline []TimelineEntry
 	Audit    AuditEntry
 }
 
-// EventState: new → read | unreadable.
+// EventState is the state of an event: new → read or unreadable.
 type EventState string
 
 const (
@@ -163,36 +168,36 @@ const (
 	EventUnreadable EventState = "unreadable"
 )
 
-// Origin says where an event is from.
+// Origin says how an event got here.
 type Origin string
 
 const (
 	OriginWebhook   Origin = "webhook"   // Zoom posted it
-	OriginRecovered Origin = "recovered" // it was read in Zoom's log of deliveries
-	OriginImported  Origin = "imported"  // it was taken over from another log
+	OriginRecovered Origin = "recovered" // read from Zoom's log of deliveries
+	OriginImported  Origin = "imported"  // copied from another log
 )
 
-// ReadProblem says why an event cannot be read.
+// ReadProblem says why an event could not be read.
 type ReadProblem string
 
 const (
-	ReadNotJSON   ReadProblem = "not_json"   // the body is no JSON object
-	ReadCrashed   ReadProblem = "crashed"    // the reader failed on it
-	ReadNotStored ReadProblem = "not_stored" // what follows from it could not be stored
+	ReadNotJSON   ReadProblem = "not_json"   // the body is not a JSON object
+	ReadCrashed   ReadProblem = "crashed"    // the reader panicked
+	ReadNotStored ReadProblem = "not_stored" // its effects could not be stored
 )
 
-// countingOrigins are those of events that may change a bridge.
+// countingOrigins are the origins of events that may change a bridge.
 var countingOrigins = []Origin{OriginWebhook, OriginRecovered}
 
 // counts reports whether the event may change a bridge.
 func (e Event) counts() bool { return !e.Stale && slices.Contains(countingOrigins, e.Origin) }
 
-// NewEvent is a verified webhook on its way to the log.
+// NewEvent is a verified webhook before it is stored.
 type NewEvent struct {
-	Origin     Origin // "" is OriginWebhook
+	Origin     Origin // "" means OriginWebhook
 	ReceivedAt time.Time
 	SignedAt   time.Time // the time of its signature
-	Slot       int       // which secret token verified it: 0 is the newest
+	Slot       int       // index of the secret token that verified it: 0 is the newest
 	Stale      bool      // signed outside the time window
 	Body       []byte    // as received
 	Headers    map[string]string
@@ -210,15 +215,15 @@ type Event struct {
 	MeetingID      string
 	MeetingUUID    string
 	Topic          string
-	Who            string // participant or user the event is about
+	Who            string // the participant or user that the event is about
 	BridgeID       string
-	TwinOf         int64     // the event of which this is another writing; 0: none
-	BlankedAt      time.Time // when personal data was taken out; zero: it was not
-	IncidentNumber int64     // of the bridge, filled by reads
+	TwinOf         int64     // the earlier event of which this is a variant; 0: none
+	BlankedAt      time.Time // when its personal data was removed; zero: never
+	IncidentNumber int64     // of the bridge; set by reads
 }
 
-// Reading is what the worker found in an event, and what follows from it. It is
-// applied in one transaction together with marking the event read.
+// Reading is what the worker found in an event, with the effects of the event.
+// One transaction applies the effects and marks the event as read.
 type Reading struct {
 	EventID     int64
 	State       EventState
@@ -230,23 +235,24 @@ type Reading struct {
 	MeetingUUID string
 	Topic       string
 	Who         string
-	Meaning     string          // equal for two writings of one event; "" = not known
-	Text        string          // in whose words the event is found
-	Nameless    bool            // it was made of a blanked body, or of none
-	Again       bool            // it was read before
-	BridgeID    string          // "" = belongs to no bridge, or does not count: no effects
-	Awaits      bool            // belongs to no bridge; it is read again if one has its meeting by now
-	Instance    *Instance       // upserted: earliest start, latest end
-	Presence    *Presence       // upserted: latest join, latest leave
-	Deleted     bool            // the meeting is gone: a bridge that is ready with it failed
-	Recordings  []RecordingLink // added if their URL is new
-	Timeline    []TimelineEntry // ids derived from the event, so twice is once
+	Meaning     string          // the same for two variants of one event; "": unknown
+	Text        string          // the text in which a search finds the event
+	Nameless    bool            // the body was blanked, or could not be read
+	Again       bool            // the event had been read before
+	BridgeID    string          // "": no bridge, or the event does not count, so it has no effects
+	Awaits      bool            // it belongs to no bridge yet; it is read again if a bridge has got its meeting meanwhile
+	Instance    *Instance       // upsert: the earliest start and the latest end count
+	Presence    *Presence       // upsert: the latest join and the latest leave count
+	Deleted     bool            // the meeting was deleted, so a bridge that is ready with it has failed
+	Recordings  []RecordingLink // added if the URL is new
+	Timeline    []TimelineEntry // their ids are derived from the event, so that reading it twice adds them once
 }
 
-// Key is how people name incident n: "INC-42".
+// Key returns the name of incident n: "INC-42".
 func Key(n int64) string { return "INC-" + strconv.FormatInt(n, 10) }
 
-// ParseKey reads "INC-42" in any case, or "42".
+// ParseKey parses "INC-42" in any case, or "42", and reports whether it
+// succeeded.
 func ParseKey(s string) (int64, bool) {
 	if len(s) > 4 && strings.EqualFold(s[:4], "INC-") {
 		s = s[4:]

@@ -9,21 +9,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// tick is how often the worker looks for work that nothing woke it for.
+// tick is how often the worker looks for work without being woken.
 const tick = time.Second
 
-// jobLimit is how long the worker gives a job: well below jobLease, so that
-// nobody else takes the job while it runs.
+// jobLimit is the worker's timeout for a job. It is much shorter than jobLease,
+// so that nobody else claims the job while it runs.
 const jobLimit = 10 * time.Second
 
-// maxTries is how often a job may fail before it is dead.
+// maxTries is how many times a job may fail before it is dead.
 const maxTries = 20
 
-// Run does what must go on without a person until ctx ends: it reads events,
-// does jobs and writes counts down. It returns nil when ctx ends.
+// Run does the work that needs no person: it reads events, does jobs, applies
+// retention rules, checks for missing events and stores counts. It returns nil
+// when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	// A loop each, because a job may wait for Zoom and events must not, and a look
-	// for gaps takes longer than a job.
+	// Each has its own loop: a job may wait for Zoom while events must not, and a
+	// missing-event check takes longer than a job.
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
@@ -32,7 +33,8 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// loop calls once until there is nothing to do, then waits for a wake or a tick.
+// loop calls once until nothing is left to do, and then waits for a wake or a
+// tick.
 func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(context.Context) (int, error)) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -43,7 +45,7 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 				break
 			}
 			if err != nil {
-				s.log.Error("the worker could not do its work; it tries again", "err", err)
+				s.log.Error("the worker failed; it will retry", "err", err)
 			}
 			if did == 0 || err != nil {
 				break
@@ -51,7 +53,7 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 		}
 		select {
 		case <-ctx.Done():
-			// What was counted must not be lost with the last second.
+			// The counts of the last second must not get lost.
 			last, cancel := attached(ctx, time.Second)
 			defer cancel()
 			return s.flushRefusals(last)
@@ -61,7 +63,7 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 	}
 }
 
-// RunOnce does everything that is due now and returns how much it was.
+// RunOnce does everything that is due now, and returns the number of things done.
 func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	read, readErr := s.readOnce(ctx)
 	done, jobsErr := s.jobsOnce(ctx)
@@ -70,17 +72,19 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	return read + done + retained + found, errors.Join(readErr, jobsErr, retainErr, gapsErr)
 }
 
-// What readCalmly waits after it read something: long enough for some more to
-// come, since a commit for each event would cost as much as receiving it; and so
-// many times as long as the reading took, while many wait to be stored or few.
+// The pauses of readCalmly. readRest lets more events arrive, because committing
+// every event separately would cost as much as receiving it. After a busy or a
+// full batch, the pause is a multiple of the time that reading took: the factor
+// depends on whether many events wait to be stored.
 const (
 	readRest     = 100 * time.Millisecond
 	readRestBusy = 9
 	readRestCalm = 1
-	readRestMost = 500 * time.Millisecond // on a slow machine, too, it is to be seen what arrives
+	readRestMost = 500 * time.Millisecond // limits how late pages show new events on a slow machine
 )
 
-// readCalmly is readOnce that makes way for events that arrive.
+// readCalmly calls readOnce and then pauses, to leave time for storing new
+// events.
 func (s *Service) readCalmly(ctx context.Context) (int, error) {
 	began := s.now()
 	n, err := s.readOnce(ctx)
@@ -112,8 +116,8 @@ func (s *Service) readOnce(ctx context.Context) (int, error) {
 func (s *Service) jobsOnce(ctx context.Context) (int, error) {
 	jobs, err := s.store.ClaimJobs(ctx, s.worker, s.now(), jobLease, 1)
 	for _, job := range jobs {
-		// A job that was begun is finished, within its lease, also when the
-		// program is told to stop.
+		// A running job is finished, within its lease, even if the program is
+		// told to stop.
 		jobCtx, cancel := attached(ctx, jobLimit)
 		s.do(jobCtx, job)
 		cancel()
@@ -121,8 +125,8 @@ func (s *Service) jobsOnce(ctx context.Context) (int, error) {
 	return len(jobs), errors.Join(err, s.tidy(ctx))
 }
 
-// How often what nobody needs any more is removed, and how long it is kept.
-// Events, incidents, bridges and the audit trail are not among it.
+// How often outdated rows are deleted, and how long they are kept. Events,
+// incidents, bridges and the audit trail are not among them.
 const (
 	tidyEvery = time.Hour
 	keepJobs  = 30 * 24 * time.Hour
@@ -147,7 +151,7 @@ func (s *Service) tidy(ctx context.Context) error {
 	return errors.Join(sessions, failures, jobs, refusals, counts, s.store.PrepareMonths(ctx))
 }
 
-// do does a claimed job and writes down how it went.
+// do does a claimed job and stores the result.
 func (s *Service) do(ctx context.Context, job Job) {
 	again, err := s.perform(ctx, job)
 	ctx, cancel := attached(ctx, stateWrite)
@@ -158,22 +162,22 @@ func (s *Service) do(ctx context.Context, job Job) {
 	case err == nil:
 		err = s.store.RetryJob(ctx, job, again)
 	case job.Attempt >= maxTries || CodeOf(err) == NotFound:
-		s.log.Error("a job is given up", "kind", job.Kind, "subject", job.Subject, "err", err)
+		s.log.Error("gave up on a job", "kind", job.Kind, "subject", job.Subject, "err", err)
 		err = errors.Join(s.giveUpStep(ctx, job), s.store.FinishJob(ctx, job, JobDead))
 	case errors.Is(err, errOutOfTime):
 		err = s.store.RetryJob(ctx, job, s.now())
 		nudge(s.wakeJobs)
 	default:
-		s.log.Warn("a job failed; it is tried again", "kind", job.Kind, "subject", job.Subject, "err", err)
+		s.log.Warn("a job failed; it will be retried", "kind", job.Kind, "subject", job.Subject, "err", err)
 		err = s.store.RetryJob(ctx, job, s.now().Add(backoff(job.Attempt)))
 	}
 	if err != nil {
-		s.log.Error("write how a job went", "kind", job.Kind, "subject", job.Subject, "err", err)
+		s.log.Error("could not store the result of a job", "kind", job.Kind, "subject", job.Subject, "err", err)
 	}
 }
 
-// giveUpStep says on the bridge of a step whose job is dead that nobody works
-// on it any more, so that a person can.
+// giveUpStep marks the bridge of a step whose job is dead as failed, so that
+// people know that nothing else will happen by itself.
 func (s *Service) giveUpStep(ctx context.Context, job Job) error {
 	if job.Kind != JobRunStep {
 		return nil

@@ -7,8 +7,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// accountTokens is the zoom.TokenStore of one version of the account: who
-// changes the credentials begins with no token.
+// accountTokens is the zoom.TokenStore of one version of the account. When the
+// credentials change, the version changes, and the new version starts without a
+// token.
 type accountTokens struct {
 	s       *Service
 	version int64
@@ -33,10 +34,10 @@ func (a accountTokens) Release(ctx context.Context, version int64) error {
 	return a.note(ctx, a.s.store.ReleaseZoomToken(ctx, a.version, version))
 }
 
-// note writes down why this server goes its own way: the client does not say.
+// note logs why this server uses its own token. The client does not report that.
 func (a accountTokens) note(ctx context.Context, err error) error {
 	if err != nil {
-		a.s.log.WarnContext(ctx, "the Zoom token cannot be shared; this server uses one of its own", "error", err)
+		a.s.log.WarnContext(ctx, "could not share the Zoom token; this server uses its own", "error", err)
 	}
 	return err
 }

@@ -114,7 +114,7 @@ func TestServersShareToken(t *testing.T) {
 		w.all(w.service, b)
 		asked("after the account was saved", 1)
 
-		if strings.Contains(w.log.String(), "token cannot be shared") {
+		if strings.Contains(w.log.String(), "could not share the Zoom token") {
 			t.Errorf("a server went its own way:\n%s", w.log)
 		}
 	})
@@ -149,7 +149,7 @@ func TestTokenStoreFails(t *testing.T) {
 		w.ok(err)
 		before := w.tokens()
 		w.all(w.another(w.store))
-		if got := w.tokens() - before; got != 1 || !strings.Contains(w.log.String(), "token cannot be shared") {
+		if got := w.tokens() - before; got != 1 || !strings.Contains(w.log.String(), "could not share the Zoom token") {
 			t.Errorf("Zoom was asked for %d tokens, want 1; the log:\n%s", got, w.log)
 		}
 	})
