@@ -12,7 +12,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// createOnly limits faults to the call that makes a meeting.
+// createOnly limits faults to the call that creates a meeting.
 const createOnly = "POST /users/{userId}/meetings"
 
 func TestOpenIncidentGivesABridge(t *testing.T) {
@@ -47,8 +47,8 @@ func TestOpenIncidentGivesABridge(t *testing.T) {
 	}
 }
 
-// Each row is something wrong with the opener, or with both, and the bridge that
-// comes out all the same.
+// Each row describes something wrong with the opener or with both hosts, and the
+// bridge that the incident gets anyway.
 func TestRungs(t *testing.T) {
 	user := func(email string, f func(*zoomsim.User)) func(*world) {
 		return func(w *world) { w.sim.SetUser(email, f) }
@@ -60,8 +60,8 @@ func TestRungs(t *testing.T) {
 		openerIs   string
 		wantState  incident.BridgeState
 		wantHost   string
-		wantReason string // part of its reasons
-		wantAsked  int    // calls for a meeting; 0 = not checked
+		wantReason string // part of the stored reasons
+		wantAsked  int    // number of calls that try to create a meeting; 0: not checked
 	}{
 		{name: "Z-14 opener unknown", openerIs: "noor@partner.example", wantState: incident.BridgeReady, wantHost: backup, wantReason: `{"code":"zoom","host":"noor@partner.example","zoom":{"code":"no_such_user"}}`, wantAsked: 2},
 		{name: "opener of another account", wrong: user(opener, func(u *zoomsim.User) { u.OtherAccount = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: `"code":"other_account"`},
@@ -69,9 +69,9 @@ func TestRungs(t *testing.T) {
 		{name: "Z-02 opener's daily limit", wrong: user(opener, func(u *zoomsim.User) { u.DailyLimitReached = true }), wantState: incident.BridgeReady, wantHost: backup},
 		{name: "opener is the backup user", openerIs: backup, wantState: incident.BridgeReady, wantHost: backup, wantAsked: 1},
 		{name: "Z-14 both missing", openerIs: "noor@partner.example", wrong: user(backup, func(u *zoomsim.User) { u.Unknown = true }), wantState: incident.BridgeFailed, wantReason: `{"code":"zoom","host":"` + backup + `","zoom":{"code":"no_such_user"}}`, wantAsked: 2},
-		{name: "Z-12 token refused: the backup user would not help", wrong: fault(zoomsim.Faults{TokenRefused: true}), wantState: incident.BridgeFailed, wantReason: `"code":"wrong_client"`},
+		{name: "Z-12 token rejected: the backup user would not help", wrong: fault(zoomsim.Faults{TokenRefused: true}), wantState: incident.BridgeFailed, wantReason: `"code":"wrong_client"`},
 		{name: "Z-13 scope missing", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}), wantState: incident.BridgeFailed, wantReason: `"scopes":["meeting:write:meeting:admin"`},
-		{name: "Z-20 Zoom cannot be reached", wrong: fault(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"}), wantState: incident.BridgeFailed},
+		{name: "Z-20 Zoom is unreachable", wrong: fault(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"}), wantState: incident.BridgeFailed},
 		{name: "Z-01 daily limit of the account", wrong: fault(zoomsim.Faults{RateLimited: "day", Only: createOnly}), wantState: incident.BridgeFailed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
 		wrong        func(*world)
 		template     func(*incident.MeetingTemplate)
 		wantHost     string
-		wantFindings []string // level code
+		wantFindings []string // level and code
 	}{
 		{
 			name:         "Z-17 waiting room forced on",
@@ -137,13 +137,13 @@ func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
 			wantHost: backup,
 		},
 		{
-			name:         "personal meeting ids of both: better than no bridge",
+			name:         "personal meeting ids of both: used because it is better than no bridge",
 			wrong:        func(w *world) { w.faults(zoomsim.Faults{PMI: true}) },
 			wantHost:     backup,
 			wantFindings: []string{"bad personal_meeting"},
 		},
 		{
-			name:         "an alternative host that left the company does not cost the bridge",
+			name:         "an alternative host who left the company does not cost the bridge",
 			template:     func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"gone@example.com"} },
 			wantHost:     opener,
 			wantFindings: []string{"warning no_alternative_host"},
@@ -189,11 +189,11 @@ func TestTwoIncidentsDoNotShareAPersonalMeetingID(t *testing.T) {
 	}
 }
 
-// T-04: a template never stops the bridge.
+// T-04: a failing template never stops the bridge.
 func TestBrokenTemplateFallsBack(t *testing.T) {
 	w := newWorld(t)
 	r := w.runbook
-	r.Steps[0].Meeting.Topic = "{{ vars.gone }}" // valid when it was saved, then the variable was removed
+	r.Steps[0].Meeting.Topic = "{{ vars.gone }}" // valid when it was saved; the variable was removed later
 	w.ok(w.store.UpdateRunbook(t.Context(), r, incident.AuditEntry{}))
 
 	i, b := w.open()
@@ -205,7 +205,8 @@ func TestBrokenTemplateFallsBack(t *testing.T) {
 	}
 }
 
-// P5, Z-10: however often and in parallel it is asked for, one bridge.
+// P5, Z-10: there is one bridge, no matter how many requests arrive at the same
+// time.
 func TestOneIncidentOneBridge(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -252,9 +253,9 @@ func TestOneIncidentOneBridge(t *testing.T) {
 	})
 }
 
-// Z-06: the answer is lost after Zoom made the meeting.
+// Z-06: the answer is lost after Zoom created the meeting.
 func TestUnknownOutcome(t *testing.T) {
-	t.Run("the backup user answers, the twin is deleted", func(t *testing.T) {
+	t.Run("the backup user hosts, the second meeting is deleted", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: opener})
 		_, b := w.open()
@@ -272,7 +273,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 	})
 
-	t.Run("a twin that people are in is left alone", func(t *testing.T) {
+	t.Run("a second meeting with people in it is not deleted", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: opener})
 		i, b := w.open()
@@ -291,7 +292,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 	})
 
-	t.Run("no rung answers: the meeting is found and becomes the bridge", func(t *testing.T) {
+	t.Run("no rung gives a link: the meeting is found and becomes the bridge", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 		i, b := w.open()
@@ -310,7 +311,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 	})
 
-	t.Run("Z-08 the list lags: it is looked for again before another is made", func(t *testing.T) {
+	t.Run("Z-08 the list is delayed: search again before creating another", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 		i, _ := w.open()
@@ -328,7 +329,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 	})
 
-	t.Run("Zoom made none: it is asked again", func(t *testing.T) {
+	t.Run("Zoom created no meeting: ask again", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{Down: true, Only: createOnly})
 		i, b := w.open()
@@ -345,7 +346,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 	})
 
-	t.Run("Zoom stays down: the bridge fails in the end and can be tried again", func(t *testing.T) {
+	t.Run("Zoom stays down: the bridge fails at last and can be retried", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{Down: true})
 		i, _ := w.open()
@@ -362,12 +363,14 @@ func TestUnknownOutcome(t *testing.T) {
 	})
 }
 
-// A program that stopped in the middle of a call goes on without a second meeting.
+// A program that stopped during a call continues without creating a second
+// meeting.
 func TestInterruptedCall(t *testing.T) {
 	for _, made := range []bool{true, false} {
-		t.Run(fmt.Sprintf("Z-09 meeting was made: %v", made), func(t *testing.T) {
+		t.Run(fmt.Sprintf("Z-09 meeting was created: %v", made), func(t *testing.T) {
 			w := newWorld(t)
-			// The step waits for a person, so that the test can be the program that dies.
+			// The step waits for a person, so that the test can simulate the
+			// program that crashes.
 			r := w.runbook
 			r.Steps[0].ExecuteAutomatically = false
 			w.ok(w.store.UpdateRunbook(t.Context(), r, incident.AuditEntry{}))
@@ -376,7 +379,7 @@ func TestInterruptedCall(t *testing.T) {
 			runs, err := w.store.StepRuns(t.Context(), i.Number)
 			w.ok(err)
 
-			// What the program writes before it calls Zoom.
+			// What the program stores before it calls Zoom.
 			now := w.clock.Now()
 			run := runs[0]
 			run.State, run.StartedAt = incident.StepRunning, now
@@ -440,7 +443,7 @@ func TestUseLink(t *testing.T) {
 			t.Errorf("%v, want a conflict", err)
 		}
 	})
-	t.Run("a meeting that is found later is not needed", func(t *testing.T) {
+	t.Run("a meeting that is found later is deleted", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 		i, b := w.open()
@@ -454,7 +457,7 @@ func TestUseLink(t *testing.T) {
 	t.Run("try again", func(t *testing.T) {
 		w, i, b := failed(t)
 		w.faults(zoomsim.Faults{})
-		w.clock.Add(time.Minute) // the client does not ask for a token at once again
+		w.clock.Add(time.Minute) // the client pauses before it requests another token
 		w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))
 		if b = w.bridge(i); b.State != incident.BridgeReady {
 			t.Errorf("bridge is %s (%s), want ready", b.State, why(b))
@@ -465,7 +468,8 @@ func TestUseLink(t *testing.T) {
 	})
 }
 
-// K-16: the start URL is for those who may host, and is kept nowhere.
+// K-16: only people who may host get the start URL, and it is not stored
+// anywhere.
 func TestStartURL(t *testing.T) {
 	w := newWorld(t)
 	_, b := w.open()

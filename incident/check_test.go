@@ -15,7 +15,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// wantLine is one line of a report: its topic and level, and parts of the rest.
+// wantLine is one expected line of a report: topic, level and code, and a part of
+// its data.
 type wantLine struct {
 	topic incident.Topic
 	level incident.Level
@@ -36,8 +37,8 @@ func TestCheckConnection(t *testing.T) {
 		})
 	}
 	const ben = "ben@example.com"
-	// One world for all, made whole again before each case. That Zoom has
-	// validated the address stays, so those cases come last.
+	// All cases share one world, which is repaired before each case. Zoom's
+	// validation of the address cannot be undone, so those cases come last.
 	w := newWorld(t)
 	users := w.sim.Users()
 	whole := func() {
@@ -55,9 +56,9 @@ func TestCheckConnection(t *testing.T) {
 		wrong  func(*world)
 		emails []string
 		want   []wantLine
-		no     []incident.Topic // no line may have
+		no     []incident.Topic // topics that no line may have
 	}{
-		{name: "all is well", want: []wantLine{
+		{name: "everything is fine", want: []wantLine{
 			{"token", "ok", incident.FoundToken, "until"},
 			{"scopes", "ok", incident.FoundScopes, string(zoom.OpenBridge)},
 			{"backup_user", "ok", incident.FoundUser, backup},
@@ -69,7 +70,7 @@ func TestCheckConnection(t *testing.T) {
 			{"webhook", "warning", incident.FoundNotValidated, ""},
 		}, no: []incident.Topic{"clock", "person"}},
 
-		{name: "Z-12 token refused", wrong: fault(zoomsim.Faults{TokenRefused: true}), want: []wantLine{
+		{name: "Z-12 token rejected", wrong: fault(zoomsim.Faults{TokenRefused: true}), want: []wantLine{
 			{"token", "bad", incident.FoundNoToken, "wrong_client"}, {"webhook", "warning", incident.FoundNotValidated, ""},
 		}, no: []incident.Topic{"scopes", "backup_user"}},
 		{name: "K-03 wrong client secret", wrong: account(func(f *incident.AccountForm) { f.Secrets[incident.ClientSecret] = "CANARY-wrong" }), want: []wantLine{
@@ -78,12 +79,12 @@ func TestCheckConnection(t *testing.T) {
 		{name: "wrong account id", wrong: account(func(f *incident.AccountForm) { f.ZoomAccountID = "other" }), want: []wantLine{
 			{"token", "bad", incident.FoundNoToken, "wrong_account"},
 		}},
-		{name: "Z-20 Zoom cannot be reached", wrong: fault(zoomsim.Faults{Reset: true}), want: []wantLine{{"token", "bad", incident.FoundNoToken, "unreachable"}}},
+		{name: "Z-20 Zoom is unreachable", wrong: fault(zoomsim.Faults{Reset: true}), want: []wantLine{{"token", "bad", incident.FoundNoToken, "unreachable"}}},
 		{name: "Zoom is down", wrong: fault(zoomsim.Faults{Down: true}), want: []wantLine{{"token", "bad", incident.FoundNoToken, `"code":"server_error","status":502`}}},
 		{name: "JWT app", wrong: jwt, want: []wantLine{
 			{"token", "warning", incident.FoundJWTToken, ""}, {"backup_user", "ok", incident.FoundUser, backup},
 		}, no: []incident.Topic{"scopes"}},
-		{name: "JWT app that Zoom refuses", wrong: func(w *world) { jwt(w); w.faults(zoomsim.Faults{JWTEnded: true}) }, want: []wantLine{
+		{name: "JWT app that Zoom rejects", wrong: func(w *world) { jwt(w); w.faults(zoomsim.Faults{JWTEnded: true}) }, want: []wantLine{
 			{"token", "warning", incident.FoundJWTToken, ""}, {"backup_user", "bad", incident.FoundUserUnknown, "access_refused"},
 		}},
 
@@ -98,10 +99,10 @@ func TestCheckConnection(t *testing.T) {
 		{name: "settings cannot be read", wrong: fault(zoomsim.Faults{MissingScopes: []string{"user:read:settings:admin"}}), want: []wantLine{
 			{"backup_user", "ok", incident.FoundUser, ""}, {"settings", "warning", incident.FoundNoSettings, `"code":"missing_scopes"`},
 		}, no: []incident.Topic{"pmi"}},
-		{name: "a scope that a bridge comes out without", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:delete:meeting:admin"}}), want: []wantLine{
+		{name: "missing scope that bridges do not need", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:delete:meeting:admin"}}), want: []wantLine{
 			{"scopes", "warning", incident.FoundScopes, `"feature":"delete_twin","scopes":["meeting:delete:meeting:admin"]`},
 		}},
-		{name: "the scope of Zoom's log of deliveries, which nobody needs", wrong: fault(zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}), want: []wantLine{
+		{name: "missing scope for Zoom's log of deliveries", wrong: fault(zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}), want: []wantLine{
 			{"scopes", "note", incident.FoundScopes, `"feature":"find_gaps","scopes":["marketplace_app:read:admin"]`},
 		}},
 
@@ -112,10 +113,10 @@ func TestCheckConnection(t *testing.T) {
 			{"backup_user", "bad", incident.FoundUserUnknown, `"code":"no_such_user"`},
 		}, no: []incident.Topic{"pmi", "settings"}},
 		{name: "backup user of another account", wrong: user(backup, func(u *zoomsim.User) { u.OtherAccount = true }), want: []wantLine{{"backup_user", "bad", incident.FoundUserUnknown, `"code":"other_account"`}}},
-		{name: "backup user never accepted", wrong: user(backup, func(u *zoomsim.User) { u.InvitationLost = true }), want: []wantLine{{"backup_user", "bad", incident.FoundUserUnknown, `"code":"invitation_pending"`}}},
+		{name: "backup user did not accept the invitation", wrong: user(backup, func(u *zoomsim.User) { u.InvitationLost = true }), want: []wantLine{{"backup_user", "bad", incident.FoundUserUnknown, `"code":"invitation_pending"`}}},
 		{name: "backup user inactive", wrong: user(backup, func(u *zoomsim.User) { u.Status = "inactive" }), want: []wantLine{{"backup_user", "bad", incident.FoundUserInactive, `"value":"inactive"`}}},
 		{name: "backup user pending", wrong: user(backup, func(u *zoomsim.User) { u.Status = "pending" }), want: []wantLine{{"backup_user", "bad", incident.FoundUserInactive, `"value":"pending"`}}},
-		{name: "backup user without a licence", wrong: user(backup, func(u *zoomsim.User) { u.Type = 1 }), want: []wantLine{{"backup_user", "warning", incident.FoundUserBasic, backup}}},
+		{name: "backup user without a license", wrong: user(backup, func(u *zoomsim.User) { u.Type = 1 }), want: []wantLine{{"backup_user", "warning", incident.FoundUserBasic, backup}}},
 		{name: "backup user who may not host", wrong: user(backup, func(u *zoomsim.User) { u.Type = 99 }), want: []wantLine{{"backup_user", "bad", incident.FoundUserMayNotHost, backup}}},
 
 		{name: "personal meeting id of the backup user, scheduled", wrong: user(backup, func(u *zoomsim.User) { u.UsePMIForScheduled = true }), want: []wantLine{
@@ -132,20 +133,20 @@ func TestCheckConnection(t *testing.T) {
 			{"settings", "warning", incident.FoundCloudRecording, backup},
 		}},
 
-		{name: "an e-mail that was typed", emails: []string{" Ana@Example.com "}, wrong: user(opener, func(u *zoomsim.User) { u.UsePMIForScheduled = true }), want: []wantLine{
+		{name: "other person by e-mail address", emails: []string{" Ana@Example.com "}, wrong: user(opener, func(u *zoomsim.User) { u.UsePMIForScheduled = true }), want: []wantLine{
 			{"person", "ok", incident.FoundUser, opener}, {"pmi", "warning", incident.FoundPMIScheduled, opener}, {"pmi", "ok", incident.FoundPMIScheduled, backup},
 		}},
-		{name: "a person Zoom does not know: the backup user hosts", emails: []string{ben, "", opener}, want: []wantLine{
+		{name: "person unknown to Zoom: the backup user hosts", emails: []string{ben, "", opener}, want: []wantLine{
 			{"person", "warning", incident.FoundUserUnknown, ben}, {"person", "ok", incident.FoundUser, opener},
 		}},
-		{name: "the backup user typed again is looked at once", emails: []string{strings.ToUpper(backup)}, want: []wantLine{{"backup_user", "ok", incident.FoundUser, backup}}, no: []incident.Topic{"person"}},
+		{name: "the backup user as other person is checked once", emails: []string{strings.ToUpper(backup)}, want: []wantLine{{"backup_user", "ok", incident.FoundUser, backup}}, no: []incident.Topic{"person"}},
 
 		{name: "no secret token", wrong: account(func(f *incident.AccountForm) { f.Remove = []incident.SecretName{incident.WebhookToken1} }), want: []wantLine{
 			{"webhook", "bad", incident.FoundNoWebhookToken, ""},
 		}},
 		{name: "W-15 the clock is behind", wrong: fault(zoomsim.Faults{ClockSkew: 5 * time.Minute}), want: []wantLine{{"clock", "warning", incident.FoundClock, `"span":300000000000`}}},
 		{name: "W-15 the clock is ahead", wrong: fault(zoomsim.Faults{ClockSkew: -5 * time.Minute}), want: []wantLine{{"clock", "warning", incident.FoundClock, `"span":300000000000`}}},
-		{name: "half a minute is no matter", wrong: fault(zoomsim.Faults{ClockSkew: 30 * time.Second}), want: []wantLine{{"token", "ok", incident.FoundToken, ""}}, no: []incident.Topic{"clock"}},
+		{name: "half a minute does not matter", wrong: fault(zoomsim.Faults{ClockSkew: 30 * time.Second}), want: []wantLine{{"token", "ok", incident.FoundToken, ""}}, no: []incident.Topic{"clock"}},
 
 		{name: "validated", wrong: func(w *world) { w.ok(w.service.NoteValidation(w.Context())) }, want: []wantLine{{"webhook", "ok", incident.FoundValidated, ""}}},
 		{name: "validated too long ago", wrong: func(w *world) {
@@ -190,7 +191,8 @@ func TestCheckConnection(t *testing.T) {
 	}
 }
 
-// is reports whether the line is of that topic, level and code, with more in its data.
+// is reports whether a line has this topic, level and code, and data that
+// contains more.
 func (want wantLine) is(l incident.Finding) bool {
 	data, err := json.Marshal(l)
 	return err == nil && l.Topic == want.topic && l.Level == want.level && l.Code == want.code && strings.Contains(string(data), want.more)
@@ -217,7 +219,8 @@ func TestCheckConnectionAgain(t *testing.T) {
 	if got := scope(); got != incident.LevelBad {
 		t.Fatalf("without the scope: %s", got)
 	}
-	// The admin ticks it in Zoom: a token has the scopes of the moment it was given.
+	// The admin adds the scope in Zoom. A token has only the scopes from the time
+	// when it was issued.
 	w.faults(zoomsim.Faults{})
 	if got := scope(); got != incident.LevelOK {
 		t.Errorf("after the scope was added: %s, want ok at once and not when the old token is over", got)
@@ -235,7 +238,7 @@ func TestCheckConnectionAgain(t *testing.T) {
 		t.Errorf("bridge is %s (%s), with %d more tokens; want ready, with the token of the check", b.State, why(b), tokens()-asked)
 	}
 
-	// A check that gets no token does not take away the one that works.
+	// A failed check must not discard a token that works.
 	w.faults(zoomsim.Faults{Down: true, Only: "POST /oauth/token"})
 	report, err := w.service.CheckConnection(t.Context(), admin)
 	w.ok(err)
@@ -276,11 +279,11 @@ func TestReportLevel(t *testing.T) {
 		levels []incident.Level
 		want   incident.Level
 	}{
-		{"nothing was checked", nil, ""},
+		{"no findings", nil, ""},
 		{"ok", []incident.Level{incident.LevelOK}, incident.LevelOK},
-		{"a note is no reason to look", []incident.Level{incident.LevelNote}, incident.LevelOK},
+		{"a note counts as ok", []incident.Level{incident.LevelNote}, incident.LevelOK},
 		{"one warning", []incident.Level{incident.LevelOK, incident.LevelWarning, incident.LevelNote, incident.LevelOK}, incident.LevelWarning},
-		{"bad behind a warning", []incident.Level{incident.LevelWarning, incident.LevelBad, incident.LevelOK}, incident.LevelBad},
+		{"bad after a warning", []incident.Level{incident.LevelWarning, incident.LevelBad, incident.LevelOK}, incident.LevelBad},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var r incident.CheckReport

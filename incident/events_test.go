@@ -63,8 +63,8 @@ func TestBridgeFollowsEvents(t *testing.T) {
 	})
 }
 
-// W-25, Q6: whatever the order and however often events come, the bridge ends
-// in the same state.
+// W-25, Q6: the bridge ends in the same state, no matter in which order and how
+// many times the events arrive.
 func TestOrderOfEventsDoesNotMatter(t *testing.T) {
 	script := func(w *world, id string) {
 		ctx := w.Context()
@@ -99,7 +99,7 @@ func TestOrderOfEventsDoesNotMatter(t *testing.T) {
 			if seed == 0 {
 				return events
 			}
-			events = append(events, events[:len(events)/2]...) // some twice
+			events = append(events, events[:len(events)/2]...) // deliver some of them twice
 			random.Shuffle(len(events), func(a, b int) { events[a], events[b] = events[b], events[a] })
 			return events
 		})
@@ -144,7 +144,7 @@ func TestLateEndOfAnotherInstance(t *testing.T) {
 	}
 }
 
-// Zoom may tell of a meeting before it answers the call that makes it.
+// Zoom may send events of a meeting before it answers the call that creates it.
 func TestEventsBeforeTheAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
@@ -155,7 +155,7 @@ func TestEventsBeforeTheAnswer(t *testing.T) {
 	for _, m := range meetings {
 		w.must(w.sim.Join(t.Context(), fmt.Sprint(m.ID), zoomsim.Person{Name: "Early"}))
 	}
-	// The events are read while the bridge does not know its meeting.
+	// The events are read before the bridge knows its meeting.
 	w.must(w.service.ReadEvents(t.Context()))
 	w.work(time.Minute)
 	if b := w.bridge(i); b.State != incident.BridgeLive || b.Inside != 1 {
@@ -163,16 +163,16 @@ func TestEventsBeforeTheAnswer(t *testing.T) {
 	}
 }
 
-// W-15: an event signed outside the window is kept and changes nothing until an
-// admin says so.
+// W-15: an event signed outside the window is stored, but changes nothing until
+// an admin reprocesses it.
 func TestStaleEvent(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		age       time.Duration
 		wantStale bool
 	}{
-		{"W-14 two hours less a minute", 119 * time.Minute, false},
-		{"W-14 two hours and a minute", 121 * time.Minute, true},
+		{"W-14 two hours minus one minute", 119 * time.Minute, false},
+		{"W-14 two hours plus one minute", 121 * time.Minute, true},
 		{"W-14 299 s ahead", -299 * time.Second, false},
 		{"W-14 301 s ahead", -301 * time.Second, true},
 	} {
@@ -210,11 +210,11 @@ func TestStaleEvent(t *testing.T) {
 	}
 }
 
-// W-16: our clock is wrong; Zoom's answers tell by how much.
+// W-16: our clock is wrong, and Zoom's answers show by how much.
 func TestSkewIsCorrected(t *testing.T) {
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ClockSkew: 3 * time.Hour})
-	w.open() // an answer of Zoom, with its Date
+	w.open() // gets an answer of Zoom with its Date header
 	w.must(w.service.KeepEvent(t.Context(), zoom.Signature{Timestamp: w.clock.Now().Add(3 * time.Hour)}, nil, []byte(`{"event":"x.y"}`)))
 	w.work(0)
 	rows, err := w.store.EventRows(t.Context(), db.EventFilter{Stale: true}, "", 10)
@@ -224,7 +224,8 @@ func TestSkewIsCorrected(t *testing.T) {
 	}
 }
 
-// What is signed is Zoom's, and is kept, whatever it is (W-34, W-40 … W-46).
+// A signed event is from Zoom, so it is stored whatever it contains (W-34, W-40 …
+// W-46).
 func TestUnreadableEventsAreKept(t *testing.T) {
 	w := newWorld(t)
 	bodies := []string{"", "x", "null", "[]", `"x"`, "0", "\x00", "\xff\xfe{}", `{"event":`, strings.Repeat("[", 100000),
@@ -259,8 +260,8 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 }
 
-// A bridge that waits loses a meeting that is deleted; one whose call began in
-// the same batch does not, whatever came first.
+// A bridge that nobody has joined loses a deleted meeting. A bridge whose call
+// started in the same batch does not, in any order of the events.
 func TestFollowDeletedMeeting(t *testing.T) {
 	facts := incident.BridgeFacts{
 		Bridge:   incident.Bridge{State: incident.BridgeReady, MeetingID: "1", JoinURL: "https://zoom.us/j/1"},
@@ -280,7 +281,7 @@ func TestFollowDeletedMeeting(t *testing.T) {
 	}
 }
 
-// Run does the work by itself and ends with its context.
+// Run works by itself and ends with its context.
 func TestRun(t *testing.T) {
 	w := newWorld(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -298,8 +299,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// DeriveBridge is a function of sets: any order of instances and presences gives
-// the same answer, and nobody is inside a call that ended.
+// DeriveBridge gives the same result for any order of instances and presences,
+// and nobody is inside a call that has ended.
 func TestDeriveBridge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)

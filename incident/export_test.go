@@ -1,10 +1,10 @@
 package incident
 
-// For tests: what an unknown person's password is compared with, and how
-// passwords are hashed.
+// These give tests access to the hash for unknown users, and to the way passwords
+// are hashed.
 const DummyHash = dummyHash
 
 var HashParams = hashParams
 
-// For tests: how a template is filled in for an incident.
+// RenderTemplate gives tests access to rendering a template for an incident.
 var RenderTemplate = renderTemplate

@@ -13,14 +13,14 @@ func TestHealthOfValidations(t *testing.T) {
 	now := dbtest.Now
 	for _, tt := range []struct {
 		name   string
-		ago    time.Duration // since the last validation; 0: never
+		ago    time.Duration // since the last validation; 0: never validated
 		failed int
 		level  incident.Level
 		code   incident.FindingCode
 	}{
 		{"never", 0, 0, "warning", incident.FoundNotValidated},
 		{"just now", time.Second, 0, "ok", incident.FoundValidated},
-		{"in the future, by a clock that was wrong", -9 * 24 * time.Hour, 0, "ok", incident.FoundValidated},
+		{"in the future, because the clock was wrong", -9 * 24 * time.Hour, 0, "ok", incident.FoundValidated},
 		{"79 hours ago", 79 * time.Hour, 0, "ok", incident.FoundValidated},
 		{"W-56 80 hours ago", 80 * time.Hour, 1, "warning", incident.FoundValidationsFailed},
 		{"twelve days ago", 13 * 24 * time.Hour, 4, "bad", incident.FoundValidationsFailed},
@@ -55,13 +55,13 @@ func TestHealthOfSilence(t *testing.T) {
 		name string
 		last time.Duration
 		live []incident.LiveCall
-		want incident.Finding // zero: nothing is suspicious
+		want incident.Finding // zero: no finding
 	}{
-		{"nothing is live", 9 * time.Hour, nil, incident.Finding{}},
-		{"a live call and an event of another meeting", time.Minute, []incident.LiveCall{call(4, 2*time.Hour)}, incident.Finding{}},
-		{"nothing at all", 2 * time.Hour, []incident.LiveCall{call(4, 2*time.Hour)}, incident.Finding{Code: incident.FoundSilence, Span: 2 * time.Hour, Incident: 4}},
-		{"nothing of the one of two", time.Minute, []incident.LiveCall{call(5, time.Minute), call(4, 4*time.Hour)}, incident.Finding{Code: incident.FoundSilenceOfMeeting, Span: 4 * time.Hour, Incident: 4}},
-		{"it began a moment ago", 9 * time.Hour, []incident.LiveCall{call(4, time.Minute)}, incident.Finding{}},
+		{"no live bridge", 9 * time.Hour, nil, incident.Finding{}},
+		{"live bridge and an event of another meeting", time.Minute, []incident.LiveCall{call(4, 2*time.Hour)}, incident.Finding{}},
+		{"no events at all", 2 * time.Hour, []incident.LiveCall{call(4, 2*time.Hour)}, incident.Finding{Code: incident.FoundSilence, Span: 2 * time.Hour, Incident: 4}},
+		{"no events of one of two meetings", time.Minute, []incident.LiveCall{call(5, time.Minute), call(4, 4*time.Hour)}, incident.Finding{Code: incident.FoundSilenceOfMeeting, Span: 4 * time.Hour, Incident: 4}},
+		{"call that just started", 9 * time.Hour, []incident.LiveCall{call(4, time.Minute)}, incident.Finding{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := incident.Account{}.Health(incident.DeliveryFacts{LastEventAt: ago(tt.last), Live: tt.live}, 0, now)
@@ -78,8 +78,8 @@ func TestHealthOfSilence(t *testing.T) {
 	}
 }
 
-// events are n events of every second, newest first, signed ahead of their
-// arrival by a duration, which is negative when Zoom's clock agrees with ours.
+// eventTimes returns n events, one a second, newest first. They were signed ahead
+// of their arrival; ahead is negative if Zoom's clock agrees with ours.
 func eventTimes(now time.Time, n int, ahead time.Duration) (list []incident.EventTimes) {
 	for i := range n {
 		at := now.Add(-time.Duration(i) * time.Second)
@@ -99,7 +99,7 @@ func TestHealthOfDelays(t *testing.T) {
 	if h.Measured != 100 || h.Median != 1300*time.Millisecond || h.P95 != 25*time.Minute || h.Lines[len(h.Lines)-1].Code != incident.FoundLate {
 		t.Errorf("%d events, median %v, p95 %v, %+v", h.Measured, h.Median, h.P95, h.Lines)
 	}
-	// A clock that is known to be ahead makes no delay.
+	// A clock that is known to be ahead causes no delay.
 	h = incident.Account{}.Health(incident.DeliveryFacts{Recent: eventTimes(now, 50, -time.Hour)}, -time.Hour, now)
 	if h.P95 != 300*time.Millisecond {
 		t.Errorf("p95 %v with a clock that is an hour ahead", h.P95)
@@ -121,21 +121,21 @@ func TestJudgeClock(t *testing.T) {
 		skew   time.Duration
 		known  bool
 		recent []incident.EventTimes
-		want   incident.Clock // zero: the clock is right, as far as can be known
+		want   incident.Clock // zero: no known error
 	}{
-		{name: "nothing is known"},
+		{name: "no facts"},
 		{name: "right", skew: -time.Second, known: true, recent: eventTimes(now, 30, -time.Second)},
 		{name: "ahead, by Zoom's answers", skew: -3 * time.Minute, known: true, want: incident.Clock{Ahead: 3 * time.Minute}},
 		{name: "behind, by Zoom's answers", skew: 26 * time.Hour, known: true, want: incident.Clock{Ahead: -26 * time.Hour}},
-		{name: "answers are believed more than events", skew: time.Second, known: true, recent: eventTimes(now, 30, -3*time.Hour)},
+		{name: "answers count more than events", skew: time.Second, known: true, recent: eventTimes(now, 30, -3*time.Hour)},
 		{name: "ahead, by events before any answer", recent: eventTimes(now, 3, -3*time.Hour), want: incident.Clock{Ahead: 3 * time.Hour}},
 		{name: "behind, by events", recent: eventTimes(now, 30, 10*time.Minute), want: incident.Clock{Ahead: -10 * time.Minute}},
 		{name: "two events are too few", recent: eventTimes(now, 2, -3*time.Hour)},
 		{name: "old deliveries do not make a clock wrong", recent: retries},
-		{name: "events of yesterday do not count", recent: eventTimes(now.Add(-24*time.Hour), 9, -3*time.Hour)},
-		{name: "many stale ones", skew: 0, known: true, recent: stale(eventTimes(now, 40, -time.Second), 5), want: incident.Clock{Stale: 5, Events: 40}},
-		{name: "four stale ones", skew: 0, known: true, recent: stale(eventTimes(now, 4, -time.Second), 4)},
-		{name: "a tenth of them", skew: 0, known: true, recent: stale(eventTimes(now, 50, -time.Second), 5)},
+		{name: "yesterday's events do not count", recent: eventTimes(now.Add(-24*time.Hour), 9, -3*time.Hour)},
+		{name: "many stale events", skew: 0, known: true, recent: stale(eventTimes(now, 40, -time.Second), 5), want: incident.Clock{Stale: 5, Events: 40}},
+		{name: "four stale events", skew: 0, known: true, recent: stale(eventTimes(now, 4, -time.Second), 4)},
+		{name: "a tenth is stale", skew: 0, known: true, recent: stale(eventTimes(now, 50, -time.Second), 5)},
 	} {
 		t.Run("C-04 "+tt.name, func(t *testing.T) {
 			got := incident.JudgeClock(tt.skew, tt.known, tt.recent, now)

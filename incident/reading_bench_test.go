@@ -14,8 +14,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// BenchmarkReadEvents reads stored events of meetings that are no bridge's, as
-// nearly all are: how long one event takes, from the log and back into it.
+// BenchmarkReadEvents measures the time to read one event, from the log and back
+// into it. The events belong to no bridge's meeting, as most events do.
 func BenchmarkReadEvents(b *testing.B) {
 	const body = `{"event":"meeting.participant_joined","event_ts":%d,"payload":{"account_id":"VjZoEArIT5y-HlWxkV-tVA",` +
 		`"object":{"uuid":"%024d","id":%d,"host_id":"x1yCzABCDEfg23HiJKl4mN","topic":"Weekly sync of the %d. team","type":2,` +

@@ -14,13 +14,13 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// faultyStore is the real store with faults at chosen calls.
+// faultyStore is the real store, with faults in some calls.
 type faultyStore struct {
 	incident.Store
 	account  error
 	attempts func()
 	change   func(incident.BridgeChange) error
-	noClaim  bool // as when the program stops right after the incident is written
+	noClaim  bool // as if the program stopped right after storing the incident
 }
 
 func (f *faultyStore) Account(ctx context.Context) (incident.Account, error) {
@@ -54,7 +54,7 @@ func (f *faultyStore) ClaimJob(ctx context.Context, id, worker string, now time.
 	return f.Store.ClaimJob(ctx, id, worker, now, lease)
 }
 
-// another is a second server of the same world, with a store of its own.
+// another returns a second server of the same world, with its own store.
 func (w *world) another(store incident.Store) *incident.Service {
 	server := httptest.NewServer(w.sim.API())
 	w.Cleanup(server.Close)
@@ -64,7 +64,8 @@ func (w *world) another(store incident.Store) *incident.Service {
 	})
 }
 
-// wantReady works on until the bridge is ready and Zoom has just its meeting.
+// wantReady runs the worker until the bridge is ready, and checks that Zoom has
+// only its meeting.
 func (w *world) wantReady(i incident.Incident, within time.Duration) {
 	w.Helper()
 	for spent := time.Duration(0); spent <= within; spent += 15 * time.Second {
@@ -84,7 +85,7 @@ func TestLooksThatZoomDidNotAnswerProveNothing(t *testing.T) {
 	for range 4 {
 		w.work(20 * time.Second)
 	}
-	w.faults(zoomsim.Faults{Lag: 3*time.Minute + 10*time.Second}) // the list is not current yet
+	w.faults(zoomsim.Faults{Lag: 3*time.Minute + 10*time.Second}) // the list is delayed
 	w.work(61 * time.Second)
 	if n := w.creates(); n != 2 {
 		t.Fatalf("Zoom was asked %d times for a meeting after one empty look, want 2: one a rung", n)
@@ -114,7 +115,8 @@ func TestMissingScopeToLookIsSaid(t *testing.T) {
 	w.wantReady(i, 2*time.Minute)
 }
 
-// After an hour the bridge goes on, and a meeting that turns up later is deleted.
+// After an hour the bridge is retried, and a meeting that is found later is
+// deleted.
 func TestLongOutage(t *testing.T) {
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
@@ -158,7 +160,7 @@ func TestSecondStepGetsItsTime(t *testing.T) {
 	step := incident.Step{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: m}
 	r, _, err := w.service.SaveRunbook(t.Context(), admin, incident.Runbook{Name: "two", Steps: []incident.Step{step, step}})
 	w.ok(err)
-	w.must(w.service.CheckConnection(t.Context(), admin)) // so that there is a token
+	w.must(w.service.CheckConnection(t.Context(), admin)) // gets a token
 	w.faults(zoomsim.Faults{Latency: 2 * time.Second, Only: createOnly, Times: 1})
 	i, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: r.ID, Name: "x", Source: "form"})
 	w.ok(err)
@@ -173,7 +175,7 @@ func TestSecondStepGetsItsTime(t *testing.T) {
 	}
 }
 
-// Z-17: no dead link is handed out.
+// Z-17: nobody gets a dead link.
 func TestDeletedMeeting(t *testing.T) {
 	w := newWorld(t)
 	i, b := w.open()
@@ -190,7 +192,7 @@ func TestDeletedMeeting(t *testing.T) {
 	}
 }
 
-// P19: two servers close the last two unknown attempts in the same moment.
+// P19: two servers close the last two unknown attempts at the same time.
 func TestTwoServersGoOnTogether(t *testing.T) {
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
@@ -231,7 +233,7 @@ func TestOutcomeThatCannotBeWritten(t *testing.T) {
 	w.wantReady(i, 2*time.Minute)
 }
 
-// O-01: told to stop in the middle of a climb, and started again.
+// O-01: the program is told to stop during a climb and started again.
 func TestStopInTheMiddle(t *testing.T) {
 	w := newWorld(t)
 	w.service = w.another(&faultyStore{Store: w.store, noClaim: true})
@@ -240,7 +242,7 @@ func TestStopInTheMiddle(t *testing.T) {
 	w.faults(zoomsim.Faults{Latency: 300 * time.Millisecond})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, _ = w.service.RunOnce(ctx) // the context ends; a job that was begun is finished
+	_, _ = w.service.RunOnce(ctx) // the context ends, but the running job is finished
 	w.faults(zoomsim.Faults{})
 	w.service = w.another(w.store)
 	w.wantReady(i, 2*time.Minute)
@@ -253,7 +255,7 @@ func TestStepThatCannotBeDone(t *testing.T) {
 	i, _ := w.open()
 	for range 40 {
 		w.clock.Add(time.Minute)
-		_, _ = w.service.RunOnce(t.Context()) // what needs the account fails, each time
+		_, _ = w.service.RunOnce(t.Context()) // everything that needs the account fails every time
 	}
 	b := w.bridge(i)
 	if b.State != incident.BridgeFailed || len(b.Reasons) == 0 {
@@ -281,7 +283,7 @@ func TestResolvedIncidentGetsNoMeeting(t *testing.T) {
 	wantCode(t, w.service.RetryBridge(t.Context(), anaIs, b.ID), incident.Conflict)
 }
 
-// What may pass by itself is tried again by itself, while the incident is open.
+// Temporary failures are retried automatically while the incident is open.
 func TestZoomCannotBeReachedForAWhile(t *testing.T) {
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"})

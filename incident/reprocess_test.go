@@ -16,7 +16,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// everything is the log and all that followed from it.
+// everything returns the event log and all its effects.
 func (w *world) everything(i incident.Incident) map[string]any {
 	w.Helper()
 	ctx := context.Background()
@@ -41,7 +41,7 @@ func (w *world) reprocess(id int64) incident.Reprocessed {
 	return done
 }
 
-// Whatever is reprocessed, once or twice, nothing is done a second time.
+// Reprocessing an event, once or twice, never applies an effect a second time.
 func TestReprocessChangesNothing(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)

@@ -57,7 +57,7 @@ func TestSavedFilters(t *testing.T) {
 		w.ok(err)
 		w.ok(w.service.DeleteFilter(t.Context(), admin, f.ID))
 	})
-	t.Run("not more than can be looked through", func(t *testing.T) {
+	t.Run("at most 50 filters", func(t *testing.T) {
 		for i := range 50 {
 			_, err := save(anaIs, fmt.Sprint("filter ", i), "stale=1")
 			w.ok(err)

@@ -22,7 +22,7 @@ func TestSession(t *testing.T) {
 	ask := func() (incident.User, error) { return w.service.SessionUser(t.Context(), token) }
 	use := func() (incident.User, error) { return w.service.UseSession(t.Context(), token) }
 
-	t.Run("A-14 to ask whether a session holds does not keep it", func(t *testing.T) {
+	t.Run("A-14 checking a session does not keep it alive", func(t *testing.T) {
 		w.clock.Add(6 * time.Hour)
 		holds(t, true, use)
 		w.clock.Add(11 * time.Hour)
@@ -31,7 +31,7 @@ func TestSession(t *testing.T) {
 		holds(t, false, ask)
 		holds(t, false, use)
 	})
-	t.Run("A-13 what is ended twice or never began", func(t *testing.T) {
+	t.Run("A-13 ending a session twice, or one that never existed", func(t *testing.T) {
 		token = w.session(ana)
 		holds(t, true, use)
 		for range 2 {

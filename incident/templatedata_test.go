@@ -22,8 +22,8 @@ func TestTemplateNames(t *testing.T) {
 			"42 INC-42 outage Ada Berg ada@example.com https://bridge.example.com/incidents/42 https://bridge.example.com/j/INC-42 Production outage"},
 		{"names of the hosted tool", "{{incident.id}} {{incident.created_by.name}} {{incident.created_by.email}} {{incident.incident_url}} {{incident.custom_fields.customer.value}} {{incident.custom_fields.customer-tier.value}} {{incident.custom_fields.customer_tier.value}} {{incident.created_at}}",
 			"INC-42 Ada Berg ada@example.com https://bridge.example.com/incidents/42 Acme gold gold 2026-03-14 09:26:53 UTC"},
-		{"the runbook of the README", "{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})", "SEV2 Checkout is slow (Acme)"},
-		{"hours taken off by hand", `{{ incident.created_at | date: "%s" | minus: 28800 | date: "%H:%M" }}`, "01:26"},
+		{"template of the README", "{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})", "SEV2 Checkout is slow (Acme)"},
+		{"hours subtracted manually", `{{ incident.created_at | date: "%s" | minus: 28800 | date: "%H:%M" }}`, "01:26"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got, wrong := incident.RenderTemplate(tt.src, templateVars, templateData(), 2000); wrong != nil || got != tt.want {
@@ -31,7 +31,7 @@ func TestTemplateNames(t *testing.T) {
 			}
 		})
 	}
-	t.Run("nothing known of the incident", func(t *testing.T) {
+	t.Run("empty incident", func(t *testing.T) {
 		got, wrong := incident.RenderTemplate("[{{ vars.customer }}{{ incident.started_at }}{{ incident.created_at }}]", templateVars, incident.TemplateData{}, 200)
 		if wrong != nil || got != "[]" {
 			t.Errorf("got %q, %v; want []", got, wrong)
@@ -44,12 +44,12 @@ func TestTemplateNamesRefused(t *testing.T) {
 		{"misspelt", "incident.nmae", "incident.name"},
 		{"variable of the runbook without vars", "customer", "vars.customer"},
 		{"incident's variable without incident", "severity", "incident.severity"},
-		{"misspelt variable of the runbook", "vars.custmoer", "vars.customer"},
-		{"slug of another form", "incident.custom_fields.cusomer.value", "incident.custom_fields.customer.value"},
+		{"misspelled variable of the runbook", "vars.custmoer", "vars.customer"},
+		{"misspelled slug", "incident.custom_fields.cusomer.value", "incident.custom_fields.customer.value"},
 		{"group", "incident.opener", "incident.opener.name"},
 		{"whole incident", "incident", "incident.name"},
-		{"word of the hosted tool without a counterpart", "incident.priority", "incident.severity"},
-		{"far from everything", "incident.retro_exports", ""},
+		{"variable of the hosted tool that has no equivalent", "incident.priority", "incident.severity"},
+		{"no similar name", "incident.retro_exports", ""},
 		{"T-06 env", "env.HOME", ""},
 		{"T-06 method", "incident.name.String", ""},
 	} {

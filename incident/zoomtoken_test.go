@@ -15,7 +15,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// tokens is how often Zoom was asked for a token.
+// tokens returns how many times Zoom was asked for a token.
 func (w *world) tokens() (n int) {
 	for _, c := range w.sim.Calls() {
 		if c.Operation == "POST /oauth/token" {
@@ -25,7 +25,8 @@ func (w *world) tokens() (n int) {
 	return n
 }
 
-// all opens incidents through every service at once. Each must get a bridge.
+// all opens an incident through every service at the same time. Each must get a
+// bridge.
 func (w *world) all(services ...*incident.Service) {
 	w.Helper()
 	var g sync.WaitGroup
@@ -43,8 +44,8 @@ func (w *world) all(services ...*incident.Service) {
 	g.Wait()
 }
 
-// Servers on one database use one access token, also where Zoom ends a token
-// when another is asked for.
+// Servers with the same database share one access token, even if Zoom invalidates
+// a token when another is requested.
 func TestServersShareToken(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		w := worldWith(t, dbtest.Open(t, cfg))
@@ -80,7 +81,7 @@ func TestServersShareToken(t *testing.T) {
 		w.all(w.service, b)
 		asked("the others after it", 0)
 
-		// A server that died while it asked.
+		// This server crashed while it was asking.
 		_, err = w.zoom().GetUser(t.Context(), backup)
 		w.ok(err)
 		want++
@@ -100,7 +101,8 @@ func TestServersShareToken(t *testing.T) {
 		w.all(w.service, b)
 		asked("after the lease of the dead", 1)
 
-		// Zoom refuses: nobody waits for the end of a lease, and the next is asked.
+		// Zoom rejects the request: nobody waits for the end of a lease, and the
+		// next server asks.
 		w.faults(zoomsim.Faults{TokenRefused: true})
 		w.must(b.CheckConnection(t.Context(), admin))
 		w.faults(zoomsim.Faults{NewTokenKillsOld: true})
@@ -108,7 +110,7 @@ func TestServersShareToken(t *testing.T) {
 		w.must(w.service.CheckConnection(t.Context(), admin))
 		asked("after a refusal", 1)
 
-		// Other credentials begin anew.
+		// Other credentials start without a token.
 		w.must(w.service.SaveAccount(t.Context(), admin, incident.AccountForm{
 			Version: account.Version, Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUser: opener}))
 		w.all(w.service, b)
@@ -120,7 +122,7 @@ func TestServersShareToken(t *testing.T) {
 	})
 }
 
-// The shared token is kept sealed, and a bridge needs none of it.
+// The shared token is stored encrypted, and bridges work without it.
 func TestTokenStoreFails(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	w := worldWith(t, dbtest.Open(t, cfg))
@@ -134,7 +136,7 @@ func TestTokenStoreFails(t *testing.T) {
 		t.Errorf("stored as %q", sealed)
 	}
 
-	t.Run("another master key", func(t *testing.T) {
+	t.Run("other master key", func(t *testing.T) {
 		_, err := conn.Exec(`UPDATE zoom_tokens SET sealed = $1`, sealed[:len(sealed)-4]+"AAAA")
 		w.ok(err)
 		before := w.tokens()
