@@ -419,7 +419,7 @@ func TestApplyRetention(t *testing.T) {
 	}{
 		{"unknown key", "retention:\n  - {family: others, keep: 30}\n", 2, "unknown field"},
 		{"no family", "retention:\n  - {keep_days: 30}\n", 1, "each entry needs a family"},
-		{"too short", "retention:\n  - {family: user, keep_days: 3}\n", 1, "user.keep_days: Give 7 to"},
+		{"too short", "retention:\n  - {family: user, keep_days: 3}\n", 1, "user.keep_days: Enter 7 to"},
 	} {
 		if r := command(t, tt.text, "apply", "-"); r.code != tt.code || !strings.Contains(r.err, tt.says) {
 			t.Errorf("%s: status %d, %s", tt.name, r.code, r.err)

@@ -170,7 +170,7 @@ func TestRunForm(t *testing.T) {
 
 	t.Run("refused: what was typed comes back", func(t *testing.T) {
 		r := b.post(path, "name", "", "severity", "SEV2", "description", hostile, "opener_email", "x"+hostile, "vars.customer", hostile, "idempotency_key", key)
-		r.want(t, http.StatusUnprocessableEntity, "Say in a few words what is wrong.", "This is not an e-mail address.")
+		r.want(t, http.StatusUnprocessableEntity, "Describe in a few words what is wrong.", "This is not an e-mail address.")
 		for name, want := range map[string]string{"description": hostile, "opener_email": "x" + hostile, "vars.customer": hostile, "idempotency_key": key} {
 			if got := r.value(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
@@ -293,7 +293,7 @@ func TestRunWithoutZoom(t *testing.T) {
 	r := o.outage()
 	b := o.as(incident.Responder)
 	b.get("/runbooks/"+r.ID+"/run").want(t, http.StatusOK, "Zoom is not connected yet")
-	b.post("/runbooks/"+r.ID+"/run", "name", "", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "Zoom is not connected yet", "Say in a few words")
+	b.post("/runbooks/"+r.ID+"/run", "name", "", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "Zoom is not connected yet", "Describe in a few words")
 	b.post("/runbooks/"+r.ID+"/run", "name", "db down", "vars.customer", "y").
 		leadsTo(b, "/incidents/1", "No Zoom app is connected.", "Try again", "Use another link")
 	join := b.get("/j/INC-1")

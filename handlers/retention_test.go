@@ -63,11 +63,11 @@ func TestRetention(t *testing.T) {
 			if got := page.value("keep_others") + page.value("blank_others") + page.value("keep_participant"); got != "3x30" {
 				t.Errorf("what was typed became %q", got)
 			}
-			b.post(path, form("keep_others", "3")...).want(t, http.StatusUnprocessableEntity, "Give 7 to")
-			b.post(path, form("keep_participant", "30", "blank_participant", "40")...).want(t, http.StatusUnprocessableEntity, "Give less days")
+			b.post(path, form("keep_others", "3")...).want(t, http.StatusUnprocessableEntity, "Enter 7 to")
+			b.post(path, form("keep_participant", "30", "blank_participant", "40")...).want(t, http.StatusUnprocessableEntity, "Enter fewer days")
 		}
 		b.post("/settings/retention", form("wrong", "1")...).want(t, http.StatusBadRequest)
-		b.post("/settings/retention", form("keep_Tab*", "30", "blank_Tab*", "1")...).want(t, http.StatusUnprocessableEntity, "A family is the first word of an event")
+		b.post("/settings/retention", form("keep_Tab*", "30", "blank_Tab*", "1")...).want(t, http.StatusUnprocessableEntity, "A family is the first part of an event’s name")
 	})
 	t.Run("done", func(t *testing.T) {
 		t.Parallel()

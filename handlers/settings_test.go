@@ -134,7 +134,7 @@ func TestSaveUser(t *testing.T) {
 		if len(page.value("name")) != 101 {
 			t.Error("what was typed is not kept")
 		}
-		b.post("/settings/users/id-of-admin", "name", " ", "role", "admin").want(t, http.StatusUnprocessableEntity, "Give a name.")
+		b.post("/settings/users/id-of-admin", "name", " ", "role", "admin").want(t, http.StatusUnprocessableEntity, "Enter a name.")
 		b.post("/settings/users/nobody", "name", "x", "role", "admin").want(t, http.StatusNotFound)
 		o.wantTrail()
 	})
@@ -266,9 +266,9 @@ func TestCreateToken(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/settings/tokens", "name", " ").want(t, http.StatusUnprocessableEntity, "Give the token a name", "Choose what the token may do.")
+		b.post("/settings/tokens", "name", " ").want(t, http.StatusUnprocessableEntity, "Enter a name, such as the script", "Choose what the token may do.")
 		page := b.post("/settings/tokens", "name", "pager", "scope", "everything")
-		page.want(t, http.StatusUnprocessableEntity, "The scopes are incidents:write and read.")
+		page.want(t, http.StatusUnprocessableEntity, "The allowed scopes are incidents:write and read.")
 		if page.value("name") != "pager" {
 			t.Error("what was typed is not kept")
 		}
@@ -452,7 +452,7 @@ func TestSaveMe(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
 		b := newOffice(t).as(incident.Viewer)
-		b.post("/settings/me", "name", "").want(t, http.StatusUnprocessableEntity, "Give a name.")
+		b.post("/settings/me", "name", "").want(t, http.StatusUnprocessableEntity, "Enter a name.")
 		b.post("/settings/me", "name", "Vera", "role", "admin").want(t, http.StatusBadRequest)
 	})
 	t.Run("broken", func(t *testing.T) {
@@ -488,7 +488,7 @@ func TestChangePassword(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Viewer)
 		for _, tt := range []struct{ old, password, again, want string }{
-			{"SHY-wrong", next, next, "This is not your password."},
+			{"SHY-wrong", next, next, "This is not your current password."},
 			{thePassword, "short", "short", "Use at least 12 characters."},
 			{thePassword, next, next + "!", "This is not the same password."},
 		} {

@@ -7,64 +7,69 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// SecretName names one write-only value of the account.
+// SecretName is the name of one secret of the account.
 type SecretName string
 
 const (
 	ClientSecret  SecretName = "client_secret"
 	APISecret     SecretName = "api_secret"
 	WebhookToken1 SecretName = "webhook_secret_token_1" // the newest
-	WebhookToken2 SecretName = "webhook_secret_token_2" // the one being retired
+	WebhookToken2 SecretName = "webhook_secret_token_2" // the previous one, during a rotation
 )
 
-// SecretNames is every secret of an account, in the order of the form.
+// SecretNames are all secrets of an account, in the order of the form.
 var SecretNames = []SecretName{ClientSecret, APISecret, WebhookToken1, WebhookToken2}
 
-// Account is the one connected Zoom app. The zero Account is "not connected".
+// Account is the connected Zoom app. The zero Account means that no app is
+// connected.
 type Account struct {
 	Auth          zoom.AuthMethod `json:"auth"`
 	ZoomAccountID string          `json:"account_id"`
 	ClientID      string          `json:"client_id"`
 	APIKey        string          `json:"api_key"`
 	Cluster       string          `json:"cluster"`           // "zoom.us" or "zoomgov.com"
-	AppID         string          `json:"app_id"`            // of the app in Zoom's marketplace, for the log of its deliveries; "" = not known
-	BackupUser    string          `json:"backup_user_email"` // e-mail
+	AppID         string          `json:"app_id"`            // App ID in the Zoom App Marketplace, for the log of deliveries; "": unknown
+	BackupUser    string          `json:"backup_user_email"` // e-mail address
 
-	// Kept for the standby and static rungs, which configuration files may
-	// already name.
+	// For the standby and static rungs, which do not exist yet. Configuration
+	// files may already set these.
 	StandbyMeetings int          `json:"standby_meetings"`
 	StaticLinks     []StaticLink `json:"static_links"`
 
 	Secrets map[SecretName]StoredSecret `json:"-"`
 
-	WebhookValidatedAt time.Time `json:"-"` // last signed endpoint.url_validation answered
-	// Validations that failed in a row, says Zoom's log of its deliveries.
+	WebhookValidatedAt time.Time `json:"-"` // when a signed endpoint.url_validation was last answered
+	// The number of validations in a row that failed, according to Zoom's log of
+	// deliveries.
 	LoggedFailures     int         `json:"-"`
-	ValidationFailedAt time.Time   `json:"-"` // the last of them
+	ValidationFailedAt time.Time   `json:"-"` // when the last of them failed
 	Check              CheckReport `json:"-"`
-	Version            int64       `json:"-"` // grows with each save; 0 = never saved
+	Version            int64       `json:"-"` // goes up by one with each save; 0: never saved
 	UpdatedAt          time.Time   `json:"-"`
 }
 
-// Accounts stores the account and the access token to Zoom that all servers share.
+// Accounts stores the account, and the access token for Zoom that all servers
+// share.
 type Accounts interface {
-	Account(ctx context.Context) (Account, error) // the zero Account until one is saved
-	// SaveAccount writes all but Secrets, Check and what is known of validations.
-	// It seals the secrets in set, deletes those in remove and the access token,
-	// and increments Version. Conflict if a.Version is not the stored one.
+	Account(ctx context.Context) (Account, error) // the zero Account if none was saved
+	// SaveAccount writes everything but Secrets, Check and what is known about
+	// validations. It seals and stores the secrets in set, deletes those in
+	// remove as well as the access token, and increments Version. It returns
+	// Conflict if a.Version is not the stored version.
 	SaveAccount(ctx context.Context, a Account, set map[SecretName]Secret, remove []SecretName, audit AuditEntry) error
 	SaveCheck(ctx context.Context, r CheckReport) error
 	SetWebhookValidated(ctx context.Context, at time.Time) error
 
-	// The token of one version of the account; see zoom.TokenStore.
+	// These manage the access token of one version of the account, see
+	// zoom.TokenStore.
 	ZoomToken(ctx context.Context, accountVersion int64) (zoom.SharedToken, error)
 	ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (bool, error)
 	SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.SharedToken) (bool, error)
 	ReleaseZoomToken(ctx context.Context, accountVersion, version int64) error
 }
 
-// StoredSecret is a secret with what a page may say about it.
-// Value is zero, and Locked set, when the master key cannot open it.
+// StoredSecret is a secret with the facts that a page may show. Value is zero and
+// Locked is true if the master key cannot decrypt it.
 type StoredSecret struct {
 	Value  Secret
 	Locked bool
@@ -72,14 +77,15 @@ type StoredSecret struct {
 	SetBy  string
 }
 
-// StaticLink is a way to meet that is not a Zoom meeting of ours.
+// StaticLink is a permanent way to meet, such as a link of another vendor.
 type StaticLink struct {
 	Name  string `json:"name" yaml:"name"`
 	URL   string `json:"url" yaml:"url" audit:"link"`
 	Phone string `json:"phone,omitempty" yaml:"phone,omitempty"`
 }
 
-// Connected reports whether the account has what it takes to ask for a token.
+// Connected reports whether the account has all credentials for requesting a
+// token.
 func (a Account) Connected() bool {
 	if a.Auth == zoom.JWT {
 		return a.APIKey != "" && !a.Secrets[APISecret].Value.IsZero()
@@ -87,9 +93,9 @@ func (a Account) Connected() bool {
 	return a.ZoomAccountID != "" && a.ClientID != "" && !a.Secrets[ClientSecret].Value.IsZero()
 }
 
-// WebhookTokens are the secret tokens that may sign, newest first.
-// locked is true when one is stored that the master key cannot open: then a
-// failed signature proves nothing.
+// WebhookTokens returns the secret tokens that may sign webhooks, newest first.
+// locked is true if the master key cannot decrypt one of them; a wrong signature
+// then proves nothing.
 func (a Account) WebhookTokens() (tokens []Secret, locked bool) {
 	for _, name := range []SecretName{WebhookToken1, WebhookToken2} {
 		s, ok := a.Secrets[name]
@@ -101,11 +107,11 @@ func (a Account) WebhookTokens() (tokens []Secret, locked bool) {
 	return tokens, locked
 }
 
-// CheckReport is what Check connection found.
+// CheckReport is the result of CheckConnection.
 type CheckReport struct {
 	At    time.Time `json:"at"`
 	Lines []Finding `json:"lines"`
 }
 
-// Level is the worst level of the report, "" when nothing was checked.
+// Level returns the worst level of the report, or "" if nothing was checked.
 func (r CheckReport) Level() Level { return WorstLevel(r.Lines) }

@@ -16,7 +16,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// accountForm is the form of the account as it is, changed.
+// accountForm returns the form of the current account, with changes.
 func (w *world) accountForm(change func(*incident.AccountForm)) incident.AccountForm {
 	w.Helper()
 	a := w.account()
@@ -37,7 +37,7 @@ func (w *world) saveAccount(change func(*incident.AccountForm)) []string {
 	return fieldsIn(changed)
 }
 
-// noSecretIn wants a text without any of the secrets of these tests.
+// noSecretIn checks that a text contains none of these tests' secrets.
 func noSecretIn(t testing.TB, where, text string) {
 	t.Helper()
 	for _, secret := range []string{"CANARY", simSecretToken} {
@@ -73,8 +73,8 @@ func TestSaveAccountRefuses(t *testing.T) {
 		change func(*incident.AccountForm)
 		want   []string
 	}{
-		{"no way to connect", func(f *incident.AccountForm) { f.Auth = "" }, []string{"auth"}},
-		{"unknown way to connect", func(f *incident.AccountForm) { f.Auth = "oauth1" }, []string{"auth"}},
+		{"no authentication method", func(f *incident.AccountForm) { f.Auth = "" }, []string{"auth"}},
+		{"unknown authentication method", func(f *incident.AccountForm) { f.Auth = "oauth1" }, []string{"auth"}},
 		{"no account id", func(f *incident.AccountForm) { f.ZoomAccountID = " \n" }, []string{"account_id"}},
 		{"F-34 account id of 201 characters", func(f *incident.AccountForm) { f.ZoomAccountID = strings.Repeat("a", 201) }, []string{"account_id"}},
 		{"account id that is not text", func(f *incident.AccountForm) { f.ZoomAccountID = "a\xff" }, []string{"account_id"}},
@@ -83,7 +83,7 @@ func TestSaveAccountRefuses(t *testing.T) {
 		{"client secret removed and not given", func(f *incident.AccountForm) { f.Remove = []incident.SecretName{incident.ClientSecret} }, []string{"client_secret"}},
 		{"client secret with a space", secret(incident.ClientSecret, "CANARY two"), []string{"client_secret"}},
 		{"client secret of two lines", secret(incident.ClientSecret, "CANARY\ntwo"), []string{"client_secret"}},
-		{"client secret beyond ASCII", secret(incident.ClientSecret, "CANARY“”"), []string{"client_secret"}},
+		{"client secret that is not ASCII", secret(incident.ClientSecret, "CANARY“”"), []string{"client_secret"}},
 		{"W-61 client secret of 4 KB", secret(incident.ClientSecret, "CANARY"+strings.Repeat("a", 4<<10)), []string{"client_secret"}},
 		{"W-61 secret token of one character", secret(incident.WebhookToken1, "x"), []string{"webhook_secret_token_1"}},
 		{"W-61 secret token of 15 characters", secret(incident.WebhookToken2, "CANARY-90123456"[:15]), []string{"webhook_secret_token_2"}},
@@ -93,13 +93,13 @@ func TestSaveAccountRefuses(t *testing.T) {
 			jwt("key")(f)
 			f.Secrets[incident.APISecret] = "CANARY\tx"
 		}, []string{"api_secret"}},
-		{"cluster of somebody else", func(f *incident.AccountForm) { f.Cluster = "zoom.us.evil.example" }, []string{"cluster"}},
-		{"backup user that is no address", func(f *incident.AccountForm) { f.BackupUser = "oncall" }, []string{"backup_user_email"}},
+		{"unknown cluster", func(f *incident.AccountForm) { f.Cluster = "zoom.us.evil.example" }, []string{"cluster"}},
+		{"backup user that is not an address", func(f *incident.AccountForm) { f.BackupUser = "oncall" }, []string{"backup_user_email"}},
 		{"backup user with a path", func(f *incident.AccountForm) { f.BackupUser = "a@example.com/../me" }, []string{"backup_user_email"}},
 		{"backup user with a name", func(f *incident.AccountForm) { f.BackupUser = "On Call <oncall@example.com>" }, []string{"backup_user_email"}},
 		{"two backup users", func(f *incident.AccountForm) { f.BackupUser = "a@example.com,b@example.com" }, []string{"backup_user_email"}},
 		{"backup user of two lines", func(f *incident.AccountForm) { f.BackupUser = "a@example.com\nX: y" }, []string{"backup_user_email"}},
-		{"fewer than no standby meetings", standby(-1), []string{"standby_meetings"}},
+		{"negative number of standby meetings", standby(-1), []string{"standby_meetings"}},
 		{"too many standby meetings", standby(21), []string{"standby_meetings"}},
 		{"I-11 static links that are not https", links("https://meet.example.com/war", "http://meet.example.com", "javascript:alert(1)", "https://", "//meet.example.com", "https://a b"),
 			[]string{"static_links.1.url", "static_links.2.url", "static_links.3.url", "static_links.4.url", "static_links.5.url"}},
@@ -116,7 +116,7 @@ func TestSaveAccountRefuses(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a secret of no name we know", func(t *testing.T) {
+	t.Run("secret with an unknown name", func(t *testing.T) {
 		_, err := w.service.SaveAccount(t.Context(), admin, w.accountForm(secret("master_key", "CANARY")))
 		wantCode(t, err, incident.Internal)
 		noSecretIn(t, "the error", err.Error())
@@ -134,7 +134,7 @@ func TestSaveAccountRefuses(t *testing.T) {
 }
 
 func TestSaveAccount(t *testing.T) {
-	t.Run("blank keeps, and nothing to change writes nothing", func(t *testing.T) {
+	t.Run("blank keeps the stored value, and no change writes nothing", func(t *testing.T) {
 		w := newWorld(t)
 		before, entries := w.account(), len(w.trail())
 		if changed := w.saveAccount(func(f *incident.AccountForm) {
@@ -176,7 +176,7 @@ func TestSaveAccount(t *testing.T) {
 		noSecretIn(t, "the audit trail", fmt.Sprintf("%+v", w.trail()))
 		noSecretIn(t, "the account when printed", fmt.Sprintf("%v %+v %#v", a, a, a))
 	})
-	t.Run("left out by a page: standby meetings and static links stay", func(t *testing.T) {
+	t.Run("pages leave standby meetings and static links out, so they stay", func(t *testing.T) {
 		w := newWorld(t)
 		w.saveAccount(func(f *incident.AccountForm) {
 			standby, links := 3, []incident.StaticLink{{URL: "https://meet.example.com/war"}}
@@ -187,7 +187,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("stored: %+v", a)
 		}
 	})
-	t.Run("W-61 spaces and line ends go, + stays", func(t *testing.T) {
+	t.Run("W-61 spaces and line ends are trimmed, + is kept", func(t *testing.T) {
 		w := newWorld(t)
 		w.saveAccount(func(f *incident.AccountForm) {
 			f.Secrets[incident.WebhookToken1] = "\t a+b/c=d'e\"f+0123456789 \r\n"
@@ -201,7 +201,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("client secret %q", got)
 		}
 	})
-	t.Run("a replaced client secret counts at once", func(t *testing.T) {
+	t.Run("a replaced client secret is used at once", func(t *testing.T) {
 		w := newWorld(t)
 		w.saveAccount(func(f *incident.AccountForm) { f.Secrets[incident.ClientSecret] = "CANARY-wrong" })
 		if _, b := w.open(); b.State != incident.BridgeFailed {
@@ -215,9 +215,9 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("set by %q at %s", s.SetBy, s.SetAt)
 		}
 	})
-	t.Run("a new secret token signs at once", func(t *testing.T) {
+	t.Run("a new secret token is valid at once", func(t *testing.T) {
 		w := newWorld(t)
-		w.must2(w.service.WebhookTokens(t.Context(), false)) // now they are cached
+		w.must2(w.service.WebhookTokens(t.Context(), false)) // caches them
 		const next = "next-webhook-token-0123"
 		w.saveAccount(func(f *incident.AccountForm) {
 			f.Secrets[incident.WebhookToken1], f.Secrets[incident.WebhookToken2] = next, simSecretToken
@@ -233,7 +233,7 @@ func TestSaveAccount(t *testing.T) {
 		}
 		wantEntry(t, w.trail()[0], "account.save", "", incident.Change{Field: "webhook_secret_token_2", After: "removed"})
 	})
-	t.Run("removing what is not there is no change", func(t *testing.T) {
+	t.Run("removing a secret that is not stored changes nothing", func(t *testing.T) {
 		w := newWorld(t)
 		entries := len(w.trail())
 		changed := w.saveAccount(func(f *incident.AccountForm) { f.Remove = []incident.SecretName{incident.WebhookToken2} })
@@ -241,7 +241,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("changed %q, version %d, %d audit entries more", changed, w.account().Version, len(w.trail())-entries)
 		}
 	})
-	t.Run("a secret that is typed and removed is typed", func(t *testing.T) {
+	t.Run("a secret that is entered and removed is replaced", func(t *testing.T) {
 		w := newWorld(t)
 		w.saveAccount(func(f *incident.AccountForm) {
 			f.Secrets[incident.ClientSecret] = "CANARY-typed"
@@ -263,7 +263,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("backup user %s: the second tab wrote over the first", a.BackupUser)
 		}
 	})
-	t.Run("a JWT app moves to Server-to-Server and back, and keeps the rest", func(t *testing.T) {
+	t.Run("switching from JWT to Server-to-Server and back keeps the rest", func(t *testing.T) {
 		w := newWorld(t)
 		if changed := w.saveAccount(func(f *incident.AccountForm) {
 			f.Auth, f.APIKey = "jwt", " key "
@@ -294,7 +294,7 @@ func TestSaveAccount(t *testing.T) {
 		wantCode(t, err, incident.Unavailable)
 		noSecretIn(t, "the error", fmt.Sprintf("%v %+v", err, err))
 	})
-	t.Run("a dry run says what would change and saves nothing", func(t *testing.T) {
+	t.Run("a dry run reports changes and saves nothing", func(t *testing.T) {
 		w := newWorld(t)
 		entries := len(w.trail())
 		dry := w.service.DryRun()
@@ -395,17 +395,17 @@ func TestReadiness(t *testing.T) {
 		want        incident.Level
 		wantReasons []string
 	}{
-		{"nothing connected", incident.Account{}, "bad", []string{"bad not_connected"}},
-		{"the secret of the other way to connect", jwt, "bad", []string{"bad not_connected"}},
+		{"not connected", incident.Account{}, "bad", []string{"bad not_connected"}},
+		{"secret of the other authentication method", jwt, "bad", []string{"bad not_connected"}},
 		{"never checked", connected(), "warning", []string{"warning never_checked"}},
-		{"all is well", connected(line("token", "ok"), line("backup_user", "ok", backup)), "ok", nil},
+		{"everything is fine", connected(line("token", "ok"), line("backup_user", "ok", backup)), "ok", nil},
 		{"warning", connected(line("token", "ok"), line("clock", "warning")), "warning", []string{"warning clock"}},
-		{"the token is refused", connected(line("token", "bad")), "bad", []string{"bad token"}},
-		{"a scope is missing", connected(line("clock", "warning"), line("scopes", "bad")), "bad", []string{"warning clock", "bad scopes"}},
-		{"the backup user is gone", connected(line("backup_user", "bad", backup)), "warning", []string{"bad backup_user"}},
+		{"token rejected", connected(line("token", "bad")), "bad", []string{"bad token"}},
+		{"missing scope", connected(line("clock", "warning"), line("scopes", "bad")), "bad", []string{"warning clock", "bad scopes"}},
+		{"backup user unknown", connected(line("backup_user", "bad", backup)), "warning", []string{"bad backup_user"}},
 		{"a setting of the backup user", connected(line("pmi", "warning", backup)), "warning", []string{"warning pmi"}},
-		{"a person who was typed in does not stop a bridge", connected(line("person", "bad", "ben@example.com"), line("pmi", "warning", "ben@example.com")), "ok", nil},
-		{"the webhook does not stop a bridge", noEvents, "ok", nil},
+		{"other people do not prevent a bridge", connected(line("person", "bad", "ben@example.com"), line("pmi", "warning", "ben@example.com")), "ok", nil},
+		{"the webhook does not prevent a bridge", noEvents, "ok", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			level, reasons := test.account.Readiness(now)

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// AuditAction says what somebody did. Actions are stored, so an action keeps its
-// meaning for ever. The comment names the target of an entry, if it has one.
+// AuditAction says what was done. Actions are stored, so the meaning of an action
+// must never change. The comment of each action names the target of its entries,
+// if they have one.
 type AuditAction string
 
 const (
@@ -45,32 +46,33 @@ const (
 	AuditUserEndSessions   AuditAction = "user.end_sessions"    // e-mail
 )
 
-// AuditEntry says who changed what. It holds no secret.
+// AuditEntry says who changed what. It contains no secret.
 type AuditEntry struct {
 	ID        string // UUIDv7, so it sorts by time
 	At        time.Time
 	ActorKind string
 	Actor     string
 	Action    AuditAction
-	Target    string // "Production outage"; "" if the action has one target only
+	Target    string // such as "Production outage"; "" if the action has only one possible target
 	Changes   []Change
 	Address   string
 }
 
-// Change is one field with what it was and what it is.
+// Change is one changed field with its old and new value.
 type Change struct {
 	Field  string `json:"field"` // "steps.0.topic"
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 }
 
-// What a change of a secret has as After. The secret itself is never in it.
+// The values of After for a change of a secret. The secret itself is never in a
+// Change.
 const (
 	SecretReplaced = "replaced"
 	SecretRemoved  = "removed"
 )
 
-// audit is the trail entry for what actor did to target.
+// audit returns the audit entry for what actor did to target.
 func (s *Service) audit(actor Actor, action AuditAction, target string, changes ...Change) AuditEntry {
 	return AuditEntry{
 		ID: newID(), At: s.now(), ActorKind: actor.Kind, Actor: actor.Email, Address: actor.Address,
@@ -78,9 +80,10 @@ func (s *Service) audit(actor Actor, action AuditAction, target string, changes 
 	}
 }
 
-// changesOf lists every exported field in which two values of one type differ; nil
-// is a value that does not exist. A field has its name in JSON or YAML. One that is
-// called "-" there is left out: nobody enters it, or it is a secret.
+// changesOf returns every exported field that differs between two values of the
+// same type; nil stands for a value that does not exist. Fields have their names
+// in JSON or YAML. Fields named "-" there are left out, because nobody enters
+// them or they are secret.
 func changesOf(before, after any) (changes []Change) {
 	old, next := leaves("", "", reflect.ValueOf(before)), leaves("", "", reflect.ValueOf(after))
 	at := func(list []leaf, field string) (l leaf) {
@@ -102,15 +105,16 @@ func changesOf(before, after any) (changes []Change) {
 	return changes
 }
 
-// leaf is a field that holds something.
+// leaf is a field with a value.
 type leaf struct {
 	field string // "steps.0.topic"
-	text  string // as the audit trail shows it
+	text  string // the value as the audit trail shows it
 	value any
 }
 
-// leaves are those of a value. shown is the tag audit of its field: of a "link"
-// only the host and a short hash are shown, because the rest may be a key.
+// leaves returns the leaves of a value. shown is the tag audit of its field. Of a
+// "link" the audit trail shows only the host and a short hash, because the rest
+// may give access.
 func leaves(field, shown string, v reflect.Value) (list []leaf) {
 	below := func(name, shown string, v reflect.Value) {
 		list = append(list, leaves(strings.Trim(field+"."+name, "."), shown, v)...)

@@ -13,54 +13,55 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// A gap is an event that Zoom sent and that is not here: Zoom gave up after its
-// retries, which last 85 minutes, or it was answered and lost with a disk. Zoom
-// keeps what it sent for seven days in a log.
+// A gap is an event that Zoom sent but that is not stored here. Either Zoom gave
+// up after its retries, which take 85 minutes, or the event was acknowledged and
+// then lost with a disk. Zoom logs what it sent for seven days.
 
 const (
-	// GapsEvery is how often the log is looked into without being asked.
+	// GapsEvery is the time between automatic checks of the log.
 	GapsEvery    = time.Hour
-	gapsAfter    = 5 * time.Minute // at least between the last look and the first of a process
-	gapsTry      = time.Minute     // how often it is asked whether a look is due
+	gapsAfter    = 5 * time.Minute // minimum time between the last check and the first check of a process
+	gapsTry      = time.Minute     // how often a process looks whether a check is due
 	gapsLimit    = 2 * time.Minute
-	gapsPatience = 20 * time.Second // of a person
+	gapsPatience = 20 * time.Second // when a person waits
 
-	// What is compared anew in each look: entries may appear late, and a delivery
-	// that failed may still succeed.
+	// Each check repeats this part of the log: entries may appear late, and a
+	// failed delivery may still succeed.
 	gapsOverlap = 2 * time.Hour
 	gapsSettled = 90 * time.Minute
-	gapsSlice   = 6 * time.Hour // of the log is read at a time; what is read through stays so
-	gapsAtOnce  = 16            // events that wait to be stored; far below what the receiver may use
+	gapsSlice   = 6 * time.Hour // how much of the log is read at a time; progress is kept after each
+	gapsAtOnce  = 16            // events stored at the same time; far fewer than the receiver may store
 )
 
-// zoomRetries is how long after the first attempt Zoom makes the others.
+// zoomRetries are the times of Zoom's attempts, counted from the first.
 var zoomRetries = [...]time.Duration{0, 5 * time.Minute, 25 * time.Minute, 85 * time.Minute}
 
-// gapSchedule is what a process knows of its looks.
+// gapSchedule is what a process knows about its checks.
 type gapSchedule struct {
 	next  time.Time
-	whole bool // one of them came to its end
+	whole bool // at least one of them finished
 }
 
-// GapLook is one look into Zoom's log of its deliveries.
+// GapLook is one check of Zoom's log of deliveries.
 type GapLook struct {
 	ID         string    `json:"-"`
 	AppID      string    `json:"-"`
 	At         time.Time `json:"-"`
-	Actor      string    `json:"-"`          // e-mail; "" = the program
-	To         time.Time `json:"-"`          // everything before is compared
-	Deliveries int       `json:"deliveries"` // compared
-	Recovered  int       `json:"recovered"`  // events that were not here, and are now
-	Lost       int       `json:"lost"`       // events that are not here and whose bodies Zoom did not keep
-	Problem    Reason    `json:"problem"`    // why it did not come to its end; zero = it did
+	Actor      string    `json:"-"`          // e-mail address; "": Drawbridge
+	To         time.Time `json:"-"`          // all deliveries before this time are compared
+	Deliveries int       `json:"deliveries"` // number of deliveries compared
+	Recovered  int       `json:"recovered"`  // events that were missing and are stored now
+	Lost       int       `json:"lost"`       // events that are missing and whose bodies Zoom did not keep
+	Problem    Reason    `json:"problem"`    // why it did not finish; zero: it did
 
-	// Validations of our address that failed in a row.
+	// The number of validations of our address that failed in a row.
 	FailedValidations  int       `json:"-"`
 	ValidationFailedAt time.Time `json:"-"`
 }
 
-// FindGaps looks into Zoom's log of its deliveries for events that are not here,
-// and brings them in. What kept it from looking is in the look, not an error.
+// FindGaps checks Zoom's log of deliveries for events that are missing here, and
+// stores them. If the check itself fails, the GapLook says why and the error is
+// nil.
 func (s *Service) FindGaps(ctx context.Context, actor Actor) (GapLook, error) {
 	if err := need(actor, Admin); err != nil {
 		return GapLook{}, err
@@ -70,14 +71,14 @@ func (s *Service) FindGaps(ctx context.Context, actor Actor) (GapLook, error) {
 		return GapLook{}, err
 	}
 	if account.AppID == "" {
-		return GapLook{}, invalid("Enter the App ID of the Zoom app first.", map[string]string{"app_id": "Zoom’s log of deliveries is asked for by it. Copy it out of the address of the app’s page in Zoom’s marketplace."})
+		return GapLook{}, invalid("Enter the App ID of the Zoom app first.", map[string]string{"app_id": "Drawbridge needs it to read Zoom’s log of deliveries. Copy it from the address of the app’s page in the Zoom App Marketplace."})
 	}
 	lookedTo, ok, err := s.store.ClaimGapLook(ctx, s.now(), s.now())
 	if err != nil {
 		return GapLook{}, err
 	}
 	if !ok {
-		return GapLook{}, refuse(Conflict, "A look for gaps begins this moment. See what it finds.")
+		return GapLook{}, refuse(Conflict, "A check for missing events has just started. Wait for its result.")
 	}
 	ctx, cancel := attached(ctx, gapsPatience)
 	defer cancel()
@@ -86,10 +87,11 @@ func (s *Service) FindGaps(ctx context.Context, actor Actor) (GapLook, error) {
 	return look, s.saveLook(ctx, look, s.audit(actor, AuditGapsFind, "", changesOf(nil, look)...))
 }
 
-// gapsOnce looks for gaps when that is due. The first look of a process compares
-// all that was delivered since the last one, also what Zoom thinks was received:
-// it may be that the database is older than it was, from a backup. Later looks
-// ask for failed deliveries only, because what this process answered it has.
+// gapsOnce checks for gaps if a check is due. The first check of a process
+// compares everything delivered since the last check, including what Zoom counts
+// as delivered, because the database may have been restored from a backup. Later
+// checks read only failed deliveries, because this process has stored everything
+// that it acknowledged.
 func (s *Service) gapsOnce(ctx context.Context) (int, error) {
 	now := s.now()
 	s.mu.Lock()
@@ -110,21 +112,21 @@ func (s *Service) gapsOnce(ctx context.Context) (int, error) {
 		before = now.Add(-gapsAfter)
 	}
 	lookedTo, ok, err := s.store.ClaimGapLook(ctx, now, before)
-	if err != nil || !ok { // another server looks
+	if err != nil || !ok { // another server is checking
 		return 0, err
 	}
 	lookCtx, cancel := context.WithTimeout(ctx, gapsLimit)
 	defer cancel()
 	look := s.lookForGaps(lookCtx, account, lookedTo, first)
 	if ctx.Err() != nil {
-		return 0, nil // the program stops: that is no problem of Zoom's
+		return 0, nil // the program is stopping, which is not a problem of Zoom
 	}
 	s.mu.Lock()
 	s.gaps.next = now.Add(GapsEvery)
 	s.gaps.whole = s.gaps.whole || look.Problem.Code == ""
 	s.mu.Unlock()
 	if look.Recovered+look.Lost > 0 || look.Problem.Code != "" {
-		s.log.Warn("looked for gaps in Zoom's log of deliveries", "recovered", look.Recovered, "lost", look.Lost, "problem", look.Problem.Code)
+		s.log.Warn("checked Zoom's log of deliveries for missing events", "recovered", look.Recovered, "lost", look.Lost, "problem", look.Problem.Code)
 	}
 	return look.Recovered, s.saveLook(ctx, look, AuditEntry{})
 }
@@ -138,23 +140,23 @@ func (s *Service) saveLook(ctx context.Context, look GapLook, audit AuditEntry) 
 	return s.store.SaveGapLook(ctx, look, audit)
 }
 
-// comparison is a look on its way.
+// comparison is a check in progress.
 type comparison struct {
 	*Service
 	look   *GapLook
-	missed map[string]time.Time // request ids of failed deliveries without a body: their first attempt
+	missed map[string]time.Time // first attempts of failed deliveries without a body, by request id
 	bodies map[[sha256.Size]byte]bool
-	kept   map[string]bool // request ids with a body, or with an answer that Zoom wants
+	kept   map[string]bool // request ids with a body or with a successful attempt
 
-	unanswered map[time.Time]bool // when validations failed
+	unanswered map[time.Time]bool // times of failed validations
 }
 
-// lookForGaps compares the deliveries of Zoom's log with the events here: all of
-// them, or the failed ones.
+// lookForGaps compares the deliveries in Zoom's log with the stored events:
+// either all deliveries, or only the failed ones.
 func (s *Service) lookForGaps(ctx context.Context, a Account, lookedTo time.Time, all bool) GapLook {
 	look := GapLook{ID: newID(), AppID: a.AppID, At: s.now(), To: lookedTo}
 	c := comparison{Service: s, look: &look, missed: map[string]time.Time{}, bodies: map[[sha256.Size]byte]bool{}, kept: map[string]bool{}, unanswered: map[time.Time]bool{}}
-	end := s.now().Add(s.skew()).Truncate(time.Second) // by Zoom's clock
+	end := s.now().Add(s.skew()).Truncate(time.Second) // on Zoom's clock
 	from := lookedTo.Add(-gapsOverlap)
 	if oldest := end.Add(time.Minute - zoom.DeliveryLogKept); from.Before(oldest) {
 		from = oldest
@@ -190,7 +192,7 @@ func (s *Service) lookForGaps(ctx context.Context, a Account, lookedTo time.Time
 	return look
 }
 
-// compare brings in what a page of the log has and the events here have not.
+// compare stores the events of a page of the log that are missing here.
 func (c *comparison) compare(ctx context.Context, page []zoom.Delivery) error {
 	var recovered atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -231,25 +233,25 @@ func (c *comparison) compare(ctx context.Context, page []zoom.Delivery) error {
 	return err
 }
 
-// recover stores the body of a delivery. It comes over TLS from Zoom's API and
-// was asked for with our token, so it needs no signature, and nobody can replay
-// it: it is never stale, however late it is. That it has its effects late does no
-// harm, because what a bridge is follows from all its events in any order.
+// recover stores the body of a delivery. It needs no signature, because it came
+// over TLS from Zoom's API with our token. It cannot be a replay, so it is never
+// stale, however late it is. Late effects do no harm: the state of a bridge does
+// not depend on the order of its events.
 func (c *comparison) recover(ctx context.Context, d zoom.Delivery) (fresh bool, err error) {
 	e := NewEvent{Origin: OriginRecovered, ReceivedAt: c.now(), SignedAt: d.At, Body: d.Body, Headers: map[string]string{}}
 	if e.SignedAt.IsZero() {
 		e.SignedAt = e.ReceivedAt
 	}
 	if d.RequestID != "" {
-		e.Headers["X-Zm-Request-Id"] = d.RequestID // by which the event is known when it is here
+		e.Headers["X-Zm-Request-Id"] = d.RequestID // identifies the event if it is already stored
 	}
 	_, duplicate, err := c.store.AppendEvent(ctx, e)
 	return err == nil && !duplicate, err
 }
 
-// countLost counts the events of which no attempt succeeded and Zoom kept no
-// body. They are counted once: when their first attempt was made in a time of
-// which other looks count none.
+// countLost counts the events without a successful attempt whose body Zoom did
+// not keep. Each counts once: in the check that covers the time of its first
+// attempt.
 func (c *comparison) countLost(ctx context.Context, client *zoom.Client, query zoom.DeliveryQuery, after, until time.Time) error {
 	lost := map[string]bool{}
 	oldest := until
@@ -280,8 +282,8 @@ func (c *comparison) countLost(ctx context.Context, client *zoom.Client, query z
 	return nil
 }
 
-// countValidations adds those that failed since the last one that is known, or
-// that succeeded.
+// countValidations counts the validations that failed since the last known
+// failure or success.
 func (c *comparison) countValidations(a Account) {
 	known := a.WebhookValidatedAt
 	if a.ValidationFailedAt.After(known) {
@@ -298,8 +300,9 @@ func (c *comparison) countValidations(a Account) {
 	}
 }
 
-// oursToReceive leaves out what the app sends to other addresses. A proxy may
-// give this server another host or a longer path.
+// oursToReceive reports whether a delivery went to this server and not to another
+// address of the app. It compares only the end of the path, because a proxy may
+// change the host or add a path prefix.
 func oursToReceive(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	return err != nil || u.Host == "" || strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/webhook")

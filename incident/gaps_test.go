@@ -16,7 +16,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// withAppID lets the world look for gaps. What is due then is done.
+// withAppID enters the App ID, so that the program can check for missing events,
+// and does the work that is then due.
 func (w *world) withAppID() {
 	w.Helper()
 	id := simAppID
@@ -24,7 +25,7 @@ func (w *world) withAppID() {
 	w.work(0)
 }
 
-// outage is time in which the webhook answers 503.
+// outage lets d pass while the webhook answers 503.
 func (w *world) outage(d time.Duration, happens func()) {
 	w.Helper()
 	w.answers.Store(http.StatusServiceUnavailable)
@@ -49,7 +50,7 @@ func (w *world) stored() []incident.Event {
 	return page.Items
 }
 
-// logCalls is how often Zoom's log was asked for, by type.
+// logCalls returns the calls that read Zoom's log, by type.
 func (w *world) logCalls() (calls []string) {
 	for _, c := range w.sim.Calls() {
 		if c.Operation == "GET /marketplace/apps/{appId}/webhook_logs" {
@@ -72,8 +73,8 @@ func TestGapsAreFoundByTheWorker(t *testing.T) {
 			t.Fatalf("the first look, which compares everything: %+v", got)
 		}
 
-		// Zoom gives up after 85 minutes. That the call ended three hours ago is
-		// not stale.
+		// Zoom gives up after 85 minutes. The call ended three hours ago, but the
+		// event is not stale.
 		w.outage(25*time.Minute, func() { w.ok(w.sim.End(t.Context(), b.MeetingID)) })
 		w.clock.Add(3 * time.Hour)
 		w.work(0)
@@ -97,7 +98,7 @@ func TestGapsAreFoundByTheWorker(t *testing.T) {
 			t.Errorf("%d recovered events", recovered)
 		}
 
-		// What Zoom then still delivers is here already.
+		// Everything that Zoom still delivers after this is already stored.
 		before := len(w.stored())
 		w.sim.RetryDue(t.Context())
 		w.work(time.Hour)
@@ -115,7 +116,7 @@ func TestFirstLookFindsWhatABackupLacks(t *testing.T) {
 	_, b := w.open()
 	w.withAppID()
 	w.clock.Add(time.Hour)
-	// These were answered 200, and are in no database.
+	// These were acknowledged, but no database has them.
 	lost := len(w.stored())
 	w.answers.Store(http.StatusOK)
 	w.must(w.sim.Join(t.Context(), b.MeetingID, zoomsim.Person{Name: "Ravi"}))
@@ -148,8 +149,8 @@ func TestFindGaps(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		after   time.Duration // since the delivery failed
-		retried bool          // and then succeeded
+		after   time.Duration // time since the delivery failed
+		retried bool          // a retry succeeded
 		faults  zoomsim.Faults
 		want    incident.GapLook // Recovered, Lost
 		problem zoom.ProblemCode
@@ -157,21 +158,21 @@ func TestFindGaps(t *testing.T) {
 		{name: "found", after: 2 * time.Hour, want: incident.GapLook{Recovered: 1}},
 		{name: "six days ago", after: 6 * 24 * time.Hour, want: incident.GapLook{Recovered: 1}},
 		{name: "Zoom does not keep eight days", after: 8 * 24 * time.Hour},
-		{name: "a retry brought it", after: 2 * time.Hour, retried: true},
+		{name: "a retry delivered it", after: 2 * time.Hour, retried: true},
 		{name: "no body", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" }), want: incident.GapLook{Lost: 1}},
-		{name: "a body that was cut", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = e["request_body"].(string)[:40] }), want: incident.GapLook{Lost: 1}},
-		{name: "no body, and Zoom tries again", after: time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" })},
-		{name: "no body, and a retry brought it", after: 2 * time.Hour, retried: true, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" })},
-		{name: "written anew, with the same request id", after: 2 * time.Hour, retried: true, faults: mangle(func(e map[string]any) {
+		{name: "truncated body", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = e["request_body"].(string)[:40] }), want: incident.GapLook{Lost: 1}},
+		{name: "no body, and Zoom will retry", after: time.Hour, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" })},
+		{name: "no body, and a retry delivered it", after: 2 * time.Hour, retried: true, faults: mangle(func(e map[string]any) { e["request_body"] = "N/A" })},
+		{name: "re-encoded body with the same request id", after: 2 * time.Hour, retried: true, faults: mangle(func(e map[string]any) {
 			e["request_body"] = strings.Replace(e["request_body"].(string), "{", "{ ", 1)
 		})},
-		{name: "delivered to somebody else", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["endpoint"] = "https://phones.example.com/zoom" })},
-		{name: "the scope is missing", after: 2 * time.Hour, faults: zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}, problem: zoom.ProblemMissingScopes},
+		{name: "delivered to another address", after: 2 * time.Hour, faults: mangle(func(e map[string]any) { e["endpoint"] = "https://phones.example.com/zoom" })},
+		{name: "missing scope", after: 2 * time.Hour, faults: zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}}, problem: zoom.ProblemMissingScopes},
 		{name: "Zoom is down", after: 2 * time.Hour, faults: zoomsim.Faults{Down: true}, problem: zoom.ProblemServerError},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			// Zoom has a token, so that it fails where it shall.
+			// Gets a token first, so that the intended call fails.
 			w.must(w.service.CheckConnection(t.Context(), admin))
 			w.answers.Store(http.StatusServiceUnavailable)
 			_, err := w.sim.Send(t.Context(), "user.updated", event(w, "user.updated", 1))
@@ -231,7 +232,7 @@ func TestFailedValidationsOfTheLog(t *testing.T) {
 		w.must(w.sim.Validate(t.Context()))
 	}
 	w.work(time.Hour)
-	w.work(time.Hour) // the same two
+	w.work(time.Hour) // finds the same two
 	now := w.clock.Now()
 	if h := w.account().Health(incident.DeliveryFacts{}, 0, now); h.FailedValidations != 2 || h.Level() != incident.LevelWarning {
 		t.Errorf("%d failed, %+v", h.FailedValidations, h.Lines)
@@ -242,7 +243,7 @@ func TestFailedValidationsOfTheLog(t *testing.T) {
 	}
 }
 
-// event is the body of an event of no meeting.
+// event returns the body of an event without a meeting.
 func event(w *world, name string, n int) []byte {
 	b, err := json.Marshal(map[string]any{"event": name, "event_ts": w.clock.Now().UnixMilli(), "payload": map[string]any{"account_id": "acc", "object": map[string]any{"n": n}}})
 	w.ok(err)

@@ -12,39 +12,39 @@ import (
 	"unicode/utf8"
 )
 
-// humanBudget is how long a person who opens an incident waits at most for its
-// bridge. What is not done by then goes on in the worker.
+// humanBudget is how long a person who opens an incident waits for its bridge at
+// most. The worker does the rest.
 const humanBudget = 2900 * time.Millisecond
 
-// jobLease is how long a claimed job is ours; a job of a program that died is
-// free again after it.
+// jobLease is how long a claimed job belongs to its claimer. If the claimer
+// crashes, others can claim the job after that.
 const jobLease = 30 * time.Second
 
-// OpenRequest asks for an incident.
+// OpenRequest holds the data for opening an incident.
 type OpenRequest struct {
-	RunbookID   string // or
+	RunbookID   string // either the id or the name
 	RunbookName string
 	Name        string
 	Severity    string
-	Type        string // "" = the runbook's
+	Type        string // "": the runbook's
 	Description string
-	OpenerEmail string // "" = the actor's
-	DedupKey    string // "" = none
-	FormKey     string // of one rendered form: sending it twice opens one incident
+	OpenerEmail string // "": the actor's
+	DedupKey    string // "": none
+	FormKey     string // the id of one rendered form: sending the form twice opens one incident
 	Source      Source
 	Vars        map[string]string
 }
 
-// OpenIncident opens an incident, runs the steps that run automatically, and
-// returns when they are done or humanBudget is over, whichever is first; the
-// bridges then say how far they are. When an open incident has the DedupKey, or
-// any has the FormKey, that one is returned and created is false.
+// OpenIncident opens an incident and runs its automatic steps. It returns when
+// they are done, or after humanBudget at the latest; the bridges then show their
+// progress. If an open incident has the same DedupKey, or any incident has the
+// same FormKey, OpenIncident returns that one and created is false.
 func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest) (i Incident, created bool, err error) {
 	if err := need(actor, Responder); err != nil {
 		return Incident{}, false, err
 	}
-	// An alert that comes again finds its incident even when the runbook was
-	// changed meanwhile and would refuse it.
+	// A repeated alert must find its incident even if the runbook has changed and
+	// would now reject it.
 	if req.DedupKey != "" {
 		if i, err = s.store.IncidentByDedupKey(ctx, req.DedupKey); CodeOf(err) != NotFound {
 			return i, false, err
@@ -73,7 +73,8 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		if step.ExecuteAutomatically {
 			run.State = StepScheduled
 			n.Bridges = append(n.Bridges, s.newBridge(run))
-			// Ours by its id while a person waits; the worker would not tell them.
+			// While a person waits, this call runs the job. The worker takes over
+			// only after humanBudget.
 			n.Jobs = append(n.Jobs, s.newJob(JobRunStep, run.ID, i.CreatedAt.Add(humanBudget)))
 		}
 		n.StepRuns = append(n.StepRuns, run)
@@ -91,8 +92,8 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	return i, true, nil
 }
 
-// runNow does one job at once instead of leaving it to the worker. A failure is
-// the worker's to repeat, and so is a job that too little time is left for.
+// runNow does a job at once instead of leaving it to the worker. The worker
+// repeats it if it fails, and does it if too little time is left.
 func (s *Service) runNow(ctx context.Context, jobID string) {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < rungLimit {
 		nudge(s.wakeJobs)
@@ -104,7 +105,7 @@ func (s *Service) runNow(ctx context.Context, jobID string) {
 		return
 	}
 	if err != nil {
-		s.log.Error("claim a job", "job", jobID, "err", err)
+		s.log.Error("could not claim a job", "job", jobID, "err", err)
 	}
 	nudge(s.wakeJobs)
 }
@@ -123,7 +124,7 @@ func (s *Service) newJob(kind JobKind, subject string, at time.Time) Job {
 }
 
 func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, error) {
-	missing := invalid("This runbook does not exist.", map[string]string{"runbook": "There is no runbook of this name. It may have been renamed or deleted."})
+	missing := invalid("This runbook does not exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted."})
 	var r Runbook
 	var err error
 	switch {
@@ -132,7 +133,7 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 	case req.RunbookName != "":
 		r, err = s.store.RunbookByName(ctx, req.RunbookName)
 	default:
-		return Runbook{}, invalid("Say which runbook to run.", map[string]string{"runbook": "Give the name of a runbook."})
+		return Runbook{}, invalid("Choose a runbook.", map[string]string{"runbook": "Enter the name of a runbook."})
 	}
 	switch {
 	case CodeOf(err) == NotFound:
@@ -147,7 +148,7 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 	return r, nil
 }
 
-// Limits of what a form or a script may send, in characters.
+// The limits of what forms and API clients may send, in characters.
 const (
 	maxName        = 200
 	maxDescription = 4000
@@ -182,7 +183,7 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 
 	fields := map[string]string{}
 	if i.Name == "" {
-		fields["name"] = "Say in a few words what is wrong."
+		fields["name"] = "Describe in a few words what is wrong."
 	}
 	tooLong(fields, "name", i.Name, maxName)
 	tooLong(fields, "severity", i.Severity, 40)
@@ -205,20 +206,20 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 	}
 	for name := range req.Vars {
 		if _, known := i.Vars[name]; !known {
-			fields["vars."+name] = "The runbook has no variable of this name."
+			fields["vars."+name] = "The runbook has no variable with this name."
 		}
 	}
 	if len(fields) > 0 {
-		return Incident{}, invalid("Something is missing or wrong.", fields)
+		return Incident{}, invalid("Some fields are missing or invalid.", fields)
 	}
 	return i, nil
 }
 
-// check says what is wrong with a value of the variable, "" for nothing.
+// check returns what is wrong with a value of the variable, or "".
 func (v Variable) check(value string) string {
 	if value == "" {
 		if v.Required {
-			return v.label() + " is needed."
+			return v.label() + " is required."
 		}
 		return ""
 	}
@@ -227,13 +228,14 @@ func (v Variable) check(value string) string {
 	}
 	switch v.Type {
 	case "number":
-		// Go reads NaN, Inf and 0x1p-2 as numbers too; people do not.
+		// Go also accepts NaN, Inf and hexadecimal numbers, which people do not
+		// expect.
 		if n, err := strconv.ParseFloat(value, 64); err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(value, "xX") {
-			return "Give a number, such as 42 or 0.5."
+			return "Enter a number, such as 42 or 0.5."
 		}
 	case "date":
 		if _, err := time.Parse(time.DateOnly, value); err != nil {
-			return "Give a date as 2026-01-31."
+			return "Enter a date in the form 2026-01-31."
 		}
 	case "choice":
 		if !slices.Contains(v.Choices, value) {
@@ -256,18 +258,20 @@ func tooLong(fields map[string]string, name, value string, limit int) {
 	}
 }
 
-// textProblem says why a text of at most limit characters cannot be kept, "" for nothing.
+// textProblem returns why a text cannot be stored, or "". limit is its maximum
+// length in characters.
 func textProblem(value string, limit int) string {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return "This text holds characters that cannot be stored."
+		return "This text contains characters that cannot be stored."
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
-		return fmt.Sprintf("Use at most %d characters; these are %d.", limit, n)
+		return fmt.Sprintf("Use at most %d characters. This text has %d.", limit, n)
 	}
 	return ""
 }
 
-// CanonicalEmail is the one form in which an address is stored and compared.
+// CanonicalEmail returns the form of an e-mail address that is stored and
+// compared.
 func CanonicalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 func validEmail(s string) bool {
@@ -275,13 +279,13 @@ func validEmail(s string) bool {
 	return err == nil && a.Address == s && len(s) <= 254 && !strings.ContainsAny(s, " \t\r\n/\\?#%")
 }
 
-// ResolveIncident ends an open incident. Its bridge stays usable.
+// ResolveIncident resolves an open incident. Its bridge stays usable.
 func (s *Service) ResolveIncident(ctx context.Context, actor Actor, number int64) error {
 	return s.setStatus(ctx, actor, number, StatusResolved, EntryResolved, AuditIncidentResolved)
 }
 
-// ReopenIncident opens a resolved incident again; Conflict when another open
-// incident has taken its dedup key meanwhile.
+// ReopenIncident reopens a resolved incident. It returns Conflict if another open
+// incident has its dedup key now.
 func (s *Service) ReopenIncident(ctx context.Context, actor Actor, number int64) error {
 	return s.setStatus(ctx, actor, number, StatusOpen, EntryReopened, AuditIncidentReopened)
 }
@@ -300,9 +304,9 @@ func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to S
 		s.audit(actor, action, Key(number), Change{Field: "status", Before: string(from), After: string(to)}))
 }
 
-// RunStep runs a step that waits for a person, or one that failed, and returns
-// when it is done or humanBudget is over. A step that runs or is done already
-// is a Conflict.
+// RunStep runs a step that waits for a person or has failed. It returns when the
+// step is done, or after humanBudget at the latest. It returns Conflict if the
+// step is running or done.
 func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
@@ -318,7 +322,7 @@ func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) er
 		return err
 	}
 	if i.Status != StatusOpen {
-		return refuse(Conflict, "The incident is resolved. Open it again to run its steps.")
+		return refuse(Conflict, "The incident is resolved. Reopen it to run its steps.")
 	}
 	bridge, err := s.store.BridgeOfStepRun(ctx, run.ID)
 	insert := CodeOf(err) == NotFound
@@ -336,10 +340,10 @@ func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) er
 	})
 }
 
-// schedule writes the change with a job to do its step, and does the job.
+// schedule stores the change with a job for its step, and does the job.
 func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange) error {
 	now := s.now()
-	job := s.newJob(JobRunStep, c.StepRun.ID, now.Add(humanBudget)) // ours until then
+	job := s.newJob(JobRunStep, c.StepRun.ID, now.Add(humanBudget)) // until then, the worker leaves it to us
 	c.StepRun.State, c.StepRun.Reason = StepScheduled, Reason{}
 	c.Jobs = []Job{job}
 	c.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: c.Bridge.IncidentNumber, BridgeID: c.Bridge.ID,
@@ -351,9 +355,9 @@ func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange) err
 	return nil
 }
 
-// JoinPage is the address of an incident's join page, a link that never
-// changes. Its key stands for a login: people join by phone, in a hurry, and the
-// number alone could be guessed.
+// JoinPage returns the URL of an incident's join page, which never changes. The
+// key in it replaces a login, because people join by phone and in a hurry. The
+// number alone would be easy to guess.
 func (s *Service) JoinPage(i Incident) string {
 	return s.publicURL + "/j/" + i.Key() + "?k=" + i.JoinKey
 }

@@ -49,8 +49,8 @@ func TestOpenIncidentRefuses(t *testing.T) {
 		want   []string
 	}{
 		{"no runbook", func(q *incident.OpenRequest) { q.RunbookID = "" }, []string{"runbook"}},
-		{"a runbook that is not there", func(q *incident.OpenRequest) { q.RunbookID = "nothing" }, []string{"runbook"}},
-		{"a name that no runbook has", func(q *incident.OpenRequest) { q.RunbookID, q.RunbookName = "", "Outrage" }, []string{"runbook"}},
+		{"unknown runbook id", func(q *incident.OpenRequest) { q.RunbookID = "nothing" }, []string{"runbook"}},
+		{"unknown runbook name", func(q *incident.OpenRequest) { q.RunbookID, q.RunbookName = "", "Outrage" }, []string{"runbook"}},
 		{"a disabled runbook", func(q *incident.OpenRequest) { q.RunbookID, q.Vars = disabled.ID, nil }, []string{"runbook"}},
 		{"a disabled runbook by name", func(q *incident.OpenRequest) { q.RunbookID, q.RunbookName = "", "Disabled" }, []string{"runbook"}},
 		{"an archived runbook", func(q *incident.OpenRequest) { q.RunbookID, q.Vars = archived.ID, nil }, []string{"runbook"}},
@@ -66,7 +66,7 @@ func TestOpenIncidentRefuses(t *testing.T) {
 		{"NUL", func(q *incident.OpenRequest) { q.Name = "a\x00b" }, []string{"name"}},
 		{"not UTF-8", func(q *incident.OpenRequest) { q.Description = "\xc3\x28" }, []string{"description"}},
 
-		{"opener that is no address", opened("ana"), []string{"opener_email"}},
+		{"opener that is not an address", opened("ana"), []string{"opener_email"}},
 		{"opener with a name", opened("Ana <ana@example.com>"), []string{"opener_email"}},
 		{"opener of two lines", opened("ana@example.com\r\nX: y"), []string{"opener_email"}},
 		{"opener that is a path", opened("../users/me@example.com"), []string{"opener_email"}},
@@ -81,12 +81,12 @@ func TestOpenIncidentRefuses(t *testing.T) {
 		{"number in words", vars("affected", "many"), []string{"vars.affected"}},
 		{"number with a unit", vars("affected", "7 users"), []string{"vars.affected"}},
 		{"not a number", vars("affected", "NaN"), []string{"vars.affected"}},
-		{"endless number", vars("affected", "-Inf"), []string{"vars.affected"}},
-		{"number beyond all bounds", vars("affected", "1e999"), []string{"vars.affected"}},
-		{"number of a programmer", vars("affected", "0x1p-2"), []string{"vars.affected"}},
-		{"F-36 a day that is not", vars("since", "2026-02-30"), []string{"vars.since"}},
+		{"infinite number", vars("affected", "-Inf"), []string{"vars.affected"}},
+		{"number out of range", vars("affected", "1e999"), []string{"vars.affected"}},
+		{"hexadecimal number", vars("affected", "0x1p-2"), []string{"vars.affected"}},
+		{"F-36 a day that does not exist", vars("since", "2026-02-30"), []string{"vars.since"}},
 		{"F-36 a time", vars("since", "2026-02-03T24:00"), []string{"vars.since"}},
-		{"F-36 a month that is not", vars("since", "2026-13-01"), []string{"vars.since"}},
+		{"F-36 a month that does not exist", vars("since", "2026-13-01"), []string{"vars.since"}},
 		{"choice that is not offered", vars("region", "EU"), []string{"vars.region"}},
 		{"variable that the runbook does not have", vars("role", "admin"), []string{"vars.role"}},
 		{"everything at once", func(q *incident.OpenRequest) {
@@ -148,13 +148,13 @@ func TestOpenIncidentKeeps(t *testing.T) {
 		t.Errorf("timeline %q", texts)
 	}
 
-	t.Run("join keys are not alike", func(t *testing.T) {
+	t.Run("join keys differ", func(t *testing.T) {
 		other, _ := w.open()
 		if other.JoinKey == stored.JoinKey {
 			t.Error("two incidents have one join key")
 		}
 	})
-	t.Run("who opens", func(t *testing.T) {
+	t.Run("opener", func(t *testing.T) {
 		w.must(w.service.CreateUser(t.Context(), admin, "noor@example.com", "Noor", incident.Viewer, "correct horse battery"))
 		script := incident.Actor{Kind: "token", Email: "monitoring", Role: incident.Responder}
 		for _, test := range []struct {
@@ -164,11 +164,11 @@ func TestOpenIncidentKeeps(t *testing.T) {
 			wantEmail, want string
 		}{
 			{"oneself", anaIs, "", opener, "Ana"},
-			{"somebody who can log in", anaIs, " Noor@Example.com ", "noor@example.com", "Noor"},
-			{"somebody nobody knows", anaIs, "guest@partner.example", "guest@partner.example", ""},
+			{"a user", anaIs, " Noor@Example.com ", "noor@example.com", "Noor"},
+			{"an unknown person", anaIs, "guest@partner.example", "guest@partner.example", ""},
 			{"nobody: a script", script, "", "", ""},
-			{"a script for somebody", script, "noor@example.com", "noor@example.com", "Noor"},
-			{"an address beyond ASCII", anaIs, "bjørn@example.com", "bjørn@example.com", ""},
+			{"a script on behalf of a user", script, "noor@example.com", "noor@example.com", "Noor"},
+			{"an address that is not ASCII", anaIs, "bjørn@example.com", "bjørn@example.com", ""},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				i, _, err := w.service.OpenIncident(t.Context(), test.actor, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "x", OpenerEmail: test.email})
@@ -193,7 +193,7 @@ func TestOpenIncidentKeeps(t *testing.T) {
 			t.Errorf("created %v with %d bridges", created, len(bridges))
 		}
 	})
-	t.Run("the runbook changes afterwards, the incident does not", func(t *testing.T) {
+	t.Run("changing the runbook later does not change the incident", func(t *testing.T) {
 		late := outage()
 		late.Name, late.Variables = "Later", nil
 		late.Steps[0].ExecuteAutomatically = false

@@ -16,22 +16,23 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// hashParams follow the OWASP Password Storage Cheat Sheet (argon2id, 19 MiB,
-// 2 passes). They stand in each hash, so they can be raised later.
+// hashParams follow the OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2
+// passes). Every hash contains its parameters, so these can be raised later.
 var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// dummyHash is compared with when there is no such user, so that an unknown
-// e-mail takes as long as a wrong password. It is the hash of a random value.
+// dummyHash replaces the stored hash if the user does not exist, so that an
+// unknown e-mail address takes as long as a wrong password. It is the hash of a
+// random value.
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$MmsTkR9HVTE29e/7m07kJA$BvRGr+4S6qFGy6TbKpHvzMmUc1FkK9gAQQD4ln9Wy58"
 
-// MinPassword is the length of a password in characters, at least.
+// MinPassword is the minimum length of a password in characters.
 const MinPassword = 12
 
 const (
 	setupFor         = 30 * time.Minute
 	freeLoginTries   = 5
 	longestLoginWait = time.Minute
-	loginMemory      = time.Hour // wrong passwords older than this are forgotten
+	loginMemory      = time.Hour // wrong passwords older than this do not count
 	maxPassword      = 1024      // bytes
 	tokenPrefix      = "db_"
 )
@@ -39,10 +40,10 @@ const (
 var (
 	errLogin = refuse(Unauthorized, "The e-mail address or the password is wrong.")
 	errBusy  = &Error{Code: Limited, Message: "The server is busy. Try again in a moment.", RetryAfter: time.Second}
-	errToken = refuse(Unauthorized, "A valid API token is needed: Authorization: Bearer …")
+	errToken = refuse(Unauthorized, "This request needs a valid API token: Authorization: Bearer …")
 )
 
-// newToken is 256 random bits, URL-safe.
+// newToken returns 256 random bits in a URL-safe form.
 func newToken() string {
 	var b [32]byte
 	rand.Read(b[:]) // never fails: crypto/rand
@@ -54,7 +55,8 @@ func hashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// hash bounds how many passwords are hashed at once; each takes 19 MiB.
+// hash runs f, which hashes a password. It limits how many run at once, because
+// each hash needs 19 MiB.
 func (s *Service) hash(ctx context.Context, f func() error) error {
 	select {
 	case s.hashing <- struct{}{}:
@@ -73,20 +75,21 @@ func (s *Service) hashPassword(ctx context.Context, password string) (hash strin
 	return hash, err
 }
 
-// passwordProblem says why a password is refused, "" for nothing. Length is
-// what counts (NIST SP 800-63B).
+// passwordProblem returns why a password is rejected, or "". Only the length
+// counts (NIST SP 800-63B).
 func passwordProblem(password string) string {
 	switch {
 	case len(password) > maxPassword:
 		return "Use at most 1024 bytes."
 	case utf8.RuneCountInString(password) < MinPassword:
-		return "Use at least 12 characters. A few words are easier to remember than signs."
+		return "Use at least 12 characters. A few words are easier to remember than symbols."
 	}
 	return ""
 }
 
-// SetupLink makes the one-time token with which the first admin is created,
-// valid for 30 minutes, and ends any earlier one. It is "" when there is an admin.
+// SetupLink creates the one-time token for creating the first admin. It is valid
+// for 30 minutes and replaces any earlier one. SetupLink returns "" if there is
+// an admin.
 func (s *Service) SetupLink(ctx context.Context) (token string, err error) {
 	n, err := s.store.CountAdmins(ctx)
 	if err != nil || n > 0 {
@@ -96,22 +99,22 @@ func (s *Service) SetupLink(ctx context.Context) (token string, err error) {
 	return token, s.store.SaveSetupLink(ctx, hashToken(token), s.now().Add(setupFor))
 }
 
-// CheckSetup says whether a setup link can still be used: NotFound when it is
-// unknown or over, Conflict when it was used.
+// CheckSetup checks whether a setup link can still be used. It returns NotFound
+// if the link is unknown or expired, and Conflict if it was used.
 func (s *Service) CheckSetup(ctx context.Context, token string) error {
 	expires, used, err := s.store.SetupLink(ctx, hashToken(token))
 	switch {
 	case CodeOf(err) == NotFound || (err == nil && used.IsZero() && !s.now().Before(expires)):
-		return refuse(NotFound, "This link is not valid any more. Restart Drawbridge: it prints a new one while there is no admin.")
+		return refuse(NotFound, "This link is no longer valid. Restart Drawbridge: it prints a new link as long as there is no admin.")
 	case err != nil:
 		return err
 	case !used.IsZero():
-		return refuse(Conflict, "This link was used already. If it was not you, ask who has access to the server’s log, and reset the password with “drawbridge user reset-password”.")
+		return refuse(Conflict, "This link has already been used. If that wasn’t you, find out who can read the server’s log, and reset the password with “drawbridge user reset-password”.")
 	}
 	return nil
 }
 
-// FirstAdmin creates the first admin with a setup link, once.
+// FirstAdmin creates the first admin. It works only once for each setup link.
 func (s *Service) FirstAdmin(ctx context.Context, token, email, name, password, address string) (User, error) {
 	if err := s.CheckSetup(ctx, token); err != nil {
 		return User{}, err
@@ -141,16 +144,17 @@ func (s *Service) newUser(ctx context.Context, email, name string, role Role, pa
 		fields["password"] = problem
 	}
 	if len(fields) > 0 {
-		return User{}, invalid("Something is missing or wrong.", fields)
+		return User{}, invalid("Some fields are missing or invalid.", fields)
 	}
 	var err error
 	u.PasswordHash, err = s.hashPassword(ctx, password)
 	return u, err
 }
 
-// LogIn checks a password. Unknown, disabled and wrong are one answer and take
-// the same time. Wrong passwords make the next try wait, for this account from
-// this part of the network only: nobody can lock on-call out.
+// LogIn checks a password. Unknown users, disabled users and wrong passwords get
+// the same answer and take the same time. After several wrong passwords, the next
+// attempt has to wait. This applies to one user from one part of the network, so
+// that nobody can lock on-call out.
 func (s *Service) LogIn(ctx context.Context, email, password, address string) (User, error) {
 	now := s.now()
 	email = CanonicalEmail(email)
@@ -168,7 +172,8 @@ func (s *Service) LogIn(ctx context.Context, email, password, address string) (U
 		stored = u.PasswordHash
 	}
 	err = s.hash(ctx, func() error {
-		// Again: of many tries at one moment most have waited here, uncounted.
+		// Check again, because many concurrent attempts may have passed the first
+		// check before any of them failed.
 		failures, err := s.mayLogIn(ctx, key, now)
 		if err != nil {
 			return err
@@ -195,16 +200,17 @@ func (s *Service) LogIn(ctx context.Context, email, password, address string) (U
 	return u, nil
 }
 
-// mayLogIn refuses the next try while it has to wait.
+// mayLogIn returns Limited while the next attempt has to wait.
 func (s *Service) mayLogIn(ctx context.Context, key string, now time.Time) (LoginFailures, error) {
 	failures, err := s.store.LoginFailures(ctx, key)
 	if wait := loginWait(failures, now); err == nil && wait > 0 {
-		err = &Error{Code: Limited, RetryAfter: wait, Message: "Too many wrong passwords. Wait a moment before the next try."}
+		err = &Error{Code: Limited, RetryAfter: wait, Message: "Too many wrong passwords. Wait a moment, then try again."}
 	}
 	return failures, err
 }
 
-// loginWait doubles from a second with each wrong password after the free ones.
+// loginWait returns how long the next attempt has to wait. After the free
+// attempts, the wait starts at one second and doubles with each wrong password.
 func loginWait(f LoginFailures, now time.Time) time.Duration {
 	if f.Count < freeLoginTries || now.Sub(f.LastAt) > loginMemory {
 		return 0
@@ -213,8 +219,8 @@ func loginWait(f LoginFailures, now time.Time) time.Duration {
 	return f.LastAt.Add(pause).Sub(now)
 }
 
-// addressPrefix is the network an address belongs to: one person can have many
-// addresses of it.
+// addressPrefix returns the network of an address, because one person can have
+// many addresses in it.
 func addressPrefix(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
@@ -231,7 +237,8 @@ func addressPrefix(address string) string {
 	return p.String()
 }
 
-// CreateUser lets a person log in; Fields keyed email, name, role, password.
+// CreateUser creates a user who can log in. Field errors are keyed email, name,
+// role and password.
 func (s *Service) CreateUser(ctx context.Context, actor Actor, email, name string, role Role, password string) (User, error) {
 	if err := need(actor, Admin); err != nil {
 		return User{}, err
@@ -243,7 +250,7 @@ func (s *Service) CreateUser(ctx context.Context, actor Actor, email, name strin
 	return u, s.store.InsertUser(ctx, u, s.audit(actor, AuditUserCreate, u.Email, changesOf(nil, u)...))
 }
 
-// SetRole changes what a person may do, from the next request on.
+// SetRole changes a user's role. It applies from the next request.
 func (s *Service) SetRole(ctx context.Context, actor Actor, userID string, role Role) error {
 	if err := need(actor, Admin); err != nil {
 		return err
@@ -254,7 +261,7 @@ func (s *Service) SetRole(ctx context.Context, actor Actor, userID string, role 
 	return s.changeUser(ctx, actor, userID, AuditUserSetRole, func(u *User) { u.Role = role })
 }
 
-// SetDisabled shuts a person out, or lets them in again. Sessions end at once.
+// SetDisabled disables or enables a user. It ends the user's sessions at once.
 func (s *Service) SetDisabled(ctx context.Context, actor Actor, userID string, disabled bool) error {
 	if disabled {
 		return s.changeUser(ctx, actor, userID, AuditUserDisable, func(u *User) { u.DisabledAt = s.now() })
@@ -262,9 +269,9 @@ func (s *Service) SetDisabled(ctx context.Context, actor Actor, userID string, d
 	return s.changeUser(ctx, actor, userID, AuditUserEnable, func(u *User) { u.DisabledAt = time.Time{} })
 }
 
-// ResetPassword gives a person a new password and ends their sessions.
+// ResetPassword sets a new password for a user and ends the user's sessions.
 func (s *Service) ResetPassword(ctx context.Context, actor Actor, userID, password string) error {
-	if err := need(actor, Admin); err != nil { // before a hash is made for nothing
+	if err := need(actor, Admin); err != nil { // before the expensive hash
 		return err
 	}
 	if problem := passwordProblem(password); problem != "" {
@@ -277,7 +284,7 @@ func (s *Service) ResetPassword(ctx context.Context, actor Actor, userID, passwo
 	return s.changeUser(ctx, actor, userID, AuditUserResetPassword, func(u *User) { u.PasswordHash = hash })
 }
 
-// changeUser changes a person and ends their sessions.
+// changeUser changes a user and ends the user's sessions.
 func (s *Service) changeUser(ctx context.Context, actor Actor, userID string, action AuditAction, change func(*User)) error {
 	if err := need(actor, Admin); err != nil {
 		return err
@@ -291,17 +298,19 @@ func (s *Service) changeUser(ctx context.Context, actor Actor, userID string, ac
 	return s.store.UpdateUser(ctx, u, true, "", s.audit(actor, action, u.Email, changesOf(old, u)...))
 }
 
-// ChangePassword changes the actor's own password and ends all their sessions
-// but that of the token keepSession. Fields: old_password, new_password.
+// ChangePassword changes the actor's own password. It ends all of the actor's
+// sessions except the one with the token keepSession. Field errors are keyed
+// old_password and new_password.
 func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password, keepSession string) error {
 	u, err := s.store.User(ctx, actor.UserID)
 	if err != nil {
 		return err
 	}
-	// The same brake as at the login: whoever holds a session cannot guess on.
+	// LogIn limits the attempts, so that the holder of a stolen session cannot
+	// guess the password.
 	if _, err := s.LogIn(ctx, u.Email, old, actor.Address); err != nil {
 		if CodeOf(err) == Unauthorized {
-			return invalid("The password was not changed.", map[string]string{"old_password": "This is not your password."})
+			return invalid("The password was not changed.", map[string]string{"old_password": "This is not your current password."})
 		}
 		return err
 	}
@@ -314,8 +323,8 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password
 	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, AuditUserPassword, u.Email))
 }
 
-// SetName changes how a person is called. An admin may do it for everybody, and
-// everybody for themselves. Fields: name.
+// SetName changes a user's display name. Admins may change any name, and everyone
+// may change their own. Field errors are keyed name.
 func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string) error {
 	if actor.UserID == "" || actor.UserID != userID {
 		if err := need(actor, Admin); err != nil {
@@ -324,7 +333,7 @@ func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string)
 	}
 	fields := map[string]string{}
 	if name = strings.TrimSpace(name); name == "" {
-		fields["name"] = "Give a name."
+		fields["name"] = "Enter a name."
 	}
 	if tooLong(fields, "name", name, 100); len(fields) > 0 {
 		return invalid("The name was not changed.", fields)
@@ -338,15 +347,15 @@ func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string)
 	return s.store.UpdateUser(ctx, u, false, "", s.audit(actor, AuditUserSetName, u.Email, changesOf(old, u)...))
 }
 
-// CreateToken makes an API token and returns it; it is not kept and cannot be
-// shown again.
+// CreateToken creates an API token and returns it. Only its hash is stored, so it
+// cannot be shown again.
 func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, scopes []string) (plain string, t Token, err error) {
 	if err := need(actor, Admin); err != nil {
 		return "", Token{}, err
 	}
 	fields := map[string]string{}
 	if name = strings.TrimSpace(name); name == "" {
-		fields["name"] = "Give the token a name, such as the script that uses it."
+		fields["name"] = "Enter a name, such as the script that uses the token."
 	}
 	tooLong(fields, "name", name, 100)
 	scopes = slices.Compact(slices.Sorted(slices.Values(scopes)))
@@ -355,11 +364,11 @@ func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, sco
 	}
 	for _, scope := range scopes {
 		if scope != ScopeRead && scope != ScopeIncidentsWrite {
-			fields["scopes"] = "The scopes are incidents:write and read."
+			fields["scopes"] = "The allowed scopes are incidents:write and read."
 		}
 	}
 	if len(fields) > 0 {
-		return "", Token{}, invalid("Something is missing or wrong.", fields)
+		return "", Token{}, invalid("Some fields are missing or invalid.", fields)
 	}
 	plain = tokenPrefix + newToken()
 	t = Token{ID: newID(), Name: name, Hash: hashToken(plain), Scopes: scopes, CreatedBy: actor.Email, CreatedAt: s.now()}
@@ -374,8 +383,8 @@ func (s *Service) RevokeToken(ctx context.Context, actor Actor, id string) error
 	return s.store.RevokeToken(ctx, id, s.now(), s.audit(actor, AuditTokenRevoke, ""))
 }
 
-// TokenActor is who an API token acts as. A token that may write acts with the
-// role responder.
+// TokenActor returns the actor of an API token. A token with the scope
+// incidents:write has the role responder, any other the role viewer.
 func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor, Token, error) {
 	if !strings.HasPrefix(plain, tokenPrefix) || len(plain) != len(tokenPrefix)+43 {
 		return Actor{}, Token{}, errToken
@@ -389,7 +398,7 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 	}
 	if s.now().Sub(t.LastUsedAt) > time.Minute {
 		if err := s.store.TouchToken(ctx, t.ID, s.now()); err != nil {
-			s.log.Warn("note the use of a token", "err", err)
+			s.log.Warn("could not store when a token was used", "err", err)
 		}
 	}
 	actor := Actor{Kind: "token", Email: t.Name, Name: t.Name, Role: Viewer, Address: address}

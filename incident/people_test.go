@@ -20,7 +20,8 @@ import (
 
 const password = "correct horse battery"
 
-// cheapHash is of password, made with so little work that tests can log in often.
+// cheapHash returns a hash of password that needs little work, so that tests can
+// log in often.
 var cheapHash = sync.OnceValue(func() string {
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
@@ -29,7 +30,7 @@ var cheapHash = sync.OnceValue(func() string {
 	return hash
 })
 
-// person adds a user who logs in with password.
+// person adds a user with the password password.
 func (w *world) person(name string, role incident.Role) incident.User {
 	w.Helper()
 	u := incident.User{ID: "id-of-" + name, Email: name + "@example.com", Name: name, Role: role, PasswordHash: cheapHash(), CreatedAt: w.clock.Now()}
@@ -37,7 +38,7 @@ func (w *world) person(name string, role incident.Role) incident.User {
 	return u
 }
 
-// session is the token of a user who has logged in.
+// session returns the session token of a user who has logged in.
 func (w *world) session(u incident.User) string {
 	w.Helper()
 	token, err := w.service.StartSession(w.Context(), u)
@@ -74,17 +75,17 @@ func TestFirstAdmin(t *testing.T) {
 		t.Fatalf("links %q and %q", old, token)
 	}
 	w.ok(w.service.CheckSetup(t.Context(), token))
-	t.Run("A-18 only the newest link", func(t *testing.T) {
+	t.Run("A-18 only the newest link is valid", func(t *testing.T) {
 		wantCode(t, w.service.CheckSetup(t.Context(), old), incident.NotFound)
 		_, err := first(old, "a@example.com", password)
 		wantCode(t, err, incident.NotFound)
 	})
-	t.Run("a link nobody made", func(t *testing.T) {
+	t.Run("unknown link", func(t *testing.T) {
 		for _, token := range []string{"", "x", strings.Repeat("A", 43), token[:42], token + "A", strings.ToLower(token)} {
 			wantCode(t, w.service.CheckSetup(t.Context(), token), incident.NotFound)
 		}
 	})
-	t.Run("refused: the link can be used after that", func(t *testing.T) {
+	t.Run("refused: the link stays valid", func(t *testing.T) {
 		for _, test := range []struct {
 			name, email, secret string
 			want                []string
@@ -92,7 +93,7 @@ func TestFirstAdmin(t *testing.T) {
 			{"no address", "", password, []string{"email"}},
 			{"no domain", "ana@", password, []string{"email"}},
 			{"address of two lines", "ana@example.com\nx", password, []string{"email"}},
-			{"A-06 address in other letters", "ＡＤＭＩＮ@example.com", password, []string{"email"}},
+			{"A-06 address in full-width letters", "ＡＤＭＩＮ@example.com", password, []string{"email"}},
 			{"short password", "ana@example.com", "elevenchars", []string{"password"}},
 			{"A-08 password of 1025 bytes", "ana@example.com", strings.Repeat("a", 1025), []string{"password"}},
 			{"both", "", "", []string{"email", "password"}},
@@ -115,7 +116,7 @@ func TestFirstAdmin(t *testing.T) {
 		_, err := first(token, "a@example.com", password)
 		wantCode(t, err, incident.NotFound)
 	})
-	t.Run("A-01 of eight browsers one makes the admin", func(t *testing.T) {
+	t.Run("A-01 only one of eight browsers can create the admin", func(t *testing.T) {
 		token := link()
 		var won atomic.Int32
 		var wg sync.WaitGroup
@@ -155,7 +156,7 @@ func TestFirstAdmin(t *testing.T) {
 			t.Errorf("the admin cannot log in: %v", err)
 		}
 	})
-	t.Run("the admin comes from the command line while a link is out", func(t *testing.T) {
+	t.Run("the command line creates the admin while a link exists", func(t *testing.T) {
 		w := newWorld(t)
 		token, err := w.service.SetupLink(t.Context())
 		w.ok(err)
@@ -165,8 +166,8 @@ func TestFirstAdmin(t *testing.T) {
 	})
 }
 
-// The hash that stands in for an unknown person's must cost what a real one
-// costs, or the time of the answer tells who has an account.
+// Comparing with the hash for unknown users must take as long as with a real one.
+// Otherwise the response time shows which users exist.
 func TestDummyHash(t *testing.T) {
 	params, salt, key, err := argon2id.DecodeHash(incident.DummyHash)
 	if err != nil {
@@ -184,13 +185,13 @@ func TestLogIn(t *testing.T) {
 	w.person("root", incident.Admin)
 	w.ok(w.service.SetDisabled(t.Context(), admin, gone.ID, true))
 	addresses := 0
-	// Each try comes from a network of its own, so that none has to wait.
+	// Each attempt comes from its own network, so that none has to wait.
 	logIn := func(email, secret string) (incident.User, error) {
 		addresses++
 		return w.service.LogIn(t.Context(), email, secret, fmt.Sprintf("10.%d.%d.1", addresses/250, addresses%250))
 	}
 
-	t.Run("A-02 unknown, wrong and disabled are one answer", func(t *testing.T) {
+	t.Run("A-02 unknown user, wrong password and disabled user get the same answer", func(t *testing.T) {
 		_, wrong := logIn(ana.Email, "wrong horse battery")
 		wantCode(t, wrong, incident.Unauthorized)
 		for _, who := range []struct{ email, secret string }{
@@ -201,7 +202,7 @@ func TestLogIn(t *testing.T) {
 			}
 		}
 	})
-	t.Run("A-03 an unknown person costs a hash like any other", func(t *testing.T) {
+	t.Run("A-03 an unknown user costs a hash too", func(t *testing.T) {
 		cost := func(email string) uint64 {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -214,7 +215,7 @@ func TestLogIn(t *testing.T) {
 			t.Errorf("took %d bytes, want the %d of a hash", got, want)
 		}
 	})
-	t.Run("A-06 one account however it is written", func(t *testing.T) {
+	t.Run("A-06 one user for all spellings of the e-mail address", func(t *testing.T) {
 		for _, email := range []string{"ANA@example.com", " ana@EXAMPLE.com ", "\tAna@Example.Com\r\n", "ana@example.com\u00a0"} {
 			if u, err := logIn(email, password); err != nil || u.ID != ana.ID {
 				t.Errorf("%q: %v", email, err)
@@ -226,7 +227,7 @@ func TestLogIn(t *testing.T) {
 			}
 		}
 	})
-	t.Run("A-08 passwords of any kind count as typed", func(t *testing.T) {
+	t.Run("A-08 passwords are used exactly as typed", func(t *testing.T) {
 		for n, secret := range []string{
 			" leading and trailing ", strings.Repeat("a", 73), "пароль из двенадцати", "🐎🔋📎✅🐎🔋📎✅🐎🔋📎✅", "a\x00b a\x00b a\x00b a\x00b", "e\u0301" + strings.Repeat("x", 12), strings.Repeat("b", 1024),
 		} {
@@ -248,7 +249,7 @@ func TestLogIn(t *testing.T) {
 			t.Errorf("a password of 1 MB: %v", err)
 		}
 	})
-	t.Run("a hash that is damaged opens nothing", func(t *testing.T) {
+	t.Run("a damaged hash matches no password", func(t *testing.T) {
 		for n, hash := range []string{"", "x", cheapHash()[:len(cheapHash())-3]} {
 			u := w.person(fmt.Sprint("damaged", n), incident.Viewer)
 			u.PasswordHash = hash
@@ -269,7 +270,8 @@ func TestLogIn(t *testing.T) {
 
 func TestLogInWaits(t *testing.T) {
 	const here = "192.0.2.9"
-	// guess is a wrong password, and how long the next try has to wait.
+	// guess tries a wrong password and returns how long the next attempt has to
+	// wait.
 	guess := func(w *world, email, address string) time.Duration {
 		t.Helper()
 		_, err := w.service.LogIn(t.Context(), email, "wrong horse battery", address)
@@ -291,7 +293,7 @@ func TestLogInWaits(t *testing.T) {
 		}
 	}
 
-	t.Run("A-04 the wait grows, and never locks the account", func(t *testing.T) {
+	t.Run("A-04 the wait grows but never locks the user out", func(t *testing.T) {
 		w := newWorld(t)
 		ana := w.person("ana", incident.Responder)
 		fives(w, ana.Email, here)
@@ -321,16 +323,16 @@ func TestLogInWaits(t *testing.T) {
 		if _, err := w.service.LogIn(t.Context(), ana.Email, password, here); err != nil {
 			t.Errorf("after the wait: %v", err)
 		}
-		fives(w, ana.Email, here) // the right password has cleared the count
+		fives(w, ana.Email, here) // the right password has reset the count
 	})
-	t.Run("A-02 an unknown account waits as a known one does", func(t *testing.T) {
+	t.Run("A-02 an unknown user waits as long as a known one", func(t *testing.T) {
 		w := newWorld(t)
 		fives(w, "nobody@example.com", here)
 		if wait := guess(w, "nobody@example.com", here); wait != time.Second {
 			t.Errorf("the next try waits %s, want 1s", wait)
 		}
 	})
-	t.Run("A-06 one counter however the account is written", func(t *testing.T) {
+	t.Run("A-06 one counter for all spellings of the e-mail address", func(t *testing.T) {
 		w := newWorld(t)
 		ana := w.person("ana", incident.Responder)
 		for _, email := range []string{"ana@example.com", "ANA@example.com", " ana@example.com", "Ana@Example.com\n", "ana@example.COM\u00a0"} {
@@ -340,7 +342,7 @@ func TestLogInWaits(t *testing.T) {
 			t.Errorf("the sixth try waits %s, want 1s", wait)
 		}
 	})
-	t.Run("A-05 one network is one guesser", func(t *testing.T) {
+	t.Run("A-05 addresses of one network share a counter", func(t *testing.T) {
 		for _, test := range []struct {
 			name        string
 			addresses   []string
@@ -365,7 +367,7 @@ func TestLogInWaits(t *testing.T) {
 			})
 		}
 	})
-	t.Run("an hour later it is forgotten", func(t *testing.T) {
+	t.Run("the count is forgotten after an hour", func(t *testing.T) {
 		w := newWorld(t)
 		ana := w.person("ana", incident.Responder)
 		fives(w, ana.Email, here)
@@ -374,7 +376,7 @@ func TestLogInWaits(t *testing.T) {
 			t.Errorf("the next try waits %s", wait)
 		}
 	})
-	t.Run("A-04 guesses at the same moment are counted too", func(t *testing.T) {
+	t.Run("A-04 guesses at the same time are counted too", func(t *testing.T) {
 		w := newWorld(t)
 		ana := w.person("ana", incident.Responder)
 		var looked atomic.Int32
@@ -391,7 +393,7 @@ func TestLogInWaits(t *testing.T) {
 			t.Errorf("%d of 40 guesses were looked at; want about the five that are free", n)
 		}
 	})
-	t.Run("the brake holds for the password one has, too", func(t *testing.T) {
+	t.Run("the limit also applies to changing one's own password", func(t *testing.T) {
 		w := newWorld(t)
 		ana := w.person("ana", incident.Responder)
 		for range 5 {
@@ -425,7 +427,7 @@ func TestUsers(t *testing.T) {
 		}{
 			{"no address", "", "", incident.Viewer, password, []string{"email"}},
 			{"address with a name", "Ben <ben@example.com>", "", incident.Viewer, password, []string{"email"}},
-			{"A-06 address that looks like another", "аna@example.com", "", incident.Viewer, password, []string{"email"}},
+			{"A-06 address with a look-alike letter", "аna@example.com", "", incident.Viewer, password, []string{"email"}},
 			{"F-34 name of 101 characters", "ben@example.com", strings.Repeat("ø", 101), incident.Viewer, password, []string{"name"}},
 			{"role", "ben@example.com", "", "owner", password, []string{"role"}},
 			{"no role", "ben@example.com", "", "", password, []string{"role"}},
@@ -468,7 +470,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("cannot log in: %v", err)
 		}
 	})
-	t.Run("A-17 another role ends sessions", func(t *testing.T) {
+	t.Run("A-17 changing the role ends sessions", func(t *testing.T) {
 		w.ok(w.service.SetRole(t.Context(), admin, ana.ID, incident.Viewer))
 		if got := read(ana); got.Role != incident.Viewer {
 			t.Errorf("role %s", got.Role)
@@ -476,7 +478,7 @@ func TestUsers(t *testing.T) {
 		wantEntry(t, w.trail()[0], "user.set_role", ana.Email, incident.Change{Field: "role", Before: "responder", After: "viewer"})
 		w.wantSessions(ana, 0)
 	})
-	t.Run("A-16 disabling ends sessions and shuts out", func(t *testing.T) {
+	t.Run("A-16 disabling ends sessions and prevents login", func(t *testing.T) {
 		w.session(ana)
 		w.ok(w.service.SetDisabled(t.Context(), admin, ana.ID, true))
 		w.wantSessions(ana, 0)
@@ -490,7 +492,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("audit entries %+v", e[:2])
 		}
 	})
-	t.Run("A-15 a password that is reset ends sessions", func(t *testing.T) {
+	t.Run("A-15 resetting the password ends sessions", func(t *testing.T) {
 		w.session(ana)
 		w.ok(w.service.ResetPassword(t.Context(), admin, ana.ID, "reset horse battery"))
 		w.wantSessions(ana, 0)
@@ -500,7 +502,7 @@ func TestUsers(t *testing.T) {
 		_, err := w.service.LogIn(t.Context(), ana.Email, password, "192.0.2.4")
 		wantCode(t, err, incident.Unauthorized)
 	})
-	t.Run("A-15 changing one's own keeps only the session that asked", func(t *testing.T) {
+	t.Run("A-15 changing one's own password keeps only the current session", func(t *testing.T) {
 		w.session(ana)
 		mine := w.session(ana)
 		w.ok(w.service.ChangePassword(t.Context(), actorOf(ana), "reset horse battery", "changed horse battery", mine))
@@ -537,10 +539,10 @@ func TestUsers(t *testing.T) {
 		}
 		second := w.person("second", incident.Admin)
 		w.ok(w.service.SetDisabled(t.Context(), admin, second.ID, true))
-		wantCode(t, w.service.SetRole(t.Context(), admin, root.ID, incident.Viewer), incident.Conflict) // a disabled admin is none
+		wantCode(t, w.service.SetRole(t.Context(), admin, root.ID, incident.Viewer), incident.Conflict) // a disabled admin does not count
 		w.ok(w.service.SetDisabled(t.Context(), admin, second.ID, false))
 
-		// Two admins take the role from each other at the same moment.
+		// Two admins take the admin role from each other at the same time.
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = w.service.SetRole(t.Context(), actorOf(root), second.ID, incident.Viewer) })
 		wg.Go(func() { _ = w.service.SetRole(t.Context(), actorOf(second), root.ID, incident.Viewer) })
@@ -608,7 +610,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("a minute later used at %s, want %s", got, w.clock.Now())
 		}
 	})
-	t.Run("A-24 nearly right", func(t *testing.T) {
+	t.Run("A-24 almost correct", func(t *testing.T) {
 		near := []string{"", "db_", plain + "A", plain + " ", " " + plain, plain[3:], "zz_" + plain[3:], plain[:3] + reader[3:20] + plain[20:], strings.ToUpper(plain), strings.ToLower(plain), "DB_" + plain[3:]}
 		for n := 1; n <= len(plain); n++ {
 			near = append(near, plain[:len(plain)-n])
@@ -637,7 +639,7 @@ func TestTokens(t *testing.T) {
 			{"no name", " ", []string{"read"}, []string{"name"}},
 			{"F-34 name of 101 characters", strings.Repeat("ø", 101), []string{"read"}, []string{"name"}},
 			{"no scope", "x", nil, []string{"scopes"}},
-			{"F-31 a scope we do not have", "x", []string{"read", "admin"}, []string{"scopes"}},
+			{"F-31 unknown scope", "x", []string{"read", "admin"}, []string{"scopes"}},
 			{"both", "", []string{""}, []string{"name", "scopes"}},
 		} {
 			t.Run(test.name, func(t *testing.T) {
@@ -649,7 +651,7 @@ func TestTokens(t *testing.T) {
 			})
 		}
 	})
-	t.Run("A-18 revoked is over at once", func(t *testing.T) {
+	t.Run("A-18 revoking ends it at once", func(t *testing.T) {
 		w.ok(w.service.RevokeToken(t.Context(), admin, token.ID))
 		_, _, err := w.service.TokenActor(t.Context(), plain, "")
 		wantCode(t, err, incident.Unauthorized)
@@ -671,8 +673,8 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// every verb that changes something, and the least role for it. The
-// arguments are such that nothing happens to who may.
+// every verb that changes something, with the lowest role that may use it.
+// The arguments are chosen so that nothing changes for those who may.
 func TestNeed(t *testing.T) {
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{TokenRefused: true})
@@ -711,14 +713,14 @@ func TestNeed(t *testing.T) {
 		actor incident.Actor
 	}{
 		{"nobody", incident.Actor{}},
-		{"a role we do not have", incident.Actor{Kind: "user", UserID: "x1", Role: "owner"}},
+		{"unknown role", incident.Actor{Kind: "user", UserID: "x1", Role: "owner"}},
 		{"viewer", viewer},
 		{"token that reads", incident.Actor{Kind: "token", Email: "reader", Role: incident.Viewer}},
 		{"responder", anaIs},
 		{"token that writes", incident.Actor{Kind: "token", Email: "writer", Role: incident.Responder}},
 		{"admin", admin},
 		{"command line", incident.Actor{Kind: "cli", Email: "root"}},
-		{"the program", incident.System},
+		{"Drawbridge itself", incident.System},
 	}
 	for _, verb := range verbs {
 		t.Run(verb.name, func(t *testing.T) {
@@ -731,7 +733,7 @@ func TestNeed(t *testing.T) {
 			}
 		})
 	}
-	t.Run("one's own name and sessions, whatever the role", func(t *testing.T) {
+	t.Run("one's own name and sessions, with any role", func(t *testing.T) {
 		vera := w.person("vera", incident.Viewer)
 		w.ok(s.SetName(ctx, actorOf(vera), vera.ID, "Vera"))
 		w.ok(s.EndOtherSessions(ctx, actorOf(vera), ""))

@@ -5,34 +5,34 @@ import (
 	"context"
 )
 
-// Difference is something that is other than it was before an event was read again.
+// Difference is one thing that changed when an event was read again.
 type Difference string
 
 const (
-	NowCounts       Difference = "counts"         // it is not stale any more
-	NowRead         Difference = "read"           // it could not be read
+	NowCounts       Difference = "counts"         // it is no longer stale
+	NowRead         Difference = "read"           // it could not be read before
 	NowUnreadable   Difference = "unreadable"     //
-	OtherContent    Difference = "content"        // of the log
-	OtherBridge     Difference = "bridge"         // it belongs to another, or to none
+	OtherContent    Difference = "content"        // the entry in the event log
+	OtherBridge     Difference = "bridge"         // it belongs to another bridge, or to none
 	OtherState      Difference = "bridge_state"   //
-	OtherBridgeTime Difference = "bridge_times"   // when it started or ended
-	OtherStay       Difference = "stay"           // when somebody was in the call
+	OtherBridgeTime Difference = "bridge_times"   // the start or end of the bridge
+	OtherStay       Difference = "stay"           // when someone was in the call
 	MoreRecordings  Difference = "recordings"     //
 	MoreTimeline    Difference = "timeline_entry" //
 )
 
-// Reprocessed is what reading an event again came to.
+// Reprocessed is the result of reading an event again.
 type Reprocessed struct {
-	Read        bool // false: it could not be read at once, and is read with the new ones
+	Read        bool // false: it could not be read at once, and will be read with the new events
 	Differences []Difference
-	Incident    int64 // of the bridge it belongs to; 0 = none
+	Incident    int64 // of the bridge that it belongs to; 0: none
 	Was, Is     BridgeState
-	Who         string // whose stay is another
+	Who         string // the person whose presence changed
 }
 
-// ReprocessEvent reads a stored event again, one that was kept as stale with
-// its effects, and says what is other than before. What follows from an event is known by the event, so reading it
-// twice changes nothing the second time.
+// ReprocessEvent reads a stored event again and returns what changed. A stale
+// event now has its effects. Reading an event again is safe: it never applies an
+// effect twice.
 func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) (done Reprocessed, err error) {
 	if err := need(actor, Admin); err != nil {
 		return done, err
@@ -56,7 +56,7 @@ func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) (do
 	if err := s.store.ReprocessEvent(ctx, id, s.audit(actor, AuditEventReprocess, e.Event)); err != nil {
 		return done, err
 	}
-	// Another reader may be quicker: then applying does nothing.
+	// If another reader was faster, this does nothing.
 	err = s.apply(ctx, readings)
 	var after aftermath
 	if err == nil {
@@ -70,10 +70,10 @@ func (s *Service) ReprocessEvent(ctx context.Context, actor Actor, id int64) (do
 	return after.since(before, r), nil
 }
 
-// aftermath is an event with all that followed from it.
+// aftermath is an event with all its effects.
 type aftermath struct {
 	event     Event
-	bridge    Bridge // the zero Bridge when there is none
+	bridge    Bridge // the zero Bridge if there is none
 	presences []Presence
 	entries   []TimelineEntry
 }
@@ -92,7 +92,7 @@ func (s *Service) aftermath(ctx context.Context, id int64, bridgeID string) (a a
 	return a, err
 }
 
-// stay is the presence that a reading tells of, the zero one if there is none.
+// stay returns the presence that a reading is about, or the zero Presence.
 func (a aftermath) stay(r Reading) Presence {
 	for _, p := range a.presences {
 		if r.Presence != nil && p.UUID == r.Presence.UUID && p.SessionID == r.Presence.SessionID {
@@ -102,7 +102,7 @@ func (a aftermath) stay(r Reading) Presence {
 	return Presence{}
 }
 
-// since says what is other than it was.
+// since returns what changed compared with was.
 func (a aftermath) since(was aftermath, r Reading) Reprocessed {
 	done := Reprocessed{Read: true, Incident: a.event.IncidentNumber, Was: was.bridge.State, Is: a.bridge.State, Who: a.stay(r).Name}
 	differs := func(yes bool, d Difference) {
@@ -124,6 +124,6 @@ func (a aftermath) since(was aftermath, r Reading) Reprocessed {
 	return done
 }
 
-// LeadsToZoom reports a link that leads to Zoom, or to what the operator set in
-// Zoom's place, and may be shown as one.
+// LeadsToZoom reports whether a link may be shown: it leads to Zoom, or to what
+// the operator configured instead of Zoom.
 func (s *Service) LeadsToZoom(link string) bool { return s.trusted(link) }

@@ -9,43 +9,47 @@ import (
 	"time"
 )
 
-// RetentionRule says how long events of a family are kept, and after how long
-// they no longer say who somebody was.
+// RetentionRule says how long events of a family are kept, and when their
+// personal data is erased.
 type RetentionRule struct {
-	Family    string `json:"-" yaml:"family"`              // see EventFamily; "" = all families without a rule
-	KeepDays  int    `json:"keep_days" yaml:"keep_days"`   // 0 = for ever
-	BlankDays int    `json:"blank_days" yaml:"blank_days"` // 0 = never blanked
+	Family    string `json:"-" yaml:"family"`              // see EventFamily; "": all families without a rule of their own
+	KeepDays  int    `json:"keep_days" yaml:"keep_days"`   // 0: forever
+	BlankDays int    `json:"blank_days" yaml:"blank_days"` // 0: never
 }
 
-// Retention stores the rules and carries them out. A method that returns a number
-// does one slice and returns its size, 0 when nothing is left; it ends early when
-// others have waited for it. Events that are not read yet, and those of an open
-// incident, stay.
+// Retention stores the rules and applies them. A method that returns a number
+// does one slice of work and returns its size; 0 means that nothing is left. It
+// ends early if others have waited for it. Unread events and events of open
+// incidents stay.
 type Retention interface {
-	Retention(ctx context.Context) ([]RetentionRule, error) // by family
-	// SaveRetention replaces the rules and starts the count of what is done anew.
+	Retention(ctx context.Context) ([]RetentionRule, error) // sorted by family
+	// SaveRetention replaces the rules and restarts the counts of what was done.
 	SaveRetention(ctx context.Context, rules []RetentionRule, audit AuditEntry) error
-	TellRetention(ctx context.Context) error // tells the pages; slices do not
+	TellRetention(ctx context.Context) error // updates the pages; the slices do not
 	DropEventMonths(ctx context.Context, before time.Time) (int64, error)
-	DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error) // the oldest first
-	// DeleteEventsOfType deletes events of a type, "" = those that cannot be read.
+	DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error) // oldest first
+	// DeleteEventsOfType deletes events of one type; "" means events that cannot
+	// be read.
 	DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error)
 	DeleteEventKeys(ctx context.Context, before time.Time, limit int) (int64, error)
 	// RetireWordParts stops using a part of the search index whose events are all
-	// gone. FreeWordParts frees pages of such parts once no search can be in them.
+	// deleted. FreeWordParts frees pages of such parts when no search can still
+	// use them.
 	RetireWordParts(ctx context.Context) (int64, error)
 	FreeWordParts(ctx context.Context, pages int) (int64, error)
-	// BlankEvents takes personal data out of events and out of the search index.
+	// BlankEvents erases personal data from events and from the search index.
 	BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error)
-	// BlankBridge takes the people out of a bridge of a resolved incident.
+	// BlankBridge erases the personal data of the people on one bridge of a
+	// resolved incident.
 	BlankBridge(ctx context.Context, before, at time.Time) (int64, error)
 }
 
-// RetentionName is what a rule's family is called: "" has no name of its own.
+// RetentionName returns the name of a rule's family; the family "" is called
+// "others".
 func RetentionName(family string) string { return cmp.Or(family, "others") }
 
-// Bounds of a rule. Zoom repeats a delivery, and tells in its own log of it, for
-// some days; an event that was removed by then would come again.
+// The bounds of a rule. Zoom retries a delivery and keeps it in its log for
+// several days. An event that is deleted earlier could come back.
 const (
 	MinKeepDays  = 7
 	maxRetention = 10 * 366
@@ -53,9 +57,8 @@ const (
 
 var familyName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,99}$`)
 
-// CheckRetention puts rules in order, without the one that says what happens
-// anyway, or refuses them; Fields are keyed "meeting.keep_days" and
-// "others.blank_days".
+// CheckRetention checks rules, sorts them and drops rules without effect. Field
+// errors are keyed "meeting.keep_days", "others.blank_days" and so on.
 func CheckRetention(rules []RetentionRule) ([]RetentionRule, error) {
 	fields := map[string]string{}
 	seen := map[string]bool{}
@@ -67,15 +70,15 @@ func CheckRetention(rules []RetentionRule) ([]RetentionRule, error) {
 		keep, blank := RetentionName(r.Family)+".keep_days", RetentionName(r.Family)+".blank_days"
 		switch {
 		case r.Family != "" && !familyName.MatchString(r.Family):
-			fields[keep] = "A family is the first word of an event, such as meeting, participant, recording or user."
+			fields[keep] = "A family is the first part of an event’s name, such as meeting, participant, recording or user."
 		case seen[r.Family]:
-			fields[keep] = "This family has two rules. Leave one out."
+			fields[keep] = "This family has two rules. Remove one."
 		case r.KeepDays != 0 && (r.KeepDays < MinKeepDays || r.KeepDays > maxRetention):
-			fields[keep] = fmt.Sprintf("Give %d to %d days, or 0 to keep them for ever.", MinKeepDays, maxRetention)
+			fields[keep] = fmt.Sprintf("Enter %d to %d days, or 0 to keep them forever.", MinKeepDays, maxRetention)
 		case r.BlankDays < 0 || r.BlankDays > maxRetention:
-			fields[blank] = fmt.Sprintf("Give 1 to %d days, or 0 for never.", maxRetention)
+			fields[blank] = fmt.Sprintf("Enter 1 to %d days, or 0 for never.", maxRetention)
 		case r.KeepDays > 0 && r.BlankDays >= r.KeepDays:
-			fields[blank] = "Give less days than the events are kept, or 0: with the event goes all that it says."
+			fields[blank] = "Enter fewer days than the events are kept, or 0. Deleting an event also deletes its personal data."
 		}
 		seen[r.Family] = true
 		if r != (RetentionRule{}) {
@@ -83,14 +86,14 @@ func CheckRetention(rules []RetentionRule) ([]RetentionRule, error) {
 		}
 	}
 	if len(fields) > 0 {
-		return nil, invalid("Something is missing or wrong. Nothing was saved.", fields)
+		return nil, invalid("Some fields are missing or invalid. Nothing was saved.", fields)
 	}
 	slices.SortFunc(checked, func(a, b RetentionRule) int { return cmp.Compare(a.Family, b.Family) })
 	return checked, nil
 }
 
-// SaveRetention replaces the rules and says what changed: "participant.keep_days".
-// The worker acts on them at once.
+// SaveRetention replaces the rules and returns what changed, such as
+// "participant.keep_days". The worker applies them at once.
 func (s *Service) SaveRetention(ctx context.Context, actor Actor, rules []RetentionRule) (changes []Change, err error) {
 	if err := need(actor, Admin); err != nil {
 		return nil, err
@@ -112,7 +115,8 @@ func (s *Service) SaveRetention(ctx context.Context, actor Actor, rules []Retent
 	return changes, nil
 }
 
-// byFamily holds the rules by the names of their families. The others always have one.
+// byFamily returns the rules by the names of their families. The family "others"
+// always has one.
 func byFamily(rules []RetentionRule) map[string]RetentionRule {
 	named := map[string]RetentionRule{RetentionName(""): {}}
 	for _, r := range rules {
@@ -121,16 +125,16 @@ func byFamily(rules []RetentionRule) map[string]RetentionRule {
 	return named
 }
 
-// RetentionCut is what the rules mean for one type of event at one time.
+// RetentionCut is what the rules mean for one event type at one time.
 type RetentionCut struct {
-	Event  string    // "" = events that cannot be read
-	Remove time.Time // those that arrived before go; zero = none
-	Blank  time.Time // those that arrived before lose their personal data; zero = none
+	Event  string    // "": events that cannot be read
+	Remove time.Time // events that arrived before are deleted; zero: none
+	Blank  time.Time // events that arrived before lose their personal data; zero: none
 }
 
-// RetentionCuts are what the rules mean now for events of the types, and for
-// those that cannot be read. The times are full hours, by which events are
-// counted.
+// RetentionCuts returns what the rules mean now for events of the given types and
+// for events that cannot be read. The times are full hours, because events are
+// counted by the hour.
 func RetentionCuts(rules []RetentionRule, types []string, now time.Time) []RetentionCut {
 	var others RetentionRule
 	byFamily := map[string]RetentionRule{}
@@ -156,35 +160,36 @@ func RetentionCuts(rules []RetentionRule, types []string, now time.Time) []Reten
 	return cuts
 }
 
-// RetentionPeople is the time before which a bridge must have ended for the
-// names of those who were on it to go: what the rules say of participants. Zero
-// = they stay.
+// RetentionPeople returns the time before which a bridge must have ended for its
+// people's names to be erased. It follows the rule for participants. Zero means
+// that names stay.
 func RetentionPeople(rules []RetentionRule, now time.Time) time.Time {
 	return RetentionCuts(rules, []string{"meeting.participant_joined"}, now)[1].Blank
 }
 
-// How the worker carries the rules out: in slices, of which the store ends each
-// before others have waited for long, with a rest after each.
+// How the worker applies the rules: in slices, with a pause after each. The store
+// ends a slice before others have to wait long.
 const (
 	retentionEvery = 10 * time.Minute
 	tellEvery      = 2 * time.Second
 	retentionSlice = 150 // events
-	blankSlice     = 50  // whose bodies are in memory at once
+	blankSlice     = 50  // with all their bodies in memory
 	retentionRest  = 5 * time.Millisecond
 )
 
-// retention is how far the worker is in carrying out the rules.
+// retention is the worker's progress in applying the rules.
 type retention struct {
-	rules []RetentionRule // that steps are made of
-	steps []retentionStep // left to do
-	next  time.Time       // when to look again after the last step
-	told  time.Time       // when pages were told of it
+	rules []RetentionRule // the rules that steps apply
+	steps []retentionStep // the remaining steps
+	next  time.Time       // when to start again after the last step
+	told  time.Time       // when the pages were last updated
 }
 
-// retentionStep does a slice. done says that it has no more.
+// retentionStep does one slice. done means that nothing is left.
 type retentionStep func(ctx context.Context) (done bool, err error)
 
-// retainCalmly is retainOnce for a server that also answers webhooks.
+// retainCalmly is retainOnce with pauses, for a server that also answers
+// webhooks.
 func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 	s.store.Calm(ctx)
 	began := s.now()
@@ -192,7 +197,7 @@ func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 	if did == 0 || err != nil {
 		return did, err
 	}
-	// A slice takes longer where the machine has other things to do.
+	// A slice takes longer on a busy machine, so the pause does too.
 	rest := time.NewTimer(max(s.now().Sub(began)/3, retentionRest))
 	defer rest.Stop()
 	select {
@@ -202,8 +207,8 @@ func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 	return did, nil
 }
 
-// retainOnce does the next slice. 0 means that there is nothing to do now. Only
-// one caller at a time.
+// retainOnce does the next slice. It returns 0 if there is nothing to do now. It
+// must not run concurrently.
 func (s *Service) retainOnce(ctx context.Context) (int, error) {
 	r, now := &s.retention, s.now()
 	rules, err := s.store.Retention(ctx) // another program may have changed them
@@ -234,12 +239,12 @@ func (s *Service) retainOnce(ctx context.Context) (int, error) {
 	return 1, nil
 }
 
-// keepEventKeys is how long it is known what arrived once. A delivery that Zoom
-// repeats later than this would be another event.
+// keepEventKeys is how long redelivered events are recognized. A delivery that
+// Zoom repeats later counts as a new event.
 const keepEventKeys = 35 * 24 * time.Hour
 
-// retentionSteps are all that the rules ask for now, and forgetting old keys and
-// what is left of the search index for events that went before.
+// retentionSteps returns the steps that the rules require now. It also deletes
+// old event keys and unused parts of the search index.
 func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now time.Time) (steps []retentionStep, err error) {
 	add := func(step func(ctx context.Context) (int64, error)) {
 		steps = append(steps, func(ctx context.Context) (bool, error) {
@@ -259,11 +264,12 @@ func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now
 		return nil, err
 	}
 	cuts := RetentionCuts(rules, types, now)
-	// What is too old for every rule goes first, a month at a time if the
-	// database can do that, and in the order in which it lies on the disk.
+	// Events that are too old for every rule go first. They are deleted in the
+	// order in which they lie on the disk, a month at a time if the database
+	// supports that.
 	oldest := cuts[0].Remove
 	for _, c := range cuts {
-		if c.Remove.Before(oldest) { // the zero time is before all
+		if c.Remove.Before(oldest) { // the zero time is before all others
 			oldest = c.Remove
 		}
 	}
@@ -294,14 +300,14 @@ func (s *Service) retentionSteps(ctx context.Context, rules []RetentionRule, now
 	return steps, nil
 }
 
-// Blanked is the reading for a bridge whose people were blanked: it does not
-// bring their names back.
+// Blanked returns the reading for a bridge whose personal data was erased, so
+// that the reading does not bring names back.
 func (r Reading) Blanked() Reading {
 	if p := r.Presence; p != nil {
 		blank := *p
 		blank.Name, blank.Email = "", ""
 		r.Presence = &blank
-		if p.SessionID == p.Name { // that was all there was to tell them apart
+		if p.SessionID == p.Name { // nothing else identifies the session
 			r.Presence = nil
 		}
 	}

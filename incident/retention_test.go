@@ -25,13 +25,13 @@ func TestCheckRetention(t *testing.T) {
 		wantFields []string
 	}{
 		{"none", nil, nil, nil},
-		{"what happens anyway", []incident.RetentionRule{{}}, nil, nil},
-		{"in order, others by name", []incident.RetentionRule{{Family: "user"}, {Family: "meeting", KeepDays: 7}, {Family: "others", BlankDays: 1}},
+		{"rule without effect", []incident.RetentionRule{{}}, nil, nil},
+		{"sorted, others by name", []incident.RetentionRule{{Family: "user"}, {Family: "meeting", KeepDays: 7}, {Family: "others", BlankDays: 1}},
 			[]incident.RetentionRule{{BlankDays: 1}, {Family: "meeting", KeepDays: 7}, {Family: "user"}}, nil},
 		{"too short", []incident.RetentionRule{{KeepDays: 6}, {Family: "user", KeepDays: -1, BlankDays: 2}}, nil, []string{"others.keep_days", "user.keep_days"}},
 		{"too long", []incident.RetentionRule{{KeepDays: 4000}, {Family: "user", BlankDays: 4000}}, nil, []string{"others.keep_days", "user.blank_days"}},
-		{"blanked when it is gone", []incident.RetentionRule{{KeepDays: 30, BlankDays: 30}}, nil, []string{"others.blank_days"}},
-		{"blanked before", []incident.RetentionRule{{KeepDays: 30, BlankDays: 29}}, []incident.RetentionRule{{KeepDays: 30, BlankDays: 29}}, nil},
+		{"blanked after it is deleted", []incident.RetentionRule{{KeepDays: 30, BlankDays: 30}}, nil, []string{"others.blank_days"}},
+		{"blanked before it is deleted", []incident.RetentionRule{{KeepDays: 30, BlankDays: 29}}, []incident.RetentionRule{{KeepDays: 30, BlankDays: 29}}, nil},
 		{"twice", []incident.RetentionRule{{KeepDays: 30}, {Family: "others", KeepDays: 31}}, nil, []string{"others.keep_days"}},
 		{"no family", []incident.RetentionRule{{Family: "meeting.*", KeepDays: 30}}, nil, []string{"meeting.*.keep_days"}},
 	} {
@@ -103,7 +103,7 @@ func TestSaveRetention(t *testing.T) {
 	})
 }
 
-// keep stores a webhook as if it had arrived then.
+// keep stores a webhook as if it had arrived that long ago.
 func (w *world) keep(ago time.Duration, body string) {
 	w.Helper()
 	at := w.clock.Now().Add(-ago)
@@ -115,8 +115,8 @@ func webhook(event, meetingID string, at time.Time, participant string) string {
 	return fmt.Sprintf(`{"event":%q,"event_ts":%d,"payload":{"object":{"id":%q,"uuid":"u1","topic":"Call","participant":%s}}}`, event, at.UnixMilli(), meetingID, participant)
 }
 
-// The rules are carried out, to the end and no further, and the log, the bridge
-// and its timeline agree afterwards, whatever is reprocessed.
+// The rules are applied completely and no further. Afterwards the log, the bridge
+// and its timeline agree, whatever is reprocessed.
 func TestRetention(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
@@ -164,7 +164,7 @@ func TestRetention(t *testing.T) {
 			}
 			return strings.Contains(strings.Join(w.timeline(i), "\n"), "Jill")
 		}
-		after(29, 44, 0) // with meeting.created
+		after(29, 44, 0) // including meeting.created
 		if !names() {
 			t.Error("the names went too early")
 		}
@@ -175,7 +175,7 @@ func TestRetention(t *testing.T) {
 		presences, err := store.Presences(t.Context(), bridge.ID)
 		w.ok(err)
 
-		// Reading them anew brings nothing back and nothing into disorder.
+		// Reading the events again brings nothing back and breaks nothing.
 		page, err := store.EventRows(t.Context(), db.EventFilter{}, "", 200)
 		w.ok(err)
 		for _, e := range page.Items {
@@ -188,13 +188,13 @@ func TestRetention(t *testing.T) {
 		if names() || len(presences) != len(again) {
 			t.Errorf("%d presences became %d", len(presences), len(again))
 		}
-		after(60, 42, 41) // what is of the meeting went
+		after(60, 42, 41) // the events of the meeting are deleted
 		after(90, 1, 0)
 		after(900, 1, 0)
 	})
 }
 
-// A worker that was stopped anywhere goes on where it was.
+// A worker that was stopped at any point continues from there.
 func TestRetentionStopped(t *testing.T) {
 	t.Run("D-19 retention job killed", func(t *testing.T) {
 		dbtest.Each(t, func(t *testing.T, store *db.Store) {
@@ -207,7 +207,7 @@ func TestRetentionStopped(t *testing.T) {
 			w.must(w.service.SaveRetention(t.Context(), admin, []incident.RetentionRule{{KeepDays: 40, BlankDays: 30}}))
 			for _, rest := range []time.Duration{0, 10 * day} {
 				w.clock.Add(rest)
-				for range 3 { // begins, and is gone
+				for range 3 { // starts and crashes
 					service := incident.New(incident.Config{Store: store, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler)})
 					w.must(service.RunOnce(t.Context()))
 					ctx, stop := context.WithCancel(t.Context())

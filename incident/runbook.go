@@ -10,7 +10,7 @@ type StepKind string
 
 const StepCreateMeeting StepKind = "create_meeting"
 
-// Recording says whether and where Zoom records a meeting by itself.
+// Recording says whether and where Zoom automatically records a meeting.
 type Recording string
 
 const (
@@ -19,7 +19,7 @@ const (
 	RecordingCloud Recording = "cloud"
 )
 
-// Runbook is what to do for one type of incident.
+// Runbook describes what to do for one type of incident.
 type Runbook struct {
 	ID           string     `json:"-" yaml:"-"`       // UUIDv7
 	Name         string     `json:"name" yaml:"name"` // unique among runbooks that are not archived
@@ -29,20 +29,20 @@ type Runbook struct {
 	Steps        []Step     `json:"steps" yaml:"steps,omitempty"`
 	DisabledAt   time.Time  `json:"disabled" yaml:"-"`
 	ArchivedAt   time.Time  `json:"archived" yaml:"-"`
-	Version      int64      `json:"-" yaml:"-"` // of the last save; a save with another is a conflict
+	Version      int64      `json:"-" yaml:"-"` // number of the last save; saving with another number is a Conflict
 	CreatedAt    time.Time  `json:"-" yaml:"-"`
 	UpdatedAt    time.Time  `json:"-" yaml:"-"`
 }
 
 // Runbooks stores runbooks.
 type Runbooks interface {
-	Runbook(ctx context.Context, id string) (Runbook, error)         // also an archived one
-	RunbookByName(ctx context.Context, name string) (Runbook, error) // not an archived one
+	Runbook(ctx context.Context, id string) (Runbook, error)         // finds archived runbooks too
+	RunbookByName(ctx context.Context, name string) (Runbook, error) // does not find archived runbooks
 	InsertRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
-	// UpdateRunbook replaces the runbook and its steps and increments Version.
-	// Conflict if r.Version is not the stored one.
+	// UpdateRunbook replaces the runbook and its steps and increments Version. It
+	// returns Conflict if r.Version is not the stored version.
 	UpdateRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
-	// DeleteRunbook deletes one without incidents and archives any other.
+	// DeleteRunbook deletes a runbook without incidents and archives any other.
 	DeleteRunbook(ctx context.Context, id string, at time.Time, audit AuditEntry) (archived bool, err error)
 }
 
@@ -57,8 +57,8 @@ type Variable struct {
 	Choices  []string `json:"choices,omitempty" yaml:"choices,omitempty"`
 }
 
-// Step is one action of a runbook. Conditions and Schedule are JSON texts whose
-// place is kept; "" means always, and at once.
+// Step is one action of a runbook. Conditions and Schedule are JSON texts
+// reserved for later; "" means always and at once.
 type Step struct {
 	ID                   string          `yaml:"-"`
 	Kind                 StepKind        `yaml:"kind"`
@@ -68,7 +68,8 @@ type Step struct {
 	Schedule             string          `json:"schedule" yaml:"-"`
 }
 
-// UnmarshalYAML gives what a file does not say the values that a new step has.
+// UnmarshalYAML starts from the values of a new step, so that a file may omit
+// them.
 func (step *Step) UnmarshalYAML(decode func(any) error) error {
 	type plain Step
 	*step = Step{Meeting: NewMeetingTemplate()}
@@ -83,8 +84,8 @@ const (
 	HostBackup HostChoice = "always_backup"
 )
 
-// MeetingTemplate is what a create_meeting step asks Zoom for. Topic and Agenda
-// are Liquid templates, see package template.
+// MeetingTemplate describes the meeting of a create_meeting step. Topic and
+// Agenda are Liquid templates, see package template.
 type MeetingTemplate struct {
 	Topic            string     `json:"topic" yaml:"topic"`
 	Agenda           string     `json:"agenda" yaml:"agenda"`
@@ -96,7 +97,7 @@ type MeetingTemplate struct {
 	AlternativeHosts []string   `json:"alternative_hosts,omitempty" yaml:"alternative_hosts,omitempty"`
 }
 
-// NewMeetingTemplate is the template a new step starts with.
+// NewMeetingTemplate returns the template of a new step.
 func NewMeetingTemplate() MeetingTemplate {
 	return MeetingTemplate{
 		Topic:           "{{ incident.key }} {{ incident.name }}",

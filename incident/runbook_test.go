@@ -12,7 +12,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// outage is a runbook with one step and variables of every type.
+// outage returns a runbook with one step and variables of every type.
 func outage() incident.Runbook {
 	return incident.Runbook{
 		Name: "Production outage", IncidentType: "outage", Description: "When customers notice.",
@@ -69,18 +69,18 @@ func TestSaveRunbookRefuses(t *testing.T) {
 			}
 		}, []string{"variables"}},
 		{"variable without a name", variable(func(v *incident.Variable) { v.Name = "" }), []string{"variables.0.name"}},
-		{"variable in capitals", variable(func(v *incident.Variable) { v.Name = "Customer" }), []string{"variables.0.name"}},
+		{"variable in upper case", variable(func(v *incident.Variable) { v.Name = "Customer" }), []string{"variables.0.name"}},
 		{"variable with a dash", variable(func(v *incident.Variable) { v.Name = "the-customer" }), []string{"variables.0.name"}},
-		{"variable that begins with a digit", variable(func(v *incident.Variable) { v.Name = "1st" }), []string{"variables.0.name"}},
+		{"variable that starts with a digit", variable(func(v *incident.Variable) { v.Name = "1st" }), []string{"variables.0.name"}},
 		{"variable of 41 characters", variable(func(v *incident.Variable) { v.Name = strings.Repeat("a", 41) }), []string{"variables.0.name"}},
-		{"two variables of one name", func(r *incident.Runbook) { r.Variables[3].Name = " region " }, []string{"variables.3.name"}},
-		{"variable of no type we know", variable(func(v *incident.Variable) { v.Type = "file" }), []string{"variables.0.type"}},
+		{"two variables with the same name", func(r *incident.Runbook) { r.Variables[3].Name = " region " }, []string{"variables.3.name"}},
+		{"variable of unknown type", variable(func(v *incident.Variable) { v.Type = "file" }), []string{"variables.0.type"}},
 		{"F-34 label of 101 characters", variable(func(v *incident.Variable) { v.Label = long[:2*101] }), []string{"variables.0.label"}},
 		{"F-34 help of 301 characters", variable(func(v *incident.Variable) { v.Help = long[:2*301] }), []string{"variables.0.help"}},
 		{"F-34 default of 1001 characters", variable(func(v *incident.Variable) { v.Default = long[:2*1001] }), []string{"variables.0.default"}},
-		{"default that is no number", func(r *incident.Runbook) { r.Variables[1].Default = "many" }, []string{"variables.1.default"}},
-		{"default that is no date", func(r *incident.Runbook) { r.Variables[3].Default = "2026-02-30" }, []string{"variables.3.default"}},
-		{"default that is no choice", func(r *incident.Runbook) { r.Variables[2].Default = "mars" }, []string{"variables.2.default"}},
+		{"default that is not a number", func(r *incident.Runbook) { r.Variables[1].Default = "many" }, []string{"variables.1.default"}},
+		{"default that is not a date", func(r *incident.Runbook) { r.Variables[3].Default = "2026-02-30" }, []string{"variables.3.default"}},
+		{"default that is not a choice", func(r *incident.Runbook) { r.Variables[2].Default = "mars" }, []string{"variables.2.default"}},
 		{"no choices", func(r *incident.Runbook) { r.Variables[2].Choices = nil }, []string{"variables.2.choices"}},
 		{"only empty choices", func(r *incident.Runbook) { r.Variables[2].Choices = []string{"", " \n"} }, []string{"variables.2.choices"}},
 		{"51 choices", func(r *incident.Runbook) {
@@ -95,18 +95,18 @@ func TestSaveRunbookRefuses(t *testing.T) {
 		{"21 steps", func(r *incident.Runbook) {
 			r.Steps = slices.Repeat(r.Steps, 21)
 		}, []string{"steps"}},
-		{"step of no kind we know", func(r *incident.Runbook) { r.Steps[0].Kind = "shell" }, []string{"steps.0.kind"}},
+		{"step of unknown kind", func(r *incident.Runbook) { r.Steps[0].Kind = "shell" }, []string{"steps.0.kind"}},
 		{"no topic", template(func(m *incident.MeetingTemplate) { m.Topic = " " }), []string{"steps.0.topic"}},
 		{"T-01 tag that is not allowed", template(func(m *incident.MeetingTemplate) { m.Topic = "{% for i in (1..1000000000) %}x{% endfor %}" }), []string{"steps.0.topic"}},
 		{"T-02 source of 5 KB", template(func(m *incident.MeetingTemplate) { m.Agenda = long + long }), []string{"steps.0.agenda"}},
-		{"T-06 reach for the environment", template(func(m *incident.MeetingTemplate) { m.Agenda = "{{ env.DRAWBRIDGE_KEY }}" }), []string{"steps.0.agenda"}},
+		{"T-06 environment variable", template(func(m *incident.MeetingTemplate) { m.Agenda = "{{ env.DRAWBRIDGE_KEY }}" }), []string{"steps.0.agenda"}},
 		{"variable that the runbook does not have", template(func(m *incident.MeetingTemplate) { m.Topic = "{{ vars.custommer }}" }), []string{"steps.0.topic"}},
 		{"unclosed", template(func(m *incident.MeetingTemplate) { m.Topic = "{{ incident.name" }), []string{"steps.0.topic"}},
 		{"recording", template(func(m *incident.MeetingTemplate) { m.Recording = "everything" }), []string{"steps.0.recording"}},
 		{"less than a minute", template(func(m *incident.MeetingTemplate) { m.DurationMinutes = -1 }), []string{"steps.0.duration_minutes"}},
 		{"more than a day", template(func(m *incident.MeetingTemplate) { m.DurationMinutes = 1441 }), []string{"steps.0.duration_minutes"}},
 		{"host", template(func(m *incident.MeetingTemplate) { m.Host = "anybody" }), []string{"steps.0.host"}},
-		{"alternative host that is no address", template(func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"ana"} }), []string{"steps.0.alternative_hosts"}},
+		{"alternative host that is not an address", template(func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"ana"} }), []string{"steps.0.alternative_hosts"}},
 		{"two alternative hosts as one", template(func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"a@example.com;b@example.com"} }), []string{"steps.0.alternative_hosts"}},
 		{"11 alternative hosts", template(func(m *incident.MeetingTemplate) {
 			for i := range 11 {
@@ -130,7 +130,7 @@ func TestSaveRunbookRefuses(t *testing.T) {
 		})
 	}
 
-	t.Run("a template is refused with line, column and what was meant", func(t *testing.T) {
+	t.Run("a template error has line, column and suggestion", func(t *testing.T) {
 		r := outage()
 		r.Steps[0].Meeting.Agenda = "What happened:\n  {{ vars.custommer }} and {{ incident.nmae }}"
 		_, _, err := w.service.SaveRunbook(t.Context(), admin, r)
@@ -147,13 +147,13 @@ func TestSaveRunbookRefuses(t *testing.T) {
 			wantCode(t, err, incident.Forbidden)
 		}
 	})
-	t.Run("a name that is taken", func(t *testing.T) {
+	t.Run("name is taken", func(t *testing.T) {
 		r := outage()
 		r.Name = " " + known.Name + " "
 		_, _, err := w.service.SaveRunbook(t.Context(), admin, r)
 		wantCode(t, err, incident.Conflict)
 	})
-	t.Run("a runbook that is not there", func(t *testing.T) {
+	t.Run("unknown runbook", func(t *testing.T) {
 		r := outage()
 		r.ID = "0192"
 		_, _, err := w.service.SaveRunbook(t.Context(), admin, r)
@@ -180,7 +180,7 @@ func TestSaveRunbook(t *testing.T) {
 	})
 	w.ok(err)
 
-	t.Run("what is left out is filled in, what is typed is trimmed", func(t *testing.T) {
+	t.Run("missing values get defaults, texts are trimmed", func(t *testing.T) {
 		want := incident.Runbook{
 			ID: r.ID, Name: "Production outage", IncidentType: "outage", Description: "When customers notice.",
 			Variables: []incident.Variable{
@@ -209,7 +209,7 @@ func TestSaveRunbook(t *testing.T) {
 			t.Errorf("changed %q", changed)
 		}
 	})
-	t.Run("nothing to change writes nothing", func(t *testing.T) {
+	t.Run("saving without a change writes nothing", func(t *testing.T) {
 		entries := len(w.trail())
 		same, changed, err := w.service.SaveRunbook(t.Context(), admin, w.readRunbook(r.ID))
 		w.ok(err)
@@ -229,7 +229,7 @@ func TestSaveRunbook(t *testing.T) {
 			t.Errorf("choices %q, changed %q", got, changed)
 		}
 	})
-	t.Run("steps change places and keep their ids", func(t *testing.T) {
+	t.Run("reordered steps keep their ids", func(t *testing.T) {
 		next := w.readRunbook(r.ID)
 		first, second := next.Steps[0].ID, next.Steps[1].ID
 		slices.Reverse(next.Steps)
@@ -257,7 +257,7 @@ func TestSaveRunbook(t *testing.T) {
 			t.Errorf("changed %q", changed)
 		}
 	})
-	t.Run("a step that is sent twice is two steps", func(t *testing.T) {
+	t.Run("the same step sent twice becomes two steps", func(t *testing.T) {
 		next := w.readRunbook(r.ID)
 		next.Steps = append(next.Steps, next.Steps[0])
 		saved, _, err := w.service.SaveRunbook(t.Context(), admin, next)
@@ -280,7 +280,7 @@ func TestSaveRunbook(t *testing.T) {
 			t.Errorf("name %q: the second tab wrote over the first", got)
 		}
 	})
-	t.Run("F-31 what a form may not set", func(t *testing.T) {
+	t.Run("F-31 fields that a form may not set", func(t *testing.T) {
 		next := w.readRunbook(r.ID)
 		next.CreatedAt, next.ArchivedAt, next.DisabledAt = next.CreatedAt.AddDate(-1, 0, 0), w.clock.Now(), w.clock.Now()
 		next.Description = "Changed again."
@@ -332,7 +332,7 @@ func TestDuplicateRunbook(t *testing.T) {
 		t.Errorf("the copy of a long name is called %q", got)
 	}
 
-	t.Run("one that is archived comes back as a copy", func(t *testing.T) {
+	t.Run("an archived runbook can be copied", func(t *testing.T) {
 		w.open(func(req *incident.OpenRequest) { req.RunbookID = w.runbook.ID })
 		archived, err := w.service.DeleteRunbook(t.Context(), admin, w.runbook.ID)
 		w.ok(err)
@@ -408,7 +408,7 @@ func TestDeleteRunbook(t *testing.T) {
 	wantFields(t, err, "runbook")
 	again := outage()
 	again.Name = w.runbook.Name
-	w.saveRunbook(again) // its name is free
+	w.saveRunbook(again) // its name can be used again
 
 	_, err = w.service.DeleteRunbook(t.Context(), admin, w.runbook.ID)
 	wantCode(t, err, incident.NotFound)
@@ -430,7 +430,7 @@ func TestPreview(t *testing.T) {
 		number                int64
 		wantTopic, wantAgenda string
 		wantLengths           [2]int
-		wantErrors            [2]string // "line.column suggestion" of the first
+		wantErrors            [2]string // "line.column suggestion" of the first error
 	}{
 		{name: "sample: defaults, the first choice, else the label", topic: "{{ incident.key }} {{ vars.affected }} {{ vars.region }} {{ vars.size }} {{ vars.note }}", agenda: "{{ runbook.name }}",
 			wantTopic: "INC-42 1 eu big Your note", wantAgenda: "Production outage", wantLengths: [2]int{25, 17}},
@@ -463,7 +463,7 @@ func TestPreview(t *testing.T) {
 			}
 		})
 	}
-	t.Run("an incident that is not there", func(t *testing.T) {
+	t.Run("unknown incident", func(t *testing.T) {
 		_, err := w.service.Preview(t.Context(), meeting(), vars, 999)
 		wantCode(t, err, incident.NotFound)
 	})

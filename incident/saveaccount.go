@@ -10,31 +10,31 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// AccountForm is what an admin says about the Zoom app.
+// AccountForm is the form for the Zoom app.
 type AccountForm struct {
 	Auth          string // server_to_server, jwt
 	ZoomAccountID string
 	ClientID      string
 	APIKey        string
-	Cluster       string // "" = zoom.us
+	Cluster       string // "": zoom.us
 	BackupUser    string
-	Secrets       map[SecretName]string // "" keeps what is stored
+	Secrets       map[SecretName]string // "" keeps the stored value
 	Remove        []SecretName
-	Version       int64 // of the account the form was made from
+	Version       int64 // the version of the account that the form showed
 
-	AppID *string // or the address of the app's page, which holds it; nil keeps
+	AppID *string // the App ID, or the URL of the app's page, which contains it; nil keeps the stored value
 
-	// Set by configuration files; nil keeps.
+	// Set by configuration files; nil keeps the stored value.
 	StandbyMeetings *int
 	StaticLinks     *[]StaticLink
 }
 
-// minWebhookToken is the length below which a webhook secret token is refused:
-// Zoom's have 22 characters, and a short one could be guessed.
+// minWebhookToken is the minimum length of a webhook secret token. Zoom's have 22
+// characters, and a short one could be guessed.
 const minWebhookToken = 16
 
-// SaveAccount connects the Zoom app, or changes it, and says what changed. A
-// blank secret keeps the stored one.
+// SaveAccount connects the Zoom app or changes its settings, and returns what
+// changed. A blank secret keeps the stored one.
 func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (changes []Change, err error) {
 	if err := need(actor, Admin); err != nil {
 		return nil, err
@@ -47,7 +47,8 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	if err != nil {
 		return nil, err
 	}
-	// What is typed is not removed, and what is not there cannot be.
+	// A secret with a new value is not removed, and neither is one that is not
+	// stored.
 	remove := slices.DeleteFunc(slices.Clone(f.Remove), func(name SecretName) bool {
 		_, typed := set[name]
 		_, stored := old.Secrets[name]
@@ -68,7 +69,7 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 		return nil, err
 	}
 	s.mu.Lock()
-	s.tokens = webhookTokens{} // a new token signs at once
+	s.tokens = webhookTokens{} // a new token is valid at once
 	if next.AppID != old.AppID {
 		s.gaps = gapSchedule{}
 	}
@@ -77,7 +78,7 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	return changes, nil
 }
 
-// account checks the form and lays it over the stored account.
+// account checks the form and returns the stored account with the form's values.
 func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secret, err error) {
 	fields := map[string]string{}
 	next = old
@@ -98,7 +99,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 			next.AppID, _, _ = strings.Cut(rest, "/")
 		}
 		if next.AppID != "" && !zoom.IsAppID(next.AppID) {
-			fields["app_id"] = "This is not an App ID. Copy it out of the address of the app’s page in Zoom’s marketplace: marketplace.zoom.us/develop/apps/<App ID>/…"
+			fields["app_id"] = "This is not an App ID. Copy it from the address of the app’s page in the Zoom App Marketplace: marketplace.zoom.us/develop/apps/<App ID>/…"
 		}
 	}
 	if f.StaticLinks != nil {
@@ -109,13 +110,13 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		if !slices.Contains(SecretNames, name) {
 			return Account{}, nil, fmt.Errorf("no secret is named %q", name)
 		}
-		// Copying from a web page brings spaces and line ends along.
+		// A value copied from a web page may have spaces and line ends around it.
 		if value = strings.TrimSpace(value); value == "" {
 			continue
 		}
 		set[name] = zoom.NewSecret(value)
 		if len(value) > 512 || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			fields[string(name)] = "This does not look like a value that Zoom gives. Copy it again."
+			fields[string(name)] = "This does not look like a value from Zoom. Copy it again."
 		}
 		if (name == WebhookToken1 || name == WebhookToken2) && len(value) < minWebhookToken {
 			fields[string(name)] = fmt.Sprintf("A secret token has at least %d characters. Copy it from Zoom: your app → Feature → Token.", minWebhookToken)
@@ -135,8 +136,8 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 	}
 	switch next.Auth {
 	case zoom.ServerToServer:
-		required("account_id", next.ZoomAccountID, "Copy the account id from your app’s credentials in Zoom.")
-		required("client_id", next.ClientID, "Copy the client id from your app’s credentials in Zoom.")
+		required("account_id", next.ZoomAccountID, "Copy the account ID from your app’s credentials in Zoom.")
+		required("client_id", next.ClientID, "Copy the client ID from your app’s credentials in Zoom.")
 		if !has(ClientSecret) {
 			fields["client_secret"] = "Copy the client secret from your app’s credentials in Zoom."
 		}
@@ -155,15 +156,15 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		fields["backup_user_email"] = "This is not an e-mail address."
 	}
 	if next.StandbyMeetings < 0 || next.StandbyMeetings > 20 {
-		fields["standby_meetings"] = "Give a number from 0 to 20."
+		fields["standby_meetings"] = "Enter a number from 0 to 20."
 	}
 	for i, l := range next.StaticLinks {
 		if u, err := url.Parse(l.URL); err != nil || u.Scheme != "https" || u.Hostname() == "" {
-			fields[fmt.Sprintf("static_links.%d.url", i)] = "Give a whole link that begins with https://."
+			fields[fmt.Sprintf("static_links.%d.url", i)] = "Enter a complete link that starts with https://."
 		}
 	}
 	if len(fields) > 0 {
-		return Account{}, nil, invalid("Something is missing or wrong. Nothing was saved.", fields)
+		return Account{}, nil, invalid("Some fields are missing or invalid. Nothing was saved.", fields)
 	}
 	return next, set, nil
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// SaveRunbook creates a runbook (ID "") or changes it, and says what changed.
-// Fields, of changes and of a refusal, are keyed "name", "variables.0.name",
-// "steps.0.topic" and so on. A runbook that somebody else saved meanwhile is a
-// Conflict.
+// SaveRunbook creates a runbook (if ID is "") or changes it, and returns what
+// changed. The fields of changes and of errors are "name", "variables.0.name",
+// "steps.0.topic" and so on. It returns Conflict if someone else saved the
+// runbook meanwhile.
 func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (saved Runbook, changes []Change, err error) {
 	if err := need(actor, Admin); err != nil {
 		return Runbook{}, nil, err
@@ -42,8 +42,8 @@ func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (save
 	return r, changes, nil
 }
 
-// stepIDs keeps the ids of steps that the runbook has already, and only those,
-// each once.
+// stepIDs keeps the ids of steps that the runbook already has and gives all other
+// steps a new id, so that ids are unique.
 func (r *Runbook) stepIDs(old []Step) {
 	for i := range r.Steps {
 		same := func(s Step) bool { return s.ID == r.Steps[i].ID }
@@ -53,7 +53,8 @@ func (r *Runbook) stepIDs(old []Step) {
 	}
 }
 
-// DuplicateRunbook makes a copy that is disabled until somebody has looked at it.
+// DuplicateRunbook creates a copy of a runbook. The copy is disabled until
+// someone enables it.
 func (s *Service) DuplicateRunbook(ctx context.Context, actor Actor, id string) (Runbook, error) {
 	if err := need(actor, Admin); err != nil {
 		return Runbook{}, err
@@ -77,7 +78,7 @@ func (s *Service) DuplicateRunbook(ctx context.Context, actor Actor, id string) 
 	return Runbook{}, refuse(Conflict, "There are too many copies of this runbook. Rename one first.")
 }
 
-// SetRunbookDisabled takes a runbook out of use, or back into it.
+// SetRunbookDisabled disables or enables a runbook.
 func (s *Service) SetRunbookDisabled(ctx context.Context, actor Actor, id string, disabled bool) error {
 	if err := need(actor, Admin); err != nil {
 		return err
@@ -98,8 +99,8 @@ func (s *Service) SetRunbookDisabled(ctx context.Context, actor Actor, id string
 	return s.store.UpdateRunbook(ctx, r, s.audit(actor, action, r.Name, changesOf(old, r)...))
 }
 
-// DeleteRunbook deletes a runbook; one that incidents were opened with is
-// archived, so that they keep what they refer to.
+// DeleteRunbook deletes a runbook. If it has incidents, it is archived instead,
+// because they refer to it.
 func (s *Service) DeleteRunbook(ctx context.Context, actor Actor, id string) (archived bool, err error) {
 	if err := need(actor, Admin); err != nil {
 		return false, err

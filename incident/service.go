@@ -13,12 +13,13 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// Store is the storage of a Service. It is declared here, and not in package db,
-// because db imports this package.
+// Store is the storage of a Service. It is declared here instead of in package
+// db, because db imports this package.
 //
-// Each method is one transaction, in which an AuditEntry with an Action is written
-// too. What is not there is a NotFound error, a storage that does not answer
-// Unavailable. A change to what a page shows bumps its topics of Pulse.
+// Each method is one transaction. If it gets an AuditEntry with an Action, it
+// writes the entry in the same transaction. If a row does not exist, the error is
+// NotFound; if the storage does not answer, the error is Unavailable. A change to
+// something that a page shows also updates the topics of Pulse.
 type Store interface {
 	Accounts
 	Runbooks
@@ -26,22 +27,22 @@ type Store interface {
 	Events
 	People
 	Retention
-	ReadOnly() Store // the same storage; each write is an Internal error
+	ReadOnly() Store // the same storage; every write is an Internal error
 }
 
-// Config is what a Service needs.
+// Config holds what New needs.
 type Config struct {
 	Store Store
 	Now   func() time.Time
 	Log   *slog.Logger
 
-	ZoomHTTP     *http.Client // the one client that speaks to Zoom
-	ZoomAPIURL   string       // "" = by the account's cluster
-	ZoomOAuthURL string       // "" = by the account's cluster
-	PublicURL    string       // how people reach this server, no slash at the end; "" = not known
+	ZoomHTTP     *http.Client // the only client for calls to Zoom
+	ZoomAPIURL   string       // "": chosen by the account's cluster
+	ZoomOAuthURL string       // "": chosen by the account's cluster
+	PublicURL    string       // the URL at which people reach this server, without a slash at the end; "": unknown
 }
 
-// Service holds the verbs of the program. It is safe for concurrent use.
+// Service has the verbs of the program. It is safe for concurrent use.
 type Service struct {
 	store     Store
 	now       func() time.Time
@@ -52,24 +53,24 @@ type Service struct {
 	zoomAPIURL, zoomOAuth string
 
 	mu            sync.Mutex
-	client        *zoom.Client // for the account of version clientVersion
+	client        *zoom.Client // the client of account version clientVersion
 	clientVersion int64
 	tokens        webhookTokens
 	rereading     sync.Mutex
-	refusals      map[string]int64 // since the last flush
+	refusals      map[string]int64 // counted since the last flush
 	gaps          gapSchedule
 	tidied        time.Time
 
-	hashing chan struct{} // bounds concurrent argon2id
+	hashing chan struct{} // limits concurrent argon2id hashes
 	worker  string
 
-	retention retention // of the one loop that carries it out
+	retention retention // used only by the retention loop
 
-	wakeReader, wakeJobs    chan struct{} // an event waits, a job waits
-	wakeRetention, wakeGaps chan struct{} // the rules have changed, an App ID was entered
+	wakeReader, wakeJobs    chan struct{} // signal a new event, a new job
+	wakeRetention, wakeGaps chan struct{} // signal changed rules, a new App ID
 }
 
-// New makes a Service. It starts nothing; Run does.
+// New returns a Service. It starts nothing; Run does.
 func New(cfg Config) *Service {
 	return &Service{
 		store:      cfg.Store,
@@ -90,11 +91,11 @@ func New(cfg Config) *Service {
 	}
 }
 
-// newID is a UUIDv7: unique without asking anybody, and in order of time.
+// newID returns a UUIDv7, which is unique and sorts by time.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// zoomClient is the client of the account as it is now. One client lives as
-// long as the account does not change, because it holds the access token.
+// zoomClient returns the client for the current account. It keeps the same client
+// until the account changes, because the client holds the access token.
 func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 	if !a.Connected() {
 		return nil, errNotConnected
@@ -107,7 +108,7 @@ func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 	return s.client, nil
 }
 
-// useZoomClient makes the client, of the account a, the one that zoomClient gives.
+// useZoomClient makes client the one that zoomClient returns for the account a.
 func (s *Service) useZoomClient(client *zoom.Client, a Account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +142,8 @@ func (s *Service) newZoomClient(a Account) *zoom.Client {
 
 var errNotConnected = refuse(Unavailable, "No Zoom app is connected. An admin can connect one on the Zoom account page.")
 
-// need refuses an actor whose role does not include the role. Routes check
-// roles too; this is the check that cannot be forgotten.
+// need returns Forbidden if the actor's role does not include role. Routes check
+// roles as well, but a new route could forget to.
 func need(actor Actor, role Role) error {
 	switch actor.Kind {
 	case "system", "cli":
@@ -154,7 +155,7 @@ func need(actor Actor, role Role) error {
 	return refuse(Forbidden, "Your role does not allow this. Ask an admin.")
 }
 
-// nudge makes a loop of the worker look now. It never blocks.
+// nudge wakes a loop of the worker. It never blocks.
 func nudge(wake chan<- struct{}) {
 	select {
 	case wake <- struct{}{}:
@@ -162,8 +163,8 @@ func nudge(wake chan<- struct{}) {
 	}
 }
 
-// attached is ctx without its cancellation and with a limit of its own: work
-// that was begun goes on when the browser that asked for it is closed.
+// attached returns ctx without its cancellation and with its own timeout, so that
+// work continues after the browser that started it has gone.
 func attached(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }

@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// How long a session lives: at all, and without a request.
+// The lifetime of a session: in total, and without a request. seenEvery is how
+// often its use is stored.
 const (
 	SessionLifetime = 7 * 24 * time.Hour
 	sessionIdle     = 12 * time.Hour
 	seenEvery       = time.Minute
 )
 
-// Session is a browser in which a person is logged in.
+// Session is a browser in which a user is logged in.
 type Session struct {
-	Hash    string // hex SHA-256 of its token, which only the browser keeps
+	Hash    string // hex SHA-256 of its token, which only the browser has
 	User    User
 	BeganAt time.Time
 	SeenAt  time.Time // updated at most once a minute
 }
 
-// ExpiresAt is when the session is over unless it is used again.
+// ExpiresAt returns when the session ends unless it is used again.
 func (x Session) ExpiresAt() time.Time {
 	idle, end := x.SeenAt.Add(sessionIdle), x.BeganAt.Add(SessionLifetime)
 	if idle.Before(end) {
@@ -29,25 +30,25 @@ func (x Session) ExpiresAt() time.Time {
 	return end
 }
 
-// StartSession logs a person in and returns the token of the session. It is
-// always a new one, so that one planted before the login is worth nothing.
+// StartSession logs a user in and returns the token of the session. The token is
+// always new, so that a token planted in the browser before the login is useless.
 func (s *Service) StartSession(ctx context.Context, u User) (token string, err error) {
 	token = newToken()
 	now := s.now()
 	return token, s.store.InsertSession(ctx, Session{Hash: hashToken(token), User: u, BeganAt: now, SeenAt: now})
 }
 
-// SessionUser is the person whose session has the token: the zero User, who may
-// do nothing, when there is no such session, it is over, or the person is
-// disabled. The person is read each time, so that disabling them, or another
-// role, counts from the next request on.
+// SessionUser returns the user of the session with this token. It returns the
+// zero User, who may do nothing, if there is no such session, if it has ended, or
+// if the user is disabled. It reads the user each time, so that disabling a user
+// or changing a role applies from the next request.
 func (s *Service) SessionUser(ctx context.Context, token string) (User, error) {
 	x, err := s.session(ctx, token)
 	return x.User, err
 }
 
-// UseSession is SessionUser for a request of the person, which keeps the session
-// from going idle. That is written at most once a minute.
+// UseSession is SessionUser for a request of the user, which keeps the session
+// alive. It stores that at most once a minute.
 func (s *Service) UseSession(ctx context.Context, token string) (User, error) {
 	x, err := s.session(ctx, token)
 	now := s.now()
@@ -69,7 +70,7 @@ func (s *Service) session(ctx context.Context, token string) (Session, error) {
 	return x, err
 }
 
-// EndSession logs out the browser that has the token, if there is one.
+// EndSession ends the session with this token, if there is one.
 func (s *Service) EndSession(ctx context.Context, token string) error {
 	if token == "" {
 		return nil
@@ -77,7 +78,7 @@ func (s *Service) EndSession(ctx context.Context, token string) error {
 	return s.store.DeleteSession(ctx, hashToken(token))
 }
 
-// EndOtherSessions logs the actor out everywhere but in the session of the token
+// EndOtherSessions ends all sessions of the actor except the one with the token
 // keepSession.
 func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession string) error {
 	u, err := s.store.User(ctx, actor.UserID)

@@ -7,19 +7,19 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// Secret is a value that redacts itself in every way of printing.
+// Secret is a value that is redacted whenever it is printed.
 type Secret = zoom.Secret
 
-// Role is what a user may do. Each role may do all that the one before may.
+// Role is what a user may do. Each role includes the ones before it.
 type Role string
 
 const (
-	Viewer    Role = "viewer"    // sees everything but secrets
-	Responder Role = "responder" // opens, resolves and runs
-	Admin     Role = "admin"     // changes the account, runbooks and users
+	Viewer    Role = "viewer"    // may see everything except secrets
+	Responder Role = "responder" // may open and resolve incidents, and run steps
+	Admin     Role = "admin"     // may change the account, runbooks and users
 )
 
-// Includes reports whether a person of role r may do what role need may.
+// Includes reports whether role r may do everything that role need may do.
 func (r Role) Includes(need Role) bool { return rank(r) >= rank(need) && rank(r) > 0 }
 
 func rank(r Role) int {
@@ -34,25 +34,27 @@ func rank(r Role) int {
 	return 0
 }
 
-// Scopes of API tokens.
+// The scopes of API tokens.
 const (
 	ScopeIncidentsWrite = "incidents:write"
 	ScopeRead           = "read"
 )
 
-// User is a person who can log in. Email is canonical: trimmed, lower case.
+// User is a person who can log in. Email is in the form that CanonicalEmail
+// returns.
 type User struct {
 	ID           string    `json:"-"` // UUIDv7
 	Email        string    `json:"email"`
 	Name         string    `json:"name"`
 	Role         Role      `json:"role"`
-	PasswordHash string    `json:"-"` // argon2id, parameters inside
+	PasswordHash string    `json:"-"` // argon2id hash with its parameters
 	DisabledAt   time.Time `json:"disabled"`
 	LastSeenAt   time.Time `json:"-"` // updated at most once a minute
 	CreatedAt    time.Time `json:"-"`
 }
 
-// Token is an API token. The token itself is shown once and stored as SHA-256.
+// Token is an API token. The token itself is shown once; only its SHA-256 is
+// stored.
 type Token struct {
 	ID         string    `json:"-"`
 	Name       string    `json:"name"`
@@ -68,31 +70,32 @@ type Token struct {
 type People interface {
 	User(ctx context.Context, id string) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
-	CountAdmins(ctx context.Context) (int, error)                   // not disabled ones
-	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the e-mail is taken
-	// UpdateUser writes name, role, password hash and DisabledAt. endSessions also
-	// deletes the person's sessions, all but the one with the hash keepSession.
-	// Conflict if no active admin would be left.
+	CountAdmins(ctx context.Context) (int, error)                   // without disabled ones
+	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the e-mail address is taken
+	// UpdateUser stores name, role, password hash and DisabledAt. With
+	// endSessions it also deletes the user's sessions except the one with the
+	// hash keepSession. It returns Conflict if no active admin would be left.
 	UpdateUser(ctx context.Context, u User, endSessions bool, keepSession string, audit AuditEntry) error
 
-	Session(ctx context.Context, hash string) (Session, error) // also one that is over; its user as they are now
-	// InsertSession and TouchSession also set when the user was seen. TouchSession
-	// does not bring back a session that has ended meanwhile.
+	Session(ctx context.Context, hash string) (Session, error) // finds expired sessions too; User is the current state of the user
+	// InsertSession and TouchSession also store when the user was last seen.
+	// TouchSession does not bring back a session that has ended meanwhile.
 	InsertSession(ctx context.Context, x Session) error
 	TouchSession(ctx context.Context, x Session) error
-	DeleteSession(ctx context.Context, hash string) error // no error if it is not there
+	DeleteSession(ctx context.Context, hash string) error // no error if it does not exist
 	DeleteExpiredSessions(ctx context.Context) (int64, error)
 
-	// SaveSetupLink replaces any setup link. UseSetupLink makes the first admin
-	// with it, once: Conflict if it was used or there is an admin, NotFound if it
-	// is unknown or has expired.
+	// SaveSetupLink replaces any earlier setup link. UseSetupLink creates the
+	// first admin with it, once. It returns Conflict if the link was used or
+	// there is an admin, and NotFound if the link is unknown or expired.
 	SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error
 	SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error)
 	UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u User, audit AuditEntry) error
 
 	InsertToken(ctx context.Context, t Token, audit AuditEntry) error
-	TokenByHash(ctx context.Context, hash string) (Token, error) // also a revoked one
-	// RevokeToken ends a token, whose name becomes the target of the audit entry.
+	TokenByHash(ctx context.Context, hash string) (Token, error) // finds revoked tokens too
+	// RevokeToken ends a token. The token's name becomes the target of the audit
+	// entry.
 	RevokeToken(ctx context.Context, id string, at time.Time, audit AuditEntry) error
 	TouchToken(ctx context.Context, id string, at time.Time) error
 
@@ -104,21 +107,22 @@ type People interface {
 	AddAudit(ctx context.Context, e AuditEntry) error
 }
 
-// Actor is who does something: a person, a token, the command line, or the
-// program itself.
+// Actor is who does something: a user, an API token, the command line, or
+// Drawbridge itself.
 type Actor struct {
 	Kind    string // "user", "token", "cli", "system"
 	UserID  string
-	Email   string // or the token's name
+	Email   string // e-mail address, or the name of the token
 	Name    string
 	Role    Role
-	Address string // client address, "" for cli and system
+	Address string // address of the client; "" for cli and system
 }
 
-// System is the program acting by itself.
+// System is Drawbridge acting by itself.
 var System = Actor{Kind: "system", Email: "drawbridge"}
 
-// LoginFailures counts wrong passwords for one key (account and address).
+// LoginFailures counts wrong passwords for one key, which is a user and a
+// network.
 type LoginFailures struct {
 	Count  int
 	LastAt time.Time

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// RetryBridge asks Zoom again for a bridge that failed.
+// RetryBridge retries a bridge that failed.
 func (s *Service) RetryBridge(ctx context.Context, actor Actor, bridgeID string) error {
 	bridge, err := s.store.Bridge(ctx, bridgeID)
 	if err != nil {
@@ -16,8 +16,8 @@ func (s *Service) RetryBridge(ctx context.Context, actor Actor, bridgeID string)
 	return s.RunStep(ctx, actor, bridge.StepRunID)
 }
 
-// UseLink makes a person's own link the bridge. It is possible while the bridge
-// has no meeting of its own; the link must be https.
+// UseLink makes a link of a person's own the bridge. It is possible only while
+// the bridge has no meeting. The link must be https.
 func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, passcode string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
@@ -27,9 +27,9 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	u, err := url.Parse(link)
 	switch {
 	case link == "":
-		fields["url"] = "Paste the link people shall use."
+		fields["url"] = "Paste the link that people should use."
 	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(link) > 2000 || strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' }):
-		fields["url"] = "Paste a whole link that begins with https://."
+		fields["url"] = "Paste a complete link that starts with https://."
 	}
 	if utf8.RuneCountInString(passcode) > 50 {
 		fields["passcode"] = "Use at most 50 characters."
@@ -49,11 +49,11 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	from := bridge.State
 	switch {
 	case from == BridgeFailed || from == BridgeUnknown:
-	case from == BridgeReady && bridge.Kind == KindStatic: // a wrong link can be put right
+	case from == BridgeReady && bridge.Kind == KindStatic: // a wrong link can be corrected
 	case from == BridgeNew || from == BridgeCreating:
-		return refuse(Conflict, "The bridge is still being made. Wait a few seconds.")
+		return refuse(Conflict, "The bridge is still being created. Wait a few seconds, then try again.")
 	default:
-		return refuse(Conflict, "The bridge has a link by now. Look at it before you use another.")
+		return refuse(Conflict, "The bridge has a link now. Check it before you use another one.")
 	}
 	now := s.now()
 	bridge.State, bridge.Kind, bridge.Rung = BridgeReady, KindStatic, ""
@@ -72,10 +72,10 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	})
 }
 
-// StartURL asks Zoom for the link by which its bearer becomes host of the
-// bridge's meeting. It is a secret and valid for two hours (Zoom, "Get a
-// meeting"); it is asked for at the click, shown to nobody else and not kept.
-// Admins may have it, and the person the bridge's meeting belongs to.
+// StartURL asks Zoom for the link that makes whoever opens it host of the
+// bridge's meeting. The link is a secret and valid for two hours (Zoom, "Get a
+// meeting"). It is requested only when a host asks for it, shown to nobody else
+// and not stored. Admins, the opener and the host may have it.
 func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (Secret, error) {
 	bridge, err := s.store.Bridge(ctx, bridgeID)
 	if err != nil {
@@ -104,10 +104,10 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	meeting, err := client.GetMeeting(zctx, bridge.MeetingID)
 	if err != nil || meeting.StartURL.IsZero() {
 		why := reasonOf(err, bridge.HostEmail)
-		return Secret{}, &Error{Code: Unavailable, Message: "Zoom gave no link to start the meeting. Join with the ordinary link instead.", Reason: &why, Err: err}
+		return Secret{}, &Error{Code: Unavailable, Message: "Zoom did not return a link to start the meeting. Use the join link instead.", Reason: &why, Err: err}
 	}
 	if err := s.store.AddAudit(ctx, s.audit(actor, AuditBridgeStart, Key(bridge.IncidentNumber))); err != nil {
-		return Secret{}, err // nobody gets the link without a trace
+		return Secret{}, err // no link without an audit entry
 	}
 	return meeting.StartURL, nil
 }

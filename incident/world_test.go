@@ -59,7 +59,7 @@ func (c *clock) Add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// world is a program with its database, and the simulator as Zoom.
+// world is the program with its database and the simulator as Zoom.
 type world struct {
 	*testing.T
 	clock   *clock
@@ -69,11 +69,11 @@ type world struct {
 	log     *bytes.Buffer
 	logger  *slog.Logger
 	runbook incident.Runbook
-	answers atomic.Int32 // in place of storing webhooks, if not 0
+	answers atomic.Int32 // the status to answer instead of storing webhooks, if not 0
 }
 
-// newWorld has a connected account, the opener and the backup user in Zoom, and
-// a runbook of one automatic step.
+// newWorld returns a world with a connected account, the opener and the backup
+// user in Zoom, and a runbook with one automatic step.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	return worldWith(t, dbtest.New(t))
@@ -104,7 +104,8 @@ func worldWith(t *testing.T, store *db.Store) *world {
 	return w
 }
 
-// deliverTo takes the simulator's webhooks as the webhook page does, and stores them.
+// deliverTo receives the simulator's webhooks and stores them, as the webhook
+// page does.
 type deliverTo struct{ w *world }
 
 func (d deliverTo) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -128,7 +129,7 @@ func (d deliverTo) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(http.StatusOK)
 }
 
-// must fails the test on the error of a call with two results.
+// must fails the test if a call with two results returns an error.
 func (w *world) must(_ any, err error) {
 	w.Helper()
 	w.ok(err)
@@ -141,7 +142,7 @@ func (w *world) ok(err error) {
 	}
 }
 
-// meeting is a step's template for tests.
+// meeting returns a meeting template for tests.
 func meeting() incident.MeetingTemplate {
 	m := incident.NewMeetingTemplate()
 	m.Topic = "{{ incident.severity }} {{ incident.name }}"
@@ -184,7 +185,7 @@ func (w *world) bridge(i incident.Incident) incident.Bridge {
 	return bridges[0]
 }
 
-// work does what is due, d from now.
+// work advances the clock by d and does everything that is due.
 func (w *world) work(d time.Duration) {
 	w.Helper()
 	w.clock.Add(d)
@@ -205,7 +206,7 @@ func (w *world) account() incident.Account {
 	return a
 }
 
-// trail is the audit trail, newest first.
+// trail returns the audit trail, newest first.
 func (w *world) trail() []incident.AuditEntry {
 	w.Helper()
 	page, err := w.store.Audit(w.Context(), db.AuditFilter{}, "", 200)
@@ -229,7 +230,7 @@ func fieldsIn(changes []incident.Change) (fields []string) {
 	return fields
 }
 
-// wantCode wants a refusal of this kind.
+// wantCode checks that err has this code.
 func wantCode(t testing.TB, err error, want incident.Code) {
 	t.Helper()
 	if got := incident.CodeOf(err); got != want {
@@ -237,7 +238,7 @@ func wantCode(t testing.TB, err error, want incident.Code) {
 	}
 }
 
-// fieldsOf are the fields that a refusal names, with what is wrong with each.
+// fieldsOf returns the field errors of err.
 func fieldsOf(t testing.TB, err error) map[string]string {
 	t.Helper()
 	var refused *incident.Error
@@ -252,7 +253,7 @@ func fieldsOf(t testing.TB, err error) map[string]string {
 	return refused.Fields
 }
 
-// wantFields wants a refusal of exactly these fields.
+// wantFields checks that err has errors for exactly these fields.
 func wantFields(t testing.TB, err error, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(maps.Keys(fieldsOf(t, err)))); diff != "" {
@@ -260,7 +261,8 @@ func wantFields(t testing.TB, err error, want ...string) {
 	}
 }
 
-// timeline is what happened to an incident, newest first: "kind data", the data as JSON.
+// timeline returns what happened to an incident, newest first, as "kind data"
+// with the data as JSON.
 func (w *world) timeline(i incident.Incident) (lines []string) {
 	w.Helper()
 	entries, err := w.store.Timeline(w.Context(), i.Number, 200)
@@ -273,13 +275,13 @@ func (w *world) timeline(i incident.Incident) (lines []string) {
 	return lines
 }
 
-// why is the reasons of a bridge as they are kept.
+// why returns the reasons of a bridge as they are stored.
 func why(b incident.Bridge) string {
 	data, _ := json.Marshal(b.Reasons)
 	return string(data)
 }
 
-// ledger is the meetings that exist in Zoom.
+// ledger returns the meetings that exist in Zoom.
 func (w *world) ledger() (live []zoomsim.Meeting) {
 	for _, m := range w.sim.Meetings() {
 		if m.Status != "deleted" {
@@ -289,7 +291,7 @@ func (w *world) ledger() (live []zoomsim.Meeting) {
 	return live
 }
 
-// creates is how often Zoom was asked for a meeting.
+// creates returns how many times Zoom was asked to create a meeting.
 func (w *world) creates() (n int) {
 	for _, c := range w.sim.Calls() {
 		if c.Operation == "POST /users/{userId}/meetings" {
@@ -301,7 +303,7 @@ func (w *world) creates() (n int) {
 
 func (w *world) faults(f zoomsim.Faults) { w.sim.SetFaults(func(have *zoomsim.Faults) { *have = f }) }
 
-// zoom is a client of the simulator beside the program's.
+// zoom returns a client of the simulator that is independent of the program's.
 func (w *world) zoom() *zoom.Client {
 	server := httptest.NewServer(w.sim.API())
 	w.Cleanup(server.Close)
