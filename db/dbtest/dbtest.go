@@ -25,7 +25,8 @@ var Now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 // Each runs test on every engine, each with a fresh database.
 func Each(t *testing.T, test func(t *testing.T, s *db.Store)) {
 	t.Helper()
-	EachConfig(t, func(t *testing.T, cfg db.Config) { test(t, Open(t, cfg)) })
+	t.Run("sqlite", func(t *testing.T) { test(t, New(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, Open(t, config(t, t.TempDir(), migratedURL(t)))) })
 }
 
 // EachConfig is Each for tests that open the database themselves.
