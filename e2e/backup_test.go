@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,22 +18,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// buildProgram is the real program.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "drawbridge")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "..")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return path
-}
-
 // P23, D-18: a backup that is made while signed webhooks arrive holds every
 // event that was answered before it began, and a server runs on it elsewhere.
 func TestBackup(t *testing.T) {
-	binary := buildProgram(t)
+	binary := realProgram(t)
 	dir := configured(t, binary)
 	p := serving(t, binary, dir)
 	run := func(want int, args ...string) (out, errOut string) {

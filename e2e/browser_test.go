@@ -23,18 +23,7 @@ import (
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"github.com/drawbridge-hq/drawbridge/cli"
 )
-
-func TestMain(m *testing.M) {
-	if os.Getenv(runsProgram) != "" {
-		os.Exit(cli.Main())
-	}
-	code := m.Run()
-	chromium.stop()
-	os.Exit(code)
-}
 
 // patience is how long a test waits for something to appear in the browser.
 const patience = 15 * time.Second

@@ -39,22 +39,8 @@ type kit struct {
 
 func newKit(t *testing.T) *kit {
 	t.Helper()
-	dir := t.TempDir()
-	build := func(name, source string, args ...string) string {
-		path := filepath.Join(dir, name)
-		cmd := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false", "-o", path}, args, []string{source})...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, out)
-		}
-		return path
-	}
-	k := &kit{
-		real:    build("drawbridge", ".."),
-		control: build("control", "..", "-ldflags", "-X github.com/drawbridge-hq/drawbridge/db.synchronous=NORMAL"),
-		full:    os.Getenv("DRAWBRIDGE_CRASH") == "full",
-	}
-	inspect := build("inspect", "../db/dbtest/inspect")
+	k := &kit{real: realProgram(t), control: controlProgram(t), full: os.Getenv("DRAWBRIDGE_CRASH") == "full"}
+	inspect := inspectProgram(t)
 	k.inspectors = make(chan *inspector, runtime.GOMAXPROCS(0))
 	for range cap(k.inspectors) {
 		k.inspectors <- &inspector{program: inspect}

@@ -11,8 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,11 +24,7 @@ import (
 // Floods, on the real program: what Zoom signed is kept, pages answer, and
 // memory has an end. How long it takes is measured elsewhere.
 func TestLoad(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "drawbridge")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
-	}
+	binary := realProgram(t)
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, p *process) (events int64)

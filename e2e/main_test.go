@@ -15,9 +15,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +29,53 @@ import (
 	"github.com/drawbridge-hq/drawbridge/cli"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runsProgram) != "" {
+		os.Exit(cli.Main())
+	}
+	code := m.Run()
+	chromium.stop()
+	if dir, err := buildDir(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// The programs of this module that tests run, each built once, when it is first
+// needed. Control is the program that does not wait for the disk.
+var (
+	realProgram    = built("drawbridge", "..")
+	controlProgram = built("control", "..", "-ldflags", "-X github.com/drawbridge-hq/drawbridge/db.synchronous=NORMAL")
+	inspectProgram = built("inspect", "../db/dbtest/inspect")
+)
+
+var buildDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "drawbridge-e2e-") })
+
+// built returns a function that returns the path of a program.
+func built(name, source string, flags ...string) func(t *testing.T) string {
+	build := sync.OnceValues(func() (string, error) {
+		dir, err := buildDir()
+		if err != nil {
+			return "", err
+		}
+		path := filepath.Join(dir, name)
+		cmd := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false", "-o", path}, flags, []string{source})...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+		return path, nil
+	})
+	return func(t *testing.T) string {
+		t.Helper()
+		path, err := build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+}
 
 // alone keeps the machine's configuration and .env files out of a test, and the
 // test's out of the machine.
