@@ -187,6 +187,7 @@ func readReason(cause, fix string, c call) incident.Reason {
 		if r.Host == "" {
 			r.Host = c.host
 		}
+	default: // the code says it all
 	}
 	return r
 }

@@ -36,7 +36,7 @@ var rules = map[string]struct {
 	"db/dbtest/inspect": {ours: []string{"db"}, never: []string{echoPackage, templPackage}},
 	"static":            {},
 	"views":             {ours: []string{"static", "views/words"}, never: []string{sqlPackage, echoPackage, "net/http"}},
-	"views/words":       {never: []string{sqlPackage, echoPackage, templPackage, "net/http"}},
+	"views/words":       {never: []string{sqlPackage, echoPackage, templPackage}},
 	"handlers":          {ours: []string{"db", "incident", "incident/intake", "views", "views/words", "zoom"}, never: []string{sqlPackage, sqlitePackage, pgxPackage}},
 	"web":               {ours: []string{"handlers", "incident", "static", "views"}, never: []string{sqlPackage, sqlitePackage, pgxPackage}},
 

@@ -89,6 +89,7 @@ func (s *Site) eventNeighbours(c echo.Context, d *views.EventDetail, e incident.
 func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event) error {
 	note := func(text string) { d.Notes = append(d.Notes, views.EventNote{Text: text}) }
 	switch e.Origin {
+	case incident.OriginWebhook:
 	case incident.OriginRecovered:
 		note("Recovered: no delivery of it arrived here. It comes from Zoom’s own log of its deliveries.")
 	case incident.OriginImported:
@@ -247,6 +248,7 @@ func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.Time
 		if len(bridge.Recordings) > 0 {
 			v.Text = "The bridge of " + key + " has its recording."
 		}
+	default: // the timeline says it all
 	}
 	return v
 }
@@ -268,6 +270,7 @@ func stayOf(people []incident.Presence, uuid string, p *zoom.EventParticipant) (
 // eventChecks says how the event was verified. What is stored was verified.
 func eventChecks(e incident.Event, row views.EventRow) []views.Check {
 	switch e.Origin {
+	case incident.OriginWebhook:
 	case incident.OriginRecovered:
 		return []views.Check{{Level: views.LevelOK, Text: "Zoom’s API gave it, to the app of this account"}}
 	case incident.OriginImported:

@@ -260,6 +260,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		}
 	case incident.BridgeReady, incident.BridgeLive:
 		block.Checks = findings(b, s.Now())
+	case incident.BridgeEnded:
 	}
 	return block, nil
 }

@@ -141,6 +141,7 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 			}
 		}
 		return r
+	default:
 	}
 	for _, l := range a.Check.Lines {
 		if l.Level == incident.LevelOK && (l.Topic == incident.TopicToken || l.Topic == incident.TopicBackupUser) {

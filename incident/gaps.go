@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -184,7 +185,7 @@ func (s *Service) lookForGaps(ctx context.Context, a Account, lookedTo time.Time
 	case err == nil:
 	case ctx.Err() != nil:
 		look.Problem = Reason{Code: ReasonLogTooLong}
-	case CodeOf(err) == Unavailable && err != errNotConnected:
+	case CodeOf(err) == Unavailable && !errors.Is(err, errNotConnected):
 		look.Problem = Reason{Code: ReasonNotStored}
 	default:
 		look.Problem = reasonOf(err, "")

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"errors"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -47,7 +48,7 @@ type Reason struct {
 // reasonOf returns why a call to Zoom failed. host is "" if the call was not
 // about a host.
 func reasonOf(err error, host string) Reason {
-	if err == errNotConnected {
+	if errors.Is(err, errNotConnected) {
 		return Reason{Code: ReasonNotConnected}
 	}
 	problem := zoom.ProblemOf(err)

@@ -16,8 +16,9 @@ func (l Level) known() Level {
 	switch l {
 	case LevelOK, LevelWarning, LevelBad:
 		return l
+	default:
+		return LevelNote
 	}
-	return LevelNote
 }
 
 // found closes the set of levels a finding can have.

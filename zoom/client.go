@@ -301,7 +301,7 @@ func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
 		return jitter(time.Second), true
 	case e.RateLimit == "second", e.RateLimit == "" && e.Status == http.StatusTooManyRequests && e.RetryAfter > 0:
 		return e.RetryAfter + rand.N(time.Second), true
-	case e.Status >= 500, e.Err == errBroken:
+	case e.Status >= 500, errors.Is(e.Err, errBroken):
 		return short, safe
 	case e.Status == 0:
 		return short, (safe || e.Outcome == NotSent) && !e.outOfTime() && !e.distrusted()

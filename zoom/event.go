@@ -211,6 +211,7 @@ func word(r gjson.Result) string {
 		if len(r.Raw) <= 32 {
 			return r.Raw
 		}
+	default:
 	}
 	return ""
 }

@@ -365,8 +365,9 @@ func yes(v gjson.Result) string {
 		return "Yes"
 	case gjson.False:
 		return "No"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // sentence turns a key into words: "shared_screen" becomes "Shared screen".

@@ -99,6 +99,7 @@ func ProblemOf(err error) Problem {
 		p.Said, p.ZoomCode, p.Status = e.Message, e.Code, e.Status
 	case ProblemServerError, ProblemTimedOut, ProblemUnreadable:
 		p.Status, p.MaybeCreated = e.Status, e.Outcome == Unknown && e.Op == opCreateMeeting
+	default: // the code says it all
 	}
 	switch p.Code {
 	case ProblemAccessRefused, ProblemWrongAddress, ProblemMissingScopes, ProblemDayLimit, ProblemRateLimit, ProblemWrongAPIKey,

@@ -98,8 +98,9 @@ func (c *Client) token(ctx context.Context) (SharedToken, *Error) {
 		if usable {
 			return cur, nil
 		}
-		e := *r.Err.(*Error) // a copy, because the other callers hold the same error
-		return SharedToken{}, &e
+		e, _ := errors.AsType[*Error](r.Err)
+		own := *e // the other callers hold the same error
+		return SharedToken{}, &own
 	case <-enough:
 		return cur, nil
 	case <-ctx.Done():

@@ -92,6 +92,7 @@ func (c *checker) template() {
 			}
 		case parser.TagTokenType:
 			open = c.tag(offset, tok, open)
+		default: // white space that is cut off
 		}
 		offset += len(tok.Source)
 	}

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,11 @@ func FuzzTemplate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src, data string, limit int) {
 		tpl, err := template.Parse(src, names)
 		if err != nil {
-			for _, e := range err.(template.Errors) {
+			found, ours := errors.AsType[template.Errors](err)
+			if !ours {
+				t.Errorf("Parse(%q): %v, a %[2]T", src, err)
+			}
+			for _, e := range found {
 				if e.Line < 1 || e.Line > strings.Count(src, "\n")+1 || e.Column < 1 || e.Message() == "" || !utf8.ValidString(e.Error()) {
 					t.Errorf("Parse(%q): %+v", src, e)
 				}
@@ -42,7 +47,7 @@ func FuzzTemplate(f *testing.F) {
 			"incident.opener.name": data, "incident.started_at": time.Unix(int64(len(data)), 0), "vars.customer": data,
 		}
 		out, cut, err := tpl.Render(d, limit)
-		if _, ours := err.(template.Errors); err != nil && (out != "" || cut || !ours) {
+		if _, ours := errors.AsType[template.Errors](err); err != nil && (out != "" || cut || !ours) {
 			t.Errorf("Render returned %q with %v, a %[2]T", out, err)
 		}
 		if !utf8.ValidString(out) || utf8.RuneCountInString(out) > max(limit, 0) {
