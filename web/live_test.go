@@ -120,6 +120,7 @@ func TestLive(t *testing.T) {
 	})
 	t.Run("readers that disconnect are removed", func(t *testing.T) {
 		w := newWorld(t)
+		w.runLive(t) // it answers at once, not after 15 seconds
 		b := w.loggedIn(incident.Viewer)
 		streams := []*stream{b.stream(t, "events"), b.stream(t, "incident:42,bridges")}
 		if n := w.site.Live.Readers(); n != 2 {
