@@ -425,7 +425,7 @@ func TestSaveAccount(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Admin)
 		page := b.post("/account", accountFields(0, "account_id", "", "backup_user_email", "oncall@", "client_secret", "SHY has spaces", "webhook_secret_token_1", "short")...)
-		page.want(t, http.StatusUnprocessableEntity, "Copy the account id", "This is not an e-mail address.", "This does not look like a value that Zoom gives", "at least 16 characters")
+		page.want(t, http.StatusUnprocessableEntity, "Copy the account ID", "This is not an e-mail address.", "This does not look like a value from Zoom", "at least 16 characters")
 		if got := page.value("client_id"); got != zoomClient {
 			t.Errorf("what was typed is not kept: client_id is %q", got)
 		}
@@ -443,7 +443,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		page := o.as(incident.Admin).post("/account", accountFields(0, "account_id", "")...)
-		page.want(t, http.StatusUnprocessableEntity, "Copy the account id", "Type it again.")
+		page.want(t, http.StatusUnprocessableEntity, "Copy the account ID", "Type it again.")
 		if strings.Contains(page.body, "CANARY") {
 			t.Error("a typed secret came back")
 		}

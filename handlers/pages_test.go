@@ -582,7 +582,7 @@ func TestStartBridge(t *testing.T) {
 	t.Run("Zoom is down", func(t *testing.T) {
 		o.faults(zoomsim.Faults{Down: true})
 		r := host.post(path)
-		r.want(t, http.StatusServiceUnavailable, "Join with the ordinary link instead.", "Back to INC-1")
+		r.want(t, http.StatusServiceUnavailable, "Use the join link instead.", "Back to INC-1")
 		if strings.Contains(r.body, "zak=") {
 			t.Error("there is a link all the same")
 		}
