@@ -74,6 +74,7 @@ func TestConvertAudit(t *testing.T) {
 					target = tokens[target]
 				case incident.AuditAccountSave, incident.AuditRetentionSave, incident.AuditGapsFind:
 					target = ""
+				default: // as it was
 				}
 				if e.Target != target {
 					t.Errorf("%s of %q, want %q", e.Action, e.Target, target)
