@@ -26,7 +26,7 @@ import (
 )
 
 // patience is how long a test waits for something to appear in the browser.
-const patience = 15 * time.Second
+const patience = 60 * time.Second
 
 // chromium is the one browser of all tests. Each test has a context of its own
 // in it: no cookie is shared.
@@ -293,6 +293,23 @@ func (b *tab) see(text string) {
 func (b *tab) at(path string) {
 	b.t.Helper()
 	b.wait("the address "+path, fmt.Sprintf(`document.readyState === "complete" && (location.pathname + location.search).startsWith(%s)`, quoted(path)))
+}
+
+// goTo presses keys, one soon after the other, until they have led to a path: on a
+// busy machine the second may come too late to belong to the first.
+func (b *tab) goTo(path string, keys ...string) {
+	b.t.Helper()
+	for range 5 {
+		b.press(keys...)
+		for late := time.Now().Add(3 * time.Second); time.Now().Before(late); {
+			var there bool
+			if err := b.js(fmt.Sprintf(`location.pathname === %s`, quoted(path)), &there); err == nil && there {
+				b.at(path)
+				return
+			}
+		}
+	}
+	b.at(path)
 }
 
 func quoted(s string) string {

@@ -281,7 +281,7 @@ func (c *cluster) load() *load {
 			for n := 0; ; n++ {
 				meeting := fmt.Sprintf("9%02d%07d", worker, n)
 				body := started(meeting)
-				for late := time.Now().Add(30 * time.Second); ; {
+				for late := time.Now().Add(90 * time.Second); ; {
 					select {
 					case <-l.stop:
 						return
@@ -399,7 +399,7 @@ func TestTwoServers(t *testing.T) {
 	})
 
 	t.Run("live pages", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		defer cancel()
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/live?topic=events", nil)
 		if err != nil {
@@ -573,7 +573,7 @@ func TestDatabaseRestarts(t *testing.T) {
 		for n := range 4 {
 			g.Go(func() {
 				key := fmt.Sprintf("alert-%d-%d", crash, n)
-				for late := time.Now().Add(30 * time.Second); ; {
+				for late := time.Now().Add(90 * time.Second); ; {
 					status, _, _ := c.open(c.balancer.url, key)
 					if status == http.StatusOK || status == http.StatusCreated {
 						return

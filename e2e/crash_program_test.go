@@ -163,7 +163,7 @@ func (p *process) wait(t *testing.T) int {
 	select {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(30 * time.Second):
+	case <-time.After(90 * time.Second):
 		t.Fatalf("the program does not end:\n%s", p.err.String())
 		return 0
 	}
@@ -334,7 +334,7 @@ func (s *sender) post(i int, body []byte) (int, error) {
 		return 0, err
 	}
 	s.sent = append(s.sent, i)
-	_ = s.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = s.conn.SetDeadline(time.Now().Add(60 * time.Second))
 	if err := r.Write(s.conn); err != nil {
 		return 0, err
 	}

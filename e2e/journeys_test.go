@@ -362,8 +362,7 @@ func TestJourneyKeyboard(t *testing.T) {
 	b.press("Enter")
 	b.wait("the focus in the content", `document.activeElement.id === "main"`)
 
-	b.press("g", "i")
-	b.at("/incidents")
+	b.goTo("/incidents", "g", "i")
 	b.press("/")
 	b.wait("the focus in the search", `document.activeElement.matches("[data-db-search]")`)
 	b.press("c", "h", "e", "c", "k", "o", "u", "t", "Enter")
@@ -373,13 +372,11 @@ func TestJourneyKeyboard(t *testing.T) {
 		t.Error("the search shows what does not fit")
 	}
 	for keys, path := range map[string]string{"g o": "/", "g b": "/bridges", "g r": "/runbooks", "g e": "/events", "g z": "/account", "g s": "/settings"} {
-		b.press(strings.Fields(keys)...)
-		b.at(path)
+		b.goTo(path, strings.Fields(keys)...)
 	}
 
 	// New: from the list of incidents to the form.
-	b.press("g", "r")
-	b.at("/runbooks")
+	b.goTo("/runbooks", "g", "r")
 	b.press("n")
 	b.at("/runbooks/new")
 

@@ -146,7 +146,7 @@ func start(t *testing.T, args ...string) *server {
 		select {
 		case code := <-done:
 			return code
-		case <-time.After(20 * time.Second):
+		case <-time.After(90 * time.Second):
 			t.Fatal("the server does not stop")
 			return -1
 		}
@@ -173,7 +173,7 @@ func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
-	for late := time.After(20 * time.Second); !condition(); {
+	for late := time.After(90 * time.Second); !condition(); {
 		select {
 		case <-look.C:
 		case <-late:
