@@ -57,9 +57,18 @@ type serveCommand struct{}
 // 200 costs 4 MiB.
 const garbagePercent = 200
 
+// softMemory is GOMEMLIMIT, in bytes: above it Go collects garbage sooner than
+// garbagePercent says. It is well above what we hold, and keeps a flood of large
+// bodies, of which 64 MiB at most are read at once, from leaving hundreds of MiB of
+// garbage where the machine is busy.
+const softMemory = 160 << 20
+
 func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
 	}
 	log := newLog(t.err, cfg.logLevel)
 	if cfg.DatabaseURL == "" {
