@@ -10,20 +10,6 @@ const (
 	LevelBad     Level = "bad"     // something does not work
 )
 
-func (l Level) rank() int {
-	switch l {
-	case LevelOK:
-		return 1
-	case LevelNote:
-		return 2
-	case LevelWarning:
-		return 3
-	case LevelBad:
-		return 4
-	}
-	return 0
-}
-
 // Fine reports whether nobody needs to do anything.
 func (l Level) Fine() bool { return l == LevelOK || l == LevelNote }
 
@@ -31,12 +17,13 @@ func (l Level) Fine() bool { return l == LevelOK || l == LevelNote }
 // note counts as ok.
 func WorstLevel(findings []Finding) (worst Level) {
 	for _, f := range findings {
-		level := f.Level
-		if level == LevelNote {
-			level = LevelOK
-		}
-		if level.rank() > worst.rank() {
-			worst = level
+		switch {
+		case f.Level == LevelBad:
+			return LevelBad
+		case f.Level == LevelWarning:
+			worst = LevelWarning
+		case worst == "" && f.Level != "":
+			worst = LevelOK
 		}
 	}
 	return worst
