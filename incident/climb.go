@@ -268,7 +268,7 @@ func (c *climber) templateFailed(field, topic string, wrong []TemplateError, fir
 	defer cancel()
 	entry := c.s.bridgeEntry(c.bridge, EntryTemplateFailed, TimelineData{Field: field, Topic: topic, Template: wrong[:min(len(wrong), 3)]})
 	if err := c.s.store.AddTimeline(ctx, entry); err != nil {
-		c.s.log.Error("could not write to the timeline", "incident", c.incident.Key(), "err", err)
+		c.s.log.Error("could not write to the timeline", "incident", c.incident.Key(), "error", err)
 	}
 }
 
@@ -299,7 +299,7 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 			jobs = append(jobs, c.s.newJob(JobReconcile, attempt.ID, c.s.now().Add(firstLook)))
 		}
 	}
-	c.s.log.Warn("could not create a meeting with this host", "incident", c.incident.Key(), "rung", r.name, "err", err)
+	c.s.log.Warn("could not create a meeting with this host", "incident", c.incident.Key(), "rung", r.name, "error", err)
 	return !why.AccountWide() || state == AttemptUnknown, c.finish(ctx, attempt, state, code, why, jobs)
 }
 

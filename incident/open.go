@@ -105,7 +105,7 @@ func (s *Service) runNow(ctx context.Context, jobID string) {
 		return
 	}
 	if err != nil {
-		s.log.Error("could not claim a job", "job", jobID, "err", err)
+		s.log.Error("could not claim a job", "job", jobID, "error", err)
 	}
 	nudge(s.wakeJobs)
 }

@@ -398,7 +398,7 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 	}
 	if s.now().Sub(t.LastUsedAt) > time.Minute {
 		if err := s.store.TouchToken(ctx, t.ID, s.now()); err != nil {
-			s.log.Warn("could not store when a token was used", "err", err)
+			s.log.Warn("could not store when a token was used", "error", err)
 		}
 	}
 	actor := Actor{Kind: "token", Email: t.Name, Name: t.Name, Role: Viewer, Address: address}

@@ -31,7 +31,7 @@ func (s *Service) ReadEvents(ctx context.Context) (int, error) {
 	// One event that cannot be applied must not block the others forever.
 	for _, r := range readings {
 		if err := s.apply(ctx, []Reading{r}); CodeOf(err) == Internal {
-			s.log.Error("could not apply an event", "event", r.EventID, "err", err)
+			s.log.Error("could not apply an event", "event", r.EventID, "error", err)
 			err = s.apply(ctx, []Reading{{EventID: r.EventID, State: EventUnreadable, Problem: ReadNotStored, Nameless: true}})
 			if err != nil {
 				return 0, err

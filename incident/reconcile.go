@@ -60,7 +60,7 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	case age > waitFor:
 		return s.now().Add(lateLook), s.goOn(ctx, attempt.BridgeID, Reason{Code: ReasonNoAnswer})
 	}
-	s.log.Warn("could not look for a meeting", "attempt", attempt.ID, "err", err)
+	s.log.Warn("could not look for a meeting", "attempt", attempt.ID, "error", err)
 	return s.now().Add(backoff(job.Attempt)), s.sayWhy(ctx, attempt, err)
 }
 

@@ -45,7 +45,7 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 				break
 			}
 			if err != nil {
-				s.log.Error("the worker failed; it will retry", "err", err)
+				s.log.Error("the worker failed; it will retry", "error", err)
 			}
 			if did == 0 || err != nil {
 				break
@@ -162,17 +162,17 @@ func (s *Service) do(ctx context.Context, job Job) {
 	case err == nil:
 		err = s.store.RetryJob(ctx, job, again)
 	case job.Attempt >= maxTries || CodeOf(err) == NotFound:
-		s.log.Error("gave up on a job", "kind", job.Kind, "subject", job.Subject, "err", err)
+		s.log.Error("gave up on a job", "kind", job.Kind, "subject", job.Subject, "error", err)
 		err = errors.Join(s.giveUpStep(ctx, job), s.store.FinishJob(ctx, job, JobDead))
 	case errors.Is(err, errOutOfTime):
 		err = s.store.RetryJob(ctx, job, s.now())
 		nudge(s.wakeJobs)
 	default:
-		s.log.Warn("a job failed; it will be retried", "kind", job.Kind, "subject", job.Subject, "err", err)
+		s.log.Warn("a job failed; it will be retried", "kind", job.Kind, "subject", job.Subject, "error", err)
 		err = s.store.RetryJob(ctx, job, s.now().Add(backoff(job.Attempt)))
 	}
 	if err != nil {
-		s.log.Error("could not store the result of a job", "kind", job.Kind, "subject", job.Subject, "err", err)
+		s.log.Error("could not store the result of a job", "kind", job.Kind, "subject", job.Subject, "error", err)
 	}
 }
 
