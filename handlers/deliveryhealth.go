@@ -48,7 +48,7 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 	case h.Level() == incident.LevelWarning:
 		p.Title = "Look at this."
 	default:
-		p.Title = "Zoom is talking to us."
+		p.Title = "Zoom’s events arrive."
 	}
 	for _, l := range h.Lines {
 		if !l.Level.Fine() {
@@ -75,7 +75,7 @@ func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 		return s.Store.RecentEvents(ctx, now.Add(-2*time.Hour))
 	}, func([]incident.EventTimes) bool { return true })
 	if err != nil {
-		return &views.Banner{Level: views.LevelBad, Text: "The database does not answer. What you see may be incomplete."}
+		return &views.Banner{Level: views.LevelBad, Text: "The database doesn’t answer. This page may be incomplete."}
 	}
 	skew, known := s.Service.ClockSkew()
 	clock := incident.JudgeClock(skew, known, recent, now)

@@ -16,7 +16,7 @@ func TestHealthPanel(t *testing.T) {
 	o := newOffice(t)
 	email := o.person("viewer", incident.Viewer).Email
 	viewer := o.logIn(email)
-	if page := o.as(incident.Admin).get("/account"); strings.Contains(page.text(), "Is Zoom still talking to us?") {
+	if page := o.as(incident.Admin).get("/account"); strings.Contains(page.text(), "Zoom webhook health") {
 		t.Error("asked before anything is connected")
 	}
 	o.connect()
@@ -24,7 +24,7 @@ func TestHealthPanel(t *testing.T) {
 
 	t.Run("nothing yet", func(t *testing.T) {
 		for _, path := range []string{"/", "/account"} {
-			viewer.get(path).want(t, http.StatusOK, "Is Zoom still talking to us?", "Zoom has not sent an event yet.", "Zoom hasn’t validated this server’s webhook address yet.")
+			viewer.get(path).want(t, http.StatusOK, "Zoom webhook health", "Zoom has not sent an event yet.", "Zoom hasn’t validated this server’s webhook address yet.")
 		}
 	})
 	t.Run("well", func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestHealthPanel(t *testing.T) {
 		o.happened("meeting.started", o.bridge(1).MeetingID)
 		o.wait(10 * time.Minute)
 		for _, path := range []string{"/", "/account"} {
-			viewer.get(path).want(t, http.StatusOK, "Zoom is talking to us.", "10 min ago", "in 3 days", "0 of 6", "0.1 s", "1 event in the last 24 hours, by type", "meeting started")
+			viewer.get(path).want(t, http.StatusOK, "Zoom’s events arrive.", "10 min ago", "in 3 days", "0 of 6", "0.1 s", "1 event in the last 24 hours, by type", "meeting started")
 		}
 	})
 	t.Run("an event in twenty is late", func(t *testing.T) {

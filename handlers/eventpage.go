@@ -100,11 +100,11 @@ func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event
 	}
 	if e.TwinOf != 0 {
 		id := strconv.FormatInt(e.TwinOf, 10)
-		d.Notes = append(d.Notes, views.EventNote{Text: "Another writing of an event that came before: Zoom sent the same twice, in other words.", LinkText: "The first one", Href: "/events/" + id})
+		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of an earlier event: same event, different body.", LinkText: "The first one", Href: "/events/" + id})
 	}
 	twins, err := s.Store.EventTwins(c.Request().Context(), e.ID)
 	for _, t := range twins {
-		d.Notes = append(d.Notes, views.EventNote{Text: "It came in another writing too, at " + s.When(c, t.ReceivedAt).Clock + ".", LinkText: "That one", Href: "/events/" + strconv.FormatInt(t.ID, 10)})
+		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of it arrived at " + s.When(c, t.ReceivedAt).Clock + ".", LinkText: "Open it", Href: "/events/" + strconv.FormatInt(t.ID, 10)})
 	}
 	return err
 }

@@ -193,8 +193,8 @@ func TestEventPageNotes(t *testing.T) {
 	ids := o.events()
 	first, second := fmt.Sprint("/events/", ids[1]), fmt.Sprint("/events/", ids[0])
 	for _, page := range []struct{ path, says, leads string }{
-		{first, "It came in another writing too", second},
-		{second, "Another writing of an event that came before", first},
+		{first, "A variant of it arrived", second},
+		{second, "A variant of an earlier event", first},
 		{first, "around this moment", fmt.Sprintf("/events?around=%d#here", ids[1])},
 	} {
 		r := admin.get(page.path)
@@ -206,8 +206,8 @@ func TestEventPageNotes(t *testing.T) {
 	}
 	t.Run("twice reprocessed it is one twin still", func(t *testing.T) {
 		for range 2 {
-			admin.post(second+"/reprocess").leadsTo(admin, second, "It was read again, and nothing changed.", "Another writing of an event")
-			admin.post(first+"/reprocess").leadsTo(admin, first, "It was read again, and nothing changed.", "It came in another writing too")
+			admin.post(second+"/reprocess").leadsTo(admin, second, "It was read again, and nothing changed.", "A variant of an earlier event")
+			admin.post(first+"/reprocess").leadsTo(admin, first, "It was read again, and nothing changed.", "A variant of it arrived")
 		}
 	})
 

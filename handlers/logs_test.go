@@ -548,7 +548,7 @@ func TestOverview(t *testing.T) {
 	})
 	o.open(r, func(q *incident.OpenRequest) { q.OpenerEmail, q.Name = "ana@example.com", hostile })
 	t.Run("never checked", func(t *testing.T) {
-		admin.get("/").want(t, http.StatusOK, "A bridge would come out, but look at what needs you.")
+		admin.get("/").want(t, http.StatusOK, "New incidents will get a bridge, but something needs attention.")
 	})
 	check := func() {
 		t.Helper()
@@ -558,7 +558,7 @@ func TestOverview(t *testing.T) {
 	check()
 	t.Run("ready", func(t *testing.T) {
 		page := admin.get("/")
-		page.want(t, http.StatusOK, "Ready. A bridge would come out now.", "as of", "Open incident", "Nobody is on a bridge.",
+		page.want(t, http.StatusOK, "Ready. New incidents will get a bridge.", "as of", "Open incident", "Nobody is on a bridge.",
 			"Zoom hasn’t validated", "use_pmi_for_scheduled_meetings", "INC-1", "<script>alert(1)</script>")
 		wantInert(t, page)
 		if strings.Contains(viewer.get("/").text(), "Open incident") {
@@ -583,7 +583,7 @@ func TestOverview(t *testing.T) {
 		o.open(r)
 		viewer.get("/").want(t, http.StatusOK, "INC-2 has no bridge. Zoom doesn’t know the client ID")
 		check()
-		viewer.get("/").want(t, http.StatusOK, "No bridge would come out now.", "client secret is wrong")
+		viewer.get("/").want(t, http.StatusOK, "Not ready. New incidents won’t get a bridge.", "client secret is wrong")
 		o.must(o.service.ResolveIncident(context.Background(), theConsole, 2))
 		if page := viewer.get("/"); strings.Contains(page.text(), "INC-2 has no bridge") {
 			t.Error("an incident that is resolved still needs somebody")

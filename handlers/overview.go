@@ -96,9 +96,9 @@ func (s *Site) Overview(c echo.Context) error {
 // setupSteps are the way to the first bridge; the first that is not done is next.
 func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role incident.Role) []views.SetupStep {
 	steps := []views.SetupStep{
-		{Title: "Connect Zoom", Text: "Enter the credentials of a Zoom app and a backup user. A guide stands beside the form.", LinkText: "Connect Zoom", Href: "/account"},
+		{Title: "Connect Zoom", Text: "Enter the credentials of a Zoom app and a backup user. A setup guide is next to the form.", LinkText: "Connect Zoom", Href: "/account"},
 		{Title: "Write a runbook", Text: "Say what a bridge is called, who hosts it and whether it is recorded.", LinkText: "Write a runbook", Href: "/runbooks/new"},
-		{Title: "Try it", Text: "Open an incident, and see its bridge come out.", LinkText: "Open an incident", Href: runHref(runbooks)},
+		{Title: "Try it", Text: "Open an incident and watch its bridge being created.", LinkText: "Open an incident", Href: runHref(runbooks)},
 	}
 	connected := a.Connected() && (tried || !slices.ContainsFunc(a.Check.Lines, func(l incident.Finding) bool { return l.Topic == incident.TopicToken && l.Level == incident.LevelBad }))
 	done := []bool{connected, len(runbooks) > 0, tried}
@@ -123,18 +123,18 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 // newest bridge is younger and failed: what happened counts more.
 func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
-	r := views.Ready{Level: views.LevelOK, Title: "Ready. A bridge would come out now.", AsOf: s.When(c, a.Check.At)}
+	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, a.Check.At)}
 	for _, b := range newest {
 		if b.CreatedAt.After(a.Check.At) && (b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown) {
-			return views.Ready{Level: views.LevelBad, Title: "The last bridge did not come out.", AsOf: s.When(c, b.CreatedAt),
+			return views.Ready{Level: views.LevelBad, Title: "The last bridge failed.", AsOf: s.When(c, b.CreatedAt),
 				Facts: []string{incident.Key(b.IncidentNumber) + ": " + why(b.Bridge, s.Now()).Cause}}
 		}
 	}
 	switch level {
 	case incident.LevelWarning:
-		r.Level, r.Title = views.LevelWarning, "A bridge would come out, but look at what needs you."
+		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but something needs attention."
 	case incident.LevelBad:
-		r.Level, r.Title = views.LevelBad, "No bridge would come out now."
+		r.Level, r.Title = views.LevelBad, "Not ready. New incidents won’t get a bridge."
 		for _, l := range reasons {
 			if l.Level == incident.LevelBad {
 				r.Facts = append(r.Facts, factOf(l, s.Now()))

@@ -176,7 +176,7 @@ func TestRunForm(t *testing.T) {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
 		}
-		if strings.Contains(r.text(), "A bridge may not come out at once") {
+		if strings.Contains(r.text(), "The bridge may not be ready at once") {
 			t.Error("a form that is refused says that Zoom is the problem")
 		}
 		if !regexp.MustCompile(`value="SEV2"[^>]*checked`).MatchString(r.body) {
@@ -292,8 +292,8 @@ func TestRunWithoutZoom(t *testing.T) {
 	o := newOffice(t)
 	r := o.outage()
 	b := o.as(incident.Responder)
-	b.get("/runbooks/"+r.ID+"/run").want(t, http.StatusOK, "Zoom is not connected yet")
-	b.post("/runbooks/"+r.ID+"/run", "name", "", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "Zoom is not connected yet", "Describe in a few words")
+	b.get("/runbooks/"+r.ID+"/run").want(t, http.StatusOK, "Zoom isn’t connected yet")
+	b.post("/runbooks/"+r.ID+"/run", "name", "", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "Zoom isn’t connected yet", "Describe in a few words")
 	b.post("/runbooks/"+r.ID+"/run", "name", "db down", "vars.customer", "y").
 		leadsTo(b, "/incidents/1", "No Zoom app is connected.", "Try again", "Use another link")
 	join := b.get("/j/INC-1")
@@ -618,7 +618,7 @@ func TestJoinPage(t *testing.T) {
 
 	t.Run("with the key", func(t *testing.T) {
 		page := o.nobody().get(whole)
-		page.want(t, http.StatusOK, "INC-1", "db down", "Join", bridge.Passcode, "Nobody inside yet", "Or call")
+		page.want(t, http.StatusOK, "INC-1", "db down", "Join", bridge.Passcode, "Ready to join. Nobody has joined yet.", "Or call")
 		if !strings.Contains(page.body, html.EscapeString(bridge.JoinURL)) || strings.Contains(page.body, "/incidents/1") {
 			t.Error("the page lacks the link, or leads somebody who is not logged in to the incident")
 		}

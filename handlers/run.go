@@ -103,7 +103,7 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) views.RunPage {
 		page.Disabled = "This runbook is disabled. An admin can enable it."
 	}
 	if account, err := s.Store.Account(c.Request().Context()); err == nil && !account.Connected() {
-		page.Problem = "Zoom is not connected yet, so no bridge will come out by itself. The incident is opened all the same, and you can put your own link there."
+		page.Problem = "Zoom isn’t connected yet, so Drawbridge can’t create a bridge. You can open the incident anyway and use your own link."
 	}
 	return page
 }

@@ -52,7 +52,7 @@ func (s *Site) runbookRows(c echo.Context, rows []db.RunbookRow) ([]views.Runboo
 			row.Steps = append(row.Steps, words.StepKind(string(step.Kind))+", "+whenItRuns(step))
 		}
 		if len(r.Steps) == 0 {
-			row.Problem = "It has no step, so no bridge comes out of it."
+			row.Problem = "It has no steps, so it creates no bridge."
 		}
 		if r.Incidents > 0 {
 			last, err := s.Store.Incidents(c.Request().Context(), db.IncidentFilter{RunbookID: r.ID}, "", 1)
@@ -241,7 +241,7 @@ func (s *Site) DeleteRunbook(c echo.Context) error {
 
 	said := "“" + stored.Name + "” was deleted."
 	if archived {
-		said = "“" + stored.Name + "” was archived. Incidents were opened with it, so it is kept to look at."
+		said = "“" + stored.Name + "” was archived, because incidents were opened with it."
 	}
 	s.Flash(c, views.LevelOK, said)
 	return c.Redirect(http.StatusSeeOther, "/runbooks")

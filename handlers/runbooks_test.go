@@ -515,7 +515,7 @@ func TestDeleteRunbook(t *testing.T) {
 		o := newOffice(t)
 		r, b := o.outage(), o.as(incident.Admin)
 		o.run(r, "db down")
-		b.post("/runbooks/"+r.ID+"/delete", "version", "1").leadsTo(b, "/runbooks", "“Production outage” was archived.", "1 archived runbook")
+		b.post("/runbooks/"+r.ID+"/delete", "version", "1").leadsTo(b, "/runbooks", "“Production outage” was archived, because incidents were opened with it.", "1 archived runbook")
 		if o.runbook(r.ID).ArchivedAt.IsZero() {
 			t.Error("it is not archived")
 		}

@@ -137,11 +137,11 @@ func (s *Site) refusedLastHour(ctx context.Context) (int, error) {
 func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	health := s.Store.Health()
 	if health.DiskFull {
-		return &views.Banner{Level: views.LevelBad, Text: fmt.Sprintf("The disk of the server is full. Zoom’s events are refused for now, and Zoom repeats each of them for 85 minutes; "+
-			"incidents and bridges go on in a small reserve. Free %d MB or more where the data directory is: Drawbridge then goes on by itself.", (health.NeedBytes+1<<20-1)>>20)}
+		return &views.Banner{Level: views.LevelBad, Text: fmt.Sprintf("The disk of the server is full. Zoom’s events are rejected for now; Zoom retries each for about 85 minutes. "+
+			"Incidents and bridges continue in a small reserve. Free %d MB or more where the data directory is: Drawbridge then continues automatically.", (health.NeedBytes+1<<20-1)>>20)}
 	}
 	if readErr != nil {
-		return &views.Banner{Level: views.LevelBad, Text: "The database does not answer. What you see may be incomplete."}
+		return &views.Banner{Level: views.LevelBad, Text: "The database doesn’t answer. This page may be incomplete."}
 	}
 	if health.WriteProblem != "" {
 		return &views.Banner{Level: views.LevelBad, Text: "Nothing can be stored now, and Zoom’s events are refused, which Zoom repeats for 85 minutes. " + health.WriteProblem}
@@ -151,7 +151,7 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	}
 	account, err := s.Store.Account(c.Request().Context())
 	if err != nil {
-		return &views.Banner{Level: views.LevelBad, Text: "The database does not answer. What you see may be incomplete."}
+		return &views.Banner{Level: views.LevelBad, Text: "The database doesn’t answer. This page may be incomplete."}
 	}
 	for _, secret := range account.Secrets {
 		if secret.Locked {
@@ -159,7 +159,7 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 		}
 	}
 	if level, _ := account.Readiness(s.Now()); account.Connected() && level == incident.LevelBad {
-		return &views.Banner{Level: views.LevelBad, Text: "The last check of the Zoom account found what would stop a bridge.", LinkText: "See what", Href: "/account"}
+		return &views.Banner{Level: views.LevelBad, Text: "The last Zoom check found a blocking problem.", LinkText: "View it", Href: "/account"}
 	}
 	if b := s.clockBanner(c.Request().Context()); b != nil {
 		return b

@@ -495,7 +495,7 @@ func accountForm(p AccountPage) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			templ_7745c5c3_Err = Input(Field{Label: "E-mail", Name: "backup_user_email", Value: p.BackupUserEmail, Type: "email", Placeholder: "oncall@example.com", Error: p.Errors["backup_user_email"],
-				Help: "Hosts a bridge when the person who opened the incident is not a Zoom user or may not host. A licensed user that nobody meets with is best."}).Render(ctx, templ_7745c5c3_Buffer)
+				Help: "Hosts a bridge when the person who opened the incident is not a Zoom user or may not host. Use a licensed account reserved for this."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -834,7 +834,7 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Input(Field{Label: "Also look at the settings of", Name: "email", ID: "check-email", Type: "email", Value: c.Email, Placeholder: "ana@example.com", Optional: true, Error: c.EmailErr}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Input(Field{Label: "Also check this user", Name: "email", ID: "check-email", Type: "email", Value: c.Email, Placeholder: "ana@example.com", Optional: true, Error: c.EmailErr}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -306,7 +306,7 @@ func (p ErrorPage) words() errorWords {
 	case 409:
 		return errorWords{"Somebody was faster", "It was changed while you looked at it. Load it again to see how it is now."}
 	case 410:
-		return errorWords{"This is gone", "What stood here is not valid any more."}
+		return errorWords{"This is gone", "What was here is no longer valid."}
 	case 413, 415:
 		return errorWords{"This cannot be taken", "What was sent is too large for this page, or of a kind it does not take."}
 	case 429:

@@ -384,7 +384,7 @@ func eventDetail(d EventDetail) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "\" class=\"db-detail-act\"><button class=\"btn btn-sm\" type=\"submit\">Reprocess</button> <span class=\"db-muted\">Reads it again. What it did once is not done twice.</span></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "\" class=\"db-detail-act\"><button class=\"btn btn-sm\" type=\"submit\">Reprocess</button> <span class=\"db-muted\">Reads it again. Nothing is applied twice.</span></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

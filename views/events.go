@@ -140,7 +140,7 @@ type EventRow struct {
 	Unread            bool   // stored, but what it says could not be read
 	New               bool   // unread because it arrived only just now
 	Recovered         bool   // it did not arrive; it was read in Zoom's log of deliveries
-	Twin              bool   // another writing of an earlier event
+	Twin              bool   // same event, different body
 }
 
 func (p EventsPage) refusedTotal() int {

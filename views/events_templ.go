@@ -905,7 +905,7 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = eventFlag("twin", "Twins", "another writing of an earlier event", f.Twin).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = eventFlag("twin", "Twins", "same event, different body", f.Twin).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1565,7 +1565,7 @@ func eventRow(e EventRow) templ.Component {
 			}
 		}
 		if e.Twin {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 138, "<span class=\"db-tag\" title=\"Another writing of an earlier event\">twin</span>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 138, "<span class=\"db-tag\" title=\"Same event, different body\">twin</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

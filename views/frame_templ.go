@@ -921,9 +921,9 @@ var stateWords = []stateWord{
 	{"creating", "Zoom is being asked for the meeting."},
 	{"ready", "The meeting exists and its link works; nobody is inside."},
 	{"live", "Someone is inside."},
-	{"ended", "The meeting is over."},
+	{"ended", "The meeting has ended."},
 	{"unknown", "Zoom did not answer clearly. It is looked for before another is made."},
-	{"failed", "No bridge came out. The incident says why, and what to do."},
+	{"failed", "Couldn’t create the bridge. The incident says why, and what to do."},
 }
 
 func helpDialog() templ.Component {

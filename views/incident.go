@@ -233,9 +233,9 @@ func (b BridgeBlock) says() string {
 		return Plural(b.Inside, "inside", "inside")
 	case "ended":
 		if b.Lasted == "" {
-			return "The meeting is over"
+			return "The meeting has ended"
 		}
-		return "The meeting is over, after " + b.Lasted
+		return "The meeting has ended, after " + b.Lasted
 	case "unknown":
 		return "We don’t know yet whether Zoom created the meeting"
 	case "failed":
@@ -304,7 +304,7 @@ func (s IncidentStep) says() string {
 	switch s.State {
 	case "waiting":
 		if s.CanRun {
-			return "Waits for somebody to run it"
+			return "Waiting for someone to run it"
 		}
 		return "Waiting"
 	case "scheduled":

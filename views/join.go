@@ -48,33 +48,33 @@ func (p JoinPage) shape() string {
 func (p JoinPage) title() string {
 	switch {
 	case p.waiting():
-		return "The bridge is being made"
+		return "Creating the bridge"
 	case p.State == "failed":
 		return "There is no bridge"
 	case p.State == "unknown":
-		return "The bridge is not certain yet"
+		return "We don’t know yet whether Zoom created the meeting"
 	case p.Resolved:
 		return "This incident is resolved"
 	case p.State == "":
 		return "No bridge yet"
 	}
-	return "The meeting is over"
+	return "The meeting has ended"
 }
 
 func (p JoinPage) says() string {
 	switch {
 	case p.waiting():
-		return "This page leads on as soon as Zoom answers, in a few seconds."
+		return "This page continues as soon as Zoom answers, in a few seconds."
 	case p.State == "failed":
-		return sentence(cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.")) + "The people handling the incident can put another link here. Keep this page open: it changes by itself."
+		return sentence(cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.")) + "The people handling the incident can put another link here. Keep this page open; it updates automatically."
 	case p.State == "unknown":
-		return sentence(p.Cause) + "It is being looked for. Keep this page open: it changes by itself."
+		return sentence(p.Cause) + "Checking automatically. Keep this page open; it updates automatically."
 	case p.joinable() && p.Kind == "static":
 		return "A link from outside Zoom's account"
 	case p.joinable() && p.Inside > 0:
 		return Plural(p.Inside, "person inside", "people inside")
 	case p.joinable():
-		return "Nobody inside yet"
+		return "Ready to join. Nobody has joined yet."
 	case p.Resolved:
 		return "Its bridge is closed. If it comes back, this same link leads to the next bridge."
 	case p.State == "":

@@ -30,7 +30,7 @@ type SetupStep struct{ State, Title, Text, LinkText, Href string }
 // Ready says whether the next incident gets a bridge.
 type Ready struct {
 	Level Level
-	Title string   // "Ready. A bridge would come out now."
+	Title string   // "Ready. New incidents will get a bridge."
 	Facts []string // "Zoom token 42 min left", "backup user ok"
 	AsOf  When
 }
@@ -651,7 +651,7 @@ func overviewSteps(steps []SetupStep) templ.Component {
 			templ_7745c5c3_Var18 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<header class=\"db-head\"><div class=\"db-head-text\"><h1>Three steps to the first bridge</h1><p class=\"db-sub\">Until they are done, no bridge would come out.</p></div></header><ol class=\"db-steps\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "<header class=\"db-head\"><div class=\"db-head-text\"><h1>Three steps to the first bridge</h1><p class=\"db-sub\">Until they are done, incidents get no bridge.</p></div></header><ol class=\"db-steps\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -994,7 +994,7 @@ func overviewNeeds(needs []Need) templ.Component {
 			templ_7745c5c3_Var35 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, "<section class=\"db-card\"><h2 class=\"db-card-title\">Needs you</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, "<section class=\"db-card\"><h2 class=\"db-card-title\">Needs attention</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

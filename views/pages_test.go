@@ -67,7 +67,7 @@ func overview() views.OverviewPage {
 	f.LiveBridges, f.RefusedLastHour = 2, 14
 	return views.OverviewPage{
 		Frame:    f,
-		Ready:    views.Ready{Level: "ok", Title: "Ready. A bridge would come out now.", Facts: []string{"Zoom token 42 min left", "backup user ok", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
+		Ready:    views.Ready{Level: "ok", Title: "Ready. New incidents will get a bridge.", Facts: []string{"Zoom token 42 min left", "backup user ok", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
 		OpenHref: "/runbooks",
 		Live: []views.LiveBridge{
 			{Key: "INC-42", Name: "db down", Severity: "SEV1", Href: "/incidents/42", Inside: 12, Length: "14 min", Host: "oncall@example.com", UsedBackupUser: true, JoinHref: "/j/INC-42"},
@@ -91,7 +91,7 @@ func overview() views.OverviewPage {
 
 func healthy() *views.HealthPanel {
 	return &views.HealthPanel{
-		Level: "ok", Title: "Zoom is talking to us.", LastEvent: when(0), Validated: when(20 * time.Hour), ValidationDue: when(-52 * time.Hour),
+		Level: "ok", Title: "Zoom’s events arrive.", LastEvent: when(0), Validated: when(20 * time.Hour), ValidationDue: when(-52 * time.Hour),
 		FailedOf: "0 of 6", Median: "0.4 s", P95: "1.9 s", Measured: 500, DetailsHref: "/account#health", TypesTotal: 4963,
 		Types: []views.TypeCount{
 			{Words: "participant joined", Event: "meeting.participant_joined", Family: "participant", Href: "/events?event=meeting.participant_joined", Count: 2104},
@@ -134,14 +134,14 @@ func TestOverview(t *testing.T) {
 	first := views.OverviewPage{Frame: in("Overview", "overview"), Hours: views.Chart{Title: "Events per hour, last 24 hours", Unit: "events"}, Steps: []views.SetupStep{
 		{State: "done", Title: "Connect Zoom", Text: "Server-to-Server OAuth as example.com; the check is green.", LinkText: "See account", Href: "/account"},
 		{State: "next", Title: "Write a runbook", Text: "What to do for one type of incident. The first step makes the Zoom meeting.", LinkText: "Write a runbook", Href: "/runbooks/new"},
-		{State: "later", Title: "Try it", Text: "Open a first incident and see its bridge come out."},
+		{State: "later", Title: "Try it", Text: "Open a first incident and watch its bridge being created."},
 	}}
 	quiet := overview()
 	quiet.Frame.LiveBridges, quiet.Frame.RefusedLastHour = 0, 0
 	quiet.Live, quiet.Needs, quiet.Incidents, quiet.Events = nil, nil, nil, nil
 	quiet.Health = &views.HealthPanel{Level: "warning", Title: "Zoom has not sent an event yet."}
 	bad := overview()
-	bad.Ready = views.Ready{Level: "bad", Title: "Not ready. No bridge would come out now.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
+	bad.Ready = views.Ready{Level: "bad", Title: "Not ready. Not ready. New incidents won’t get a bridge.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
 	amber := overview()
 	amber.Ready = views.Ready{Level: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
 	amber.Health = unwell()

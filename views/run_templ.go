@@ -85,7 +85,7 @@ func Run(p RunPage) templ.Component {
 				}
 			}
 			if p.Problem != "" && p.Disabled == "" {
-				templ_7745c5c3_Err = Alert("warning", "A bridge may not come out at once", p.Problem).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("warning", "The bridge may not be ready at once", p.Problem).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

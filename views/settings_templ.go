@@ -581,7 +581,7 @@ func SettingsTokens(p SettingsTokensPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "</h2><p>Copy it now. It is shown this once; only its last characters are kept to look at.</p><div class=\"db-copyline\"><code class=\"db-mono\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "</h2><p>Copy it now. You won’t see it again.</p><div class=\"db-copyline\"><code class=\"db-mono\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

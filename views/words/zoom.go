@@ -92,7 +92,10 @@ func (p Problem) says(host string) Text {
 	case "account_denied":
 		t = Text{"Zoom doesn’t let this account use its API: " + said, "Ask Zoom support."}
 	case "refused":
-		t = Text{"Zoom said no: " + said, fmt.Sprintf("Search Zoom’s documentation for error code %d.", p.ZoomCode)}
+		t = Text{"Zoom said no: " + said, "Search Zoom’s documentation for these words."}
+		if p.ZoomCode != 0 { // an older version did not keep it
+			t.Fix = fmt.Sprintf("Search Zoom’s documentation for error code %d.", p.ZoomCode)
+		}
 	case "refused_without_code":
 		t = Text{"Zoom said no: " + said, proxyBetween}
 	default:
