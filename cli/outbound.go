@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,20 +20,17 @@ import (
 // networks that the operator lists, and the exact addresses the operator sets in
 // place of Zoom's.
 func outbound(cfg Config) *http.Client {
-	guarded := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		return dialable(address, cfg.outbound)
-	}}
-	plain := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	own := []string{hostPort(cfg.ZoomAPIURL), hostPort(cfg.ZoomOAuthURL)}
 	return &http.Client{
 		Timeout: 15 * time.Second,
 		Transport: &http.Transport{
 			Proxy: nil, // a proxy from the environment would dial for us, without the check
 			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				if slices.Contains(own, address) {
-					return plain.DialContext(ctx, network, address)
+				dialer := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+				if !slices.Contains(own, address) {
+					dialer.Control = func(_, resolved string, _ syscall.RawConn) error { return dialable(resolved, cfg.outbound) }
 				}
-				return guarded.DialContext(ctx, network, address)
+				return dialer.DialContext(ctx, network, address)
 			},
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    4,
@@ -50,18 +48,14 @@ func hostPort(raw string) string {
 	if err != nil || u.Host == "" {
 		return ""
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme]))
 }
 
 // notPublic lists the networks of the IANA special-purpose registries that the
 // predicates of net/netip do not cover.
 var notPublic = func() (list []netip.Prefix) {
 	for _, s := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
 		"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
 		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
 	} {
