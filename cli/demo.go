@@ -120,21 +120,19 @@ func newDemoZoom(publicURL string) *zoomsim.Sim {
 // SeedDemo creates the admin and, unless empty is set, connects the simulator and
 // creates runbooks and two incidents.
 func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) error {
-	admin, err := p.Service.CreateUser(ctx, commandLine, DemoEmail, "Ada Admin", incident.Admin, DemoPassword)
+	user := func(email, name string, role incident.Role) (incident.User, error) {
+		return p.Service.CreateUser(ctx, commandLine, email, name, role, DemoPassword)
+	}
+	admin, err := user(DemoEmail, "Ada Admin", incident.Admin)
 	if err != nil || empty {
 		return err
 	}
 	actor := incident.Actor{Kind: "user", UserID: admin.ID, Email: admin.Email, Name: admin.Name, Role: admin.Role, Address: "127.0.0.1"}
-	for _, u := range []struct {
-		email, name string
-		role        incident.Role
-	}{
-		{"ravi@example.com", "Ravi Responder", incident.Responder},
-		{"vera@example.com", "Vera Viewer", incident.Viewer},
-	} {
-		if _, err := p.Service.CreateUser(ctx, commandLine, u.email, u.name, u.role, DemoPassword); err != nil {
-			return err
-		}
+	if _, err := user("ravi@example.com", "Ravi Responder", incident.Responder); err != nil {
+		return err
+	}
+	if _, err := user("vera@example.com", "Vera Viewer", incident.Viewer); err != nil {
+		return err
 	}
 	appID := DemoAppID
 	if _, err := p.Service.SaveAccount(ctx, actor, incident.AccountForm{
@@ -159,6 +157,7 @@ func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 	return p.seedIncidents(ctx, actor, sim, outage)
 }
 
+// SeedRunbooks creates two runbooks and returns the one for outages.
 func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outage incident.Runbook, err error) {
 	meeting := incident.NewMeetingTemplate()
 	meeting.Topic = "{{ incident.severity }} {{ incident.name }} ({{ vars.customer }})"
@@ -196,10 +195,9 @@ func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outag
 
 // seedIncidents creates one resolved incident and one with a live bridge.
 func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *zoomsim.Sim, r incident.Runbook) error {
-	bridge := func(name, severity, opener, description string) (incident.Incident, string, error) {
-		i, _, err := p.Service.OpenIncident(ctx, actor, incident.OpenRequest{
-			RunbookID: r.ID, Name: name, Severity: severity, OpenerEmail: opener, Description: description, Source: "form",
-		})
+	open := func(request incident.OpenRequest, people ...string) (i incident.Incident, meeting string, err error) {
+		request.RunbookID, request.Source = r.ID, "form"
+		i, _, err = p.Service.OpenIncident(ctx, actor, request)
 		if err != nil {
 			return i, "", err
 		}
@@ -210,17 +208,20 @@ func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *
 		if len(bridges) == 0 || bridges[0].MeetingID == "" {
 			return i, "", errors.New("the simulator created no meeting")
 		}
+		for _, name := range people {
+			if _, err := sim.Join(ctx, bridges[0].MeetingID, zoomsim.Person{Name: name}); err != nil {
+				return i, "", err
+			}
+		}
 		return i, bridges[0].MeetingID, nil
 	}
 
-	over, meeting, err := bridge("Checkout answers slowly", "SEV2", DemoEmail, "p99 of POST /checkout went from 300 ms to 9 s after the 13:40 deploy.")
+	over, meeting, err := open(incident.OpenRequest{
+		Name: "Checkout answers slowly", Severity: "SEV2", OpenerEmail: DemoEmail,
+		Description: "p99 of POST /checkout went from 300 ms to 9 s after the 13:40 deploy.",
+	}, "Ada Admin", "Ravi Responder", "Søren Ødegård 🚒")
 	if err != nil {
 		return err
-	}
-	for _, name := range []string{"Ada Admin", "Ravi Responder", "Søren Ødegård 🚒"} {
-		if _, err := sim.Join(ctx, meeting, zoomsim.Person{Name: name}); err != nil {
-			return err
-		}
 	}
 	if err := errors.Join(sim.End(ctx, meeting), sim.CompleteRecording(ctx, meeting)); err != nil {
 		return err
@@ -230,14 +231,11 @@ func (p *Program) seedIncidents(ctx context.Context, actor incident.Actor, sim *
 	}
 
 	// The opener is not a Zoom user, so the backup user hosts this one.
-	_, meeting, err = bridge("Database primary is down", "SEV1", "noor@partner.example", "Primary db-1 in eu-north has not answered since 02:10. Replicas serve reads.")
-	if err != nil {
+	if _, _, err := open(incident.OpenRequest{
+		Name: "Database primary is down", Severity: "SEV1", OpenerEmail: "noor@partner.example",
+		Description: "Primary db-1 in eu-north has not answered since 02:10. Replicas serve reads.",
+	}, "Ravi Responder", "Noor (Partner AS)"); err != nil {
 		return err
-	}
-	for _, name := range []string{"Ravi Responder", "Noor (Partner AS)"} {
-		if _, err := sim.Join(ctx, meeting, zoomsim.Person{Name: name}); err != nil {
-			return err
-		}
 	}
 	// Read the events now, so that the first page already shows who is in the call.
 	for {
