@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
@@ -23,31 +23,17 @@ func (c *backupCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		return fmt.Errorf("the data is in PostgreSQL; use its own tool: pg_dump --format=custom --file=%s \"$DRAWBRIDGE_DATABASE_URL\"", c.File)
 	}
 	began := time.Now()
-	said := began
-	report, err := db.Backup(ctx, cfg.DataDir, c.File, func(done, whole int64) {
-		if now := time.Now(); now.Sub(said) >= 5*time.Second {
-			said = now
-			fmt.Fprintf(t.err, "%d %% copied\n", 100*done/max(whole, 1))
-		}
-	})
+	show := newProgress(t.err, "KB")
+	report, err := db.Backup(ctx, cfg.DataDir, c.File, func(done, whole int64) { show.step(c.File, done>>10, whole>>10) })
+	show.end()
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(t.out, "Backed up %d events%s to %s (%s) in %s.\n", report.Events, newest(report.Newest), c.File, megabytes(report.Bytes), time.Since(began).Round(10*time.Millisecond))
-	fmt.Fprintf(t.out, "The backup does not contain the master key%s. Back it up separately: without it, the Zoom credentials must be entered again.\n", keyPlace(cfg))
+	key := cmp.Or(cfg.keyFile(), "DRAWBRIDGE_KEY")
+	fmt.Fprintf(t.out, "The backup does not contain the master key (%s). Back it up separately: without it, the Zoom credentials must be entered again.\n", key)
 	fmt.Fprintf(t.out, "To check the backup: drawbridge verify %s\n", c.File)
 	return nil
-}
-
-// keyPlace is the path of the master key in parentheses, "" if the key is not in a file.
-func keyPlace(cfg Config) string {
-	switch {
-	case cfg.key != "":
-		return ""
-	case cfg.KeyFile != "":
-		return " (" + cfg.KeyFile + ")"
-	}
-	return " (" + filepath.Join(cfg.DataDir, db.KeyFile) + ")"
 }
 
 func newest(at time.Time) string {
@@ -72,8 +58,12 @@ type verifyCommand struct {
 var errBadFile = errors.New("do not use this file")
 
 func (c *verifyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
-	keys, err := cfg.knownKeys()
-	if err != nil {
+	var keys *db.Keyring // nil if there is no key; keyring would create one
+	if _, err := os.Stat(cfg.keyFile()); err == nil || cfg.key != "" {
+		if keys, err = cfg.keyring(); err != nil {
+			return err
+		}
+	} else if cfg.KeyFile != "" {
 		return err
 	}
 	report, err := db.Verify(ctx, c.File, keys, func(what string) {
@@ -106,21 +96,6 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		fmt.Fprintln(t.out, "PROBLEM: "+p)
 	}
 	return errBadFile
-}
-
-// knownKeys is the keyring, nil if there is no key. Unlike keyring, it creates no
-// key.
-func (c Config) knownKeys() (*db.Keyring, error) {
-	if c.key == "" && c.KeyFile == "" {
-		if _, err := os.Stat(filepath.Join(c.DataDir, db.KeyFile)); err != nil {
-			return nil, nil
-		}
-	} else if c.KeyFile != "" {
-		if _, err := os.Stat(c.KeyFile); err != nil {
-			return nil, err
-		}
-	}
-	return c.keyring()
 }
 
 func isTerminal(w io.Writer) bool {

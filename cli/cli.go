@@ -10,9 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 	_ "time/tzdata" // templates use time zones, and a small container has no zone files
@@ -35,7 +37,8 @@ func Main() int {
 }
 
 // commands declares the command line. Kong calls the Run method of a command with
-// the terminal and the configuration.
+// what its parameters ask for: the context, the terminal, the configuration, or the
+// program, which it opens first and Run closes.
 type commands struct {
 	Config
 
@@ -72,8 +75,6 @@ type terminal struct {
 // usageError is a mistake in the command line. The exit status is 2.
 type usageError struct{ error }
 
-func (e usageError) Unwrap() error { return e.error }
-
 // Run runs a command and returns the exit status: 0 for success, 1 for failure, 2
 // for wrong configuration or usage.
 func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
@@ -88,6 +89,13 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return 2
 	}
 	var cli commands
+	var printed bool // --help or --version has printed its text
+	var opened *Program
+	defer func() {
+		if opened != nil {
+			opened.Store.Close()
+		}
+	}()
 	parser, err := kong.New(&cli,
 		kong.Name("drawbridge"),
 		kong.Description("Gives every incident its own Zoom bridge."),
@@ -95,56 +103,44 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		kong.Writers(out, errOut),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(terminal{in, out, errOut}),
-		kong.UsageOnError(),
-		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.BindToProvider(func(t terminal, cfg Config) (_ *Program, err error) {
+			opened, err = openQuietly(ctx, t, cfg)
+			return opened, err
+		}),
+		kong.Exit(func(int) { printed = true }),
 	)
 	if err != nil {
 		fmt.Fprintln(errOut, "drawbridge:", err)
 		return 1
 	}
-	return guard(func() int {
-		command, err := parser.Parse(args)
-		if err != nil {
-			fmt.Fprintln(errOut, "drawbridge:", err)
-			return 2
+	command, err := parser.Parse(args)
+	if printed {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "drawbridge:", err)
+		return 2
+	}
+	if problems := cli.Config.check(); len(problems) > 0 {
+		fmt.Fprintln(errOut, "drawbridge: invalid configuration:")
+		for _, p := range problems {
+			fmt.Fprintln(errOut, "  "+p)
 		}
-		if problems := cli.Config.check(); len(problems) > 0 {
-			fmt.Fprintln(errOut, "drawbridge: invalid configuration:")
-			for _, p := range problems {
-				fmt.Fprintln(errOut, "  "+p)
-			}
-			return 2
-		}
-		if cli.PrintConfig {
-			cli.Config.print(out)
-			return 0
-		}
-		err = command.Run(cli.Config)
-		if err == nil {
-			return 0
-		}
-		fmt.Fprintln(errOut, "drawbridge:", message(err))
-		if errors.As(err, new(usageError)) {
-			return 2
-		}
-		return 1
-	})
-}
-
-// exit is what kong panics with to end the program after --help and --version.
-type exit int
-
-func guard(f func() int) (code int) {
-	defer func() {
-		if p := recover(); p != nil {
-			e, ok := p.(exit)
-			if !ok {
-				panic(p)
-			}
-			code = int(e)
-		}
-	}()
-	return f()
+		return 2
+	}
+	if cli.PrintConfig {
+		cli.Config.print(out)
+		return 0
+	}
+	err = command.Run(cli.Config)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(errOut, "drawbridge:", message(err))
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
 }
 
 // message is the text of an error for the terminal. For a refusal it is the
@@ -155,7 +151,7 @@ func message(err error) string {
 		return err.Error()
 	}
 	text := refused.Message
-	for _, field := range sortedKeys(refused.Fields) {
+	for _, field := range slices.Sorted(maps.Keys(refused.Fields)) {
 		text += "\n  " + field + ": " + refused.Fields[field]
 	}
 	if refused.Err != nil {
@@ -166,19 +162,10 @@ func message(err error) string {
 
 func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 && (v == "" || v == "(devel)") {
-			v = s.Value[:12]
-		}
-	}
-	if v == "" || v == "(devel)" {
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "development"
 	}
-	return v
+	return info.Main.Version
 }
 
 // newLog writes readable lines to a terminal and JSON to anything else.

@@ -21,21 +21,23 @@ func openQuietly(ctx context.Context, t terminal, cfg Config) (*Program, error) 
 	return Open(ctx, cfg, time.Now, newLog(t.err, max(cfg.logLevel, slog.LevelWarn)))
 }
 
-// password reads a password from standard input: one line, without its line end.
-func password(in io.Reader) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(in, 4096))
-	if err != nil {
-		return "", fmt.Errorf("read the password from standard input: %w", err)
-	}
-	p := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
-	if p == "" || strings.ContainsAny(p, "\r\n") {
-		return "", usageError{errors.New("give the password as one line on standard input")}
-	}
-	return p, nil
-}
-
 type passwordFlag struct {
 	PasswordStdin bool `required:"" help:"Read the password from standard input."`
+	password      string
+}
+
+// AfterApply reads the password: one line, without its line end. Kong calls it
+// before it opens the program for Run.
+func (f *passwordFlag) AfterApply(t terminal) error {
+	b, err := io.ReadAll(io.LimitReader(t.in, 4096))
+	if err != nil {
+		return fmt.Errorf("read the password from standard input: %w", err)
+	}
+	f.password = strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if f.password == "" || strings.ContainsAny(f.password, "\r\n") {
+		return errors.New("give the password as one line on standard input")
+	}
+	return nil
 }
 
 type userAddCommand struct {
@@ -45,17 +47,8 @@ type userAddCommand struct {
 	passwordFlag
 }
 
-func (c *userAddCommand) Run(ctx context.Context, t terminal, cfg Config) error {
-	secret, err := password(t.in)
-	if err != nil {
-		return err
-	}
-	p, err := openQuietly(ctx, t, cfg)
-	if err != nil {
-		return err
-	}
-	defer p.Store.Close()
-	u, err := p.Service.CreateUser(ctx, commandLine, c.Email, c.Name, incident.Role(c.Role), secret)
+func (c *userAddCommand) Run(ctx context.Context, t terminal, p *Program) error {
+	u, err := p.Service.CreateUser(ctx, commandLine, c.Email, c.Name, incident.Role(c.Role), c.password)
 	if err != nil {
 		return err
 	}
@@ -68,16 +61,7 @@ type userResetPasswordCommand struct {
 	passwordFlag
 }
 
-func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, cfg Config) error {
-	secret, err := password(t.in)
-	if err != nil {
-		return err
-	}
-	p, err := openQuietly(ctx, t, cfg)
-	if err != nil {
-		return err
-	}
-	defer p.Store.Close()
+func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, p *Program) error {
 	u, err := p.Store.UserByEmail(ctx, incident.CanonicalEmail(c.Email))
 	if incident.CodeOf(err) == incident.NotFound {
 		return fmt.Errorf("there is no user %s", c.Email)
@@ -85,7 +69,7 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, cfg Conf
 	if err != nil {
 		return err
 	}
-	if err := p.Service.ResetPassword(ctx, commandLine, u.ID, secret); err != nil {
+	if err := p.Service.ResetPassword(ctx, commandLine, u.ID, c.password); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.out, "Set a new password for %s and ended their sessions.\n", u.Email)
@@ -101,12 +85,7 @@ type tokenCreateCommand struct {
 }
 
 // Run prints the token alone on a line, so that a script can read it.
-func (c *tokenCreateCommand) Run(ctx context.Context, t terminal, cfg Config) error {
-	p, err := openQuietly(ctx, t, cfg)
-	if err != nil {
-		return err
-	}
-	defer p.Store.Close()
+func (c *tokenCreateCommand) Run(ctx context.Context, t terminal, p *Program) error {
 	token, _, err := p.Service.CreateToken(ctx, commandLine, c.Name, c.Scope)
 	if err != nil {
 		return err
@@ -129,7 +108,7 @@ func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	if err != nil {
 		return usageError{fmt.Errorf("%s: %w", c.File, err)}
 	}
-	p, err := openQuietly(ctx, t, cfg)
+	p, err := openQuietly(ctx, t, cfg) // only now: a bad file must not create a database
 	if err != nil {
 		return err
 	}
@@ -152,12 +131,7 @@ func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 
 type exportCommand struct{}
 
-func (exportCommand) Run(ctx context.Context, t terminal, cfg Config) error {
-	p, err := openQuietly(ctx, t, cfg)
-	if err != nil {
-		return err
-	}
-	defer p.Store.Close()
+func (exportCommand) Run(ctx context.Context, t terminal, p *Program) error {
 	text, err := p.export(ctx)
 	if err != nil {
 		return err

@@ -1,17 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/drawbridge-hq/drawbridge/db"
@@ -71,9 +70,12 @@ func (c *Config) check() (problems []string) {
 		{"DRAWBRIDGE_ZOOM_API_URL", c.ZoomAPIURL},
 		{"DRAWBRIDGE_ZOOM_OAUTH_URL", c.ZoomOAuthURL},
 	} {
-		if problem := urlProblem(u.value); problem != "" {
-			wrong(u.name, problem)
-		} else if p, _ := url.Parse(u.value); u.name == "DRAWBRIDGE_PUBLIC_URL" && p.Path != "" {
+		p, err := url.Parse(u.value)
+		switch {
+		case u.value == "":
+		case err != nil || (p.Scheme != "https" && p.Scheme != "http") || p.Hostname() == "" || p.User != nil || p.RawQuery != "" || p.Fragment != "":
+			wrong(u.name, "use an address that starts with https:// or http:// and has no user, ? or #")
+		case u.name == "DRAWBRIDGE_PUBLIC_URL" && p.Path != "":
 			wrong(u.name, "use an address without a path, such as https://bridge.example.com")
 		}
 	}
@@ -85,17 +87,6 @@ func (c *Config) check() (problems []string) {
 		wrong("DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS", problem)
 	}
 	return problems
-}
-
-func urlProblem(s string) string {
-	if s == "" {
-		return ""
-	}
-	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "use an address that starts with https:// or http:// and has no user, ? or #"
-	}
-	return ""
 }
 
 // prefixes parses networks. A single address is a network of one address.
@@ -126,15 +117,20 @@ func (c Config) publicURL() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
+// keyFile is the path of the master key, "" if the key is in the environment.
+func (c Config) keyFile() string {
+	if c.key != "" {
+		return ""
+	}
+	return cmp.Or(c.KeyFile, filepath.Join(c.DataDir, db.KeyFile))
+}
+
+// keyring returns the master key. It creates the key file if there is none.
 func (c Config) keyring() (*db.Keyring, error) {
 	if c.key != "" {
 		return db.NewKeyring(c.key)
 	}
-	path := c.KeyFile
-	if path == "" {
-		path = filepath.Join(c.DataDir, db.KeyFile)
-	}
-	return db.LoadOrCreateKey(path)
+	return db.LoadOrCreateKey(c.keyFile())
 }
 
 // print writes the configuration in effect. Of secrets it shows only that they are set.
@@ -161,5 +157,3 @@ func (c Config) print(w io.Writer) {
 		fmt.Fprintf(w, "%s=%s\n", v[0], v[1])
 	}
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -10,15 +10,10 @@ type importCommand struct {
 	Table string `default:"events" help:"Table with the columns id, name, accountid and meetingid, as in Zoom’s sample (${default})."`
 }
 
-func (c *importCommand) Run(ctx context.Context, t terminal, cfg Config) error {
-	p, err := openQuietly(ctx, t, cfg)
-	if err != nil {
-		return err
-	}
-	defer p.Store.Close()
+func (c *importCommand) Run(ctx context.Context, t terminal, p *Program) error {
 	show := newProgress(t.err, "rows")
 	var done, added int64
-	err = p.Store.ImportEvents(ctx, c.From, c.Table, func(d, total, a int64) {
+	err := p.Store.ImportEvents(ctx, c.From, c.Table, func(d, total, a int64) {
 		done, added = d, a
 		show.step(c.Table, d, total)
 	})

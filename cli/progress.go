@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 )
 
@@ -22,12 +21,7 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, unit string) *progress {
-	p := &progress{w: w, unit: unit}
-	if f, ok := w.(*os.File); ok {
-		info, err := f.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return p
+	return &progress{w: w, unit: unit, terminal: isTerminal(w)}
 }
 
 func (p *progress) step(what string, done, total int64) {

@@ -33,11 +33,9 @@ func (c seedCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	}
 	defer p.Store.Close()
 	begin := time.Now()
-	err = p.Store.SeedEvents(ctx, c.Count, begin.Add(-c.Over), begin, func(done int) {
-		if done%100_000 == 0 || done == c.Count {
-			fmt.Fprintf(t.err, "%d of %d events, %.0f a second\n", done, c.Count, float64(done)/time.Since(begin).Seconds())
-		}
-	})
+	show := newProgress(t.err, "events")
+	err = p.Store.SeedEvents(ctx, c.Count, begin.Add(-c.Over), begin, func(done int) { show.step("seed", int64(done), int64(c.Count)) })
+	show.end()
 	if err == nil {
 		fmt.Fprintf(t.out, "%d events in %s\n", c.Count, time.Since(begin).Round(time.Second))
 	}
