@@ -28,8 +28,8 @@ var statusOf = map[incident.Code]int{
 	incident.Internal:     http.StatusInternalServerError,
 }
 
-// problem is a problem details object of RFC 9457, extended by the errors of each
-// field.
+// problem is the part of an error that clients may see, as a problem details object
+// of RFC 9457 extended by the errors of each field. It never contains the cause.
 type problem struct {
 	Type      string            `json:"type"`
 	Title     string            `json:"title"`
@@ -37,91 +37,75 @@ type problem struct {
 	Detail    string            `json:"detail,omitempty"`
 	Fields    map[string]string `json:"fields,omitempty"`
 	RequestID string            `json:"request_id,omitempty"`
-}
 
-// refusal is the part of an error that clients may see. It never contains the
-// cause.
-type refusal struct {
-	status     int
-	text       string
-	fields     map[string]string
 	retryAfter time.Duration
 }
 
-func refusalOf(err error, method string) refusal {
+func problemOf(err error, method string) problem {
+	p := problem{Type: "about:blank", Status: http.StatusInternalServerError}
 	var known *incident.Error
-	var http9 *echo.HTTPError
+	var fromEcho *echo.HTTPError
 	switch {
 	case errors.As(err, &known):
-		r := refusal{status: statusOf[known.Code], text: known.Message, fields: known.Fields, retryAfter: known.RetryAfter}
+		if status := statusOf[known.Code]; status != 0 && status != http.StatusInternalServerError {
+			p.Status, p.Detail, p.Fields, p.retryAfter = status, known.Message, known.Fields, known.RetryAfter
+		}
 		if known.Code == incident.Invalid && method == http.MethodGet {
-			r.status = http.StatusBadRequest // a GET has no form: the address is wrong
+			p.Status = http.StatusBadRequest // a GET has no form: the address is wrong
 		}
-		if r.status == 0 || r.status == http.StatusInternalServerError {
-			return refusal{status: http.StatusInternalServerError}
+	case errors.As(err, &fromEcho):
+		p.Status = fromEcho.Code
+		if text, ok := fromEcho.Message.(string); ok && text != http.StatusText(p.Status) && p.Status < 500 {
+			p.Detail = text
 		}
-		return r
-	case errors.As(err, &http9):
-		r := refusal{status: http9.Code}
-		if text, ok := http9.Message.(string); ok && text != http.StatusText(http9.Code) && r.status < 500 {
-			r.text = text
-		}
-		return r
 	}
-	return refusal{status: http.StatusInternalServerError}
+	p.Title = http.StatusText(p.Status)
+	return p
 }
 
 // answer turns an error into a response: problem details for programs, a page for
 // people. It is the only place that logs the cause.
 func (m *middleware) answer(err error, c echo.Context) {
 	request := c.Request()
-	r := refusalOf(err, request.Method)
-	m.logError(c, r.status, err)
+	p := problemOf(err, request.Method)
+	p.RequestID = handlers.RequestID(c)
+	m.logError(c, p.Status, err)
 	if c.Response().Committed {
 		return
 	}
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store")
-	switch r.status {
+	switch p.Status {
 	case http.StatusTooManyRequests:
-		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(r.retryAfter.Seconds())))))
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.retryAfter.Seconds())))))
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "5")
 	}
 	if m.forPrograms(c) {
-		if r.status == http.StatusUnauthorized && m.kinds[c.Path()] != Signed {
-			h.Set("WWW-Authenticate", "Bearer")
-		}
-		err = m.answerProgram(c, r)
+		err = m.answerProgram(c, p)
 	} else {
-		err = m.answerPerson(c, r)
+		err = handlers.Render(c, p.Status, views.Error(views.ErrorPage{
+			Frame: m.site.Frame(c, "", ""), Status: p.Status, Text: p.Detail, RequestID: p.RequestID,
+		}))
 	}
 	if err != nil {
-		m.site.Log.Error("could not send the error page", "error", err, "id", handlers.RequestID(c))
+		m.site.Log.Error("could not send the error page", "error", err, "id", p.RequestID)
 		_ = c.NoContent(http.StatusInternalServerError)
 	}
 }
 
-func (m *middleware) answerProgram(c echo.Context, r refusal) error {
-	p := problem{Type: "about:blank", Title: http.StatusText(r.status), Status: r.status, Detail: r.text, Fields: r.fields, RequestID: handlers.RequestID(c)}
-	if r.status == http.StatusUnauthorized {
+func (m *middleware) answerProgram(c echo.Context, p problem) error {
+	if p.Status == http.StatusUnauthorized {
 		p.RequestID = "" // the same body every time, so that it does not reveal why
+		if m.kinds[c.Path()] != Signed {
+			c.Response().Header().Set("WWW-Authenticate", "Bearer")
+		}
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	return c.Blob(r.status, "application/problem+json", body)
-}
-
-func (m *middleware) answerPerson(c echo.Context, r refusal) error {
-	page := views.ErrorPage{
-		Frame:     m.site.Frame(c, "", ""),
-		Status:    r.status,
-		Text:      r.text,
-		RequestID: handlers.RequestID(c),
-	}
-	return handlers.Render(c, r.status, views.Error(page))
+	return c.Blob(p.Status, "application/problem+json", body)
 }
 
 // forPrograms reports whether programs use the address. They have no session, and
