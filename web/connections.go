@@ -3,6 +3,7 @@ package web
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -13,14 +14,10 @@ import (
 type peerListener struct {
 	net.Listener
 	most    int
-	trusted func(netip.Addr) bool
+	trusted []netip.Prefix
 
 	mu   sync.Mutex
-	open map[netip.Addr]int
-}
-
-func limitPeers(ln net.Listener, most int, trusted func(netip.Addr) bool) *peerListener {
-	return &peerListener{Listener: ln, most: most, trusted: trusted, open: map[netip.Addr]int{}}
+	open map[netip.Addr]int // by network
 }
 
 func (l *peerListener) Accept() (net.Conn, error) {
@@ -29,15 +26,11 @@ func (l *peerListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		addr, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-		if err != nil || l.trusted(addr.Addr().Unmap()) {
+		remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+		if err != nil || slices.ContainsFunc(l.trusted, func(p netip.Prefix) bool { return p.Contains(remote.Addr().Unmap()) }) {
 			return conn, nil
 		}
-		peer := addr.Addr().Unmap()
-		if peer.Is6() { // a client with one IPv6 address usually has its whole /64
-			prefix, _ := peer.Prefix(64)
-			peer = prefix.Addr()
-		}
+		peer := network(remote.Addr())
 		l.mu.Lock()
 		full := l.open[peer] >= l.most
 		if !full {
@@ -58,6 +51,17 @@ func (l *peerListener) leave(peer netip.Addr) {
 	if l.open[peer]--; l.open[peer] == 0 {
 		delete(l.open, peer)
 	}
+}
+
+// network returns the part of an address that a client cannot choose freely: an
+// IPv4 address itself, and the first address of the /64 of an IPv6 address, because
+// a client with one IPv6 address usually has its whole /64.
+func network(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		return netip.PrefixFrom(ip, 64).Masked().Addr()
+	}
+	return ip
 }
 
 // peerConn frees its place when it is closed.

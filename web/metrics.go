@@ -36,10 +36,7 @@ func newMetrics(site *handlers.Site) *metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		m.requests, m.seconds,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "drawbridge_live_pages",
-			Help: "Open pages with live updates.",
-		}, func() float64 { return float64(site.Live.Readers()) }),
+		gauge("drawbridge_live_pages", "Open pages with live updates.", func() int64 { return int64(site.Live.Readers()) }),
 		gauge("drawbridge_disk_full", "1 while Drawbridge rejects events because the disk is full.", func() int64 {
 			if site.Health().DiskFull {
 				return 1

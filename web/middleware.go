@@ -62,21 +62,10 @@ func extractors(trusted []netip.Prefix) (echo.IPExtractor, echo.SchemeExtractor)
 	}
 	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
 	for _, p := range trusted {
-		p = p.Masked()
-		options = append(options, echo.TrustIPRange(&net.IPNet{
-			IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
-		}))
+		_, ipNet, _ := net.ParseCIDR(p.String())
+		options = append(options, echo.TrustIPRange(ipNet))
 	}
 	return echo.ExtractIPFromXFFHeader(options...), echo.ExtractSchemeFromHeaders(options...)
-}
-
-// requestID gives every request an id of ours, and ignores an id that the client
-// sent.
-func (m *middleware) requestID(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		c.Response().Header().Set(echo.HeaderXRequestID, rand.Text()[:16])
-		return next(c)
-	}
 }
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -97,10 +86,13 @@ var everyAnswer = http.Header{
 	"Cache-Control":                {"no-store"}, // static files override this
 }
 
+// headers sets the headers of the answer. One of them is an id of ours for the
+// request; an id that the client sent is ignored.
 func (m *middleware) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		maps.Copy(h, everyAnswer)
+		h.Set(echo.HeaderXRequestID, rand.Text()[:16])
 		if m.site.HTTPS(c) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
@@ -228,26 +220,13 @@ func (m *middleware) limits(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if r.Method == http.MethodPost && (r.URL.Path == "/login" || r.URL.Path == "/setup") {
-			if wait := m.logins.take(network(c.RealIP()), m.site.Now()); wait > 0 {
+			ip, _ := netip.ParseAddr(c.RealIP())
+			if wait := m.logins.take(network(ip).String(), m.site.Now()); wait > 0 {
 				return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "Too many login attempts from this network. Wait a moment, then try again."}
 			}
 		}
 		return next(c)
 	}
-}
-
-// network returns the part of an address that a client cannot choose freely: the
-// whole of an IPv4 address, and the /64 of an IPv6 address.
-func network(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
-		return address
-	}
-	p, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return p.String()
 }
 
 // session loads the session of a request for a page.
@@ -266,22 +245,15 @@ func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			var err error
-			switch {
-			case need.role != "":
-				user := handlers.CurrentUser(c)
-				if user == nil {
-					return askToLogIn(c)
+			switch user := handlers.CurrentUser(c); {
+			case need.role != "" && user == nil:
+				return askToLogIn(c)
+			case need.role != "" && !user.Role.Includes(need.role):
+				return &incident.Error{Code: incident.Forbidden, Message: "Your role does not allow this. Ask an admin to do it or to change your role under Settings."}
+			case need.scope != "" && !(need.loopback && isLocal(c)):
+				if err := m.checkToken(c, need.scope); err != nil {
+					return err
 				}
-				if !user.Role.Includes(need.role) {
-					err = &incident.Error{Code: incident.Forbidden, Message: "Your role does not allow this. Ask an admin to do it or to change your role under Settings."}
-				}
-			case need.loopback && isLocal(c):
-			case need.scope != "":
-				err = m.checkToken(c, need.scope)
-			}
-			if err != nil {
-				return err
 			}
 			return next(c)
 		}

@@ -40,25 +40,6 @@ type Need struct {
 // Public lets everyone in.
 var Public = Need{}
 
-// Session requires a session of a user with at least this role.
-func Session(role incident.Role) Need { return Need{role: role} }
-
-// Scope requires an API token with this scope.
-func Scope(scope string) Need { return Need{scope: scope} }
-
-// String returns the name of the Need in the golden matrix.
-func (n Need) String() string {
-	switch {
-	case n.role != "":
-		return "session:" + string(n.role)
-	case n.loopback:
-		return "loopback or scope:" + n.scope
-	case n.scope != "":
-		return "scope:" + n.scope
-	}
-	return "public"
-}
-
 // routes returns all routes of the site. New also registers HEAD for every GET.
 func routes(cfg Config, m *middleware) []Route {
 	const (
@@ -67,11 +48,11 @@ func routes(cfg Config, m *middleware) []Route {
 	)
 	var (
 		s         = cfg.Site
-		viewer    = Session(incident.Viewer)
-		responder = Session(incident.Responder)
-		admin     = Session(incident.Admin)
-		read      = Scope(incident.ScopeRead)
-		write     = Scope(incident.ScopeIncidentsWrite)
+		viewer    = Need{role: incident.Viewer}
+		responder = Need{role: incident.Responder}
+		admin     = Need{role: incident.Admin}
+		read      = Need{scope: incident.ScopeRead}
+		write     = Need{scope: incident.ScopeIncidentsWrite}
 	)
 	table := []Route{
 		{Program, GET, "/livez", Public, s.Livez},

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -34,9 +33,7 @@ type Config struct {
 // Server is the whole site. It is an http.Handler, and Serve runs it.
 type Server struct {
 	http.Handler
-	site    *handlers.Site
-	log     *slog.Logger
-	proxies []netip.Prefix
+	cfg Config
 }
 
 // New builds the site. It starts nothing.
@@ -46,7 +43,6 @@ func New(cfg Config) *Server {
 	m := newMiddleware(cfg.Site)
 	e.HTTPErrorHandler = m.answer
 	e.Use( // outermost first
-		m.requestID,
 		m.headers,
 		m.observe,
 		m.answers,
@@ -62,42 +58,36 @@ func New(cfg Config) *Server {
 			e.Add(http.MethodHead, r.Path, r.Handler, m.needs(r.Need))
 		}
 	}
-	return &Server{Handler: e, site: cfg.Site, log: cfg.Site.Log, proxies: cfg.TrustedProxies}
+	return &Server{e, cfg}
 }
 
 // Routes returns the route table of New, for tests that check every route.
 func Routes(cfg Config) []Route { return routes(cfg, newMiddleware(cfg.Site)) }
 
-// Limits of connections. writeTimeout covers a whole answer, so it must be longer
-// than the slowest page takes. Live pages and exports lift it for themselves.
-const (
-	headerTimeout = 5 * time.Second
-	readTimeout   = time.Minute
-	writeTimeout  = time.Minute
-	idleTimeout   = time.Minute
-	drainTimeout  = 10 * time.Second
-
-	maxHeaderBytes = 16 << 10
-	maxConnections = 4096
-	maxOfOnePeer   = maxConnections / 4
-)
+// maxConnections limits how many connections are open at a time. One client gets a
+// quarter of them at most.
+const maxConnections = 4096
 
 // Serve answers requests from ln until ctx ends. It then accepts no new requests,
 // ends live pages, waits up to ten seconds for running requests, and returns nil.
 // It closes ln.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	site := s.cfg.Site
 	server := &http.Server{
-		Handler:           s.Handler,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler:           s,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute,
+		// This covers a whole answer, so it must be longer than the slowest page
+		// takes. Live pages and exports lift it for themselves.
+		WriteTimeout:   time.Minute,
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(site.Log.Handler(), slog.LevelDebug),
 	}
-	server.RegisterOnShutdown(s.site.Live.Stop)
-	server.RegisterOnShutdown(s.site.StopExports)
-	ln = netutil.LimitListener(limitPeers(ln, maxOfOnePeer, s.isProxy), maxConnections)
+	server.RegisterOnShutdown(site.Live.Stop)
+	server.RegisterOnShutdown(site.StopExports)
+	peers := &peerListener{Listener: ln, most: maxConnections / 4, trusted: s.cfg.TrustedProxies, open: map[netip.Addr]int{}}
+	ln = netutil.LimitListener(peers, maxConnections)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	select {
@@ -105,18 +95,14 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		s.log.Warn("requests were cut off at shutdown", "error", err)
+		site.Log.Warn("requests were cut off at shutdown", "error", err)
 		_ = server.Close()
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
-}
-
-func (s *Server) isProxy(a netip.Addr) bool {
-	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
