@@ -14,13 +14,12 @@ import (
 
 // Call is one request to the API.
 type Call struct {
-	At        time.Time
 	Method    string
-	Path      string // as named in Zoom's reference: "POST /users/{userId}/meetings"; "" if unknown
-	Operation string // 0: the connection was reset
-	Status    int    // 0: the connection was broken
-	Body      string // a hint for developers that Zoom would not give
-	Note      string // what Zoom would not say but a developer wants to know
+	Path      string // with the query
+	Operation string // as in Zoom's reference: "POST /users/{userId}/meetings"; "" if unknown
+	Status    int    // 0: the connection was reset before the answer
+	Body      string
+	Note      string // a hint for developers that Zoom would not give
 }
 
 // request is a call while the simulator handles it.
@@ -29,13 +28,13 @@ type request struct {
 	body   []byte
 	path   []string // segments after /v2, still percent-encoded
 	op     *operation
-	id     string // the turn of the events
+	id     string // the id in the path, decoded once; "" if there is none
 	now    time.Time
 	faults Faults
 	token  token
 	note   string
 	events []Event // to be delivered after the answer
-	turn   uint64  // of the events
+	turn   uint64  // when to deliver the events, see takeTurn
 }
 
 // answer is what the simulator sends back. Body is encoded as JSON; nil sends no body, and []byte is sent
@@ -64,7 +63,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	q.faults = s.strike(q)
 	index := len(s.calls)
-	s.calls = append(s.calls, Call{At: q.now, Method: r.Method, Path: r.URL.RequestURI(), Operation: q.op.name(), Body: string(body)})
+	s.calls = append(s.calls, Call{Method: r.Method, Path: r.URL.RequestURI(), Operation: q.op.name(), Body: string(body)})
 	s.answering++
 	s.mu.Unlock()
 	defer func() {

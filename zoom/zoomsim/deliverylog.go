@@ -1,29 +1,12 @@
 package zoomsim
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
-
-// loggedDelivery is one attempt as it appears in Zoom's log of deliveries.
-type loggedDelivery struct {
-	Event           string `json:"event"`
-	Status          int    `json:"status"`
-	FailedReason    int    `json:"failed_reason_type,omitempty"`
-	UserID          string `json:"user_id"`
-	Endpoint        string `json:"endpoint"`
-	SubscriptionID  string `json:"subscription_id"`
-	RequestHeaders  string `json:"request_headers"`
-	RequestBody     string `json:"request_body"`
-	ResponseHeaders string `json:"response_headers"`
-	ResponseBody    string `json:"response_body"`
-	DateTime        string `json:"date_time"`
-	TraceID         string `json:"trace_id"`
-	RequestID       string `json:"request_id"`
-	RetryNum        int    `json:"retry_num"`
-}
 
 const logKept = 7 * 24 * time.Hour
 
@@ -38,7 +21,7 @@ func (s *Sim) listDeliveries(q *request) answer {
 		return a
 	}
 	kind := query.Get("type")
-	var list []loggedDelivery
+	var list []json.RawMessage
 	for _, d := range slices.Backward(s.deliveries) {
 		good := d.Err == "" && d.Status >= 200 && d.Status < 300
 		event := query.Get("event")
@@ -48,13 +31,7 @@ func (s *Sim) listDeliveries(q *request) answer {
 			list = append(list, s.logged(d))
 		}
 	}
-	return paged(s, q, list, 300, func(p pageBody, part []loggedDelivery) any {
-		return struct {
-			NextPageToken string           `json:"next_page_token"`
-			PageSize      int              `json:"page_size"`
-			Logs          []loggedDelivery `json:"webhook_logs"`
-		}{p.NextPageToken, p.PageSize, part}
-	})
+	return s.paged(q, "webhook_logs", list)
 }
 
 // logRange parses the times of a query: whole seconds in UTC, within the last seven days.
@@ -87,17 +64,17 @@ func logRange(fromText, toText string, now time.Time) (from, to time.Time, a ans
 	return from, to, answer{}, true
 }
 
-func (s *Sim) logged(d Delivery) loggedDelivery {
-	l := loggedDelivery{
-		Event: d.Event, Status: d.Status, UserID: "", Endpoint: s.opts.WebhookURL, SubscriptionID: hash(s.seed, "subscription", 0, "")[:22],
-		RequestHeaders: "N/A", RequestBody: string(d.Body), ResponseHeaders: "N/A", ResponseBody: string(d.Answer),
-		DateTime: utc(d.At), TraceID: "WEB_" + hash(s.seed, "log", 0, d.RequestID)[:32], RequestID: d.RequestID, RetryNum: d.Attempt - 1,
-	}
+// logged returns an attempt as it appears in Zoom's log of deliveries.
+func (s *Sim) logged(d Delivery) json.RawMessage {
+	status, body, failed := d.Status, string(d.Answer), []any(nil)
 	if d.Err != "" {
-		l.Status, l.FailedReason, l.ResponseBody = -1, 2, "connection refused"
+		status, body, failed = -1, "connection refused", []any{"failed_reason_type", 2}
 		if strings.Contains(d.Err, "deadline") || strings.Contains(d.Err, "Timeout") {
-			l.FailedReason, l.ResponseBody = 1, "Timeout connecting to server."
+			body, failed[1] = "Timeout connecting to server.", 1
 		}
 	}
-	return l
+	return object(append(failed, "event", d.Event, "status", status, "user_id", "", "endpoint", s.opts.WebhookURL,
+		"subscription_id", hash(s.seed, "subscription", 0, "")[:22], "request_headers", "N/A", "request_body", string(d.Body),
+		"response_headers", "N/A", "response_body", body, "date_time", utc(d.At),
+		"trace_id", "WEB_"+hash(s.seed, "log", 0, d.RequestID)[:32], "request_id", d.RequestID, "retry_num", d.Attempt-1)...)
 }

@@ -36,7 +36,7 @@ func TestRefusals(t *testing.T) {
 		{name: "pending", method: "POST", path: create, body: bridge, prepare: user(func(u *zoomsim.User) { u.Status = "pending" }), wantError: "mtg.3161"},
 		{name: "no meetings", method: "POST", path: create, body: bridge, prepare: user(func(u *zoomsim.User) { u.NoMeetings = true }), wantError: "mtg.3161"},
 		{name: "email missing", method: "GET", path: "/v2/users/email", wantError: "val.email_required"},
-		{name: "page token", method: "GET", path: "/v2/users?next_page_token=x", wantError: "val.next_page"},
+		{name: "page token", method: "GET", path: create + "?next_page_token=x", wantError: "val.next_page"},
 		{name: "not JSON", method: "POST", path: create, body: `{"topic":`, wantError: "val.notjson"},
 		{name: "array", method: "POST", path: create, body: `[]`, wantError: "val.notjson"},
 		{name: "null", method: "POST", path: create, body: `null`, wantError: "val.notjson"},
@@ -62,10 +62,10 @@ func TestRefusals(t *testing.T) {
 		{name: "scope", method: "POST", path: create, body: bridge, prepare: func(w *world) {
 			w.SetFaults(func(f *zoomsim.Faults) { f.MissingScopes = []string{"meeting:write:meeting:admin"} })
 		}, wantError: "scope.4711"},
-		{name: "per second", method: "GET", path: "/v2/users", prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "second" }) }, wantError: "rate.qps"},
-		{name: "per day", method: "GET", path: "/v2/users", prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "day" }) }, wantError: "rate.daily"},
+		{name: "per second", method: "GET", path: "/v2/users/" + ana, prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "second" }) }, wantError: "rate.qps"},
+		{name: "per day", method: "GET", path: "/v2/users/" + ana, prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "day" }) }, wantError: "rate.daily"},
 		{name: "daily limit of the user", method: "POST", path: create, body: bridge, prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.RateLimited = "user_day" }) }, wantError: "rate.user100"},
-		{name: "OK with error", method: "GET", path: "/v2/users", prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.OKWithError = true }) }, wantError: "rec.200"},
+		{name: "OK with error", method: "GET", path: "/v2/users/" + ana, prepare: func(w *world) { w.SetFaults(func(f *zoomsim.Faults) { f.OKWithError = true }) }, wantError: "rec.200"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

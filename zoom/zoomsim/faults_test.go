@@ -83,7 +83,7 @@ func TestFaultForSomeCalls(t *testing.T) {
 	w.SetFaults(func(f *zoomsim.Faults) { f.Down, f.Times, f.Only = true, 2, "POST /users/{userId}/meetings" })
 	var got []int
 	for range 3 {
-		got = append(got, w.call("GET", "/v2/users", "").status, w.call("POST", createPath, bridge).status)
+		got = append(got, w.call("GET", "/v2/users/"+ana, "").status, w.call("POST", createPath, bridge).status)
 	}
 	if want := []int{200, 502, 200, 502, 200, 201}; !equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
@@ -102,10 +102,10 @@ func TestPerSecond(t *testing.T) {
 	w.SetFaults(func(f *zoomsim.Faults) { f.PerSecond = 2 })
 	var got []int
 	for range 3 {
-		got = append(got, w.call("GET", "/v2/users", "").status)
+		got = append(got, w.call("GET", "/v2/users/"+ana, "").status)
 	}
 	w.clock.add(time.Second)
-	got = append(got, w.call("GET", "/v2/users", "").status)
+	got = append(got, w.call("GET", "/v2/users/"+ana, "").status)
 	if want := []int{200, 200, 429, 200}; !equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -135,7 +135,7 @@ func TestSlow(t *testing.T) {
 		w.token = w.newToken()
 		w.SetFaults(func(on *zoomsim.Faults) { *on = f })
 		client := &http.Client{Timeout: 50 * time.Millisecond}
-		req, _ := http.NewRequest("GET", w.api.URL+"/v2/users", nil)
+		req, _ := http.NewRequest("GET", w.api.URL+"/v2/users/"+ana, nil)
 		req.Header.Set("Authorization", "Bearer "+w.token)
 		resp, err := client.Do(req)
 		if err == nil {

@@ -110,7 +110,6 @@ type meetingRequest struct {
 	Password        *string         `json:"password"`
 	DefaultPassword bool            `json:"default_password"`
 	ScheduleFor     string          `json:"schedule_for"`
-	TemplateID      string          `json:"template_id"`
 	PreSchedule     bool            `json:"pre_schedule"`
 	TrackingFields  json.RawMessage `json:"tracking_fields"`
 	Recurrence      json.RawMessage `json:"recurrence"`

@@ -1,27 +1,13 @@
 package zoomsim
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 )
-
-type listedMeeting struct {
-	UUID      string `json:"uuid"`
-	ID        int64  `json:"id"`
-	HostID    string `json:"host_id"`
-	Topic     string `json:"topic"`
-	Type      int    `json:"type"`
-	StartTime string `json:"start_time,omitempty"`
-	Duration  int    `json:"duration"`
-	Timezone  string `json:"timezone"`
-	Agenda    string `json:"agenda,omitempty"`
-	CreatedAt string `json:"created_at"`
-	JoinURL   string `json:"join_url"`
-	PMI       string `json:"pmi,omitempty"`
-}
 
 func (s *Sim) listMeetings(q *request) answer {
 	u, a, ok := s.target(q)
@@ -32,7 +18,7 @@ func (s *Sim) listMeetings(q *request) answer {
 		return a
 	}
 	kind := q.URL.Query().Get("type")
-	var list []listedMeeting
+	var list []json.RawMessage
 	for _, m := range s.meetings {
 		b := m.body
 		var in bool
@@ -52,32 +38,16 @@ func (s *Sim) listMeetings(q *request) answer {
 		}
 		agenda := []rune(b.Agenda)
 		agenda = agenda[:min(len(agenda), 250)] // only GET /meetings/{meetingId} has all of it
-		list = append(list, listedMeeting{b.UUID, b.ID, b.HostID, b.Topic, b.Type, b.StartTime, b.Duration, b.Timezone, string(agenda), b.CreatedAt, b.JoinURL, b.PMI})
+		pairs := []any{"uuid", b.UUID, "id", b.ID, "host_id", b.HostID, "topic", b.Topic, "type", b.Type, "duration", b.Duration,
+			"timezone", b.Timezone, "created_at", b.CreatedAt, "join_url", b.JoinURL}
+		for _, p := range [][2]string{{"start_time", b.StartTime}, {"agenda", string(agenda)}, {"pmi", b.PMI}} {
+			if p[1] != "" {
+				pairs = append(pairs, p[0], p[1])
+			}
+		}
+		list = append(list, object(pairs...))
 	}
-	return paged(s, q, list, 300, func(p pageBody, part []listedMeeting) any {
-		return struct {
-			pageBody
-			PageNumber int             `json:"page_number"`
-			Meetings   []listedMeeting `json:"meetings"`
-		}{p, 1, part}
-	})
-}
-
-func (s *Sim) getInvitation(q *request) answer {
-	m, a, ok := s.named(q)
-	if !ok {
-		return a
-	}
-	b := m.body
-	text := m.host.DisplayName + " is inviting you to a scheduled Zoom meeting.\r\n\r\nTopic: " + b.Topic + "\r\n"
-	if start, err := time.Parse(time.RFC3339, b.StartTime); err == nil {
-		text += "Time: " + start.Format("Jan 2, 2006 03:04 PM") + " UTC\r\n"
-	}
-	text += "\r\nJoin Zoom Meeting\r\n" + b.JoinURL + "\r\n\r\nMeeting ID: " + spaced(m.place().body.ID) + "\r\n"
-	if b.Password != "" {
-		text += "Passcode: " + b.Password + "\r\n"
-	}
-	return answer{status: http.StatusOK, body: map[string]any{"invitation": text + "\r\n", "sip_links": []string{}}}
+	return s.paged(q, "meetings", list, "page_number", 1)
 }
 
 // spaced formats a meeting id as Zoom shows it to people: 876 8562 1847.
@@ -128,53 +98,18 @@ func (s *Sim) getPast(q *request) answer {
 // minutes converts to minutes and rounds up.
 func minutes(d time.Duration) int { return int((d + time.Minute - 1) / time.Minute) }
 
-type pastParticipant struct {
-	ID           string `json:"id"`
-	Name         string `json:"name"`
-	UserID       string `json:"user_id"`
-	RegistrantID string `json:"registrant_id"`
-	UserEmail    string `json:"user_email"`
-	JoinTime     string `json:"join_time"`
-	LeaveTime    string `json:"leave_time"`
-	Duration     int    `json:"duration"` // seconds
-	Failover     bool   `json:"failover"`
-	Status       string `json:"status"`
-	InternalUser bool   `json:"internal_user"`
-}
-
 func (s *Sim) listPastParticipants(q *request) answer {
 	i, a, ok := s.pastInstance(q)
 	if !ok {
 		return a
 	}
-	var list []pastParticipant
+	var list []json.RawMessage
 	for _, p := range i.people {
-		list = append(list, pastParticipant{p.userID, p.Name, p.session, "", p.shownEmail, utc(p.JoinedAt), utc(p.left),
-			int(p.left.Sub(p.JoinedAt) / time.Second), false, "in_meeting", p.userID != ""})
+		list = append(list, object("id", p.userID, "name", p.Name, "user_id", p.session, "registrant_id", "", "user_email", p.shownEmail,
+			"join_time", utc(p.JoinedAt), "leave_time", utc(p.left), "duration", int(p.left.Sub(p.JoinedAt)/time.Second),
+			"failover", false, "status", "in_meeting", "internal_user", p.userID != ""))
 	}
-	return paged(s, q, list, 300, func(p pageBody, part []pastParticipant) any {
-		return struct {
-			pageBody
-			Participants []pastParticipant `json:"participants"`
-		}{p, part}
-	})
-}
-
-func (s *Sim) listPastInstances(q *request) answer {
-	list := []any{}
-	found := false
-	for _, i := range s.past {
-		if number(i.room.body.ID) == q.id {
-			found = true
-			if !i.ended.IsZero() {
-				list = append(list, object("uuid", i.uuid, "start_time", utc(i.started)))
-			}
-		}
-	}
-	if m, _ := s.meeting(q.id); m == nil && !found {
-		return fail(http.StatusNotFound, 3001, "Meeting does not exist: "+q.id+".")
-	}
-	return answer{status: http.StatusOK, body: map[string]any{"meetings": list}}
+	return s.paged(q, "participants", list)
 }
 
 // getRecordings answers 3301 until a recording is complete, including while Zoom processes it.
@@ -189,48 +124,15 @@ func (s *Sim) getRecordings(q *request) answer {
 	if i == nil || !i.recorded {
 		return fail(http.StatusNotFound, 3301, "There is no recording for this meeting.")
 	}
-	extra := []any{"password", i.playPasscode[:6], "recording_play_passcode", i.playPasscode, "participant_audio_files", []any{}}
-	if q.URL.Query().Get("include_fields") == "download_access_token" {
-		extra = append(extra, "download_access_token", "abJhbGciOiJIUzUxMiJ9."+s.random("download", 40))
-	}
-	return answer{status: http.StatusOK, body: object(append(s.recordingFields(i), extra...)...)}
-}
-
-// recordingFields returns the first fields of a recording's body. The id and the type are strings here.
-func (s *Sim) recordingFields(i *instance) []any {
 	b := i.room.body
 	files := s.recordingFiles(i)
-	return []any{"uuid", i.uuid, "id", number(b.ID), "account_id", s.opts.AccountID, "host_id", b.HostID, "topic", i.topic(),
+	// The id and the type are strings here.
+	pairs := []any{"uuid", i.uuid, "id", number(b.ID), "account_id", s.opts.AccountID, "host_id", b.HostID, "topic", i.topic(),
 		"type", number(int64(b.Type)), "start_time", utc(i.started), "duration", minutes(i.ended.Sub(i.started)),
-		"total_size", recordingSize, "recording_count", len(files), "auto_delete", false, "recording_files", files}
-}
-
-func (s *Sim) listRecordings(q *request) answer {
-	u, a, ok := s.target(q)
-	if !ok {
-		return a
+		"total_size", recordingSize, "recording_count", len(files), "auto_delete", false, "recording_files", files,
+		"password", i.playPasscode[:6], "recording_play_passcode", i.playPasscode, "participant_audio_files", []any{}}
+	if q.URL.Query().Get("include_fields") == "download_access_token" {
+		pairs = append(pairs, "download_access_token", "abJhbGciOiJIUzUxMiJ9."+s.random("download", 40))
 	}
-	// The range is one month at most, ending at to. By default it is the last day.
-	from, to := q.URL.Query().Get("from"), q.URL.Query().Get("to")
-	if to == "" {
-		to = q.now.UTC().Format(time.DateOnly)
-	}
-	if from == "" {
-		from = q.now.UTC().AddDate(0, 0, -1).Format(time.DateOnly)
-	}
-	var list []any
-	for _, i := range s.past {
-		day := i.started.UTC().Format(time.DateOnly)
-		if i.recorded && i.room.host == u && from <= day && day <= to {
-			list = append(list, object(s.recordingFields(i)...))
-		}
-	}
-	return paged(s, q, list, 300, func(p pageBody, part []any) any {
-		return struct {
-			From string `json:"from"`
-			To   string `json:"to"`
-			pageBody
-			Meetings []any `json:"meetings"`
-		}{from, to, p, part}
-	})
+	return answer{status: http.StatusOK, body: object(pairs...)}
 }

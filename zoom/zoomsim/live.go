@@ -2,12 +2,9 @@ package zoomsim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -27,7 +24,6 @@ type instance struct {
 type Participant struct {
 	Key      string // for Leave and Admit
 	Name     string
-	Email    string
 	JoinedAt time.Time // when they joined or began to wait
 	Waiting  string    // "": inside; "host": waiting for the host to start; "room": in the waiting room
 }
@@ -105,7 +101,7 @@ func (s *Sim) Join(ctx context.Context, meetingID string, p Person) (string, err
 
 func (s *Sim) newParticipant(m *meeting, p Person, now time.Time) *participant {
 	s.serial++
-	who := &participant{Participant: Participant{Key: s.random("participant", 22), Name: p.Name, Email: p.Email, JoinedAt: now},
+	who := &participant{Participant: Participant{Key: s.random("participant", 22), Name: p.Name, JoinedAt: now},
 		host: m.isHost(p.Email), session: number(16778240 + int64(s.serial)*1024), ip: "203.0.113." + number(1+int64(s.serial%250))}
 	// Zoom leaves the id and the e-mail address of people outside the account empty.
 	if u := s.user(p.Email); u != nil && !u.OtherAccount && p.Email != "" {
@@ -269,39 +265,4 @@ func (s *Sim) CompleteRecording(ctx context.Context, meetingID string) error {
 	s.mu.Unlock()
 	s.emit(ctx, turn, []Event{event})
 	return nil
-}
-
-// controlMeeting answers PATCH /live_meetings/{meetingId}/events.
-func (s *Sim) controlMeeting(q *request) answer {
-	all, ok := q.object()
-	if !ok {
-		return notJSON
-	}
-	m, a, ok := s.named(q)
-	if !ok {
-		return a
-	}
-	var method string
-	_ = json.Unmarshal(all["method"], &method)
-	i := m.running()
-	switch {
-	case i == nil:
-		return fail(http.StatusNotFound, 3001, "Meeting does not exist: "+q.id+".")
-	case !strings.HasPrefix(method, "recording."):
-		return invalid(fieldError{"method", "Invalid field."})
-	case !m.host.cloud():
-		return fail(http.StatusBadRequest, 3309, "Not enough cloud storage available. Either purchase additional storage or delete cloud recordings to free up storage.")
-	}
-	switch method {
-	case "recording.start":
-		q.events = append(q.events, s.record(i, q.now))
-	case "recording.stop":
-		i.recording = time.Time{}
-		q.events = append(q.events, s.recordingEvent("recording.stopped", i, utc(q.now), q.now))
-	case "recording.pause":
-		q.events = append(q.events, s.recordingEvent("recording.paused", i, utc(q.now), q.now))
-	case "recording.resume":
-		q.events = append(q.events, s.recordingEvent("recording.resumed", i, nil, q.now))
-	}
-	return answer{status: http.StatusAccepted}
 }

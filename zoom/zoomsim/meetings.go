@@ -11,23 +11,17 @@ import (
 
 // Meeting is the state of one meeting in the simulator.
 type Meeting struct {
-	ID             int64  // the id in the answer to the create call; always above 2^32
-	PMI            int64  // the host's personal meeting ID if the meeting takes place in the personal room; events carry it instead of ID; otherwise 0
-	UUID           string // of the running, last or first instance
-	HostID         string
+	ID             int64 // the id in the answer to the create call; always above 2^32
+	PMI            int64 // the host's personal meeting ID if the meeting takes place in the personal room; events carry it instead of ID; otherwise 0
 	HostEmail      string
 	Topic          string
 	Agenda         string
 	Type           int
 	Status         string // "waiting", "started", "ended", "deleted"
 	Password       string
-	JoinURL        string
 	Recording      string // auto_recording: "none", "local", "cloud"
 	WaitingRoom    bool
 	JoinBeforeHost bool
-	CreatedAt      time.Time
-	StartedAt      time.Time // of the last instance
-	EndedAt        time.Time // of the last instance; zero while it runs
 	People         []Participant
 	Recorded       bool // the recording of the last instance is complete
 }
@@ -50,7 +44,6 @@ type meetingBody struct {
 	ID                int64           `json:"id"`
 	HostID            string          `json:"host_id"`
 	HostEmail         string          `json:"host_email"`
-	AssistantID       string          `json:"assistant_id,omitempty"`
 	RegistrationURL   string          `json:"registration_url,omitempty"`
 	Topic             string          `json:"topic"`
 	Type              int             `json:"type"`
@@ -313,16 +306,15 @@ func (s *Sim) changeStatus(q *request) answer {
 // ledger returns the meeting as Meetings and the page show it.
 func (m *meeting) ledger() Meeting {
 	b := m.body
-	l := Meeting{ID: b.ID, UUID: b.UUID, HostID: b.HostID, HostEmail: b.HostEmail, Topic: b.Topic, Agenda: b.Agenda, Type: b.Type,
-		Status: "waiting", Password: b.Password, JoinURL: b.JoinURL, Recording: b.Settings.AutoRecording,
-		WaitingRoom: b.Settings.WaitingRoom, JoinBeforeHost: b.Settings.JoinBeforeHost, CreatedAt: m.created}
+	l := Meeting{ID: b.ID, HostEmail: b.HostEmail, Topic: b.Topic, Agenda: b.Agenda, Type: b.Type,
+		Status: "waiting", Password: b.Password, Recording: b.Settings.AutoRecording,
+		WaitingRoom: b.Settings.WaitingRoom, JoinBeforeHost: b.Settings.JoinBeforeHost}
 	if m.room != nil {
 		l.PMI = m.room.body.ID
 	}
 	p := m.place()
 	if i := p.last; i != nil {
-		l.UUID, l.StartedAt, l.EndedAt, l.Recorded = i.uuid, i.started, i.ended, i.recorded
-		l.Status = "ended"
+		l.Status, l.Recorded = "ended", i.recorded
 		if i.ended.IsZero() {
 			l.Status = "started"
 		}

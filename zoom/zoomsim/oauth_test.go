@@ -92,7 +92,7 @@ func TestSwitchedAuthStatus(t *testing.T) {
 	w.newToken()
 	w.SetFaults(func(f *zoomsim.Faults) { f.SwapAuthStatus, f.TokenRefused = true, true })
 	w.token = "x"
-	if r := w.call("GET", "/v2/users", ""); r.status != 400 || r.json(t)["code"] != json.Number("124") {
+	if r := w.call("GET", "/v2/users/"+ana, ""); r.status != 400 || r.json(t)["code"] != json.Number("124") {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 }

@@ -1,6 +1,7 @@
 package zoomsim
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,22 +14,16 @@ type page struct {
 	expires time.Time
 }
 
-type pageBody struct {
-	NextPageToken string `json:"next_page_token"`
-	PageCount     int    `json:"page_count"`
-	PageSize      int    `json:"page_size"`
-	TotalRecords  int    `json:"total_records"`
-}
-
-// paged answers with one page of a list: 30 records unless page_size says otherwise, at most max. A
-// next_page_token is valid for 15 minutes and only with the same parameters. It is "" on the last page.
-func paged[T any](s *Sim, q *request, all []T, max int, body func(pageBody, []T) any) answer {
+// paged answers with one page of a list: 30 records unless page_size says otherwise, at most 300. A
+// next_page_token is valid for 15 minutes and only with the same parameters. It is "" on the last page. name is
+// the key of the records, and extra holds more keys with their values.
+func (s *Sim) paged(q *request, name string, all []json.RawMessage, extra ...any) answer {
 	query := q.URL.Query()
 	size, err := strconv.Atoi(query.Get("page_size"))
 	if err != nil || size < 1 {
 		size = 30
 	}
-	size = min(size, max)
+	size = min(size, 300)
 	next := query.Get("next_page_token")
 	query.Del("next_page_token")
 	list := q.URL.Path + "?" + query.Encode()
@@ -40,14 +35,15 @@ func paged[T any](s *Sim, q *request, all []T, max int, body func(pageBody, []T)
 		}
 		offset = min(p.offset, len(all))
 	}
-	part := all[offset:min(offset+size, len(all))]
-	if part == nil {
-		part = []T{}
-	}
-	b := pageBody{PageSize: size, TotalRecords: len(all), PageCount: (len(all) + size - 1) / size}
+	part := append([]json.RawMessage{}, all[offset:min(offset+size, len(all))]...) // not nil, which would be null
+	next = ""
 	if end := offset + len(part); end < len(all) {
-		b.NextPageToken = s.random("page", 35)
-		s.pages[b.NextPageToken] = page{list, end, q.now.Add(15 * time.Minute)}
+		next = s.random("page", 35)
+		s.pages[next] = page{list, end, q.now.Add(15 * time.Minute)}
 	}
-	return answer{status: http.StatusOK, body: body(b, part)}
+	pairs := []any{"next_page_token", next, "page_size", size, name, part}
+	if name != "webhook_logs" { // which does not say how much there is
+		pairs = append(pairs, "page_count", (len(all)+size-1)/size, "total_records", len(all))
+	}
+	return answer{status: http.StatusOK, body: object(append(pairs, extra...)...)}
 }

@@ -31,25 +31,19 @@ var (
 
 var operations = []operation{
 	{method: "POST", path: "/oauth/token"},
-	{"GET", "/users", "Medium", []string{"user:read:list_users:admin", "user:read:list_users:master"}, readUsers[:1], (*Sim).listUsers},
 	{"GET", "/users/email", "Light", both("user:read:email"), readUsers[:1], (*Sim).checkEmail},
 	{"GET", "/users/{userId}", "Light", both("user:read:user"), readUsers, (*Sim).getUser},
 	{"GET", "/users/{userId}/settings", "Medium", both("user:read:settings"), readUsers, (*Sim).getSettings},
 	{"GET", "/users/{userId}/meetings", "Medium", both("meeting:read:list_meetings"), readMeetings, (*Sim).listMeetings},
 	{"POST", "/users/{userId}/meetings", "Medium", both("meeting:write:meeting"), writeMeetings, (*Sim).createMeeting},
-	{"GET", "/users/{userId}/meeting_templates", "Medium", both("meeting:read:list_templates"), readMeetings, (*Sim).listTemplates},
-	{"GET", "/users/{userId}/recordings", "Medium", both("cloud_recording:read:list_user_recordings"), readRecording, (*Sim).listRecordings},
 	{"GET", "/meetings/{meetingId}", "Light", both("meeting:read:meeting"), readMeetings, (*Sim).getMeeting},
 	{"PATCH", "/meetings/{meetingId}", "Light", both("meeting:update:meeting"), writeMeetings, (*Sim).updateMeeting},
 	{"DELETE", "/meetings/{meetingId}", "Light", both("meeting:delete:meeting"), writeMeetings, (*Sim).deleteMeeting},
 	{"PUT", "/meetings/{meetingId}/status", "Light", both("meeting:update:status"), writeMeetings, (*Sim).changeStatus},
-	{"GET", "/meetings/{meetingId}/invitation", "Light", both("meeting:read:invitation"), readMeetings, (*Sim).getInvitation},
 	{"GET", "/meetings/{meetingId}/recordings", "Light", both("cloud_recording:read:list_recording_files"), readRecording, (*Sim).getRecordings},
-	{"PATCH", "/live_meetings/{meetingId}/events", "Medium", both("meeting:update:in_meeting_controls"), writeMeetings, (*Sim).controlMeeting},
 	{"GET", "/marketplace/apps/{appId}/webhook_logs", "Medium", []string{"marketplace_app:read:admin"}, []string{"marketplace_app:read"}, (*Sim).listDeliveries},
 	{"GET", "/past_meetings/{meetingId}", "Light", both("meeting:read:past_meeting"), readMeetings, (*Sim).getPast},
 	{"GET", "/past_meetings/{meetingId}/participants", "Medium", both("meeting:read:list_past_participants"), readMeetings, (*Sim).listPastParticipants},
-	{"GET", "/past_meetings/{meetingId}/instances", "Medium", both("meeting:read:list_past_instances"), readMeetings, (*Sim).listPastInstances},
 }
 
 // route finds the operation of a call by its escaped path, because a meeting's uuid may contain slashes. It

@@ -121,22 +121,16 @@ func TestAnswersFollowZoomsSchemas(t *testing.T) {
 	readFile(t, "responses.json", &schemas)
 	once := url.PathEscape(uuid)
 	paths := map[string][]string{
-		"POST /users/{userId}/meetings 201":                        {"/users/" + ana + "/meetings"},
-		"GET /meetings/{meetingId} 200":                            {"/meetings/" + meeting},
-		"GET /users/{userId}/meetings 200":                         {"/users/" + ana + "/meetings", "/users/" + ana + "/meetings?type=previous_meetings&page_size=1"},
-		"GET /meetings/{meetingId}/invitation 200":                 {"/meetings/" + meeting + "/invitation"},
-		"GET /meetings/{meetingId}/recordings 200":                 {"/meetings/" + meeting + "/recordings", "/meetings/" + meeting + "/recordings?include_fields=download_access_token"},
-		"GET /users/{userId}/recordings 200":                       {"/users/" + ana + "/recordings"},
-		"GET /past_meetings/{meetingId} 200":                       {"/past_meetings/" + meeting, "/past_meetings/" + url.PathEscape(once)},
-		"GET /past_meetings/{meetingId}/participants 200":          {"/past_meetings/" + url.PathEscape(once) + "/participants"},
-		"GET /past_meetings/{meetingId}/instances 200":             {"/past_meetings/" + meeting + "/instances"},
-		"GET /users/{userId}/meeting_templates 200":                {"/users/" + ana + "/meeting_templates"},
-		"GET /users 200":                                           {"/users", "/users?page_size=1"},
-		"GET /users/{userId} 200":                                  {"/users/" + ana},
-		"GET /users/{userId}/settings 200":                         {"/users/" + ana + "/settings"},
-		"GET /users/{userId}/settings?option=meeting_security 200": {"/users/" + ana + "/settings?option=meeting_security"},
-		"GET /users/email 200":                                     {"/users/email?email=" + ana},
-		"GET /marketplace/apps/{appId}/webhook_logs 200":           {"/marketplace/apps/" + appID + "/webhook_logs?type=1", "/marketplace/apps/" + appID + "/webhook_logs?type=3&page_size=2"},
+		"POST /users/{userId}/meetings 201":               {"/users/" + ana + "/meetings"},
+		"GET /meetings/{meetingId} 200":                   {"/meetings/" + meeting},
+		"GET /users/{userId}/meetings 200":                {"/users/" + ana + "/meetings", "/users/" + ana + "/meetings?type=previous_meetings&page_size=1"},
+		"GET /meetings/{meetingId}/recordings 200":        {"/meetings/" + meeting + "/recordings", "/meetings/" + meeting + "/recordings?include_fields=download_access_token"},
+		"GET /past_meetings/{meetingId} 200":              {"/past_meetings/" + meeting, "/past_meetings/" + url.PathEscape(once)},
+		"GET /past_meetings/{meetingId}/participants 200": {"/past_meetings/" + url.PathEscape(once) + "/participants"},
+		"GET /users/{userId} 200":                         {"/users/" + ana},
+		"GET /users/{userId}/settings 200":                {"/users/" + ana + "/settings"},
+		"GET /users/email 200":                            {"/users/email?email=" + ana},
+		"GET /marketplace/apps/{appId}/webhook_logs 200":  {"/marketplace/apps/" + appID + "/webhook_logs?type=1", "/marketplace/apps/" + appID + "/webhook_logs?type=3&page_size=2"},
 	}
 	for name, schema := range schemas.Responses {
 		for _, path := range paths[name] {

@@ -127,48 +127,6 @@ func (u *User) mayHost(q *request) (answer, bool) {
 
 const lostInvitation = "A valid invitation to join the Zoom account was not found for this user."
 
-type userBody struct {
-	ID            string   `json:"id"`
-	FirstName     string   `json:"first_name"`
-	LastName      string   `json:"last_name"`
-	DisplayName   string   `json:"display_name"`
-	Email         string   `json:"email"`
-	Type          int      `json:"type"`
-	RoleName      string   `json:"role_name,omitempty"`
-	PMI           int64    `json:"pmi"`
-	UsePMI        *bool    `json:"use_pmi,omitempty"` // instant meetings only
-	PersonalURL   string   `json:"personal_meeting_url,omitempty"`
-	Timezone      string   `json:"timezone"`
-	Verified      int      `json:"verified"`
-	Dept          string   `json:"dept"`
-	CreatedAt     string   `json:"created_at"`
-	LastLoginTime string   `json:"last_login_time,omitempty"`
-	LastClient    string   `json:"last_client_version,omitempty"`
-	GroupIDs      []string `json:"group_ids"`
-	Jid           string   `json:"jid,omitempty"`
-	AccountID     string   `json:"account_id,omitempty"`
-	Language      string   `json:"language,omitempty"`
-	PhoneCountry  string   `json:"phone_country,omitempty"`
-	PhoneNumber   string   `json:"phone_number,omitempty"`
-	Status        string   `json:"status"`
-	RoleID        string   `json:"role_id"`
-	AccountNumber int64    `json:"account_number,omitempty"`
-	Cluster       string   `json:"cluster,omitempty"`
-	LoginTypes    []int    `json:"login_types,omitempty"`
-	UserCreatedAt string   `json:"user_created_at"`
-}
-
-func (s *Sim) userBody(u *User) userBody {
-	first, last, _ := strings.Cut(u.DisplayName, " ")
-	b := userBody{ID: u.ID, FirstName: first, LastName: last, DisplayName: u.DisplayName, Email: u.Email, Type: u.Type,
-		PMI: u.PMI, Timezone: "UTC", Verified: 1, CreatedAt: "2024-03-01T08:00:00Z", UserCreatedAt: "2024-03-01T08:00:00Z",
-		LastLoginTime: "2024-03-02T08:00:00Z", LastClient: "6.6.0.4410(mac)", GroupIDs: []string{}, Status: u.Status, RoleID: "2"}
-	if u.Status == "pending" {
-		b.Verified, b.LastLoginTime, b.LastClient = 0, "", ""
-	}
-	return b
-}
-
 func (s *Sim) getUser(q *request) answer {
 	u, a, ok := s.target(q)
 	if !ok {
@@ -177,33 +135,19 @@ func (s *Sim) getUser(q *request) answer {
 	if u.InvitationLost {
 		return fail(http.StatusBadRequest, 1120, lostInvitation)
 	}
-	b := s.userBody(u)
-	b.RoleName, b.UsePMI = "Member", &u.UsePMIForInstant
-	b.PersonalURL = "https://us05web.zoom.us/j/" + number(u.PMI)
-	b.Jid, b.AccountID, b.AccountNumber = strings.ToLower(u.ID)+"@xmpp.zoom.us", s.opts.AccountID, 10009239
-	b.Language, b.Cluster, b.LoginTypes = "en-US", "us05", []int{100}
-	return answer{status: http.StatusOK, body: b}
-}
-
-// listUsers lists active users unless the query asks for another status.
-func (s *Sim) listUsers(q *request) answer {
-	status := q.URL.Query().Get("status")
-	if status == "" {
-		status = "active"
+	first, last, _ := strings.Cut(u.DisplayName, " ")
+	pairs := []any{"id", u.ID, "first_name", first, "last_name", last, "display_name", u.DisplayName, "email", u.Email, "type", u.Type,
+		"role_name", "Member", "pmi", u.PMI, "use_pmi", u.UsePMIForInstant, // only for instant meetings
+		"personal_meeting_url", "https://us05web.zoom.us/j/" + number(u.PMI), "timezone", "UTC", "dept", "",
+		"created_at", "2024-03-01T08:00:00Z", "user_created_at", "2024-03-01T08:00:00Z", "group_ids", []string{},
+		"jid", strings.ToLower(u.ID) + "@xmpp.zoom.us", "account_id", s.opts.AccountID, "account_number", 10009239,
+		"language", "en-US", "cluster", "us05", "login_types", []int{100}, "status", u.Status, "role_id", "2"}
+	if u.Status == "pending" {
+		pairs = append(pairs, "verified", 0)
+	} else {
+		pairs = append(pairs, "verified", 1, "last_login_time", "2024-03-02T08:00:00Z", "last_client_version", "6.6.0.4410(mac)")
 	}
-	var list []userBody
-	for _, u := range s.users {
-		if u.Status == status && !u.Unknown && !u.OtherAccount {
-			list = append(list, s.userBody(u))
-		}
-	}
-	return paged(s, q, list, 2000, func(p pageBody, part []userBody) any {
-		return struct {
-			pageBody
-			PageNumber int        `json:"page_number"`
-			Users      []userBody `json:"users"`
-		}{p, 1, part}
-	})
+	return answer{status: http.StatusOK, body: object(pairs...)}
 }
 
 // checkEmail finds only addresses that sign in with a Zoom password. It is a trap for programs that use it to
@@ -219,13 +163,6 @@ func (s *Sim) checkEmail(q *request) answer {
 	}{u != nil && !u.Unknown && !u.ForeignLogin && !u.OtherAccount}}
 }
 
-func (s *Sim) listTemplates(q *request) answer {
-	if _, a, ok := s.target(q); !ok {
-		return a
-	}
-	return answer{status: http.StatusOK, body: map[string]any{"templates": []any{}, "total_records": 0}}
-}
-
 // getSettings shows the settings that affect the meetings of this user.
 func (s *Sim) getSettings(q *request) answer {
 	u, a, ok := s.target(q)
@@ -235,39 +172,28 @@ func (s *Sim) getSettings(q *request) answer {
 	if u.InvitationLost {
 		return fail(http.StatusBadRequest, 1120, lostInvitation)
 	}
-	waitingRoom, join := u.WaitingRoom, u.JoinBeforeHost
+	waitingRoom := u.WaitingRoom
 	if u.WaitingRoomLock != Unlocked {
 		waitingRoom = u.WaitingRoomLock == LockedOn
 	}
-	if q.URL.Query().Get("option") == "meeting_security" {
-		return answer{status: http.StatusOK, body: map[string]any{"meeting_security": map[string]any{
-			"auto_security": true, "waiting_room": waitingRoom, "meeting_password": u.PasscodeLock != LockedOff,
-			"encryption_type": "enhanced_encryption", "embed_password_in_join_link": true, "phone_password": true,
-			"require_password_for_scheduled_meeting": u.PasscodeLock == LockedOn, "pmi_password": true,
-			"waiting_room_settings":        map[string]any{"participants_to_place_in_waiting_room": 0},
-			"meeting_password_requirement": passwordRequirement,
-		}}}
-	}
 	return answer{status: http.StatusOK, body: map[string]any{
 		"schedule_meeting": map[string]any{
-			"host_video": false, "participants_video": false, "audio_type": "both", "join_before_host": join,
+			"host_video": false, "participants_video": false, "audio_type": "both", "join_before_host": u.JoinBeforeHost,
 			"personal_meeting": true, "embed_password_in_join_link": true, "pstn_password_protected": true,
 			"use_pmi_for_scheduled_meetings": u.UsePMIForScheduled, "use_pmi_for_instant_meetings": u.UsePMIForInstant,
 			"require_password_for_scheduling_new_meetings": u.PasscodeLock != LockedOff,
 			"require_password_for_scheduled_meetings":      u.PasscodeLock == LockedOn,
 			"require_password_for_instant_meetings":        u.PasscodeLock == LockedOn,
 			"require_password_for_pmi_meetings":            "all", "force_pmi_jbh_password": true,
-			"meeting_password_requirement": passwordRequirement,
+			"meeting_password_requirement": map[string]any{
+				"length": 0, "have_letter": false, "have_number": false, "have_special_character": false, "only_allow_numeric": false,
+				"have_upper_and_lower_characters": false, "consecutive_characters_length": 0, "weak_enhance_detection": false,
+			},
 		},
 		"in_meeting": map[string]any{"waiting_room": waitingRoom, "chat": true, "co_host": true, "breakout_room": false, "e2e_encryption": false},
 		"recording":  map[string]any{"local_recording": true, "cloud_recording": u.cloud(), "auto_recording": "none", "auto_delete_cmr": false},
 		"feature":    map[string]any{"meeting_capacity": 100, "large_meeting": false, "webinar": false, "concurrent_meeting": "None", "zoom_phone": false},
 	}}
-}
-
-var passwordRequirement = map[string]any{
-	"length": 0, "have_letter": false, "have_number": false, "have_special_character": false, "only_allow_numeric": false,
-	"have_upper_and_lower_characters": false, "consecutive_characters_length": 0, "weak_enhance_detection": false,
 }
 
 // cloud reports whether the user may record to the cloud, which needs a license.

@@ -31,14 +31,12 @@ type Delivery struct {
 
 // ValidationResult is the result of an endpoint.url_validation request.
 type ValidationResult struct {
-	At             time.Time
-	OK             bool
-	PlainToken     string
-	EncryptedToken string // as in the answer
-	Status         int
-	Problem        string // why OK is false
-	Failures       int    // in a row
-	Disabled       bool   // Zoom sends no events after six failures in a row
+	At         time.Time
+	OK         bool
+	PlainToken string
+	Problem    string // why OK is false
+	Failures   int    // in a row
+	Disabled   bool   // Zoom sends no events after six failures in a row
 }
 
 // retry is a failed delivery that will be retried.
@@ -261,10 +259,8 @@ func (s *Sim) Validate(ctx context.Context) (ValidationResult, error) {
 	e := s.event("endpoint.url_validation", object("plainToken", v.PlainToken), v.At)
 	s.mu.Unlock()
 	d, body := s.deliver(ctx, s.first(e, v.At))
-	v.Status = d.Status
 	var got struct{ PlainToken, EncryptedToken string }
 	parsed := json.Unmarshal(body, &got)
-	v.EncryptedToken = got.EncryptedToken
 	mac := hmac.New(sha256.New, []byte(s.opts.SecretToken))
 	mac.Write([]byte(v.PlainToken))
 	switch {
