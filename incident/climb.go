@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -361,11 +362,7 @@ func (b *Bridge) take(m zoom.Meeting) {
 	}
 	b.DialIn = nil
 	for _, d := range m.DialIn {
-		country := d.CountryName
-		if country == "" {
-			country = d.Country
-		}
-		b.DialIn = append(b.DialIn, DialIn{Country: country, City: d.City, Number: d.Number, Type: d.Type})
+		b.DialIn = append(b.DialIn, DialIn{Country: cmp.Or(d.CountryName, d.Country), City: d.City, Number: d.Number, Type: d.Type})
 	}
 }
 

@@ -60,11 +60,8 @@ func TestBlankEvents(t *testing.T) {
 				t.Errorf("%s is left in\n%s", m, got)
 			}
 			want, _ := zoom.ReadEvent(raw)
-			if want.Meeting != nil {
-				want.Meeting.HostEmail = ""
-			}
 			if want.Participant != nil {
-				want.Participant.Name, want.Participant.Email, want.Participant.LeaveReason = "", "", ""
+				want.Participant.Name, want.Participant.Email = "", ""
 			}
 			read, err := zoom.ReadEvent(got)
 			if d := cmp.Diff(want, read, cmpopts.IgnoreUnexported(zoom.Event{})); d != "" || err != nil {

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tidwall/gjson"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -163,15 +164,20 @@ func (c *Client) noteDate(h http.Header) {
 	c.skews = append(c.skews, skew{d, now})
 }
 
-// request is one API call. The path is escaped and begins with a slash.
+// request is one API call. The path is escaped and begins with a slash. If err is
+// set, the call fails with it before anything is sent.
 type request struct {
 	op, method, path string
 	body             any
+	err              error
 }
 
 // call makes an API call and returns the body of a successful answer. Every error
 // is an *Error.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
+	if r.err != nil {
+		return nil, &Error{Op: r.op, Outcome: NotSent, Err: r.err}
+	}
 	var payload []byte
 	if r.body != nil {
 		var err error
@@ -203,6 +209,35 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		return nil, e
 	}
 	return body, nil
+}
+
+// pages calls f with every page of a list, whose records are under key. It
+// returns the first error of f, or an *Error.
+func (c *Client) pages(ctx context.Context, r request, query url.Values, key string, most int, f func(page gjson.Result) error) error {
+	path := r.path
+	for range most {
+		r.path = path + "?" + query.Encode()
+		body, err := c.call(ctx, r)
+		if err != nil {
+			return err
+		}
+		j, ok := readObject(body)
+		if !ok || !j.Get(key).IsArray() {
+			return &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
+		}
+		if err := f(j.Get(key)); err != nil {
+			return err
+		}
+		next := j.Get("next_page_token").String()
+		if next == "" {
+			return nil
+		}
+		if next == query.Get("next_page_token") {
+			break
+		}
+		query.Set("next_page_token", next)
+	}
+	return &Error{Op: r.op, Outcome: Unknown, Err: errors.New("the list does not end")}
 }
 
 // send makes one call with one token, and retries where tryAgain allows it.

@@ -68,9 +68,9 @@ func IsAppID(s string) bool { return appIDShape.MatchString(s) }
 // Deliveries returns the first error of each, or an *Error; each keeps the pages
 // it was given before that.
 func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery, each func([]Delivery) error) error {
-	const op = "list deliveries"
+	r := request{op: "list deliveries", method: http.MethodGet, path: "/marketplace/apps/" + q.AppID + "/webhook_logs"}
 	if !IsAppID(q.AppID) {
-		return &Error{Op: op, Outcome: NotSent, Err: errNoApp}
+		r.err = errNoApp
 	}
 	query := url.Values{
 		"type":      {strconv.Itoa(int(q.Outcome))},
@@ -78,28 +78,7 @@ func (c *Client) Deliveries(ctx context.Context, q DeliveryQuery, each func([]De
 		"to":        {q.To.UTC().Format("2006-01-02T15:04:05Z")},
 		"page_size": {strconv.Itoa(deliveriesPerPage)},
 	}
-	for range maxDeliveryPages {
-		body, err := c.call(ctx, request{op, http.MethodGet, "/marketplace/apps/" + q.AppID + "/webhook_logs?" + query.Encode(), nil})
-		if err != nil {
-			return err
-		}
-		page, ok := readObject(body)
-		if !ok || !page.Get("webhook_logs").IsArray() {
-			return &Error{Op: op, Outcome: Unknown, Err: errUnusable}
-		}
-		if err := each(readDeliveries(page.Get("webhook_logs"))); err != nil {
-			return err
-		}
-		next := page.Get("next_page_token").String()
-		if next == "" {
-			return nil
-		}
-		if next == query.Get("next_page_token") {
-			break
-		}
-		query.Set("next_page_token", next)
-	}
-	return &Error{Op: op, Outcome: Unknown, Err: errors.New("the list does not end")}
+	return c.pages(ctx, r, query, "webhook_logs", maxDeliveryPages, func(page gjson.Result) error { return each(readDeliveries(page)) })
 }
 
 func readDeliveries(list gjson.Result) (page []Delivery) {

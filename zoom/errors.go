@@ -1,6 +1,7 @@
 package zoom
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -77,6 +78,9 @@ func (e *Error) Error() string {
 	for _, f := range e.Fields {
 		fmt.Fprintf(&b, " (%s: %s)", f.Field, f.Message)
 	}
+	if e.TrackingID != "" {
+		b.WriteString(" (tracking id " + e.TrackingID + ")")
+	}
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
@@ -147,7 +151,7 @@ func (c *Client) answerError(a answer, op string, token Secret) *Error {
 		if ok && e.Code == 0 {
 			return nil
 		}
-		e.Message = text(first(j.Get("message").String(), j.Get("reason").String()))
+		e.Message = text(cmp.Or(j.Get("message").String(), j.Get("reason").String()))
 		e.OAuth = text(j.Get("error").String())
 		each(j.Get("errors"), 20, func(f gjson.Result) {
 			e.Fields = append(e.Fields, FieldError{text(f.Get("field").String()), text(f.Get("message").String())})
@@ -269,13 +273,4 @@ func cutRunes(s string, n int) string {
 		return s
 	}
 	return string([]rune(s)[:n])
-}
-
-func first(s ...string) string {
-	for _, x := range s {
-		if x != "" {
-			return x
-		}
-	}
-	return ""
 }

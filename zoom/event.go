@@ -1,6 +1,7 @@
 package zoom
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -53,31 +54,25 @@ func (e Event) Meaning() string {
 type EventMeeting struct {
 	ID        string // digits, whether Zoom sent a number or a string
 	UUID      string
-	HostID    string
-	HostEmail string
 	Topic     string
 	StartTime time.Time
 	EndTime   time.Time // only in events about the end
-	// DurationMinutes is the planned duration. The actual duration is EndTime -
-	// StartTime.
-	DurationMinutes int
 }
 
 // EventParticipant is one session of one person in a meeting.
 type EventParticipant struct {
-	Key         string // identifies the session: participant_uuid, or else user_id; may be empty
-	UserID      string // id of the session, not of a Zoom user
-	Name        string
-	Email       string // empty for guests and for people from other accounts
-	JoinTime    time.Time
-	LeaveTime   time.Time
-	LeaveReason string // may contain HTML, as text
+	Key       string // identifies the session: participant_uuid, or else user_id; may be empty
+	UserID    string // id of the session, not of a Zoom user
+	Name      string
+	Email     string // empty for guests and for people from other accounts
+	JoinTime  time.Time
+	LeaveTime time.Time
 }
 
-// EventRecording is a recording. It does not include the token for downloads.
+// EventRecording is a recording. It does not include its passcode or the token
+// for downloads.
 type EventRecording struct {
 	ShareURL string // an absolute http or https URL; show it as a link only if ZoomLink accepts it
-	Passcode string
 	Files    []RecordingFile
 }
 
@@ -87,7 +82,6 @@ type RecordingFile struct {
 	PlayURL string // same rules as ShareURL
 	Start   time.Time
 	End     time.Time // zero while Zoom processes it
-	Size    int64     // bytes; 0 if unknown
 }
 
 var errNotAnObject = errors.New("zoom event: not a JSON object")
@@ -107,7 +101,7 @@ func ReadEvent(raw []byte) (Event, error) {
 		Name:      word(j.Get("event")),
 		At:        eventTime(j.Get("event_ts")),
 		AccountID: word(payload.Get("account_id")),
-		object:    first(word(object.Get("id")), word(object.Get("uuid")), word(payload.Get("meeting_id"))),
+		object:    cmp.Or(word(object.Get("id")), word(object.Get("uuid")), word(payload.Get("meeting_id"))),
 	}
 	family, _, _ := strings.Cut(e.Name, ".")
 	if family != "meeting" && family != "recording" && family != "webinar" {
@@ -115,27 +109,23 @@ func ReadEvent(raw []byte) (Event, error) {
 	}
 	// Some events name the same values differently, and some have no object.
 	m := EventMeeting{
-		ID:              first(number(object.Get("id")), number(object.Get("meeting_id")), number(payload.Get("meeting_id"))),
-		UUID:            first(word(object.Get("uuid")), word(object.Get("meeting_uuid")), word(payload.Get("meeting_uuid"))),
-		HostID:          first(word(object.Get("host_id")), word(object.Get("meeting_host_id"))),
-		HostEmail:       first(word(object.Get("host_email")), word(object.Get("meeting_host_email"))),
-		Topic:           first(word(object.Get("topic")), word(object.Get("meeting_topic"))),
-		StartTime:       instant(object.Get("start_time")),
-		EndTime:         instant(object.Get("end_time")),
-		DurationMinutes: count(object.Get("duration")),
+		ID:        cmp.Or(number(object.Get("id")), number(object.Get("meeting_id")), number(payload.Get("meeting_id"))),
+		UUID:      cmp.Or(word(object.Get("uuid")), word(object.Get("meeting_uuid")), word(payload.Get("meeting_uuid"))),
+		Topic:     cmp.Or(word(object.Get("topic")), word(object.Get("meeting_topic"))),
+		StartTime: instant(object.Get("start_time")),
+		EndTime:   instant(object.Get("end_time")),
 	}
 	if m != (EventMeeting{}) {
 		e.Meeting = &m
 	}
 	if p := part(object, "participant"); p.Exists() {
 		e.Participant = &EventParticipant{
-			Key:         first(word(p.Get("participant_uuid")), word(p.Get("user_id"))),
-			UserID:      word(p.Get("user_id")),
-			Name:        word(p.Get("user_name")),
-			Email:       word(p.Get("email")),
-			JoinTime:    instant(p.Get("join_time")),
-			LeaveTime:   instant(p.Get("leave_time")),
-			LeaveReason: word(p.Get("leave_reason")),
+			Key:       cmp.Or(word(p.Get("participant_uuid")), word(p.Get("user_id"))),
+			UserID:    word(p.Get("user_id")),
+			Name:      word(p.Get("user_name")),
+			Email:     word(p.Get("email")),
+			JoinTime:  instant(p.Get("join_time")),
+			LeaveTime: instant(p.Get("leave_time")),
 		}
 	}
 	if family == "recording" && object.Exists() {
@@ -145,17 +135,13 @@ func ReadEvent(raw []byte) (Event, error) {
 }
 
 func readRecording(object gjson.Result) *EventRecording {
-	r := EventRecording{
-		ShareURL: linkText(object.Get("share_url")),
-		Passcode: first(word(object.Get("password")), word(object.Get("recording_play_passcode"))),
-	}
+	r := EventRecording{ShareURL: linkText(object.Get("share_url"))}
 	add := func(f gjson.Result) {
 		r.Files = append(r.Files, RecordingFile{
-			Type:    first(word(f.Get("file_type")), word(f.Get("recording_type"))),
+			Type:    cmp.Or(word(f.Get("file_type")), word(f.Get("recording_type"))),
 			PlayURL: linkText(f.Get("play_url")),
 			Start:   instant(f.Get("recording_start")),
 			End:     instant(f.Get("recording_end")),
-			Size:    size(f.Get("file_size")),
 		})
 	}
 	each(object.Get("recording_files"), 200, add)

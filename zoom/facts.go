@@ -1,6 +1,7 @@
 package zoom
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -85,10 +86,10 @@ func ReadFacts(raw []byte) Facts {
 	case "meeting", "webinar":
 		r.meeting()
 	default:
-		r.text("Topic", first(word(r.object.Get("topic")), word(r.object.Get("name"))))
+		r.text("Topic", cmp.Or(word(r.object.Get("topic")), word(r.object.Get("name"))))
 		r.id("Zoom user id", word(r.payload.Get("user_id")))
 	}
-	r.text("By", first(word(r.payload.Get("operator")), word(r.payload.Get("operator_id"))))
+	r.text("By", cmp.Or(word(r.payload.Get("operator")), word(r.payload.Get("operator_id"))))
 	r.id("Zoom account", word(r.payload.Get("account_id")))
 	r.change("", part(r.payload, "old_object"), r.object)
 	return r.Facts
@@ -126,14 +127,14 @@ func (r *factReader) took(name string, d time.Duration) {
 
 func (r *factReader) meeting() {
 	o := r.object
-	r.text("Topic", first(word(o.Get("topic")), word(o.Get("meeting_topic"))))
-	r.id("Meeting", first(number(o.Get("id")), number(o.Get("meeting_id")), number(r.payload.Get("meeting_id"))))
-	r.id("Meeting UUID", first(word(o.Get("uuid")), word(o.Get("meeting_uuid")), word(r.payload.Get("meeting_uuid"))))
-	r.text("Type", meetingType(word(o.Get("type"))))
-	host := first(word(o.Get("host_email")), word(o.Get("meeting_host_email")))
+	r.text("Topic", cmp.Or(word(o.Get("topic")), word(o.Get("meeting_topic"))))
+	r.id("Meeting", cmp.Or(number(o.Get("id")), number(o.Get("meeting_id")), number(r.payload.Get("meeting_id"))))
+	r.id("Meeting UUID", cmp.Or(word(o.Get("uuid")), word(o.Get("meeting_uuid")), word(r.payload.Get("meeting_uuid"))))
+	r.text("Type", typeName(meetingTypes, word(o.Get("type"))))
+	host := cmp.Or(word(o.Get("host_email")), word(o.Get("meeting_host_email")))
 	r.text("Host", host)
 	if host == "" {
-		r.id("Host", first(word(o.Get("host_id")), word(o.Get("meeting_host_id"))))
+		r.id("Host", cmp.Or(word(o.Get("host_id")), word(o.Get("meeting_host_id"))))
 	}
 	start, end := instant(o.Get("start_time")), instant(o.Get("end_time"))
 	if part(o, "participant").Exists() {
@@ -215,8 +216,8 @@ func (r *factReader) recording() {
 			return
 		}
 		r.Files = append(r.Files, RecordedFile{
-			Kind:        sentence(first(word(f.Get("recording_type")), word(f.Get("file_name")), word(f.Get("file_type")))),
-			Format:      first(word(f.Get("file_extension")), word(f.Get("file_type"))),
+			Kind:        sentence(cmp.Or(word(f.Get("recording_type")), word(f.Get("file_name")), word(f.Get("file_type")))),
+			Format:      cmp.Or(word(f.Get("file_extension")), word(f.Get("file_type"))),
 			Start:       instant(f.Get("recording_start")),
 			End:         instant(f.Get("recording_end")),
 			Bytes:       size(f.Get("file_size")),
@@ -238,9 +239,9 @@ func (r *factReader) recording() {
 
 func (r *factReader) user() {
 	o := r.object
-	r.text("Who", first(word(o.Get("display_name")), strings.TrimSpace(word(o.Get("first_name"))+" "+word(o.Get("last_name")))))
+	r.text("Who", cmp.Or(word(o.Get("display_name")), strings.TrimSpace(word(o.Get("first_name"))+" "+word(o.Get("last_name")))))
 	r.text("E-mail", word(o.Get("email")))
-	r.text("Type", userType(word(o.Get("type"))))
+	r.text("Type", typeName(userTypes, word(o.Get("type"))))
 	r.text("Department", word(o.Get("dept")))
 	r.text("Status", word(o.Get("presence_status")))
 	r.at("When", instant(o.Get("date_time")))
@@ -312,51 +313,25 @@ func masked(s string) string {
 	return mask
 }
 
-// meetingType returns Zoom's meeting type in words.
-func meetingType(n string) string {
-	switch n {
-	case "1":
-		return "Instant meeting"
-	case "2":
-		return "Scheduled meeting"
-	case "3":
-		return "Recurring meeting without a fixed time"
-	case "4":
-		return "Meeting with a personal meeting ID"
-	case "5":
-		return "Webinar"
-	case "6":
-		return "Recurring webinar without a fixed time"
-	case "7":
-		return "Personal audio conference"
-	case "8":
-		return "Recurring meeting with a fixed time"
-	case "9":
-		return "Recurring webinar with a fixed time"
-	case "10":
-		return "Screen share only"
-	case "":
-		return ""
+// Zoom's types of meetings and users, in words.
+var (
+	meetingTypes = map[string]string{
+		"1": "Instant meeting", "2": "Scheduled meeting", "3": "Recurring meeting without a fixed time",
+		"4": "Meeting with a personal meeting ID", "5": "Webinar", "6": "Recurring webinar without a fixed time",
+		"7": "Personal audio conference", "8": "Recurring meeting with a fixed time",
+		"9": "Recurring webinar with a fixed time", "10": "Screen share only",
 	}
-	return "Type " + n
-}
+	userTypes = map[string]string{
+		"1": "Basic, meetings end after 40 minutes", "2": "Licensed", "3": "On-premises", "4": "Unassigned", "99": "None",
+	}
+)
 
-func userType(n string) string {
-	switch n {
-	case "1":
-		return "Basic, meetings end after 40 minutes"
-	case "2":
-		return "Licensed"
-	case "3":
-		return "On-premises"
-	case "4":
-		return "Unassigned"
-	case "99":
-		return "None"
-	case "":
+// typeName returns the type n in words, or "" if n is "".
+func typeName(words map[string]string, n string) string {
+	if n == "" {
 		return ""
 	}
-	return "Type " + n
+	return cmp.Or(words[n], "Type "+n)
 }
 
 func yes(v gjson.Result) string {

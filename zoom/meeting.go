@@ -1,8 +1,8 @@
 package zoom
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,9 +11,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// TypeScheduled is a meeting with a start time. Its id stays valid longer than
+// typeScheduled is a meeting with a start time. Its id stays valid longer than
 // the id of an instant meeting.
-const TypeScheduled = 2
+const typeScheduled = 2
 
 // MeetingRequest describes the meeting to create. CreateMeeting also sends all
 // other settings, with values that suit an incident bridge: no personal meeting
@@ -23,7 +23,6 @@ const TypeScheduled = 2
 type MeetingRequest struct {
 	Topic            string    // at most 200 characters
 	Agenda           string    // at most 2000 characters
-	Type             int       // 0 means TypeScheduled
 	StartTime        time.Time // zero: not sent, and Zoom takes the current time
 	DurationMinutes  int       // planned; a meeting can run longer
 	AutoRecording    string    // none, local or cloud; "" means none
@@ -35,23 +34,20 @@ type MeetingRequest struct {
 // Meeting is a meeting as Zoom returned it. All texts are printable and none of
 // them can be trusted.
 type Meeting struct {
-	ID              string // digits; does not fit into 32 bits
-	PMI             string // the host's personal meeting id, if the meeting uses it: events then carry it in place of ID
-	UUID            string // of this occurrence of the meeting; base64, may contain a slash
-	HostID          string
-	HostEmail       string
-	Topic           string
-	Agenda          string
-	Type            int
-	Status          string // waiting or started; Zoom has no "ended"
-	StartURL        Secret // like JoinURL, but makes whoever opens it host, for two hours; empty in lists
-	JoinURL         string // usable as a link, see Client.GetMeeting; empty otherwise
-	Passcode        string // empty in lists
-	CreatedAt       time.Time
-	StartTime       time.Time // planned
-	DurationMinutes int       // planned
-	Settings        MeetingSettings
-	DialIn          []DialIn
+	ID        string // digits; does not fit into 32 bits
+	PMI       string // the host's personal meeting id, if the meeting uses it: events then carry it in place of ID
+	UUID      string // of this occurrence of the meeting; base64, may contain a slash
+	HostEmail string
+	Topic     string
+	Agenda    string
+	Type      int
+	Status    string // waiting or started; Zoom has no "ended"
+	StartURL  Secret // like JoinURL, but makes whoever opens it host, for two hours; empty in lists
+	JoinURL   string // usable as a link, see Client.GetMeeting; empty otherwise
+	Passcode  string // empty in lists
+	CreatedAt time.Time
+	Settings  MeetingSettings
+	DialIn    []DialIn
 }
 
 // MeetingSettings are the settings in force. They can differ from the requested
@@ -109,15 +105,10 @@ type settingsBody struct {
 // CreateMeeting returns what it could read together with an error whose outcome
 // is Unknown.
 func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingRequest) (Meeting, error) {
-	const op = opCreateMeeting
-	user, err := userPath(op, host)
-	if err != nil {
-		return Meeting{}, err
-	}
 	b := meetingBody{
 		Topic:    r.Topic,
 		Agenda:   r.Agenda,
-		Type:     r.Type,
+		Type:     typeScheduled,
 		Timezone: "UTC",
 		Duration: r.DurationMinutes,
 		// Zoom generates the passcode. One of ours might violate a rule of the
@@ -130,50 +121,29 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 			WaitingRoom:    r.WaitingRoom,
 			ApprovalType:   2, // no registration
 			Audio:          "both",
-			AutoRecording:  first(r.AutoRecording, "none"),
+			AutoRecording:  cmp.Or(r.AutoRecording, "none"),
 			// End-to-end encryption would rule out cloud recording and dialing in
 			// by telephone.
 			EncryptionType:   "enhanced_encryption",
 			AlternativeHosts: strings.Join(r.AlternativeHosts, ";"),
 		},
 	}
-	if b.Type == 0 {
-		b.Type = TypeScheduled
-	}
 	if !r.StartTime.IsZero() {
 		b.StartTime = r.StartTime.UTC().Format("2006-01-02T15:04:05Z")
 	}
-	body, err := c.call(ctx, request{op, http.MethodPost, user + "/meetings", b})
-	if err != nil {
-		return Meeting{}, err
-	}
-	return c.usableMeeting(op, body)
+	return c.usableMeeting(ctx, userRequest(opCreateMeeting, http.MethodPost, host, "/meetings", b))
 }
 
 // GetMeeting returns the meeting with this id, which must be all digits. It fails
 // if the meeting has no usable link: https on zoom.us, zoomgov.com or one of
 // their subdomains, or a link to the host of Config.APIURL if that is not Zoom's.
 func (c *Client) GetMeeting(ctx context.Context, id string) (Meeting, error) {
-	const op = "get meeting"
-	path, err := meetingPath(op, id)
-	if err != nil {
-		return Meeting{}, err
-	}
-	body, err := c.call(ctx, request{op, http.MethodGet, path, nil})
-	if err != nil {
-		return Meeting{}, err
-	}
-	return c.usableMeeting(op, body)
+	return c.usableMeeting(ctx, meetingRequest("get meeting", http.MethodGet, id))
 }
 
 // DeleteMeeting deletes a meeting that is not in progress.
 func (c *Client) DeleteMeeting(ctx context.Context, id string) error {
-	const op = "delete meeting"
-	path, err := meetingPath(op, id)
-	if err != nil {
-		return err
-	}
-	_, err = c.call(ctx, request{op, http.MethodDelete, path, nil})
+	_, err := c.call(ctx, meetingRequest("delete meeting", http.MethodDelete, id))
 	return err
 }
 
@@ -186,44 +156,30 @@ const maxPages = 20
 // middle, ListMeetings returns what it has read together with an error. A caller
 // must not conclude from such a list that a meeting does not exist.
 func (c *Client) ListMeetings(ctx context.Context, host string) ([]Meeting, error) {
-	const op = "list meetings"
-	user, err := userPath(op, host)
-	if err != nil {
-		return nil, err
-	}
 	var list []Meeting
 	query := url.Values{"type": {"scheduled"}, "page_size": {"300"}}
-	for range maxPages {
-		body, err := c.call(ctx, request{op, http.MethodGet, user + "/meetings?" + query.Encode(), nil})
-		if err != nil {
-			return list, err
-		}
-		page, ok := readObject(body)
-		if !ok || !page.Get("meetings").IsArray() {
-			return list, &Error{Op: op, Outcome: Unknown, Err: errUnusable}
-		}
-		each(page.Get("meetings"), 300, func(j gjson.Result) {
+	r := userRequest("list meetings", http.MethodGet, host, "/meetings", nil)
+	err := c.pages(ctx, r, query, "meetings", maxPages, func(page gjson.Result) error {
+		each(page, 300, func(j gjson.Result) {
 			if m := c.readMeeting(j); m.ID != "" {
 				list = append(list, m)
 			}
 		})
-		next := page.Get("next_page_token").String()
-		if next == "" {
-			return list, nil
-		}
-		if next == query.Get("next_page_token") {
-			break
-		}
-		query.Set("next_page_token", next)
-	}
-	return list, &Error{Op: op, Outcome: Unknown, Err: errors.New("the list does not end")}
+		return nil
+	})
+	return list, err
 }
 
-func (c *Client) usableMeeting(op string, body []byte) (Meeting, error) {
+// usableMeeting makes a call that returns a meeting.
+func (c *Client) usableMeeting(ctx context.Context, r request) (Meeting, error) {
+	body, err := c.call(ctx, r)
+	if err != nil {
+		return Meeting{}, err
+	}
 	j, _ := readObject(body)
 	m := c.readMeeting(j)
 	if m.ID == "" || m.JoinURL == "" {
-		return m, &Error{Op: op, Outcome: Unknown, Message: "The meeting has no usable id or link.", Err: errUnusable}
+		return m, &Error{Op: r.op, Outcome: Unknown, Message: "The meeting has no usable id or link.", Err: errUnusable}
 	}
 	return m, nil
 }
@@ -231,19 +187,16 @@ func (c *Client) usableMeeting(op string, body []byte) (Meeting, error) {
 func (c *Client) readMeeting(j gjson.Result) Meeting {
 	s := part(j, "settings")
 	m := Meeting{
-		ID:              number(j.Get("id")),
-		PMI:             number(j.Get("pmi")),
-		UUID:            word(j.Get("uuid")),
-		HostID:          word(j.Get("host_id")),
-		HostEmail:       word(j.Get("host_email")),
-		Topic:           word(j.Get("topic")),
-		Agenda:          word(j.Get("agenda")),
-		Type:            count(j.Get("type")),
-		Status:          word(j.Get("status")),
-		Passcode:        word(j.Get("password")),
-		CreatedAt:       instant(j.Get("created_at")),
-		StartTime:       instant(j.Get("start_time")),
-		DurationMinutes: count(j.Get("duration")),
+		ID:        number(j.Get("id")),
+		PMI:       number(j.Get("pmi")),
+		UUID:      word(j.Get("uuid")),
+		HostEmail: word(j.Get("host_email")),
+		Topic:     word(j.Get("topic")),
+		Agenda:    word(j.Get("agenda")),
+		Type:      count(j.Get("type")),
+		Status:    word(j.Get("status")),
+		Passcode:  word(j.Get("password")),
+		CreatedAt: instant(j.Get("created_at")),
 		Settings: MeetingSettings{
 			AutoRecording:         word(s.Get("auto_recording")),
 			WaitingRoom:           s.Get("waiting_room").Bool(),
@@ -277,24 +230,27 @@ func (c *Client) readMeeting(j gjson.Result) Meeting {
 	return m
 }
 
-// meetingPath rejects anything but digits, which could change the path of the
-// call.
-func meetingPath(op, id string) (string, error) {
+// meetingRequest returns a call about a meeting. It rejects anything but digits,
+// which could change the path of the call.
+func meetingRequest(op, method, id string) request {
+	r := request{op: op, method: method, path: "/meetings/" + id}
 	if len(id) > 20 || !digits.MatchString(id) {
-		return "", &Error{Op: op, Outcome: NotSent, Err: errNoMeeting}
+		r.err = errNoMeeting
 	}
-	return "/meetings/" + id, nil
+	return r
 }
 
-// userPath rejects "me". It means the owner of the app, who is never the intended
-// host, and Server-to-Server apps may not use it.
-func userPath(op, idOrEmail string) (string, error) {
+// userRequest returns a call about a user. It rejects "me", which means the owner
+// of the app: that is never the intended host, and Server-to-Server apps may not
+// use it.
+func userRequest(op, method, idOrEmail, below string, body any) request {
+	// Some servers decode a plus in a path as a space.
+	r := request{op: op, method: method, path: "/users/" + strings.ReplaceAll(url.PathEscape(idOrEmail), "+", "%2B") + below, body: body}
 	switch strings.ToLower(idOrEmail) {
 	case "", ".", "..", "me":
-		return "", &Error{Op: op, Outcome: NotSent, Err: errNoHost}
+		r.err = errNoHost
 	}
-	// Some servers decode a plus in a path as a space.
-	return "/users/" + strings.ReplaceAll(url.PathEscape(idOrEmail), "+", "%2B"), nil
+	return r
 }
 
 // usableLink reports whether s is a link to Zoom, or to the simulator or gateway

@@ -111,10 +111,4 @@ func (r *redactor) line(depth int) {
 	}
 }
 
-func (r *redactor) string(s string) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.Encode(printable(s))
-	r.out.Write(bytes.TrimRight(b.Bytes(), "\n"))
-}
+func (r *redactor) string(s string) { r.out.Write(quote(printable(s))) }
