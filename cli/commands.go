@@ -42,8 +42,8 @@ func (f *passwordFlag) AfterApply(t terminal) error {
 
 type userAddCommand struct {
 	Email string `arg:"" help:"Email address; the user logs in with it."`
-	Role  string `required:"" enum:"admin,responder,viewer" help:"Role: admin, responder or viewer."`
-	Name  string `help:"Display name."`
+	Role  string `required:"" enum:"admin,responder,viewer" placeholder:"ROLE" help:"Role: admin, responder or viewer."`
+	Name  string `placeholder:"NAME" help:"Display name."`
 	passwordFlag
 }
 
@@ -80,7 +80,7 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, p *Progr
 }
 
 type tokenCreateCommand struct {
-	Name  string   `required:"" help:"Name of the token, such as the tool that uses it."`
+	Name  string   `required:"" placeholder:"NAME" help:"Name of the token, such as the tool that uses it."`
 	Scope []string `required:"" help:"Scopes: incidents:write, read, or both separated by a comma."`
 }
 
