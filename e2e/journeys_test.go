@@ -11,16 +11,16 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// From nothing to a bridge with people in it, by the pages alone: what a team
-// does on its first day.
+// The first day of a team, on the pages alone: from an empty server to a bridge with
+// people in it.
 func TestJourneyFirstDay(t *testing.T) { everywhere(t, journeyFirstDay) }
 
 func journeyFirstDay(t *testing.T, w *world) {
 	b := newTab(t, w.url)
-	b.allow("htmx:sendAbort") // a preview is given up for a newer one
+	b.allow("htmx:sendAbort") // a newer preview aborts an older one
 	b.allow("htmx:afterRequest")
 
-	// The link of the terminal makes the first admin.
+	// The link in the terminal creates the first admin.
 	token, err := w.service.SetupLink(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -30,9 +30,9 @@ func journeyFirstDay(t *testing.T, w *world) {
 	b.fill("#f-email", demoEmail)
 	b.fill("#f-password", "short")
 	b.click("button >> Create admin")
-	b.wait("the refusal at the field", `document.querySelector("#f-password[aria-invalid=true]")`)
+	b.wait("the error at the field", `document.querySelector("#f-password[aria-invalid=true]")`)
 	if name := get[string](b, `document.querySelector("#f-name").value`); name != "Ada Admin" {
-		t.Errorf("the refused form lost the name: %q", name)
+		t.Errorf("the rejected form lost the name: %q", name)
 	}
 	b.fill("#f-password", demoPassword)
 	b.click("button >> Create admin")
@@ -41,7 +41,7 @@ func journeyFirstDay(t *testing.T, w *world) {
 	second := newTab(t, w.url)
 	second.open("/setup?token=" + token)
 	if second.wait("an explanation", `document.querySelector("h1")`); get[int](second, `document.forms.length`) != 0 {
-		t.Error("the link of the first admin shows its form twice")
+		t.Error("the setup link shows its form again after it was used")
 	}
 
 	// Zoom account.
@@ -53,17 +53,17 @@ func journeyFirstDay(t *testing.T, w *world) {
 	b.fill("#f-backup_user_email", demoBackup)
 	b.fill("#f-webhook_secret_token_1", demoSecretToken)
 	b.click("button >> Save and check")
-	b.wait("the refusal at the field", `document.querySelector("#f-client_secret[aria-invalid=true]") && document.querySelector("#f-account_id").value`)
+	b.wait("the error at the field", `document.querySelector("#f-client_secret[aria-invalid=true]") && document.querySelector("#f-account_id").value`)
 	b.fill("#f-client_secret", "WrongClientSecretOfTheSimulator")
-	b.fill("#f-webhook_secret_token_1", demoSecretToken) // a refused form does not give secrets back
+	b.fill("#f-webhook_secret_token_1", demoSecretToken) // a rejected form does not return secrets
 	b.click("button >> Save and check")
-	b.wait("a red line about the credentials", `document.querySelector("#check .db-found-bad")`)
+	b.wait("a bad finding about the credentials", `document.querySelector("#check .db-found-bad")`)
 	b.click("summary >> Replace")
 	b.fill("#f-client_secret", demoClientSecret)
 	b.click("button >> Save and check")
-	b.wait("a list without red", `document.querySelector("#check .db-found-ok") && !document.querySelector("#check .db-found-bad")`)
+	b.wait("a list without bad findings", `document.querySelector("#check .db-found-ok") && !document.querySelector("#check .db-found-bad")`)
 	if html := get[string](b, `document.documentElement.outerHTML`); strings.Contains(html, demoClientSecret) || strings.Contains(html, demoSecretToken) {
-		t.Error("the account page shows a secret again")
+		t.Error("the account page shows a stored secret")
 	}
 	b.fill("#check-email", "ravi@example.com")
 	b.click("button >> Check connection")
@@ -87,9 +87,9 @@ func journeyFirstDay(t *testing.T, w *world) {
 	b.fill("[name='variable.0.label']", "Customer")
 	b.fill("[name='variable.0.default']", "all")
 	b.fill("[name='step.0.topic']", "{{ incident.severtiy }} {{ incident.name }} ({{ vars.customer }})")
-	b.wait("a preview that says what was meant", `document.querySelector("#preview-body").innerText.match(/Did you mean\s+incident\.severity/)`)
+	b.wait("a preview that suggests the right name", `document.querySelector("#preview-body").innerText.match(/Did you mean\s+incident\.severity/)`)
 	b.click("button >> Save")
-	b.wait("the refusal at the field", `document.querySelector("[name='step.0.topic']").getAttribute("aria-invalid") === "true"`)
+	b.wait("the error at the field", `document.querySelector("[name='step.0.topic']").getAttribute("aria-invalid") === "true"`)
 	b.fill("[name='step.0.topic']", "{{ incident.severity }} {{ incident.name }} (")
 	b.click("button[data-insert-for='" + get[string](b, `document.querySelector("[name='step.0.topic']").id`) + "']")
 	b.fill("#insert input[type=search]", "customer")
@@ -100,11 +100,11 @@ func journeyFirstDay(t *testing.T, w *world) {
 	b.click("button >> Save")
 	b.see("“Production outage” was created.")
 
-	// Run it. The double click is one incident.
+	// Run it.
 	id := w.runbookID(t, "Production outage")
 	b.open("/runbooks/" + id + "/run")
 	if at := b.focused(); !strings.Contains(at, "name=name") {
-		t.Errorf("the focus of the form is on %s", at)
+		t.Errorf("the form's focus is on %s", at)
 	}
 	b.press("d", "b", " ", "d", "o", "w", "n")
 	b.click("label >> SEV1")
@@ -117,7 +117,7 @@ func journeyFirstDay(t *testing.T, w *world) {
 		t.Errorf("Join leads to %s; the bridge is %+v", join, bridge)
 	}
 
-	// People come, and the page says so by itself.
+	// When people join, the page shows them without a reload.
 	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
 	w.join(t, w.bridge(t, 1).MeetingID, "Søren Ødegård")
 	b.wait("Søren inside", `document.querySelector(".db-people").innerText.includes("Søren Ødegård")`)
@@ -128,8 +128,8 @@ func journeyFirstDay(t *testing.T, w *world) {
 	b.see("Resolve")
 }
 
-// Two browsers send the same form, and one sends it twice: one incident, one
-// bridge, one call of Zoom.
+// One form submitted several times, also from a second tab, gives one incident, one
+// bridge and one call to Zoom.
 func TestJourneySameFormTwice(t *testing.T) { everywhere(t, journeySameFormTwice) }
 
 func journeySameFormTwice(t *testing.T, w *world) {
@@ -148,7 +148,7 @@ func journeySameFormTwice(t *testing.T, w *world) {
 		return n
 	}
 	before := created()
-	// The second submit of the same page is the button pressed again; the copy is another tab.
+	// fetch acts as two other tabs, requestSubmit as a double click.
 	get[bool](b, `(async () => {
 		const form = document.querySelector("form.db-run"), body = new URLSearchParams(new FormData(form));
 		await Promise.all([1, 2].map(() => fetch(form.action, { method: "POST", body })));
@@ -183,25 +183,25 @@ func TestJourneyJoinOnPhone(t *testing.T) {
 	b.see("Database primary is down")
 	width := get[float64](b, find("a >> Join")+".getBoundingClientRect().width")
 	if width < 340 {
-		t.Errorf("Join is %v wide on a phone of 390", width)
+		t.Errorf("Join is %v px wide on a screen of 390 px", width)
 	}
 	if bottom := get[float64](b, find("a >> Join")+".getBoundingClientRect().bottom"); bottom > 844 {
-		t.Errorf("Join ends at %v: one has to scroll to it", bottom)
+		t.Errorf("Join ends at %v, below the screen", bottom)
 	}
 	if href := get[string](b, find("a >> Join")+".href"); href != w.bridge(t, 2).JoinURL {
 		t.Errorf("Join leads to %s", href)
 	}
 
-	// Without the key of the link, a stranger learns nothing.
+	// Without the key of the link, a stranger sees nothing of the incident.
 	stranger := newTab(t, w.url)
 	stranger.open("/j/INC-2")
 	stranger.at("/login?next=")
 	if text := get[string](stranger, `document.documentElement.outerHTML`); strings.Contains(text, "Database primary") {
-		t.Error("the join page tells a stranger the incident's name")
+		t.Error("the join page shows a stranger the incident's name")
 	}
 }
 
-// What Zoom tells appears on open pages without a reload.
+// Zoom's events update open pages without a reload.
 func TestJourneyLivePages(t *testing.T) { everywhere(t, journeyLivePages) }
 
 func journeyLivePages(t *testing.T, w *world) {
@@ -221,37 +221,37 @@ func journeyLivePages(t *testing.T, w *world) {
 
 	pages["/events"].wait("the event", `document.querySelector("table.db-events tbody tr").innerText.includes("Zoë, from Oslo")`)
 	pages["/incidents/2"].wait("the person", `document.querySelector(".db-people").innerText.includes("Zoë, from Oslo")`)
-	pages["/bridges"].wait("three inside", `[...document.querySelectorAll("tr")].some((r) => r.innerText.includes("INC-2") && /\b3\b/.test(r.innerText))`)
+	pages["/bridges"].wait("three people in the call", `[...document.querySelectorAll("tr")].some((r) => r.innerText.includes("INC-2") && /\b3\b/.test(r.innerText))`)
 	pages["/"].wait("the event", `document.body.innerText.includes("Zoë, from Oslo")`)
 
-	// What has the focus keeps it while the page changes round it.
+	// The focused element keeps the focus when the page updates.
 	b := pages["/incidents/2"]
 	get[bool](b, `(document.querySelector("#live a[href='/j/INC-2']").focus(), true)`)
 	if err := w.sim.Leave(t.Context(), meeting, key); err != nil {
 		t.Fatal(err)
 	}
 	pages["/incidents/2"].wait("that the person left", `!document.querySelector(".db-people").innerText.includes("Zoë, from Oslo")`)
-	b.wait("the focus where it was", `document.activeElement.getAttribute("href") === "/j/INC-2"`)
+	b.wait("the focus to stay", `document.activeElement.getAttribute("href") === "/j/INC-2"`)
 	if err := w.sim.End(t.Context(), meeting); err != nil {
 		t.Fatal(err)
 	}
 	pages["/bridges"].wait("the end", `[...document.querySelectorAll("tr")].some((r) => r.innerText.includes("INC-2") && /ended/i.test(r.innerText))`)
 	for path, b := range pages {
 		if !get[bool](b, `window.sameDocument === true`) {
-			t.Errorf("%s was loaded again", path)
+			t.Errorf("%s was reloaded", path)
 		}
 	}
 
-	// A row opens to its event beside the list.
+	// A row opens its event next to the list.
 	b = pages["/events"]
 	b.click("table.db-events tbody a.db-row-main")
-	b.wait("the event beside the list", `document.querySelector("[data-db-detail]") && document.querySelector("table.db-events")`)
+	b.wait("the event next to the list", `document.querySelector("[data-db-detail]") && document.querySelector("table.db-events")`)
 	b.click("[data-db-detail] summary >> As it came")
 	b.wait("the raw body", `document.querySelector(".db-json-raw").innerText.includes('"event"')`)
 }
 
-// Without Zoom the incident exists, says why it has no bridge, and takes
-// another link.
+// When Zoom is down, an incident can still be opened. It says why it has no bridge,
+// and accepts another link.
 func TestJourneyZoomDown(t *testing.T) { everywhere(t, journeyZoomDown) }
 
 func journeyZoomDown(t *testing.T, w *world) {
@@ -272,23 +272,23 @@ func journeyZoomDown(t *testing.T, w *world) {
 		}
 	}
 
-	// Refused: there is no meeting, and the page says so.
+	// Zoom rejects the token: there is no meeting, and the page says so.
 	w.sim.SetFaults(func(f *zoomsim.Faults) { f.TokenRefused = true })
 	open("Credentials are gone")
 	b.at("/incidents/3")
-	b.wait("a failed bridge with its cause and a way to mend it", `document.querySelectorAll(".db-bridge-bad .db-bridge-cause p").length === 2`)
+	b.wait("a failed bridge with its cause and its fix", `document.querySelectorAll(".db-bridge-bad .db-bridge-cause p").length === 2`)
 	noJoin()
 	b.click("a >> Use another link")
 	b.fill("dialog[open] input[name=join_url]", "javascript:alert(1)")
 	b.click("dialog[open] button >> Use this link")
-	b.wait("the refusal at the field", `document.querySelector("input[name=join_url][aria-invalid=true]").value === "javascript:alert(1)"`)
+	b.wait("the error at the field", `document.querySelector("input[name=join_url][aria-invalid=true]").value === "javascript:alert(1)"`)
 	b.fill("input[name=join_url][aria-invalid=true]", "https://meet.example.com/war-room")
 	b.click(".db-late-form button >> Use this link")
 	b.wait("the link as the bridge", find("main a >> Join")+`.href === "https://meet.example.com/war-room"`)
 	b.open("/j/INC-3")
 	b.wait("the link on the join page", find("a >> Join")+`.href === "https://meet.example.com/war-room"`)
 
-	// Tried again, once it is mended.
+	// Retry after the fault is gone.
 	open("Credentials are gone again")
 	b.at("/incidents/4")
 	b.wait("a failed bridge", find("button >> Try again"))
@@ -296,23 +296,23 @@ func journeyZoomDown(t *testing.T, w *world) {
 	b.click("button >> Try again")
 	b.wait("a bridge", find("main a >> Join"))
 
-	// No clear answer: a meeting may exist, so no other is made yet, and nobody is sent into the dark.
+	// No clear answer: a meeting may exist, so Drawbridge creates no other one yet and shows no Join button.
 	w.sim.SetFaults(func(f *zoomsim.Faults) { f.Down = true })
 	open("Zoom is gone")
 	b.at("/incidents/5")
-	b.wait("a bridge that is not certain, and its cause", `document.querySelector(".db-bridge .db-state").innerText.includes("unknown") && document.querySelector(".db-bridge-cause").innerText.length > 20`)
+	b.wait("an unknown bridge with its cause", `document.querySelector(".db-bridge .db-state").innerText.includes("unknown") && document.querySelector(".db-bridge-cause").innerText.length > 20`)
 	noJoin()
 	b.open("/j/INC-5")
 	b.see("not certain")
 }
 
-// Logging out, or being disabled, ends what is open in other tabs as well.
+// Logging out, or being disabled, also ends live pages in other tabs.
 func TestJourneyLogOut(t *testing.T) { everywhere(t, journeyLogOut) }
 
 func journeyLogOut(t *testing.T, w *world) {
 	w.seeded(t)
 	b := newTab(t, w.url)
-	b.allow("answer 401") // the stream comes back after it was ended
+	b.allow("answer 401") // the stream reconnects after the server ended it
 	b.allow("ERR_")
 	b.logIn("ravi@example.com")
 	b.open("/incidents/2")
@@ -340,7 +340,7 @@ func journeyLogOut(t *testing.T, w *world) {
 	b.fill("#f-email", "ravi@example.com")
 	b.fill("#f-password", "not the password")
 	b.click("button >> Log in")
-	b.wait("a refusal", `document.querySelector("[role=alert]")`)
+	b.wait("an error message", `document.querySelector("[role=alert]")`)
 	b.fill("#f-password", demoPassword)
 	b.click("button >> Log in")
 	b.at("/incidents/2")
@@ -354,7 +354,7 @@ func TestJourneyKeyboard(t *testing.T) {
 
 	b.press("Tab")
 	if at := b.focused(); !strings.Contains(at, "Skip to content") {
-		t.Errorf("the first stop of Tab is %s", at)
+		t.Errorf("the first Tab stop is %s", at)
 	}
 	if !get[bool](b, `((r) => r.top >= 0 && r.width > 40)(document.activeElement.getBoundingClientRect())`) {
 		t.Error("the skip link cannot be seen while it has the focus")
@@ -369,18 +369,18 @@ func TestJourneyKeyboard(t *testing.T) {
 	b.at("/incidents?")
 	b.see("Checkout answers slowly")
 	if get[bool](b, `document.body.innerText.includes("Database primary is down")`) {
-		t.Error("the search shows what does not fit")
+		t.Error("the search shows an incident that does not match")
 	}
 	for keys, path := range map[string]string{"g o": "/", "g b": "/bridges", "g r": "/runbooks", "g e": "/events", "g z": "/account", "g s": "/settings"} {
 		b.goTo(path, strings.Fields(keys)...)
 	}
 
-	// New: from the list of incidents to the form.
+	// n opens the form of the page.
 	b.goTo("/runbooks", "g", "r")
 	b.press("n")
 	b.at("/runbooks/new")
 
-	// Help is a dialog that keeps the focus inside and gives it back.
+	// The help dialog keeps the focus inside, and returns it when it closes.
 	b.open("/incidents/2")
 	b.press("Tab", "Tab")
 	before := b.focused()
@@ -389,30 +389,30 @@ func TestJourneyKeyboard(t *testing.T) {
 	for range 4 {
 		b.press("Tab")
 		if !get[bool](b, `document.activeElement === document.body || !!document.activeElement.closest("#help")`) {
-			t.Errorf("Tab leads out of the open dialog to %s", b.focused())
+			t.Errorf("Tab leaves the open dialog to %s", b.focused())
 		}
 	}
 	b.press("Escape")
 	b.wait("the help closed", `!document.querySelector("#help").open`)
 	if at := b.focused(); at != before {
-		t.Errorf("after the dialog the focus is on %s, it was on %s", at, before)
+		t.Errorf("after the dialog the focus is on %s, want %s", at, before)
 	}
 
-	// Every stop of Tab can be seen.
+	// The focus is visible at every Tab stop.
 	b.open("/incidents")
 	for range 30 {
 		b.press("Tab")
 		if unseen := get[string](b, `((e) => {
 			if (e === document.body) return "";
 			const ring = (e) => { const s = getComputedStyle(e); return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0 };
-			return [e, e.closest("label"), e.closest("tr, li")].some((e) => e && ring(e)) ? "" : "no ring";
+			return [e, e.closest("label"), e.closest("tr, li")].some((e) => e && ring(e)) ? "" : "no outline";
 		})(document.activeElement)`); unseen != "" {
-			t.Errorf("%s has %s when it has the focus", b.focused(), unseen)
+			t.Errorf("%s has %s when focused", b.focused(), unseen)
 		}
 	}
 }
 
-// Dialogs open from the keyboard and give the focus back to what opened them.
+// Dialogs open from the keyboard and return the focus to the element that opened them.
 func TestJourneyDialogFocus(t *testing.T) {
 	t.Parallel()
 	w := newSeededWorld(t)
@@ -421,16 +421,16 @@ func TestJourneyDialogFocus(t *testing.T) {
 	b.open("/runbooks/" + w.runbookID(t, "Production outage"))
 	get[bool](b, `(document.querySelector("a[href='#delete']").focus(), true)`)
 	b.press("Enter")
-	b.wait("the question", `document.querySelector("#delete").open`)
+	b.wait("the dialog", `document.querySelector("#delete").open`)
 	b.press("Escape")
-	b.wait("the focus where it was", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
+	b.wait("the focus to stay", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
 	b.press("Enter")
-	b.wait("the question", `document.querySelector("#delete").open`)
+	b.wait("the dialog", `document.querySelector("#delete").open`)
 	b.click("#delete a >> Keep it")
-	b.wait("the focus where it was", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
+	b.wait("the focus to stay", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
 }
 
-// The forms that matter at night work without JavaScript.
+// Forms work without JavaScript.
 func TestJourneyNoScript(t *testing.T) {
 	t.Parallel()
 	w := newSeededWorld(t)
@@ -441,7 +441,7 @@ func TestJourneyNoScript(t *testing.T) {
 		t.Fatal("JavaScript is on")
 	}
 
-	// Runbook editor: a step and a variable are added, moved and saved by plain posts.
+	// Runbook editor: plain posts add a variable and save the runbook.
 	b.open("/runbooks/new")
 	b.fill("input[name=name]", "Plain")
 	b.click("button >> Add variable")
@@ -450,9 +450,9 @@ func TestJourneyNoScript(t *testing.T) {
 	b.fill("[name='variable.0.label']", "Team")
 	b.fill("[name='step.0.topic']", "{{ incident.nam }}")
 	b.click("button >> Save")
-	b.wait("the refusal at the field", `document.querySelector("[name='step.0.topic']").getAttribute("aria-invalid") === "true"`)
+	b.wait("the error at the field", `document.querySelector("[name='step.0.topic']").getAttribute("aria-invalid") === "true"`)
 	if v := get[string](b, `document.querySelector("[name='variable.0.label']").value`); v != "Team" {
-		t.Errorf("the refused form lost the variable: %q", v)
+		t.Errorf("the rejected form lost the variable: %q", v)
 	}
 	b.fill("[name='step.0.topic']", "{{ incident.name }} {{ vars.team }}")
 	b.click("button >> Save")
@@ -471,12 +471,12 @@ func TestJourneyNoScript(t *testing.T) {
 	b.click("button >> Resolve")
 	b.wait("a resolved incident", find("button >> Reopen"))
 
-	// The question before a deletion opens by its link alone.
+	// The delete dialog opens by its link alone.
 	b.open("/runbooks/" + w.runbookID(t, "Plain"))
 	b.click("a[href='#delete']")
 	b.click("#delete button")
 	b.wait("the list", `location.pathname === "/runbooks"`)
 	if _, err := w.store.RunbookByName(t.Context(), "Plain"); incident.CodeOf(err) != incident.NotFound {
-		t.Errorf("after the deletion the runbook is found: %v", err)
+		t.Errorf("the deleted runbook can still be found: %v", err)
 	}
 }

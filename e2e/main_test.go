@@ -1,6 +1,6 @@
 // Package e2e tests the whole program: commands, journeys through the API and
-// the browser, crashes, floods, several servers. It also holds the rules that no
-// code of the module may break.
+// the browser, crashes, floods, several servers. It also holds the rules that all
+// code of the module must follow.
 package e2e
 
 import (
@@ -42,8 +42,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// The programs of this module that tests run, each built once, when it is first
-// needed. Control is the program that does not wait for the disk.
+// The programs of this module that tests run. Each is built once, when a test first
+// needs it. controlProgram is Drawbridge without waiting for the disk.
 var (
 	realProgram    = built("drawbridge", "..")
 	controlProgram = built("control", "..", "-ldflags", "-X github.com/drawbridge-hq/drawbridge/db.synchronous=NORMAL")
@@ -52,7 +52,7 @@ var (
 
 var buildDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "drawbridge-e2e-") })
 
-// built returns a function that returns the path of a program.
+// built returns a function that builds a program once and returns its path.
 func built(name, source string, flags ...string) func(t *testing.T) string {
 	build := sync.OnceValues(func() (string, error) {
 		dir, err := buildDir()
@@ -77,8 +77,8 @@ func built(name, source string, flags ...string) func(t *testing.T) string {
 	}
 }
 
-// alone keeps the machine's configuration and .env files out of a test, and the
-// test's out of the machine.
+// alone runs the test in an empty directory without the DRAWBRIDGE_ variables of the
+// machine.
 func alone(t *testing.T) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -90,13 +90,13 @@ func alone(t *testing.T) {
 	}
 }
 
-// result is what a command left behind.
+// result is the exit status and the output of a command.
 type result struct {
 	code     int
 	out, err string
 }
 
-// command runs the program until it ends by itself.
+// command runs a command to its end.
 func command(t *testing.T, in string, args ...string) result {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -104,7 +104,7 @@ func command(t *testing.T, in string, args ...string) result {
 	return result{code, out.String(), errOut.String()}
 }
 
-// ok is command for those that must do what they are asked.
+// ok runs a command that must succeed, and returns its output.
 func ok(t *testing.T, in string, args ...string) string {
 	t.Helper()
 	r := command(t, in, args...)
@@ -122,7 +122,8 @@ type server struct {
 	stop func() int // the exit status
 }
 
-// start runs a command that serves, and waits until it says so.
+// start runs a command that serves, and waits until it is ready and has printed its
+// address.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -147,15 +148,15 @@ func start(t *testing.T, args ...string) *server {
 		case code := <-done:
 			return code
 		case <-time.After(90 * time.Second):
-			t.Fatal("the server does not stop")
+			t.Fatal("the server did not stop")
 			return -1
 		}
 	}
 	t.Cleanup(func() { s.stop() })
-	until(t, "the server says where it is: "+s.err.String(), func() bool {
+	until(t, "the server prints its address: "+s.err.String(), func() bool {
 		select {
 		case code := <-done:
-			t.Fatalf("the server ended with %d: %s", code, s.err.String())
+			t.Fatalf("the server exited with %d: %s", code, s.err.String())
 		default:
 		}
 		response, err := http.Get(s.url + "/readyz")
@@ -168,7 +169,7 @@ func start(t *testing.T, args ...string) *server {
 	return s
 }
 
-// until waits for a condition.
+// until waits until a condition is true.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	look := time.NewTicker(10 * time.Millisecond)
@@ -177,12 +178,13 @@ func until(t *testing.T, what string, condition func() bool) {
 		select {
 		case <-look.C:
 		case <-late:
-			t.Fatal("waited in vain until " + what)
+			t.Fatal("timed out waiting until " + what)
 		}
 	}
 }
 
-// person is a browser without the browser: it keeps cookies and follows nothing.
+// person is an HTTP client that keeps cookies, as a browser does, but follows no
+// redirects.
 type person struct {
 	t      *testing.T
 	home   string
@@ -220,7 +222,7 @@ func (p *person) do(method, path string, form url.Values) (status int, body stri
 	return response.StatusCode, string(b)
 }
 
-// canLogIn tries a password, and afterwards who is logged in sees the overview.
+// canLogIn tries a password and reports whether it opens the overview.
 func (p *person) canLogIn(email, password string) bool {
 	p.t.Helper()
 	p.do("POST", "/login", url.Values{"email": {email}, "password": {password}})
@@ -258,57 +260,57 @@ func api(t *testing.T, s *server, token, method, path string, body any) (int, ma
 	return response.StatusCode, answer
 }
 
-// A server on an empty directory prints a link that makes one admin, once, and
-// ends with 0 when it is told to.
+// A server on an empty directory prints a link that creates one admin and works
+// once. It exits with 0 when it is stopped.
 func TestFirstAdmin(t *testing.T) {
 	alone(t)
 	s := start(t, "serve")
 	link := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(s.url) + `(/setup\?token=\S+)$`).FindStringSubmatch(s.out.String())
 	if link == nil {
-		t.Fatalf("there is no link in:\n%s", s.out.String())
+		t.Fatalf("no setup link in:\n%s", s.out.String())
 	}
 	if info, err := os.Stat(filepath.Join("data", "master.key")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the master key: %v, %v", info, err)
+		t.Errorf("master key file: %v, %v", info, err)
 	}
 	token := strings.TrimPrefix(link[1], "/setup?token=")
 
 	first, second := newPerson(t, s.url), newPerson(t, s.url)
 	for _, p := range []*person{first, second} {
 		if status, body := p.do("GET", link[1], nil); status != http.StatusOK || !strings.Contains(body, "Create admin") {
-			t.Errorf("the link answers %d", status)
+			t.Errorf("the setup link: status %d", status)
 		}
 	}
 	form := url.Values{"token": {token}, "name": {"Ada"}, "email": {"ada@example.com"}, "password": {demoPassword}}
 	if status, body := first.do("POST", "/setup", form); status != http.StatusSeeOther {
-		t.Fatalf("the first browser gets %d: %s", status, body)
+		t.Fatalf("the first browser: status %d: %s", status, body)
 	}
 	if !first.in() {
 		t.Error("the new admin is not logged in")
 	}
 	form.Set("email", "eve@example.com")
 	if status, body := second.do("POST", "/setup", form); status != http.StatusGone || strings.Contains(body, "Create admin") {
-		t.Errorf("the second browser gets %d", status)
+		t.Errorf("the second browser: status %d", status)
 	}
 	if status, _ := second.do("GET", link[1], nil); status != http.StatusGone {
-		t.Errorf("the used link answers %d", status)
+		t.Errorf("the used link: status %d", status)
 	}
 	if second.in() || second.canLogIn("eve@example.com", demoPassword) {
-		t.Error("the second browser is in")
+		t.Error("the second browser is logged in")
 	}
 	if strings.Contains(s.err.String(), token) {
-		t.Error("the token of the link is in the log")
+		t.Error("the log contains the token of the link")
 	}
 	if code := s.stop(); code != 0 {
-		t.Errorf("stopped with %d: %s", code, s.err.String())
+		t.Errorf("exit status %d: %s", code, s.err.String())
 	}
 
-	// There is an admin now: no link any more, and the session still holds.
+	// Now there is an admin, so a restart prints no link. The session still works.
 	again := start(t, "serve")
 	if strings.Contains(again.out.String(), "setup") {
-		t.Errorf("a second start prints a link:\n%s", again.out.String())
+		t.Errorf("the second start prints a setup link:\n%s", again.out.String())
 	}
 	if first.home = again.url; !first.in() {
-		t.Error("the session is gone after a restart")
+		t.Error("the session did not survive a restart")
 	}
 }
 
@@ -330,14 +332,14 @@ func TestWrongConfiguration(t *testing.T) {
 	}
 	for _, name := range []string{"ADDR", "DATABASE_URL", "KEY", "PUBLIC_URL", "ZOOM_API_URL", "ZOOM_OAUTH_URL", "TRUSTED_PROXIES", "OUTBOUND_ALLOW_CIDRS"} {
 		if !strings.Contains(r.err, "  DRAWBRIDGE_"+name+": ") {
-			t.Errorf("nothing about DRAWBRIDGE_%s in:\n%s", name, r.err)
+			t.Errorf("DRAWBRIDGE_%s is not named in:\n%s", name, r.err)
 		}
 	}
 	if strings.Contains(r.out+r.err, "CANARY") {
-		t.Errorf("a secret is in:\n%s", r.out+r.err)
+		t.Errorf("the output contains a secret:\n%s", r.out+r.err)
 	}
 	if _, err := os.Stat("data"); !os.IsNotExist(err) {
-		t.Error("the data directory was made all the same")
+		t.Error("the data directory was created")
 	}
 }
 
@@ -352,20 +354,20 @@ func TestUsage(t *testing.T) {
 	}{
 		{"unknown command", []string{"bridge"}, "", 2, "bridge"},
 		{"unknown flag", []string{"serve", "--databse-url", "x"}, "", 2, "databse-url"},
-		{"no such role", []string{"user", "add", "a@example.com", "--role", "root", "--password-stdin"}, demoPassword, 2, "role"},
+		{"unknown role", []string{"user", "add", "a@example.com", "--role", "root", "--password-stdin"}, demoPassword, 2, "role"},
 		{"no password", []string{"user", "add", "a@example.com", "--role", "admin", "--password-stdin"}, "", 2, "password"},
 		{"short password", []string{"user", "add", "a@example.com", "--role", "admin", "--password-stdin"}, "short\n", 1, "12"},
-		{"no such address", []string{"user", "add", "nobody", "--role", "admin", "--password-stdin"}, demoPassword, 1, "email"},
-		{"unknown person", []string{"user", "reset-password", "nobody@example.com", "--password-stdin"}, demoPassword, 1, "nobody@example.com"},
+		{"invalid email", []string{"user", "add", "nobody", "--role", "admin", "--password-stdin"}, demoPassword, 1, "email"},
+		{"unknown user", []string{"user", "reset-password", "nobody@example.com", "--password-stdin"}, demoPassword, 1, "nobody@example.com"},
 		{"unknown scope", []string{"token", "create", "--name", "x", "--scope", "admin"}, "", 1, "scope"},
-		{"no file", []string{"apply", "missing.yaml"}, "", 1, "missing.yaml"},
+		{"missing file", []string{"apply", "missing.yaml"}, "", 1, "missing.yaml"},
 		{"help", []string{"--help"}, "", 0, "apply"},
 		{"version", []string{"--version"}, "", 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := command(t, tt.in, tt.args...)
 			if r.code != tt.want || !strings.Contains(r.out+r.err, tt.says) {
-				t.Errorf("status %d, want %d and something about %q:\n%s", r.code, tt.want, tt.says, r.out+r.err)
+				t.Errorf("status %d, want %d and a message that contains %q:\n%s", r.code, tt.want, tt.says, r.out+r.err)
 			}
 		})
 	}
@@ -388,11 +390,11 @@ func TestPrintConfig(t *testing.T) {
 		}
 	}
 	if strings.Contains(out, "CANARY") || strings.Contains(out, "Q0FOQ") {
-		t.Errorf("a secret is in:\n%s", out)
+		t.Errorf("the output contains a secret:\n%s", out)
 	}
 }
 
-// Commands beside a running server, which acts on them at once.
+// A running server acts at once on what other commands change.
 func TestCommandsBesideServer(t *testing.T) {
 	alone(t)
 	s := start(t, "serve")
@@ -404,14 +406,14 @@ func TestCommandsBesideServer(t *testing.T) {
 			t.Error("the new user cannot log in")
 		}
 		if r := command(t, demoPassword, "user", "add", "ada@example.com", "--role", "viewer", "--password-stdin"); r.code != 1 {
-			t.Errorf("the same address again: status %d, %s", r.code, r.err)
+			t.Errorf("adding the same address again: status %d, %s", r.code, r.err)
 		}
 		ok(t, "another long password\r\n", "user", "reset-password", "ada@example.com", "--password-stdin")
 		if ada.in() {
-			t.Error("the session outlived the password")
+			t.Error("the session still works after the password was reset")
 		}
 		if ada.canLogIn("ada@example.com", demoPassword) || !ada.canLogIn("ada@example.com", "another long password") {
-			t.Error("the old password is taken, or the new one is not")
+			t.Error("the old password still works, or the new one does not")
 		}
 	})
 
@@ -419,13 +421,13 @@ func TestCommandsBesideServer(t *testing.T) {
 		out := ok(t, "", "token", "create", "--name", "script", "--scope", "read")
 		token := strings.TrimSuffix(out, "\n")
 		if strings.ContainsAny(token, "\n ") || len(token) < 32 {
-			t.Errorf("standard output is %q, not a token alone on a line", out)
+			t.Errorf("standard output is %q, want a token alone on a line", out)
 		}
 		if status, _ := api(t, s, token, "GET", "/api/v1/runbooks", nil); status != http.StatusOK {
-			t.Errorf("the server answers the token with %d", status)
+			t.Errorf("with the token: status %d", status)
 		}
 		if status, _ := api(t, s, token, "POST", "/api/v1/incidents", map[string]any{}); status != http.StatusForbidden {
-			t.Errorf("without the scope: %d", status)
+			t.Errorf("without the scope: status %d", status)
 		}
 	})
 
@@ -457,8 +459,8 @@ runbooks:
         recording: cloud
 `
 
-// Rules of retention go out and in as they are; none are none, and what is not
-// said is left alone.
+// Exporting and applying retention rules changes nothing. An empty list removes all
+// rules; a file without the section leaves them as they are.
 func TestApplyRetention(t *testing.T) {
 	alone(t)
 	const rules = "retention:\n  - family: others\n    keep_days: 400\n    blank_days: 0\n  - family: participant\n    keep_days: 90\n    blank_days: 30\n"
@@ -481,7 +483,7 @@ func TestApplyRetention(t *testing.T) {
 	}
 	want := "retention: others: keep 400 days, never blank\nretention: participant: keep 90 days, blank after 30 days\nretention: deletes about 0 events now, erases personal data in about 0\n"
 	if did := ok(t, rules, "apply", "-"); did != want || strings.ReplaceAll(dry, "would change: ", "") != want {
-		t.Errorf("apply says\n%s--dry-run said\n%s", did, dry)
+		t.Errorf("apply printed\n%s--dry-run printed\n%s", did, dry)
 	}
 	out := ok(t, "runbooks: []", "apply", "-") + ok(t, rules, "apply", "-") + ok(t, "", "export")
 	if d := cmp.Diff("nothing to change\nnothing to change\n"+rules, out); d != "" {
@@ -489,12 +491,12 @@ func TestApplyRetention(t *testing.T) {
 	}
 	out = ok(t, "retention: []", "apply", "-") + ok(t, "", "export")
 	if !strings.Contains(out, "retention: participant: no rule of its own") || strings.Contains(out, "keep_days") {
-		t.Errorf("taking the rules away says\n%s", out)
+		t.Errorf("removing the rules prints\n%s", out)
 	}
 }
 
-// The main job by apply and the API alone, against a Zoom that the environment
-// names: configure, open, two people join, the end, and all of it read back.
+// The main path with only apply and the API: configure the server, open an incident,
+// let two people join, end the meeting, and read everything back.
 func TestApplyAndAPI(t *testing.T) {
 	alone(t)
 	var webhook http.Handler
@@ -516,9 +518,9 @@ func TestApplyAndAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Every variable that is missing is named, and nothing is changed.
+	// The error names every missing variable, and nothing changes.
 	if r := command(t, "", "apply", "drawbridge.yaml"); r.code != 2 || !strings.Contains(r.err, "ZOOM_CLIENT_SECRET, ZOOM_WEBHOOK_SECRET") {
-		t.Errorf("without the environment: status %d, %s", r.code, r.err)
+		t.Errorf("without the variables: status %d, %s", r.code, r.err)
 	}
 	t.Setenv("ZOOM_CLIENT_SECRET", demoClientSecret)
 	t.Setenv("ZOOM_WEBHOOK_SECRET", demoSecretToken)
@@ -534,42 +536,42 @@ func TestApplyAndAPI(t *testing.T) {
 	}
 	misspelt := strings.Replace(applied, "{{ incident.severity }}", "{{ incident.severtiy }}", 1)
 	if r := command(t, misspelt, "apply", "-"); r.code != 1 || !strings.Contains(r.err, "incident.severity") {
-		t.Errorf("a template with a mistake: status %d, %s", r.code, r.err)
+		t.Errorf("a template with a typo: status %d, %s", r.code, r.err)
 	}
 
 	dry := ok(t, "", "apply", "--dry-run", "drawbridge.yaml")
 	if !strings.Contains(dry, `would change: runbook "Production outage": `) {
-		t.Errorf("--dry-run says:\n%s", dry)
+		t.Errorf("--dry-run printed:\n%s", dry)
 	}
 	token := strings.TrimSpace(ok(t, "", "token", "create", "--name", "pager", "--scope", "read,incidents:write"))
 	if _, list := api(t, s, token, "GET", "/api/v1/runbooks", nil); len(list["items"].([]any)) != 0 {
-		t.Errorf("--dry-run made %v", list["items"])
+		t.Errorf("--dry-run created %v", list["items"])
 	}
 	did := ok(t, "", "apply", "drawbridge.yaml")
 	if strings.ReplaceAll(dry, "would change: ", "") != did {
-		t.Errorf("apply says\n%s--dry-run said\n%s", did, dry)
+		t.Errorf("apply printed\n%s--dry-run printed\n%s", did, dry)
 	}
 	if strings.Contains(dry+did, demoClientSecret) || strings.Contains(dry+did, demoSecretToken) {
 		t.Error("apply prints a secret")
 	}
 	if again := ok(t, "", "apply", "drawbridge.yaml"); again != "nothing to change\n" {
-		t.Errorf("apply again says %q", again)
+		t.Errorf("applying the file again printed %q", again)
 	}
 
-	// Out and in again is the same.
+	// Applying the export changes nothing.
 	out := ok(t, "", "export")
 	if !strings.Contains(out, "${ZOOM_CLIENT_SECRET}") || strings.Contains(out, demoClientSecret) || strings.Contains(out, demoSecretToken) {
-		t.Errorf("export prints a secret, or no reference to one:\n%s", out)
+		t.Errorf("the export contains a secret, or lacks the reference to one:\n%s", out)
 	}
 	if back := ok(t, out, "apply", "-"); back != "nothing to change\n" {
-		t.Errorf("applying the export says %q", back)
+		t.Errorf("applying the export printed %q", back)
 	}
 	ok(t, out, "apply", "-", "--data-dir", "other")
 	if diff := cmp.Diff(out, ok(t, "", "export", "--data-dir", "other")); diff != "" {
-		t.Errorf("the export of what was applied elsewhere differs (-want +got):\n%s", diff)
+		t.Errorf("the export from another server differs (-want +got):\n%s", diff)
 	}
 
-	// The server acts on all that at once.
+	// The server uses the new configuration at once.
 	if v, err := sim.Validate(t.Context()); err != nil || !v.OK {
 		t.Fatalf("Zoom's validation of the webhook: %+v, %v", v, err)
 	}
@@ -577,14 +579,14 @@ func TestApplyAndAPI(t *testing.T) {
 		"opener_email": "nobody@example.com", "dedup_key": "db-1", "vars": map[string]string{"customer": "Ålesund"}}
 	status, opened := api(t, s, token, "POST", "/api/v1/incidents", request)
 	if status != http.StatusCreated {
-		t.Fatalf("open: %d %v", status, opened)
+		t.Fatalf("open the incident: status %d, %v", status, opened)
 	}
 	bridge := opened["bridges"].([]any)[0].(map[string]any)
 	if bridge["state"] != "ready" || bridge["topic"] != "SEV1 db down (Ålesund)" || bridge["used_backup_user"] != true || bridge["host_email"] != demoBackup {
-		t.Fatalf("the bridge: %v", bridge)
+		t.Fatalf("bridge: %v", bridge)
 	}
 	if status, same := api(t, s, token, "POST", "/api/v1/incidents", request); status != http.StatusOK || same["number"] != opened["number"] {
-		t.Errorf("the same key again: %d, %v", status, same["number"])
+		t.Errorf("the same dedup_key again: status %d, incident %v", status, same["number"])
 	}
 	meeting := bridge["meeting_id"].(string)
 	key, err := sim.Join(t.Context(), meeting, zoomsim.Person{Name: "Ana"})
@@ -598,7 +600,7 @@ func TestApplyAndAPI(t *testing.T) {
 		_, i := api(t, s, token, "GET", fmt.Sprintf("/api/v1/incidents/%v", opened["number"]), nil)
 		return i["bridges"].([]any)[0].(map[string]any)
 	}
-	until(t, "two people are inside", func() bool { b := now(); return b["state"] == "live" && b["participants"] == 2.0 })
+	until(t, "two people are in the call", func() bool { b := now(); return b["state"] == "live" && b["participants"] == 2.0 })
 	if err := sim.Leave(t.Context(), meeting, key); err != nil {
 		t.Fatal(err)
 	}
@@ -608,21 +610,21 @@ func TestApplyAndAPI(t *testing.T) {
 	until(t, "the bridge has ended", func() bool { b := now(); return b["state"] == "ended" && b["participants"] == 0.0 })
 	_, events := api(t, s, token, "GET", "/api/v1/events?meeting_id="+meeting+"&event=meeting.participant_joined", nil)
 	if items := events["items"].([]any); len(items) != 2 {
-		t.Errorf("%d joined events are in the log", len(items))
+		t.Errorf("%d participant_joined events in the log", len(items))
 	}
 
-	// One token, one call for the opener whom Zoom does not know, one for the backup user.
+	// One token, one call for the opener, who is not a Zoom user, and one for the backup user.
 	calls := map[string]int{}
 	for _, c := range sim.Calls() {
 		calls[c.Method+" "+strings.SplitN(strings.TrimPrefix(c.Path, "/v2"), "/", 3)[1]]++
 	}
 	if diff := cmp.Diff(map[string]int{"POST oauth": 1, "POST users": 2}, calls); diff != "" {
-		t.Errorf("calls of Zoom (-want +got):\n%s", diff)
+		t.Errorf("calls to Zoom (-want +got):\n%s", diff)
 	}
 }
 
-// proxyTo passes requests on to a server, whose port is known later than the
-// simulator's options.
+// proxyTo forwards requests to a server. The simulator needs an address before the
+// server has its port.
 func proxyTo(t *testing.T, s *server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		passed, err := http.NewRequestWithContext(r.Context(), r.Method, s.url+r.URL.Path, r.Body)
@@ -643,8 +645,8 @@ func proxyTo(t *testing.T, s *server) http.Handler {
 	})
 }
 
-// A server that stops while nobody knows whether Zoom made the meeting goes on
-// looking for it after the next start, and makes no second one.
+// A server that stops while it is unknown whether Zoom created the meeting looks for
+// it after the next start and creates no second one.
 func TestRestartContinues(t *testing.T) {
 	alone(t)
 	sim := zoomsim.New(zoomsim.Options{Now: time.Now, AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret})
@@ -667,10 +669,10 @@ func TestRestartContinues(t *testing.T) {
 	})
 	state := func(i map[string]any) any { return i["bridges"].([]any)[0].(map[string]any)["state"] }
 	if state(opened) != "unknown" {
-		t.Fatalf("the bridge is %v after an answer that was lost", state(opened))
+		t.Fatalf("the bridge is %v after Zoom's answer was lost", state(opened))
 	}
 	if code := first.stop(); code != 0 {
-		t.Errorf("stopped with %d", code)
+		t.Errorf("exit status %d", code)
 	}
 
 	second := start(t, "serve")
@@ -683,14 +685,14 @@ func TestRestartContinues(t *testing.T) {
 	}
 }
 
-// The demo needs nothing and leaves nothing.
+// The demo needs no configuration and leaves no files.
 func TestDemo(t *testing.T) {
 	alone(t)
 	t.Setenv("TMPDIR", t.TempDir())
 	s := start(t, "demo")
 	out := s.out.String()
 	if !strings.Contains(out, demoEmail) || !strings.Contains(out, demoPassword) {
-		t.Errorf("the demo does not say how to log in:\n%s", out)
+		t.Errorf("the demo does not print its login:\n%s", out)
 	}
 	p := newPerson(t, s.url)
 	if !p.canLogIn(demoEmail, demoPassword) {
@@ -701,16 +703,16 @@ func TestDemo(t *testing.T) {
 		"/events": "participant", "/bridges": "INC-1", "/account": "Zoom validated this address", "/simulator/": "Ravi Responder",
 	} {
 		if status, body := p.do("GET", path, nil); status != http.StatusOK || !strings.Contains(body, want) {
-			t.Errorf("%s answers %d, and has %q: %v", path, status, want, strings.Contains(body, want))
+			t.Errorf("%s: status %d, contains %q: %v", path, status, want, strings.Contains(body, want))
 		}
 	}
 	if code := s.stop(); code != 0 {
-		t.Errorf("stopped with %d: %s", code, s.err.String())
+		t.Errorf("exit status %d: %s", code, s.err.String())
 	}
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
-		t.Errorf("the demo left %v, %v", left, err)
+		t.Errorf("the demo left files: %v, %v", left, err)
 	}
 	if _, err := os.Stat("data"); !os.IsNotExist(err) {
-		t.Error("the demo made ./data")
+		t.Error("the demo created ./data")
 	}
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// What the demo has: its people log in to the tests' servers too.
+// The tests use the logins and credentials of the demo.
 const (
 	demoEmail        = cli.DemoEmail
 	demoPassword     = cli.DemoPassword
@@ -36,11 +36,11 @@ const (
 	demoSecretToken  = cli.DemoSecretToken
 )
 
-// commandLine is who acts when a command does.
+// commandLine is the actor of commands.
 var commandLine = incident.Actor{Kind: "cli", Email: "command line", Role: incident.Admin}
 
-// world is the program with a database of its own, served on a port of its own,
-// and the simulator as its Zoom.
+// world is the program with its own database and port, and the simulator in place
+// of Zoom.
 type world struct {
 	program *cli.Program
 	store   *db.Store
@@ -50,18 +50,18 @@ type world struct {
 	clock   clock
 	log     lockedBuffer
 	stop    func()
-	ends    []func() // of stop, the first is the last
+	ends    []func() // called by stop, last one first
 }
 
 func (w *world) after(end func()) { w.ends = append(w.ends, end) }
 
-// clock is the machine's, set back while history is made.
+// clock is the machine's clock, which a test can set back to create old data.
 type clock struct{ back atomic.Int64 }
 
 func (c *clock) now() time.Time        { return time.Now().Add(-time.Duration(c.back.Load())) }
 func (c *clock) set(ago time.Duration) { c.back.Store(int64(ago)) }
 
-// lockedBuffer is a log that is read while it is written.
+// lockedBuffer is a log that a test can read while the server writes it.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -79,9 +79,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// startWorld starts an empty world in a directory. publicURL is what it thinks
-// its address is, "" for the true one. With the address of a PostgreSQL database
-// it is two servers behind a load balancer.
+// startWorld starts an empty world in a directory. publicURL is the public URL in its
+// configuration; if it is "", the world uses its real address. With the address of a
+// PostgreSQL database, the world is two servers behind a load balancer.
 func startWorld(dir, publicURL, database string) (*world, error) {
 	w := &world{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -164,7 +164,7 @@ func newWorldOn(t *testing.T, publicURL, database string) *world {
 	return w
 }
 
-// keepsSecrets checks that neither the log nor a file holds a secret in the open.
+// keepsSecrets checks that neither the log nor a file contains a secret in plain text.
 func (w *world) keepsSecrets(t *testing.T, dir string) {
 	t.Helper()
 	places := map[string]string{"the log": w.log.String()}
@@ -182,14 +182,14 @@ func (w *world) keepsSecrets(t *testing.T, dir string) {
 	for place, text := range places {
 		for _, secret := range []string{demoClientSecret, demoSecretToken, demoPassword} {
 			if strings.Contains(text, secret) {
-				t.Errorf("%s holds %s", place, secret)
+				t.Errorf("%s contains %s", place, secret)
 			}
 		}
 	}
 }
 
-// newSeededWorld has what the demo has: people, the account, runbooks, two
-// incidents.
+// newSeededWorld starts a world with the data of the demo: users, the account,
+// runbooks, two incidents.
 func newSeededWorld(t *testing.T) *world {
 	t.Helper()
 	return newWorld(t).seeded(t)
@@ -203,8 +203,8 @@ func (w *world) seeded(t *testing.T) *world {
 	return w
 }
 
-// everywhere runs a journey in an empty world on SQLite, and in one of two
-// servers on PostgreSQL.
+// everywhere runs a journey twice, each time in an empty world: on SQLite, and on two
+// servers with PostgreSQL.
 func everywhere(t *testing.T, journey func(t *testing.T, w *world)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -217,14 +217,14 @@ func everywhere(t *testing.T, journey func(t *testing.T, w *world)) {
 	})
 }
 
-// admin is the actor of the demo's admin.
+// admin returns the demo's admin as an actor.
 func (w *world) admin(ctx context.Context) (incident.Actor, error) {
 	u, err := w.store.UserByEmail(ctx, demoEmail)
 	return incident.Actor{Kind: "user", UserID: u.ID, Email: u.Email, Name: u.Name, Role: u.Role, Address: "127.0.0.1"}, err
 }
 
-// validated waits until it is noted that Zoom validated the webhook, which
-// happens after Zoom has its answer.
+// validated waits until the server has recorded that Zoom validated the webhook. It
+// does so after it has answered Zoom.
 func (w *world) validated(ctx context.Context) error {
 	for {
 		a, err := w.store.Account(ctx)
@@ -234,7 +234,7 @@ func (w *world) validated(ctx context.Context) error {
 	}
 }
 
-// runbookID is the id of a runbook by its name.
+// runbookID returns the ID of the runbook with this name.
 func (w *world) runbookID(t *testing.T, name string) string {
 	t.Helper()
 	r, err := w.store.RunbookByName(t.Context(), name)
@@ -244,7 +244,7 @@ func (w *world) runbookID(t *testing.T, name string) string {
 	return r.ID
 }
 
-// bridge is the first bridge of an incident.
+// bridge returns the first bridge of an incident.
 func (w *world) bridge(t *testing.T, number int64) incident.Bridge {
 	t.Helper()
 	bridges, err := w.store.Bridges(t.Context(), number)
@@ -257,7 +257,7 @@ func (w *world) bridge(t *testing.T, number int64) incident.Bridge {
 	return bridges[0]
 }
 
-// join makes the simulator let a person into a meeting.
+// join lets a person join a meeting in the simulator and returns their key.
 func (w *world) join(t *testing.T, meetingID, name string) string {
 	t.Helper()
 	key, err := w.sim.Join(t.Context(), meetingID, zoomsim.Person{Name: name})
