@@ -28,8 +28,8 @@ import (
 // patience is how long a test waits for something to appear in the browser.
 const patience = 60 * time.Second
 
-// chromium is the one browser of all tests. Each test has a context of its own
-// in it: no cookie is shared.
+// chromium is one browser for all tests. Each test has its own context in it, so
+// tests share no cookies.
 var chromium sharedBrowser
 
 type sharedBrowser struct {
@@ -47,13 +47,13 @@ func (b *sharedBrowser) start() {
 		}
 	}
 	if path == "" {
-		b.err = fmt.Errorf("no Chromium was found: install it (Debian: apt-get install chromium) or name its program in CHROMIUM")
+		b.err = fmt.Errorf("Chromium was not found: install it (Debian: apt-get install chromium) or set CHROMIUM to the path of its program")
 		return
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		// The sandbox does not start as root, which CI is, and nothing but our
-		// own pages is opened.
+		// The sandbox does not start as root, as which CI runs. The tests open only
+		// our own pages.
 		chromedp.NoSandbox,
 		chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-quic", true),
@@ -62,7 +62,7 @@ func (b *sharedBrowser) start() {
 		chromedp.WSURLReadTimeout(time.Minute),
 	)
 	ctx, cancelProcess := chromedp.NewExecAllocator(context.Background(), options...)
-	// chromedp tells of every event it does not know as an error.
+	// chromedp reports every event that it does not know as an error.
 	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
 	b.ctx, b.cancel = ctx, func() { cancel(); cancelProcess() }
 	b.err = chromedp.Run(ctx)
@@ -74,9 +74,9 @@ func (b *sharedBrowser) stop() {
 	}
 }
 
-// tab is one page of the browser. Whatever goes wrong in it fails the test,
-// whether anybody looks or not: errors of scripts, violations of the
-// Content-Security-Policy, dialogs, requests that fail.
+// tab is one page of the browser. Anything that goes wrong in it fails the test, even
+// if the test does not look for it: script errors, violations of the
+// Content-Security-Policy, dialogs, failed requests.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context
@@ -87,7 +87,7 @@ type tab struct {
 	allowed  []string
 }
 
-// newTab opens a tab, or skips the test where there is no Chromium.
+// newTab opens a tab, or skips the test if there is no Chromium.
 func newTab(t *testing.T, home string) *tab {
 	t.Helper()
 	chromium.once.Do(chromium.start)
@@ -97,8 +97,8 @@ func newTab(t *testing.T, home string) *tab {
 		}
 		t.Skip(chromium.err)
 	}
-	// A window of its own: a browser without one refuses tabs, and what is not
-	// in front would be slowed down.
+	// Each tab has its own window: a browser without a window rejects tabs, and the
+	// browser slows down tabs in the background.
 	browser := cdp.WithExecutor(chromium.ctx, chromedp.FromContext(chromium.ctx).Browser)
 	profile, err := target.CreateBrowserContext().Do(browser)
 	if err != nil {
@@ -112,18 +112,18 @@ func newTab(t *testing.T, home string) *tab {
 	b := &tab{t: t, ctx: ctx, home: home}
 	t.Cleanup(func() {
 		cancel()
-		// A page that asks whether to leave it has nobody to answer.
+		// Nobody would answer a dialog that asks whether to leave the page.
 		late, done := context.WithTimeout(browser, 2*time.Second)
 		defer done()
 		_ = target.DisposeBrowserContext(profile).Do(late)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, p := range b.problems {
-			t.Error("in the browser: ", p)
+			t.Error("browser: ", p)
 		}
 	})
 	chromedp.ListenTarget(ctx, b.hear)
-	// The tab lives as long as the context of the first call.
+	// The tab is closed when the context of this first call ends.
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func (b *tab) hear(event any) {
 			b.problem(fmt.Sprintf("console %s: %s", e.Type, printed(e.Args)))
 		}
 	case *log.EventEntryAdded:
-		// Answers with an error are judged below, where their kind is known.
+		// Error statuses are checked below, where the kind of the resource is known.
 		if (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) && e.Entry.Source != log.SourceNetwork {
 			b.problem(fmt.Sprintf("log (%s): %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
@@ -155,7 +155,7 @@ func (b *tab) hear(event any) {
 			b.problem("Content-Security-Policy: " + string(text))
 		}
 	case *network.EventResponseReceived:
-		// A page may answer 404 or 422; what it loads may not.
+		// A page may have status 404 or 422; the resources it loads may not.
 		if e.Response.Status >= 500 || e.Response.Status >= 400 && e.Type != network.ResourceTypeDocument {
 			b.problem(fmt.Sprintf("answer %d: %s", e.Response.Status, e.Response.URL))
 		}
@@ -165,7 +165,7 @@ func (b *tab) hear(event any) {
 		}
 	case *page.EventJavascriptDialogOpening:
 		b.problem(fmt.Sprintf("dialog %s: %s", e.Type, e.Message))
-		// The listener must not wait for the browser.
+		// The listener must not block.
 		go chromedp.Run(b.ctx, page.HandleJavaScriptDialog(true))
 	}
 }
@@ -193,14 +193,14 @@ func (b *tab) problem(text string) {
 	b.problems = append(b.problems, text)
 }
 
-// allow says that problems with this text belong to the test.
+// allow ignores problems that contain text, because the test causes them.
 func (b *tab) allow(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.allowed = append(b.allowed, text)
 }
 
-// faults takes the problems so far out of the tab's list.
+// faults returns the problems so far and removes them from the tab's list.
 func (b *tab) faults() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -223,7 +223,7 @@ func (b *tab) size(width, height int64) {
 	b.run("set the size", emulation.SetDeviceMetricsOverride(width, height, 1, width < 600))
 }
 
-// theme makes the device ask for the light or the dark theme.
+// theme emulates a device that prefers the light or the dark theme.
 func (b *tab) theme(name string) {
 	b.t.Helper()
 	b.run("set the theme", emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
@@ -232,7 +232,7 @@ func (b *tab) theme(name string) {
 	b.wait("the "+name+" theme", fmt.Sprintf(`document.documentElement.dataset.bsTheme === undefined || document.documentElement.dataset.bsTheme === %q`, name))
 }
 
-// open goes to a path of the site, or to a whole address.
+// open navigates to a path of the site, or to a whole URL.
 func (b *tab) open(path string) {
 	b.t.Helper()
 	if strings.HasPrefix(path, "/") {
@@ -241,8 +241,8 @@ func (b *tab) open(path string) {
 	b.run("open "+path, chromedp.Navigate(path))
 }
 
-// js evaluates an expression, past the page's Content-Security-Policy, into
-// value. A promise is waited for.
+// js evaluates an expression and stores the result in value. It waits for a promise,
+// and the page's Content-Security-Policy does not apply.
 func (b *tab) js(expression string, value any) error {
 	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
 	defer cancel()
@@ -251,7 +251,7 @@ func (b *tab) js(expression string, value any) error {
 	}))
 }
 
-// get is the value of a JavaScript expression.
+// get returns the value of a JavaScript expression.
 func get[T any](b *tab, expression string) (value T) {
 	b.t.Helper()
 	if err := b.js(expression, &value); err != nil {
@@ -260,8 +260,7 @@ func get[T any](b *tab, expression string) (value T) {
 	return value
 }
 
-// wait waits until a JavaScript expression is true. The page may change
-// meanwhile.
+// wait waits until a JavaScript expression is true. The page may navigate meanwhile.
 func (b *tab) wait(what, condition string) {
 	b.t.Helper()
 	var err error
@@ -277,7 +276,7 @@ func (b *tab) wait(what, condition string) {
 			var at, text string
 			_ = b.js(`location.href`, &at)
 			_ = b.js(`document.body.innerText.slice(0, 1500)`, &text)
-			b.t.Fatalf("waited in vain for %s (%s) at %s, where it says:\n%s", what, condition, at, text)
+			b.t.Fatalf("timed out waiting for %s (%s) at %s, which shows:\n%s", what, condition, at, text)
 		case <-look.C:
 		}
 	}
@@ -289,14 +288,14 @@ func (b *tab) see(text string) {
 	b.wait("the text "+text, fmt.Sprintf(`document.body.innerText.includes(%s)`, quoted(text)))
 }
 
-// at waits until the browser is at a path that begins so and the page is read.
+// at waits until the browser has loaded a page whose path starts with path.
 func (b *tab) at(path string) {
 	b.t.Helper()
 	b.wait("the address "+path, fmt.Sprintf(`document.readyState === "complete" && (location.pathname + location.search).startsWith(%s)`, quoted(path)))
 }
 
-// goTo presses keys, one soon after the other, until they have led to a path: on a
-// busy machine the second may come too late to belong to the first.
+// goTo presses a sequence of keys until it has led to a path. On a busy machine the
+// second key may come too late to count as part of the sequence.
 func (b *tab) goTo(path string, keys ...string) {
 	b.t.Helper()
 	for range 5 {
@@ -317,15 +316,15 @@ func quoted(s string) string {
 	return string(j)
 }
 
-// find is JavaScript for the first visible element of a CSS selector, or, when
-// written "selector >> text", of those with that text in them.
+// find returns JavaScript for the first visible element that matches a CSS selector,
+// or, for "selector >> text", the first that also contains the text.
 func find(selector string) string {
 	css, text, _ := strings.Cut(selector, " >> ")
 	return fmt.Sprintf(`[...document.querySelectorAll(%s)].find((e) => e.getClientRects().length && getComputedStyle(e).visibility !== "hidden" && e.textContent.includes(%s))`,
 		quoted(css), quoted(text))
 }
 
-// click presses the mouse on an element once it is there and nothing covers it.
+// click clicks an element once it exists and nothing covers it.
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	spot := `((e) => {
@@ -336,25 +335,25 @@ func (b *tab) click(selector string) {
 		return hit && (e.contains(hit) || hit.contains(e)) ? [x, y] : null;
 	})(` + find(selector) + `)`
 	var at, before []float64
-	for len(at) != 2 || !slices.Equal(at, before) { // until it stands still
-		b.wait(selector+", to click on it", spot)
+	for len(at) != 2 || !slices.Equal(at, before) { // until it stops moving
+		b.wait(selector+", to click it", spot)
 		before, at = at, get[[]float64](b, spot)
 	}
 	b.run("click on "+selector, chromedp.MouseClickXY(at[0], at[1]))
 }
 
-// fill replaces what stands in a field, as typing does.
+// fill replaces the text of a field by typing.
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
 	b.wait(selector, find(selector))
 	get[bool](b, `((e) => { e.focus(); e.select(); return true })(`+find(selector)+`)`)
 	b.run("type into "+selector, input.InsertText(text))
 	if got := get[string](b, find(selector)+".value"); got != text {
-		b.t.Fatalf("%s holds %q after typing %q", selector, got, text)
+		b.t.Fatalf("%s contains %q after typing %q", selector, got, text)
 	}
 }
 
-// press presses keys one after the other, as a keyboard does: a key whose press
+// press presses keys one after the other, as a keyboard does: a key whose keydown event
 // is prevented types nothing.
 func (b *tab) press(keys ...string) {
 	b.t.Helper()
@@ -365,7 +364,7 @@ func (b *tab) press(keys ...string) {
 		}
 		key := kb.Keys[r]
 		if key == nil {
-			b.t.Fatalf("there is no key %q", name)
+			b.t.Fatalf("unknown key %q", name)
 		}
 		down, modifiers := input.KeyRawDown, input.ModifierNone
 		if key.Text != "" && r != []rune(kb.Tab)[0] && r != []rune(kb.Escape)[0] {
@@ -398,5 +397,5 @@ func (b *tab) logIn(email string) {
 	b.fill("#f-email", email)
 	b.fill("#f-password", demoPassword)
 	b.click("button >> Log in")
-	b.wait("the frame of somebody who is logged in", `document.querySelector("form[action='/logout']")`)
+	b.wait("a page with a Log out button", `document.querySelector("form[action='/logout']")`)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// burst posts n signed events, each other than all others, as fast as the
-// server takes them. kinds are their types, in turn.
+// burst posts n different signed events as fast as the server accepts them. kinds are
+// their types, in turn.
 func (w *world) burst(ctx context.Context, n int, kinds ...string) error {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 	defer client.CloseIdleConnections()
@@ -59,14 +59,14 @@ func (w *world) post(ctx context.Context, client *http.Client, i int, kind strin
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, answer.Body)
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("event %d is answered with %d", i, answer.StatusCode)
+		return fmt.Errorf("event %d: status %d", i, answer.StatusCode)
 	}
 	return nil
 }
 
 var everyKind = []string{"meeting.participant_joined", "meeting.participant_joined", "meeting.participant_left", "meeting.started", "meeting.ended", "recording.completed", "user.updated"}
 
-// A log at which somebody looks while a thousand events a second arrive.
+// Someone reads the log while a thousand events a second arrive.
 func TestLiveTail(t *testing.T) {
 	t.Parallel()
 	w := newSeededWorld(t)
@@ -74,7 +74,7 @@ func TestLiveTail(t *testing.T) {
 	b.logIn(demoEmail)
 	b.open("/events")
 	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
-	// Everything the page ever showed, as the list changed under it.
+	// Record the most rows that the page showed at once, and how often the list changed.
 	get[bool](b, `(() => {
 		window.most = 0;
 		window.swaps = 0;
@@ -96,7 +96,7 @@ func TestLiveTail(t *testing.T) {
 			case <-stop:
 				done <- nil
 				return
-			case <-ticks.C: // a burst that takes longer is followed by the next at once
+			case <-ticks.C: // if a burst takes longer, the next one starts at once
 				if err := w.burst(context.Background(), 100, everyKind...); err != nil {
 					done <- err
 					return
@@ -105,8 +105,8 @@ func TestLiveTail(t *testing.T) {
 		}
 	}()
 
-	b.wait("how fast they come", `/^[\d,]+\+?\/s now/.test(document.querySelector("#tail").textContent)`)
-	b.wait("how many are not shown", `/Showing the newest 50; [\d,]+\+? more arrived in between/.test(document.querySelector("#tail").textContent)`)
+	b.wait("the rate", `/^[\d,]+\+?\/s now/.test(document.querySelector("#tail").textContent)`)
+	b.wait("the number of events that are not shown", `/Showing the newest 50; [\d,]+\+? more arrived in between/.test(document.querySelector("#tail").textContent)`)
 	if n := len(rows()); n != 50 {
 		t.Errorf("%d rows, want a page of 50", n)
 	}
@@ -115,10 +115,10 @@ func TestLiveTail(t *testing.T) {
 	b.see("paused")
 	still := rows()
 	swaps := get[int](b, `swaps`)
-	b.wait("how many came since", `/[\d,]+\+? more since you looked/.test(document.querySelector("#tail").textContent)`)
+	b.wait("the number of new events", `/[\d,]+\+? more since you looked/.test(document.querySelector("#tail").textContent)`)
 	more := `Number(/([\d,]+)\+? more since/.exec(document.querySelector("#tail").textContent)[1].replaceAll(",", ""))`
 	first := get[int](b, more)
-	b.wait("more of them", more+" > "+strconv.Itoa(first))
+	b.wait("a higher number", more+" > "+strconv.Itoa(first))
 	if now := rows(); fmt.Sprint(now) != fmt.Sprint(still) || get[int](b, `swaps`) != swaps {
 		t.Errorf("the paused list moved from %v to %v", still[0], now[0])
 	}
@@ -127,13 +127,13 @@ func TestLiveTail(t *testing.T) {
 	b.see("live")
 	b.wait("the newest", `document.querySelector("#live a.db-row-main").id !== `+quoted(still[0]))
 
-	// Reading further down pauses it, and so does opening an event.
+	// Scrolling down pauses the list, and so does opening an event.
 	get[bool](b, `(scrollTo(0, document.documentElement.scrollHeight), true)`)
 	b.see("paused")
 	still = rows()
-	b.wait("how many came since", `/more since you looked/.test(document.querySelector("#tail").textContent)`)
+	b.wait("the number of new events", `/more since you looked/.test(document.querySelector("#tail").textContent)`)
 	if now := rows(); now[0] != still[0] {
-		t.Error("the list moved under somebody who reads it")
+		t.Error("the list moved while someone was reading it")
 	}
 	get[bool](b, `(scrollTo(0, 0), true)`)
 	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
@@ -143,7 +143,7 @@ func TestLiveTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	if most := get[int](b, `most`); most > 50 {
-		t.Errorf("%d rows were there at once, want 50 at most", most)
+		t.Errorf("the page showed %d rows at once, want 50 at most", most)
 	}
 	b.click("table.db-events tbody a.db-row-main")
 	b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
@@ -153,10 +153,10 @@ func TestLiveTail(t *testing.T) {
 	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
 }
 
-// --- a log of many events
+// --- a log with many events
 
-// seedLog stores 10,000 events of the last 30 days, most of them young, among
-// them some that came too late and some that cannot be read.
+// seedLog stores 10,000 events of the last 30 days, most of them recent, some of them
+// stale and some unreadable.
 func seedLog(ctx context.Context, w *world) error {
 	w.clock.set(31 * 24 * time.Hour)
 	if err := w.program.SeedDemo(ctx, w.sim, false); err != nil {
@@ -193,7 +193,7 @@ func seedLog(ctx context.Context, w *world) error {
 
 func logSpots(t *testing.T, w *world) []spot {
 	t.Helper()
-	// Somewhere in the middle.
+	// A page in the middle of the log.
 	middle, err := w.store.EventRows(t.Context(), db.EventFilter{Before: time.Now().Add(-8 * time.Hour)}, "", 100)
 	if err != nil {
 		t.Fatal(err)
@@ -207,14 +207,14 @@ func logSpots(t *testing.T, w *world) []spot {
 			b.click("#save-filter summary")
 			b.fill("#f-name", "Unread")
 			b.click("#save-filter button")
-			b.wait("the refusal at the field", `document.querySelector("#f-name[aria-invalid=true]")`)
+			b.wait("the error at the field", `document.querySelector("#f-name[aria-invalid=true]")`)
 		}},
 		{"events-around", around, nil},
 		{"events-live", "/events", func(b *tab) {
 			done := make(chan error)
 			go func() { done <- w.burst(t.Context(), 2000, everyKind...) }()
-			// What is selected keeps the list as it is.
-			b.wait("what is not shown", `/arrived in between/.test(document.querySelector("#tail").textContent) &&
+			// A selection pauses the list.
+			b.wait("the number of events that are not shown", `/arrived in between/.test(document.querySelector("#tail").textContent) &&
 				(getSelection().selectAllChildren(document.querySelector("#live caption")), true)`)
 			if err := <-done; err != nil {
 				t.Fatal(err)
@@ -226,7 +226,7 @@ func logSpots(t *testing.T, w *world) []spot {
 			if err := w.burst(t.Context(), 300, everyKind...); err != nil {
 				t.Fatal(err)
 			}
-			b.wait("what came since", `/since you looked/.test(document.querySelector("#tail").textContent)`)
+			b.wait("the number of new events", `/since you looked/.test(document.querySelector("#tail").textContent)`)
 		}},
 	}
 }

@@ -21,18 +21,18 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// notEntered are fields of what admins configure that no form and no file has, and why.
+// notEntered lists fields of the configuration that neither a form nor the file has, and why.
 var notEntered = map[string]string{
-	"Runbook.ID": "made by the program", "Runbook.Version": "of the save", "Runbook.CreatedAt": "of the save", "Runbook.UpdatedAt": "of the save",
-	"Runbook.DisabledAt": "has a button of its own", "Runbook.ArchivedAt": "comes of deleting",
-	"Step.ID": "made by the program", "Step.Kind": "there is one kind",
-	"Step.Conditions": "reserved: their form is not decided", "Step.Schedule": "reserved: its form is not decided",
-	"Account.Secrets": "write-only, tested by name", "Account.WebhookValidatedAt": "told by Zoom", "Account.LoggedFailures": "told by Zoom",
-	"Account.ValidationFailedAt": "told by Zoom", "Account.Check": "found by the program", "Account.Version": "of the save", "Account.UpdatedAt": "of the save",
+	"Runbook.ID": "set by the program", "Runbook.Version": "set at each save", "Runbook.CreatedAt": "set at each save", "Runbook.UpdatedAt": "set at each save",
+	"Runbook.DisabledAt": "has a button of its own", "Runbook.ArchivedAt": "set by deleting",
+	"Step.ID": "set by the program", "Step.Kind": "there is one kind",
+	"Step.Conditions": "reserved: not designed yet", "Step.Schedule": "reserved: not designed yet",
+	"Account.Secrets": "write-only, tested by name", "Account.WebhookValidatedAt": "set by events from Zoom", "Account.LoggedFailures": "set by events from Zoom",
+	"Account.ValidationFailedAt": "set by events from Zoom", "Account.Check": "set by the program", "Account.Version": "set at each save", "Account.UpdatedAt": "set at each save",
 	"RetentionRule.Family": "the name of the rule",
 }
 
-// notInForm are fields that only files have, and notInAPI those the API does not give.
+// notInForm lists fields that only the file has, and notInAPI those that the API omits.
 var (
 	notInForm = map[string]string{
 		"Account.StandbyMeetings": "not used yet", "StaticLink.Name": "not used yet", "StaticLink.URL": "not used yet", "StaticLink.Phone": "not used yet",
@@ -43,14 +43,14 @@ var (
 	}
 )
 
-// entered is a field that somebody enters.
+// entered is a field that an admin enters.
 type entered struct {
-	field string // its place in Go, "MeetingTemplate.Topic"
-	path  string // its name in files and in the audit trail, "steps.0.topic"
+	field string // its name in Go, such as "MeetingTemplate.Topic"
+	path  string // its name in the file and in the audit trail, such as "steps.0.topic"
 	value reflect.Value
 }
 
-// fieldsOf walks every field of a struct and of what is in it.
+// fieldsOf returns every field of a struct and of the structs inside it.
 func fieldsOf(t *testing.T, path string, v reflect.Value) (list []entered) {
 	t.Helper()
 	for i := range v.NumField() {
@@ -61,7 +61,7 @@ func fieldsOf(t *testing.T, path string, v reflect.Value) (list []entered) {
 		}
 		name, options, _ := strings.Cut(cmp.Or(f.Tag.Get("yaml"), f.Tag.Get("json")), ",")
 		if name == "" && options != "inline" {
-			t.Errorf("%s has no name for files and for the audit trail", field)
+			t.Errorf("%s has no name for the file and the audit trail", field)
 		}
 		at := strings.Trim(path+"."+name, ".")
 		switch v := v.Field(i); {
@@ -81,7 +81,7 @@ func fieldsOf(t *testing.T, path string, v reflect.Value) (list []entered) {
 	return list
 }
 
-// change gives a field a value that it did not have.
+// change gives a field another value.
 func (e entered) change(t *testing.T) {
 	t.Helper()
 	v := e.value
@@ -101,11 +101,11 @@ func (e entered) change(t *testing.T) {
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.Append(v, reflect.ValueOf("another@example.com")))
 	default:
-		t.Fatalf("%s: the test does not know how to change a %s", e.field, v.Type())
+		t.Fatalf("%s: change cannot change a %s", e.field, v.Type())
 	}
 }
 
-// text is the value as a form has it, "" for a box that is not ticked.
+// text returns the value as a form sends it, "" for an unchecked box.
 func (e entered) text() string {
 	switch v := e.value.Interface().(type) {
 	case bool:
@@ -116,7 +116,7 @@ func (e entered) text() string {
 	return fmt.Sprint(e.value)
 }
 
-// lastChanges are the fields that what was saved last changed, says the audit trail.
+// lastChanges returns the fields that the last save changed, according to the audit trail.
 func (w *world) lastChanges(t *testing.T) (fields []string) {
 	t.Helper()
 	page, err := w.store.Audit(t.Context(), db.AuditFilter{}, "", 1)
@@ -129,7 +129,7 @@ func (w *world) lastChanges(t *testing.T) (fields []string) {
 	return fields
 }
 
-// send fills in one field of the form on a page, as a browser does, and sends it.
+// send changes one field of the form on a page and submits it, as a browser does.
 func (p *person) send(page, to, field, text string) error {
 	p.t.Helper()
 	_, body := p.do("GET", page, nil)
@@ -142,12 +142,12 @@ func (p *person) send(page, to, field, text string) error {
 	}
 	form.Set("op", "save")
 	if status, body := p.do("POST", to, form); status != http.StatusSeeOther {
-		return fmt.Errorf("sending the form on %s with another %s: status %d\n%s", page, field, status, body)
+		return fmt.Errorf("submitting the form on %s with another %s: status %d\n%s", page, field, status, body)
 	}
 	return nil
 }
 
-// formOn is what a browser would send of the form on a page that goes to an address,
+// formOn returns the values that a browser would send for the form whose action is to,
 // and the names of all its fields.
 func formOn(t *testing.T, page, to string) (values url.Values, names []string) {
 	t.Helper()
@@ -196,8 +196,8 @@ func attribute(n *html.Node, name string) (value string) {
 	return value
 }
 
-// inside is the value at a path in what JSON or YAML became, and sets it if there
-// is something to set.
+// inside returns the value at a path in decoded JSON or YAML, after it has set it to
+// the new value, if there is one.
 func inside(doc any, path string, set any) (value any) {
 	name, rest, more := strings.Cut(path, ".")
 	if i, err := strconv.Atoi(name); err == nil {
@@ -217,8 +217,9 @@ func inside(doc any, path string, set any) (value any) {
 	return object[name]
 }
 
-// Every field that admins enter can be changed by each way there is, is stored, read
-// back, and named in the audit trail. A field that one of them forgets fails by its name.
+// Every field that admins enter can be changed in the form and in the file, is stored,
+// is read back, and is named in the audit trail. The failure names the field that one of
+// them forgets.
 func TestEveryField(t *testing.T) {
 	alone(t)
 	for name, secret := range map[string]string{"ZOOM_CLIENT_SECRET": demoClientSecret, "ZOOM_API_SECRET": "api-secret-0123456789", "ZOOM_WEBHOOK_SECRET": demoSecretToken, "ZOOM_WEBHOOK_SECRET_OLD": "CANARY-0123456789-other"} {
@@ -250,7 +251,7 @@ func TestEveryField(t *testing.T) {
 		must(t, yaml.Unmarshal([]byte(ok(t, "", "export", "--data-dir", dir)), &file))
 		return file
 	}
-	// apply changes one value of the file that export prints, and applies it.
+	// apply changes one value in the exported file and applies the file.
 	apply := func(t *testing.T, path string, value any) error {
 		t.Helper()
 		file := export(t)
@@ -261,7 +262,7 @@ func TestEveryField(t *testing.T) {
 			return errors.New(r.err)
 		}
 		if inside(export(t), path, nil) == nil && !reflect.ValueOf(value).IsZero() {
-			return fmt.Errorf("export leaves %s out", path)
+			return fmt.Errorf("the export lacks %s", path)
 		}
 		return nil
 	}
@@ -297,13 +298,13 @@ func TestEveryField(t *testing.T) {
 					e := fieldsOf(t, "", reflect.ValueOf(&want).Elem())[i]
 					e.change(t)
 					if e.field == "Variable.Type" {
-						want.Variables[0].Choices = nil // only a choice has them
+						want.Variables[0].Choices = nil // only a choice has choices
 					}
 
 					if way == "form" {
 						name := strings.NewReplacer("steps.", "step.", "variables.", "variable.", "duration_minutes", "duration").Replace(e.path)
 						err = admin.send("/runbooks/"+stored.ID, "/runbooks/"+stored.ID, name, e.text())
-					} else if err = apply(t, "runbooks.0."+e.path, e.value.Interface()); e.path == "name" { // a name is another runbook
+					} else if err = apply(t, "runbooks.0."+e.path, e.value.Interface()); e.path == "name" { // another name means another runbook
 						if r, err := w.store.RunbookByName(ctx, want.Name); err == nil {
 							_, err = w.service.DeleteRunbook(ctx, commandLine, r.ID)
 							must(t, err)
@@ -317,11 +318,11 @@ func TestEveryField(t *testing.T) {
 						t.Errorf("%s (-want +got)\n%s", e.field, d)
 					}
 					if changed := w.lastChanges(t); !slices.Contains(changed, e.path) {
-						t.Errorf("the audit trail names %q as changed, not %s", changed, e.path)
+						t.Errorf("the audit trail names %q as changed, want %s", changed, e.path)
 					}
 					_, list := api(t, &server{url: w.url}, token, "GET", "/api/v1/runbooks", nil)
 					if shown := inside(list, "items.0."+e.path, nil); notInAPI[e.field] == "" && fmt.Sprint(shown) != fmt.Sprint(e.value) && !(shown == nil && e.value.IsZero()) {
-						t.Errorf("the API says that %s is %v, want %v", e.path, shown, e.value)
+						t.Errorf("the API: %s is %v, want %v", e.path, shown, e.value)
 					}
 				})
 			}
@@ -396,7 +397,7 @@ func TestEveryField(t *testing.T) {
 					}
 					save(t, base(auth))
 					switch {
-					case way == "form" && name == incident.WebhookToken2: // a token that is replaced becomes the older one
+					case way == "form" && name == incident.WebhookToken2: // a replaced token becomes the older one
 						want = demoSecretToken
 						err = admin.send("/account", "/account", string(incident.WebhookToken1), typed)
 					case way == "form":
@@ -413,7 +414,7 @@ func TestEveryField(t *testing.T) {
 						t.Errorf("%s is not stored", name)
 					}
 					if changed := w.lastChanges(t); !slices.Contains(changed, string(name)) {
-						t.Errorf("the audit trail names %q as changed, not %s", changed, name)
+						t.Errorf("the audit trail names %q as changed, want %s", changed, name)
 					}
 				})
 			}
@@ -421,7 +422,7 @@ func TestEveryField(t *testing.T) {
 		trail, err := w.store.Audit(ctx, db.AuditFilter{}, "", 200)
 		must(t, err)
 		if text := fmt.Sprint(trail.Items); strings.Contains(text, "CANARY") || strings.Contains(text, "/KEY") {
-			t.Error("the audit trail holds a secret")
+			t.Error("the audit trail contains a secret")
 		}
 	})
 
@@ -450,7 +451,7 @@ func TestEveryField(t *testing.T) {
 							t.Errorf("%s (-want +got)\n%s", e.field, d)
 						}
 						if changed := w.lastChanges(t); !slices.Equal(changed, []string{family + "." + e.path}) {
-							t.Errorf("the audit trail names %q as changed, not %s", changed, e.path)
+							t.Errorf("the audit trail names %q as changed, want %s", changed, e.path)
 						}
 					})
 				}
@@ -459,24 +460,24 @@ func TestEveryField(t *testing.T) {
 	})
 }
 
-// saveRetention previews the rules with one number changed, and saves them.
+// saveRetention changes one number in the rules, previews them and saves them.
 func (p *person) saveRetention(field, text string) error {
 	p.t.Helper()
 	_, page := p.do("GET", "/settings/retention", nil)
 	form, names := formOn(p.t, page, "/settings/retention/preview")
 	if !slices.Contains(names, field) {
-		return fmt.Errorf("the form of retention has no field %s", field)
+		return fmt.Errorf("the retention form has no field %s", field)
 	}
 	form.Set(field, text)
 	_, page = p.do("POST", "/settings/retention/preview", form)
 	form, _ = formOn(p.t, page, "/settings/retention/preview")
 	if status, body := p.do("POST", "/settings/retention", form); status != http.StatusSeeOther {
-		return fmt.Errorf("saving rules: status %d\n%s", status, body)
+		return fmt.Errorf("saving the rules: status %d\n%s", status, body)
 	}
 	return nil
 }
 
-// isNotEntered says which differences are no fault.
+// isNotEntered ignores fields that nobody enters.
 func isNotEntered(p gocmp.Path) bool {
 	for i, step := range p {
 		if f, ok := step.(gocmp.StructField); ok && notEntered[p[i-1].Type().Name()+"."+f.Name()] != "" {

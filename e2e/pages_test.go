@@ -22,22 +22,22 @@ import (
 )
 
 // axe is axe-core 4.14.1, from the npm package axe-core, under the MPL-2.0 (see
-// axe.LICENSE beside it). It is used by tests only.
+// axe.LICENSE next to it). Only tests use it.
 //
 //go:embed testdata/axe.min.js
 var axe string
 
-// spot is one page as it is looked at.
+// spot is a page in one state.
 type spot struct {
 	name string
 	path string
-	act  func(*tab) // what is done on the page first
+	act  func(*tab) // what the test does on the page first
 }
 
-// scene is a world with something to look at, and where.
+// scene is a world with data, and the spots to look at.
 type scene struct {
 	name  string
-	email string // who looks; "" for nobody
+	email string // the user who is logged in; "" for nobody
 	seed  func(context.Context, *world) error
 	spots func(*testing.T, *world) []spot
 }
@@ -50,8 +50,7 @@ var scenes = []scene{
 	{"stranger", "", seedStranger, strangerSpots},
 }
 
-// Every page, in every state, fits a phone, and axe finds nothing on it in
-// either theme.
+// Every page in every state fits on a phone, and axe finds no problem in either theme.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, s := range scenes {
@@ -63,7 +62,7 @@ func TestPages(t *testing.T) {
 					b.at1280(t, spot)
 					b.theme("light")
 					b.obey(t, "light, wide", axeAll)
-					// Only colours differ between the themes.
+					// The themes differ only in colors.
 					b.theme("dark")
 					b.obey(t, "dark, wide", axeColours)
 					b.size(390, 844)
@@ -83,7 +82,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// start makes the world and opens a tab of who looks at it.
+// start creates the world and opens a tab as the user of the scene.
 func (s scene) start(t *testing.T) (*world, *tab) {
 	t.Helper()
 	w := newWorldAt(t, "https://bridge.example.com")
@@ -111,17 +110,17 @@ func (b *tab) at1280(t *testing.T, s spot) {
 	}
 }
 
-// quiet waits until the page is read and what is live in it has begun.
+// quiet waits until the page and its fonts are loaded and its live updates are connected.
 func (b *tab) quiet() {
 	b.t.Helper()
 	b.wait("a quiet page", `document.readyState === "complete" && document.fonts.status === "loaded" && !document.querySelector("[data-db-live=connecting]") && !document.querySelector(".htmx-request")`)
 }
 
-// families are two fonts whose letters differ in width and height, by the name
-// of a file's face. CI has both; elsewhere those that are installed are looked at.
+// families are two fonts whose letters differ in width and height, each with the name
+// of a face. CI has both; elsewhere the test uses those that are installed.
 var families = map[string]string{"DejaVu Sans": "DejaVuSans", "Noto Sans": "NotoSans-Regular"}
 
-// font shows the page in a font of families, and reports whether it could.
+// font shows the page in one of families and reports whether the font is installed.
 func (b *tab) font(t *testing.T, family string) bool {
 	t.Helper()
 	installed := get[bool](b, fmt.Sprintf(`(async () => {
@@ -137,7 +136,7 @@ func (b *tab) font(t *testing.T, family string) bool {
 	return installed
 }
 
-// fits says what sticks out of the screen.
+// fits reports elements that are wider than the screen.
 func (b *tab) fits(t *testing.T, when string) {
 	t.Helper()
 	if over := get[[]string](b, tooWide); len(over) > 0 {
@@ -145,8 +144,8 @@ func (b *tab) fits(t *testing.T, when string) {
 	}
 }
 
-// tooWide lists what sticks out of the screen. innerWidth would not do: on a
-// phone it grows with what sticks out.
+// tooWide lists elements that are wider than the screen. It cannot use innerWidth,
+// which grows with them on a phone.
 const tooWide = `(() => {
 	const width = document.documentElement.clientWidth;
 	if (document.documentElement.scrollWidth <= width) return [];
@@ -159,19 +158,19 @@ const tooWide = `(() => {
 	return [document.documentElement.scrollWidth + " px", ...out.slice(0, 5).map((e) => e.outerHTML.slice(0, 160))];
 })()`
 
-// What axe looks for: everything, what differs between the themes, and what
-// differs between fonts.
+// Rules of axe: all of them, those whose result depends on the theme, and those whose
+// result depends on the font.
 const (
 	axeAll     = `{ type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }`
 	axeColours = `{ type: "rule", values: ["color-contrast", "link-in-text-block"] }`
 	axeSizes   = `{ type: "rule", values: ["target-size", "scrollable-region-focusable"] }`
 )
 
-// obey runs axe with rules. It looks from the top of the page, because what sticks
-// to the screen covers a part of what is scrolled beneath it.
+// obey runs axe with rules. It scrolls to the top first, because sticky elements cover
+// content that is scrolled under them.
 func (b *tab) obey(t *testing.T, when, rules string) {
 	t.Helper()
-	// It is half a megabyte.
+	// Axe is half a megabyte, so it is loaded only once per page.
 	if !get[bool](b, `!!window.axe`) {
 		get[bool](b, `(() => { `+axe+`; return true })()`)
 	}
@@ -189,7 +188,7 @@ func (b *tab) obey(t *testing.T, when, rules string) {
 		t.Fatal(err)
 	}
 	if report.Passed == 0 {
-		t.Errorf("%s: axe looked at nothing", when)
+		t.Errorf("%s: axe checked nothing", when)
 	}
 	for _, f := range report.Found {
 		t.Errorf("%s: %s", when, f)
@@ -198,7 +197,7 @@ func (b *tab) obey(t *testing.T, when, rules string) {
 
 // --- a day with incidents
 
-// seedDay lets a day pass in which all went well.
+// seedDay simulates a day without trouble.
 func seedDay(ctx context.Context, w *world) error {
 	w.clock.set(30 * time.Hour)
 	if err := w.program.SeedDemo(ctx, w.sim, true); err != nil {
@@ -292,8 +291,8 @@ func seedDay(ctx context.Context, w *world) error {
 	return w.deliverSamples(ctx, "meeting.ended", "meeting.updated", "meeting.participant_left", "recording.completed", "user.updated")
 }
 
-// deliverSamples makes Zoom send events as it documents them, an hour ago: they
-// are about meetings of others.
+// deliverSamples delivers events as Zoom documents them, dated an hour ago. They are
+// about meetings that are not bridges.
 func (w *world) deliverSamples(ctx context.Context, names ...string) error {
 	w.clock.set(time.Hour)
 	defer w.clock.set(0)
@@ -310,7 +309,7 @@ func (w *world) deliverSamples(ctx context.Context, names ...string) error {
 	return w.settled(ctx)
 }
 
-// deliver posts a webhook that Zoom signed at a time.
+// deliver posts a webhook that was signed at the given time.
 func (w *world) deliver(ctx context.Context, body []byte, signed time.Time) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/webhook", bytes.NewReader(body))
 	if err != nil {
@@ -324,17 +323,17 @@ func (w *world) deliver(ctx context.Context, body []byte, signed time.Time) erro
 	return response.Body.Close()
 }
 
-// eventOf is the page of the newest event of a type.
+// eventOf returns the path of the newest event of a type.
 func (w *world) eventOf(t *testing.T, name string) string {
 	t.Helper()
 	page, err := w.store.EventRows(t.Context(), db.EventFilter{Events: []string{name}}, "", 1)
 	if err != nil || len(page.Items) == 0 {
-		t.Fatalf("no event %s: %v", name, err)
+		t.Fatalf("no event of type %s: %v", name, err)
 	}
 	return fmt.Sprint("/events/", page.Items[0].ID)
 }
 
-// connect stores the simulator's app and checks it.
+// connect connects the simulator's app and checks the connection.
 func (w *world) connect(ctx context.Context, admin incident.Actor) error {
 	appID := demoAppID
 	if _, err := w.service.SaveAccount(ctx, admin, incident.AccountForm{
@@ -353,8 +352,8 @@ func (w *world) connect(ctx context.Context, admin incident.Actor) error {
 	return err
 }
 
-// openIncident opens an incident and returns the meeting of its bridge, "" when
-// there is none.
+// openIncident opens an incident and returns the meeting ID of its bridge, "" if there
+// is none.
 func (w *world) openIncident(ctx context.Context, actor incident.Actor, r incident.OpenRequest) (incident.Incident, string, error) {
 	i, _, err := w.service.OpenIncident(ctx, actor, r)
 	if err != nil {
@@ -367,7 +366,7 @@ func (w *world) openIncident(ctx context.Context, actor incident.Actor, r incide
 	return i, bridges[0].MeetingID, nil
 }
 
-// settled waits until the events that came are read.
+// settled waits until the stored events are read.
 func (w *world) settled(ctx context.Context) error {
 	for {
 		did, err := w.service.ReadEvents(ctx)
@@ -377,8 +376,9 @@ func (w *world) settled(ctx context.Context) error {
 	}
 }
 
-// withPages adds a spot for each page of the route table, public or not, that list does not look at as it is: a new
-// page needs no spot of its own, unless its address has a part that only its scene knows.
+// withPages adds a spot for each page of the route table, public or not, that list does
+// not show in its initial state. A new page needs no spot of its own, unless its path
+// has a parameter that only the scene knows.
 func withPages(t *testing.T, public bool, list []spot) []spot {
 	t.Helper()
 	routes := web.Routes(web.Config{Site: &handlers.Site{}})
@@ -397,7 +397,7 @@ func withPages(t *testing.T, public bool, list []spot) []spot {
 		case r.Kind != web.Page || (r.Need == web.Public) != public || seen[r.Path]:
 		case slices.ContainsFunc(list, func(s spot) bool { return s.name == name }):
 		case parameter.MatchString(r.Path):
-			t.Fatalf("no spot looks at %s: add one with such an address", r.Path)
+			t.Fatalf("no spot shows %s: add one with such a path", r.Path)
 		default:
 			list = append(list, spot{name, r.Path, nil})
 		}
@@ -489,15 +489,15 @@ func daySpots(t *testing.T, w *world) []spot {
 	})
 }
 
-// --- when everything is too long or broken
+// --- everything is too long or broken
 
 const (
 	longWord = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft"
 	longName = longWord + " in the north-west and in the south-east has lost both uplinks, and the third one is slow " + longWord
 )
 
-// seedWorst is an account with long names, failures and things that need
-// somebody.
+// seedWorst creates an account with long names, failures and problems that need
+// attention.
 func seedWorst(ctx context.Context, w *world) error {
 	if err := seedEmpty(ctx, w); err != nil {
 		return err
@@ -540,13 +540,13 @@ func seedWorst(ctx context.Context, w *world) error {
 			return err
 		}
 	}
-	// INC-2: Zoom overwrites what was asked. INC-3: no bridge. INC-4: nobody knows.
+	// INC-2: Zoom overwrites settings. INC-3: failed bridge. INC-4: unknown bridge.
 	w.sim.SetFaults(func(f *zoomsim.Faults) { f.OverwriteSettings = true })
 	if _, err := open("Settings overwritten"); err != nil {
 		return err
 	}
 	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{TokenRefused: true} })
-	if _, err := open("No bridge came out"); err != nil {
+	if _, err := open("The bridge failed"); err != nil {
 		return err
 	}
 	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{Down: true, Only: "POST /users/{userId}/meetings"} })
@@ -558,7 +558,7 @@ func seedWorst(ctx context.Context, w *world) error {
 	if _, err := w.service.CheckConnection(ctx, admin, "basic@example.com"); err != nil {
 		return err
 	}
-	// Requests that are refused, and an event that came too late to count.
+	// Rejected requests, and a stale event.
 	for range 3 {
 		response, err := http.Post(w.url+"/webhook", "application/json", strings.NewReader(`{"event":"meeting.ended"}`))
 		if err != nil {
@@ -634,7 +634,7 @@ func worstSpots(t *testing.T, w *world) []spot {
 	}
 }
 
-// --- before anything happened, and for who is not logged in
+// --- an empty database, and pages without login
 
 func seedEmpty(ctx context.Context, w *world) error {
 	_, err := w.service.CreateUser(ctx, commandLine, demoEmail, "Ada Admin", incident.Admin, demoPassword)

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// readme are the pictures of the README, as its copies in docs/ are called.
+// readme lists the screenshots of the README by their names in docs/.
 var readme = map[string]string{
 	"day-overview":          "overview.png",
 	"day-incident-live":     "incident.png",
@@ -20,12 +20,12 @@ var readme = map[string]string{
 }
 
 // TestShots writes a screenshot of every page, light and dark, wide and narrow,
-// into the folder that DRAWBRIDGE_SHOTS names, and those of the README into
-// readme below it.
+// into the directory DRAWBRIDGE_SHOTS, and those of the README into its subdirectory
+// readme.
 func TestShots(t *testing.T) {
 	folder := os.Getenv("DRAWBRIDGE_SHOTS")
 	if folder == "" {
-		// Not skipped: there is nothing that this run could have tested.
+		// Not skipped: a skipped test fails CI, and there is nothing to test here.
 		return
 	}
 	if err := os.MkdirAll(filepath.Join(folder, "readme"), 0o755); err != nil {
@@ -49,8 +49,8 @@ func TestShots(t *testing.T) {
 					b.size(size.width, size.height)
 					for _, theme := range []string{"light", "dark"} {
 						b.theme(theme)
-						// On a screen as high as the page, unless that is endless:
-						// what sticks to the screen then stands where it belongs.
+						// The screen is as high as the page, within limits, so that
+						// sticky elements are in their normal places.
 						high := get[int64](b, `(scrollTo(0, 0), document.documentElement.scrollHeight)`)
 						b.size(size.width, min(max(size.height, high), 2600))
 						b.shoot(t, filepath.Join(folder, s.name+"-"+spot.name+"-"+size.name+"-"+theme+".png"))
@@ -61,7 +61,7 @@ func TestShots(t *testing.T) {
 	}
 }
 
-// shoot writes a picture of what is on the screen.
+// shoot writes a screenshot of the screen.
 func (b *tab) shoot(t *testing.T, file string) {
 	t.Helper()
 	var picture []byte
