@@ -1,8 +1,8 @@
 #!/bin/sh
-# Fetches the third-party files in static/vendor and the icons in views/icons.templ
+# Fetches the third-party files in static/vendor and the icons in views/icons.go
 # at exact versions, and checks them against static/vendor/CHECKSUMS.
 #
-#   sh static/vendor.sh           fetch, check, write views/icons.templ
+#   sh static/vendor.sh           fetch, check, write views/icons.go
 #   sh static/vendor.sh --record  same, but write new checksums; after you change a version or an icon
 #
 # The Go build does not run this script. Commit what it writes.
@@ -15,14 +15,11 @@ htmx=htmx.org@2.0.11
 
 # Names of icons in Tabler's set. Add a new icon here; do not draw one by hand.
 icon_names="
-activity adjustments-horizontal alert-circle alert-triangle archive arrow-down arrow-left
-arrow-right arrow-up book brand-zoom calendar chevron-down chevron-left chevron-right
-chevron-up circle-check circle-x clock code copy device-mobile dots download edit
-external-link eye file-text filter flame grip-vertical help history home info-circle key
-keyboard link list-details lock login logout mail menu-2 message-circle microphone moon
-notes phone player-play plug plug-connected plus qrcode refresh route search send settings
-shield-check shield-lock sun device-desktop tag tool trash urgent user user-plus users
-video video-plus webhook world x check
+activity adjustments-horizontal alert-circle alert-triangle arrow-down arrow-up calendar
+chevron-down chevron-left chevron-right circle-check circle-x copy eye filter flame help
+history info-circle key link list-details logout menu-2 microphone moon notes phone
+player-play plug-connected plus refresh search settings shield-lock sun device-desktop
+trash urgent user user-plus video video-plus webhook x check
 "
 
 work=$(mktemp -d)
@@ -47,21 +44,24 @@ cp "$work"/tabler-icons-*/LICENSE vendor/LICENSE.tabler
 {
 	echo 'package views'
 	echo
-	echo '// Written by static/vendor.sh from '"$icons"' (MIT). Icons are decoration: the words beside them carry the meaning.'
+	echo '// Written by static/vendor.sh from '"$icons"' (MIT). Icons are decoration: the words next to them carry the meaning.'
+	echo 'var ('
 	for name in $icon_names; do
-		func=$(echo "$name" | awk -F- '{for (i = 1; i <= NF; i++) printf "%s%s", toupper(substr($i, 1, 1)), substr($i, 2)}')
-		echo
-		echo "templ Icon$func() {"
-		printf '\t<svg class="db-icon" viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">'
-		grep -E '^  <(path|circle|rect|line|ellipse|polyline)' "$work"/tabler-icons-*/icons/outline/"$name".svg |
-			grep -v 'M0 0h24v24H0z' | sed 's/^  //; s| />|></path>|' | tr -d '\n'
-		echo '</svg>'
-		echo '}'
+		svg=$(echo "$work"/tabler-icons-*/icons/outline/"$name".svg)
+		if grep -qE '<(circle|rect|line|ellipse|poly)' "$svg"; then
+			echo "$name is not made of paths only, as the component icon expects" >&2
+			exit 1
+		fi
+		id=$(echo "$name" | awk -F- '{for (i = 1; i <= NF; i++) printf "%s%s", toupper(substr($i, 1, 1)), substr($i, 2)}')
+		paths=$(grep -o '<path d="[^"]*"' "$svg" | grep -v 'M0 0h24v24H0z' | sed 's/<path d=//' | paste -sd, | sed 's/,"/, "/g')
+		printf '\tIcon%s = icon(%s)\n' "$id" "$paths"
 	done
-} >../views/icons.templ
+	echo ')'
+} >../views/icons.go
+gofmt -w ../views/icons.go
 
 if [ "${1:-}" = --record ]; then
-	sha256sum vendor/*.css vendor/*.js vendor/LICENSE.* ../views/icons.templ >vendor/CHECKSUMS
+	sha256sum vendor/*.css vendor/*.js vendor/LICENSE.* ../views/icons.go >vendor/CHECKSUMS
 else
 	sha256sum --check --quiet vendor/CHECKSUMS
 fi

@@ -842,7 +842,7 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconRefresh().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconRefresh.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -142,7 +142,7 @@ func Bridges(p BridgesPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = EmptyState(IconVideo(), "No bridge yet", "Each incident gets a bridge. It shows here from the moment Zoom is asked for it until its recording is ready.", "Run a runbook", p.RunHref).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconVideo, "No bridge yet", "Each incident gets a bridge. It shows here from the moment Zoom is asked for it until its recording is ready.", "Run a runbook", p.RunHref).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -188,7 +188,7 @@ func Bridges(p BridgesPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconUser().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconUser.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -264,7 +264,7 @@ func Bridges(p BridgesPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconCalendar().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconCalendar.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -324,7 +324,7 @@ func Bridges(p BridgesPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if len(p.Rows) == 0 {
-						templ_7745c5c3_Err = EmptyState(IconFilter(), "No bridge fits", "Nothing matches these filters.", "Clear filters", "/bridges").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconFilter, "No bridge fits", "Nothing matches these filters.", "Clear filters", "/bridges").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -489,7 +489,7 @@ func bridgeRow(b BridgeRow) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconAlertTriangle().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconAlertTriangle.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -799,11 +799,11 @@ func CopyLinkIcon(url string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = IconLink().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = IconLink.Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = IconCheck().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = IconCheck.Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

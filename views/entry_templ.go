@@ -172,7 +172,7 @@ func setupWayOut(text string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = IconInfoCircle().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = IconInfoCircle.Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

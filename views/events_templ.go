@@ -132,7 +132,7 @@ func Events(p EventsPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = EmptyState(IconWebhook(), "No event yet", "Zoom tells this server when a meeting starts, somebody joins, or a recording is ready. It does once the Zoom app has the webhook URL and the event types.", "Set up the webhook", "/account").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconWebhook, "No event yet", "Zoom tells this server when a meeting starts, somebody joins, or a recording is ready. It does once the Zoom app has the webhook URL and the event types.", "Set up the webhook", "/account").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -203,7 +203,7 @@ func Events(p EventsPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = IconPlayerPause().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconPlayerPause.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -211,7 +211,7 @@ func Events(p EventsPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = IconPlayerPlay().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconPlayerPlay.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -532,22 +532,22 @@ func noEvents(p EventsPage) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		switch {
 		case p.Pager.GoesOn:
-			templ_7745c5c3_Err = EmptyState(IconFilter(), "Nothing fits so far", p.Pager.Says+". The search goes on from there.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "Nothing fits so far", p.Pager.Says+". The search goes on from there.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case len(p.Filter.Unknown) > 0:
-			templ_7745c5c3_Err = EmptyState(IconFilter(), "No event fits", "No event of the type "+Visible(p.Filter.Unknown[0])+" ever came. A whole family is asked for as meeting.*", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "No event fits", "No event of the type "+Visible(p.Filter.Unknown[0])+" ever came. A whole family is asked for as meeting.*", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case p.Pager.Newer != "" || p.Pager.Newest != "":
-			templ_7745c5c3_Err = EmptyState(IconFilter(), "Nothing more", "There is no older event that matches.", "Newest events", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "Nothing more", "There is no older event that matches.", "Newest events", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		default:
-			templ_7745c5c3_Err = EmptyState(IconFilter(), "No event fits", "Nothing matches these filters.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "No event fits", "Nothing matches these filters.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -632,7 +632,7 @@ func eventPager(p EventPager) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconChevronLeft().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconChevronLeft.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -670,7 +670,7 @@ func eventPager(p EventPager) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = IconChevronRight().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconChevronRight.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -735,7 +735,7 @@ func eventFilter(f EventFilter) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconZoomOut().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconZoomOut.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -771,7 +771,7 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = IconSearch().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = IconSearch.Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -873,7 +873,7 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = IconAdjustmentsHorizontal().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = IconAdjustmentsHorizontal.Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1105,7 +1105,7 @@ func eventsOn(f EventFilter, link string) templ.Component {
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = IconX().Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = IconX.Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -1141,7 +1141,7 @@ func eventsOn(f EventFilter, link string) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = IconCopy().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconCopy.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1165,7 +1165,7 @@ func eventsOn(f EventFilter, link string) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = IconBookmark().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconBookmark.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1262,7 +1262,7 @@ func refused(p EventsPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = IconAlertCircle().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = IconAlertCircle.Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

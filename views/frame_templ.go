@@ -20,13 +20,13 @@ type navItem struct {
 }
 
 var nav = []navItem{
-	{"overview", "Overview", "/", "o", IconActivity()},
-	{"incidents", "Incidents", "/incidents", "i", IconUrgent()},
-	{"bridges", "Bridges", "/bridges", "b", IconVideo()},
-	{"runbooks", "Runbooks", "/runbooks", "r", IconListDetails()},
-	{"events", "Events", "/events", "e", IconWebhook()},
-	{"account", "Zoom account", "/account", "z", IconPlugConnected()},
-	{"settings", "Settings", "/settings", "s", IconSettings()},
+	{"overview", "Overview", "/", "o", IconActivity},
+	{"incidents", "Incidents", "/incidents", "i", IconUrgent},
+	{"bridges", "Bridges", "/bridges", "b", IconVideo},
+	{"runbooks", "Runbooks", "/runbooks", "r", IconListDetails},
+	{"events", "Events", "/events", "e", IconWebhook},
+	{"account", "Zoom account", "/account", "z", IconPlugConnected},
+	{"settings", "Settings", "/settings", "s", IconSettings},
 }
 
 func document(f Frame, bodyClass string) templ.Component {
@@ -264,7 +264,7 @@ func Page(f Frame) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconMenu2().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconMenu2.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -423,7 +423,7 @@ func Page(f Frame) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconLogout().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconLogout.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -436,7 +436,7 @@ func Page(f Frame) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconSun().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconSun.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -444,7 +444,7 @@ func Page(f Frame) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconMoon().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconMoon.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -452,7 +452,7 @@ func Page(f Frame) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconDeviceDesktop().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconDeviceDesktop.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -460,7 +460,7 @@ func Page(f Frame) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconHelp().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconHelp.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -511,12 +511,12 @@ func Page(f Frame) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if f.Banner.Level.known() == LevelBad {
-					templ_7745c5c3_Err = IconAlertCircle().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconAlertCircle.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = IconAlertTriangle().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconAlertTriangle.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -838,17 +838,17 @@ func flash(f *Flash) templ.Component {
 			}
 			switch f.Level.known() {
 			case LevelBad:
-				templ_7745c5c3_Err = IconAlertCircle().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconAlertCircle.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			case LevelWarning:
-				templ_7745c5c3_Err = IconAlertTriangle().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconAlertTriangle.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			default:
-				templ_7745c5c3_Err = IconCircleCheck().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconCircleCheck.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

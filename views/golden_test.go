@@ -131,17 +131,18 @@ func between(t *testing.T, page, from, to string) string {
 	return page[start : start+length+len(to)]
 }
 
-var iconSource = regexp.MustCompile(`(?m)^templ Icon(\w+)\(\) \{\n\t(<svg.*</svg>)$`)
+var iconSource = regexp.MustCompile(`(?m)^\tIcon(\w+) += icon\("(.*)"\)$`)
 
-// icons puts <icon name> in place of each icon's drawing, which icons.templ holds as it is rendered.
+// icons replaces each icon's drawing with <icon name>.
 var icons = sync.OnceValue(func() *strings.Replacer {
-	source, err := os.ReadFile("icons.templ")
+	source, err := os.ReadFile("icons.go")
 	if err != nil {
 		panic(err)
 	}
+	const svg = `<svg class="db-icon" viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false"><path d="`
 	var pairs []string
 	for _, icon := range iconSource.FindAllSubmatch(source, -1) {
-		pairs = append(pairs, string(icon[2]), `<icon name="`+string(icon[1])+`"/>`)
+		pairs = append(pairs, svg+strings.ReplaceAll(string(icon[2]), `", "`, `"></path><path d="`)+`"></path></svg>`, `<icon name="`+string(icon[1])+`"/>`)
 	}
 	return strings.NewReplacer(pairs...)
 })

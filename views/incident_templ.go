@@ -399,7 +399,7 @@ func incidentHead(p IncidentPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconCheck().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconCheck.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -605,7 +605,7 @@ func bridgeBlock(p IncidentPage, b BridgeBlock, i int) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconVideo().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconVideo.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -716,7 +716,7 @@ func bridgeBlock(p IncidentPage, b BridgeBlock, i int) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconPhone().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconPhone.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -770,7 +770,7 @@ func bridgeBlock(p IncidentPage, b BridgeBlock, i int) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconVideo().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconVideo.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -851,7 +851,7 @@ func bridgeBlock(p IncidentPage, b BridgeBlock, i int) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconRefresh().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconRefresh.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -891,7 +891,7 @@ func bridgeBlock(p IncidentPage, b BridgeBlock, i int) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconLink().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconLink.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1456,7 +1456,7 @@ func incidentSteps(p IncidentPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = IconPlayerPlay().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconPlayerPlay.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1654,47 +1654,47 @@ func timelineIcon(icon string) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		switch icon {
 		case "flame":
-			templ_7745c5c3_Err = IconFlame().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconFlame.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "video":
-			templ_7745c5c3_Err = IconVideo().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconVideo.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "user":
-			templ_7745c5c3_Err = IconUser().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconUser.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "play":
-			templ_7745c5c3_Err = IconPlayerPlay().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconPlayerPlay.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "microphone":
-			templ_7745c5c3_Err = IconMicrophone().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconMicrophone.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "alert":
-			templ_7745c5c3_Err = IconAlertTriangle().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconAlertTriangle.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "cross":
-			templ_7745c5c3_Err = IconCircleX().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconCircleX.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "check":
-			templ_7745c5c3_Err = IconCircleCheck().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconCircleCheck.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		default:
-			templ_7745c5c3_Err = IconNotes().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconNotes.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1842,7 +1842,7 @@ func IncidentStart(p IncidentStartPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconVideo().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconVideo.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -90,7 +90,7 @@ func Incidents(p IncidentsPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = IconPlus().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconPlus.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -130,7 +130,7 @@ func Incidents(p IncidentsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconSearch().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconSearch.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -193,17 +193,17 @@ func Incidents(p IncidentsPage) templ.Component {
 				}
 				if len(p.Rows) == 0 {
 					if p.filtered() {
-						templ_7745c5c3_Err = EmptyState(IconSearch(), "No incident matches", "Nothing was opened that fits these filters.", "Clear filters", "/incidents").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconSearch, "No incident matches", "Nothing was opened that fits these filters.", "Clear filters", "/incidents").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
 					} else if p.CanOpen {
-						templ_7745c5c3_Err = EmptyState(IconUrgent(), "No incidents yet", "Run a runbook and the incident appears here, with its bridge.", "Open the first incident", p.RunURL).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "Run a runbook and the incident appears here, with its bridge.", "Open the first incident", p.RunURL).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
 					} else {
-						templ_7745c5c3_Err = EmptyState(IconUrgent(), "No incidents yet", "An incident appears here, with its bridge, when somebody runs a runbook or a tool reports one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "An incident appears here, with its bridge, when somebody runs a runbook or a tool reports one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

@@ -522,17 +522,17 @@ func overviewReady(p OverviewPage) templ.Component {
 		}
 		switch p.Ready.Level.judged() {
 		case "ok":
-			templ_7745c5c3_Err = IconCheck().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconCheck.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case "bad":
-			templ_7745c5c3_Err = IconX().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconX.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		default:
-			templ_7745c5c3_Err = IconAlertTriangle().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconAlertTriangle.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -613,7 +613,7 @@ func overviewReady(p OverviewPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconVideoPlus().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconVideoPlus.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -679,7 +679,7 @@ func overviewSteps(steps []SetupStep) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if s.State == "done" {
-				templ_7745c5c3_Err = IconCheck().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconCheck.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -67,7 +67,7 @@ func Runbooks(p RunbooksPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = IconPlus().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = IconPlus.Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -92,12 +92,12 @@ func Runbooks(p RunbooksPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if p.CanEdit {
-					templ_7745c5c3_Err = EmptyState(IconListDetails(), "No runbooks yet", "A runbook says what happens when an incident is opened, such as creating its Zoom meeting.", "Write the first runbook", "/runbooks/new").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconListDetails, "No runbooks yet", "A runbook says what happens when an incident is opened, such as creating its Zoom meeting.", "Write the first runbook", "/runbooks/new").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = EmptyState(IconListDetails(), "No runbooks yet", "A runbook says what happens when an incident is opened. An admin writes the first one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconListDetails, "No runbooks yet", "A runbook says what happens when an incident is opened. An admin writes the first one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -469,7 +469,7 @@ func runbookTable(p RunbooksPage, rows []RunbookRow) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconPlayerPlay().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconPlayerPlay.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

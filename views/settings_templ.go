@@ -156,7 +156,7 @@ func SettingsUsers(p SettingsUsersPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconUserPlus().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconUserPlus.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -661,7 +661,7 @@ func SettingsTokens(p SettingsTokensPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = IconPlus().Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = IconPlus.Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -681,7 +681,7 @@ func SettingsTokens(p SettingsTokensPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = EmptyState(IconKey(), "No tokens yet", "A script or a monitoring tool uses a token to open incidents over the API.", "Make a token", "/settings/tokens?new=1").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconKey, "No tokens yet", "A script or a monitoring tool uses a token to open incidents over the API.", "Make a token", "/settings/tokens?new=1").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -973,7 +973,7 @@ func SettingsAudit(p SettingsAuditPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = IconSearch().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = IconSearch.Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1006,12 +1006,12 @@ func SettingsAudit(p SettingsAuditPage) templ.Component {
 			}
 			if len(p.Rows) == 0 {
 				if p.Query != "" {
-					templ_7745c5c3_Err = EmptyState(IconSearch(), "Nothing matches", "No change on record fits this search.", "Clear search", "/settings/audit").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconSearch, "Nothing matches", "No change on record fits this search.", "Clear search", "/settings/audit").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = EmptyState(IconHistory(), "Nothing changed yet", "Every change to the Zoom account, runbooks, users, tokens and incidents is written down here.", "", "").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconHistory, "Nothing changed yet", "Every change to the Zoom account, runbooks, users, tokens and incidents is written down here.", "", "").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -60,7 +60,7 @@ func TestKit(t *testing.T) {
 		return page(in(s, "overview"),
 			views.PageHeader(s, s), views.StateMark(s), views.Shape("live"), views.Severity(s), views.Time(when(2*time.Minute)), views.Clock(when(0)),
 			views.Exact(when(time.Hour)), views.CopyButton(s, "Copy link"), views.Copyable(s), views.Card(s),
-			views.EmptyState(views.IconVideo(), s, s, s, href), views.Alert("danger", s, s), views.Tabs(s, []views.Tab{{Label: s, Href: href, Note: s, Current: true}}),
+			views.EmptyState(views.IconVideo, s, s, s, href), views.Alert("danger", s, s), views.Tabs(s, []views.Tab{{Label: s, Href: href, Note: s, Current: true}}),
 			views.Chips(s, []views.Chip{{Label: s, Href: href, On: true, Count: s}}), views.CursorPager(views.Pager{Newer: href, Older: href}),
 			views.KeyValues([]views.KeyValue{{Key: s, Value: s, Copy: true, Mono: true}, {Key: s, Value: s, Href: href}, {Key: s, When: when(0)}, {Key: s}}),
 			views.ConfirmLink("sure", s, "btn"),
