@@ -115,8 +115,8 @@ func TestLiveTail(t *testing.T) {
 	b.see("paused")
 	still := rows()
 	swaps := get[int](b, `swaps`)
-	b.wait("the number of new events", `/[\d,]+\+? more since you looked/.test(document.querySelector("#tail").textContent)`)
-	more := `Number(/([\d,]+)\+? more since/.exec(document.querySelector("#tail").textContent)[1].replaceAll(",", ""))`
+	b.wait("the number of new events", `/[\d,]+\+? new since you paused/.test(document.querySelector("#tail").textContent)`)
+	more := `Number(/([\d,]+)\+? new since/.exec(document.querySelector("#tail").textContent)[1].replaceAll(",", ""))`
 	first := get[int](b, more)
 	b.wait("a higher number", more+" > "+strconv.Itoa(first))
 	if now := rows(); fmt.Sprint(now) != fmt.Sprint(still) || get[int](b, `swaps`) != swaps {
@@ -131,7 +131,7 @@ func TestLiveTail(t *testing.T) {
 	get[bool](b, `(scrollTo(0, document.documentElement.scrollHeight), true)`)
 	b.see("paused")
 	still = rows()
-	b.wait("the number of new events", `/more since you looked/.test(document.querySelector("#tail").textContent)`)
+	b.wait("the number of new events", `/new since you paused/.test(document.querySelector("#tail").textContent)`)
 	if now := rows(); now[0] != still[0] {
 		t.Error("the list moved while someone was reading it")
 	}

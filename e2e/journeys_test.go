@@ -246,7 +246,7 @@ func journeyLivePages(t *testing.T, w *world) {
 	b = pages["/events"]
 	b.click("table.db-events tbody a.db-row-main")
 	b.wait("the event next to the list", `document.querySelector("[data-db-detail]") && document.querySelector("table.db-events")`)
-	b.click("[data-db-detail] summary >> As it came")
+	b.click("[data-db-detail] summary >> Raw body")
 	b.wait("the raw body", `document.querySelector(".db-json-raw").innerText.includes('"event"')`)
 }
 
@@ -263,7 +263,7 @@ func journeyZoomDown(t *testing.T, w *world) {
 		b.open("/runbooks/" + w.runbookID(t, "Security incident") + "/run")
 		b.fill("#f-name", name)
 		b.click("label >> SEV1")
-		b.click("button >> Open bridge")
+		b.click("button >> Open incident")
 	}
 	noJoin := func() {
 		t.Helper()
@@ -291,9 +291,9 @@ func journeyZoomDown(t *testing.T, w *world) {
 	// Retry after the fault is gone.
 	open("Credentials are gone again")
 	b.at("/incidents/4")
-	b.wait("a failed bridge", find("button >> Try again"))
+	b.wait("a failed bridge", find("button >> Retry"))
 	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
-	b.click("button >> Try again")
+	b.click("button >> Retry")
 	b.wait("a bridge", find("main a >> Join"))
 
 	// No clear answer: a meeting may exist, so Drawbridge creates no other one yet and shows no Join button.
@@ -462,7 +462,7 @@ func TestJourneyNoScript(t *testing.T) {
 	b.fill("#f-name", "no scripts here")
 	b.click("label >> SEV3")
 	b.fill("[name='vars.team']", "core")
-	b.click("button >> Open bridge")
+	b.click("button >> Open incident")
 	b.at("/incidents/3")
 	b.wait("a bridge", find("a >> Join"))
 	if topic := w.bridge(t, 3).Topic; topic != "no scripts here core" {

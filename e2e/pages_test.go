@@ -435,7 +435,7 @@ func daySpots(t *testing.T, w *world) []spot {
 		{"event", "/events", func(b *tab) {
 			b.click("table.db-events tbody a.db-row-main")
 			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
-			b.click("[data-db-detail] summary >> As it came")
+			b.click("[data-db-detail] summary >> Raw body")
 			b.click("[data-db-detail] summary >> Headers")
 		}},
 		{"event-open", "/events", func(b *tab) {
@@ -448,13 +448,13 @@ func daySpots(t *testing.T, w *world) []spot {
 			b.wait("the end", `document.body.innerText.includes("Done: ")`)
 		}},
 		{"event-meeting", w.eventOf(t, "meeting.ended"), nil},
-		{"event-participant", w.eventOf(t, "meeting.participant_left"), func(b *tab) { b.click("[data-db-detail] summary >> Ids") }},
+		{"event-participant", w.eventOf(t, "meeting.participant_left"), func(b *tab) { b.click("[data-db-detail] summary >> IDs") }},
 		{"event-recording", w.eventOf(t, "recording.completed"), nil},
 		{"event-changed", w.eventOf(t, "meeting.updated"), func(b *tab) { b.click("[data-db-detail] summary >> Send it again with curl") }},
 		{"event-user", w.eventOf(t, "user.updated"), func(b *tab) { b.click(".db-j-fold .db-j-fold summary") }},
 		{"event-reprocessed", w.eventOf(t, "meeting.started"), func(b *tab) {
 			b.click("button >> Reprocess")
-			b.wait("what it changed", `document.body.innerText.includes("It was read again, and nothing changed.")`)
+			b.wait("what it changed", `document.body.innerText.includes("Drawbridge read the event again. Nothing changed.")`)
 		}},
 		{"events-filter", "/events", func(b *tab) { b.click("#more-filters summary") }},
 		{"events-none-fits", "/events?q=nothing+says+this", nil},
@@ -467,7 +467,7 @@ func daySpots(t *testing.T, w *world) []spot {
 		{"user-disable", "/settings/users?edit=" + ravi.ID, func(b *tab) { b.click("a[href='#disable-user']") }},
 		{"token-new", "/settings/tokens?new=1", func(b *tab) {
 			b.fill("#token-name", "pager of the night shift")
-			b.click("button >> Make token")
+			b.click("button >> Create token")
 			b.wait("the new token", `document.querySelector("#new-token-title")`)
 		}},
 		{"retention-preview", "/settings/retention", func(b *tab) {
@@ -606,7 +606,7 @@ func worstSpots(t *testing.T, w *world) []spot {
 		{"run", "/runbooks/" + runbook + "/run", nil},
 		{"run-refused", "/runbooks/" + runbook + "/run", func(b *tab) {
 			b.fill("[name='vars.many']", "many")
-			b.click("button >> Open bridge")
+			b.click("button >> Open incident")
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
 		}},
 		{"bridges", "/bridges", nil},

@@ -71,16 +71,16 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	level, text := views.LevelOK, "Nothing was changed."
 	switch {
 	case len(said.Remove) > 0 && len(changed) == 1:
-		text = "The older secret token is removed."
+		text = "The older secret token was removed."
 	case len(changed) > 0:
 		text = "Saved: " + strings.Join(changedFields(changed), ", ") + "."
 	}
 	report, err := s.Service.CheckConnection(ctx, Actor(c))
 	if err != nil {
-		s.Log.Warn("the account is saved but was not checked", "id", RequestID(c), "error", err)
-		level, text = views.LevelWarning, text+" The connection could not be checked."
+		s.Log.Warn("saved the Zoom account but could not check the connection", "id", RequestID(c), "error", err)
+		level, text = views.LevelWarning, text+" Drawbridge couldn’t check the connection."
 	} else if n := toFix(report); n > 0 {
-		level, text = views.LevelWarning, text+" The check found "+views.Plural(n, "thing", "things")+" to look at."
+		level, text = views.LevelWarning, text+" The check found "+views.Plural(n, "thing", "things")+" to check."
 	} else {
 		text += " The check found nothing wrong."
 	}
@@ -132,7 +132,7 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 	page.Errors = map[string]string{}
 	for _, name := range incident.SecretNames {
 		if form.Raw(string(name)) != "" {
-			page.Errors[string(name)] = "Type it again. It was not saved, and secrets are never sent back to a page."
+			page.Errors[string(name)] = "Enter it again. It wasn’t saved, and Drawbridge never sends secrets back to a page."
 		}
 	}
 	maps.Copy(page.Errors, fields)
@@ -272,13 +272,13 @@ func unreachable(base string) string {
 	ip, err := netip.ParseAddr(u.Hostname())
 	switch {
 	case u.Hostname() == "localhost", err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()):
-		why = "which only machines near it reach"
+		why = "which isn’t reachable from the internet"
 	case u.Scheme != "https":
-		why = "which is not encrypted"
+		why = "which isn’t encrypted"
 	default:
 		return ""
 	}
-	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs an https address that is open to the internet. Set DRAWBRIDGE_PUBLIC_URL to it.", base, why)
+	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs a public https address. Set DRAWBRIDGE_PUBLIC_URL to one.", base, why)
 }
 
 // accountCheck is a report as the page shows it: what the app may do and what

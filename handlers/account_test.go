@@ -321,7 +321,7 @@ func testBroken(t *testing.T, o *office, table string, request func() reply) {
 			t.Errorf("the page tells the cause: %q", cause)
 		}
 	}
-	if !strings.Contains(r.text(), "Request id") {
+	if !strings.Contains(r.text(), "Request ID") {
 		t.Errorf("the page has no request id to quote: %s", r.text())
 	}
 }
@@ -365,8 +365,8 @@ func TestAccountPage(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		page := o.as(incident.Admin).get("/account")
-		page.want(t, http.StatusOK, "Not connected yet", "https://bridge.example.com/webhook", "Zoom has not validated this address yet",
-			"meeting:write:meeting:admin", "meeting:write:admin", "meeting.participant_joined", "Nothing was checked yet")
+		page.want(t, http.StatusOK, "Not connected yet", "https://bridge.example.com/webhook", "Zoom hasn’t validated this address yet",
+			"meeting:write:meeting:admin", "meeting:write:admin", "meeting.participant_joined", "Not checked yet")
 	})
 	t.Run("connected", func(t *testing.T) {
 		t.Parallel()
@@ -443,11 +443,11 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		page := o.as(incident.Admin).post("/account", accountFields(0, "account_id", "")...)
-		page.want(t, http.StatusUnprocessableEntity, "Copy the account ID", "Type it again.")
+		page.want(t, http.StatusUnprocessableEntity, "Copy the account ID", "Enter it again.")
 		if strings.Contains(page.body, "CANARY") {
 			t.Error("a typed secret came back")
 		}
-		if n := strings.Count(page.text(), "Type it again."); n != 2 {
+		if n := strings.Count(page.text(), "Enter it again."); n != 2 {
 			t.Errorf("%d secrets have to be typed again, want 2", n)
 		}
 	})
@@ -493,7 +493,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found 1 thing to look at.", "Active and licensed.")
+		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found 1 thing to check.", "Active and licensed.")
 		if strings.Contains(page.body, "CANARY") || strings.Contains(o.log.String(), "CANARY") {
 			t.Error("a secret came out")
 		}
@@ -548,7 +548,7 @@ func TestSaveAccount(t *testing.T) {
 		}
 
 		b.post("/account", accountFields(2, "client_secret", "", "webhook_secret_token_1", "", "op", "remove_webhook_secret_token_2")...).
-			leadsTo(b, "/account", "The older secret token is removed.")
+			leadsTo(b, "/account", "The older secret token was removed.")
 		if _, there := o.account().Secrets[incident.WebhookToken2]; there {
 			t.Error("the older token is still there")
 		}
@@ -580,7 +580,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "Saved:", "things to look at", "bad Access token")
+		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "Saved:", "things to check", "bad Access token")
 	})
 }
 
@@ -642,7 +642,7 @@ func TestCheckAccount(t *testing.T) {
 		o := newOffice(t)
 		o.connect()
 		o.sim.SetFaults(func(f *zoomsim.Faults) { f.MissingScopes = []string{"user:read:settings:admin"} })
-		o.as(incident.Admin).post("/account/check").want(t, http.StatusOK, "Tick user:read:settings:admin", "user:read:admin", "Copy missing scopes")
+		o.as(incident.Admin).post("/account/check").want(t, http.StatusOK, "Add user:read:settings:admin", "user:read:admin", "Copy missing scopes")
 	})
 	t.Run("Zoom is down", func(t *testing.T) {
 		t.Parallel()

@@ -191,7 +191,7 @@ func (s *Site) ListBridges(c echo.Context) error {
 	if key := q.Get("incident"); key != "" {
 		var ok bool
 		if filter.IncidentNumber, ok = incident.ParseKey(key); !ok {
-			return BadRequest("The field \"incident\" is not the key of an incident, such as INC-42.")
+			return BadRequest("The field \"incident\" must be the key of an incident, such as INC-42.")
 		}
 	}
 	page, err := s.Store.BridgeRows(c.Request().Context(), filter, q.Raw("cursor"), limit)

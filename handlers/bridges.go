@@ -91,7 +91,7 @@ func (s *Site) day(c echo.Context, text string, days int) (t time.Time, problem 
 	}
 	t, err := time.ParseInLocation(time.DateOnly, text, Zone(c))
 	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, "Give a date as 2026-01-31."
+		return time.Time{}, "Enter a date such as 2026-01-31."
 	}
 	return t.AddDate(0, 0, days), ""
 }
@@ -102,7 +102,7 @@ func (s *Site) RetryBridge(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.orFlash(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), "Trying again."); err != nil {
+	if err := s.orFlash(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), "Retrying."); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))
@@ -126,7 +126,7 @@ func (s *Site) UseLink(c echo.Context) error {
 		c.SetParamValues(incident.Key(bridge.IncidentNumber))
 		return s.showIncident(c, http.StatusUnprocessableEntity, bridge.ID, form.Get("join_url"), strings.TrimSpace(fields["url"]+" "+fields["passcode"]))
 	}
-	if err := s.orFlash(c, err, "The link is the bridge now. The join page leads to it."); err != nil {
+	if err := s.orFlash(c, err, "The incident now uses this link, and the join page leads to it."); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))

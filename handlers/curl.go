@@ -12,12 +12,12 @@ const curlInline = 100 << 10
 // to url again, byte for byte, signed now. The secret token is taken from the
 // shell's environment: it is in no page.
 func curlCommand(url, id string, body []byte) (command, note string) {
-	note = "It signs with openssl and the secret token in ZOOM_WEBHOOK_SECRET, which you set in the shell. " +
-		"This server knows the body and keeps it once; another one takes it as new."
+	note = "The command signs with openssl and the secret token in ZOOM_WEBHOOK_SECRET, which you set in the shell. " +
+		"This server recognizes the body as a duplicate; another server stores it as new."
 	var b strings.Builder
 	b.WriteString("(\n: \"${ZOOM_WEBHOOK_SECRET:?is not set: give it the webhook secret token of the Zoom app}\"\n")
 	if len(body) > curlInline {
-		note = "Download the body first, beside where you run this. " + note
+		note = "First download the body into the directory where you run the command. " + note
 		b.WriteString("body=event-" + id + ".json\n")
 	} else {
 		b.WriteString("body=$(mktemp) && trap 'rm -f \"$body\"' EXIT\nopenssl base64 -d >\"$body\" <<'END'\n")

@@ -42,13 +42,13 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 	}
 	switch {
 	case h.Level() == incident.LevelBad:
-		p.Title = "Zoom cannot reach us."
+		p.Title = "Zoom can’t reach Drawbridge."
 	case h.LastEventAt.IsZero():
-		p.Title = "Zoom has not sent an event yet."
+		p.Title = "No event has arrived from Zoom yet."
 	case h.Level() == incident.LevelWarning:
-		p.Title = "Look at this."
+		p.Title = "Something needs attention."
 	default:
-		p.Title = "Zoom’s events arrive."
+		p.Title = "Zoom’s events are arriving."
 	}
 	for _, l := range h.Lines {
 		if !l.Level.Fine() {
@@ -128,10 +128,10 @@ func (s *Site) FindGaps(c echo.Context) error {
 	}
 	level, text := views.LevelOK, "Compared "+views.Plural(look.Deliveries, "delivery", "deliveries")+". Nothing is missing."
 	if look.Recovered > 0 {
-		text = views.Plural(look.Recovered, "event", "events") + " that did not arrive came in from Zoom’s log."
+		text = views.Plural(look.Recovered, "event", "events") + " that didn’t arrive came from Zoom’s own log."
 	}
 	if look.Lost > 0 {
-		level, text = views.LevelWarning, text+" "+views.Plural(look.Lost, "event", "events")+" cannot be recovered: Zoom did not keep what it sent."
+		level, text = views.LevelWarning, text+" "+views.Plural(look.Lost, "event", "events")+" can’t be recovered: Zoom didn’t keep what it sent."
 	}
 	if look.Problem.Code != "" {
 		problem := reasonWords(look.Problem, s.Now()).Says()

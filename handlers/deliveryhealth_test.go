@@ -24,7 +24,7 @@ func TestHealthPanel(t *testing.T) {
 
 	t.Run("nothing yet", func(t *testing.T) {
 		for _, path := range []string{"/", "/account"} {
-			viewer.get(path).want(t, http.StatusOK, "Zoom webhook health", "Zoom has not sent an event yet.", "Zoom hasn’t validated this server’s webhook address yet.")
+			viewer.get(path).want(t, http.StatusOK, "Zoom webhook health", "No event has arrived from Zoom yet.", "Zoom hasn’t validated this server’s webhook address yet.")
 		}
 	})
 	t.Run("well", func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestHealthPanel(t *testing.T) {
 		o.happened("meeting.started", o.bridge(1).MeetingID)
 		o.wait(10 * time.Minute)
 		for _, path := range []string{"/", "/account"} {
-			viewer.get(path).want(t, http.StatusOK, "Zoom’s events arrive.", "10 min ago", "in 3 days", "0 of 6", "0.1 s", "1 event in the last 24 hours, by type", "meeting started")
+			viewer.get(path).want(t, http.StatusOK, "Zoom’s events are arriving.", "10 min ago", "in 3 days", "0 of 6", "0.1 s", "1 event in the last 24 hours, by type", "meeting started")
 		}
 	})
 	t.Run("an event in twenty is late", func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestHealthPanel(t *testing.T) {
 			o.deliver(body, o.clock())
 		}
 		o.work()
-		viewer.get("/").want(t, http.StatusOK, "Look at this.", "Zoom needs a second attempt", "under 6 min")
+		viewer.get("/").want(t, http.StatusOK, "Something needs attention.", "Zoom needs a second attempt", "under 6 min")
 	})
 	t.Run("silence", func(t *testing.T) {
 		o.wait(4 * time.Hour)
@@ -60,12 +60,12 @@ func TestHealthPanel(t *testing.T) {
 		viewer.get("/").want(t, http.StatusOK, "3 of 6", "That makes 3 failures in a row", "press Validate")
 		o.wait(20 * 24 * time.Hour)
 		viewer = o.logIn(email)
-		viewer.get("/account").want(t, http.StatusOK, "Zoom cannot reach us.", "6 of 6", "turn the subscription on again")
+		viewer.get("/account").want(t, http.StatusOK, "Zoom can’t reach Drawbridge.", "6 of 6", "turn the subscription on again")
 	})
 	t.Run("refused requests", func(t *testing.T) {
 		o.service.CountRefusal("wrong_validation")
 		o.work()
-		viewer.get("/account").want(t, http.StatusOK, "1 request refused in the last hour: asking for a validation, with a wrong signature", "do not count among Zoom’s six failures")
+		viewer.get("/account").want(t, http.StatusOK, "1 request rejected in the last hour: asking for validation, with a wrong signature", "don’t count toward Zoom’s six failures")
 	})
 	t.Run("broken", func(t *testing.T) {
 		testBroken(t, o, "events", func() reply { return viewer.get("/account") })
@@ -131,7 +131,7 @@ func TestFindGaps(t *testing.T) {
 		o.faults(zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}})
 		account("app_id", "https://marketplace.zoom.us/develop/apps/"+zoomApp+"/scopes")
 		page := admin.get("/account")
-		page.want(t, http.StatusOK, "Add scopes, tick marketplace_app:read:admin", "App ID")
+		page.want(t, http.StatusOK, "Add scopes, and add marketplace_app:read:admin", "App ID")
 		if page.value("app_id") != zoomApp || strings.Contains(page.text(), "Copy missing scopes") {
 			t.Error("the App ID is not there, or a scope that nobody needs is called missing")
 		}
@@ -154,7 +154,7 @@ func TestFindGaps(t *testing.T) {
 			t.Errorf("status %d to %q", got.status, got.header.Get("Location"))
 		}
 		page := admin.get("/account")
-		page.want(t, http.StatusOK, "events that did not arrive came in from Zoom’s log.", "Missing in 7 days", "in 60 min")
+		page.want(t, http.StatusOK, "events that didn’t arrive came from Zoom’s own log.", "Missing in 7 days", "in 60 min")
 		if !strings.Contains(page.body, `href="/events?recovered=1"`) {
 			t.Error("no way to the events")
 		}

@@ -69,7 +69,7 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.Eve
 		chart.Bars = append(chart.Bars, bar)
 	}
 	if !h.CountedFrom.IsZero() {
-		chart.Note = "There are too many to draw at once: counted back to " + s.When(c, h.CountedFrom).Exact + "."
+		chart.Note = "Too many events to draw at once. Counted back to " + s.When(c, h.CountedFrom).Exact + "."
 	}
 	return chart, nil
 }

@@ -71,7 +71,7 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 		Stale: v.Stale, Unread: v.Unread, Recovered: v.Recovered, Twin: v.Twin,
 	}
 	if len(e.filter.Events) > 20 {
-		return e, BadRequest("Ask for at most 20 types of event at once.")
+		return e, BadRequest("Filter by at most 20 event types at once.")
 	}
 	if v.Bridge != "" {
 		e.filter.IncidentNumber = -1 // what is no incident has no events
@@ -153,7 +153,7 @@ func (s *Site) filterLinks(c echo.Context, e eventQuery, v *views.EventFilter) {
 		{v.Stale, "stale", "stale"},
 		{v.Unread, "unread", "unread"},
 		{v.Recovered, "recovered", "recovered"},
-		{v.Twin, "twins", "twin"},
+		{v.Twin, "variants", "twin"},
 	} {
 		if f.on {
 			drop(f.label, f.name)
@@ -214,7 +214,7 @@ func (s *Site) minute(c echo.Context, text string) (t time.Time, problem string)
 		t, err = time.ParseInLocation("2006-01-02T15:04:05", text, Zone(c))
 	}
 	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, "Give a time as 2026-01-31T14:30."
+		return time.Time{}, "Enter a time such as 2026-01-31T14:30."
 	}
 	return t, ""
 }
@@ -297,7 +297,7 @@ func eventTypes(types []string) []views.Choice {
 	}
 	for _, family := range sortedNames(members) {
 		if members[family] > 1 {
-			list = append(list, views.Choice{Value: family + ".*", Label: "every " + family + " event"})
+			list = append(list, views.Choice{Value: family + ".*", Label: "all " + family + " events"})
 		}
 	}
 	for _, t := range types {

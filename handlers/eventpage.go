@@ -59,7 +59,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 func (s *Site) eventOf(ctx context.Context, text string) (incident.Event, error) {
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return incident.Event{}, echo.NewHTTPError(http.StatusNotFound, "There is no event of this number.")
+		return incident.Event{}, echo.NewHTTPError(http.StatusNotFound, "There is no event with this number.")
 	}
 	return s.Store.Event(ctx, id)
 }
@@ -91,20 +91,20 @@ func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event
 	switch e.Origin {
 	case incident.OriginWebhook:
 	case incident.OriginRecovered:
-		note("Recovered: no delivery of it arrived here. It comes from Zoom’s own log of its deliveries.")
+		note("Recovered: its delivery never arrived here. Drawbridge read it from Zoom’s own delivery log.")
 	case incident.OriginImported:
-		note("Imported: it was taken over from another log and changes no bridge.")
+		note("Imported from another log. It changes no bridge.")
 	}
 	if !e.BlankedAt.IsZero() {
-		note("Personal data was taken out of it on " + s.When(c, e.BlankedAt).Exact + ". What stands here is what is left.")
+		note("Its personal data was blanked on " + s.When(c, e.BlankedAt).Exact + ". This is what remains.")
 	}
 	if e.TwinOf != 0 {
 		id := strconv.FormatInt(e.TwinOf, 10)
-		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of an earlier event: same event, different body.", LinkText: "The first one", Href: "/events/" + id})
+		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of an earlier event: same event, different body.", LinkText: "View it", Href: "/events/" + id})
 	}
 	twins, err := s.Store.EventTwins(c.Request().Context(), e.ID)
 	for _, t := range twins {
-		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of it arrived at " + s.When(c, t.ReceivedAt).Clock + ".", LinkText: "Open it", Href: "/events/" + strconv.FormatInt(t.ID, 10)})
+		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of this event arrived at " + s.When(c, t.ReceivedAt).Clock + ".", LinkText: "View it", Href: "/events/" + strconv.FormatInt(t.ID, 10)})
 	}
 	return err
 }
@@ -113,11 +113,11 @@ func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event
 func eventWhy(e incident.Event) string {
 	switch {
 	case e.Stale:
-		return "It was signed more than two hours before it arrived, or in the future. It is kept and changed nothing. If the clock of this server was wrong, let it count now."
+		return "It was signed more than two hours before it arrived, or in the future. It is stored but changed nothing. If this server’s clock was wrong, accept it now."
 	case e.State == incident.EventNew:
-		return "It is stored and waits to be read, which takes a moment."
+		return "It is stored, and Drawbridge will read it in a moment."
 	case e.State == incident.EventUnreadable:
-		return "It is kept as it came, but Drawbridge can’t read it. " + words.Unreadable(string(e.Problem))
+		return "It is stored unchanged, but Drawbridge can’t read it. " + words.Unreadable(string(e.Problem))
 	}
 	return ""
 }
@@ -183,11 +183,11 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 	case e.Stale:
 		return nil, "Nothing, because it is stale.", nil
 	case e.State == incident.EventNew:
-		return nil, "Nothing yet: it waits to be read.", nil
+		return nil, "Nothing yet: it hasn’t been read.", nil
 	case e.State == incident.EventUnreadable:
-		return nil, "Nothing, because it could not be read.", nil
+		return nil, "Nothing, because it couldn’t be read.", nil
 	case e.MeetingID == "" && e.MeetingUUID == "":
-		return nil, "Nothing: it is not about a meeting.", nil
+		return nil, "Nothing: it isn’t about a meeting.", nil
 	case e.Origin == incident.OriginImported:
 		return nil, "Nothing: imported events change no bridge.", nil
 	case e.BridgeID == "":
@@ -215,14 +215,14 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 // eventEffect words what stands behind one entry of the timeline.
 func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.TimelineEntry, bridge incident.Bridge, people []incident.Presence) views.EventEffect {
 	key, said := incident.Key(e.IncidentNumber), entryWords(entry, s.Now())
-	v := views.EventEffect{Text: "Noted in the timeline of " + key + ": " + said}
+	v := views.EventEffect{Text: "Added to the timeline of " + key + ": " + said}
 	switch entry.Kind {
 	case incident.EntryCallStarted:
-		v.Text = "A call of the bridge of " + key + " began."
+		v.Text = "A call on the bridge of " + key + " started."
 	case incident.EntryCallEnded:
 		v.Text = "Ended the bridge of " + key + "."
 		if bridge.State == incident.BridgeLive {
-			v.Text = "Ended a call of the bridge of " + key + ". Another one of it is live."
+			v.Text = "Ended a call on the bridge of " + key + ". Another one is live."
 		}
 	case incident.EntryJoined, incident.EntryLeft:
 		v.Text = said
@@ -231,18 +231,18 @@ func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.Time
 			v.Detail = "Inside from " + s.When(c, stay.JoinedAt).Clock
 			switch {
 			case stay.JoinedAt.IsZero():
-				v.Detail = "When they came is not known yet."
+				v.Detail = "We don’t know yet when they joined."
 			case !stay.LeftAt.IsZero() && !stay.Inside():
 				v.Detail += " to " + s.When(c, stay.LeftAt).Clock + "."
 			case bridge.State == incident.BridgeLive:
-				v.Detail += ", and still there."
+				v.Detail += ", and still inside."
 			default:
 				v.Detail += " until the call ended."
 			}
 		}
 	case incident.EntryMeetingDeleted:
 		if bridge.State == incident.BridgeFailed {
-			v.Text = "Took the link from the bridge of " + key + "."
+			v.Text = "Removed the link of the bridge of " + key + "."
 		}
 	case incident.EntryRecordingReady:
 		if len(bridge.Recordings) > 0 {
@@ -272,19 +272,19 @@ func eventChecks(e incident.Event, row views.EventRow) []views.Check {
 	switch e.Origin {
 	case incident.OriginWebhook:
 	case incident.OriginRecovered:
-		return []views.Check{{Level: views.LevelOK, Text: "Zoom’s API gave it, to the app of this account"}}
+		return []views.Check{{Level: views.LevelOK, Text: "Read from Zoom’s API with this account’s app"}}
 	case incident.OriginImported:
-		return []views.Check{{Level: views.LevelWarning, Text: "Nothing was checked here: there was no signature"}}
+		return []views.Check{{Level: views.LevelWarning, Text: "Not verified: it had no signature"}}
 	}
 	token := "the newest secret token"
 	if e.Slot > 0 {
-		token = "the secret token that is being retired"
+		token = "the older secret token"
 	}
 	age := views.Check{Level: views.LevelOK, Text: fmt.Sprintf("Signed %s before it arrived", views.Length(max(0, e.ReceivedAt.Sub(e.SignedAt))))}
 	if e.Stale {
 		age = views.Check{Level: views.LevelWarning, Text: "Signed outside the time window"}
 	}
-	checks := []views.Check{{Level: views.LevelOK, Text: "The signature is right, with " + token}, age, {Level: views.LevelOK, Text: "First delivery of this body"}}
+	checks := []views.Check{{Level: views.LevelOK, Text: "Valid signature, made with " + token}, age, {Level: views.LevelOK, Text: "First delivery of this body"}}
 	if row.Slow {
 		checks = append(checks, views.Check{Level: views.LevelWarning, Text: "Arrived " + row.Delay + " after it happened: an earlier delivery may have failed"})
 	}
@@ -302,12 +302,12 @@ func (s *Site) ReprocessEvent(c echo.Context) error {
 		return err
 	}
 	again, err := s.Service.ReprocessEvent(ctx, Actor(c), e.ID)
-	done := "It was read again, and nothing changed."
+	done := "Drawbridge read the event again. Nothing changed."
 	switch said := reprocessedWords(again).Says(); {
 	case !again.Read:
-		done = "It is read again in a moment."
+		done = "Drawbridge will read the event again in a moment."
 	case said != "":
-		done = "It was read again. " + said
+		done = "Drawbridge read the event again. " + said
 	}
 	if err := s.orFlash(c, err, done); err != nil {
 		return err

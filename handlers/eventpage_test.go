@@ -50,7 +50,7 @@ func TestEventPageOfEverySample(t *testing.T) {
 		o.work()
 		path := fmt.Sprint("/events/", o.events()[0])
 		for _, page := range []reply{viewer.get(path), admin.get(path)} {
-			page.want(t, http.StatusOK, name, "What it changed here")
+			page.want(t, http.StatusOK, name, "What it changed")
 			wantInert(t, page)
 			for _, secret := range []string{"132456", "PaSsWoRd", "yNYIS408EJygs7rE5vVsJwXIz4", "abJhbGciOiJIUzUxMiJ9", "c21EQzg0SXY2dlNTOFF2TENpSm1aQT09"} {
 				if strings.Contains(page.body, secret) {
@@ -70,7 +70,7 @@ var eventPageSays = map[string][]string{
 	"meeting.participant_left":   {"Jill Chill left the meeting.", "jchill@example.com", "Zoom user Yes", "Reason: Host ended the meeting.", "8615250064084"},
 	"meeting.participant_joined": {"Jill Chill joined the meeting.", "Joined 13 Jul 2021"},
 	"recording.completed":        {"The recording is ready.", "Shared screen with speaker view", "MP4, 283 kB, 1 h 00 min", "Size 3.3 MB"},
-	"user.created":               {"Jill Chill was added to the Zoom account.", "On-premises", "Nothing: it is not about a meeting."},
+	"user.created":               {"Jill Chill was added to the Zoom account.", "On-premises", "Nothing: it isn’t about a meeting."},
 	"user.updated":               {"Email xxxxxx.old@zoom.us xxxxxx@zoom.us"},
 }
 
@@ -88,9 +88,9 @@ func TestEventPageEffects(t *testing.T) {
 	}
 	ana := o.participant("Ana")
 	o.happened("meeting.started", meeting, "start_time", "2026-11-22T02:14:07Z")
-	newest("A call of the bridge of INC-1 began.")
+	newest("A call on the bridge of INC-1 started.")
 	o.happened("meeting.participant_joined", meeting, "participant", ana)
-	newest("Ana joined. Inside from", "and still there.")
+	newest("Ana joined. Inside from", "and still inside.")
 	o.happened("meeting.sharing_started", meeting)
 	newest("Nothing: events of this type change no bridge.")
 	ana["leave_time"] = ana["join_time"]
@@ -193,12 +193,12 @@ func TestEventPageNotes(t *testing.T) {
 	ids := o.events()
 	first, second := fmt.Sprint("/events/", ids[1]), fmt.Sprint("/events/", ids[0])
 	for _, page := range []struct{ path, says, leads string }{
-		{first, "A variant of it arrived", second},
+		{first, "A variant of this event arrived", second},
 		{second, "A variant of an earlier event", first},
-		{first, "around this moment", fmt.Sprintf("/events?around=%d#here", ids[1])},
+		{first, "around this time", fmt.Sprintf("/events?around=%d#here", ids[1])},
 	} {
 		r := admin.get(page.path)
-		r.want(t, http.StatusOK, page.says, "A call of the bridge of INC-1 began.")
+		r.want(t, http.StatusOK, page.says, "A call on the bridge of INC-1 started.")
 		if !strings.Contains(r.body, `href="`+page.leads+`"`) {
 			t.Errorf("%s does not lead to %s", page.path, page.leads)
 		}
@@ -206,14 +206,14 @@ func TestEventPageNotes(t *testing.T) {
 	}
 	t.Run("twice reprocessed it is one twin still", func(t *testing.T) {
 		for range 2 {
-			admin.post(second+"/reprocess").leadsTo(admin, second, "It was read again, and nothing changed.", "A variant of an earlier event")
-			admin.post(first+"/reprocess").leadsTo(admin, first, "It was read again, and nothing changed.", "A variant of it arrived")
+			admin.post(second+"/reprocess").leadsTo(admin, second, "Drawbridge read the event again. Nothing changed.", "A variant of an earlier event")
+			admin.post(first+"/reprocess").leadsTo(admin, first, "Drawbridge read the event again. Nothing changed.", "A variant of this event arrived")
 		}
 	})
 
 	for origin, want := range map[incident.Origin][]string{
-		incident.OriginRecovered: {"Recovered: no delivery of it arrived here", "gave it, to the app of this account"},
-		incident.OriginImported:  {"Imported: it was taken over from another log", "there was no signature", "Nothing: imported events change no bridge."},
+		incident.OriginRecovered: {"Recovered: its delivery never arrived here", "Read from Zoom’s API with this account’s app"},
+		incident.OriginImported:  {"Imported from another log", "it had no signature", "Nothing: imported events change no bridge."},
 	} {
 		_, _, err := o.store.AppendEvent(ctx, incident.NewEvent{Origin: origin, ReceivedAt: o.clock(), SignedAt: o.clock(), Body: []byte(o.event("meeting.ended", meeting, "end_time", string(origin)))})
 		o.must(err)

@@ -172,7 +172,7 @@ func (s *Site) eventRows(c echo.Context, q eventQuery, l eventList, page *views.
 		to := s.When(c, l.searchedTo).Exact
 		page.Pager.Says, page.Pager.GoesOn = "Searched back to "+to, true
 		if l.searchedUp {
-			page.Pager.Says = "Searched on to " + to
+			page.Pager.Says = "Searched forward to " + to
 		}
 	}
 }
@@ -204,7 +204,7 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 	if types := q.filter; len(types.Events) > 0 {
 		if types.Events = nil; types.IsZero() { // counted as they were read
 			h, err := s.Store.EventHistogram(ctx, q.filter, time.UnixMilli(0), s.Now(), 1)
-			page.Count = views.EventCount{Number: views.Count(int(h.Total())), Words: "match, about"}
+			page.Count = views.EventCount{Number: views.Count(int(h.Total())), Words: "match (approximate)"}
 			return err
 		}
 	}
@@ -313,7 +313,7 @@ func (s *Site) EventTail(c echo.Context) error {
 	}
 	since := ""
 	if n > 0 {
-		since = views.Capped(n, more) + " more since you looked"
+		since = views.Capped(n, more) + " new since you paused"
 	}
 	return c.String(http.StatusOK, joinSaid(rate, since))
 }
@@ -355,29 +355,29 @@ func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 func refusalWords(reason string) (words, advice string) {
 	switch reason {
 	case "wrong_signature":
-		return "with a wrong signature", "Is the secret token the one of the Zoom app? If it is, somebody else sent them."
+		return "with a wrong signature", "Check that the secret token here is the Zoom app’s. If it is, somebody other than Zoom sent them."
 	case "wrong_validation":
-		return "asking for a validation, with a wrong signature", "If you pressed Validate in Zoom just now, the secret token here is not the app’s. If not, somebody else sent them: they do not count among Zoom’s six failures."
+		return "asking for validation, with a wrong signature", "If you just pressed Validate in Zoom, the secret token here isn’t the app’s. If you didn’t, somebody other than Zoom sent them, and they don’t count toward Zoom’s six failures."
 	case "no_signature":
-		return "without a signature", "Zoom signs everything. Somebody else sent them, or a proxy removes headers."
+		return "without a signature", "Zoom signs every request. Somebody other than Zoom sent them, or a proxy removes headers."
 	case "malformed_signature", "malformed_timestamp":
-		return "with a signature that Zoom would not write", "Somebody else sent them, or a proxy changes headers."
+		return "with a signature in a form that Zoom doesn’t use", "Somebody other than Zoom sent them, or a proxy changes headers."
 	case "millisecond_timestamp":
-		return "with a timestamp in milliseconds", "Zoom writes seconds. A test tool may be sending them."
+		return "with a timestamp in milliseconds", "Zoom uses seconds. A test tool may be sending them."
 	case "not_configured":
-		return "before a secret token was set", "Set the webhook secret token. Zoom repeats for 85 minutes what it could not deliver."
+		return "before a secret token was set", "Set the webhook secret token. Zoom retries each for about 85 minutes."
 	case "locked":
-		return "that could not be checked, because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."
+		return "that couldn’t be verified because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."
 	case "too_large":
-		return "that were too large", "Zoom’s events are far below 1 MiB. Somebody else sent them."
+		return "that were too large", "Zoom’s events are far smaller than 1 MiB. Somebody other than Zoom sent them."
 	case "validation":
-		return "with a validation that Zoom would not send", "Somebody else sent them; they were not answered."
+		return "with a validation that Zoom doesn’t send", "Somebody other than Zoom sent them. Drawbridge didn’t answer the validation."
 	case "incomplete":
-		return "that broke off before they were whole", "Zoom sends them again. Look at the proxy and the network."
+		return "that ended before they were complete", "Zoom retries them. Check the proxy and the network."
 	case "storage", "busy":
-		return "because they could not be stored", "Zoom sends them again for 85 minutes. Look at the disk and the server’s log."
+		return "because Drawbridge couldn’t store them", "Zoom retries each for about 85 minutes. Check the disk and the server’s log."
 	}
-	return "because of " + strings.ReplaceAll(reason, "_", " "), "See the server’s log."
+	return "because of " + strings.ReplaceAll(reason, "_", " "), "Check the server’s log."
 }
 
 // eventRow is one line of a list. query is what the address of the list says, of
@@ -404,7 +404,7 @@ func (s *Site) eventRow(c echo.Context, e incident.Event, query, open string) vi
 		row.Delay, row.Slow = views.Length(delay), delay > slowDelivery
 	}
 	if e.Event == "" {
-		row.Words = "without a type"
+		row.Words = "no type"
 		if row.Unread {
 			row.Words = "not read"
 		}

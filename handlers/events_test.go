@@ -96,7 +96,7 @@ func TestEventFilters(t *testing.T) {
 		}
 	})
 	t.Run("a type that never came", func(t *testing.T) {
-		viewer.get("/events?event=meeting.startet").want(t, http.StatusOK, "No event of the type meeting.startet ever came.")
+		viewer.get("/events?event=meeting.startet").want(t, http.StatusOK, "No event of the type meeting.startet has ever arrived.")
 	})
 	t.Run("a day has its line, and a late event its date", func(t *testing.T) {
 		viewer.get("/events").want(t, http.StatusOK, "Sunday 22 November 2026")
@@ -108,7 +108,7 @@ func TestEventFilters(t *testing.T) {
 	})
 	t.Run("a moment that is none", func(t *testing.T) {
 		for _, at := range []string{"now", "2026-02-30T10:00", "-5", "99999999999999999999", hostile} {
-			viewer.get("/events?around="+url.QueryEscape(at)).want(t, http.StatusUnprocessableEntity, "Give a time as 2026-01-31T14:30.")
+			viewer.get("/events?around="+url.QueryEscape(at)).want(t, http.StatusUnprocessableEntity, "Enter a time such as 2026-01-31T14:30.")
 		}
 	})
 	t.Run("the API takes them too", func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestEventPages(t *testing.T) {
 	})
 	t.Run("counts", func(t *testing.T) {
 		for query, says := range map[string]string{
-			"": "about 1,000 in the log", "?event=meeting.type_1": "200 match, about", "?event=meeting.type_1&meeting_id=m1": "10 match", "?q=needle": "1 matches", "?q=nothing": "0 match", "?range=7d&event=meeting.type_1": "200 in this time",
+			"": "about 1,000 in the log", "?event=meeting.type_1": "200 match (approximate)", "?event=meeting.type_1&meeting_id=m1": "10 match", "?q=needle": "1 matches", "?q=nothing": "0 match", "?range=7d&event=meeting.type_1": "200 in this time",
 		} {
 			if text := strings.Join(strings.Fields(viewer.get("/events"+query).text()), " "); !strings.Contains(text, says) {
 				t.Errorf("%s does not say %q", query, says)
@@ -247,21 +247,21 @@ func TestEventSearchGoesOn(t *testing.T) {
 
 	path := "/events?meeting_id=m1&event=user.rare"
 	first := viewer.get(path)
-	first.want(t, http.StatusOK, "Nothing fits so far", "Searched back to", "Search on", "found so far")
+	first.want(t, http.StatusOK, "No match so far", "Searched back to", "Continue search", "found so far")
 	next := olderPage.FindStringSubmatch(first.body)
 	if next == nil {
 		t.Fatal("no way on")
 	}
 	r := viewer.get(html.UnescapeString(next[1]))
 	r.want(t, http.StatusOK, "Newest")
-	if rows := r.rows(rowOfEvent); len(rows) != 3 || strings.Contains(r.text(), "Search on") {
+	if rows := r.rows(rowOfEvent); len(rows) != 3 || strings.Contains(r.text(), "Continue search") {
 		t.Errorf("%d rows, want the 3 there are", len(rows))
 	}
 	back := newerPage.FindStringSubmatch(r.body)
 	if back == nil {
 		t.Fatal("no way back")
 	}
-	viewer.get(html.UnescapeString(back[1])).want(t, http.StatusOK, "Searched on to", "Newer")
+	viewer.get(html.UnescapeString(back[1])).want(t, http.StatusOK, "Searched forward to", "Newer")
 }
 
 func TestEventTail(t *testing.T) {
@@ -274,8 +274,8 @@ func TestEventTail(t *testing.T) {
 
 	for _, test := range []struct{ query, want string }{
 		{"seen=" + ids[0], ""},
-		{"seen=" + ids[100], "100 more since you looked"},
-		{"seen=" + ids[100] + "&event=meeting.type_1", "20 more since you looked"},
+		{"seen=" + ids[100], "100 new since you paused"},
+		{"seen=" + ids[100] + "&event=meeting.type_1", "20 new since you paused"},
 		{"seen=" + ids[100] + "&q=nothing", ""},
 	} {
 		if r := viewer.get("/events/tail?" + test.query); r.status != http.StatusOK || r.body != test.want || !strings.HasPrefix(r.header.Get("Content-Type"), "text/plain") {
@@ -341,7 +341,7 @@ func TestSavedFilters(t *testing.T) {
 	t.Run("done", func(t *testing.T) {
 		// What is no filter is left out, and the rest is written in one way.
 		ana.post(list, "name", "Late <b>ones", "query", "stale=1&event=meeting.*&cursor=5&q=&range=7d&before=2026-11-22T12:00").leadsTo(ana, "/events?before=2026-11-22T12%3A00&event=meeting.%2A&stale=1",
-			"The filter is saved.", "Late <b>ones", "Delete filter")
+			"The filter was saved.", "Late <b>ones", "Delete filter")
 		ana.post(list, "name", "Late <b>ones", "query", "unread=1").want(t, http.StatusUnprocessableEntity, "A saved filter has this name already.")
 		page := ravi.get("/events?stale=1&event=meeting.%2A&before=2026-11-22T12:00")
 		page.want(t, http.StatusOK, "Late <b>ones")
@@ -356,12 +356,12 @@ func TestSavedFilters(t *testing.T) {
 	t.Run("only its maker and admins delete it", func(t *testing.T) {
 		o.logIn("viewer@example.com").post(path).want(t, http.StatusForbidden, "Your role does not allow this.")
 		ravi.post(path).want(t, http.StatusForbidden, "Someone else saved this filter.")
-		ana.post(path).leadsTo(ana, "/events", "The saved filter is gone.")
+		ana.post(path).leadsTo(ana, "/events", "The saved filter was deleted.")
 		ana.post(path).want(t, http.StatusNotFound)
 		ana.post(list, "name", "Late ones", "query", "stale=1")
 		saved, err := o.store.SavedFilters(context.Background())
 		o.must(err)
-		admin.post(list+"/"+saved[0].ID+"/delete").leadsTo(admin, "/events", "The saved filter is gone.")
+		admin.post(list+"/"+saved[0].ID+"/delete").leadsTo(admin, "/events", "The saved filter was deleted.")
 	})
 	t.Run("broken", func(t *testing.T) {
 		testBroken(t, o, "saved_filters", func() reply { return ana.post(list, "name", "x", "query", "stale=1") })

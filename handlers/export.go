@@ -41,9 +41,9 @@ type export struct {
 
 // What ends an export early; its last line says the message.
 var (
-	errExportCancelled = &incident.Error{Code: incident.Conflict, Message: "It was cancelled."}
-	errExportStopped   = &incident.Error{Code: incident.Unavailable, Message: "The server stopped. Export again."}
-	errExportForbidden = &incident.Error{Code: incident.Forbidden, Message: "The session or the token that began it does not hold any more."}
+	errExportCancelled = &incident.Error{Code: incident.Conflict, Message: "The export was cancelled."}
+	errExportStopped   = &incident.Error{Code: incident.Unavailable, Message: "The server stopped. Start the export again."}
+	errExportForbidden = &incident.Error{Code: incident.Forbidden, Message: "The session or token that started the export is no longer valid."}
 )
 
 // begin takes a place for an export.
@@ -59,9 +59,9 @@ func (x *exports) begin(key string, cancel context.CancelCauseFunc, now time.Tim
 	case x.stopped:
 		return nil, errExportStopped
 	case old != nil && old.state == "running":
-		return nil, &incident.Error{Code: incident.Conflict, Message: "This export is under way. Cancel it before it begins again."}
+		return nil, &incident.Error{Code: incident.Conflict, Message: "This export is already running. Cancel it before you start it again."}
 	case len(x.running) >= exportsAtOnce:
-		return nil, &incident.Error{Code: incident.Limited, RetryAfter: time.Minute, Message: "This server makes as many exports as it can at once. Wait until one ends."}
+		return nil, &incident.Error{Code: incident.Limited, RetryAfter: time.Minute, Message: "This server is running as many exports as it can. Try again when one ends."}
 	}
 	e := &export{cancel: cancel, state: "running"}
 	x.running[e] = struct{}{}
@@ -163,7 +163,7 @@ func readFormat(q Form, whole bool) (exportFormat, error) {
 	f, ok := exportFormats[name]
 	switch {
 	case !ok:
-		return f, BadRequest("There is no format %s. Ask for ndjson or csv.", quote(name))
+		return f, BadRequest("There is no format %s. Use ndjson or csv.", quote(name))
 	case whole && name != "ndjson":
 		return f, BadRequest("Bodies are exported as ndjson only.")
 	}
@@ -236,9 +236,9 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 	if errors.Is(err, errExportCancelled) || c.Request().Context().Err() != nil {
 		state = "cancelled"
 	} else {
-		s.Log.Warn("an export broke off", "rows", e.rows, "error", err)
+		s.Log.Warn("export failed", "rows", e.rows, "error", err)
 	}
-	why := "The log cannot be read any more. Export again."
+	why := "Drawbridge can’t read the log any more. Start the export again."
 	if text := s.refusalText(err); text != "" {
 		why = text
 	}

@@ -135,7 +135,7 @@ func TestExportEvents(t *testing.T) {
 		}
 	})
 	t.Run("K-02 bodies are for admins", func(t *testing.T) {
-		viewer.get("/events/export?format=ndjson&body=1").want(t, http.StatusForbidden, "Ask an admin")
+		viewer.get("/events/export?format=ndjson&body=1").want(t, http.StatusForbidden, "ask an admin")
 		admin.get("/events/export?format=csv&body=1").want(t, http.StatusBadRequest, "ndjson only")
 		all := lines(t, admin.get("/events/export?format=ndjson&body=1").body)
 		if all[0]["body_base64"] != "bm90IP8gYW4gZXZlbnQ=" || !strings.Contains(all[1]["body"].(string), `"event":"meeting.ended"`) {
@@ -300,13 +300,13 @@ func TestExportBreaksOff(t *testing.T) {
 		if r := viewer.get("/events/exports/" + key); !strings.Contains(r.body, "/events/exports/"+key+"/cancel") {
 			t.Errorf("there is no way to cancel it: %s", r.body)
 		}
-		viewer.get(path).want(t, http.StatusConflict, "This export is under way")
+		viewer.get(path).want(t, http.StatusConflict, "This export is already running")
 		other.post("/events/exports/"+key+"/cancel").want(t, http.StatusNotFound)
 		if r := other.get("/events/exports/" + key + "?try=5"); strings.Contains(r.text(), "Exported") {
 			t.Error("somebody else is told of it")
 		}
-		viewer.post("/events/exports/"+key+"/cancel").leadsTo(viewer, "/events/export", "The export is cancelled.")
-		brokenOff(body, "It was cancelled.")
+		viewer.post("/events/exports/"+key+"/cancel").leadsTo(viewer, "/events/export", "The export was cancelled.")
+		brokenOff(body, "The export was cancelled.")
 		says(viewer, "Cancelled after")
 	})
 	t.Run("the client leaves", func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestExportBreaksOff(t *testing.T) {
 		_, body := guest.download(t.Context(), path)
 		guest.post("/logout")
 		o.wait(time.Minute)
-		brokenOff(body, "does not hold any more")
+		brokenOff(body, "is no longer valid")
 	})
 	t.Run("no more than four at once", func(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
@@ -328,7 +328,7 @@ func TestExportBreaksOff(t *testing.T) {
 		for range 4 {
 			viewer.download(ctx, "/events/export?format=csv")
 		}
-		other.get("/events/export?format=csv").want(t, http.StatusTooManyRequests, "Wait until one ends")
+		other.get("/events/export?format=csv").want(t, http.StatusTooManyRequests, "Try again when one ends")
 		leave()
 		for deadline := time.Now().Add(time.Minute); other.get("/events/export?format=csv").status != http.StatusOK; {
 			if time.Now().After(deadline) {

@@ -44,7 +44,7 @@ var exportFormats = map[string]exportFormat{
 			return append(b, "\r\n"...)
 		},
 		broken: func(b []byte, why string) []byte {
-			return append(appendCell(b, 0, "THE EXPORT IS NOT WHOLE: "+why), "\r\n"...)
+			return append(appendCell(b, 0, "THIS EXPORT IS INCOMPLETE: "+why), "\r\n"...)
 		},
 	},
 }

@@ -34,7 +34,7 @@ func (s *Site) ExportEvents(c echo.Context) error {
 		return err
 	}
 	if filter.Refused() {
-		return BadRequest("The times of the filter cannot be read. Give them as 2026-01-31T14:30.")
+		return BadRequest("The filter’s times can’t be read. Write them as 2026-01-31T14:30.")
 	}
 	admin := Actor(c).Role.Includes(incident.Admin)
 	if form.Get("format") == "" {
@@ -49,7 +49,7 @@ func (s *Site) ExportEvents(c echo.Context) error {
 		need = incident.Admin
 	}
 	if !Actor(c).Role.Includes(need) {
-		return &incident.Error{Code: incident.Forbidden, Message: "Bodies hold passcodes and tokens. Ask an admin for them, or export without."}
+		return &incident.Error{Code: incident.Forbidden, Message: "Bodies contain passcodes and tokens, so only an admin can export them. Export without bodies, or ask an admin."}
 	}
 	if key := form.Get("key"); exportKey.MatchString(key) {
 		job.key = s.exportKeyOf(c, key)
@@ -97,7 +97,7 @@ func (s *Site) exportPage(c echo.Context, q eventQuery, filter views.EventFilter
 		case n == 1 && !more:
 			page.Count = "1 event"
 		case n == 0 && more:
-			page.Count = "Events that take long to count"
+			page.Count = "An unknown number of events"
 		}
 	}
 	return Render(c, http.StatusOK, views.Export(page))
@@ -116,11 +116,11 @@ func (s *Site) ExportProgress(c echo.Context) error {
 	}
 	key := c.Param("key")
 	if !exportKey.MatchString(key) {
-		return echo.NewHTTPError(http.StatusNotFound, "There is no export of this name.")
+		return echo.NewHTTPError(http.StatusNotFound, "There is no such export.")
 	}
 	v := s.exportProgress(c, key)
 	if v.Text == "" && try < exportTries {
-		v.Try, v.Text = int(try)+1, "It begins."
+		v.Try, v.Text = int(try)+1, "Starting…"
 	}
 	return Render(c, http.StatusOK, views.ExportState(v))
 }
@@ -138,9 +138,9 @@ func (s *Site) exportProgress(c echo.Context, key string) views.ExportProgress {
 	case "done":
 		v.Text = fmt.Sprintf("Done: %s.", so)
 	case "cancelled":
-		v.Text = fmt.Sprintf("Cancelled after %s. The file is not whole.", so)
+		v.Text = fmt.Sprintf("Cancelled after %s. The file is incomplete.", so)
 	case "broken":
-		v.Text = fmt.Sprintf("Broke off after %s. The file is not whole, and its last line says why.", so)
+		v.Text = fmt.Sprintf("Failed after %s. The file is incomplete; its last line says why.", so)
 	}
 	return v
 }
@@ -150,12 +150,12 @@ func (s *Site) CancelExport(c echo.Context) error {
 	key := c.Param("key")
 	e := s.exports.get(s.exportKeyOf(c, key))
 	if e.cancel == nil {
-		return &incident.Error{Code: incident.NotFound, Message: "There is no such export here. The browser that downloads it can cancel it."}
+		return &incident.Error{Code: incident.NotFound, Message: "This server isn’t running that export. Cancel it in the browser that downloads it."}
 	}
 	e.cancel(errExportCancelled)
 	if c.Request().Header.Get("HX-Request") == "" {
-		s.Flash(c, views.LevelOK, "The export is cancelled.")
+		s.Flash(c, views.LevelOK, "The export was cancelled.")
 		return c.Redirect(http.StatusSeeOther, "/events/export")
 	}
-	return Render(c, http.StatusOK, views.ExportState(views.ExportProgress{Key: key, Running: true, Text: "It is being cancelled."}))
+	return Render(c, http.StatusOK, views.ExportState(views.ExportProgress{Key: key, Running: true, Text: "Cancelling…"}))
 }

@@ -32,7 +32,7 @@ func (s *Site) JoinPage(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(c.Request().URL.Path))
 	}
 	if !found {
-		return echo.NewHTTPError(http.StatusNotFound, "There is no incident of this number.")
+		return echo.NewHTTPError(http.StatusNotFound, "There is no incident with this number.")
 	}
 	bridges, err := s.Store.Bridges(ctx, number)
 	if err != nil {

@@ -66,7 +66,7 @@ func (l *Live) Run(ctx context.Context) error {
 		} else {
 			versions, err := l.pulse(ctx, topics)
 			if err != nil && healthy && ctx.Err() == nil {
-				l.log.Warn("live pages wait for the database", "error", err)
+				l.log.Warn("live updates are waiting for the database", "error", err)
 			}
 			healthy = err == nil
 			if healthy {
@@ -169,7 +169,7 @@ func (s *Site) Stream(c echo.Context) error {
 	}
 	reader, ok := s.Live.join(topics)
 	if !ok {
-		return &incident.Error{Code: incident.Unavailable, Message: "Too many pages are live. Reload this one to see what is new."}
+		return &incident.Error{Code: incident.Unavailable, Message: "Too many pages have live updates. Reload this one to see changes."}
 	}
 	defer s.Live.leave(reader)
 

@@ -139,10 +139,10 @@ func TestIncidentsPage(t *testing.T) {
 	o := newOffice(t)
 	viewer := o.as(incident.Viewer)
 	guardPage(t, o, "/incidents", nil)
-	if page := viewer.get("/incidents"); !strings.Contains(page.text(), "No incidents yet") || strings.Contains(page.text(), "Open the first incident") {
+	if page := viewer.get("/incidents"); !strings.Contains(page.text(), "No incidents yet") || strings.Contains(page.text(), "Open incident") {
 		t.Errorf("the empty page for a viewer: %s", page.text())
 	}
-	o.as(incident.Responder).get("/incidents").want(t, http.StatusOK, "Open the first incident")
+	o.as(incident.Responder).get("/incidents").want(t, http.StatusOK, "Open incident")
 
 	o.connect()
 	r, manual := o.outage(), o.manual()
@@ -177,7 +177,7 @@ func TestIncidentsPage(t *testing.T) {
 	t.Run("what is shown of a row", func(t *testing.T) {
 		viewer.get("/incidents?q=down").want(t, http.StatusOK, "2 open", "SEV1", "Production outage", "command line", "Join", "Clear")
 		page := viewer.get("/incidents?q=" + url.QueryEscape(hostile))
-		page.want(t, http.StatusOK, "No incident matches")
+		page.want(t, http.StatusOK, "No incidents match")
 		if page.value("q") != hostile {
 			t.Errorf("q is %q", page.value("q"))
 		}
@@ -218,8 +218,8 @@ func TestBridgesPage(t *testing.T) {
 	o := newOffice(t)
 	viewer := o.as(incident.Viewer)
 	guardPage(t, o, "/bridges", nil)
-	viewer.get("/bridges").want(t, http.StatusOK, "No bridge yet")
-	viewer.get("/bridges?view=live").want(t, http.StatusOK, "No bridge fits")
+	viewer.get("/bridges").want(t, http.StatusOK, "No bridges yet")
+	viewer.get("/bridges?view=live").want(t, http.StatusOK, "No bridges match")
 
 	o.connect()
 	o.sim.AddUser(zoomsim.User{Email: "ana@example.com", DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
@@ -266,7 +266,7 @@ func TestBridgesPage(t *testing.T) {
 		for _, day := range []string{"2026-02-30", "yesterday", "0000-01-01", "2026-11-22T10:00", "99999-01-01", hostile} {
 			for _, field := range []string{"after", "before"} {
 				r := viewer.get("/bridges?" + field + "=" + url.QueryEscape(day))
-				r.want(t, http.StatusUnprocessableEntity, "Give a date as 2026-01-31.")
+				r.want(t, http.StatusUnprocessableEntity, "Enter a date such as 2026-01-31.")
 				if got := r.value(field); got != day {
 					t.Errorf("%s %q comes back as %q", field, day, got)
 				}
@@ -309,7 +309,7 @@ func TestEventsPage(t *testing.T) {
 	viewer := o.as(incident.Viewer)
 	guardPage(t, o, "/events", nil)
 	guardPage(t, o, "/events/1", nil)
-	viewer.get("/events").want(t, http.StatusOK, "No event yet", "https://bridge.example.com/webhook")
+	viewer.get("/events").want(t, http.StatusOK, "No events yet", "https://bridge.example.com/webhook")
 
 	o.connect()
 	o.open(o.outage())
@@ -361,7 +361,7 @@ func TestEventsPage(t *testing.T) {
 	t.Run("F-36 times that are none", func(t *testing.T) {
 		for _, at := range []string{"2026-02-30T10:00", "noon", "2026-11-22T24:00", "0000-01-01T00:00", hostile} {
 			r := viewer.get("/events?before=" + url.QueryEscape(at))
-			r.want(t, http.StatusUnprocessableEntity, "Give a time as 2026-01-31T14:30.")
+			r.want(t, http.StatusUnprocessableEntity, "Enter a time such as 2026-01-31T14:30.")
 			if got := r.value("before"); got != at {
 				t.Errorf("%q comes back as %q", at, got)
 			}
@@ -375,8 +375,8 @@ func TestEventsPage(t *testing.T) {
 	})
 	t.Run("one event", func(t *testing.T) {
 		page := viewer.get("/events/" + joined + "?meeting_id=" + meeting)
-		page.want(t, http.StatusOK, "<script>alert(1)</script>", "joined the meeting of INC-1.", "The signature is right, with the newest secret token", "First delivery of this body",
-			"participant_uuid", "The same meeting", "meeting ended", "meeting started", "X-Zm-Request-Timestamp")
+		page.want(t, http.StatusOK, "<script>alert(1)</script>", "joined the meeting of INC-1.", "Valid signature, made with the newest secret token", "First delivery of this body",
+			"participant_uuid", "Same meeting", "meeting ended", "meeting started", "X-Zm-Request-Timestamp")
 		wantInert(t, page)
 		if strings.Contains(strings.ToLower(page.body), "x-zm-signature") {
 			t.Error("the signature is shown")
@@ -393,8 +393,8 @@ func TestEventsPage(t *testing.T) {
 		if strings.Contains(page.body, `class="db-sibling" href="/events/`+elsewhere) {
 			t.Error("an event of another meeting is called a neighbour")
 		}
-		viewer.get("/events/"+unread).want(t, http.StatusOK, "It is kept as it came, but Drawbridge can’t read it. Its body isn’t a JSON object.", "It is not laid out")
-		viewer.get("/events/"+elsewhere+"?q=nothing").want(t, http.StatusOK, "No event fits", "Ravi 50% joined the meeting.")
+		viewer.get("/events/"+unread).want(t, http.StatusOK, "It is stored unchanged, but Drawbridge can’t read it. Its body isn’t a JSON object.", "Drawbridge can’t show this body as a tree")
+		viewer.get("/events/"+elsewhere+"?q=nothing").want(t, http.StatusOK, "No events match", "Ravi 50% joined the meeting.")
 	})
 	admin := o.as(incident.Admin)
 	t.Run("T-ids an event that is not there", func(t *testing.T) {
@@ -427,16 +427,16 @@ func TestEventsPage(t *testing.T) {
 		}
 		o.work()
 		page := viewer.get("/events")
-		page.want(t, http.StatusOK, "3 requests refused in the last hour", "with a wrong signature", "Is the secret token the one of the Zoom app?")
+		page.want(t, http.StatusOK, "3 requests rejected in the last hour", "with a wrong signature", "Check that the secret token here is the Zoom app’s.")
 		if strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
 			t.Error("a viewer is sent to change the secret token")
 		}
 		if page := admin.get("/events"); !strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
 			t.Error("an admin is not sent to change the secret token")
 		}
-		viewer.get("/").want(t, http.StatusOK, "3 webhook requests refused in the last hour")
+		viewer.get("/").want(t, http.StatusOK, "3 webhook requests rejected in the last hour")
 		o.wait(61 * time.Minute)
-		if page := viewer.get("/events"); strings.Contains(page.text(), "refused in the last hour") {
+		if page := viewer.get("/events"); strings.Contains(page.text(), "rejected in the last hour") {
 			t.Error("they are still called those of the last hour")
 		}
 	})
@@ -463,24 +463,24 @@ func TestReprocessEvent(t *testing.T) {
 	path := page + "/reprocess"
 	testGuard(t, o, path, incident.Admin)
 	responder := o.logIn("responder@example.com")
-	if r := responder.get(page); !strings.Contains(r.text(), "Kept, without effect") || strings.Contains(r.text(), "Let it count") {
+	if r := responder.get(page); !strings.Contains(r.text(), "Stored, without effect") || strings.Contains(r.text(), "Accept event") {
 		t.Errorf("a responder sees %s", r.text())
 	}
 	b := o.as(incident.Admin)
-	b.get(page).want(t, http.StatusOK, "Signed outside the time window", "Let it count")
+	b.get(page).want(t, http.StatusOK, "Signed outside the time window", "Accept event")
 	b.get("/events").want(t, http.StatusOK, "stale")
 	b.post("/events/1/reprocess").want(t, http.StatusNotFound)
 	b.post("/events/x/reprocess").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, page, "It was read again. The event counts now. It now belongs to the bridge of INC-1. The bridge is live; it was ready. The timeline of INC-1 has a new entry.",
-		"The meeting of INC-1 started.", "A call of the bridge of INC-1 began.")
+	b.post(path).leadsTo(b, page, "Drawbridge read the event again. The event counts now. It now belongs to the bridge of INC-1. The bridge is live; it was ready. The timeline of INC-1 has a new entry.",
+		"The meeting of INC-1 started.", "A call on the bridge of INC-1 started.")
 	if got := o.bridge(1); got.State != incident.BridgeLive {
 		t.Errorf("the bridge is %s, want live", got.State)
 	}
-	if r := b.get(page); strings.Contains(r.text(), "Let it count") || !strings.Contains(r.text(), "Reprocess") {
+	if r := b.get(page); strings.Contains(r.text(), "Accept event") || !strings.Contains(r.text(), "Reprocess") {
 		t.Errorf("an admin sees %s", r.text())
 	}
-	b.post(path).leadsTo(b, page, "It was read again, and nothing changed.")
+	b.post(path).leadsTo(b, page, "Drawbridge read the event again. Nothing changed.")
 	if r := responder.get(page); strings.Contains(r.body, "/reprocess") || strings.Contains(r.body, "curl") {
 		t.Error("a responder is shown what an admin may do")
 	}

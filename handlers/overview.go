@@ -69,8 +69,8 @@ func (s *Site) Overview(c echo.Context) error {
 		page.Health.DetailsHref = "/account#health"
 	}
 	if page.Frame.RefusedLastHour > 0 {
-		page.Needs = append(page.Needs, views.Need{Level: views.LevelWarning, LinkText: "See why", Href: "/events",
-			Text: fmt.Sprintf("%s refused in the last hour", views.Plural(page.Frame.RefusedLastHour, "webhook request", "webhook requests"))})
+		page.Needs = append(page.Needs, views.Need{Level: views.LevelWarning, LinkText: "View them", Href: "/events",
+			Text: fmt.Sprintf("%s rejected in the last hour", views.Plural(page.Frame.RefusedLastHour, "webhook request", "webhook requests"))})
 	}
 	if Actor(c).Role.Includes(incident.Responder) {
 		page.OpenHref = runHref(runbooks)
@@ -182,7 +182,7 @@ func needs(report incident.CheckReport, health incident.Health, bridges []db.Bri
 		}
 		need := views.Need{Level: views.Level(f.Level), Text: factOf(f, now), LinkText: "Fix", Href: "/account"}
 		if slices.Contains([]incident.Topic{incident.TopicSilence, incident.TopicDelay, incident.TopicGaps}, f.Topic) {
-			need.Text, need.LinkText, need.Href = checkLine(f, now).Reason, "See", "/account#health"
+			need.Text, need.LinkText, need.Href = checkLine(f, now).Reason, "View", "/account#health"
 		}
 		list = append(list, need)
 	}

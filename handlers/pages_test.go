@@ -156,7 +156,7 @@ func TestRunForm(t *testing.T) {
 	b := o.as(incident.Responder)
 
 	page := b.get(path)
-	page.want(t, http.StatusOK, "Production outage", "When customers notice.", "Customer", "Create Zoom meeting", "at once")
+	page.want(t, http.StatusOK, "Production outage", "When customers notice.", "Customer", "Create Zoom meeting", "automatically")
 	if page.value("opener_email") != "responder@example.com" || page.value("vars.customer") != "all" {
 		t.Errorf("opener %q, customer %q", page.value("opener_email"), page.value("vars.customer"))
 	}
@@ -176,7 +176,7 @@ func TestRunForm(t *testing.T) {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
 		}
-		if strings.Contains(r.text(), "The bridge may not be ready at once") {
+		if strings.Contains(r.text(), "The bridge may be delayed") {
 			t.Error("a form that is refused says that Zoom is the problem")
 		}
 		if !regexp.MustCompile(`value="SEV2"[^>]*checked`).MatchString(r.body) {
@@ -224,7 +224,7 @@ func TestRunForm(t *testing.T) {
 		}
 	})
 	t.Run("F-35 the back button", func(t *testing.T) {
-		b.post(path, fields()...).leadsTo(b, "/incidents/1", "This form was sent before; this is the incident it opened.")
+		b.post(path, fields()...).leadsTo(b, "/incidents/1", "This form was already submitted. This is the incident it opened.")
 		if n := o.asked(create); n != 1 {
 			t.Errorf("Zoom was asked %d times", n)
 		}
@@ -267,8 +267,8 @@ func TestRunForm(t *testing.T) {
 	})
 	t.Run("disabled", func(t *testing.T) {
 		o.must(o.service.SetRunbookDisabled(context.Background(), theConsole, r.ID, true))
-		b.get(path).want(t, http.StatusOK, "This runbook cannot be run", "An admin can enable it")
-		b.post(path, "name", "x", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "This runbook cannot be run")
+		b.get(path).want(t, http.StatusOK, "This runbook can’t be used", "An admin can enable it")
+		b.post(path, "name", "x", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "This runbook can’t be used")
 		o.must(o.service.SetRunbookDisabled(context.Background(), theConsole, r.ID, false))
 	})
 	t.Run("deleted", func(t *testing.T) {
@@ -295,9 +295,9 @@ func TestRunWithoutZoom(t *testing.T) {
 	b.get("/runbooks/"+r.ID+"/run").want(t, http.StatusOK, "Zoom isn’t connected yet")
 	b.post("/runbooks/"+r.ID+"/run", "name", "", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "Zoom isn’t connected yet", "Describe in a few words")
 	b.post("/runbooks/"+r.ID+"/run", "name", "db down", "vars.customer", "y").
-		leadsTo(b, "/incidents/1", "No Zoom app is connected.", "Try again", "Use another link")
+		leadsTo(b, "/incidents/1", "No Zoom app is connected.", "Retry", "Use another link")
 	join := b.get("/j/INC-1")
-	join.want(t, http.StatusOK, "There is no bridge", "Drawbridge couldn’t create the bridge. The people")
+	join.want(t, http.StatusOK, "Couldn’t create the bridge", "Drawbridge couldn’t create the bridge. The people")
 	if strings.Contains(join.text(), "Zoom") {
 		t.Errorf("the join page speaks of the Zoom app: %s", join.text())
 	}
@@ -407,7 +407,7 @@ func TestRunStep(t *testing.T) {
 	path := "/incidents/1/steps/" + run.ID + "/run"
 	testGuard(t, o, path, incident.Responder)
 	b := o.as(incident.Responder)
-	b.get("/incidents/1").want(t, http.StatusOK, "This incident has no bridge.", "Run a step to make one.")
+	b.get("/incidents/1").want(t, http.StatusOK, "This incident has no bridge.", "Run a step to create one.")
 
 	b.post("/incidents/1/steps/nothing/run").want(t, http.StatusNotFound)
 	b.post("/incidents/999/steps/"+run.ID+"/run").want(t, http.StatusNotFound)
@@ -454,13 +454,13 @@ func TestRetryBridge(t *testing.T) {
 	path := "/bridges/" + bridge.ID + "/retry"
 	testGuard(t, o, path, incident.Responder)
 	b := o.as(incident.Responder)
-	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "copy both again", "Try again", "Use another link")
+	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "copy both again", "Retry", "Use another link")
 	b.post("/bridges/nothing/retry").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, "/incidents/1", "Trying again.", "client secret is wrong")
+	b.post(path).leadsTo(b, "/incidents/1", "Retrying.", "client secret is wrong")
 	o.faults(zoomsim.Faults{})
 	o.wait(time.Minute)
-	b.post(path).leadsTo(b, "/incidents/1", "Trying again.", "Everyone can get in")
+	b.post(path).leadsTo(b, "/incidents/1", "Retrying.", "Everyone can get in")
 	if got := o.bridge(1); got.State != incident.BridgeReady || o.asked(create) != 1 {
 		t.Errorf("bridge is %s, Zoom was asked %d times", got.State, o.asked(create))
 	}
@@ -496,12 +496,12 @@ func TestUseLink(t *testing.T) {
 		t.Fatalf("bridge is %s, audit trail %q: something was written", o.bridge(1).State, o.trail())
 	}
 
-	b.post(path, "join_url", " https://meet.example.com/war ", "passcode", "42").leadsTo(b, "/incidents/1", "The link is the bridge now.", "42")
+	b.post(path, "join_url", " https://meet.example.com/war ", "passcode", "42").leadsTo(b, "/incidents/1", "The incident now uses this link", "42")
 	if got := o.bridge(1); got.JoinURL != "https://meet.example.com/war" || got.Kind != incident.KindStatic {
 		t.Errorf("bridge %+v", got)
 	}
-	b.get("/j/INC-1").want(t, http.StatusOK, "Join", "42", "A link from outside Zoom's account")
-	b.post(path, "join_url", "https://meet.example.com/other").leadsTo(b, "/incidents/1", "The link is the bridge now.") // a wrong link can be put right
+	b.get("/j/INC-1").want(t, http.StatusOK, "Join", "42", "External link. Drawbridge can’t see who joins.")
+	b.post(path, "join_url", "https://meet.example.com/other").leadsTo(b, "/incidents/1", "The incident now uses this link") // a wrong link can be put right
 	if got := o.bridge(1).JoinURL; got != "https://meet.example.com/other" {
 		t.Errorf("the link is %s", got)
 	}
@@ -629,7 +629,7 @@ func TestJoinPage(t *testing.T) {
 	t.Run("logged in", func(t *testing.T) {
 		viewer.get("/j/INC-1").want(t, http.StatusOK, "Join", bridge.Passcode, "Incident page")
 		viewer.get("/j/INC-1?k=wrong").want(t, http.StatusOK, "Join")
-		viewer.get("/j/INC-99").want(t, http.StatusNotFound, "There is no incident of this number.")
+		viewer.get("/j/INC-99").want(t, http.StatusNotFound, "There is no incident with this number.")
 		viewer.get("/j/evil").want(t, http.StatusNotFound)
 	})
 	t.Run("without the key nothing is told, not even whether the incident is there", func(t *testing.T) {
@@ -661,7 +661,7 @@ func TestJoinPage(t *testing.T) {
 		o.faults(zoomsim.Faults{RateLimited: "user_day"})
 		i := o.open(r)
 		const cause = "oncall@example.com has reached Zoom’s limit of 100 new or changed meetings a day."
-		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "There is no bridge", cause, "Keep this page open")
+		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "Couldn’t create the bridge", cause, "Keep this page open")
 		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{"read"})
 		o.must(err)
 		answer := o.nobody().send(http.MethodGet, "/api/v1/incidents/"+i.Key()[4:], nil, "Authorization", "Bearer "+plain)
@@ -675,7 +675,7 @@ func TestJoinPage(t *testing.T) {
 		i := o.open(r)
 		o.as(incident.Admin).get("/incidents/"+i.Key()[4:]).want(t, http.StatusOK, "client secret is wrong")
 		page := o.nobody().get("/j/" + i.Key() + "?k=" + i.JoinKey)
-		page.want(t, http.StatusOK, "There is no bridge", "Drawbridge couldn’t create the bridge. The people", "Keep this page open")
+		page.want(t, http.StatusOK, "Couldn’t create the bridge", "Drawbridge couldn’t create the bridge. The people", "Keep this page open")
 		if strings.Contains(page.text(), "client") || strings.Contains(page.text(), "Zoom") {
 			t.Errorf("the join page speaks of credentials: %s", page.text())
 		}

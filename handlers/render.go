@@ -53,7 +53,7 @@ func ReadForm(c echo.Context, names ...string) (Form, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationForm {
-		return Form{}, echo.NewHTTPError(http.StatusUnsupportedMediaType, "This address takes forms only.")
+		return Form{}, echo.NewHTTPError(http.StatusUnsupportedMediaType, "This address accepts forms only.")
 	}
 	body, err := readBody(c, maxForm)
 	if err != nil {
@@ -64,7 +64,7 @@ func ReadForm(c echo.Context, names ...string) (Form, error) {
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		return Form{}, BadRequest("The form cannot be read.")
+		return Form{}, BadRequest("Drawbridge can’t read the form.")
 	}
 	if err := checkValues(values, names); err != nil {
 		return Form{}, err
@@ -76,7 +76,7 @@ func ReadForm(c echo.Context, names ...string) (Form, error) {
 func ReadQuery(c echo.Context, names ...string) (Form, error) {
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return Form{}, BadRequest("The query of the address cannot be read.")
+		return Form{}, BadRequest("Drawbridge can’t read the address’s query.")
 	}
 	if err := checkValues(values, names); err != nil {
 		return Form{}, err
@@ -90,10 +90,10 @@ func checkValues(values url.Values, names []string) error {
 			prefix, open := strings.CutSuffix(n, "*")
 			return n == name || open && strings.HasPrefix(name, prefix)
 		}) {
-			return BadRequest("The field %s is not known here.", quote(name))
+			return BadRequest("There is no field %s here.", quote(name))
 		}
 		if len(values[name]) > 1 {
-			return BadRequest("The field %s is there more than once.", quote(name))
+			return BadRequest("The field %s appears more than once.", quote(name))
 		}
 		if v := values[name][0]; len(v) > maxFormValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 			return BadRequest("The field %s is too long or is not text.", quote(name))
@@ -140,7 +140,7 @@ func (f Form) Int(name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, BadRequest("The field %s is not a whole number.", quote(name))
+		return 0, BadRequest("The field %s must be a whole number.", quote(name))
 	}
 	return n, nil
 }
@@ -149,7 +149,7 @@ func (f Form) Int(name string) (int64, error) {
 func (f Form) Limit() (int, error) {
 	n, err := f.Int("limit")
 	if err != nil || n < 0 {
-		return 0, BadRequest("The field \"limit\" is not a number from 1 to 200.")
+		return 0, BadRequest("The field \"limit\" must be a number from 1 to 200.")
 	}
 	if n == 0 {
 		n = 50
@@ -165,7 +165,7 @@ func (f Form) Time(name string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, BadRequest("The field %s is not a time such as 2026-11-22T02:14:07Z.", quote(name))
+		return time.Time{}, BadRequest("The field %s must be a time such as 2026-11-22T02:14:07Z.", quote(name))
 	}
 	return t.UTC(), nil
 }
@@ -182,7 +182,7 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 		if errors.As(err, &tooLarge) {
 			return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
 		}
-		return nil, echo.NewHTTPError(http.StatusBadRequest, "The request ended before it was whole.").WithInternal(err)
+		return nil, echo.NewHTTPError(http.StatusBadRequest, "The request ended before its body was complete.").WithInternal(err)
 	}
 	return body, nil
 }
@@ -210,7 +210,7 @@ func ReadJSON(c echo.Context, fields map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		into, ok := fields[name]
 		if !ok {
-			return BadRequest("The field %s is not known here. Known are: %s.", quote(name), strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+			return BadRequest("There is no field %s here. Known fields: %s.", quote(name), strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 		}
 		if err := json.Unmarshal(object[name], into); err != nil {
 			var refused *echo.HTTPError
@@ -237,7 +237,7 @@ func readObject(body []byte) (map[string]json.RawMessage, error) {
 			return nil, BadRequest("The body is not valid JSON.")
 		}
 		if _, twice := object[name]; twice {
-			return nil, BadRequest("The field %s is there more than once.", quote(name))
+			return nil, BadRequest("The field %s appears more than once.", quote(name))
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
@@ -249,7 +249,7 @@ func readObject(body []byte) (map[string]json.RawMessage, error) {
 		return nil, BadRequest("The body is not valid JSON.")
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, BadRequest("Something follows the JSON object.")
+		return nil, BadRequest("There is something after the JSON object.")
 	}
 	return object, nil
 }

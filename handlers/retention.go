@@ -52,7 +52,7 @@ func (s *Site) SaveRetention(c echo.Context) error {
 		return s.showRetention(c, f, http.StatusUnprocessableEntity, "")
 	}
 	if f.shown != shownRules(f.rules) {
-		return s.showRetention(c, f, http.StatusUnprocessableEntity, "The rules are others than those of the preview. Look at what these do, then save.")
+		return s.showRetention(c, f, http.StatusUnprocessableEntity, "These rules differ from the previewed ones. Check what they do, then save.")
 	}
 
 	changed, err := s.Service.SaveRetention(c.Request().Context(), Actor(c), f.rules)
@@ -61,9 +61,9 @@ func (s *Site) SaveRetention(c echo.Context) error {
 		return err
 	}
 	if len(changed) == 0 {
-		s.Flash(c, views.LevelOK, "The rules were so already.")
+		s.Flash(c, views.LevelOK, "Nothing was changed.")
 	} else {
-		s.Flash(c, views.LevelOK, "The rules are saved and are carried out now.")
+		s.Flash(c, views.LevelOK, "Saved. Drawbridge is applying the rules now.")
 	}
 	return c.Redirect(http.StatusSeeOther, "/settings/retention")
 }
@@ -90,7 +90,7 @@ func readRetention(c echo.Context) (f retentionForm, err error) {
 			f.typed[field] = text
 			n, err := strconv.Atoi(text)
 			if text != "" && (err != nil || len(text) > 6) {
-				f.problems[field] = "Give a number of days."
+				f.problems[field] = "Enter a number of days."
 			}
 			return n
 		}

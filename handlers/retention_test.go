@@ -59,7 +59,7 @@ func TestRetention(t *testing.T) {
 		b := o.as(incident.Admin)
 		for _, path := range []string{"/settings/retention", "/settings/retention/preview"} {
 			page := b.post(path, form("keep_others", "3", "blank_others", "x", "keep_participant", "30")...)
-			page.want(t, http.StatusUnprocessableEntity, "Give a number of days.", "Fill in both, or leave both empty.")
+			page.want(t, http.StatusUnprocessableEntity, "Enter a number of days.", "Fill in both, or leave both empty.")
 			if got := page.value("keep_others") + page.value("blank_others") + page.value("keep_participant"); got != "3x30" {
 				t.Errorf("what was typed became %q", got)
 			}
@@ -86,12 +86,12 @@ func TestRetention(t *testing.T) {
 			t.Error("the preview saved the rules")
 		}
 		// What was not previewed is not saved.
-		b.post("/settings/retention", rules...).want(t, http.StatusUnprocessableEntity, "Look at what these do, then save.", "Save and start")
+		b.post("/settings/retention", rules...).want(t, http.StatusUnprocessableEntity, "Check what they do, then save.", "Save and start")
 		rules = append(rules, "shown", preview.value("shown"))
 		other := form("keep_participant", "91", "blank_participant", "10", "shown", preview.value("shown"))
-		b.post("/settings/retention", other...).want(t, http.StatusUnprocessableEntity, "Look at what these do, then save.")
+		b.post("/settings/retention", other...).want(t, http.StatusUnprocessableEntity, "Check what they do, then save.")
 
-		b.post("/settings/retention", rules...).leadsTo(b, "/settings/retention").want(t, http.StatusOK, "carried out now", "0 events removed, about 3 to go")
+		b.post("/settings/retention", rules...).leadsTo(b, "/settings/retention").want(t, http.StatusOK, "applying the rules now", "0 events removed, about 3 to go")
 		stored, err = o.store.Retention(t.Context())
 		o.must(err)
 		if d := cmp.Diff([]incident.RetentionRule{{Family: "participant", KeepDays: 90, BlankDays: 10}}, stored); d != "" {

@@ -25,7 +25,7 @@ func (s *Site) RunForm(c echo.Context) error {
 	if uuid.Validate(key) != nil {
 		key = uuid.NewString()
 	} else if sent, err := s.Store.IncidentByFormKey(ctx, key); err == nil {
-		s.Flash(c, views.LevelOK, "This form was sent before; this is the incident it opened.")
+		s.Flash(c, views.LevelOK, "This form was already submitted. This is the incident it opened.")
 		return c.Redirect(http.StatusSeeOther, incidentPath(sent.Number))
 	} else if incident.CodeOf(err) != incident.NotFound {
 		return err
@@ -74,7 +74,7 @@ func (s *Site) Run(c echo.Context) error {
 	}
 
 	if !created {
-		s.Flash(c, views.LevelOK, "This form was sent before; this is the incident it opened.")
+		s.Flash(c, views.LevelOK, "This form was already submitted. This is the incident it opened.")
 	}
 	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Number))
 }

@@ -80,7 +80,7 @@ func rowPrefixes(form Form, prefix string, keys []string) ([]string, error) {
 		number, key, _ := strings.Cut(strings.TrimPrefix(name, prefix), ".")
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 0 || strconv.Itoa(n) != number || !slices.Contains(keys, key) {
-			return nil, BadRequest("The field %s is not known here.", quote(name))
+			return nil, BadRequest("There is no field %s here.", quote(name))
 		}
 		if rows[n] = true; len(rows) > maxRows {
 			return nil, BadRequest("The form has too many rows.")

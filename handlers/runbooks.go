@@ -146,7 +146,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 func (s *Site) usableRunbook(c echo.Context) (incident.Runbook, error) {
 	r, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
 	if err == nil && !r.ArchivedAt.IsZero() {
-		err = &incident.Error{Code: incident.Conflict, Message: "This runbook was deleted and cannot be changed any more."}
+		err = &incident.Error{Code: incident.Conflict, Message: "This runbook was deleted and can’t be changed."}
 	}
 	return r, err
 }
@@ -164,7 +164,7 @@ func someOf(things []string) string {
 func (s *Site) lastChange(c echo.Context, target string, actions ...incident.AuditAction) string {
 	trail, err := s.Store.Audit(c.Request().Context(), db.AuditFilter{Actions: actions, Target: target}, "", 1)
 	if err != nil || len(trail.Items) == 0 {
-		return "Somebody changed this meanwhile."
+		return "Somebody else changed this."
 	}
 	return trail.Items[0].Actor + " changed this " + s.When(c, trail.Items[0].At).Ago + "."
 }
@@ -195,7 +195,7 @@ func (s *Site) DuplicateRunbook(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "This is the copy. It is off until you enable it.")
+	s.Flash(c, views.LevelOK, "This is the copy. It stays off until you enable it.")
 	return c.Redirect(http.StatusSeeOther, "/runbooks/"+twin.ID)
 }
 
@@ -213,9 +213,9 @@ func (s *Site) switchRunbook(c echo.Context, disabled bool) error {
 
 	err = s.Service.SetRunbookDisabled(c.Request().Context(), Actor(c), stored.ID, disabled)
 
-	said := "“" + stored.Name + "” is on. It can be run."
+	said := "“" + stored.Name + "” is on. People can use it."
 	if disabled {
-		said = "“" + stored.Name + "” is off. Nobody can run it until you enable it."
+		said = "“" + stored.Name + "” is off. Nobody can use it until you enable it."
 	}
 	if err := s.orFlash(c, err, said); err != nil {
 		return err

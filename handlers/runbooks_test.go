@@ -111,7 +111,7 @@ func TestRunbookPage(t *testing.T) {
 		o := newOffice(t)
 		r := o.outage()
 		page := o.as(incident.Admin).get("/runbooks/" + r.ID)
-		page.want(t, http.StatusOK, "Never run", "INC-42 all", "{{ vars.customer }} Customer · all")
+		page.want(t, http.StatusOK, "Never used", "INC-42 all", "{{ vars.customer }} Customer · all")
 		if got := page.value("variable.0.name"); got != "customer" {
 			t.Errorf("variable %q", got)
 		}
@@ -185,7 +185,7 @@ func TestSaveRunbook(t *testing.T) {
 		o.wait(3 * time.Minute)
 
 		page := b.post("/runbooks/"+r.ID, runbookFields(1)...)
-		page.want(t, http.StatusUnprocessableEntity, "Somebody saved meanwhile", "command line changed this 3 min ago.", "saving now replaces their version")
+		page.want(t, http.StatusUnprocessableEntity, "Somebody else saved this runbook", "command line changed this 3 min ago.", "saving now replaces their version")
 		if got := page.value("name"); got != "Database down" {
 			t.Errorf("what was typed is not kept: %q", got)
 		}
@@ -241,7 +241,7 @@ func TestSaveRunbook(t *testing.T) {
 		b.post("/runbooks/"+r.ID+"/delete", "version", "1")
 		b.get("/runbooks/"+r.ID).want(t, http.StatusOK, "Archived", "1 incident")
 		for _, action := range []string{"", "/duplicate", "/enable", "/disable", "/delete"} {
-			b.post("/runbooks/"+r.ID+action, runbookFields(1)...).want(t, http.StatusConflict, "was deleted and cannot be changed")
+			b.post("/runbooks/"+r.ID+action, runbookFields(1)...).want(t, http.StatusConflict, "was deleted and can’t be changed")
 		}
 	})
 }
@@ -410,7 +410,7 @@ func TestPreviewRunbook(t *testing.T) {
 	t.Run("a long topic", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/runbooks/preview", runbookFields(0, "step.0.topic", strings.Repeat("å", 201))...).
-			want(t, http.StatusOK, "201/200", "Cut after 200 characters")
+			want(t, http.StatusOK, "201/200", "Drawbridge cuts this after 200 characters")
 	})
 }
 
@@ -437,7 +437,7 @@ func TestDuplicateRunbook(t *testing.T) {
 		r, b := o.outage(), o.as(incident.Admin)
 		answer := b.post("/runbooks/" + r.ID + "/duplicate")
 		path := answer.header.Get("Location")
-		answer.leadsTo(b, path, "Production outage (copy)", "Off: nobody can run it")
+		answer.leadsTo(b, path, "Production outage (copy)", "Off: nobody can use it")
 		if path == "/runbooks/"+r.ID {
 			t.Error("the copy is the runbook itself")
 		}
@@ -468,7 +468,7 @@ func TestSwitchRunbook(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		r, b := o.outage(), o.as(incident.Admin)
-		b.post("/runbooks/"+r.ID+"/disable").leadsTo(b, "/runbooks/"+r.ID, "“Production outage” is off.", "Off: nobody can run it")
+		b.post("/runbooks/"+r.ID+"/disable").leadsTo(b, "/runbooks/"+r.ID, "“Production outage” is off.", "Off: nobody can use it")
 		if o.runbook(r.ID).DisabledAt.IsZero() {
 			t.Error("it is not disabled")
 		}
@@ -503,7 +503,7 @@ func TestDeleteRunbook(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		r, b := o.outage(), o.as(incident.Admin)
-		b.get("/runbooks/"+r.ID).want(t, http.StatusOK, "It goes for good, with 1 step and 1 variable.")
+		b.get("/runbooks/"+r.ID).want(t, http.StatusOK, "This deletes it permanently, with 1 step and 1 variable.")
 		b.post("/runbooks/"+r.ID+"/delete", "version", "1").leadsTo(b, "/runbooks", "“Production outage” was deleted.", "No runbooks yet")
 		if _, err := o.store.Runbook(t.Context(), r.ID); incident.CodeOf(err) != incident.NotFound {
 			t.Errorf("it is still there: %v", err)

@@ -27,7 +27,7 @@ func (s *Site) savedFilters(c echo.Context, _ eventQuery, _ eventList, page *vie
 		save.Allowed = false // it has a name
 		if Actor(c).Role.Includes(incident.Responder) && f.MayDelete(Actor(c)) {
 			page.Filter.Delete = &views.ConfirmForm{
-				ID: "delete-filter", Title: "Delete the saved filter “" + f.Name + "”?", Text: "It goes for everybody. Events are not touched.",
+				ID: "delete-filter", Title: "Delete the saved filter “" + f.Name + "”?", Text: "This deletes it for everyone. Events stay.",
 				Action: "/events/filters/" + f.ID + "/delete", Button: "Delete filter",
 			}
 		}
@@ -46,7 +46,7 @@ func (s *Site) SaveFilter(c echo.Context) error {
 	}
 	sent, err := url.ParseQuery(form.Get("query"))
 	if err != nil {
-		return BadRequest("The filter cannot be read.")
+		return BadRequest("Drawbridge can’t read the filter.")
 	}
 	query := filterQuery(sent)
 
@@ -67,14 +67,14 @@ func (s *Site) SaveFilter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Flash(c, views.LevelOK, "The filter is saved. Everybody finds it above the list.")
+	s.Flash(c, views.LevelOK, "The filter was saved. Everyone can find it above the list.")
 	return c.Redirect(http.StatusSeeOther, "/events?"+f.Query)
 }
 
 // DeleteFilter is POST /events/filters/:id/delete.
 func (s *Site) DeleteFilter(c echo.Context) error {
 	err := s.Service.DeleteFilter(c.Request().Context(), Actor(c), c.Param("id"))
-	if err := s.orFlash(c, err, "The saved filter is gone."); err != nil {
+	if err := s.orFlash(c, err, "The saved filter was deleted."); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/events")

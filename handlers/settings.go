@@ -114,7 +114,7 @@ func (s *Site) SaveUser(c echo.Context) error {
 	}
 	// Another role ends the person's sessions, so it is only set when it is another.
 	if role := incident.Role(form.Get("role")); err == nil && role != user.Role {
-		said = user.Email + " is " + string(role) + " now, and has to log in again."
+		said = user.Email + " is " + string(role) + " now and has to log in again."
 		err = s.Service.SetRole(ctx, Actor(c), user.ID, role)
 	}
 
@@ -158,18 +158,18 @@ func (s *Site) ResetPassword(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "The password is set. Hand it over safely.")
+	s.Flash(c, views.LevelOK, "The password was set. Pass it on securely.")
 	return c.Redirect(http.StatusSeeOther, "/settings/users")
 }
 
 // DisableUser is POST /settings/users/:id/disable.
 func (s *Site) DisableUser(c echo.Context) error {
-	return s.switchUser(c, true, "The user is disabled and logged out everywhere.")
+	return s.switchUser(c, true, "The user was disabled and logged out everywhere.")
 }
 
 // EnableUser is POST /settings/users/:id/enable.
 func (s *Site) EnableUser(c echo.Context) error {
-	return s.switchUser(c, false, "The user is enabled and can log in again.")
+	return s.switchUser(c, false, "The user was enabled and can log in again.")
 }
 
 func (s *Site) switchUser(c echo.Context, disabled bool, said string) error {
@@ -199,7 +199,7 @@ func (s *Site) tokensLeft(ctx context.Context, userID, said string) (string, err
 		}
 	}
 	if n > 0 {
-		said += " " + views.Plural(n, "API token", "API tokens") + " they made still work: look at API tokens."
+		said += " " + views.Plural(n, "API token", "API tokens") + " they created still work. Review them under API tokens."
 	}
 	return said, err
 }
@@ -274,7 +274,7 @@ func readTokenForm(c echo.Context) (form Form, scopes []string, err error) {
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil || len(values["scope"]) > 10 {
-		return form, nil, BadRequest("The form cannot be read.")
+		return form, nil, BadRequest("Drawbridge can’t read the form.")
 	}
 	scopes = values["scope"]
 	values.Del("scope")
@@ -286,7 +286,7 @@ func readTokenForm(c echo.Context) (form Form, scopes []string, err error) {
 // RevokeToken is POST /settings/tokens/:id/revoke.
 func (s *Site) RevokeToken(c echo.Context) error {
 	err := s.Service.RevokeToken(c.Request().Context(), Actor(c), c.Param("id"))
-	if err := s.orFlash(c, err, "The token is revoked. Whatever used it is refused from now on."); err != nil {
+	if err := s.orFlash(c, err, "The token was revoked. Requests with it are rejected from now on."); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/settings/tokens")
@@ -328,7 +328,7 @@ func (s *Site) SaveMe(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "Your name is saved.")
+	s.Flash(c, views.LevelOK, "Your name was saved.")
 	return c.Redirect(http.StatusSeeOther, "/settings/me")
 }
 
@@ -339,7 +339,7 @@ func (s *Site) ChangePassword(c echo.Context) error {
 		return err
 	}
 	if form.Raw("new_password") != form.Raw("new_password_again") {
-		return s.showMe(c, http.StatusUnprocessableEntity, "", map[string]string{"new_password_again": "This is not the same password."})
+		return s.showMe(c, http.StatusUnprocessableEntity, "", map[string]string{"new_password_again": "The new passwords don’t match."})
 	}
 
 	err = s.Service.ChangePassword(c.Request().Context(), Actor(c), form.Raw("current_password"), form.Raw("new_password"), s.sessionToken(c))
@@ -353,7 +353,7 @@ func (s *Site) ChangePassword(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "The password is changed. Other browsers were logged out.")
+	s.Flash(c, views.LevelOK, "The password was changed. Other browsers were logged out.")
 	return c.Redirect(http.StatusSeeOther, "/settings/me")
 }
 
@@ -362,7 +362,7 @@ func (s *Site) EndOtherSessions(c echo.Context) error {
 	if err := s.Service.EndOtherSessions(c.Request().Context(), Actor(c), s.sessionToken(c)); err != nil {
 		return err
 	}
-	s.Flash(c, views.LevelOK, "The other browsers are logged out.")
+	s.Flash(c, views.LevelOK, "The other browsers were logged out.")
 	return c.Redirect(http.StatusSeeOther, "/settings/me")
 }
 

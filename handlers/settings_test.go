@@ -56,7 +56,7 @@ func TestUsersPage(t *testing.T) {
 		b := o.as(incident.Admin)
 		b.get("/settings/users?new=1").want(t, http.StatusOK, "They log in with it.")
 		page := b.get("/settings/users?edit=id-of-admin")
-		page.want(t, http.StatusOK, "The only admin cannot be disabled.")
+		page.want(t, http.StatusOK, "You can’t disable the only admin.")
 		if got := page.value("name"); got != "admin" {
 			t.Errorf("name is %q", got)
 		}
@@ -195,7 +195,7 @@ func TestResetPassword(t *testing.T) {
 		o := newOffice(t)
 		o.person("ana", incident.Viewer)
 		ana, b := o.logIn("ana@example.com"), o.as(incident.Admin)
-		b.post("/settings/users/id-of-ana/password", "password", "a few unrelated words").leadsTo(b, "/settings/users", "The password is set.")
+		b.post("/settings/users/id-of-ana/password", "password", "a few unrelated words").leadsTo(b, "/settings/users", "The password was set.")
 		if r := ana.get("/settings/me"); r.status != http.StatusSeeOther {
 			t.Errorf("the session goes on: %d", r.status)
 		}
@@ -242,12 +242,12 @@ func TestSwitchUser(t *testing.T) {
 		o := newOffice(t)
 		o.person("ana", incident.Viewer)
 		ana, b := o.logIn("ana@example.com"), o.as(incident.Admin)
-		b.post("/settings/users/id-of-ana/disable").leadsTo(b, "/settings/users", "The user is disabled and logged out everywhere.", "disabled")
+		b.post("/settings/users/id-of-ana/disable").leadsTo(b, "/settings/users", "The user was disabled and logged out everywhere.", "disabled")
 		if r := ana.get("/settings/me"); r.status != http.StatusSeeOther {
 			t.Errorf("the session goes on: %d", r.status)
 		}
-		b.get("/settings/users?edit=id-of-ana").want(t, http.StatusOK, "Disabled: cannot log in.")
-		b.post("/settings/users/id-of-ana/enable").leadsTo(b, "/settings/users", "The user is enabled and can log in again.")
+		b.get("/settings/users?edit=id-of-ana").want(t, http.StatusOK, "This user is disabled and can’t log in.")
+		b.post("/settings/users/id-of-ana/enable").leadsTo(b, "/settings/users", "The user was enabled and can log in again.")
 		o.logIn("ana@example.com")
 		o.wantTrail("user.disable ana@example.com", "user.enable ana@example.com")
 	})
@@ -350,7 +350,7 @@ func TestRevokeToken(t *testing.T) {
 		o := newOffice(t)
 		plain, tok := token(o)
 		b := o.as(incident.Admin)
-		b.post("/settings/tokens/"+tok.ID+"/revoke").leadsTo(b, "/settings/tokens", "The token is revoked.", "Revoked just now")
+		b.post("/settings/tokens/"+tok.ID+"/revoke").leadsTo(b, "/settings/tokens", "The token was revoked.", "Revoked just now")
 		if _, _, err := o.service.TokenActor(t.Context(), plain, ""); incident.CodeOf(err) != incident.Unauthorized {
 			t.Errorf("the token still works: %v", err)
 		}
@@ -362,7 +362,7 @@ func TestAuditPage(t *testing.T) {
 	t.Parallel()
 	t.Run("empty", func(t *testing.T) {
 		t.Parallel()
-		newOffice(t).as(incident.Admin).get("/settings/audit").want(t, http.StatusOK, "Nothing changed yet")
+		newOffice(t).as(incident.Admin).get("/settings/audit").want(t, http.StatusOK, "No changes yet")
 	})
 	t.Run("words", func(t *testing.T) {
 		t.Parallel()
@@ -465,7 +465,7 @@ func TestSaveMe(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Viewer)
-		page := b.post("/settings/me", "name", " Vera V ").leadsTo(b, "/settings/me", "Your name is saved.")
+		page := b.post("/settings/me", "name", " Vera V ").leadsTo(b, "/settings/me", "Your name was saved.")
 		if page.value("name") != "Vera V" {
 			t.Errorf("name is %q", page.value("name"))
 		}
@@ -490,7 +490,7 @@ func TestChangePassword(t *testing.T) {
 		for _, tt := range []struct{ old, password, again, want string }{
 			{"SHY-wrong", next, next, "This is not your current password."},
 			{thePassword, "short", "short", "Use at least 12 characters."},
-			{thePassword, next, next + "!", "This is not the same password."},
+			{thePassword, next, next + "!", "The new passwords don’t match."},
 		} {
 			page := b.post("/settings/me/password", form(tt.old, tt.password, tt.again)...)
 			page.want(t, http.StatusUnprocessableEntity, tt.want)
@@ -523,7 +523,7 @@ func TestChangePassword(t *testing.T) {
 		b := o.as(incident.Viewer)
 		other := o.logIn("viewer@example.com")
 		b.get("/settings/me").want(t, http.StatusOK, "You are logged in on 2 browsers.")
-		b.post("/settings/me/password", form(thePassword, next, next)...).leadsTo(b, "/settings/me", "The password is changed.", "on this browser only")
+		b.post("/settings/me/password", form(thePassword, next, next)...).leadsTo(b, "/settings/me", "The password was changed.", "on this browser only")
 		if r := other.get("/settings/me"); r.status != http.StatusSeeOther {
 			t.Errorf("the other session goes on: %d", r.status)
 		}
@@ -553,7 +553,7 @@ func TestEndOtherSessions(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Viewer)
 		other, stranger := o.logIn("viewer@example.com"), o.as(incident.Responder)
-		b.post("/settings/me/sessions").leadsTo(b, "/settings/me", "The other browsers are logged out.", "on this browser only")
+		b.post("/settings/me/sessions").leadsTo(b, "/settings/me", "The other browsers were logged out.", "on this browser only")
 		if r := other.get("/settings/me"); r.status != http.StatusSeeOther {
 			t.Errorf("the other session goes on: %d", r.status)
 		}

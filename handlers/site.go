@@ -144,7 +144,7 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 		return &views.Banner{Level: views.LevelBad, Text: "The database doesn’t answer. This page may be incomplete."}
 	}
 	if health.WriteProblem != "" {
-		return &views.Banner{Level: views.LevelBad, Text: "Nothing can be stored now, and Zoom’s events are refused, which Zoom repeats for 85 minutes. " + health.WriteProblem}
+		return &views.Banner{Level: views.LevelBad, Text: "Drawbridge can’t store anything right now. Zoom’s events are rejected; Zoom retries each for about 85 minutes. " + health.WriteProblem}
 	}
 	if problem := s.Store.KeyProblem(); problem != "" {
 		return &views.Banner{Level: views.LevelBad, Text: problem}
@@ -155,7 +155,7 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	}
 	for _, secret := range account.Secrets {
 		if secret.Locked {
-			return &views.Banner{Level: views.LevelBad, Text: "A stored secret cannot be opened with the master key that is in use.", LinkText: "Zoom account", Href: "/account"}
+			return &views.Banner{Level: views.LevelBad, Text: "The current master key can’t open a stored secret.", LinkText: "Zoom account", Href: "/account"}
 		}
 	}
 	if level, _ := account.Readiness(s.Now()); account.Connected() && level == incident.LevelBad {
@@ -166,10 +166,10 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	}
 	peer, _, _ := net.SplitHostPort(c.Request().RemoteAddr)
 	if c.Request().Header.Get(echo.HeaderXForwardedFor) != "" && peer == c.RealIP() && Actor(c).Role.Includes(incident.Admin) {
-		return &views.Banner{Level: views.LevelWarning, Text: "A proxy passes requests on that is not trusted to, so everybody counts as one client. Name it in DRAWBRIDGE_TRUSTED_PROXIES."}
+		return &views.Banner{Level: views.LevelWarning, Text: "Requests come through a proxy that isn’t trusted, so all clients count as one. Add it to DRAWBRIDGE_TRUSTED_PROXIES."}
 	}
 	if !s.HTTPS(c) && !isLoopback(c.RealIP()) {
-		return &views.Banner{Level: views.LevelWarning, Text: "This connection is not encrypted. Others in the network can read it, passwords too."}
+		return &views.Banner{Level: views.LevelWarning, Text: "This connection isn’t encrypted. Others on the network can read it, including passwords."}
 	}
 	return nil
 }

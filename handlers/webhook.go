@@ -70,9 +70,9 @@ func (s *Site) Webhook(c echo.Context) error {
 	tokens, locked, err := s.Service.WebhookTokens(ctx, false)
 	switch {
 	case err != nil:
-		return s.webhookFault("storage", "The secret tokens cannot be read.", err)
+		return s.webhookFault("storage", "Drawbridge can’t read the secret tokens.", err)
 	case len(tokens) == 0 && locked:
-		return s.webhookFault("locked", "The secret token cannot be opened with the master key.", nil)
+		return s.webhookFault("locked", "The master key can’t open the secret token.", nil)
 	case len(tokens) == 0:
 		return s.webhookFault("not_configured", "No webhook secret token is stored.", nil)
 	}
@@ -80,7 +80,7 @@ func (s *Site) Webhook(c echo.Context) error {
 	if isWrong(err) {
 		var readErr error
 		if tokens, locked, readErr = s.Service.WebhookTokens(ctx, true); readErr != nil {
-			return s.webhookFault("storage", "The secret tokens cannot be read.", readErr)
+			return s.webhookFault("storage", "Drawbridge can’t read the secret tokens.", readErr)
 		}
 		sig, err = zoom.Verify(r.Header, body, tokens)
 	}
@@ -93,16 +93,16 @@ func (s *Site) Webhook(c echo.Context) error {
 			reason = "wrong_validation" // the admin who pressed Validate wants to know
 		}
 		if locked {
-			return s.webhookFault("locked", "One of the secret tokens cannot be opened with the master key.", nil)
+			return s.webhookFault("locked", "The master key can’t open one of the secret tokens.", nil)
 		}
 		s.Service.CountRefusal(reason)
-		return &incident.Error{Code: incident.Unauthorized, Message: "The request is not signed as Zoom signs."}
+		return &incident.Error{Code: incident.Unauthorized, Message: "The request has no valid Zoom signature."}
 	}
 
 	if answer, is, err := zoom.URLValidation(body, tokens[sig.Slot]); is {
 		if err != nil {
 			s.Service.CountRefusal("validation")
-			return BadRequest("The plainToken of the validation is not one of Zoom's.")
+			return BadRequest("The plainToken of this validation is not in Zoom's form.")
 		}
 		// Answered from memory: six validations without an answer and Zoom
 		// stops sending events, also when it is only our disk that is full.
@@ -110,12 +110,12 @@ func (s *Site) Webhook(c echo.Context) error {
 		err := c.JSONBlob(http.StatusOK, answer)
 		c.Response().Flush()
 		if noteErr := s.Service.NoteValidation(ctx); noteErr != nil {
-			s.Log.Warn("validation answered but not noted", "error", noteErr)
+			s.Log.Warn("answered a validation but could not store it", "error", noteErr)
 		}
 		return err
 	}
 	if _, err := s.Service.KeepEvent(ctx, sig, webhookHeaders(r.Header), body); err != nil {
-		return s.webhookFault("storage", "The event could not be stored.", err)
+		return s.webhookFault("storage", "Drawbridge couldn’t store the event.", err)
 	}
 	return c.JSONBlob(http.StatusOK, []byte("{}"))
 }
@@ -141,9 +141,9 @@ func (s *Site) webhookBody(c echo.Context, limited io.Reader) ([]byte, error) {
 		s.Service.CountRefusal("too_large")
 		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
 	case errors.Is(err, errBudget):
-		return nil, s.webhookFault("busy", "Too much is arriving at once.", err)
+		return nil, s.webhookFault("busy", "Too many requests are arriving at once.", err)
 	case err != nil:
-		return nil, s.webhookFault("incomplete", "The request ended before it was whole.", err)
+		return nil, s.webhookFault("incomplete", "The request ended before its body was complete.", err)
 	}
 	return body.Bytes(), nil
 }

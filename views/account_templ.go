@@ -141,7 +141,7 @@ func Account(p AccountPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Conflict != "" {
-				templ_7745c5c3_Err = Alert("warning", "Changed meanwhile", p.Conflict).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("warning", "Somebody else changed this page", p.Conflict).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -182,18 +182,18 @@ func Account(p AccountPage) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p><a class=\"btn btn-sm\" href=\"/account?auth=server_to_server\">Move to Server-to-Server</a></p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p><a class=\"btn btn-sm\" href=\"/account?auth=server_to_server\">Move to Server-to-Server OAuth</a></p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Alert("warning", "Zoom ended JWT apps on 2023-09-08", "Zoom's own cloud gives no token for a key and secret any more, so no bridge can be made this way there. What stays useful: events are still verified with the secret tokens below, and every incident, bridge and event on record stays.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("warning", "Zoom ended JWT apps on 2023-09-08", "Zoom’s own cloud no longer accepts a key and secret, so Drawbridge can’t create bridges there with a JWT app. Drawbridge still verifies events with the secret tokens below, and keeps all incidents, bridges and events.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var7), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else if p.InUse == "jwt" {
-				templ_7745c5c3_Err = Alert("note", "Moving from the JWT app", "Saving replaces only the way a token is got. The backup user, the secret tokens, runbooks and everything on record stay as they are.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("note", "Moving from the JWT app", "Saving changes only how Drawbridge gets its access token. The backup user, secret tokens, runbooks and records stay as they are.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -244,7 +244,7 @@ func Account(p AccountPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</div><aside class=\"db-stack\" aria-label=\"Set-up guide\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</div><aside class=\"db-stack\" aria-label=\"Setup guide\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -328,7 +328,7 @@ func accountVerdict(c AccountCheck) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</span> <a href=\"#check\">See the list</a></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</span> <a href=\"#check\">View the checks</a></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -442,7 +442,7 @@ func accountForm(p AccountPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<p class=\"db-muted\">From the app's page in Zoom's marketplace, under App Credentials.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<p class=\"db-muted\">From the app’s page in the Zoom App Marketplace, under App Credentials.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -471,7 +471,7 @@ func accountForm(p AccountPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				templ_7745c5c3_Err = Input(Field{Label: "App ID", Name: "app_id", Value: p.AppID, Error: p.Errors["app_id"], Mono: true, Optional: true,
-					Help: "Only to find events that did not arrive. It is in the address of the app's page: marketplace.zoom.us/develop/apps/<App ID>/…"}).Render(ctx, templ_7745c5c3_Buffer)
+					Help: "Only needed to find missing events. Copy it from the address of the app’s page: marketplace.zoom.us/develop/apps/<App ID>/…"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -494,8 +494,8 @@ func accountForm(p AccountPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = Input(Field{Label: "E-mail", Name: "backup_user_email", Value: p.BackupUserEmail, Type: "email", Placeholder: "oncall@example.com", Error: p.Errors["backup_user_email"],
-				Help: "Hosts a bridge when the person who opened the incident is not a Zoom user or may not host. Use a licensed account reserved for this."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Input(Field{Label: "Email", Name: "backup_user_email", Value: p.BackupUserEmail, Type: "email", Placeholder: "oncall@example.com", Error: p.Errors["backup_user_email"],
+				Help: "Hosts a bridge when the person who opened the incident isn’t a Zoom user or isn’t allowed to host. Use a licensed account reserved for this."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -521,13 +521,13 @@ func accountForm(p AccountPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = accountSecret("Secret token", "webhook_secret_token_1", "From the app's page, under Feature → Access. It proves that an event comes from Zoom.", p.WebhookToken1, p).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = accountSecret("Secret token", "webhook_secret_token_1", "From the app’s page, under Feature → Access. Drawbridge uses it to verify that events come from Zoom.", p.WebhookToken1, p).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if p.WebhookToken1.Set && p.CanEdit {
-				templ_7745c5c3_Err = Checkbox(Field{Label: "Keep accepting the present one as well", Name: "keep_webhook_secret_token_1", Value: "true",
-					Help: "Zoom may sign with the old token for a while after a new one is made."}, true).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Checkbox(Field{Label: "Also keep accepting the current token", Name: "keep_webhook_secret_token_1", Value: "true",
+					Help: "After you create a new token, Zoom may sign with the old one for a while."}, true).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -537,7 +537,7 @@ func accountForm(p AccountPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.WebhookToken2.Set || p.Errors["webhook_secret_token_2"] != "" {
-				templ_7745c5c3_Err = accountSecret("Older secret token", "webhook_secret_token_2", "Accepted as well until you remove it. Remove it when no event was signed with it for a day.", p.WebhookToken2, p).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = accountSecret("Older secret token", "webhook_secret_token_2", "Also accepted until you remove it. Remove it once it has signed no event for a day.", p.WebhookToken2, p).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -552,11 +552,11 @@ func accountForm(p AccountPage) templ.Component {
 					}
 				}
 			} else if !p.WebhookToken1.Set {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<details class=\"db-fold\"><summary>Rotating: I have two tokens</summary>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<details class=\"db-fold\"><summary>I’m rotating and have two tokens</summary>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = accountSecret("Older secret token", "webhook_secret_token_2", "Accepted as well until you remove it.", p.WebhookToken2, p).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = accountSecret("Older secret token", "webhook_secret_token_2", "Also accepted until you remove it.", p.WebhookToken2, p).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -583,8 +583,8 @@ func accountForm(p AccountPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = RadioCards(Field{Label: "Zoom's address", Name: "cluster", Error: p.Errors["cluster"]}, []Choice{
-				{Value: "zoom.us", Label: "zoom.us", Help: "Almost every account", Selected: p.Cluster != "zoomgov.com"},
+			templ_7745c5c3_Err = RadioCards(Field{Label: "Zoom’s address", Name: "cluster", Error: p.Errors["cluster"]}, []Choice{
+				{Value: "zoom.us", Label: "zoom.us", Help: "Almost all accounts", Selected: p.Cluster != "zoomgov.com"},
 				{Value: "zoomgov.com", Label: "zoomgov.com", Help: "Zoom for Government", Selected: p.Cluster == "zoomgov.com"},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
@@ -592,7 +592,7 @@ func accountForm(p AccountPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Card("Where the account lives").Render(templ.WithChildren(ctx, templ_7745c5c3_Var20), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Card("Zoom cluster").Render(templ.WithChildren(ctx, templ_7745c5c3_Var20), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -687,7 +687,7 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if c.CheckedAt.ISO == "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<p class=\"db-muted\">Nothing was checked yet. The check runs once when you save, and whenever you press the button. It makes no meeting.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<p class=\"db-muted\">Not checked yet. The check runs when you save and when you press the button. It doesn’t create a meeting.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -697,7 +697,7 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(c.Features) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "<h3 class=\"db-h3\">What the app may do</h3><ul class=\"db-found db-found-dense\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "<h3 class=\"db-h3\">What the app is allowed to do</h3><ul class=\"db-found db-found-dense\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -751,9 +751,9 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var26 string
-					templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs("Tick ")
+					templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs("Add ")
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/account.templ`, Line: 158, Col: 18}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/account.templ`, Line: 158, Col: 17}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 					if templ_7745c5c3_Err != nil {
@@ -764,7 +764,7 @@ func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if f.Classic != "" {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "or, in an older app, <code>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "or, for an older app, <code>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -993,7 +993,7 @@ func accountGuide(g AccountGuide, auth string) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<ol class=\"db-guide\"><li><h3>Make the app</h3><p>Open <a href=\"https://marketplace.zoom.us/develop/create\" rel=\"noreferrer\" target=\"_blank\">Zoom's marketplace</a> as an admin of the account, choose <b>Develop → Build App</b> and pick <b>Server-to-Server OAuth</b>. Give it any name, such as “Drawbridge”.</p></li><li><h3>Copy the credentials</h3><p>Under <b>App Credentials</b>: account ID, client ID and client secret go into the form on this page.</p></li><li><h3>Tick the scopes</h3><p>Under <b>Scopes → Add Scopes</b>, search each name and tick it.</p><details class=\"db-fold\" open><summary>Granular scopes, for apps made since 2024</summary>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<ol class=\"db-guide\"><li><h3>Create the app</h3><p>Open <a href=\"https://marketplace.zoom.us/develop/create\" rel=\"noreferrer\" target=\"_blank\">the Zoom App Marketplace</a> as an admin of the account, choose <b>Develop → Build App</b> and pick <b>Server-to-Server OAuth</b>. Give it any name, such as “Drawbridge”.</p></li><li><h3>Copy the credentials</h3><p>Copy the account ID, client ID and client secret from <b>App Credentials</b> into the form on this page.</p></li><li><h3>Add the scopes</h3><p>Under <b>Scopes → Add Scopes</b>, search for each name and select it.</p><details class=\"db-fold\" open><summary>Granular scopes, for apps created since 2024</summary>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1009,7 +1009,7 @@ func accountGuide(g AccountGuide, auth string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "</details></li><li><h3>Send events here</h3><p>Under <b>Feature → Access</b>, copy the <b>Secret Token</b> into the form and save it. Then switch on <b>Event Subscription</b>, choose <b>Webhook</b>, and add a subscription with this address:</p><div class=\"db-copyline\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "</details></li><li><h3>Send events here</h3><p>Under <b>Feature → Access</b>, copy the <b>Secret Token</b> into the form and save it. Then turn on <b>Event Subscription</b>, choose <b>Webhook</b>, and add a subscription with this address:</p><div class=\"db-copyline\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1126,12 +1126,12 @@ func accountGuide(g AccountGuide, auth string) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, " <span>Zoom has not validated this address yet.</span>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, " <span>Zoom hasn’t validated this address yet.</span>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "</p></li><li><h3>Activate it</h3><p>Under <b>Activation</b> press <b>Activate your app</b>, then <b>Check connection</b> here.</p></li></ol>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "</p></li><li><h3>Activate it</h3><p>Under <b>Activation</b>, press <b>Activate your app</b>. Then press <b>Check connection</b> here.</p></li></ol>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

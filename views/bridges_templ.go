@@ -142,7 +142,7 @@ func Bridges(p BridgesPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = EmptyState(IconVideo, "No bridge yet", "Each incident gets a bridge. It shows here from the moment Zoom is asked for it until its recording is ready.", "Run a runbook", p.RunHref).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconVideo, "No bridges yet", "Each incident gets a bridge. It appears here as soon as Drawbridge asks Zoom for it.", "Open incident", p.RunHref).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -180,7 +180,7 @@ func Bridges(p BridgesPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = Chips("Which bridges", p.Views).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Chips("Bridges to show", p.Views).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -324,7 +324,7 @@ func Bridges(p BridgesPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if len(p.Rows) == 0 {
-						templ_7745c5c3_Err = EmptyState(IconFilter, "No bridge fits", "Nothing matches these filters.", "Clear filters", "/bridges").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconFilter, "No bridges match", "Change or clear the filters.", "Clear filters", "/bridges").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -595,12 +595,12 @@ func bridgeRow(b BridgeRow) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = CopyIcon(b.MeetingID, "Copy meeting id").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = CopyIcon(b.MeetingID, "Copy meeting ID").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<span>a link of your own</span> ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<span>an external link</span> ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -679,9 +679,9 @@ func bridgeRow(b BridgeRow) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var25 string
-			templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs("made ")
+			templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs("created ")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/bridges.templ`, Line: 204, Col: 15}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/bridges.templ`, Line: 204, Col: 18}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 			if templ_7745c5c3_Err != nil {

@@ -77,11 +77,11 @@ func Setup(p SetupPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			case "used":
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<h1>The first admin exists</h1><p>This link worked once, and somebody used it.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<h1>The first admin exists</h1><p>The link works once, and somebody has used it.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = setupWayOut("If it was not you or one of yours, stop Drawbridge and look at its users: whoever opened the link is an admin.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = setupWayOut("If that wasn’t you or a colleague, stop Drawbridge and check its users: whoever opened the link is an admin.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -90,16 +90,16 @@ func Setup(p SetupPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			case "unknown":
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<h1>This link does not work</h1><p>It is not the link Drawbridge printed when it started.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<h1>This link doesn’t work</h1><p>It isn’t the link that Drawbridge printed when it started.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = setupWayOut("Copy the whole link from the terminal or the log. It is one line, and it changes with each start.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = setupWayOut("Copy the whole link from the terminal or the log. It’s one line and changes at every start.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			default:
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<h1>Create the first admin</h1><p>This page works once. Others are added later, under Settings.</p><form method=\"post\" action=\"/setup\"><input type=\"hidden\" name=\"token\" value=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<h1>Create the first admin</h1><p>This page works once. Add other users later, under Settings.</p><form method=\"post\" action=\"/setup\"><input type=\"hidden\" name=\"token\" value=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -120,11 +120,11 @@ func Setup(p SetupPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Input(Field{Label: "E-mail", Name: "email", Type: "email", Value: p.Email, Error: p.EmailError, Autocomplete: "username", Required: true, Autofocus: p.EmailError != "" && p.NameError == "", MaxLength: 254, Help: "The one you use in Zoom: bridges you open are hosted by it."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Input(Field{Label: "Email", Name: "email", Type: "email", Value: p.Email, Error: p.EmailError, Autocomplete: "username", Required: true, Autofocus: p.EmailError != "" && p.NameError == "", MaxLength: 254, Help: "Use your address in Zoom: you then host the bridges you open."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Input(Field{Label: "Password", Name: "password", Type: "password", Error: p.PasswordError, Autocomplete: "new-password", Required: true, Autofocus: p.PasswordError != "" && p.NameError == "" && p.EmailError == "", Help: "At least " + Count(p.MinPassword) + " characters. Any characters; a few words are good."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Input(Field{Label: "Password", Name: "password", Type: "password", Error: p.PasswordError, Autocomplete: "new-password", Required: true, Autofocus: p.PasswordError != "" && p.NameError == "" && p.EmailError == "", Help: "At least " + Count(p.MinPassword) + " characters. A few unrelated words are easier to remember than symbols."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -259,7 +259,7 @@ func Login(p LoginPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = Input(Field{Label: "E-mail", Name: "email", Type: "email", Value: p.Email, Autocomplete: "username", Required: true, Autofocus: p.Email == "", MaxLength: 254}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Input(Field{Label: "Email", Name: "email", Type: "email", Value: p.Email, Autocomplete: "username", Required: true, Autofocus: p.Email == "", MaxLength: 254}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -267,7 +267,7 @@ func Login(p LoginPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<button class=\"btn btn-primary\" type=\"submit\">Log in</button></form><details class=\"db-forgot\"><summary>Forgot the password?</summary><p>An admin sets a new one under Settings. If no admin can log in, run <code>drawbridge user reset-password EMAIL</code> on the server.</p></details></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<button class=\"btn btn-primary\" type=\"submit\">Log in</button></form><details class=\"db-forgot\"><summary>Forgot your password?</summary><p>An admin can set a new one under Settings. If no admin can log in, run <code>drawbridge user reset-password EMAIL</code> on the server.</p></details></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -294,27 +294,27 @@ type errorWords struct{ title, text string }
 func (p ErrorPage) words() errorWords {
 	switch p.Status {
 	case 400:
-		return errorWords{"This request cannot be read", "Something in the address or the form is not as it should be. Go back and try again."}
+		return errorWords{"Drawbridge can’t read this request", "Something in the address or the form is wrong. Go back and try again."}
 	case 401:
-		return errorWords{"Log in first", "Nobody is logged in here, or the session has ended."}
+		return errorWords{"Log in first", "You aren’t logged in, or your session has ended."}
 	case 403:
-		return errorWords{"This is not for your role", "Your role does not allow it. An admin can do it, or change your role under Settings."}
+		return errorWords{"Your role doesn’t allow this", "An admin can do it for you, or change your role under Settings."}
 	case 404:
-		return errorWords{"There is nothing here", "The address is wrong, or what stood here has been deleted."}
+		return errorWords{"There is nothing here", "The address is wrong, or the page has been deleted."}
 	case 405:
-		return errorWords{"This address takes no such request", "The page exists, but not for what was asked of it. Open it from the menu."}
+		return errorWords{"This address doesn’t accept such a request", "The page exists, but not for this kind of request. Open it from the menu."}
 	case 409:
-		return errorWords{"Somebody was faster", "It was changed while you looked at it. Load it again to see how it is now."}
+		return errorWords{"Conflict", "It changed while you were looking at it. Reload it to see the current version."}
 	case 410:
-		return errorWords{"This is gone", "What was here is no longer valid."}
+		return errorWords{"This is gone", "This page or link is no longer valid."}
 	case 413, 415:
-		return errorWords{"This cannot be taken", "What was sent is too large for this page, or of a kind it does not take."}
+		return errorWords{"Drawbridge can’t accept this", "What you sent is too large for this page, or of a type it doesn’t accept."}
 	case 429:
-		return errorWords{"Too many tries", "Wait a minute, then try again."}
+		return errorWords{"Too many requests", "Wait a minute, then try again."}
 	case 503:
-		return errorWords{"Drawbridge cannot do this now", "Its database does not answer. Nothing was changed. Try again in a moment; bridges that are open stay open."}
+		return errorWords{"Drawbridge can’t do this right now", "Its database doesn’t answer. Nothing was changed. Try again in a moment. Open bridges stay open."}
 	}
-	return errorWords{"Something went wrong here", "The cause is in the server's log under the id below. Nothing you typed caused it."}
+	return errorWords{"Something went wrong", "The server’s log has the cause under the request ID below. Nothing you typed caused it."}
 }
 
 func (p ErrorPage) text() string {
@@ -493,7 +493,7 @@ func errorBody(p ErrorPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.RequestID != "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"db-error-id\">Request id, if you ask for help:")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"db-error-id\">Request ID to quote when you ask for help:")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

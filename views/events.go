@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// EventsPage is the log of what Zoom told us. Live topic: events.
+// EventsPage is the log of what Zoom sent. Live topic: events.
 // GET /events shows the list, with the fields of EventFilter in its query; GET /events/{id} with the same query the list
 // with that event open beside it.
 type EventsPage struct {

@@ -69,7 +69,7 @@ func Events(p EventsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "\" defer></script> <header class=\"db-head\"><div class=\"db-head-text\"><h1>Events</h1><p class=\"db-sub\">What Zoom told us, verified and kept as it came.</p></div><div class=\"db-head-actions\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "\" defer></script> <header class=\"db-head\"><div class=\"db-head-text\"><h1>Events</h1><p class=\"db-sub\">What Zoom sent, verified and stored unchanged.</p></div><div class=\"db-head-actions\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -132,7 +132,7 @@ func Events(p EventsPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = EmptyState(IconWebhook, "No event yet", "Zoom tells this server when a meeting starts, somebody joins, or a recording is ready. It does once the Zoom app has the webhook URL and the event types.", "Set up the webhook", "/account").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconWebhook, "No events yet", "Zoom sends an event when a meeting starts, somebody joins, or a recording is ready. First give the Zoom app this webhook URL and the event types.", "Set up the webhook", "/account").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -532,22 +532,22 @@ func noEvents(p EventsPage) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		switch {
 		case p.Pager.GoesOn:
-			templ_7745c5c3_Err = EmptyState(IconFilter, "Nothing fits so far", p.Pager.Says+". The search goes on from there.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "No match so far", p.Pager.Says+". You can continue the search.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case len(p.Filter.Unknown) > 0:
-			templ_7745c5c3_Err = EmptyState(IconFilter, "No event fits", "No event of the type "+Visible(p.Filter.Unknown[0])+" ever came. A whole family is asked for as meeting.*", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "No events match", "No event of the type "+Visible(p.Filter.Unknown[0])+" has ever arrived. For a whole family, use meeting.*", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		case p.Pager.Newer != "" || p.Pager.Newest != "":
-			templ_7745c5c3_Err = EmptyState(IconFilter, "Nothing more", "There is no older event that matches.", "Newest events", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "No more events", "No older event matches.", "Newest events", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		default:
-			templ_7745c5c3_Err = EmptyState(IconFilter, "No event fits", "Nothing matches these filters.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = EmptyState(IconFilter, "No events match", "Change or clear the filters.", "Clear filters", "/events").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -660,7 +660,7 @@ func eventPager(p EventPager) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				if p.GoesOn {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "Search on")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 50, "Continue search")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -801,7 +801,7 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 64, "\" list=\"event-types\" placeholder=\"Any type\" aria-label=\"Types, with commas\" autocomplete=\"off\" spellcheck=\"false\" autocapitalize=\"off\" maxlength=\"1000\" data-db-many> <datalist id=\"event-types\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 64, "\" list=\"event-types\" placeholder=\"Any type\" aria-label=\"Types, separated by commas\" autocomplete=\"off\" spellcheck=\"false\" autocapitalize=\"off\" maxlength=\"1000\" data-db-many> <datalist id=\"event-types\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -897,15 +897,15 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = eventFlag("unread", "Unread", "not read, or not readable", f.Unread).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = eventFlag("unread", "Unread", "not read yet, or unreadable", f.Unread).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = eventFlag("recovered", "Recovered", "read in Zoom’s log of deliveries", f.Recovered).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = eventFlag("recovered", "Recovered", "found in Zoom’s delivery log", f.Recovered).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = eventFlag("twin", "Twins", "same event, different body", f.Twin).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = eventFlag("twin", "Variants", "same event, different body", f.Twin).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -921,7 +921,7 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Around this moment", Name: "around", Type: aroundType(f), Value: f.Around, Error: f.AroundError, Help: "What came before and after it."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Around this time", Name: "around", Type: aroundType(f), Value: f.Around, Error: f.AroundError, Help: "Shows what came before and after."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1186,7 +1186,7 @@ func eventsOn(f EventFilter, link string) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Input(Field{Label: "Name", Name: "name", Value: f.Save.Name, Error: f.Save.Error, Required: true, MaxLength: 60, Help: "Everybody finds it under this name."}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Input(Field{Label: "Name", Name: "name", Value: f.Save.Name, Error: f.Save.Error, Required: true, MaxLength: 60, Help: "Everyone can use it under this name."}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1271,9 +1271,9 @@ func refused(p EventsPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var45 string
-		templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(Plural(p.refusedTotal(), "request", "requests") + " refused in the last hour")
+		templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(Plural(p.refusedTotal(), "request", "requests") + " rejected in the last hour")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/events.templ`, Line: 306, Col: 99}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/events.templ`, Line: 306, Col: 100}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var45))
 		if templ_7745c5c3_Err != nil {
@@ -1428,9 +1428,9 @@ func eventRow(e EventRow) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var52 string
-			templ_7745c5c3_Var52, templ_7745c5c3_Err = templ.ResolveAttributeValue(e.At.Exact + "\n" + e.At.UTC + "\nShow what came around this moment")
+			templ_7745c5c3_Var52, templ_7745c5c3_Err = templ.ResolveAttributeValue(e.At.Exact + "\n" + e.At.UTC + "\nShow events around this time")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/events.templ`, Line: 340, Col: 168}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/events.templ`, Line: 340, Col: 163}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var52)
 			if templ_7745c5c3_Err != nil {
@@ -1559,13 +1559,13 @@ func eventRow(e EventRow) templ.Component {
 			}
 		}
 		if e.Recovered {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 137, "<span class=\"db-tag\" title=\"Read in Zoom’s log of deliveries\">recovered</span> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 137, "<span class=\"db-tag\" title=\"Found in Zoom’s delivery log\">recovered</span> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
 		if e.Twin {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 138, "<span class=\"db-tag\" title=\"Same event, different body\">twin</span>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 138, "<span class=\"db-tag\" title=\"Same event, different body\">variant</span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -41,7 +41,7 @@ func Export(p ExportPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = PageHeader("Export events", "A file of what the list shows, newest first.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = PageHeader("Export events", "A file with the events of the list, newest first.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -115,12 +115,12 @@ func Export(p ExportPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\"><fieldset class=\"db-export-formats\"><legend>Format</legend> <label class=\"form-check\"><input class=\"form-check-input\" type=\"radio\" name=\"format\" value=\"csv\" checked> <span class=\"form-check-label\">CSV <span class=\"db-muted\">Opens in a spreadsheet. A text that it would run as a formula gets an apostrophe in front.</span></span></label> <label class=\"form-check\"><input class=\"form-check-input\" type=\"radio\" name=\"format\" value=\"ndjson\"> <span class=\"form-check-label\">NDJSON <span class=\"db-muted\">One line of JSON an event, good to process further.</span></span></label> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\"><fieldset class=\"db-export-formats\"><legend>Format</legend> <label class=\"form-check\"><input class=\"form-check-input\" type=\"radio\" name=\"format\" value=\"csv\" checked> <span class=\"form-check-label\">CSV <span class=\"db-muted\">Opens in a spreadsheet. Text that looks like a formula is prefixed with an apostrophe.</span></span></label> <label class=\"form-check\"><input class=\"form-check-input\" type=\"radio\" name=\"format\" value=\"ndjson\"> <span class=\"form-check-label\">NDJSON <span class=\"db-muted\">One JSON object per line, for other programs.</span></span></label> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if p.Bodies {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<label class=\"form-check\"><input class=\"form-check-input\" type=\"checkbox\" name=\"body\" value=\"1\"> <span class=\"form-check-label\">With bodies <span class=\"db-muted\">NDJSON only. They hold passcodes and download tokens.</span></span></label>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<label class=\"form-check\"><input class=\"form-check-input\" type=\"checkbox\" name=\"body\" value=\"1\"> <span class=\"form-check-label\">With bodies <span class=\"db-muted\">NDJSON only. Bodies contain passcodes and download tokens.</span></span></label>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -271,7 +271,7 @@ func ExportState(p ExportProgress) templ.Component {
 				}
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<p class=\"db-muted\">The browser shows the download too, and can cancel it.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<p class=\"db-muted\">Your browser also shows the download and can cancel it.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -357,7 +357,7 @@ func Page(f Frame) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				case "events":
-					templ_7745c5c3_Err = navCount("nav-events", "db-count-bad", f.RefusedLastHour, "refused in the last hour").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = navCount("nav-events", "db-count-bad", f.RefusedLastHour, "rejected in the last hour").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -448,7 +448,7 @@ func Page(f Frame) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</button> <button type=\"button\" class=\"db-iconbtn\" data-db-theme-set=\"auto\" aria-label=\"Theme of the device\" title=\"As the device\" aria-pressed=\"false\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</button> <button type=\"button\" class=\"db-iconbtn\" data-db-theme-set=\"auto\" aria-label=\"Device theme\" title=\"Same as device\" aria-pressed=\"false\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -482,7 +482,7 @@ func Page(f Frame) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if f.Demo {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<aside class=\"db-demo\" aria-label=\"Demo\"><span><strong>Demo.</strong> Zoom is simulated here and nothing is kept.</span> <a href=\"/simulator/\">Play Zoom in the simulator</a></aside>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<aside class=\"db-demo\" aria-label=\"Demo\"><span><strong>Demo.</strong> Zoom is simulated, and nothing is kept.</span> <a href=\"/simulator/\">Open the simulator</a></aside>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -506,7 +506,7 @@ func Page(f Frame) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "\" aria-label=\"What is wrong now\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "\" aria-label=\"Current problem\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -906,8 +906,8 @@ type shortcut struct{ keys, does string }
 func shortcuts() []shortcut {
 	all := []shortcut{
 		{"/", "Search or filter this page"},
-		{"n", "New: open an incident, or what this page makes"},
-		{"p", "Pause the events, or go on"},
+		{"n", "New: open an incident, or create what this page lists"},
+		{"p", "Pause or resume the events"},
 	}
 	for _, item := range nav {
 		all = append(all, shortcut{"g " + item.key, item.label})
@@ -918,12 +918,12 @@ func shortcuts() []shortcut {
 type stateWord struct{ state, means string }
 
 var stateWords = []stateWord{
-	{"creating", "Zoom is being asked for the meeting."},
-	{"ready", "The meeting exists and its link works; nobody is inside."},
+	{"creating", "Drawbridge is asking Zoom for the meeting."},
+	{"ready", "The meeting exists. Nobody has joined yet."},
 	{"live", "Someone is inside."},
 	{"ended", "The meeting has ended."},
-	{"unknown", "Zoom did not answer clearly. It is looked for before another is made."},
-	{"failed", "Couldn’t create the bridge. The incident says why, and what to do."},
+	{"unknown", "We don’t know yet whether Zoom created the meeting. Drawbridge checks before it asks for another."},
+	{"failed", "Couldn’t create the bridge. The incident page says why, and what to do."},
 }
 
 func helpDialog() templ.Component {

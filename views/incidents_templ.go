@@ -193,17 +193,17 @@ func Incidents(p IncidentsPage) templ.Component {
 				}
 				if len(p.Rows) == 0 {
 					if p.filtered() {
-						templ_7745c5c3_Err = EmptyState(IconSearch, "No incident matches", "Nothing was opened that fits these filters.", "Clear filters", "/incidents").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconSearch, "No incidents match", "Change or clear the filters.", "Clear filters", "/incidents").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
 					} else if p.CanOpen {
-						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "Run a runbook and the incident appears here, with its bridge.", "Open the first incident", p.RunURL).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "Open an incident and it appears here with its bridge.", "Open incident", p.RunURL).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
 					} else {
-						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "An incident appears here, with its bridge, when somebody runs a runbook or a tool reports one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "An incident appears here with its bridge when somebody opens one or a tool reports one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

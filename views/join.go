@@ -50,7 +50,7 @@ func (p JoinPage) title() string {
 	case p.waiting():
 		return "Creating the bridge"
 	case p.State == "failed":
-		return "There is no bridge"
+		return "Couldn’t create the bridge"
 	case p.State == "unknown":
 		return "We don’t know yet whether Zoom created the meeting"
 	case p.Resolved:
@@ -64,23 +64,23 @@ func (p JoinPage) title() string {
 func (p JoinPage) says() string {
 	switch {
 	case p.waiting():
-		return "This page continues as soon as Zoom answers, in a few seconds."
+		return "This page updates when Zoom answers, usually within seconds."
 	case p.State == "failed":
-		return sentence(cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.")) + "The people handling the incident can put another link here. Keep this page open; it updates automatically."
+		return sentence(cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.")) + "The people handling the incident can add another link here. Keep this page open; it updates automatically."
 	case p.State == "unknown":
 		return sentence(p.Cause) + "Checking automatically. Keep this page open; it updates automatically."
 	case p.joinable() && p.Kind == "static":
-		return "A link from outside Zoom's account"
+		return "External link. Drawbridge can’t see who joins."
 	case p.joinable() && p.Inside > 0:
 		return Plural(p.Inside, "person inside", "people inside")
 	case p.joinable():
 		return "Ready to join. Nobody has joined yet."
 	case p.Resolved:
-		return "Its bridge is closed. If it comes back, this same link leads to the next bridge."
+		return "Its bridge is closed. If the incident is reopened, this link leads to its next bridge."
 	case p.State == "":
-		return "Nobody has opened a bridge for this incident. When somebody does, it appears here."
+		return "This incident has no bridge yet. When it gets one, it appears here."
 	}
-	return "If the incident goes on, this same link leads to the next bridge."
+	return "If the incident continues, this link leads to its next bridge."
 }
 
 func sentence(s string) string {

@@ -49,7 +49,7 @@ func TestEntryPages(t *testing.T) {
 		{"setup-used", views.Setup(views.SetupPage{Frame: bare, State: "used"})},
 		{"setup-unknown", views.Setup(views.SetupPage{Frame: bare, State: "unknown"})},
 		{"login-empty", views.Login(views.LoginPage{Frame: bare, Next: "/bridges"})},
-		{"login-refused", views.Login(views.LoginPage{Frame: bare, Email: "ana@example.com", Error: "E-mail and password do not go together."})},
+		{"login-refused", views.Login(views.LoginPage{Frame: bare, Email: "ana@example.com", Error: "Email and password don’t match."})},
 		{"login-hostile", views.Login(views.LoginPage{Frame: evil, Email: hostile, Next: hostile, Error: hostile})},
 		{"error-403", views.Error(views.ErrorPage{Frame: in("", "settings"), Status: 403, RequestID: id})},
 		{"error-404", views.Error(views.ErrorPage{Frame: in("", ""), Status: 404, RequestID: id})},
@@ -91,7 +91,7 @@ func overview() views.OverviewPage {
 
 func healthy() *views.HealthPanel {
 	return &views.HealthPanel{
-		Level: "ok", Title: "Zoom’s events arrive.", LastEvent: when(0), Validated: when(20 * time.Hour), ValidationDue: when(-52 * time.Hour),
+		Level: "ok", Title: "Zoom’s events are arriving.", LastEvent: when(0), Validated: when(20 * time.Hour), ValidationDue: when(-52 * time.Hour),
 		FailedOf: "0 of 6", Median: "0.4 s", P95: "1.9 s", Measured: 500, DetailsHref: "/account#health", TypesTotal: 4963,
 		Types: []views.TypeCount{
 			{Words: "participant joined", Event: "meeting.participant_joined", Family: "participant", Href: "/events?event=meeting.participant_joined", Count: 2104},
@@ -104,14 +104,14 @@ func healthy() *views.HealthPanel {
 
 func unwell() *views.HealthPanel {
 	p := healthy()
-	p.Level, p.Title, p.DetailsHref = "bad", "Zoom cannot reach us.", ""
+	p.Level, p.Title, p.DetailsHref = "bad", "Zoom can’t reach Drawbridge.", ""
 	p.LastEvent, p.Validated, p.ValidationDue = when(4*time.Hour), when(13*24*time.Hour), when(10*24*time.Hour)
 	p.Overdue, p.FailedOf, p.Failing, p.P95 = true, "4 of 6", true, "25 min"
 	p.Problems = []views.CheckLine{
 		found("bad", words.Finding{Code: "validations_failed", Span: 13 * 24 * time.Hour, Count: 4}),
 		found("warning", words.Finding{Code: "silence", Span: 4 * time.Hour, Incident: 42}),
 	}
-	p.Refused = []views.RefusedReason{{Count: 14, Reason: "with a wrong signature", Advice: "Is the secret token the one of the Zoom app? If it is, somebody else sent them."}}
+	p.Refused = []views.RefusedReason{{Count: 14, Reason: "with a wrong signature", Advice: "Check that the secret token here is the Zoom app’s. If it is, somebody other than Zoom sent them."}}
 	return p
 }
 
@@ -139,7 +139,7 @@ func TestOverview(t *testing.T) {
 	quiet := overview()
 	quiet.Frame.LiveBridges, quiet.Frame.RefusedLastHour = 0, 0
 	quiet.Live, quiet.Needs, quiet.Incidents, quiet.Events = nil, nil, nil, nil
-	quiet.Health = &views.HealthPanel{Level: "warning", Title: "Zoom has not sent an event yet."}
+	quiet.Health = &views.HealthPanel{Level: "warning", Title: "No event has arrived from Zoom yet."}
 	bad := overview()
 	bad.Ready = views.Ready{Level: "bad", Title: "Not ready. Not ready. New incidents won’t get a bridge.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
 	amber := overview()
@@ -228,7 +228,7 @@ func TestEvents(t *testing.T) {
 	filtered.Live, filtered.Tail = false, ""
 	filtered.Count = views.EventCount{Number: "10,000+", Words: "match"}
 	filtered.Chart.Bars = append([]views.Bar{{Label: "01:00–02:00", Uncounted: true, Parts: []int{0, 0, 0, 0}}}, filtered.Chart.Bars...)
-	filtered.Chart.Note = "There are too many to draw at once: counted back to 21 Nov 2026, 03:14:07 CET."
+	filtered.Chart.Note = "Too many events to draw at once. Counted back to 21 Nov 2026, 03:14:07 CET."
 	filtered.Filter.Event, filtered.Filter.Stale, filtered.Filter.Twin, filtered.Filter.ClearHref, filtered.Filter.Query = "meeting.*, user.created", true, true, "/events", "stale=1"
 	filtered.Filter.On = []views.Chip{{Label: "meeting.*, user.created", Href: "/events?stale=1&twin=1"}, {Label: "stale", Href: "/events?twin=1"}, {Label: "twins", Href: "/events?stale=1"}}
 	filtered.Filter.ZoomOut, filtered.Filter.Around = "/events?after=2026-11-21T00%3A00", "7353605300224000"

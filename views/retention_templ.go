@@ -97,13 +97,13 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, ".</p><p class=\"db-muted\">Counted since the rules were saved. It goes on in the background, in small steps that make way for events that arrive.</p>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, ".</p><p class=\"db-muted\">Counted since the rules were saved. Drawbridge works in the background, in small steps that give way to new events.</p>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = Card("Carried out").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Card("Progress").Render(templ.WithChildren(ctx, templ_7745c5c3_Var4), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -130,14 +130,14 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<section class=\"db-card\" aria-labelledby=\"retention-title\"><h2 class=\"db-card-title\" id=\"retention-title\">How long events are kept</h2><p>Events name people. They can lose names, e-mail addresses, IP addresses and phone numbers long before they go. Without a rule nothing goes and nothing is blanked.</p><p class=\"db-muted\">Days are counted from the arrival. 0 days: for ever, or never. A row left empty is treated as all other events. The shortest time is ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<section class=\"db-card\" aria-labelledby=\"retention-title\"><h2 class=\"db-card-title\" id=\"retention-title\">How long events are kept</h2><p>Events contain personal data: names, email addresses, IP addresses and phone numbers. Drawbridge can blank it before it deletes the event. Without a rule, it does neither.</p><p class=\"db-muted\">Days count from an event’s arrival. 0 means keep forever, or never blank. An empty row follows “All other events”. The minimum is ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var7 string
 			templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(Count(p.MinKeep))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 27, Col: 177}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 27, Col: 180}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 			if templ_7745c5c3_Err != nil {
@@ -268,7 +268,7 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<ul><li>Events of a bridge whose incident is open, until it is resolved. Events that were not read yet.</li><li>Topics of meetings, which can hold a name. Ids of Zoom, by which events and bridges belong together.</li><li>Incidents with their opener, the hosts of their bridges, and the audit trail.</li><li>Backups that were made before.</li></ul><p>When events of participants are blanked, so are the people on bridges that ended as long ago, once the incident is resolved: “Ana joined.” becomes “Somebody joined.”</p><p class=\"db-muted\">An event that Zoom delivers once more within 35 days is known again, also when it was removed or blanked.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<ul><li>Events of open incidents until they are resolved, and events that haven’t been read yet.</li><li>Meeting topics, which can contain a name, and Zoom’s IDs, which link events to bridges.</li><li>Incidents with their opener, the hosts of their bridges, and the audit trail.</li><li>Backups made earlier.</li></ul><p>When participant events are blanked, so are the people on bridges that ended as long ago, if the incident is resolved: “Ana joined.” becomes “Somebody joined.”</p><p class=\"db-muted\">Events redelivered within 35 days are still recognized, even if they were removed or blanked.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -461,7 +461,7 @@ func retentionPreview(p SettingsRetentionPage) templ.Component {
 			templ_7745c5c3_Var21 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "<section class=\"db-card\" id=\"preview\" aria-labelledby=\"preview-title\"><h2 class=\"db-card-title\" id=\"preview-title\">What these rules would do now</h2><table class=\"db-table db-table-cards\"><thead><tr><th scope=\"col\">Events</th><th scope=\"col\">Removed</th><th scope=\"col\">Oldest that stays</th><th scope=\"col\">Blanked</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "<section class=\"db-card\" id=\"preview\" aria-labelledby=\"preview-title\"><h2 class=\"db-card-title\" id=\"preview-title\">What these rules would do now</h2><table class=\"db-table db-table-cards\"><thead><tr><th scope=\"col\">Events</th><th scope=\"col\">Removed</th><th scope=\"col\">Oldest kept</th><th scope=\"col\">Blanked</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -538,7 +538,7 @@ func retentionPreview(p SettingsRetentionPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "</span></td><td data-label=\"Oldest that stays\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "</span></td><td data-label=\"Oldest kept\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -569,25 +569,25 @@ func retentionPreview(p SettingsRetentionPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.People > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, "<p>The people on ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 52, "<p>Drawbridge also blanks the names of people on ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var26 string
 			templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs(Plural(int(p.People), "ended bridge", "ended bridges"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 152, Col: 76}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 152, Col: 108}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, " lose their names.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, ".</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "<p class=\"db-muted\">Counted by the hour of arrival; events that could not be read are among all other events. Nothing was changed yet. What is removed or blanked cannot be brought back.</p></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "<p class=\"db-muted\">Counted by hour of arrival. Unreadable events count as other events. Nothing has changed yet. You can’t restore what is removed or blanked.</p></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -79,13 +79,13 @@ func Run(p RunPage) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Alert("warning", "This runbook cannot be run", p.Disabled).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("warning", "This runbook can’t be used", p.Disabled).Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 			if p.Problem != "" && p.Disabled == "" {
-				templ_7745c5c3_Err = Alert("warning", "The bridge may not be ready at once", p.Problem).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("warning", "The bridge may be delayed", p.Problem).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -148,7 +148,7 @@ func Run(p RunPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = Textarea(Field{Label: "Description", Name: "description", Value: p.Text, Error: p.Errors["description"], Optional: true, Placeholder: "What you see, since when, who notices", MaxLength: 4000}, 3).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Textarea(Field{Label: "Description", Name: "description", Value: p.Text, Error: p.Errors["description"], Optional: true, Placeholder: "What you see, since when, who is affected", MaxLength: 4000}, 3).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -164,7 +164,7 @@ func Run(p RunPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "Open bridge</button><p class=\"db-muted\" data-busy-note=\"Opening the incident and asking Zoom for a meeting…\" data-busy-slow=\"Zoom takes its time. The incident page opens in any case, with what is known.\" role=\"status\"></p></div></fieldset></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "Open incident</button><p class=\"db-muted\" data-busy-note=\"Opening the incident and asking Zoom for a meeting…\" data-busy-slow=\"Zoom is slow to answer. The incident page opens anyway, with what is known.\" role=\"status\"></p></div></fieldset></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -180,7 +180,7 @@ func Run(p RunPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<ol class=\"db-then\"><li>The incident is opened, and everybody can see it.</li>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<ol class=\"db-then\"><li>The incident is opened, and everyone can see it.</li>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -193,7 +193,7 @@ func Run(p RunPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<span class=\"db-tag\">at once</span></li>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<span class=\"db-tag\">automatically</span></li>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -212,13 +212,13 @@ func Run(p RunPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</ol><p class=\"db-muted\">Sending the form twice opens one incident.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "</ol><p class=\"db-muted\">Submitting twice won’t create a duplicate.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = Card("What happens then").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Card("What happens next").Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -41,13 +41,13 @@ func (p RunbookPage) deleteForm() ConfirmForm {
 	c := ConfirmForm{
 		ID:     "delete",
 		Title:  "Delete runbook “" + p.Name + "”?",
-		Text:   "It goes for good, with " + Plural(len(p.Steps), "step", "steps") + " and " + Plural(len(p.Variables), "variable", "variables") + ". No incident was opened with it.",
+		Text:   "This deletes it permanently, with " + Plural(len(p.Steps), "step", "steps") + " and " + Plural(len(p.Variables), "variable", "variables") + ". No incident was opened with it.",
 		Action: "/runbooks/" + p.ID + "/delete",
 		Button: "Delete runbook",
 		Hidden: []Hidden{{Name: "version", Value: strconv.FormatInt(p.Version, 10)}},
 	}
 	if p.Incidents > 0 {
-		c.Text = Plural(p.Incidents, "incident was", "incidents were") + " opened with it and stay as they are. The runbook is archived: it can be looked at, and no longer run or changed."
+		c.Text = Plural(p.Incidents, "incident was", "incidents were") + " opened with it and stay as they are. The runbook is archived: people can view it but not use or change it."
 	}
 	return c
 }
@@ -69,9 +69,9 @@ func runbookSub(p RunbookPage) string {
 	case p.Archived:
 		return "Archived · " + Plural(p.Incidents, "incident", "incidents")
 	case !p.Enabled:
-		return "Off: nobody can run it · " + Plural(p.Incidents, "incident", "incidents")
+		return "Off: nobody can use it · " + Plural(p.Incidents, "incident", "incidents")
 	case p.Incidents == 0:
-		return "Never run"
+		return "Never used"
 	}
 	return Plural(p.Incidents, "incident", "incidents")
 }
@@ -106,12 +106,12 @@ func moreSummary(s StepForm) string {
 	if s.Host == "always_backup" {
 		host = "backup user hosts"
 	}
-	door := "nobody in before the host"
+	door := "nobody joins before the host"
 	switch {
 	case s.WaitingRoom:
 		door = "waiting room"
 	case s.JoinBeforeHost:
-		door = "people may join at once"
+		door = "people can join right away"
 	}
 	return host + ", " + door
 }

@@ -112,7 +112,7 @@ func Runbook(p RunbookPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Archived {
-				templ_7745c5c3_Err = Alert("note", "Archived", "This runbook was deleted. It is kept because incidents refer to it, and cannot be run or changed.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("note", "Archived", "This runbook was deleted. Drawbridge keeps it because incidents refer to it. It can’t be used or changed.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -149,7 +149,7 @@ func Runbook(p RunbookPage) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Alert("warning", "Somebody saved meanwhile", p.Conflict).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("warning", "Somebody else saved this runbook", p.Conflict).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -245,7 +245,7 @@ func Runbook(p RunbookPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Textarea(Field{Label: "Description", Name: "description", Value: p.Description, Error: p.Errors["description"], Placeholder: "When to run this, for somebody who was just woken up", Optional: true, MaxLength: 2000}, 2).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Textarea(Field{Label: "Description", Name: "description", Value: p.Description, Error: p.Errors["description"], Placeholder: "When to use this, for someone who was just woken up", Optional: true, MaxLength: 2000}, 2).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -318,7 +318,7 @@ func Runbook(p RunbookPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.editable() {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<div class=\"db-field\"><label class=\"form-label\" for=\"preview-incident\">Filled in for</label> <select class=\"form-select\" id=\"preview-incident\" name=\"preview_incident\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<div class=\"db-field\"><label class=\"form-label\" for=\"preview-incident\">Preview for</label> <select class=\"form-select\" id=\"preview-incident\" name=\"preview_incident\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -645,7 +645,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Checkbox(Field{Label: "Execute automatically", Name: stepName(i, "execute_automatically"), ID: stepID(i, "execute_automatically"), Value: "true", Help: "Runs the moment the incident is opened. Otherwise it waits on the incident's page until somebody runs it."}, s.ExecuteAutomatically).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Checkbox(Field{Label: "Execute automatically", Name: stepName(i, "execute_automatically"), ID: stepID(i, "execute_automatically"), Value: "true", Help: "Runs as soon as the incident is opened. Otherwise somebody runs it on the incident’s page."}, s.ExecuteAutomatically).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -677,8 +677,8 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = RadioCards(Field{Label: "Host", Name: stepName(i, "host"), Error: p.Errors[stepName(i, "host")]}, []Choice{
-			{Value: "opener_with_backup", Label: "The opener, else the backup user", Help: "Somebody who is in the incident can manage the meeting.", Selected: s.Host != "always_backup"},
-			{Value: "always_backup", Label: "Always the backup user", Help: "The same host whoever opens it.", Selected: s.Host == "always_backup"},
+			{Value: "opener_with_backup", Label: "The opener, or else the backup user", Help: "Somebody who is in the incident can manage the meeting.", Selected: s.Host != "always_backup"},
+			{Value: "always_backup", Label: "Always the backup user", Help: "The same host, no matter who opens the incident.", Selected: s.Host == "always_backup"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -687,7 +687,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Checkbox(Field{Label: "People may join before the host", Name: stepName(i, "join_before_host"), ID: stepID(i, "join_before_host"), Value: "true"}, s.JoinBeforeHost).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Checkbox(Field{Label: "People can join before the host", Name: stepName(i, "join_before_host"), ID: stepID(i, "join_before_host"), Value: "true"}, s.JoinBeforeHost).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -695,7 +695,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Length in minutes", Name: stepName(i, "duration"), ID: stepID(i, "duration"), Value: s.Duration, InputMode: "numeric", Error: p.Errors[stepName(i, "duration")], MaxLength: 5, Help: "What the calendar shows; the meeting does not end by itself."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Length in minutes", Name: stepName(i, "duration"), ID: stepID(i, "duration"), Value: s.Duration, InputMode: "numeric", Error: p.Errors[stepName(i, "duration")], MaxLength: 5, Help: "Shown in the calendar. The meeting doesn’t end automatically."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -703,7 +703,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Alternative hosts", Name: stepName(i, "alternative_hosts"), ID: stepID(i, "alternative_hosts"), Value: s.AlternativeHosts, Error: p.Errors[stepName(i, "alternative_hosts")], Placeholder: "ana@example.com, bo@example.com", Optional: true, Help: "Licensed users of the same Zoom account, with commas between them."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Alternative hosts", Name: stepName(i, "alternative_hosts"), ID: stepID(i, "alternative_hosts"), Value: s.AlternativeHosts, Error: p.Errors[stepName(i, "alternative_hosts")], Placeholder: "ana@example.com, bo@example.com", Optional: true, Help: "Licensed users of the same Zoom account, separated by commas."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1452,7 +1452,7 @@ func variableRow(p RunbookPage, i int, v VariableForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Textarea(Field{Label: "Choices, one a line", Name: varName(i, "choices"), ID: varID(i, "choices"), Value: v.Choices, Error: p.Errors[varName(i, "choices")], MaxLength: 4000}, 3).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Textarea(Field{Label: "Choices, one per line", Name: varName(i, "choices"), ID: varID(i, "choices"), Value: v.Choices, Error: p.Errors[varName(i, "choices")], MaxLength: 4000}, 3).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1553,7 +1553,7 @@ func addStepPopover(p RunbookPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 140, "<li class=\"db-muted\" data-filter-none hidden>No step is called that.</li></ul></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 140, "<li class=\"db-muted\" data-filter-none hidden>No step matches.</li></ul></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1659,7 +1659,7 @@ func insertPopover(p RunbookPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 149, "<p class=\"db-muted\" data-filter-none hidden>No variable is called that.</p></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 149, "<p class=\"db-muted\" data-filter-none hidden>No variable matches.</p></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1921,20 +1921,20 @@ func textPreview(label, fieldID string, t TextPreview, long bool) templ.Componen
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 174, "<span>Cut after ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 174, "<span>Drawbridge cuts this after ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var77 string
 			templ_7745c5c3_Var77, templ_7745c5c3_Err = templ.JoinStringErrs(Count(t.Max))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/runbook.templ`, Line: 431, Col: 34}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/runbook.templ`, Line: 431, Col: 51}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var77))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 175, " characters, which is all Zoom takes.</span></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 175, " characters, Zoom’s limit.</span></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -161,10 +161,10 @@ func TestSettingsRetention(t *testing.T) {
 		{Family: "participant", Blank: 3100},
 	}
 	changed := preview
-	changed.Message = "The rules are others than those of the preview. Look at what these do, then save."
+	changed.Message = "These rules differ from the previewed ones. Check what they do, then save."
 	changed.Preview, changed.People = []views.RetentionEffect{{Family: "others", Others: true}}, 0
 	refused := full
-	refused.Errors = map[string]string{"keep_participant": "Give 7 to 3660 days, or 0 to keep them for ever.", "blank_others": "Give a number of days."}
+	refused.Errors = map[string]string{"keep_participant": "Give 7 to 3660 days, or 0 to keep them for ever.", "blank_others": "Enter a number of days."}
 	nasty := preview
 	nasty.Rows = []views.RetentionRow{{Family: hostile, Keep: hostile, Blank: longWord}}
 	nasty.Errors = map[string]string{"keep_" + hostile: hostile}

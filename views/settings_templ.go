@@ -374,7 +374,7 @@ func userForm(p SettingsUsersPage, id string) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if id == "" {
-			templ_7745c5c3_Err = Input(Field{Label: "E-mail", Name: "email", Value: p.Email, Type: "email", Error: p.Errors["email"], Help: "They log in with it. If Zoom knows it too, the bridges they open are theirs to host."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Input(Field{Label: "Email", Name: "email", Value: p.Email, Type: "email", Error: p.Errors["email"], Help: "They log in with it. If it’s also a Zoom user, that user hosts the bridges they open."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -382,13 +382,13 @@ func userForm(p SettingsUsersPage, id string) templ.Component {
 		templ_7745c5c3_Err = RadioCards(Field{Label: "Role", Name: "role", Error: p.Errors["role"]}, []Choice{
 			{Value: "responder", Label: "Responder", Help: "Opens and resolves incidents, runs steps, starts bridges.", Selected: p.Role == "responder" || p.Role == ""},
 			{Value: "viewer", Label: "Viewer", Help: "Sees everything and joins; changes nothing.", Selected: p.Role == "viewer"},
-			{Value: "admin", Label: "Admin", Help: "Also Zoom account, runbooks, users and tokens.", Selected: p.Role == "admin"},
+			{Value: "admin", Label: "Admin", Help: "Also manages the Zoom account, runbooks, users and tokens.", Selected: p.Role == "admin"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		if id == "" {
-			templ_7745c5c3_Err = Input(Field{Label: "Password", Name: "password", Type: "password", Autocomplete: "new-password", Error: p.Errors["password"], Help: "At least 12 characters. Hand it over safely; they can change it under My account."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Input(Field{Label: "Password", Name: "password", Type: "password", Autocomplete: "new-password", Error: p.Errors["password"], Help: "At least 12 characters. Pass it on securely. They can change it under My account."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -468,7 +468,7 @@ func userMore(p SettingsUsersPage, u UserRow) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Password", Name: "password", Type: "password", Autocomplete: "new-password", Error: p.Errors["password"], Help: "Ends every session they have."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Password", Name: "password", Type: "password", Autocomplete: "new-password", Error: p.Errors["password"], Help: "Ends all their sessions."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -490,17 +490,17 @@ func userMore(p SettingsUsersPage, u UserRow) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "\"><p class=\"db-muted\">Disabled: cannot log in.</p><button class=\"btn\" type=\"submit\">Enable</button></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, "\"><p class=\"db-muted\">This user is disabled and can’t log in.</p><button class=\"btn\" type=\"submit\">Enable</button></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else if u.LastAdmin {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<p class=\"db-muted\">The only admin cannot be disabled. Make somebody else admin first.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<p class=\"db-muted\">You can’t disable the only admin. Make somebody else an admin first.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<div class=\"db-spread\"><p class=\"db-muted\">Disabling ends every session at once. Incidents and the audit trail keep the name.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "<div class=\"db-spread\"><p class=\"db-muted\">Disabling ends all sessions immediately. Incidents and the audit trail keep the name.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -512,7 +512,7 @@ func userMore(p SettingsUsersPage, u UserRow) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ConfirmDialog(ConfirmForm{ID: "disable-user", Title: "Disable " + u.Email + "?", Text: "They are logged out at once and cannot log in until somebody enables them again.", Action: "/settings/users/" + u.ID + "/disable", Button: "Disable user"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ConfirmDialog(ConfirmForm{ID: "disable-user", Title: "Disable " + u.Email + "?", Text: "They are logged out immediately and can’t log in until an admin enables them.", Action: "/settings/users/" + u.ID + "/disable", Button: "Disable user"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -665,7 +665,7 @@ func SettingsTokens(p SettingsTokensPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "New token</a>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "Create token</a>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -681,13 +681,13 @@ func SettingsTokens(p SettingsTokensPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = EmptyState(IconKey, "No tokens yet", "A script or a monitoring tool uses a token to open incidents over the API.", "Make a token", "/settings/tokens?new=1").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconKey, "No tokens yet", "A script or a monitoring tool uses a token to open incidents over the API.", "Create token", "/settings/tokens?new=1").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<table class=\"db-table db-table-cards\"><thead><tr><th scope=\"col\">Name</th><th scope=\"col\">May</th><th scope=\"col\">Last used</th><th scope=\"col\">Made</th><th scope=\"col\"><span class=\"visually-hidden\">Actions</span></th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<table class=\"db-table db-table-cards\"><thead><tr><th scope=\"col\">Name</th><th scope=\"col\">Scopes</th><th scope=\"col\">Last used</th><th scope=\"col\">Created</th><th scope=\"col\"><span class=\"visually-hidden\">Actions</span></th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -763,7 +763,7 @@ func tokenRow(r TokenRow) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "</span></td><td data-label=\"May\"><span class=\"db-scopes\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 61, "</span></td><td data-label=\"Scopes\"><span class=\"db-scopes\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -809,7 +809,7 @@ func tokenRow(r TokenRow) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "</td><td data-label=\"Made\"><span>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "</td><td data-label=\"Created\"><span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -869,7 +869,7 @@ func tokenRow(r TokenRow) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ConfirmDialog(ConfirmForm{ID: "revoke-" + r.ID, Title: "Revoke token “" + r.Name + "”?", Text: "Whatever uses it is refused from now on. A revoked token cannot be brought back.", Action: "/settings/tokens/" + r.ID + "/revoke", Button: "Revoke token"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ConfirmDialog(ConfirmForm{ID: "revoke-" + r.ID, Title: "Revoke token “" + r.Name + "”?", Text: "Requests with it will be rejected from now on. You can’t undo this.", Action: "/settings/tokens/" + r.ID + "/revoke", Button: "Revoke token"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -907,11 +907,11 @@ func tokenForm(p SettingsTokensPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Name", Name: "name", ID: "token-name", Value: p.Name, Error: p.Errors["name"], Placeholder: "pager", Help: "What uses it. The audit trail and incidents show this name.", Autofocus: true, MaxLength: 80}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Name", Name: "name", ID: "token-name", Value: p.Name, Error: p.Errors["name"], Placeholder: "pager", Help: "What will use it. The audit trail and incidents show this name.", Autofocus: true, MaxLength: 80}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "<fieldset class=\"db-field\"><legend class=\"form-label\">It may</legend>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "<fieldset class=\"db-field\"><legend class=\"form-label\">Allowed to</legend>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -927,7 +927,7 @@ func tokenForm(p SettingsTokensPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 77, "</fieldset><div class=\"db-form-actions\"><button class=\"btn btn-primary\" type=\"submit\">Make token</button> <a class=\"btn btn-quiet\" href=\"/settings/tokens\">Cancel</a></div></form></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 77, "</fieldset><div class=\"db-form-actions\"><button class=\"btn btn-primary\" type=\"submit\">Create token</button> <a class=\"btn btn-quiet\" href=\"/settings/tokens\">Cancel</a></div></form></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1006,12 +1006,12 @@ func SettingsAudit(p SettingsAuditPage) templ.Component {
 			}
 			if len(p.Rows) == 0 {
 				if p.Query != "" {
-					templ_7745c5c3_Err = EmptyState(IconSearch, "Nothing matches", "No change on record fits this search.", "Clear search", "/settings/audit").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconSearch, "Nothing matches", "No change matches this search.", "Clear search", "/settings/audit").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = EmptyState(IconHistory, "Nothing changed yet", "Every change to the Zoom account, runbooks, users, tokens and incidents is written down here.", "", "").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconHistory, "No changes yet", "Every change to the Zoom account, runbooks, users, tokens and incidents appears here.", "", "").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1250,7 +1250,7 @@ func SettingsMe(p SettingsMePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = KeyValues([]KeyValue{{Key: "E-mail", Value: p.Email}, {Key: "Role", Value: roleName(p.Role)}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = KeyValues([]KeyValue{{Key: "Email", Value: p.Email}, {Key: "Role", Value: roleName(p.Role)}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1301,7 +1301,7 @@ func SettingsMe(p SettingsMePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Input(Field{Label: "New password", Name: "new_password", Type: "password", Autocomplete: "new-password", Error: p.Errors["new_password"], Help: "At least 12 characters. A few unrelated words are easy to keep."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Input(Field{Label: "New password", Name: "new_password", Type: "password", Autocomplete: "new-password", Error: p.Errors["new_password"], Help: "At least 12 characters. A few unrelated words are easier to remember than symbols."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1349,7 +1349,7 @@ func SettingsMe(p SettingsMePage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 114, ". Changing the password ends the other ones.</p><form method=\"post\" action=\"/settings/me/sessions\"><button class=\"btn\" type=\"submit\">Log out the others</button></form>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 114, ". Changing the password ends the other sessions.</p><form method=\"post\" action=\"/settings/me/sessions\"><button class=\"btn\" type=\"submit\">Log out other browsers</button></form>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1495,7 +1495,7 @@ func SettingsAbout(p SettingsAboutPage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = Card("On record").Render(templ.WithChildren(ctx, templ_7745c5c3_Var47), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Card("Records").Render(templ.WithChildren(ctx, templ_7745c5c3_Var47), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

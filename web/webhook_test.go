@@ -63,7 +63,7 @@ func started(id int) []byte {
 	return fmt.Appendf(nil, `{"event":"meeting.started","payload":{"account_id":"AccountAAAAAAAAAAAAAAA","object":{"id":"%d","uuid":"4444AAAiAAAAAiAiAiiAii==","topic":"SEV1 db down","type":2}},"event_ts":1795313647123}`, 81234567890+id)
 }
 
-const constant401 = `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"The request is not signed as Zoom signs."}`
+const constant401 = `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"The request has no valid Zoom signature."}`
 
 // refused checks for the one answer to all requests without a valid signature,
 // and that nothing is stored.

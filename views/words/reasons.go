@@ -14,7 +14,7 @@ type Reason struct {
 	Zoom                 *Problem
 }
 
-const orAnotherLink = "Try again, or use another link."
+const orAnotherLink = "Retry, or use another link."
 
 // Says words one reason.
 func (r Reason) Says() Text {
