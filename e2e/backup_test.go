@@ -18,8 +18,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// P23, D-18: a backup that is made while signed webhooks arrive holds every
-// event that was answered before it began, and a server runs on it elsewhere.
+// P23, D-18: a backup made while webhooks arrive contains every event that was
+// acknowledged before it started, and another server can run on it.
 func TestBackup(t *testing.T) {
 	binary := realProgram(t)
 	dir := configured(t, binary)
@@ -33,7 +33,7 @@ func TestBackup(t *testing.T) {
 		return c.out.String(), c.err.String()
 	}
 
-	// Four senders, one event after another, until the backup is made.
+	// Four senders post one event after another until the backup is done.
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var mu sync.Mutex
@@ -77,11 +77,11 @@ func TestBackup(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "backup.db")
 	out, _ := run(0, "backup", file, "--data-dir", dir)
 	during := count() - len(before)
-	until(t, "events are stored after the backup", func() bool { return count() > len(before)+during })
+	until(t, "more events are stored after the backup", func() bool { return count() > len(before)+during })
 	stop()
 	senders.Wait()
 	if during == 0 || refused > 0 {
-		t.Errorf("%d events were stored while the backup was made, and %d were refused", during, refused)
+		t.Errorf("%d events were stored during the backup, and %d were rejected", during, refused)
 	}
 	for _, want := range []string{"events", "newest", "master key", "drawbridge verify"} {
 		if !strings.Contains(out, want) {
@@ -89,18 +89,18 @@ func TestBackup(t *testing.T) {
 		}
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the backup: %v, %v", info, err)
+		t.Errorf("the backup file: %v, %v", info, err)
 	}
 	if _, text := run(1, "backup", file, "--data-dir", dir); !strings.Contains(text, "already exists") {
 		t.Errorf("a second backup to the same file: %s", text)
 	}
 	key := filepath.Join(dir, db.KeyFile)
 	if out, _ := run(0, "verify", file, "--key-file", key); !strings.Contains(out, "No problems found") || !strings.Contains(out, "the master key opens them") {
-		t.Errorf("verify says: %s", out)
+		t.Errorf("verify printed: %s", out)
 	}
 	p.terminate(t)
 
-	// Another machine: the backup and the key.
+	// Restore the backup and the key elsewhere.
 	elsewhere := filepath.Join(t.TempDir(), "data")
 	for from, to := range map[string]string{file: db.SQLiteFile, key: db.KeyFile} {
 		content, err := os.ReadFile(from)
@@ -115,28 +115,28 @@ func TestBackup(t *testing.T) {
 		}
 	}
 	restored := serving(t, binary, elsewhere)
-	deliverAll(t, restored.url, [][]byte{[]byte(before[0]), []byte(`{"event":"meeting.ended","event_ts":1}`)}) // the key opens the secret token
+	deliverAll(t, restored.url, [][]byte{[]byte(before[0]), []byte(`{"event":"meeting.ended","event_ts":1}`)}) // verifying them needs the sealed secret token
 	restored.terminate(t)
 	stored := bodiesIn(t, elsewhere)
 	for _, body := range before {
 		if stored[body] != 1 {
-			t.Fatalf("an event that was answered before the backup began is there %d times, of %d events", stored[body], len(stored))
+			t.Fatalf("an event that was acknowledged before the backup started is there %d times, of %d events", stored[body], len(stored))
 		}
 	}
-	t.Logf("%d events before the backup, %d while it was made", len(before), during)
+	t.Logf("%d events before the backup, %d during it", len(before), during)
 
-	// What verify is for.
+	// verify and the server detect a wrong restore.
 	t.Run("wrong key", func(t *testing.T) {
 		other := filepath.Join(t.TempDir(), "key")
 		if err := os.WriteFile(other, []byte("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if out, _ := run(1, "verify", file, "--key-file", other); !strings.Contains(out, "PROBLEM") || !strings.Contains(out, "does not open") {
-			t.Errorf("verify says: %s", out)
+			t.Errorf("verify printed: %s", out)
 		}
 	})
-	t.Run("the log that stayed", func(t *testing.T) {
-		// D-08: the backup over the database, and its log is still there.
+	t.Run("leftover log", func(t *testing.T) {
+		// D-08: the backup was copied over the database, whose log is still there.
 		dir := configured(t, binary)
 		p := serving(t, binary, dir)
 		deliverAll(t, p.url, bodies(20))
@@ -151,12 +151,12 @@ func TestBackup(t *testing.T) {
 		}
 		p = spawnServer(t, binary, dir)
 		if p.running() || p.wait(t) != 1 || !strings.Contains(p.err.String(), "-wal does not belong to") {
-			t.Errorf("the server says: %s", p.err.String())
+			t.Errorf("the server printed: %s", p.err.String())
 		}
 	})
 }
 
-// What cannot be backed up says what to do.
+// A refused backup says what to do.
 func TestBackupRefuses(t *testing.T) {
 	alone(t)
 	if r := command(t, "", "backup", "x.db"); r.code != 1 || !strings.Contains(r.err, "there is no database to back up") {
@@ -172,7 +172,7 @@ func TestBackupRefuses(t *testing.T) {
 	}
 }
 
-// bodiesIn counts the events of a data directory by their bodies.
+// bodiesIn returns how often each body is stored in a data directory.
 func bodiesIn(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	keys, err := db.LoadOrCreateKey(filepath.Join(dir, db.KeyFile))

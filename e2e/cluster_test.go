@@ -31,8 +31,8 @@ import (
 // runsProgram in the environment makes the test binary the program.
 const runsProgram = "TEST_RUNS_PROGRAM"
 
-// cluster is two servers on one PostgreSQL database, each a process of its own,
-// a load balancer before them, and the simulator as their Zoom.
+// cluster is two server processes on one PostgreSQL database, with a load balancer in
+// front and the simulator in place of Zoom.
 type cluster struct {
 	*testing.T
 	database string
@@ -40,18 +40,18 @@ type cluster struct {
 	balancer *server
 	sim      *zoomsim.Sim
 	env      []string
-	token    string // of the API
+	token    string // API token
 }
 
-// node is a program that runs beside the test.
+// node is a process of the program.
 type node struct {
 	server
 	cmd   *exec.Cmd
 	ended chan struct{}
 }
 
-// newCluster starts two servers, with the demo's admin and an account that has
-// one runbook, "Production outage".
+// newCluster starts two servers with the demo's admin, the account, and one runbook,
+// "Production outage".
 func newCluster(t *testing.T, database string) *cluster {
 	t.Helper()
 	c := &cluster{T: t, database: database}
@@ -94,7 +94,7 @@ func newKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-// spawn begins a command of the program. It is killed when the test ends.
+// spawn starts a command of the program. It is killed when the test ends.
 func (c *cluster) spawn(in string, args ...string) *node {
 	c.Helper()
 	p := &node{cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
@@ -117,7 +117,7 @@ func (p *node) kill() {
 	<-p.ended
 }
 
-// ok runs a command to its end, which must be good.
+// ok runs a command that must succeed, and returns its output.
 func (c *cluster) ok(in string, args ...string) string {
 	c.Helper()
 	p := c.spawn(in, args...)
@@ -141,7 +141,7 @@ func (c *cluster) start() *node {
 	until(c.T, "the server is ready", func() bool {
 		select {
 		case <-p.ended:
-			c.Fatalf("the server ended: %s", p.err.String())
+			c.Fatalf("the server exited: %s", p.err.String())
 		default:
 		}
 		response, err := http.Get(p.url + "/readyz")
@@ -154,8 +154,7 @@ func (c *cluster) start() *node {
 	return p
 }
 
-// balance is a load balancer: one server after the other, and the next one when
-// a server cannot be reached.
+// balance is a round-robin load balancer that skips servers that it cannot reach.
 func (c *cluster) balance() (*httptest.Server, string) {
 	return balance(func() (addresses []string) {
 		for _, p := range c.servers {
@@ -177,7 +176,7 @@ func balance(addresses func() []string) (*httptest.Server, string) {
 			body := r.Body
 			for range all {
 				if body != nil {
-					r.Body = io.NopCloser(body) // nothing of it is read when nobody is there
+					r.Body = io.NopCloser(body) // it is unread if the server is down
 				}
 				r.URL.Host = strings.TrimPrefix(all[int(turn.Add(1))%len(all)], "http://")
 				response, err = http.DefaultTransport.RoundTrip(r)
@@ -198,8 +197,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// post delivers an event as Zoom does and returns the status, 0 when there was
-// no answer.
+// post delivers an event as Zoom does and returns the status, 0 without an answer.
 func (c *cluster) post(home string, body []byte) int {
 	r, err := http.NewRequest(http.MethodPost, home+"/webhook", bytes.NewReader(body))
 	if err != nil {
@@ -216,7 +214,7 @@ func (c *cluster) post(home string, body []byte) int {
 	return response.StatusCode
 }
 
-// started is the body of an event of a meeting of its own.
+// started returns the body of a meeting.started event.
 func started(meeting string) []byte {
 	return fmt.Appendf(nil, `{"event":"meeting.started","event_ts":%d,"payload":{"account_id":"%s","object":{"id":"%s","uuid":"uuid-%s","topic":"Topic of %s","host_id":"h","type":2,"start_time":"2026-11-22T09:00:00Z","duration":60,"timezone":"UTC"}}}`,
 		time.Now().UnixMilli(), demoAccountID, meeting, meeting, meeting)
@@ -236,8 +234,8 @@ func query[T any](c *cluster, text string, args ...any) (value T) {
 	return value
 }
 
-// open opens an incident at a server by the API. It fails softly: it runs in
-// goroutines.
+// open opens an incident with the API of a server. It never calls Fatal, because tests
+// call it in goroutines.
 func (c *cluster) open(home, key string) (status int, number any, bridge map[string]any) {
 	sent, _ := json.Marshal(map[string]any{"runbook": "Production outage", "name": "db down", "severity": "SEV1",
 		"opener_email": demoBackup, "dedup_key": key, "vars": map[string]string{"customer": "all"}})
@@ -260,16 +258,16 @@ func (c *cluster) open(home, key string) (status int, number any, bridge map[str
 	return response.StatusCode, i["number"], i["bridges"].([]any)[0].(map[string]any)
 }
 
-// meetings is how many meetings Zoom has.
+// meetings returns the number of meetings in the simulator.
 func (c *cluster) meetings() int { return len(c.sim.Meetings()) }
 
-// load is webhooks without end through the balancer, each sent again until it
-// is answered with 200, as Zoom does, only sooner.
+// load sends webhooks through the balancer until it is ended. It retries each until the
+// answer is 200, as Zoom does, only sooner.
 type load struct {
 	c        *cluster
-	answered sync.Map // the meetings
+	answered sync.Map // the meeting IDs of acknowledged events
 	count    atomic.Int64
-	refused  atomic.Int64 // tries that were answered otherwise, or not
+	refused  atomic.Int64 // attempts without an answer of 200
 	stop     chan struct{}
 	workers  sync.WaitGroup
 }
@@ -294,7 +292,7 @@ func (c *cluster) load() *load {
 						break
 					}
 					if l.refused.Add(1); status >= 400 && status < 500 || time.Now().After(late) {
-						c.Errorf("an event is answered with %d", status)
+						c.Errorf("an event: status %d", status)
 						return
 					}
 				}
@@ -304,7 +302,7 @@ func (c *cluster) load() *load {
 	return l
 }
 
-// end ends the load and looks for each event that was answered with 200.
+// end stops the load and checks that every acknowledged event is stored once.
 func (l *load) end() {
 	c := l.c
 	c.Helper()
@@ -342,18 +340,18 @@ func (l *load) end() {
 		return true
 	})
 	if n, counted := len(stored), query[int](c, `SELECT COALESCE(SUM(count), 0) FROM event_counts WHERE width = 3600000`); counted != n {
-		c.Errorf("%d events are stored, %d were counted", n, counted)
+		c.Errorf("%d events are stored, but %d were counted", n, counted)
 	}
 	if n := query[int](c, `SELECT COUNT(*) FROM events WHERE twin_of IS NOT NULL`); n != 0 {
-		c.Errorf("%d events were taken for twins of themselves", n)
+		c.Errorf("%d redelivered events were stored as variants", n)
 	}
 	if missing > 0 {
-		c.Errorf("%d of %d events that were answered with 200 are not stored", missing, l.count.Load())
+		c.Errorf("%d of %d acknowledged events are not stored", missing, l.count.Load())
 	}
 }
 
-// afterLease is until for what happens only when the lease of a job is over,
-// which takes half a minute.
+// afterLease waits as until does, but for conditions that need the lease of a job to
+// expire, which takes half a minute.
 func (c *cluster) afterLease(what string, condition func() bool) {
 	c.Helper()
 	look := time.NewTicker(100 * time.Millisecond)
@@ -362,26 +360,26 @@ func (c *cluster) afterLease(what string, condition func() bool) {
 		select {
 		case <-look.C:
 		case <-late:
-			c.Fatalf("waited in vain until %s; bridges: %s", what, query[string](c, `SELECT string_agg(state || ' ' || reason, ', ') FROM bridges`))
+			c.Fatalf("timed out waiting until %s; bridges: %s", what, query[string](c, `SELECT string_agg(state || ' ' || reason, ', ') FROM bridges`))
 		}
 	}
 }
 
-// What one server knows the other knows.
+// Both servers have the same state.
 func TestTwoServers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, dbtest.PostgresURL(t))
 	a, b := c.servers[0], c.servers[1]
 	ada := newPerson(t, a.url)
-	at := func(s *node) *person { return &person{t, s.url, ada.client} } // cookies know no ports
+	at := func(s *node) *person { return &person{t, s.url, ada.client} } // cookies do not depend on the port
 
 	t.Run("sessions", func(t *testing.T) {
 		if !ada.canLogIn(demoEmail, demoPassword) || !at(b).in() {
-			t.Fatal("who logs in to one server is not logged in to the other")
+			t.Fatal("a login at one server does not count at the other")
 		}
 		at(a).do("POST", "/logout", nil)
 		if at(b).in() {
-			t.Error("who logs out of one server is still logged in to the other")
+			t.Error("a logout at one server does not count at the other")
 		}
 		wrong := url.Values{"email": {"somebody@example.com"}, "password": {"wrong"}}
 		slowed := 0
@@ -391,10 +389,10 @@ func TestTwoServers(t *testing.T) {
 			}
 		}
 		if slowed < 5 {
-			t.Errorf("12 wrong passwords, 6 at each server: %d were refused unread", slowed)
+			t.Errorf("12 wrong passwords, 6 at each server: %d were rate-limited", slowed)
 		}
 		if !ada.canLogIn(demoEmail, demoPassword) {
-			t.Error("another account is refused too")
+			t.Error("another user is rejected too")
 		}
 	})
 
@@ -420,16 +418,16 @@ func TestTwoServers(t *testing.T) {
 			}
 			t.Fatal("the stream ended: ", stream.Err())
 		}
-		changed() // what the page missed before it listened
+		changed() // changes from before the stream
 		shortest := time.Hour
 		for n := range 3 {
 			meeting := fmt.Sprintf("8100000000%d", n)
 			if status := c.post(a.url, started(meeting)); status != http.StatusOK {
-				t.Fatalf("the event is answered with %d", status)
+				t.Fatalf("the event: status %d", status)
 			}
 			begin := time.Now()
 			for {
-				changed() // it is stored, it is read
+				changed() // once when it is stored, once when it is read
 				if _, page := at(b).do("GET", "/events", nil); strings.Contains(page, "Topic of "+meeting) {
 					break
 				}
@@ -437,7 +435,7 @@ func TestTwoServers(t *testing.T) {
 			shortest = min(shortest, time.Since(begin))
 		}
 		if shortest > time.Second {
-			t.Errorf("an event at one server shows on a page of the other after %s", shortest)
+			t.Errorf("an event at one server appears on the other's page after %s", shortest)
 		}
 	})
 
@@ -447,7 +445,7 @@ func TestTwoServers(t *testing.T) {
 		for n := range 64 {
 			g.Go(func() {
 				if status := c.post(c.servers[n%2].url, body); status != http.StatusOK {
-					t.Errorf("answered with %d", status)
+					t.Errorf("status %d", status)
 				}
 			})
 		}
@@ -469,10 +467,10 @@ func TestTwoServers(t *testing.T) {
 				if status == http.StatusCreated {
 					created.Add(1)
 				} else if status != http.StatusOK {
-					t.Errorf("answered with %d", status)
+					t.Errorf("status %d", status)
 				}
 				if number != 1.0 || bridge["state"] == "failed" {
-					t.Errorf("incident %v, %v", number, bridge)
+					t.Errorf("incident %v, bridge %v", number, bridge)
 				}
 			})
 		}
@@ -482,7 +480,7 @@ func TestTwoServers(t *testing.T) {
 		}
 	})
 
-	// Nobody knows whether Zoom made these: both servers go on looking.
+	// It is unknown whether Zoom created these meetings. Both servers look for them.
 	t.Run("Q13 each job once", func(t *testing.T) {
 		before := c.meetings()
 		const incidents = 10
@@ -493,7 +491,7 @@ func TestTwoServers(t *testing.T) {
 		for n := range incidents {
 			g.Go(func() {
 				if status, _, _ := c.open(c.servers[n%2].url, fmt.Sprint("unclear-", n)); status != http.StatusCreated {
-					t.Errorf("answered with %d", status)
+					t.Errorf("status %d", status)
 				}
 			})
 		}
@@ -502,54 +500,54 @@ func TestTwoServers(t *testing.T) {
 			return query[int](c, `SELECT COUNT(*) FROM bridges WHERE state <> 'ready'`) == 0
 		})
 		if n := c.meetings() - before; n != incidents {
-			t.Errorf("%d incidents, %d meetings", incidents, n)
+			t.Errorf("%d incidents, but %d meetings", incidents, n)
 		}
 		if n := query[int](c, `SELECT COUNT(*) FROM step_runs WHERE state <> 'done'`); n != 0 {
-			t.Errorf("%d steps are not done", n)
+			t.Errorf("%d steps have not finished", n)
 		}
 	})
 
-	// Both used it from the first call on.
+	// Both servers used the same token from the first call on.
 	if n := query[int](c, `SELECT version FROM zoom_tokens`); n != 1 {
-		t.Errorf("%d access tokens were asked for", n)
+		t.Errorf("%d access tokens were requested", n)
 	}
 }
 
-// kill -9 of one of two servers, while webhooks arrive and while it waits for
-// Zoom: what was answered is there, the other goes on, and takes over.
+// One of two servers is killed with kill -9 while webhooks arrive and while it waits
+// for Zoom. No acknowledged event is lost, and the other server takes over.
 func TestDeadServer(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, dbtest.PostgresURL(t))
 	dead, left := c.servers[0], c.servers[1]
 
-	// The dead server leaves a job half done.
+	// The killed server leaves an unfinished job.
 	c.sim.SetFaults(func(f *zoomsim.Faults) { f.Stall, f.Only, f.Times = true, "POST /users/{userId}/meetings", 1 })
 	opening := make(chan int, 1)
 	go func() {
 		status, _, _ := c.open(dead.url, "alert-8")
 		opening <- status
 	}()
-	until(t, "Zoom is asked for a meeting", func() bool { return c.meetings() > 0 })
+	until(t, "Zoom is called for a meeting", func() bool { return c.meetings() > 0 })
 
 	l := c.load()
 	until(t, "webhooks arrive", func() bool { return l.count.Load() > 100 })
 	dead.kill()
 	before := l.count.Load()
 	if status := <-opening; status != 0 {
-		t.Errorf("the dead server answered %d", status)
+		t.Errorf("the killed server answered with %d", status)
 	}
-	until(t, "webhooks go on", func() bool { return l.count.Load() > before+200 })
+	until(t, "more webhooks are stored", func() bool { return l.count.Load() > before+200 })
 	l.end()
 
-	// A person goes on at the other server at once, by the same link.
+	// People can use the other server at once, with the same link.
 	if !newPerson(t, c.balancer.url).canLogIn(demoEmail, demoPassword) {
-		t.Error("nobody can log in while one server is dead")
+		t.Error("cannot log in while one server is down")
 	}
 	status, number, _ := c.open(c.balancer.url, "alert-8")
 	if status != http.StatusOK || number != 1.0 {
-		t.Errorf("the alert comes again: %d, incident %v", status, number)
+		t.Errorf("the repeated alert: status %d, incident %v", status, number)
 	}
-	c.afterLease("the job of the dead server is taken over", func() bool {
+	c.afterLease("the job of the killed server is taken over", func() bool {
 		_, i := api(t, &left.server, c.token, "GET", "/api/v1/incidents/1", nil)
 		return i["bridges"].([]any)[0].(map[string]any)["state"] == "ready"
 	})
@@ -558,9 +556,9 @@ func TestDeadServer(t *testing.T) {
 	}
 }
 
-// PostgreSQL crashes under both servers while webhooks and alerts arrive. Both
-// go on by themselves; what was under way is answered 503 and, when it comes
-// again, is there once, whether its commit had come through or not.
+// PostgreSQL crashes under both servers while webhooks and alerts arrive. Both servers
+// recover by themselves. Requests in progress are answered 503 and, when they are
+// retried, stored once, whether or not the first commit succeeded.
 func TestDatabaseRestarts(t *testing.T) {
 	t.Parallel()
 	database, restart := dbtest.OwnPostgres(t)
@@ -579,7 +577,7 @@ func TestDatabaseRestarts(t *testing.T) {
 						return
 					}
 					if status < 500 && status != 0 || time.Now().After(late) {
-						t.Errorf("%s is answered with %d", key, status)
+						t.Errorf("%s: status %d", key, status)
 						return
 					}
 				}
@@ -587,15 +585,15 @@ func TestDatabaseRestarts(t *testing.T) {
 		}
 		restart()
 		g.Wait()
-		until(t, "webhooks go on", func() bool { return l.count.Load() > before+100 })
+		until(t, "more webhooks are stored", func() bool { return l.count.Load() > before+100 })
 	}
 	l.end()
 	if l.refused.Load() == 0 {
-		t.Error("no webhook noticed that there was no database")
+		t.Error("no webhook failed while the database was down")
 	}
 	for _, s := range c.servers {
 		if response, err := http.Get(s.url + "/readyz"); err != nil || response.StatusCode != http.StatusOK {
-			t.Errorf("after the crashes: %v, %v", response, err)
+			t.Errorf("/readyz after the crashes: %v, %v", response, err)
 		}
 	}
 	if n := query[int](c, `SELECT COUNT(*) FROM incidents`); n != 12 {

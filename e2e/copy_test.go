@@ -8,8 +8,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 )
 
-// From SQLite to PostgreSQL by the command line, and an old table taken over
-// there: people, credentials and configuration are the same.
+// Copying from SQLite to PostgreSQL keeps users, credentials and configuration. After
+// that, the table of Zoom's sample can be imported.
 func TestCopyAndImport(t *testing.T) {
 	target, sample := dbtest.PostgresURL(t), dbtest.PostgresURL(t)
 	alone(t)
@@ -22,7 +22,7 @@ func TestCopyAndImport(t *testing.T) {
 
 	s := start(t, "serve")
 	if r := command(t, "", "copy", "--from", "sqlite", "--to", target); r.code != 1 || !strings.Contains(r.err, "stop it") {
-		t.Errorf("while a server runs: status %d, %s", r.code, r.err)
+		t.Errorf("while the server runs: status %d, %s", r.code, r.err)
 	}
 	s.stop()
 	if r := command(t, "", "copy"); r.code != 2 || !strings.Contains(r.err, "DRAWBRIDGE_DATABASE_URL") {
@@ -30,10 +30,10 @@ func TestCopyAndImport(t *testing.T) {
 	}
 	out := ok(t, "", "copy", "--from", "sqlite", "--to", target)
 	if !strings.Contains(out, "users") || !strings.Contains(out, "same master key") {
-		t.Errorf("the copy says:\n%s", out)
+		t.Errorf("copy printed:\n%s", out)
 	}
 	if r := command(t, "", "copy", "--to", target); r.code != 1 || !strings.Contains(r.err, "already has data") {
-		t.Errorf("the copy again: status %d, %s", r.code, r.err)
+		t.Errorf("copying again: status %d, %s", r.code, r.err)
 	}
 
 	onTarget()
@@ -59,7 +59,7 @@ func TestCopyAndImport(t *testing.T) {
 	for _, want := range []string{"Read 2 rows of events: imported 2 events, 0 were already here.\n", "Read 2 rows of events: imported 0 events, 2 were already here.\n"} {
 		onTarget()
 		if out := ok(t, "", "import", "--from", sample); out != want {
-			t.Errorf("the import says %q, want %q", out, want)
+			t.Errorf("import printed %q, want %q", out, want)
 		}
 	}
 	if _, page := p.do("GET", "/events?meeting_id=81234567890", nil); !strings.Contains(page, "81234567890") {

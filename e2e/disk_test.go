@@ -19,7 +19,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// smallDisk is a directory on a disk of its own, which only root can make.
+// smallDisk mounts a small disk and returns its directory. Only root can do this.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "disk")
@@ -27,7 +27,7 @@ func smallDisk(t *testing.T, size string) string {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("drawbridge-test", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("no disk can be mounted here (%v); run the tests as root, outside of a container or in one that may mount", err)
+		t.Skipf("cannot mount a disk (%v); run the tests as root, in a container only if it may mount", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
@@ -37,7 +37,7 @@ func smallDisk(t *testing.T, size string) string {
 	return dir
 }
 
-// fill takes up all room of a disk with one file.
+// fill fills a disk with one file.
 func fill(t *testing.T, path string) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -56,7 +56,7 @@ func fill(t *testing.T, path string) {
 	}
 }
 
-// fetch is the body of a page that needs no login.
+// fetch returns the body of a page that needs no login.
 func fetch(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	response, err := http.Get(url)
@@ -71,7 +71,7 @@ func fetch(t *testing.T, url string) (status int, body string) {
 	return response.StatusCode, string(b)
 }
 
-// D-10: the disk fills up beside a running server, and then there is room again.
+// D-10: the disk fills up while the server runs, and later has free space again.
 func TestDiskFull(t *testing.T) {
 	disk := smallDisk(t, "48m")
 	alone(t)
@@ -91,7 +91,7 @@ func TestDiskFull(t *testing.T) {
 	s := start(t, "serve")
 	ada := newPerson(t, s.url)
 	if !ada.canLogIn(demoEmail, demoPassword) {
-		t.Fatal("nobody can log in")
+		t.Fatal("cannot log in")
 	}
 	post := func(body []byte) int {
 		t.Helper()
@@ -107,7 +107,7 @@ func TestDiskFull(t *testing.T) {
 		}
 		response.Body.Close()
 		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("an answer took %v, longer than Zoom waits", took)
+			t.Errorf("an answer took %v, but Zoom waits 3 s", took)
 		}
 		return response.StatusCode
 	}
@@ -130,51 +130,51 @@ func TestDiskFull(t *testing.T) {
 	}
 	ballast := filepath.Join(data, "ballast")
 	exists := func() bool { _, err := os.Stat(ballast); return err == nil }
-	until(t, "the ballast is made", exists)
+	until(t, "the ballast exists", exists)
 	if info, err := os.Stat(ballast); err != nil || info.Sys().(*syscall.Stat_t).Blocks*512 < info.Size() || info.Mode().Perm() != 0o600 {
-		t.Errorf("the ballast does not take up its room, or others may read it: %+v, %v", info, err)
+		t.Errorf("the ballast uses no disk space, or others may read it: %+v, %v", info, err)
 	}
 	if status := send(); status != http.StatusOK {
-		t.Fatalf("an event is answered %d while there is room", status)
+		t.Fatalf("with free space, an event gets status %d", status)
 	}
 
 	fill(t, filepath.Join(disk, "other"))
-	until(t, "an event is refused", func() bool { return send() != http.StatusOK })
+	until(t, "an event is rejected", func() bool { return send() != http.StatusOK })
 
 	if status := send(); status != http.StatusServiceUnavailable {
-		t.Errorf("an event on a full disk is answered %d, want 503", status)
+		t.Errorf("on a full disk, an event gets status %d, want 503", status)
 	}
 	if exists() {
-		t.Error("the ballast was not given up")
+		t.Error("the ballast was not deleted")
 	}
 	if status, opened := open("disk full"); status != http.StatusCreated || opened["bridges"].([]any)[0].(map[string]any)["state"] != "ready" {
-		t.Errorf("opening an incident: %d %v", status, opened)
+		t.Errorf("opening an incident: status %d, %v", status, opened)
 	}
 	if status := send(); status != http.StatusServiceUnavailable {
-		t.Errorf("an event is answered %d after an incident was written: the reserve is for incidents", status)
+		t.Errorf("an event gets status %d after an incident was written, but the reserve is for incidents", status)
 	}
 	if status := post([]byte(`{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}`)); status != http.StatusOK {
-		t.Errorf("W-56: Zoom's validation of the address is answered %d", status)
+		t.Errorf("W-56: Zoom's validation of the address gets status %d", status)
 	}
 	if status, list := api(t, s, token, "GET", "/api/v1/events?limit=1", nil); status != http.StatusOK || len(list["items"].([]any)) != 1 {
-		t.Errorf("the log of events: %d %v", status, list)
+		t.Errorf("the event log: status %d, %v", status, list)
 	}
 	for _, page := range []string{"/", "/events", "/incidents/1"} {
 		if status, body := ada.do("GET", page, nil); status != http.StatusOK || !strings.Contains(body, "The disk of the server is full.") {
-			t.Errorf("P22: %s is answered %d and says nothing of the disk", page, status)
+			t.Errorf("P22: %s has status %d and no banner about the disk", page, status)
 		}
 	}
 	if status, body := fetch(t, s.url+"/readyz"); status != http.StatusOK || !strings.Contains(body, `"disk":"full`) {
-		t.Errorf("P22: /readyz: %d %s", status, body)
+		t.Errorf("P22: /readyz: status %d, %s", status, body)
 	}
 	if _, body := fetch(t, s.url+"/metrics"); !strings.Contains(body, "drawbridge_disk_full 1\n") {
-		t.Error("P22: /metrics says nothing of the disk")
+		t.Error("P22: /metrics does not report the full disk")
 	}
 	if !strings.Contains(s.err.String(), "the disk is full") {
-		t.Error("the log says nothing of the disk")
+		t.Error("the log does not report the full disk")
 	}
 	if !strings.Contains(s.err.String(), "The data directory is in memory") {
-		t.Error("D-17: the log says nothing of the file system")
+		t.Error("D-17: the log does not warn about the file system")
 	}
 
 	if err := os.Remove(filepath.Join(disk, "other")); err != nil {
@@ -182,16 +182,16 @@ func TestDiskFull(t *testing.T) {
 	}
 	until(t, "the ballast is made again", exists)
 	if status := send(); status != http.StatusOK {
-		t.Errorf("an event is answered %d when there is room again", status)
+		t.Errorf("with free space again, an event gets status %d", status)
 	}
 	if status, body := ada.do("GET", "/", nil); status != http.StatusOK || strings.Contains(body, "The disk of the server is full.") {
-		t.Errorf("the banner stays (status %d)", status)
+		t.Errorf("the banner is still there (status %d)", status)
 	}
-	until(t, "all that was answered 200 is in the log", func() bool {
+	until(t, "all acknowledged events are in the log", func() bool {
 		_, list := api(t, s, token, "GET", "/api/v1/events?limit=200", nil)
 		return len(list["items"].([]any)) == min(stored, 200)
 	})
 	if code := s.stop(); code != 0 {
-		t.Errorf("stopped with %d: %s", code, s.err.String())
+		t.Errorf("exit status %d: %s", code, s.err.String())
 	}
 }

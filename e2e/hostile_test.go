@@ -15,9 +15,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// hostile are texts that break out of where they are put when somebody forgets
-// to escape them: elements, attributes, URLs, scripts, styles, htmx, templates,
-// and text that is not what it looks like. What runs says so by alert or pwned.
+// hostile are texts that break out of their place in a page if they are not escaped:
+// elements, attributes, URLs, scripts, styles, htmx, templates, and text that looks
+// like other text. A script that runs calls alert or sets pwned.
 var hostile = []string{
 	`<script>alert(1)</script>`,
 	`"><script>window.pwned=1</script>`,
@@ -76,9 +76,9 @@ var hostile = []string{
 	`=cmd|' /C calc'!A0`,
 }
 
-// F-10: text from Zoom, from scripts and from people stays text on every page:
-// nothing runs, nothing is fetched, nothing violates the policy, and it can be
-// read as it was written.
+// F-10: text from Zoom, from API clients and from people stays text on every page:
+// nothing runs, nothing is fetched, nothing violates the Content-Security-Policy, and
+// the page shows the text as it was written.
 func TestF10HostileText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -97,7 +97,7 @@ func TestF10HostileText(t *testing.T) {
 
 	last := len(hostile)
 	look("/", hostile[last-4:]...)
-	look("/incidents", hostile[last-50:]...) // what fits on a page, the newest first
+	look("/incidents", hostile[last-50:]...) // one page of the list, newest first
 	look("/bridges", hostile[last-20:]...)
 	look("/events", hostile[last-10:]...)
 	look("/settings/users", users...)
@@ -147,17 +147,17 @@ func TestF10HostileText(t *testing.T) {
 	look("/" + url.PathEscape(hostile[0]) + "?x=" + url.QueryEscape(hostile[1]))
 	look("/runbooks/" + url.PathEscape(hostile[2]))
 
-	// What comes while the page is open goes through htmx.
+	// Updates of an open page go through htmx.
 	b.open("/incidents/1")
 	b.wait("a live page", `document.querySelector("[data-db-live=live]")`)
 	meeting := w.bridge(t, 1).MeetingID
 	for _, text := range hostile {
 		w.join(t, meeting, text)
 	}
-	b.wait("the last who joined", fmt.Sprintf(`document.querySelector(".db-people").textContent.includes(%s)`, quoted(views.Visible(hostile[last-1]))))
-	b.intact(t, "what is live", hostile...)
+	b.wait("the last person who joined", fmt.Sprintf(`document.querySelector(".db-people").textContent.includes(%s)`, quoted(views.Visible(hostile[last-1]))))
+	b.intact(t, "the live part", hostile...)
 
-	// And what is typed goes through the preview.
+	// Typed text goes through the preview.
 	b.open("/runbooks/new")
 	for _, text := range []string{hostile[0], hostile[3], hostile[37]} {
 		b.fill("[name='step.0.topic']", text)
@@ -167,8 +167,8 @@ func TestF10HostileText(t *testing.T) {
 	get[bool](b, `(document.querySelector("#runbook").reset(), document.querySelector("form[data-guard]").dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })), true)`)
 }
 
-// intact checks that the page holds no element that we did not make, and the
-// texts as they are.
+// intact checks that the page contains only our own elements and shows the texts
+// unchanged.
 func (b *tab) intact(t *testing.T, where string, texts ...string) {
 	t.Helper()
 	var list []string
@@ -199,8 +199,8 @@ func (b *tab) intact(t *testing.T, where string, texts ...string) {
 	}
 }
 
-// seedHostile puts the texts wherever text goes, and returns those that fit the
-// names of people and tokens.
+// seedHostile puts the texts wherever the program accepts text. It returns those that
+// are short enough for names of users and tokens.
 func seedHostile(ctx context.Context, w *world) (names []string, err error) {
 	if err := seedEmpty(ctx, w); err != nil {
 		return nil, err
@@ -236,14 +236,14 @@ func seedHostile(ctx context.Context, w *world) (names []string, err error) {
 		if _, err := w.sim.Join(ctx, id, zoomsim.Person{Name: at(0), Email: "x" + strconv.Itoa(i) + "@example.com"}); err != nil {
 			return nil, err
 		}
-		// An event of a kind that is not known, all of whose parts are hostile.
+		// An event of an unknown type with hostile text in every field.
 		body := fmt.Sprintf(`{"event":%s,"payload":{"account_id":%s,"object":{"id":%s,"uuid":%s,"topic":%s,"participant":{"user_name":%s,"email":%s}}},"event_ts":%d}`,
 			quoted(at(0)), quoted(at(1)), quoted(at(2)), quoted(at(3)), quoted(at(4)), quoted(at(5)), quoted(at(6)), w.clock.now().UnixMilli())
 		if d, err := w.sim.Send(ctx, "hostile", []byte(body)); err != nil || d.Status != http.StatusOK {
 			return nil, fmt.Errorf("event %q: %d %w", at(0), d.Status, err)
 		}
 	}
-	for i := 0; i < len(hostile); i += 6 { // a password takes its time
+	for i := 0; i < len(hostile); i += 6 { // hashing a password is slow
 		if text := hostile[i]; len([]rune(text)) <= 80 {
 			if _, err := w.service.CreateUser(ctx, admin, "u"+strconv.Itoa(i)+"@example.com", text, incident.Viewer, demoPassword); err != nil {
 				return nil, err

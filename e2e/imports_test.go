@@ -17,11 +17,11 @@ import (
 
 const module = "github.com/drawbridge-hq/drawbridge"
 
-// rules is the table of who may import whom. Tests may import anything; a
-// package that is not in the table fails.
+// rules says which package may import which. A package that is not in the table fails.
+// Tests may import anything.
 var rules = map[string]struct {
 	ours  []string // packages of this module
-	never []string // packages from outside, with everything below them
+	never []string // packages of other modules, with everything below them
 }{
 	".":                 {ours: []string{"cli"}},
 	"cli":               {ours: []string{"db", "handlers", "incident", "incident/intake", "incident/notify", "static", "views/words", "web", "zoom", "zoom/zoomsim"}},
@@ -40,7 +40,7 @@ var rules = map[string]struct {
 	"handlers":          {ours: []string{"db", "incident", "incident/intake", "views", "views/words", "zoom"}, never: []string{sqlPackage, sqlitePackage, pgxPackage}},
 	"web":               {ours: []string{"handlers", "incident", "static", "views"}, never: []string{sqlPackage, sqlitePackage, pgxPackage}},
 
-	"db/migrations/sqlite":   {}, // they only name the code
+	"db/migrations/sqlite":   {}, // they only refer to the code
 	"db/migrations/postgres": {},
 }
 
@@ -52,14 +52,14 @@ const (
 	templPackage  = "github.com/a-h/templ"
 )
 
-// nowhere must not be imported by the program at all: each lets text or memory
-// escape what the other rules guard.
+// nowhere lists packages that the program must not import at all: each lets text or
+// memory escape the other rules.
 var nowhere = []string{"os/exec", "unsafe", "text/template", "html/template"}
 
-// root is the module's folder, seen from here.
+// root is the module's directory, relative to this package.
 const root = ".."
 
-// source is one file of the program; tests are not among them.
+// source is one Go file of the program that is not a test.
 type source struct {
 	name string // relative to the root, with slashes
 	dir  string // "." for the root
@@ -68,10 +68,10 @@ type source struct {
 	pkg  *pkg
 }
 
-// pkg is what the files of one package share.
+// pkg is what the rules need to know about a package.
 type pkg struct {
 	files  []*ast.File
-	consts map[string]string // constants, and the texts of those that are one
+	consts map[string]string // the constants of the package, with their text if they are strings
 }
 
 func (p *pkg) add(file *ast.File) {
@@ -112,7 +112,7 @@ func program(t *testing.T) []source {
 	return files
 }
 
-// text is what a literal of a text says, "" for anything else.
+// text returns the value of a string literal, "" for anything else.
 func text(e ast.Expr) string {
 	lit, ok := e.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
@@ -132,7 +132,7 @@ func parse(t *testing.T, name string, text any) source {
 	return source{name: name, dir: path.Dir(name), file: file, fset: fset}
 }
 
-// readRoot reads a file by its name relative to the root.
+// readRoot reads a file by its path relative to the root.
 func readRoot(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, name))
@@ -142,8 +142,8 @@ func readRoot(t *testing.T, name string) []byte {
 	return text
 }
 
-// moduleFiles lists the module's files with an extension. Folders of tools,
-// measurements, test data and whatever starts with a dot are not the program.
+// moduleFiles lists the module's files with an extension. It leaves out the directories
+// of tools, benchmarks and test data, and those that start with a dot.
 func moduleFiles(t *testing.T, extension string) []string {
 	t.Helper()
 	var names []string
@@ -173,7 +173,7 @@ func TestImports(t *testing.T) {
 	for _, s := range program(t) {
 		rule, ok := rules[s.dir]
 		if !ok {
-			t.Errorf("%s: package %s is not in the table of imports", s.name, s.dir)
+			t.Errorf("%s: package %s is not in the table of this test", s.name, s.dir)
 			continue
 		}
 		for _, spec := range s.file.Imports {
@@ -206,13 +206,13 @@ func within(imported string, list []string) bool {
 	})
 }
 
-// TestToolVersions keeps the generator of pages at the version of the library
+// TestToolVersions checks that the templ generator has the same version as the library
 // that the generated code calls.
 func TestToolVersions(t *testing.T) {
 	version := func(file, module string) string {
 		m := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(module) + ` (v\S+)`).FindSubmatch(readRoot(t, file))
 		if m == nil {
-			t.Fatalf("%s does not name %s", file, module)
+			t.Fatalf("%s does not require %s", file, module)
 		}
 		return string(m[1])
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The rules below stop mistakes that a review overlooks. Each says why.
+// The rules below catch mistakes that a review overlooks. Each says why.
 
 func TestCodeRules(t *testing.T) {
 	for _, s := range program(t) {
@@ -29,15 +29,14 @@ func TestPageRules(t *testing.T) {
 	}
 }
 
-// statesDecided are the types whose values only package incident chooses.
+// statesDecided lists types whose values only package incident decides.
 var statesDecided = []string{"BridgeState", "StepState", "AttemptState", "JobState"}
 
-// onlySay are functions of package incident that say what a stored value means or
-// is called.
+// onlySay lists functions of package incident that only describe a stored value.
 var onlySay = []string{"Key", "ParseKey", "EventEntryID", "EventFamily", "Inside", "WorstLevel"}
 
-// lintDB stops rules in package db: it knows SQL, incident knows rules. A rule that
-// a transaction needs is handed to it, see incident.BridgeRule.
+// lintDB finds rules in package db: db has the SQL, incident has the rules. A rule that
+// a transaction needs is passed to it; see incident.BridgeRule.
 func lintDB(s source, states, functions map[string]bool) []string {
 	var findings []string
 	fail := func(n ast.Node, format string, args ...any) {
@@ -114,7 +113,7 @@ func TestCodeRulesOfDB(t *testing.T) {
 	}
 }
 
-// names maps the names under which a file knows other packages to their paths.
+// names maps the names that a file uses for other packages to their import paths.
 func (s source) names() map[string]string {
 	names := map[string]string{}
 	for _, spec := range s.file.Imports {
@@ -137,7 +136,7 @@ func lintGo(s source) []string {
 		findings = append(findings, fmt.Sprintf("%s: %s", s.fset.Position(n.Pos()), fmt.Sprintf(format, args...)))
 	}
 	names := s.names()
-	// of is "path.Name" when e names something of another package.
+	// of returns "path.Name" if e names something of another package.
 	of := func(e ast.Expr) string {
 		sel, ok := e.(*ast.SelectorExpr)
 		if !ok {
@@ -151,20 +150,20 @@ func lintGo(s source) []string {
 	}
 	inCLI := s.dir == "cli"
 	forTests := s.dir == "db/dbtest" // starts servers and names databases
-	var inside *ast.FuncDecl         // the function that is being read
+	var inside *ast.FuncDecl         // the function that contains n
 
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
 			switch name := of(n); {
 			case (name == "time.Now" || name == "time.Since") && !inCLI && !forTests:
-				fail(n, "%s: take the clock that cli hands on", name)
+				fail(n, "%s: use the clock that cli passes on", name)
 			case slices.Contains([]string{"net/http.DefaultClient", "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm"}, name):
 				fail(n, "%s has no time limit and no guard against private addresses", name)
 			case s.dir == "incident" && strings.HasPrefix(name, "net/http.") && name != "net/http.Client":
-				fail(n, "%s: package incident knows no HTTP; it only hands a client on", name)
+				fail(n, "%s: package incident makes no HTTP calls; it only passes a client on", name)
 			case s.dir == "web" && n.Sel.Name == "Store":
-				fail(n, "package web knows no database; it asks handlers or the service")
+				fail(n, "package web does not use the database; it calls handlers or the service")
 			case s.dir == "handlers" && storeWrite.MatchString(n.Sel.Name):
 				if x, ok := n.X.(*ast.SelectorExpr); ok && x.Sel.Name == "Store" {
 					fail(n, "%s: every write goes through the service", n.Sel.Name)
@@ -172,15 +171,15 @@ func lintGo(s source) []string {
 			}
 		case *ast.CompositeLit:
 			if of(n.Type) == "net/http.Client" && !inCLI && !slices.Contains([]string{"zoom", "zoom/zoomsim", "incident/notify"}, s.dir) {
-				fail(n, "only packages that speak to the outside make an http.Client")
+				fail(n, "only packages that call other servers create an http.Client")
 			}
 		case *ast.CallExpr:
 			sel, _ := n.Fun.(*ast.SelectorExpr)
 			if sel != nil && sel.Sel.Name == "Bind" && len(n.Args) == 1 && of(sel) == "" {
-				fail(n, "Bind fills fields that nobody meant to be filled; read form values by name")
+				fail(n, "Bind also sets fields that a request must not set; read form values by name")
 			}
 			if name, ok := strings.CutPrefix(of(n.Fun), templPackage+"."); ok && len(n.Args) > 0 && trusted[name] && !s.constant(n.Args[0]) && !(name == "SafeURL" && starts(n.Args[0], ownPath)) {
-				fail(n, "templ.%s of what is no constant puts text unescaped into a page", name)
+				fail(n, "templ.%s of a value that is not constant puts unescaped text into a page", name)
 			}
 			if sel != nil && queries[sel.Sel.Name] && !forTests {
 				for _, arg := range n.Args {
@@ -199,12 +198,12 @@ func lintGo(s source) []string {
 		case *ast.StructType:
 			for _, f := range n.Fields.List {
 				if of(f.Type) == echoContext {
-					fail(f, "an echo.Context is used again for another request once its handler returns")
+					fail(f, "echo reuses an echo.Context for another request after its handler returns")
 				}
 			}
 		case *ast.ChanType:
 			if of(n.Value) == echoContext {
-				fail(n, "an echo.Context is used again for another request once its handler returns")
+				fail(n, "echo reuses an echo.Context for another request after its handler returns")
 			}
 		case *ast.FuncDecl:
 			inside = n
@@ -219,7 +218,7 @@ func lintGo(s source) []string {
 	return findings
 }
 
-// trusted are templ's functions that take their text as it is.
+// trusted lists templ's functions that do not escape their text.
 var trusted = map[string]bool{"Raw": true, "SafeURL": true, "SafeCSS": true, "SafeCSSProperty": true, "JSExpression": true, "JSUnsafeFuncCall": true}
 
 const echoContext = echoPackage + "/v4.Context"
@@ -244,7 +243,7 @@ func (s source) contextEscapes(f *ast.FuncType, body *ast.BlockStmt, of func(ast
 		}
 		ast.Inspect(started, func(n ast.Node) bool {
 			if id, ok := n.(*ast.Ident); ok && contexts[id.Name] {
-				fail(id, "an echo.Context is used again for another request once its handler returns")
+				fail(id, "echo reuses an echo.Context for another request after its handler returns")
 			}
 			return true
 		})
@@ -256,15 +255,15 @@ var queries = map[string]bool{
 	"Exec": true, "ExecContext": true, "Query": true, "QueryContext": true, "QueryRow": true, "QueryRowContext": true, "Prepare": true, "PrepareContext": true,
 }
 
-// storeWrite is the name of a method of the store that changes something.
+// storeWrite matches names of methods of the store that change something.
 var storeWrite = regexp.MustCompile(`^(Add|Append|Apply|Change|Claim|Clear|Delete|Finish|Insert|Open|Release|Reprocess|Retry|Revoke|Save|Set|Touch|Update|Use)[A-Z]`)
 
 var sqlVerb = regexp.MustCompile("^[\"`]\\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|PRAGMA|VACUUM)\\s")
 
-// ownPath is a text that starts with a path of ours, whatever follows.
+// ownPath matches a text that starts with a path of our site.
 var ownPath = regexp.MustCompile(`^"/[a-z]`)
 
-// starts reports whether the first piece of a joined text is a literal like that.
+// starts reports whether the first part of a concatenation is a literal that matches.
 func starts(e ast.Expr, like *regexp.Regexp) bool {
 	for {
 		b, ok := e.(*ast.BinaryExpr)
@@ -277,7 +276,7 @@ func starts(e ast.Expr, like *regexp.Regexp) bool {
 	return ok && lit.Kind == token.STRING && like.MatchString(lit.Value)
 }
 
-// joined reports whether e is a text put together on the spot.
+// joined reports whether e concatenates or formats text.
 func joined(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.BinaryExpr:
@@ -288,9 +287,9 @@ func joined(e ast.Expr) bool {
 	return false
 }
 
-// loosePart is the first piece of a joined text through which a value could get
-// in. Harmless are constants, numbers, placeholders, what a call makes of
-// constants alone, and variables and parameters that only ever hold these.
+// loosePart returns the first part of a concatenation that may contain a value from
+// outside. Harmless parts are constants, numbers, placeholders, results of calls with
+// constants only, and variables and parameters that only ever hold these.
 func (s source) loosePart(f *ast.FuncDecl, e ast.Expr, depth int) ast.Expr {
 	if s.constant(e) {
 		return nil
@@ -317,12 +316,12 @@ func (s source) loosePart(f *ast.FuncDecl, e ast.Expr, depth int) ast.Expr {
 	return e
 }
 
-// sqlMakers are functions of package db that make a part of a statement of our
-// own words: numbers of arguments, names of tables and columns.
+// sqlMakers lists functions of package db that build a part of a statement from our own
+// text: placeholders, names of tables and columns.
 var sqlMakers = []string{"placeholders", "unnest", "window", "monthTable", "quoteNames", "newestFirst"}
 
-// onlyHarmless reports whether everything that function f's variable or
-// parameter can hold is harmless: each assignment, or each caller's argument.
+// onlyHarmless reports whether every value of a variable or parameter of function f is
+// harmless: each assignment, or the argument of each caller.
 func (s source) onlyHarmless(f *ast.FuncDecl, name string, depth int) bool {
 	var values []ast.Expr
 	ast.Inspect(f, func(n ast.Node) bool {
@@ -398,27 +397,27 @@ func (s source) constant(e ast.Expr) bool {
 	return false
 }
 
-// pageRules are patterns of what a page's source must not hold: templ escapes
-// these places for HTML but not for what the browser does with them, or the
-// content security policy refuses them.
+// pageRules are patterns that the source of a page must not contain: places that templ
+// escapes as HTML although the browser interprets them in another way, and things that
+// the Content-Security-Policy blocks.
 var pageRules = []struct {
 	pattern *regexp.Regexp
 	why     string
 }{
-	{regexp.MustCompile(`(?i)\s(formaction|srcdoc|xlink:href|style|http-equiv|x-[a-z-]+|on[a-z]+)\??=\{`), "this attribute takes no computed value"},
-	{regexp.MustCompile(`\s(hx-[a-z:-]+|sse-[a-z]+)=\{\s*[^"\s]`), "an htmx attribute starts with a path that stands in the source"},
-	{regexp.MustCompile(`\s(hx-[a-z:-]+|sse-[a-z]+)=\{\s*"([^/]|/[^a-z])`), "an htmx attribute starts with a path that stands in the source"},
-	{regexp.MustCompile(`(?i)<[^>{]*\s(srcdoc|style|on[a-z]+|hx-on[a-z:-]*)="`), "the content security policy refuses scripts and styles inside a page"},
-	{regexp.MustCompile(`(?i)<(style|iframe|object|embed|base)\b`), "the content security policy refuses this element"},
-	{regexp.MustCompile(`(?i)<script(\s+(type|defer|async)(="[^"]*")?)*\s*>`), "scripts are files"},
-	{regexp.MustCompile(`(?i)<meta[^>]*http-equiv="refresh"[^>]*>`), "a page does not move on by itself"},
-	{regexp.MustCompile(`(?i)"\s*(javascript|data|vbscript):`), "an address that runs as a script"},
-	{regexp.MustCompile(`(?m)^(script|css) \w+\(`), "the content security policy refuses scripts and styles inside a page"},
-	{regexp.MustCompile(`\{\s*[A-Za-z_.]+(\(.*\))?\.\.\.\s*\}`), "attributes are named in the source"},
-	{regexp.MustCompile(`\s\{[^{}\n]*\}\??=\{`), "attributes are named in the source"},
+	{regexp.MustCompile(`(?i)\s(formaction|srcdoc|xlink:href|style|http-equiv|x-[a-z-]+|on[a-z]+)\??=\{`), "this attribute must be constant"},
+	{regexp.MustCompile(`\s(hx-[a-z:-]+|sse-[a-z]+)=\{\s*[^"\s]`), "an htmx attribute must start with a literal path"},
+	{regexp.MustCompile(`\s(hx-[a-z:-]+|sse-[a-z]+)=\{\s*"([^/]|/[^a-z])`), "an htmx attribute must start with a literal path"},
+	{regexp.MustCompile(`(?i)<[^>{]*\s(srcdoc|style|on[a-z]+|hx-on[a-z:-]*)="`), "the Content-Security-Policy blocks scripts and styles inside a page"},
+	{regexp.MustCompile(`(?i)<(style|iframe|object|embed|base)\b`), "the Content-Security-Policy blocks this element"},
+	{regexp.MustCompile(`(?i)<script(\s+(type|defer|async)(="[^"]*")?)*\s*>`), "scripts must be files"},
+	{regexp.MustCompile(`(?i)<meta[^>]*http-equiv="refresh"[^>]*>`), "a page must not redirect by itself"},
+	{regexp.MustCompile(`(?i)"\s*(javascript|data|vbscript):`), "an address must not run as a script"},
+	{regexp.MustCompile(`(?m)^(script|css) \w+\(`), "the Content-Security-Policy blocks scripts and styles inside a page"},
+	{regexp.MustCompile(`\{\s*[A-Za-z_.]+(\(.*\))?\.\.\.\s*\}`), "attribute names must be literals"},
+	{regexp.MustCompile(`\s\{[^{}\n]*\}\??=\{`), "attribute names must be literals"},
 }
 
-// pageExceptions are a component's children, and a page that loads itself again.
+// pageExceptions are a component's children, and a page that reloads itself.
 var pageExceptions = regexp.MustCompile(`^\{\s*children\.\.\.|^<meta http-equiv="refresh" content="[0-9]+"/?>$`)
 
 func lintTempl(name, text string) []string {
@@ -437,14 +436,14 @@ func lintTempl(name, text string) []string {
 	return findings
 }
 
-// TestRulesCatch feeds the rules what they are there for.
+// TestRulesCatch checks that the rules find the mistakes they are for.
 func TestRulesCatch(t *testing.T) {
 	code := []struct {
 		name, dir, text string
 		want            int // findings
 	}{
 		{"clock", "db", `import "time"; var a = time.Now(); var b = time.Now; var c = time.Since(a)`, 3},
-		{"clock under another name", "db", `import clock "time"; var a = clock.Now()`, 1},
+		{"clock, package imported under another name", "db", `import clock "time"; var a = clock.Now()`, 1},
 		{"clock in cli", "cli", `import "time"; var a = time.Now()`, 0},
 		{"bind", "handlers", `func f(c C) { c.Bind(&x) }`, 1},
 		{"default client", "zoom", `import "net/http"; func f() { http.Get(u); http.DefaultClient.Do(r) }`, 2},
@@ -452,7 +451,7 @@ func TestRulesCatch(t *testing.T) {
 		{"client of zoom", "zoom", `import "net/http"; var c = &http.Client{}`, 0},
 		{"HTTP in incident", "incident", `import "net/http"; type s struct { c *http.Client; r *http.Request }`, 1},
 		{"database in web", "web", `func f() { site.Store.Health() }`, 1},
-		{"write past the service", "handlers", `func f() { s.Store.TouchUser(u); s.Store.SavedFilters(); s.Service.SetName(n) }`, 1},
+		{"write that bypasses the service", "handlers", `func f() { s.Store.TouchUser(u); s.Store.SavedFilters(); s.Service.SetName(n) }`, 1},
 		{"O-05 goroutine", "handlers", `import "github.com/labstack/echo/v4"; func f(c echo.Context) error { go func() { c.Path() }(); return nil }`, 1},
 		{"O-05 argument", "handlers", `import "github.com/labstack/echo/v4"; var f = func(c echo.Context) { go g(c) }`, 1},
 		{"O-05 channel", "handlers", `import "github.com/labstack/echo/v4"; var ch = make(chan echo.Context)`, 1},
@@ -464,11 +463,11 @@ func TestRulesCatch(t *testing.T) {
 		{"SQL with a parameter", "db", "func f(n string) { one(`SELECT a FROM ` + n) }; func g() { f(x.y) }", 1},
 		{"SQL with a harmless parameter", "db", "func f(n string) { one(`SELECT a FROM ` + n) }; func g() { f(`t`); f(s.lock()) }", 0},
 		{"SQL with a harmless variable", "db", "func f(b bool) { n := ``; if b { n = `x` }; one(`SELECT a FROM ` + n) }", 0},
-		{"SQL with a variable that once is not", "db", "func f(b string) { n := ``; n += b; one(`SELECT a FROM ` + n) }", 1},
-		{"statement joined on the spot", "db", `func f(n string) { db.Exec(head + n) }`, 1},
+		{"SQL with a variable that is not always harmless", "db", "func f(b string) { n := ``; n += b; one(`SELECT a FROM ` + n) }", 1},
+		{"statement built in the call", "db", `func f(n string) { db.Exec(head + n) }`, 1},
 		{"SQL of constants", "db", "const cols = `a, b`; func f() { db.Exec(`SELECT ` + cols + ` FROM t` + w.String() + ` LIMIT ` + strconv.Itoa(n)); one(`INSERT INTO t VALUES (` + placeholders(1, 2) + `)`) }", 0},
 		{"raw", "views", `import "github.com/a-h/templ"; const ok = "<br>"; var a, b, c = templ.Raw(ok), templ.Raw(x), templ.SafeURL(y)`, 2},
-		{"address of ours", "views", `import "github.com/a-h/templ"; var a = templ.SafeURL("/meetings/" + id)`, 0},
+		{"address of our site", "views", `import "github.com/a-h/templ"; var a = templ.SafeURL("/meetings/" + id)`, 0},
 	}
 	for _, tt := range code {
 		t.Run(tt.name, func(t *testing.T) {
@@ -495,13 +494,13 @@ func TestRulesCatch(t *testing.T) {
 		{"F-12 on", `<a onclick={ u }>`, 1},
 		{"F-12 style", `<a style={ u }>`, 1},
 		{"F-12 meta refresh", `<meta http-equiv="refresh" content={ u }>`, 1},
-		{"page that loads itself again", `<meta http-equiv="refresh" content="3"/>`, 0},
+		{"page that reloads itself", `<meta http-equiv="refresh" content="3"/>`, 0},
 		{"F-12 script", "<script>let a = `${x}`</script>", 1},
 		{"F-12 script block", "script f(a string) {\n}", 1},
 		{"F-12 spread", `<a { attrs... }>`, 1},
 		{"F-12 computed name", `<a { key }={ value }>`, 1},
-		{"constants the policy refuses", `<p style="color: red" class="a"><a onclick="x()" href="javascript:x()">`, 3},
-		{"what pages do", `<a href={ templ.URL(u) } class={ "a", b } required?={ c } data-db-copy={ x }>{ children... }<script src={ s } defer></script>`, 0},
+		{"constants that the policy blocks", `<p style="color: red" class="a"><a onclick="x()" href="javascript:x()">`, 3},
+		{"attributes that pages use", `<a href={ templ.URL(u) } class={ "a", b } required?={ c } data-db-copy={ x }>{ children... }<script src={ s } defer></script>`, 0},
 	}
 	for _, tt := range pages {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,8 +21,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// Floods, on the real program: what Zoom signed is kept, pages answer, and
-// memory has an end. How long it takes is measured elsewhere.
+// Under a flood, the real program stores every signed event, keeps answering pages, and
+// uses limited memory. The benchmarks measure how long this takes.
 func TestLoad(t *testing.T) {
 	binary := realProgram(t)
 	for _, test := range []struct {
@@ -30,8 +30,8 @@ func TestLoad(t *testing.T) {
 		run  func(t *testing.T, p *process) (events int64)
 	}{
 		{"L-01 ten thousand webhooks on 200 connections", testBurst},
-		{"L-02 forged requests beside Zoom's", testForged},
-		{"L-04 thousands of connections that say nothing", testSilent},
+		{"L-02 forged requests next to Zoom's", testForged},
+		{"L-04 thousands of idle connections", testSilent},
 		{"L-05 a hundred bodies of 100 MB", testHuge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -39,15 +39,15 @@ func TestLoad(t *testing.T) {
 			p := serving(t, binary, dir)
 			events := test.run(t, p)
 			if memory := p.peakMemory(t); memory > 256<<20 {
-				t.Errorf("the server took %d MiB", memory>>20)
+				t.Errorf("the server used %d MiB", memory>>20)
 			}
 			if lines := strings.Count(p.err.String(), "\n"); lines > 100 {
-				t.Errorf("%d lines of log; the last is %.300s", lines, p.err.String()[strings.LastIndexByte(strings.TrimSpace(p.err.String()), '\n')+1:])
+				t.Errorf("%d log lines; the last one is %.300s", lines, p.err.String()[strings.LastIndexByte(strings.TrimSpace(p.err.String()), '\n')+1:])
 			}
 			p.terminate(t)
 			p.noPanic(t)
 			if stored := countEvents(t, dir); stored != events {
-				t.Errorf("%d events are stored, want %d", stored, events)
+				t.Errorf("%d events stored, want %d", stored, events)
 			}
 		})
 	}
@@ -60,7 +60,7 @@ func testBurst(t *testing.T, p *process) int64 {
 	pages.Go(func() {
 		for {
 			if status := p.status(t, "/login"); status != http.StatusOK {
-				t.Errorf("the login page answers %d", status)
+				t.Errorf("the login page: status %d", status)
 			}
 			select {
 			case <-during:
@@ -96,7 +96,7 @@ func testForged(t *testing.T, p *process) int64 {
 				}
 				drain(response)
 				if response.StatusCode != http.StatusUnauthorized {
-					t.Errorf("a forged request is answered %d", response.StatusCode)
+					t.Errorf("a forged request: status %d", response.StatusCode)
 				}
 			}
 		})
@@ -110,7 +110,7 @@ func testSilent(t *testing.T, p *process) int64 {
 	const events = 100
 	addr := strings.TrimPrefix(p.url, "http://")
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.3")}}
-	for range 5000 { // more than the server has places
+	for range 5000 { // more than the server accepts at a time
 		conn, err := dialer.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +120,7 @@ func testSilent(t *testing.T, p *process) int64 {
 	}
 	p.sendAll(t, client("127.0.0.2", 8), 8, events)
 	if status := p.status(t, "/login"); status != http.StatusOK {
-		t.Errorf("the login page answers %d", status)
+		t.Errorf("the login page: status %d", status)
 	}
 	return events
 }
@@ -129,7 +129,7 @@ func testHuge(t *testing.T, p *process) int64 {
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
-			// Without a length, so that the server must count for itself.
+			// Without Content-Length, so that the server must count the bytes itself.
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/webhook", io.LimitReader(zeros{}, 100<<20))
 			if err != nil {
 				t.Error(err)
@@ -137,11 +137,11 @@ func testHuge(t *testing.T, p *process) int64 {
 			}
 			response, err := client("", 1).Do(r)
 			if err != nil {
-				return // it stopped reading, which is an answer, too
+				return // it closed the connection, which is fine too
 			}
 			drain(response)
 			if s := response.StatusCode; s != http.StatusRequestEntityTooLarge && s != http.StatusServiceUnavailable {
-				t.Errorf("100 MB are answered %d", s)
+				t.Errorf("100 MB: status %d", s)
 			}
 		})
 	}
@@ -150,8 +150,8 @@ func testHuge(t *testing.T, p *process) int64 {
 	return 100
 }
 
-// sendAll posts n genuine events on so many connections, again when the answer
-// is 503, as Zoom does.
+// sendAll posts n signed events on the given number of connections. It retries after
+// 503, as Zoom does.
 func (p *process) sendAll(t *testing.T, c *http.Client, connections, n int) {
 	t.Helper()
 	var next, again atomic.Int64
@@ -176,7 +176,7 @@ func (p *process) sendAll(t *testing.T, c *http.Client, connections, n int) {
 						break
 					}
 					if again.Add(1); response.StatusCode != http.StatusServiceUnavailable || try == 5 {
-						t.Errorf("event %d is answered %d", i, response.StatusCode)
+						t.Errorf("event %d: status %d", i, response.StatusCode)
 						return
 					}
 				}
@@ -185,11 +185,12 @@ func (p *process) sendAll(t *testing.T, c *http.Client, connections, n int) {
 	}
 	all.Wait()
 	if again.Load() > 0 {
-		t.Logf("%d deliveries were sent again", again.Load())
+		t.Logf("%d deliveries were retried", again.Load())
 	}
 }
 
-// client keeps so many connections, from an address of this machine.
+// client returns a client that opens at most this number of connections, all from one
+// address of this machine.
 func client(from string, connections int) *http.Client {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	return &http.Client{Transport: &http.Transport{
@@ -201,7 +202,7 @@ func client(from string, connections int) *http.Client {
 	}}
 }
 
-// zeros is a reader without an end.
+// zeros is an endless reader.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -224,7 +225,7 @@ func (p *process) status(t *testing.T, path string) int {
 	return response.StatusCode
 }
 
-// peakMemory is the most memory the process ever had, in bytes.
+// peakMemory returns the peak memory of a process, in bytes.
 func (p *process) peakMemory(t *testing.T) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -239,7 +240,7 @@ func (p *process) peakMemory(t *testing.T) int64 {
 	return kilobytes << 10
 }
 
-// countEvents is how many events the log in a data directory has.
+// countEvents returns the number of events in a data directory.
 func countEvents(t *testing.T, dir string) int64 {
 	t.Helper()
 	store, err := db.Open(t.Context(), db.Config{DataDir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)})

@@ -10,48 +10,48 @@ import (
 	"testing"
 )
 
-// Facts are stored, and words are chosen on the page: no sentence is stored, and none
-// is parsed, matched or compared. So a writer may change every one of them.
+// Facts are stored, and words are chosen on the page: no sentence is stored, parsed,
+// matched or compared. Every sentence can therefore be reworded.
 
-// fragment is what looks like a piece of a sentence; dotted, which looks like one
-// too, is the first part of a name: "meeting.".
+// fragment matches text that looks like a part of a sentence. dotted matches the first
+// part of a name, such as "meeting.", which looks like one too.
 var (
 	fragment = regexp.MustCompile(`\p{Ll}[,;:]? \pL|\pL[.!?…]$`)
 	dotted   = regexp.MustCompile(`^[a-z_.]+\.$`)
 )
 
-// facts are the types of what is stored, by package.
+// facts lists the types that are stored, by package.
 var facts = map[string][]string{
 	"incident": {"TimelineEntry", "TimelineData", "Reason", "Finding", "NoteText", "CheckReport", "AuditEntry", "Change", "GapLook", "Attempt", "Bridge", "StepRun", "Reading"},
 	"zoom":     {"Problem", "FieldError"},
 }
 
-// factFields are their fields that hold a text or more facts.
+// factFields lists their fields that contain text or other facts.
 var factFields = []string{
 	"After", "Asked", "Before", "Cause", "Field", "Fix", "Problem", "Reason", "Reasons", "Said", "Subject", "Target", "Text", "Value",
 }
 
-// storing are functions that make what is stored of their arguments.
+// storing lists functions whose arguments are stored.
 var storing = []string{"audit", "bridgeEntry"}
 
-// matchers are functions that look into a text.
+// matchers lists functions that search a text.
 var matchers = regexp.MustCompile(`^regexp\.|^(strings|bytes)\.(Contains|Count|Cut|CutPrefix|CutSuffix|EqualFold|HasPrefix|HasSuffix|Index|LastIndex|NewReplacer|Replace|ReplaceAll|Split|SplitAfter|SplitN|SplitSeq|Trim|TrimLeft|TrimPrefix|TrimRight|TrimSuffix)$`)
 
-// mayMatch are sentences that the program may look into, or that it hands to nobody.
+// mayMatch lists sentences that the program may match, with the reason.
 var mayMatch = []struct{ file, text, why string }{
-	{"zoom/errors.go", `does not contain scopes: ?\[([^\]]*)\]`, "Zoom names a missing scope nowhere else"},
-	{"zoom/errors.go", "particular user", "Zoom often leaves out the header that tells its limits apart"},
-	{"zoom/problem.go", "api key", "Zoom’s code for it has other meanings too"},
-	{"zoom/problem.go", "create meeting", "it names an operation in the log"},
-	{"zoom/zoomsim/faults.go", "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this particular user. You may resume these requests at GMT 00:00:00.", "the simulator speaks as Zoom"},
-	{"zoom/zoomsim/faults.go", "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.", "the simulator speaks as Zoom"},
-	{"db/event_batch.go", "Drawbridge stores deliveries that are repeated in another way; new keys: ", "PostgreSQL puts it into the error of a failed statement"},
+	{"zoom/errors.go", `does not contain scopes: ?\[([^\]]*)\]`, "Zoom names a missing scope only here"},
+	{"zoom/errors.go", "particular user", "Zoom often omits the header that says which limit it was"},
+	{"zoom/problem.go", "api key", "Zoom’s error code also has other meanings"},
+	{"zoom/problem.go", "create meeting", "it is the name of an operation in the log"},
+	{"zoom/zoomsim/faults.go", "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this particular user. You may resume these requests at GMT 00:00:00.", "the simulator answers as Zoom does"},
+	{"zoom/zoomsim/faults.go", "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.", "the simulator answers as Zoom does"},
+	{"db/event_batch.go", "Drawbridge stores deliveries that are repeated in another way; new keys: ", "PostgreSQL includes it in the error of a failed statement"},
 }
 
-// mayMatchAll are files that take apart what older versions stored.
+// mayMatchAll lists files that parse sentences of older versions.
 var mayMatchAll = regexp.MustCompile(`^db/(migrate_facts|facts_[a-z]+)\.go$`)
 
-// quotedSQL is a text inside a statement.
+// quotedSQL matches a string literal in a statement.
 var quotedSQL = regexp.MustCompile(`'((?:[^']|'')*)'`)
 
 func TestNoSentenceIsStoredOrMatched(t *testing.T) {
@@ -72,7 +72,7 @@ func TestNoSentenceIsStoredOrMatched(t *testing.T) {
 	}
 	for i, may := range mayMatch {
 		if !met[i] {
-			t.Errorf("%s: %q needs no exception any more", may.file, may.text)
+			t.Errorf("%s: %q no longer needs an exception", may.file, may.text)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func lintSentences(s source, fail func(n ast.Node, what, text string)) {
 			sentence(e, "a sentence is matched")
 		}
 	}
-	// stored looks for sentences in all that an expression is made of.
+	// stored finds sentences anywhere in an expression.
 	stored := func(list ...ast.Expr) {
 		if !slices.Contains([]string{"incident", "db", "zoom"}, s.dir) {
 			return
@@ -128,7 +128,7 @@ func lintSentences(s source, fail func(n ast.Node, what, text string)) {
 			if isFact(n.Type) {
 				stored(n.Elts...)
 			}
-			if _, ok := n.Type.(*ast.MapType); ok { // a table to look into
+			if _, ok := n.Type.(*ast.MapType); ok { // a map that is used to look up text
 				for _, e := range n.Elts {
 					matched(e.(*ast.KeyValueExpr).Key)
 				}
@@ -164,7 +164,7 @@ func lintSentences(s source, fail func(n ast.Node, what, text string)) {
 			}
 			for _, quoted := range quotedSQL.FindAllStringSubmatch(text(n), -1) {
 				if fragment.MatchString(quoted[1]) {
-					fail(n, "a sentence stands in a statement", quoted[1])
+					fail(n, "a statement contains a sentence", quoted[1])
 				}
 			}
 		}
@@ -178,7 +178,7 @@ func TestSentencesAreFound(t *testing.T) {
 		want            int
 	}{
 		{"stored", "incident", `var a = []Reason{{Text: "Zoom is down."}}; func f() { b.Reasons = g("No link"); s.audit(u, "Zoom account", nil) }; const x ReasonCode = "zoom is down"`, 4},
-		{"stored by a constant", "db", `import "` + module + `/incident"; const why = "It failed."; var a = incident.Finding{Value: fmt.Sprint(why)}`, 1},
+		{"stored through a constant", "db", `import "` + module + `/incident"; const why = "It failed."; var a = incident.Finding{Value: fmt.Sprint(why)}`, 1},
 		{"refused at once", "incident", `func f() error { return refuse(Conflict, "The step runs already.") }`, 0},
 		{"matched", "handlers", `import "strings"; import "regexp"; var a, b = strings.HasSuffix(x, " joined."), regexp.MustCompile("^The call (began|ended)")`, 2},
 		{"compared", "views", `const done = "The call ended."; func f() { if x == done {}; switch x { case "not connected": } }; var a = map[string]int{"Resolved.": 1}`, 3},
