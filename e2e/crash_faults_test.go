@@ -24,14 +24,14 @@ import (
 // answerTime is how long Zoom waits for an answer.
 const answerTime = 3 * time.Second
 
-// faults are what may happen to the running program, other than what the replay
-// looks at.
+// faults are tests of what can happen to the running program, in addition to the
+// crashes that the replay checks.
 var faults = []struct {
 	name string
 	test func(t *testing.T, k *kit)
 }{
-	{"D-03 killed at a write", testKilled},
-	{"D-04 disk full from a write on", testDiskFullAt},
+	{"D-03 killed at the n-th write", testKilled},
+	{"D-04 disk full from the n-th write on", testDiskFullAt},
 	{"D-04 disk full for a while", func(t *testing.T, k *kit) { testForAWhile(t, k, writes, "ENOSPC") }},
 	{"D-09 read-only for a while", func(t *testing.T, k *kit) { testForAWhile(t, k, writes, "EROFS") }},
 	{"D-06 unreadable for a while", func(t *testing.T, k *kit) { testForAWhile(t, k, "pread64", "EIO") }},
@@ -48,8 +48,8 @@ var faults = []struct {
 
 const writes = "pwrite64,pwritev,ftruncate,fallocate"
 
-// points are the writes at which a fault begins. strace counts them for each
-// thread of the program.
+// points lists the writes at which a fault begins. strace counts writes separately for
+// each thread of the program.
 func points(full bool) []int {
 	if !full {
 		return []int{3, 40, 150}
@@ -76,10 +76,10 @@ func testKilled(t *testing.T, k *kit) {
 		p.wait(t)
 		c.must(t, dir, d)
 		c.goesOn(t, dir, all)
-		t.Logf("killed at write %d: %d events were acknowledged", n, len(d.acked()))
+		t.Logf("killed at write %d: %d events acknowledged", n, len(d.acked()))
 	}
 	if killed == 0 {
-		t.Error("no server was killed")
+		t.Error("strace killed no server")
 	}
 }
 
@@ -90,36 +90,35 @@ func testDiskFullAt(t *testing.T, k *kit) {
 		dir := configured(t, k.real)
 		p := spawnServer(t, k.real, dir, "strace", "-D", "-f", "-qq", "-o", os.DevNull, "-e", "trace=pwrite64", "-e", fmt.Sprintf("inject=pwrite64:error=ENOSPC:when=%d+", n))
 		d := deliver(p.url, all, 4)
-		// One that gives up at its start may be about to end.
+		// A server that failed at its start may be about to exit.
 		if !slices.Contains(d.status, 0) && p.running() {
 			refuses(t, d)
-			p.stopped(t) // what it counted cannot be stored, and its status says so
+			p.stopped(t) // it cannot store its counts, so its status is not 0
 		} else if code := p.wait(t); code != 1 || !strings.Contains(p.err.String(), "full") {
-			t.Errorf("full at its start, the server ends with status %d and says: %s", code, p.err.String())
+			t.Errorf("with a full disk at its start, the server exited with status %d and printed: %s", code, p.err.String())
 		}
 		p.noPanic(t)
 		c.must(t, dir, d)
 		c.goesOn(t, dir, all)
-		t.Logf("full from write %d on: %d events were acknowledged", n, len(d.acked()))
+		t.Logf("full from write %d on: %d events acknowledged", n, len(d.acked()))
 	}
 }
 
-// refuses checks that every event had an answer in time, 200 or 503.
+// refuses checks that every event was answered in time with 200 or 503.
 func refuses(t *testing.T, d delivery) {
 	t.Helper()
 	for i, status := range d.status {
 		if status != http.StatusOK && status != http.StatusServiceUnavailable {
-			t.Errorf("event %d is answered %d", i, status)
+			t.Errorf("event %d: status %d", i, status)
 		}
 	}
 	if d.slowest > answerTime {
-		t.Errorf("an answer took %v, longer than Zoom waits", d.slowest)
+		t.Errorf("an answer took %v, but Zoom waits %v", d.slowest, answerTime)
 	}
 }
 
-// For a while calls fail: each event has its answer in time, those that could
-// not be stored 503, reads of the log go on, and then all is well again without
-// a restart.
+// While system calls fail, each event is answered in time, with 503 if it could not be
+// stored, and the log can be read. Afterwards everything works without a restart.
 func testForAWhile(t *testing.T, k *kit, calls, errno string) {
 	all := bodies(40)
 	c := newChecker(t, k, all)
@@ -141,13 +140,13 @@ func testForAWhile(t *testing.T, k *kit, calls, errno string) {
 		}
 		status, list := api(t, &server{url: p.url}, token, "GET", "/api/v1/events?limit=100", nil)
 		if items, _ := list["items"].([]any); status != http.StatusOK || len(items) != 20 {
-			t.Errorf("the log is read with status %d and %d events, want 20", status, len(items))
+			t.Errorf("reading the log: status %d, %d events, want 20", status, len(items))
 		}
 	}
 	end()
 
 	if !p.running() {
-		t.Fatalf("the server ended:\n%s", p.err.String())
+		t.Fatalf("the server exited:\n%s", p.err.String())
 	}
 	c.hasAll(t, p, dir, all)
 }
@@ -157,11 +156,11 @@ func testReadOnlyStart(t *testing.T, k *kit) {
 	dir := configured(t, k.real)
 	p := serving(t, k.real, dir)
 	deliverAll(t, p.url, all)
-	_ = p.cmd.Process.Kill() // the log of SQLite stays, which is the harder case
+	_ = p.cmd.Process.Kill() // killed, so that SQLite's log stays: the harder case
 	p.wait(t)
 
 	readOnly := []string{"unshare", "-m", "sh", "-c", `mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"`, dir}
-	if exec.Command(readOnly[0], append(readOnly[1:], "true")...).Run() != nil { // only root may
+	if exec.Command(readOnly[0], append(readOnly[1:], "true")...).Run() != nil { // only root can mount
 		readOnly = []string{"strace", "-D", "-f", "-qq", "-o", os.DevNull, "-P", filepath.Join(dir, "lock"), "-P", filepath.Join(dir, db.SQLiteFile),
 			"-e", "trace=openat", "-e", "inject=openat:error=EROFS"}
 	}
@@ -169,14 +168,14 @@ func testReadOnlyStart(t *testing.T, k *kit) {
 	if p.running() {
 		p.terminate(t)
 	} else if code := p.wait(t); code != 1 || !strings.Contains(p.err.String(), "read-only") || !strings.Contains(p.err.String(), dir) {
-		t.Errorf("the server ended with status %d and says: %s", code, p.err.String())
+		t.Errorf("the server exited with status %d and printed: %s", code, p.err.String())
 	}
 	p.noPanic(t)
 	newChecker(t, k, all).goesOn(t, dir, all)
 }
 
-// SQLite cannot know what is on the disk after a failed fsync: 503, the end of
-// the process, and after a restart the retry is one row.
+// After a failed fsync, SQLite cannot know what is on the disk. The event is answered
+// 503, the process exits, and after a restart the retry is stored once.
 func testFsync(t *testing.T, k *kit) {
 	all := bodies(40)
 	c := newChecker(t, k, all)
@@ -184,7 +183,7 @@ func testFsync(t *testing.T, k *kit) {
 		dir := configured(t, k.real)
 		p := serving(t, k.real, dir)
 		deliverAll(t, p.url, all[:20])
-		allRead(t, dir) // so that the next to be written is an event
+		allRead(t, dir) // so that the next write is that of an event
 
 		end := p.inject(t, "fsync,fdatasync", "error=EIO")
 		d := deliver(p.url, all[20:], 4)
@@ -193,7 +192,7 @@ func testFsync(t *testing.T, k *kit) {
 
 		refuses(t, delivery{status: answered(d.status), slowest: d.slowest})
 		if code != 1 || len(d.acked()) > 0 {
-			t.Errorf("the server ended with status %d, and answered %v", code, d.status)
+			t.Errorf("the server exited with status %d and answered %v", code, d.status)
 		}
 		p.noPanic(t)
 		c.must(t, dir, delivery{status: slices.Repeat([]int{http.StatusOK}, 20)})
@@ -201,7 +200,7 @@ func testFsync(t *testing.T, k *kit) {
 		if slices.Contains(d.status, http.StatusServiceUnavailable) || t.Failed() {
 			return
 		}
-		// Something else was to be written before an event came, and ended the process.
+		// The fault hit another write before an event arrived, and the process exited.
 	}
 	t.Error("no event was answered 503")
 }
@@ -223,19 +222,19 @@ func allRead(t *testing.T, dir string) {
 	})
 }
 
-// answered is the answers without those that did not come.
+// answered returns the statuses of the events that were answered.
 func answered(status []int) []int {
 	return slices.DeleteFunc(slices.Clone(status), func(s int) bool { return s == 0 })
 }
 
-// A single failed fsync of SQLite's log ends the process as well, unless it was
-// that of a checkpoint, which commits nothing and is made again.
+// A single failed fsync of SQLite's log also ends the process, unless it belongs to a
+// checkpoint, which commits nothing and is repeated.
 func testOneFsync(t *testing.T, k *kit) {
 	all := bodies(60)
 	c := newChecker(t, k, all)
 	ended := 0
 	for _, n := range points(k.full) {
-		n = n/20 + 1 // there are many writes for each fsync
+		n = n/20 + 1 // there are many writes per fsync
 		dir := configured(t, k.real)
 		p := spawnServer(t, k.real, dir, "strace", "-D", "-f", "-qq", "-o", os.DevNull, "-P", filepath.Join(dir, db.SQLiteFile+"-wal"),
 			"-e", "trace=fsync,fdatasync", "-e", fmt.Sprintf("inject=fsync,fdatasync:error=EIO:when=%d", n))
@@ -245,13 +244,13 @@ func testOneFsync(t *testing.T, k *kit) {
 		if code != 0 {
 			ended++
 		}
-		t.Logf("fsync %d: %d events were acknowledged, status %d", n, len(d.acked()), code)
+		t.Logf("fsync %d: %d events acknowledged, exit status %d", n, len(d.acked()), code)
 		p.noPanic(t)
 		c.must(t, dir, d)
 		c.goesOn(t, dir, all)
 	}
 	if ended == 0 {
-		t.Error("no server ended")
+		t.Error("no server exited")
 	}
 }
 
@@ -283,8 +282,8 @@ func testLockedOut(t *testing.T, k *kit) {
 	newChecker(t, k, all).hasAll(t, p, dir, all)
 }
 
-// Each fsync takes longer than Zoom waits: 503 in time, and then what was given
-// up is there, or is taken when it comes again.
+// Each fsync takes longer than Zoom waits. Events are answered 503 in time, and a retry
+// stores each event once.
 func testSlowDisk(t *testing.T, k *kit) {
 	all := bodies(24)
 	dir := configured(t, k.real)
@@ -294,7 +293,7 @@ func testSlowDisk(t *testing.T, k *kit) {
 	d := deliver(p.url, all[4:], 20)
 	refuses(t, d)
 	if len(d.acked()) > 0 {
-		t.Error("events were acknowledged that cannot be on the disk yet")
+		t.Error("events were acknowledged before they can be on the disk")
 	}
 	end()
 	newChecker(t, k, all).hasAll(t, p, dir, all)
@@ -315,7 +314,7 @@ func testHangUp(t *testing.T, k *kit) {
 		}
 		var request bytes.Buffer
 		_ = r.Write(&request)
-		// Some hang up before their request is whole, the others after.
+		// Some senders hang up before their request is complete, the others after it.
 		_, _ = s.conn.Write(request.Bytes()[:request.Len()-i%2*100])
 		s.conn.Close()
 	}
@@ -328,17 +327,17 @@ func testSecondServer(t *testing.T, k *kit) {
 	first := serving(t, k.real, dir)
 	second := spawnServer(t, k.real, dir)
 	if code := second.wait(t); code != 1 || !strings.Contains(second.err.String(), "another Drawbridge server") || !strings.Contains(second.err.String(), dir) {
-		t.Errorf("the second server ended with status %d and says: %s", code, second.err.String())
+		t.Errorf("the second server exited with status %d and printed: %s", code, second.err.String())
 	}
 	deliverAll(t, first.url, all)
-	// The lock goes with the process, however it ends.
+	// The lock ends with the process, however the process ends.
 	_ = first.cmd.Process.Signal(syscall.SIGKILL)
 	first.wait(t)
 	newChecker(t, k, all).goesOn(t, dir, all)
 }
 
-// Whatever is damaged: a sentence or a server that works, never a panic, and
-// never an empty log in place of a damaged one.
+// Whatever is damaged, the program either says so or works. It never panics, and never
+// shows an empty event log in place of a damaged one.
 func testFlippedBits(t *testing.T, k *kit) {
 	all := bodies(60)
 	c := newChecker(t, k, all)
@@ -384,14 +383,14 @@ func testFlippedBits(t *testing.T, k *kit) {
 	}
 }
 
-// startDamaged starts the server on a damaged database and says what came of it.
+// startDamaged starts the server on a damaged database and returns the outcome.
 func (c checker) startDamaged(t *testing.T, dir string) string {
 	t.Helper()
 	p := spawnServer(t, c.real, dir)
 	defer p.noPanic(t)
 	if !p.running() {
 		if code := p.wait(t); code != 1 || !strings.Contains(p.err.String(), db.SQLiteFile) {
-			t.Errorf("the server ended with status %d and does not say which file is damaged: %s", code, p.err.String())
+			t.Errorf("the server exited with status %d without naming the damaged file: %s", code, p.err.String())
 		}
 		return "refused"
 	}
@@ -401,13 +400,13 @@ func (c checker) startDamaged(t *testing.T, dir string) string {
 	case v == nil:
 		return "served, nothing lost"
 	case v.what == eventsLost && strings.HasPrefix(v.text, fmt.Sprintf("%d of", len(c.bodies))):
-		t.Error("a damaged database became an empty one")
+		t.Error("a damaged database shows as an empty one")
 	}
 	return "served, " + v.what
 }
 
-// Whatever lies in the place of the database: a sentence with its name, and
-// nothing is made in its stead.
+// If there is anything else in place of the database, the program names the file and
+// creates nothing.
 func testReplaced(t *testing.T, k *kit) {
 	for _, tt := range []struct {
 		name    string
@@ -433,7 +432,7 @@ func testReplaced(t *testing.T, k *kit) {
 		}
 		p := spawnServer(t, k.real, dir)
 		if code := p.stopped(t); code != 1 || !strings.Contains(p.err.String(), path) {
-			t.Errorf("%s: the server ended with status %d and says: %s", tt.name, code, p.err.String())
+			t.Errorf("%s: the server exited with status %d and printed: %s", tt.name, code, p.err.String())
 		}
 		p.noPanic(t)
 	}

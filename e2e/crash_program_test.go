@@ -28,9 +28,8 @@ import (
 	"time"
 )
 
-// kit is what the crash tests work with: the real program; the control, which
-// is the same program but does not wait for the disk; and processes that look
-// at what is in data directories.
+// kit holds what the crash tests use: the real program; the control, which is the same
+// program but does not wait for the disk; and processes that inspect data directories.
 type kit struct {
 	real, control string
 	inspectors    chan *inspector
@@ -53,7 +52,7 @@ func newKit(t *testing.T) *kit {
 	return k
 }
 
-// inspector is a process that looks at data directories; see db/dbtest/inspect.
+// inspector is a process that inspects data directories; see db/dbtest/inspect.
 type inspector struct {
 	program string
 	cmd     *exec.Cmd
@@ -62,14 +61,14 @@ type inspector struct {
 	err     bytes.Buffer
 }
 
-// found is what an inspector says of a data directory.
+// found is the report of an inspector on a data directory.
 type found struct {
 	OpenError, ReadError, Integrity, Schema, KeyProblem string
 	Tokens                                              int
 	Bodies                                              []string
 }
 
-// inspect looks at a data directory.
+// inspect returns an inspector's report on a data directory.
 func (k *kit) inspect(dir string) (f found, err error) {
 	i := <-k.inspectors
 	defer func() { k.inspectors <- i }()
@@ -85,7 +84,7 @@ func (k *kit) inspect(dir string) (f found, err error) {
 	}
 	if err != nil {
 		i.stop()
-		return f, fmt.Errorf("the inspector ended: %w\n%.2000s", err, i.err.String())
+		return f, fmt.Errorf("the inspector exited: %w\n%.2000s", err, i.err.String())
 	}
 	return f, json.Unmarshal(line, &f)
 }
@@ -112,20 +111,20 @@ func (i *inspector) stop() {
 	}
 }
 
-// needStrace skips the test where processes cannot be traced.
+// needStrace skips the test if processes cannot be traced.
 func needStrace(t *testing.T) {
 	t.Helper()
 	if err := exec.Command("strace", "-f", "-o", os.DevNull, "true").Run(); err == nil {
 		return
 	}
-	const why = "strace cannot be used here; on Debian: apt-get install strace, and let the tests trace their own processes"
+	const why = "strace does not work here: install it (Debian: apt-get install strace) and allow the tests to trace their own processes"
 	if os.Getenv("REQUIRE_STRACE") != "" {
 		t.Fatal(why)
 	}
 	t.Skip(why)
 }
 
-// process is a program that runs on a data directory.
+// process is a program that uses a data directory.
 type process struct {
 	cmd      *exec.Cmd
 	url      string
@@ -133,8 +132,8 @@ type process struct {
 	ended    chan struct{} // closed when cmd.Wait returned
 }
 
-// spawn runs a command line, wrapped in another (strace and its arguments) when
-// one is given. It is killed when the test ends.
+// spawn starts a command, under another one (strace and its arguments) if one is given.
+// It is killed when the test ends.
 func spawn(t *testing.T, wrapper []string, stdin string, args ...string) *process {
 	t.Helper()
 	line := slices.Concat(wrapper, args)
@@ -147,7 +146,7 @@ func spawn(t *testing.T, wrapper []string, stdin string, args ...string) *proces
 		t.Fatal(err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // returns when strace, which has the same output, has ended too
+		_ = p.cmd.Wait() // also waits for strace, which has the same output
 		close(p.ended)
 	}()
 	t.Cleanup(func() {
@@ -157,14 +156,14 @@ func spawn(t *testing.T, wrapper []string, stdin string, args ...string) *proces
 	return p
 }
 
-// wait is the exit status of a process that ends by itself, -1 after a signal.
+// wait returns the exit status of a process that exits by itself, -1 after a signal.
 func (p *process) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(90 * time.Second):
-		t.Fatalf("the program does not end:\n%s", p.err.String())
+		t.Fatalf("the program did not exit:\n%s", p.err.String())
 		return 0
 	}
 }
@@ -178,23 +177,23 @@ func (p *process) running() bool {
 	}
 }
 
-// stopped ends a server that may have ended by itself.
+// stopped terminates a server that may already have exited.
 func (p *process) stopped(t *testing.T) int {
 	t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	return p.wait(t)
 }
 
-// terminate ends a server as a service manager does; it must go in peace.
+// terminate stops a server as a service manager does. The exit status must be 0.
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	if code := p.stopped(t); code != 0 {
-		t.Errorf("the server ended with status %d:\n%s", code, p.err.String())
+		t.Errorf("the server exited with status %d:\n%s", code, p.err.String())
 	}
 }
 
-// spawnServer starts the server on a data directory and waits until it answers
-// or has ended.
+// spawnServer starts the server on a data directory and waits until it answers or
+// exits.
 func spawnServer(t *testing.T, binary, dir string, wrapper ...string) *process {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -215,12 +214,12 @@ func spawnServer(t *testing.T, binary, dir string, wrapper ...string) *process {
 	return p
 }
 
-// serving is spawnServer for a server that must come up.
+// serving starts a server that must answer.
 func serving(t *testing.T, binary, dir string) *process {
 	t.Helper()
 	p := spawnServer(t, binary, dir)
 	if !p.running() {
-		t.Fatalf("the server ended with status %d:\n%s", p.wait(t), p.err.String())
+		t.Fatalf("the server exited with status %d:\n%s", p.wait(t), p.err.String())
 	}
 	return p
 }
@@ -231,7 +230,7 @@ func configure(t *testing.T, binary, dir string, wrapper ...string) *process {
 	return spawn(t, wrapper, applied, binary, "apply", "-", "--data-dir", dir)
 }
 
-// configured is a data directory on which apply ran to its end.
+// configured returns a data directory to which the configuration was applied.
 func configured(t *testing.T, binary string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -242,12 +241,12 @@ func configured(t *testing.T, binary string) string {
 	return dir
 }
 
-// noPanic looks at what a program said.
+// noPanic fails the test if the output of a program contains a panic.
 func (p *process) noPanic(t *testing.T) {
 	t.Helper()
 	for _, sign := range []string{"panic:", "fatal error:", "goroutine ", "SIGSEGV"} {
 		if text := p.err.String(); strings.Contains(text, sign) {
-			t.Errorf("the program broke:\n%s", text)
+			t.Errorf("the program panicked:\n%s", text)
 			return
 		}
 	}
@@ -263,7 +262,7 @@ func (p *process) inject(t *testing.T, calls, fault string) (end func()) {
 		return strings.Contains(tracer.err.String(), " attached") || !tracer.running()
 	})
 	if !tracer.running() {
-		const why = "strace may not be attached to a process here: run the tests as root, or set kernel.yama.ptrace_scope to 0"
+		const why = "strace cannot attach to a process here: run the tests as root, or set kernel.yama.ptrace_scope to 0"
 		if os.Getenv("REQUIRE_STRACE") != "" {
 			t.Fatal(why)
 		}
@@ -275,8 +274,8 @@ func (p *process) inject(t *testing.T, calls, fault string) (end func()) {
 	}
 }
 
-// bodies are n events as Zoom sends them, most of a usual size and some that
-// fill pages. No two are alike.
+// bodies returns n different events as Zoom sends them, most of a usual size and some
+// that fill several database pages.
 func bodies(n int) [][]byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	list := make([][]byte, n)
@@ -295,7 +294,7 @@ func bodies(n int) [][]byte {
 	return list
 }
 
-// signed is a request with a webhook, signed as Zoom signs.
+// signed returns an HTTP request with a webhook that is signed as Zoom signs.
 func signed(ctx context.Context, url string, body []byte) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/webhook", bytes.NewReader(body))
 	if err != nil {
@@ -310,13 +309,13 @@ func signed(ctx context.Context, url string, body []byte) (*http.Request, error)
 	return r, nil
 }
 
-// sender is one connection to a server, on which one request follows another.
+// sender is a connection to a server that carries one request after another.
 type sender struct {
 	conn net.Conn
 	in   *bufio.Reader
 	url  string
-	port int   // of our end
-	sent []int // which body each request carried
+	port int   // of the client's end
+	sent []int // the body of each request, by index
 }
 
 func newSender(url string) (*sender, error) {
@@ -346,15 +345,15 @@ func (s *sender) post(i int, body []byte) (int, error) {
 	return response.StatusCode, nil
 }
 
-// delivery is what became of the bodies that were sent: the status of each, 0
-// for those without an answer, and the longest time an answer took.
+// delivery is the result of sending bodies: the status of each, 0 without an answer, and
+// the longest time to an answer.
 type delivery struct {
 	status  []int
 	slowest time.Duration
 	senders []*sender
 }
 
-// acked are the bodies that were answered 200.
+// acked returns the bodies that were answered 200.
 func (d delivery) acked() map[int]bool {
 	acked := map[int]bool{}
 	for i, status := range d.status {
@@ -365,8 +364,8 @@ func (d delivery) acked() map[int]bool {
 	return acked
 }
 
-// deliver sends all bodies on several connections at once, so that commits are
-// shared, and stops a connection at its first error.
+// deliver sends all bodies on several connections at once, so that they share commits.
+// It stops a connection at its first error.
 func deliver(url string, all [][]byte, connections int) delivery {
 	type answer struct {
 		i, status int
@@ -409,13 +408,13 @@ func deliver(url string, all [][]byte, connections int) delivery {
 	return d
 }
 
-// deliverAll delivers to a server that has nothing to complain about.
+// deliverAll delivers to a server that must answer 200 every time.
 func deliverAll(t *testing.T, url string, all [][]byte) {
 	t.Helper()
 	d := deliver(url, all, 4)
 	for i, status := range d.status {
 		if status != http.StatusOK {
-			t.Errorf("event %d is answered %d", i, status)
+			t.Errorf("event %d: status %d", i, status)
 			return
 		}
 	}

@@ -17,10 +17,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// The model. The real program is traced once; its writes, syncs and answers are
-// the list of operations below. Played up to any point they give the disk as a
-// kill would leave it there (all that was written), or a power cut (what was
-// synced, and of the rest anything). Its limits are in docs/durability.md.
+// The model: the real program is traced once, and its writes, syncs and answers become
+// the list of operations below. Replayed up to any point, they give the disk as a kill
+// would leave it (everything written), or a power cut (everything synced, and any part
+// of the rest). docs/durability.md has the limits of the model.
 
 // operation is one step of the recorded programs.
 type operation struct {
@@ -33,12 +33,12 @@ type operation struct {
 	event int // ack: which body was answered 200
 }
 
-// calls are the system calls that change a disk, and accept4, which says whose
-// connection an answer goes to.
+// calls lists the system calls that change a disk, and accept4, which tells the
+// connection of an answer.
 const calls = "openat,open,creat,write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,syncfs,sync_file_range,ftruncate,truncate,fallocate," +
 	"unlink,unlinkat,rename,renameat,renameat2,link,linkat,copy_file_range,sendfile,accept4"
 
-// straceRecord traces a command into a file, all text in hex.
+// straceRecord traces a command into a file, with all strings in hex.
 func straceRecord(trace string) []string {
 	return []string{"strace", "-D", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "4000000", "-o", trace, "-e", "signal=none", "-e", "trace=" + calls}
 }
@@ -47,11 +47,11 @@ func straceRecord(trace string) []string {
 type recorder struct {
 	dir       string // the data directory
 	ops       []operation
-	size      map[string]int64 // of each file, for writes without a position
-	begun     map[string]begun // by thread: calls that another thread's call interrupted
+	size      map[string]int64 // by file, for writes without an offset
+	begun     map[string]begun // by thread: calls whose line another thread's call interrupted
 	ports     map[string]int   // by socket: the client's port
-	sent      map[int][]int    // by port: the bodies in their order
-	responses map[string]int   // by socket: how many answers went out
+	sent      map[int][]int    // by port: the bodies in order
+	responses map[string]int   // by socket: the number of answers
 }
 
 type begun struct {
@@ -59,9 +59,9 @@ type begun struct {
 	ops  int
 }
 
-// kept reports whether a file is part of what a crash must leave whole. The
-// index of the log (-shm) is made anew after every crash, locks hold nothing,
-// and the ballast is room that is kept.
+// kept reports whether a crash must leave a file intact. SQLite rebuilds the index of
+// its log (-shm) after every crash, locks have no content, and the ballast only reserves
+// space.
 func (r *recorder) kept(path string) bool {
 	base := filepath.Base(path)
 	return filepath.Dir(path) == r.dir && !slices.Contains([]string{db.SQLiteFile + "-shm", "lock", "migrate.lock", "ballast"}, base)
@@ -77,7 +77,7 @@ var (
 func unhex(s string) []byte {
 	b, err := hex.DecodeString(strings.ReplaceAll(s, `\x`, ""))
 	if err != nil {
-		panic(err) // the expressions above let nothing else through
+		panic(err) // the regular expressions above match nothing else
 	}
 	return b
 }
@@ -114,8 +114,8 @@ func (r *recorder) read(trace string) error {
 	return lines.Err()
 }
 
-// answer notes an answer to a client. It counts from when its writing begins:
-// from then on the client may have it.
+// answer records an answer to a client. An answer counts from the start of its write,
+// because from then on the client may have it.
 func (r *recorder) answer(text string) {
 	name, args, _ := strings.Cut(text, "(")
 	if name != "write" {
@@ -137,12 +137,12 @@ func (r *recorder) answer(text string) {
 	}
 }
 
-// call notes a system call that has returned.
+// call records a system call that has returned.
 func (r *recorder) call(b begun) error {
 	name, rest, ok := strings.Cut(b.text, "(")
 	end := strings.LastIndex(rest, ") ")
 	if !ok || end < 0 {
-		return nil // a signal, an exit
+		return nil // a signal or an exit
 	}
 	args, result := rest[:end], strings.TrimLeft(rest[end+2:], " ")
 	if strings.HasPrefix(result, "= -1") || strings.HasPrefix(result, "= ?") {
@@ -226,7 +226,7 @@ func (r *recorder) call(b begun) error {
 		}
 	default:
 		if r.kept(path) || len(texts) > 0 && r.kept(texts[0]) {
-			return errors.New("the replay does not know this call")
+			return errors.New("the replay does not support this call")
 		}
 	}
 	return nil

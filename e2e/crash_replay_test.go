@@ -19,13 +19,13 @@ import (
 	"testing"
 )
 
-// file is what one file holds.
+// file is the content of one file.
 type file struct {
 	synced []byte
 	later  []written // not synced
 }
 
-// written is an operation on a file, and its place in the recording.
+// written is an operation on a file, with its index in the recording.
 type written struct {
 	operation
 	index int
@@ -43,7 +43,7 @@ func (w written) on(content []byte) []byte {
 	return content
 }
 
-// torn applies a write of which only some sectors reached the disk.
+// torn applies only some sectors of a write.
 func (w written) torn(content []byte, random *rand.Rand) []byte {
 	const sector = 512
 	for from := w.at; from < w.at+int64(len(w.data)); {
@@ -56,7 +56,7 @@ func (w written) torn(content []byte, random *rand.Rand) []byte {
 	return content
 }
 
-// naming is a change of the directory, and the file it is about.
+// naming is a change of the directory, with its file.
 type naming struct {
 	operation
 	index int
@@ -80,9 +80,9 @@ func (n naming) on(names map[string]*file) {
 // disk is the data directory at one point of the recording.
 type disk struct {
 	done    int
-	names   map[string]*file // as programs see them
-	durable map[string]*file // as a power cut leaves them
-	naming  []naming         // what is between the two
+	names   map[string]*file // as programs see the directory
+	durable map[string]*file // as a power cut leaves the directory
+	naming  []naming         // changes that are not durable yet
 	acked   map[int]bool
 	applied bool
 }
@@ -91,11 +91,11 @@ func newDisk() *disk {
 	return &disk{names: map[string]*file{}, durable: map[string]*file{}, acked: map[int]bool{}}
 }
 
-// play does the next operation of the recording.
+// play applies the next operation of the recording.
 func (d *disk) play(op operation) {
 	index := d.done
 	d.done++
-	f := d.names[op.path] // nil for a file that was removed while open
+	f := d.names[op.path] // nil if the file was removed while open
 	switch op.kind {
 	case "ack":
 		d.acked[op.event] = true
@@ -106,7 +106,7 @@ func (d *disk) play(op operation) {
 			f.later = append(f.later, written{op, index})
 		}
 	case "sync":
-		// What was written while the sync was under way may have missed it.
+		// The sync may not include what was written after it began.
 		for f != nil && len(f.later) > 0 && f.later[0].index < op.began {
 			f.synced = f.later[0].on(f.synced)
 			f.later = f.later[1:]
@@ -126,10 +126,10 @@ func (d *disk) play(op operation) {
 	}
 }
 
-// state is a data directory after a crash, and what it must hold.
+// state is a data directory after a crash, and what it must contain.
 type state struct {
 	mode    string // kill or power
-	point   int    // operations that were done
+	point   int    // number of operations that were done
 	files   map[string][]byte
 	acked   map[int]bool
 	applied bool
@@ -148,7 +148,7 @@ func (d *disk) state(mode string, names map[string]*file, content func(*file) []
 	return s
 }
 
-// kill is the state after the program was killed: all it wrote is there.
+// kill returns the state after the program was killed: everything it wrote is there.
 func (d *disk) kill() state {
 	return d.state("kill", d.names, func(f *file) []byte {
 		content := slices.Clone(f.synced)
@@ -159,8 +159,9 @@ func (d *disk) kill() state {
 	})
 }
 
-// cut is a state after a power cut: of what was not synced, each write is
-// there, lost or torn, and of the changes of names some first ones are there.
+// cut returns a state after a power cut. Each write that was not synced is there, lost or
+// torn; of the changes of names that were not synced, any number of the first ones are
+// there.
 func (d *disk) cut(random *rand.Rand) state {
 	names := maps.Clone(d.durable)
 	for _, n := range d.naming[:random.IntN(len(d.naming)+1)] {
@@ -182,7 +183,7 @@ func (d *disk) cut(random *rand.Rand) state {
 	})
 }
 
-// promised adds answers that were given later.
+// promised adds answers that were given later, which the state must also satisfy.
 func (s state) promised(ops []operation) state {
 	for _, op := range ops {
 		if op.kind == "ack" {
@@ -192,7 +193,7 @@ func (s state) promised(ops []operation) state {
 	return s
 }
 
-// write makes the state a directory.
+// write writes the state to a directory.
 func (s state) write(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -208,21 +209,21 @@ func (s state) write(dir string) error {
 	return nil
 }
 
-// violation is a promise that a state breaks. what is a word for the table.
+// violation is a broken promise. what is its name in the table of results.
 type violation struct{ what, text string }
 
-// slow reports a state that was not judged because time was up.
+// slow reports a state that could not be checked in time.
 func (v *violation) slow() bool {
 	return v != nil && strings.Contains(v.text, context.DeadlineExceeded.Error())
 }
 
 const eventsLost = "acknowledged events lost"
 
-// checker judges data directories.
+// checker checks data directories.
 type checker struct {
 	*kit
 	bodies map[string]int // by SHA-256
-	schema string         // of a database that nothing happened to
+	schema string         // of an undamaged database
 }
 
 func newChecker(t *testing.T, k *kit, all [][]byte) checker {
@@ -240,10 +241,10 @@ func newChecker(t *testing.T, k *kit, all [][]byte) checker {
 	return c
 }
 
-// check says what is wrong with a data directory, nil when every promise holds:
-// it opens, it is whole, its schema is this program's, its secrets can be
-// opened, each event is there as it was sent, and once, and none is missing of
-// those that must be there. applied: so must the account.
+// check returns the first broken promise of a data directory, or nil: it opens and is
+// intact, has this program's schema, its secrets can be opened, each event is stored
+// once and as it was sent, and every event in acked is there. If applied is set, the
+// account must be there too.
 func (c checker) check(dir string, acked map[int]bool, applied bool) *violation {
 	f, err := c.inspect(dir)
 	switch {
@@ -267,7 +268,7 @@ func (c checker) check(dir string, acked map[int]bool, applied bool) *violation 
 		i, known := c.bodies[hash]
 		switch {
 		case !known:
-			return &violation{"half an event", "an event has a body that nobody sent"}
+			return &violation{"half an event", "an event has a body that was not sent"}
 		case stored[i]:
 			return &violation{"stored twice", fmt.Sprintf("body %d", i)}
 		}
@@ -307,16 +308,16 @@ func (v verdicts) String() string {
 	return text
 }
 
-// plan says which states of a recording are looked at.
+// plan says which states of a recording are checked.
 type plan struct {
-	every bool // every point, else the points round each sync and some between
-	most  int  // points, when not every
+	every bool // every point; otherwise the points around each sync and some between
+	most  int  // number of points, unless every is set
 	seeds int  // power cuts at each point
-	early int  // answers count this many operations before they were given
+	early int  // answers count this many operations too early
 }
 
-// points are where a crash may leave something new: before each operation that
-// changes the disk, with every answer that was given until then.
+// points returns where a crash may leave a new state: before each operation that changes
+// the disk, with every answer that was given until then.
 func (p plan) points(ops []operation) []int {
 	var all, near []int
 	for i, op := range ops {
@@ -338,7 +339,7 @@ func (p plan) points(ops []operation) []int {
 	return slices.Compact(points)
 }
 
-// spread is at most n of a list, evenly, the last among them.
+// spread returns at most n elements of a list, evenly spread, including the last.
 func spread[T any](list []T, n int) []T {
 	if len(list) <= n {
 		return list
@@ -350,8 +351,8 @@ func spread[T any](list []T, n int) []T {
 	return some
 }
 
-// replay judges the states of a recording that a plan names. Each state is
-// looked at once, however often it comes up.
+// replay checks the states of a recording that the plan selects. Equal states are
+// checked once.
 func (c checker) replay(t *testing.T, ops []operation, p plan) map[string]*verdicts {
 	t.Helper()
 	result := map[string]*verdicts{"kill": {broken: map[string]int{}}, "power": {broken: map[string]int{}}}
@@ -363,8 +364,8 @@ func (c checker) replay(t *testing.T, ops []operation, p plan) map[string]*verdi
 		workers.Go(func() {
 			for s := range states {
 				var broken *violation
-				// A machine that has other things to do may let the program wait
-				// for longer than it does; that says nothing about the disk.
+				// On a busy machine the program may run into its own time limit,
+				// which says nothing about the disk.
 				for try := 0; try < 4 && (try == 0 || broken.slow()); try++ {
 					if err := s.write(dir); err != nil {
 						broken = &violation{"test", err.Error()}
@@ -416,7 +417,7 @@ func (c checker) replay(t *testing.T, ops []operation, p plan) map[string]*verdi
 	return result
 }
 
-// memoryDir is a directory that is not on a disk, where there is one.
+// memoryDir returns a directory in memory, or on disk if there is none.
 func memoryDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "drawbridge-crash-")
@@ -427,8 +428,8 @@ func memoryDir(t *testing.T) string {
 	return dir
 }
 
-// sameAsReal compares the end of a replay with the directory the programs left:
-// the proof that the recording misses no write.
+// sameAsReal compares the end of a replay with the directory that the programs left.
+// This proves that the recording misses no write.
 func sameAsReal(t *testing.T, r *recorder) {
 	t.Helper()
 	d := newDisk()
@@ -450,13 +451,13 @@ func sameAsReal(t *testing.T, r *recorder) {
 			t.Fatal(err)
 		}
 		if got, there := played[e.Name()]; !there || string(got) != string(real) {
-			t.Errorf("%s is %d bytes long, played again %d, or differs in content: the recording misses writes", e.Name(), len(real), len(got))
+			t.Errorf("%s has %d bytes, and %d after the replay, or its content differs: the recording misses writes", e.Name(), len(real), len(got))
 		}
 		delete(played, e.Name())
 	}
 	for name := range played {
 		if !strings.HasSuffix(name, "-journal") {
-			t.Errorf("played again, there is a file %s", name)
+			t.Errorf("the replay leaves a file %s", name)
 		}
 	}
 }

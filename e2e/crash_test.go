@@ -13,10 +13,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// TestCrash is the promise that an event answered with 200 is never lost,
-// whenever the program is killed, the power goes or the disk fails. The long
-// form looks at every point of the recording: DRAWBRIDGE_CRASH=full, or
-// task crash. docs/durability.md says what is tested and what is not.
+// TestCrash checks that an event answered with 200 is never lost, whenever the program
+// is killed, the power is cut or the disk fails. The long form, DRAWBRIDGE_CRASH=full or
+// task crash, checks every point of the recording. docs/durability.md says what is
+// tested and what is not.
 func TestCrash(t *testing.T) {
 	needStrace(t)
 	k := newKit(t)
@@ -54,25 +54,25 @@ func testReplay(t *testing.T, k *kit) {
 			c.startAt(t, r.ops, point, n, all)
 		}
 	})
-	// The controls: what finds nothing here can find nothing above. An answer
-	// given too early is seen after a kill.
+	// The controls check that the tests above can fail. After a kill, they must find
+	// answers that were given too early.
 	t.Run("D-01 control", func(t *testing.T) {
 		early := control
 		early.early = 60
 		got := c.replay(t, r.ops, early)
 		t.Log("kill:", got["kill"])
 		if got["kill"].broken[eventsLost] == 0 {
-			t.Error("answers given before the commit lose no event: the test cannot see what it looks for")
+			t.Error("the test does not find lost events although answers were given before the commit")
 		}
 	})
-	// The same program that does not wait for the disk loses events in a power
-	// cut, and only there.
+	// The same program without waiting for the disk loses events in a power cut, and
+	// only there.
 	t.Run("D-02 control", func(t *testing.T) {
 		got := c.replay(t, record(t, k.control, all).ops, control)
 		t.Log("kill: ", got["kill"])
 		t.Log("power:", got["power"])
 		if got["power"].broken[eventsLost] == 0 {
-			t.Error("with synchronous=NORMAL no event is lost: the test cannot see what it looks for")
+			t.Error("the test does not find lost events with synchronous=NORMAL")
 		}
 		if v := got["kill"]; v.violations() > 0 {
 			t.Errorf("%v:\n%s", v, strings.Join(v.texts, "\n"))
@@ -102,7 +102,7 @@ func record(t *testing.T, binary string, all [][]byte) *recorder {
 	d := deliver(p.url, all, 5)
 	p.terminate(t)
 	if n := len(d.acked()); n != len(all) {
-		t.Fatalf("%d of %d events were answered 200: %v\n%s", n, len(all), d.status, p.err.String())
+		t.Fatalf("%d of %d events were answered with 200: %v\n%s", n, len(all), d.status, p.err.String())
 	}
 	for _, s := range d.senders {
 		r.sent[s.port] = s.sent
@@ -114,9 +114,9 @@ func record(t *testing.T, binary string, all [][]byte) *recorder {
 	return r
 }
 
-// worthIt checks that the recording holds what crashes could spoil: answers
-// that shared a commit, and answers after pages went from the log into the
-// database. It logs how much there is of each.
+// worthIt checks that the recording contains the cases in which a crash could do harm:
+// answers that share a commit, and answers after a checkpoint, which moves pages from
+// the log into the database. It logs the number of each.
 func (r *recorder) worthIt(t *testing.T) {
 	t.Helper()
 	count := map[string]int{}
@@ -142,8 +142,8 @@ func (r *recorder) worthIt(t *testing.T) {
 	}
 }
 
-// startAt starts the program on the disk as a crash at a point left it, and
-// delivers everything again: it must serve, and have each event once.
+// startAt starts the program on the disk as a crash at a point left it, and redelivers
+// everything. The program must serve and have each event once.
 func (c checker) startAt(t *testing.T, ops []operation, point, n int, all [][]byte) {
 	t.Helper()
 	d := newDisk()
@@ -166,19 +166,18 @@ func (c checker) startAt(t *testing.T, ops []operation, point, n int, all [][]by
 	}
 	c.goesOn(t, dir, all)
 	if t.Failed() {
-		t.Logf("that was after a %s at operation %d", s.mode, point)
+		t.Logf("after a %s at operation %d", s.mode, point)
 	}
 }
 
-// goesOn starts the server on a data directory that went through something and
-// delivers everything again.
+// goesOn starts the server on a data directory after a fault and redelivers everything.
 func (c checker) goesOn(t *testing.T, dir string, all [][]byte) {
 	t.Helper()
 	c.hasAll(t, serving(t, c.real, dir), dir, all)
 }
 
-// hasAll delivers everything, again or for the first time, and finds each event
-// once.
+// hasAll delivers everything, again or for the first time, and checks that each event is
+// there once.
 func (c checker) hasAll(t *testing.T, p *process, dir string, all [][]byte) {
 	t.Helper()
 	deliverAll(t, p.url, all)
@@ -187,7 +186,7 @@ func (c checker) hasAll(t *testing.T, p *process, dir string, all [][]byte) {
 	c.must(t, dir, delivery{status: slices.Repeat([]int{http.StatusOK}, len(all))})
 }
 
-// must fails the test when a data directory breaks a promise.
+// must fails the test if a data directory breaks a promise.
 func (c checker) must(t *testing.T, dir string, d delivery) {
 	t.Helper()
 	if v := c.check(dir, d.acked(), true); v != nil {
