@@ -31,6 +31,6 @@ func TestWriteSection(t *testing.T) {
 		t.Errorf("the page became\n%s", s)
 	}
 	if writeSection(file, "nothing", "text") == nil {
-		t.Error("a section that is not there was written")
+		t.Error("writing an unknown section succeeded")
 	}
 }

@@ -102,7 +102,7 @@ func wantBroken(t testing.TB, r answer) {
 	}
 	for _, cause := range []string{"sql:", "closed", "SELECT", "panic", ".go:"} {
 		if strings.Contains(r.body, cause) {
-			t.Errorf("the answer holds %q:\n%s", cause, r.body)
+			t.Errorf("the answer contains %q:\n%s", cause, r.body)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func address(path string) string {
 		path = strings.ReplaceAll(path, name, value)
 	}
 	if path == "/live" {
-		path += "?topic=nothing" // a stream would not end
+		path += "?topic=nothing" // an unknown topic, because a stream would not end
 	}
 	return path
 }
@@ -89,7 +89,7 @@ func TestMatrix(t *testing.T) {
 	compare(t, "testdata/matrix.golden", strings.ReplaceAll(b.String(), " \n", "\n"))
 }
 
-// said returns the answer in a word. Whoever was let in got the handler's status.
+// said returns the answer in a word. If access was granted, it is the handler's status.
 func (a answer) said() string {
 	switch {
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
@@ -117,8 +117,8 @@ func compare(t *testing.T, file, got string) {
 	}
 }
 
-// TestMatrixHolds checks the golden matrix by a rule of its own, so that
-// accepting a diff unread cannot open a route.
+// TestMatrixHolds checks the access rules without the golden matrix, so that accepting
+// a diff unread cannot open a route.
 func TestMatrixHolds(t *testing.T) {
 	w := newWorld(t)
 	rank := map[string]int{"session:viewer": 1, "session:responder": 2, "session:admin": 3}
@@ -126,7 +126,7 @@ func TestMatrixHolds(t *testing.T) {
 	actors := w.actors()
 	afterActors := w.fingerprint()
 	if before == afterActors {
-		t.Fatal("the fingerprint does not see changes")
+		t.Fatal("the fingerprint does not show changes")
 	}
 	for _, route := range web.Routes(w.config) {
 		need := route.Need.String()
@@ -140,12 +140,12 @@ func TestMatrixHolds(t *testing.T) {
 			}
 			said := a.send(route.Method, address(route.Path)).said()
 			if !strings.HasPrefix(said, "no") {
-				t.Errorf("%s %s needs %s and says %q to %s", route.Method, route.Path, need, said, a.name)
+				t.Errorf("%s %s needs %s, but answers %q to %s", route.Method, route.Path, need, said, a.name)
 			}
 		}
 	}
 	if after := w.fingerprint(); after != afterActors {
-		t.Errorf("A-32: refused requests changed the database:\n%s", cmp.Diff(afterActors, after))
+		t.Errorf("A-32: rejected requests changed the database:\n%s", cmp.Diff(afterActors, after))
 	}
 }
 

@@ -71,8 +71,7 @@ func extractors(trusted []netip.Prefix) (echo.IPExtractor, echo.SchemeExtractor)
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// everyAnswer are the headers that every answer has. All answers share the
-// values.
+// everyAnswer holds the headers of every answer. Answers share the values.
 var everyAnswer = http.Header{
 	"Content-Security-Policy": {contentSecurityPolicy},
 	"X-Content-Type-Options":  {"nosniff"},

@@ -33,13 +33,14 @@ func TestRouteKinds(t *testing.T) {
 			method = "a kind"
 		}
 		if r.Method != method || !person && r.Kind != web.Program {
-			t.Errorf("%s %s needs %s: that is no %s", r.Method, r.Path, r.Need, r.Kind)
+			t.Errorf("%s %s needs %s, which does not fit the kind %s", r.Method, r.Path, r.Need, r.Kind)
 		}
 	}
 }
 
-// TestLinks follows every link from the first page on, as each role. All that a page leads to is in the route table;
-// it offers nobody what is not for their role; it is one entry of the menu; and there is a way to every page.
+// TestLinks follows every link from the first page on, as each role. Every target is in
+// the route table and allowed for the role, every page marks one menu entry as current,
+// and every page can be reached.
 func TestLinks(t *testing.T) {
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
@@ -77,11 +78,11 @@ func TestLinks(t *testing.T) {
 				continue
 			}
 			if r.status != http.StatusOK {
-				t.Errorf("%s leads to %s, which answers %d", next.from, next.to, r.status)
+				t.Errorf("%s leads to %s, which has status %d", next.from, next.to, r.status)
 			}
 			links, entries := linksOf(t, next.to, r.body)
 			if entries != 1 && route.Need != web.Public {
-				t.Errorf("%s is %d entries of the menu: look at the section of its frame", next.to, entries)
+				t.Errorf("%s marks %d menu entries as current: check the section of its frame", next.to, entries)
 			}
 			todo = append(todo, links...)
 		}

@@ -245,7 +245,7 @@ func TestWebhookRefused(t *testing.T) {
 		}
 		for _, secret := range []string{good, bare, "SEV1 db down"} {
 			if strings.Contains(w.log.String(), secret) {
-				t.Errorf("the log holds %q", secret)
+				t.Errorf("the log contains %q", secret)
 			}
 		}
 		_, err := w.service.RunOnce(t.Context())
