@@ -119,7 +119,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 			fields[string(name)] = "This does not look like a value from Zoom. Copy it again."
 		}
 		if (name == WebhookToken1 || name == WebhookToken2) && len(value) < minWebhookToken {
-			fields[string(name)] = fmt.Sprintf("A secret token has at least %d characters. Copy it from Zoom: your app → Feature → Token.", minWebhookToken)
+			fields[string(name)] = fmt.Sprintf("A secret token has at least %d characters. Copy it from Zoom: your app → Feature → Access.", minWebhookToken)
 		}
 	}
 	has := func(name SecretName) bool {
