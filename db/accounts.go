@@ -19,7 +19,7 @@ func secretCell(name incident.SecretName) Cell {
 // none was saved. A secret that no key opens is marked Locked.
 func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 	a := incident.Account{Secrets: map[incident.SecretName]incident.StoredSecret{}}
-	_, err := list(ctx, s.r, func(r row) (struct{}, error) {
+	err := each(ctx, s.r, func(r row) error {
 		var name incident.SecretName
 		var sealed, setBy string
 		var setAt time.Time
@@ -34,7 +34,7 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 			}
 			a.Secrets[name] = incident.StoredSecret{Value: value, Locked: sealErr != nil, SetAt: setAt, SetBy: setBy}
 		}
-		return struct{}{}, err
+		return err
 	}, `
 		SELECT a.auth, a.zoom_account_id, a.client_id, a.api_key, a.cluster, a.backup_user,
 			a.standby_meetings, a.static_links, a.webhook_validated_at, a.check_report,
@@ -50,19 +50,19 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 // increments Version. Conflict if a.Version is not the stored one.
 func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[incident.SecretName]incident.Secret, remove []incident.SecretName, audit incident.AuditEntry) error {
 	now := s.now()
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, audit, []string{TopicAccount}, func(tx *sql.Tx) error {
 		args := []any{accountID, a.Auth, a.ZoomAccountID, a.ClientID, a.APIKey, a.Cluster, a.BackupUser,
 			a.StandbyMeetings, asJSON(a.StaticLinks), now}
 		var n int64
 		var err error
 		if a.Version == 0 {
-			n, err = exec(ctx, tx, `
+			n, err = execRows(ctx, tx, `
 				INSERT INTO accounts (id, auth, zoom_account_id, client_id, api_key, cluster, backup_user,
 					standby_meetings, static_links, check_report, version, updated_at)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 1, $10)
 				ON CONFLICT (id) DO NOTHING`, args...)
 		} else {
-			n, err = exec(ctx, tx, `
+			n, err = execRows(ctx, tx, `
 				UPDATE accounts SET auth = $2, zoom_account_id = $3, client_id = $4, api_key = $5, cluster = $6,
 					backup_user = $7, standby_meetings = $8, static_links = $9, updated_at = $10, version = version + 1
 				WHERE id = $1 AND version = $11`, append(args, a.Version)...)
@@ -81,7 +81,7 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 			if err != nil {
 				return err
 			}
-			_, err = exec(ctx, tx, `
+			err = exec(ctx, tx, `
 				INSERT INTO secrets (account_id, name, sealed, set_at, set_by) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (account_id, name) DO UPDATE SET
 					sealed = excluded.sealed, set_at = excluded.set_at, set_by = excluded.set_by`,
@@ -91,15 +91,12 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 			}
 		}
 		for _, name := range remove {
-			if _, err := exec(ctx, tx, `DELETE FROM secrets WHERE account_id = $1 AND name = $2`, accountID, name); err != nil {
+			if err := exec(ctx, tx, `DELETE FROM secrets WHERE account_id = $1 AND name = $2`, accountID, name); err != nil {
 				return err
 			}
 		}
 		// A token belongs to the credentials it was got with.
-		if _, err := exec(ctx, tx, `DELETE FROM zoom_tokens`); err != nil {
-			return err
-		}
-		return finish(ctx, tx, audit, TopicAccount)
+		return exec(ctx, tx, `DELETE FROM zoom_tokens`)
 	})
 }
 
@@ -115,14 +112,7 @@ func (s *Store) SetWebhookValidated(ctx context.Context, at time.Time) error {
 }
 
 func (s *Store) updateAccount(ctx context.Context, query string, arg any) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, query, accountID, arg)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return notFound("Zoom account")
-		}
-		return bump(ctx, tx, TopicAccount)
+	return s.change(ctx, incident.AuditEntry{}, []string{TopicAccount}, func(tx *sql.Tx) error {
+		return execOne(ctx, tx, notFound("Zoom account"), query, accountID, arg)
 	})
 }

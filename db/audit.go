@@ -10,9 +10,8 @@ import (
 
 const auditColumns = `id, at, actor_kind, actor, action, target, changes, address`
 
-func scanAudit(r row) (e incident.AuditEntry, err error) {
-	err = r.Scan(&e.ID, timeOf(&e.At), &e.ActorKind, &e.Actor, &e.Action, &e.Target, jsonOf(&e.Changes), &e.Address)
-	return e, err
+func auditFields(e *incident.AuditEntry) []any {
+	return []any{&e.ID, timeOf(&e.At), &e.ActorKind, &e.Actor, &e.Action, &e.Target, jsonOf(&e.Changes), &e.Address}
 }
 
 // insertAudit writes an entry, or nothing when it has no action.
@@ -20,17 +19,22 @@ func insertAudit(ctx context.Context, tx *sql.Tx, e incident.AuditEntry) error {
 	if e.Action == "" {
 		return nil
 	}
-	_, err := exec(ctx, tx, `INSERT INTO audit_entries (`+auditColumns+`) VALUES (`+placeholders(1, 8)+`)`,
+	return exec(ctx, tx, `INSERT INTO audit_entries (`+auditColumns+`) VALUES (`+placeholders(1, 8)+`)`,
 		e.ID, e.At, e.ActorKind, e.Actor, e.Action, e.Target, asJSON(e.Changes), e.Address)
-	return err
 }
 
-// finish is the end of a transaction: its audit entry, and what it changed.
-func finish(ctx context.Context, tx *sql.Tx, e incident.AuditEntry, topics ...string) error {
-	if err := insertAudit(ctx, tx, e); err != nil {
-		return err
-	}
-	return bump(ctx, tx, topics...)
+// change is write with the audit entry e, and with new versions of topics, in the
+// same transaction.
+func (s *Store) change(ctx context.Context, e incident.AuditEntry, topics []string, fn func(tx *sql.Tx) error) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, e); err != nil {
+			return err
+		}
+		return bump(ctx, tx, topics...)
+	})
 }
 
 // AddAudit adds an entry to the audit trail.
@@ -60,9 +64,7 @@ func (s *Store) Audit(ctx context.Context, f AuditFilter, cursor string, limit i
 		return page, err
 	}
 	addIn(&w, "action", f.Actions)
-	if f.Target != "" {
-		w.add(`target = $?`, f.Target)
-	}
+	w.addIf(f.Target != "", `target = $?`, f.Target)
 	for _, word := range f.Words {
 		says := `LOWER(actor) LIKE $? ESCAPE '\' OR LOWER(target) LIKE $? ESCAPE '\'`
 		if n := len(word.Actions); n > 0 {
@@ -74,12 +76,7 @@ func (s *Store) Audit(ctx context.Context, f AuditFilter, cursor string, limit i
 		}
 	}
 	limit = pageLimit(limit)
-	items, err := list(ctx, s.r, scanAudit,
+	items, err := list(ctx, s.r, auditFields,
 		`SELECT `+auditColumns+` FROM audit_entries`+w.String()+` ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
-	if len(items) > limit {
-		items = items[:limit]
-		page.Next = timeCursor(items[limit-1].At, items[limit-1].ID)
-	}
-	page.Items = items
-	return page, err
+	return pageOf(items, limit, func(e incident.AuditEntry) string { return timeCursor(e.At, e.ID) }), err
 }

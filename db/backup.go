@@ -96,7 +96,7 @@ func copyPages(ctx context.Context, from, to string, progress func(done, whole i
 		return err
 	}
 	// The transaction begins with its first read.
-	if _, err := exec(ctx, conn, `BEGIN`); err != nil {
+	if err := exec(ctx, conn, `BEGIN`); err != nil {
 		return err
 	}
 	if _, err := list(ctx, conn, scalar[int64], `SELECT COUNT(*) FROM sqlite_master`); err != nil {
@@ -160,13 +160,8 @@ func backupReport(ctx context.Context, file string) (report BackupReport, err er
 		return report, err
 	}
 	defer closeFile()
-	report, err = one(ctx, conn, "backup", func(r row) (b BackupReport, err error) {
-		var newest int64
-		err = r.Scan(&b.Events, &newest)
-		if newest > 0 {
-			b.Newest = time.UnixMilli(newest >> eventIDShift).UTC()
-		}
-		return b, err
+	report, err = one(ctx, conn, "backup", func(b *BackupReport) []any {
+		return []any{&b.Events, arrivalOf(&b.Newest)}
 	}, `SELECT COUNT(*), COALESCE(MAX(id), 0) FROM events`)
 	report.Bytes = info.Size()
 	return report, err

@@ -15,11 +15,6 @@ const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, 
 	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reasons,
 	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.recordings`
 
-func scanBridge(r row) (b incident.Bridge, err error) {
-	err = r.Scan(bridgeFields(&b)...)
-	return b, err
-}
-
 func bridgeFields(b *incident.Bridge) []any {
 	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
 		textOf(&b.MeetingID), textOf(&b.MeetingUUID), textOf(&b.PMI), &b.Topic, &b.Agenda, &b.Recording, &b.JoinURL, &b.Passcode,
@@ -29,7 +24,7 @@ func bridgeFields(b *incident.Bridge) []any {
 }
 
 func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
-	_, err := exec(ctx, tx, `
+	return exec(ctx, tx, `
 		INSERT INTO bridges (id, incident_number, step_run_id, kind, state, rung, asked,
 			meeting_id, meeting_uuid, pmi, topic, agenda, recording, join_url, passcode,
 			host_email, used_backup_user, dial_in, findings, worst_finding, reasons,
@@ -39,7 +34,6 @@ func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), incident.WorstLevel(b.Findings), asJSON(b.Reasons),
 		b.CreatedAt, b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.Inside, b.InsideMost, asJSON(b.Recordings))
-	return err
 }
 
 // reasonJSON is a reason as it is kept: "" for none.
@@ -52,17 +46,17 @@ func reasonJSON(r incident.Reason) string {
 
 // Bridge is the bridge with this id. NotFound if there is none.
 func (s *Store) Bridge(ctx context.Context, id string) (incident.Bridge, error) {
-	return one(ctx, s.r, "bridge", scanBridge, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, id)
+	return one(ctx, s.r, "bridge", bridgeFields, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, id)
 }
 
 // BridgeOfStepRun is the bridge that a step made. NotFound if there is none.
 func (s *Store) BridgeOfStepRun(ctx context.Context, stepRunID string) (incident.Bridge, error) {
-	return one(ctx, s.r, "bridge", scanBridge, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.step_run_id = $1`, stepRunID)
+	return one(ctx, s.r, "bridge", bridgeFields, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.step_run_id = $1`, stepRunID)
 }
 
 // Bridges are the bridges of an incident, oldest first.
 func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, error) {
-	return list(ctx, s.r, scanBridge,
+	return list(ctx, s.r, bridgeFields,
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number = $1 ORDER BY b.created_at, b.id`, number)
 }
 
@@ -72,7 +66,7 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 // a bridge (people inside, at most and recordings) is left to ApplyReadings,
 // and a start that is known is not forgotten.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, c.Audit, []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}, func(tx *sql.Tx) error {
 		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
 			return errMoved() // no state at all is right
 		}
@@ -92,16 +86,12 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 				return err
 			}
 		}
-		number := c.Bridge.IncidentNumber
 		for _, e := range c.Timeline {
 			if err := insertTimeline(ctx, tx, e); err != nil {
 				return err
 			}
 		}
-		if err := insertJobs(ctx, tx, c.Jobs); err != nil {
-			return err
-		}
-		return finish(ctx, tx, c.Audit, TopicBridges, TopicIncidents, TopicIncident(number))
+		return insertJobs(ctx, tx, c.Jobs)
 	})
 }
 
@@ -125,34 +115,25 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), incident.WorstLevel(b.Findings), asJSON(b.Reasons),
 		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt}
-	n, err := exec(ctx, tx, `
+	return execOne(ctx, tx, errMoved(), `
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23
 		WHERE id = $1 AND state IN (`+placeholders(24, len(c.From))+`)`, withAll(args, c.From)...)
-	if err == nil && n == 0 {
-		err = errMoved()
-	}
-	return err
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
 	args := []any{run.ID, run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt}
-	n, err := exec(ctx, tx, `
+	return execOne(ctx, tx, errMoved(), `
 		UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5
 		WHERE id = $1 AND state IN (`+placeholders(6, len(from))+`)`, withAll(args, from)...)
-	if err == nil && n == 0 {
-		err = errMoved()
-	}
-	return err
 }
 
 const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, reason, looks, started_at, finished_at`
 
-func scanAttempt(r row) (a incident.Attempt, err error) {
-	err = r.Scan(&a.ID, &a.BridgeID, &a.Rung, &a.HostEmail, &a.State, &a.MeetingID, &a.Code, jsonOf(&a.Reason), &a.Looks, timeOf(&a.StartedAt), timeOf(&a.FinishedAt))
-	return a, err
+func attemptFields(a *incident.Attempt) []any {
+	return []any{&a.ID, &a.BridgeID, &a.Rung, &a.HostEmail, &a.State, &a.MeetingID, &a.Code, jsonOf(&a.Reason), &a.Looks, timeOf(&a.StartedAt), timeOf(&a.FinishedAt)}
 }
 
 func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
@@ -161,41 +142,33 @@ func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) erro
 		return nil
 	}
 	if c.AttemptFrom == "" {
-		_, err := exec(ctx, tx, `INSERT INTO bridge_attempts (`+attemptColumns+`) VALUES (`+placeholders(1, 11)+`)`,
+		return exec(ctx, tx, `INSERT INTO bridge_attempts (`+attemptColumns+`) VALUES (`+placeholders(1, 11)+`)`,
 			a.ID, a.BridgeID, a.Rung, a.HostEmail, a.State, a.MeetingID, a.Code, reasonJSON(a.Reason), a.Looks, a.StartedAt, a.FinishedAt)
-		return err
 	}
-	n, err := exec(ctx, tx, `
+	return execOne(ctx, tx, errMoved(), `
 		UPDATE bridge_attempts SET state = $3, meeting_id = $4, code = $5, reason = $6, looks = $7, finished_at = $8
 		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, reasonJSON(a.Reason), a.Looks, a.FinishedAt)
-	if err == nil && n == 0 {
-		err = errMoved()
-	}
-	return err
 }
 
 // Attempt is the attempt with this id. NotFound if there is none.
 func (s *Store) Attempt(ctx context.Context, id string) (incident.Attempt, error) {
-	return one(ctx, s.r, "attempt", scanAttempt, `SELECT `+attemptColumns+` FROM bridge_attempts WHERE id = $1`, id)
+	return one(ctx, s.r, "attempt", attemptFields, `SELECT `+attemptColumns+` FROM bridge_attempts WHERE id = $1`, id)
 }
 
 // Attempts are the attempts of a bridge, oldest first.
 func (s *Store) Attempts(ctx context.Context, bridgeID string) ([]incident.Attempt, error) {
-	return list(ctx, s.r, scanAttempt,
+	return list(ctx, s.r, attemptFields,
 		`SELECT `+attemptColumns+` FROM bridge_attempts WHERE bridge_id = $1 ORDER BY started_at, id`, bridgeID)
 }
 
 // OpenBridgeWithMeeting is the id of the newest other bridge with this meeting
 // that has not ended or failed, or "".
 func (s *Store) OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error) {
-	ids, err := list(ctx, s.r, scalar[string], `
+	id, _, err := first(ctx, s.r, scalar[string], `
 		SELECT id FROM bridges
 		WHERE meeting_id = $1 AND id <> $2 AND state NOT IN ('ended', 'failed')
 		ORDER BY created_at DESC, id DESC LIMIT 1`, meetingID, exceptBridgeID)
-	if err != nil || len(ids) == 0 {
-		return "", err
-	}
-	return ids[0], nil
+	return id, err
 }
 
 // Presences are all stays of people in a bridge, in the order of joining.
@@ -204,17 +177,15 @@ func (s *Store) Presences(ctx context.Context, bridgeID string) ([]incident.Pres
 }
 
 func presences(ctx context.Context, q queryer, bridgeID string) ([]incident.Presence, error) {
-	return list(ctx, q, func(r row) (p incident.Presence, err error) {
-		err = r.Scan(&p.UUID, &p.SessionID, &p.Person, &p.Name, &p.Email, timeOf(&p.JoinedAt), timeOf(&p.LeftAt))
-		return p, err
+	return list(ctx, q, func(p *incident.Presence) []any {
+		return []any{&p.UUID, &p.SessionID, &p.Person, &p.Name, &p.Email, timeOf(&p.JoinedAt), timeOf(&p.LeftAt)}
 	}, `SELECT uuid, session_id, person, name, email, joined_at, left_at
 		FROM presences WHERE bridge_id = $1 ORDER BY joined_at, uuid, session_id`, bridgeID)
 }
 
 func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Instance, error) {
-	return list(ctx, q, func(r row) (i incident.Instance, err error) {
-		err = r.Scan(&i.UUID, timeOf(&i.StartedAt), timeOf(&i.EndedAt))
-		return i, err
+	return list(ctx, q, func(i *incident.Instance) []any {
+		return []any{&i.UUID, timeOf(&i.StartedAt), timeOf(&i.EndedAt)}
 	}, `SELECT uuid, started_at, ended_at FROM bridge_instances WHERE bridge_id = $1 ORDER BY started_at, uuid`, bridgeID)
 }
 
@@ -251,34 +222,20 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 		return page, &incident.Error{Code: incident.Invalid, Message: "There is no such filter of bridges.",
 			Fields: map[string]string{"state": "One of live, attention, backup."}}
 	}
-	if f.Host != "" {
-		w.add(`b.host_email = $?`, f.Host)
-	}
-	if f.IncidentNumber != 0 {
-		w.add(`b.incident_number = $?`, f.IncidentNumber)
-	}
-	if !f.After.IsZero() {
-		w.add(`b.created_at >= $?`, f.After)
-	}
-	if !f.Before.IsZero() {
-		w.add(`b.created_at < $?`, f.Before)
-	}
+	w.addIf(f.Host != "", `b.host_email = $?`, f.Host)
+	w.addIf(f.IncidentNumber != 0, `b.incident_number = $?`, f.IncidentNumber)
+	w.addIf(!f.After.IsZero(), `b.created_at >= $?`, f.After)
+	w.addIf(!f.Before.IsZero(), `b.created_at < $?`, f.Before)
 	if err := w.beforeCursor(cursor, "b.created_at", "b.id"); err != nil {
 		return page, err
 	}
 	limit = pageLimit(limit)
-	items, err := list(ctx, s.r, func(r row) (b BridgeRow, err error) {
-		err = r.Scan(append(bridgeFields(&b.Bridge), &b.IncidentName, &b.IncidentStatus, &b.Severity)...)
-		return b, err
+	items, err := list(ctx, s.r, func(b *BridgeRow) []any {
+		return append(bridgeFields(&b.Bridge), &b.IncidentName, &b.IncidentStatus, &b.Severity)
 	}, `SELECT `+bridgeColumns+`, i.name, i.status, i.severity
 		FROM bridges b JOIN incidents i ON i.number = b.incident_number`+w.String()+`
 		ORDER BY b.created_at DESC, b.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
-	if len(items) > limit {
-		items = items[:limit]
-		page.Next = timeCursor(items[limit-1].CreatedAt, items[limit-1].ID)
-	}
-	page.Items = items
-	return page, err
+	return pageOf(items, limit, func(b BridgeRow) string { return timeCursor(b.CreatedAt, b.ID) }), err
 }
 
 // CountLiveBridges is how many bridges are live now.
@@ -326,35 +283,28 @@ func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at
 }
 
 func bridgeForMeeting(ctx context.Context, q queryer, uuid, meetingID string, at time.Time) (string, int64, error) {
-	type found struct {
+	type bridge struct {
 		id     string
 		number int64
 	}
-	scan := func(r row) (f found, err error) {
-		err = r.Scan(&f.id, &f.number)
-		return f, err
-	}
-	var hits []found
+	fields := func(b *bridge) []any { return []any{&b.id, &b.number} }
+	var b bridge
+	var ok bool
 	var err error
 	if uuid != "" {
-		hits, err = list(ctx, q, scan, `
+		b, ok, err = first(ctx, q, fields, `
 			SELECT id, incident_number FROM bridges
 			WHERE meeting_uuid = $1 OR id IN (SELECT bridge_id FROM bridge_instances WHERE uuid = $1)
 			ORDER BY created_at DESC, id DESC LIMIT 1`, uuid)
 	}
-	if err == nil && len(hits) == 0 && meetingID != "" {
+	if err == nil && !ok && meetingID != "" {
 		var w where
 		w.add(`(meeting_id = $? OR pmi = $?)`, meetingID)
-		if !at.IsZero() {
-			w.add(`created_at <= $?`, at.Add(time.Minute))
-		}
-		hits, err = list(ctx, q, scan,
+		w.addIf(!at.IsZero(), `created_at <= $?`, at.Add(time.Minute))
+		b, _, err = first(ctx, q, fields,
 			`SELECT id, incident_number FROM bridges`+w.String()+` ORDER BY created_at DESC, id DESC LIMIT 1`, w.args...)
 	}
-	if err != nil || len(hits) == 0 {
-		return "", 0, err
-	}
-	return hits[0].id, hits[0].number, nil
+	return b.id, b.number, err
 }
 
 // BridgeHosts are the hosts that bridges had, by e-mail; at most 200.

@@ -87,7 +87,7 @@ func (b *batchInsert) close() {
 func (b *batchInsert) insert(ctx context.Context, tx *sql.Tx, args []any) (rows int, err error) {
 	columns := len(b.types)
 	if b.s.postgres && len(args) > 0 {
-		n, err := exec(ctx, tx, b.text(0), arrays(b.types, args)...)
+		n, err := execRows(ctx, tx, b.text(0), arrays(b.types, args)...)
 		return int(n), err
 	}
 	for len(args) > 0 {
@@ -112,10 +112,10 @@ func (b *batchInsert) insert(ctx context.Context, tx *sql.Tx, args []any) (rows 
 // rows were touched.
 func (s *Store) execEach(ctx context.Context, q queryer, types []string, text, arraysText string, args []any) (rows int64, err error) {
 	if s.postgres && len(args) > 0 {
-		return exec(ctx, q, arraysText, arrays(types, args)...)
+		return execRows(ctx, q, arraysText, arrays(types, args)...)
 	}
 	for row := range slices.Chunk(args, len(types)) {
-		n, err := exec(ctx, q, text, row...)
+		n, err := execRows(ctx, q, text, row...)
 		if err != nil {
 			return 0, err
 		}

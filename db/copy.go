@@ -169,9 +169,8 @@ func (c *copier) tables(ctx context.Context) (tables []copiedTable, err error) {
 			name, kind string
 			key        int
 		}
-		columns, err := list(ctx, c.from, func(r row) (k column, err error) {
-			err = r.Scan(&k.name, &k.kind, &k.key)
-			return k, err
+		columns, err := list(ctx, c.from, func(k *column) []any {
+			return []any{&k.name, &k.kind, &k.key}
 		}, `SELECT name, type, pk FROM pragma_table_info($1) ORDER BY cid`, name)
 		if err != nil {
 			return nil, err

@@ -139,12 +139,12 @@ func (s *Store) twinsOf(ctx context.Context, q queryer, readings []incident.Read
 		return twins, err
 	}
 	for id, k := range keys {
-		ids, err := list(ctx, q, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2 AND event_id <> $3`, k.at, k.hash[:], id)
+		twin, ok, err := first(ctx, q, scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2 AND event_id <> $3`, k.at, k.hash[:], id)
 		if err != nil {
 			return nil, err
 		}
-		if len(ids) > 0 {
-			twins[id] = ids[0]
+		if ok {
+			twins[id] = twin
 		}
 	}
 	return twins, nil
@@ -183,7 +183,7 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 		}
 	} else {
 		for row := range slices.Chunk(args, len(readingTypes)) {
-			n, err := exec(ctx, q, `
+			n, err := execRows(ctx, q, `
 				UPDATE events SET state = $2, read_error = $3, event = $4, event_at = NULLIF($5, 0), account_id = $6,
 					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11, twin_of = NULLIF($12, 0)
 				WHERE id = $1 AND state = 'new' AND (blanked_at IS NULL OR $13 = 1)`, row...)
@@ -199,7 +199,7 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 // applyToBridge writes what one event says of its bridge's meeting and people.
 func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	if in := r.Instance; in != nil {
-		_, err := exec(ctx, tx, `
+		err := exec(ctx, tx, `
 			INSERT INTO bridge_instances (bridge_id, uuid, started_at, ended_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (bridge_id, uuid) DO UPDATE SET
 				started_at = `+earlier("bridge_instances", "started_at")+`,
@@ -210,7 +210,7 @@ func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 		}
 	}
 	if p := r.Presence; p != nil {
-		_, err := exec(ctx, tx, `
+		return exec(ctx, tx, `
 			INSERT INTO presences (bridge_id, uuid, session_id, person, name, email, joined_at, left_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (bridge_id, uuid, session_id) DO UPDATE SET
@@ -220,7 +220,6 @@ func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 				joined_at = `+later("presences", "joined_at")+`,
 				left_at = `+later("presences", "left_at"),
 			r.BridgeID, p.UUID, p.SessionID, p.Person, p.Name, p.Email, p.JoinedAt, p.LeftAt)
-		return err
 	}
 	return nil
 }
@@ -254,9 +253,8 @@ func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident
 	if s.postgres {
 		lock = " FOR NO KEY UPDATE"
 	}
-	found, err := list(ctx, tx, func(r row) (f incident.BridgeFacts, err error) {
-		err = r.Scan(append(bridgeFields(&f.Bridge), &f.Blanked)...)
-		return f, err
+	found, err := list(ctx, tx, func(f *incident.BridgeFacts) []any {
+		return append(bridgeFields(&f.Bridge), &f.Blanked)
 	}, `SELECT `+bridgeColumns+`, b.blanked_at IS NOT NULL FROM bridges b WHERE b.id IN (`+placeholders(1, len(w.args))+`) ORDER BY b.id`+lock, w.args...)
 	for i := range found {
 		bridges[found[i].Bridge.ID] = &found[i]
@@ -272,11 +270,11 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 	if f.Presences, err = presences(ctx, tx, f.Bridge.ID); err != nil {
 		return err
 	}
-	if f.StepRun, err = one(ctx, tx, "step", scanStepRun, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, f.Bridge.StepRunID); err != nil {
+	if f.StepRun, err = one(ctx, tx, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, f.Bridge.StepRunID); err != nil {
 		return err
 	}
 	b, run := rule(f)
-	_, err = exec(ctx, tx, `
+	err = exec(ctx, tx, `
 		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
 			inside = $7, inside_most = $8, recordings = $9, updated_at = $10
 		WHERE id = $1`, b.ID, b.State, b.JoinURL, asJSON(b.Reasons), b.StartedAt, b.EndedAt,
@@ -306,7 +304,7 @@ func (s *Store) readAwaiting(ctx context.Context, tx *sql.Tx, readings []inciden
 		}
 		bridgeID, _, err := bridgeForMeeting(ctx, tx, "", r.MeetingID, r.EventAt)
 		if err == nil && bridgeID != "" {
-			_, err = exec(ctx, tx, `UPDATE events SET state = 'new' WHERE id = $1`, r.EventID)
+			err = exec(ctx, tx, `UPDATE events SET state = 'new' WHERE id = $1`, r.EventID)
 		}
 		if err != nil {
 			return err
@@ -318,24 +316,16 @@ func (s *Store) readAwaiting(ctx context.Context, tx *sql.Tx, readings []inciden
 // readAgain makes events of a meeting new again that were read before its bridge
 // knew the meeting.
 func readAgain(ctx context.Context, tx *sql.Tx, e incident.UnlinkedEvents) error {
-	_, err := exec(ctx, tx, `
+	return exec(ctx, tx, `
 		UPDATE events SET state = 'new'
 		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state = 'read' AND NOT stale
 			AND origin IN (`+placeholders(3, len(e.Origins))+`)`, withAll([]any{e.MeetingID, FirstEventID(e.Since)}, e.Origins)...)
-	return err
 }
 
 // ReprocessEvent makes a stored event new again, no longer stale. NotFound if
 // there is none.
 func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `UPDATE events SET state = 'new', stale = $2 WHERE id = $1`, id, false)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return notFound("event")
-		}
-		return finish(ctx, tx, audit, TopicEvents)
+	return s.change(ctx, audit, []string{TopicEvents}, func(tx *sql.Tx) error {
+		return execOne(ctx, tx, notFound("event"), `UPDATE events SET state = 'new', stale = $2 WHERE id = $1`, id, false)
 	})
 }

@@ -153,7 +153,7 @@ func (w *eventWriter) storeAtOnce(ctx context.Context, batch []*pendingEvent) ([
 	}
 	results, owner, keys := w.place(batch)
 	args := append(arrays(keyTypes, keys), arrays(newEventTypes, newEventRows(batch, results))...)
-	_, err := exec(ctx, w.s.w, `
+	err := exec(ctx, w.s.w, `
 		WITH fresh AS (`+insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS k`+keysOnConflict+` RETURNING 1),
 		stored AS (`+insertEvents+` SELECT `+newEventConstants+`e.* FROM `+unnest(4, newEventTypes)+` AS e RETURNING 1)
 		SELECT CASE WHEN (SELECT COUNT(*) FROM fresh) = $12 THEN 1
@@ -209,7 +209,7 @@ func findFirst(ctx context.Context, tx *sql.Tx, owner map[eventKey]int64) error 
 		}
 		owner[k] = first[id]
 		if ours[k] {
-			if _, err := exec(ctx, tx, `UPDATE event_keys SET event_id = $3 WHERE at = $1 AND key = $2`, k.at, k.hash[:], first[id]); err != nil {
+			if err := exec(ctx, tx, `UPDATE event_keys SET event_id = $3 WHERE at = $1 AND key = $2`, k.at, k.hash[:], first[id]); err != nil {
 				return err
 			}
 		}

@@ -24,27 +24,23 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 	if event == "" {
 		condition = ofNoType
 	}
-	from, err := list(ctx, s.r, scalar[int64], `SELECT blanked_to FROM retention_progress WHERE event = $1`, event)
+	from, _, err := first(ctx, s.r, scalar[int64], `SELECT blanked_to FROM retention_progress WHERE event = $1`, event)
 	if err != nil {
 		return 0, err
-	}
-	if len(from) == 0 {
-		from = []int64{0}
 	}
 	type candidate struct {
 		id      int64
 		state   incident.EventState
 		blanked bool
 	}
-	window, err := list(ctx, s.r, func(r row) (c candidate, err error) {
-		err = r.Scan(&c.id, &c.state, &c.blanked)
-		return c, err
+	window, err := list(ctx, s.r, func(c *candidate) []any {
+		return []any{&c.id, &c.state, &c.blanked}
 	}, `SELECT id, state, blanked_at IS NOT NULL FROM events WHERE `+condition+` AND id > $2 AND id < $3 ORDER BY id LIMIT `+strconv.Itoa(blankWindow),
-		event, from[0], FirstEventID(before))
+		event, from, FirstEventID(before))
 	if err != nil {
 		return 0, err
 	}
-	to, passed := from[0], int64(0)
+	to, passed := from, int64(0)
 	var ids []int64
 	for _, c := range window {
 		if c.state == incident.EventNew || (!c.blanked && len(ids) == limit) {
@@ -75,7 +71,7 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 				to = min(to, b.id-1)
 				break
 			}
-			n, err := exec(ctx, tx, `
+			n, err := execRows(ctx, tx, `
 				UPDATE events SET encoding = $2, content = $3, topic = $4, who = '', blanked_at = $5
 				WHERE id = $1 AND state <> 'new'`, b.id, b.encoding, b.content, b.topic, at)
 			if err != nil {
@@ -97,11 +93,10 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 		if err := s.indexWords(ctx, tx, texts); err != nil {
 			return err
 		}
-		_, err := exec(ctx, tx, `
+		return exec(ctx, tx, `
 			INSERT INTO retention_progress (event, blanked_to, removed, blanked) VALUES ($1, $2, 0, $3)
 			ON CONFLICT (event) DO UPDATE SET blanked = retention_progress.blanked + excluded.blanked,
 				blanked_to = `+later("retention_progress", "blanked_to"), event, to, len(done))
-		return err
 	})
 	if err == nil {
 		s.mergeWords(ctx, done)
@@ -122,21 +117,20 @@ func (s *Store) blankContents(ctx context.Context, ids []int64) ([]blankedEvent,
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return list(ctx, s.r, func(r row) (b blankedEvent, err error) {
-		var encoding int
-		var content []byte
-		if err := r.Scan(&b.id, &b.event, &b.topic, &encoding, &content); err != nil {
-			return b, err
-		}
-		headers, body, err := unpackContent(encoding, content)
+	events, err := list(ctx, s.r, func(b *blankedEvent) []any {
+		return []any{&b.id, &b.event, &b.topic, &b.encoding, &b.content}
+	}, `SELECT id, event, topic, encoding, content FROM events WHERE id IN (`+placeholders(1, len(ids))+`) ORDER BY id`, anys(ids)...)
+	for i := range events {
+		b := &events[i]
+		headers, body, err := unpackContent(b.encoding, b.content)
 		if err != nil { // it is damaged, and not readable for anybody
 			headers, body = nil, nil
 		}
 		body = zoom.Blank(body)
 		b.topic, b.text = zoom.BlankText(b.topic), zoom.EventText(body)
 		b.encoding, b.content = packContent(headers, body)
-		return b, nil
-	}, `SELECT id, event, topic, encoding, content FROM events WHERE id IN (`+placeholders(1, len(ids))+`) ORDER BY id`, anys(ids)...)
+	}
+	return events, err
 }
 
 // mayBlank is the condition for bridges whose people are to be blanked, that
@@ -150,36 +144,31 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 		id     string
 		number int64
 	}
-	bridges, err := list(ctx, s.r, func(r row) (e ended, err error) {
-		err = r.Scan(&e.id, &e.number)
-		return e, err
-	}, `
+	b, ok, err := first(ctx, s.r, func(e *ended) []any { return []any{&e.id, &e.number} }, `
 		SELECT b.id, b.incident_number FROM bridges b JOIN incidents i ON i.number = b.incident_number
 		WHERE `+mayBlank+` LIMIT 1`, before)
-	if err != nil || len(bridges) == 0 {
+	if err != nil || !ok {
 		return 0, err
 	}
-	b := bridges[0]
 	return 1, s.write(ctx, func(tx *sql.Tx) error {
 		// A session that had no id was told from others by the name.
-		named, err := list(ctx, tx, func(r row) (k [2]string, err error) {
-			err = r.Scan(&k[0], &k[1])
-			return k, err
+		named, err := list(ctx, tx, func(k *[2]string) []any {
+			return []any{&k[0], &k[1]}
 		}, `SELECT uuid, session_id FROM presences WHERE bridge_id = $1 AND name <> '' AND session_id = name ORDER BY uuid, session_id`, b.id)
 		if err != nil {
 			return err
 		}
 		for i, k := range named {
-			_, err := exec(ctx, tx, `UPDATE presences SET session_id = $4, person = $4 WHERE bridge_id = $1 AND uuid = $2 AND session_id = $3`,
+			err := exec(ctx, tx, `UPDATE presences SET session_id = $4, person = $4 WHERE bridge_id = $1 AND uuid = $2 AND session_id = $3`,
 				b.id, k[0], k[1], fmt.Sprintf("blanked %d", i+1))
 			if err != nil {
 				return err
 			}
 		}
-		if _, err := exec(ctx, tx, `UPDATE presences SET name = '', email = '' WHERE bridge_id = $1`, b.id); err != nil {
+		if err := exec(ctx, tx, `UPDATE presences SET name = '', email = '' WHERE bridge_id = $1`, b.id); err != nil {
 			return err
 		}
-		entries, err := list(ctx, tx, scanTimeline, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1 AND bridge_id = $2`, b.number, b.id)
+		entries, err := list(ctx, tx, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1 AND bridge_id = $2`, b.number, b.id)
 		if err != nil {
 			return err
 		}
@@ -187,11 +176,11 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 			if e.Data.Who == "" {
 				continue
 			}
-			if _, err := exec(ctx, tx, `UPDATE timeline_entries SET data = $2 WHERE id = $1`, e.ID, asJSON(e.Blanked().Data)); err != nil {
+			if err := exec(ctx, tx, `UPDATE timeline_entries SET data = $2 WHERE id = $1`, e.ID, asJSON(e.Blanked().Data)); err != nil {
 				return err
 			}
 		}
-		if _, err := exec(ctx, tx, `UPDATE bridges SET blanked_at = $2 WHERE id = $1`, b.id, at); err != nil {
+		if err := exec(ctx, tx, `UPDATE bridges SET blanked_at = $2 WHERE id = $1`, b.id, at); err != nil {
 			return err
 		}
 		return bump(ctx, tx, TopicBridges, TopicIncident(b.number))

@@ -49,7 +49,7 @@ func (c eventCounts) write(ctx context.Context, tx queryer) error {
 		return cmp.Or(cmp.Compare(a.width, b.width), cmp.Compare(a.start, b.start), cmp.Compare(a.event, b.event))
 	})
 	for _, k := range rows {
-		_, err := exec(ctx, tx, `
+		err := exec(ctx, tx, `
 			INSERT INTO event_counts (width, start, event, count) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (width, start, event) DO UPDATE SET count = event_counts.count + excluded.count`,
 			k.width, k.start, k.event, c[k])
@@ -227,18 +227,18 @@ func (s *Store) countBuckets(ctx context.Context, counted int64, width time.Dura
 	// Truncate counts from the zero time, which is no multiple of a week away
 	// from 1970; so the buckets are made here and not by the database.
 	buckets := []HistogramBucket{}
-	_, err := list(ctx, s.r, func(r row) (struct{}, error) {
+	err := each(ctx, s.r, func(r row) error {
 		var at time.Time
 		var event string
 		var n int64
 		if err := r.Scan(timeOf(&at), &event, &n); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		if at = at.Truncate(width); len(buckets) == 0 || !buckets[len(buckets)-1].Start.Equal(at) {
 			buckets = append(buckets, HistogramBucket{Start: at, ByFamily: map[string]int64{}})
 		}
 		buckets[len(buckets)-1].ByFamily[incident.EventFamily(event)] += n
-		return struct{}{}, nil
+		return nil
 	}, `SELECT start, event, count FROM event_counts`+w.String()+` ORDER BY start`, w.args...)
 	return buckets, err
 }

@@ -41,32 +41,26 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 	if err != nil || dropped <= 0 {
 		return 0, err
 	}
-	first, err := list(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
+	oldest, found, err := first(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
 	if err != nil {
 		return 0, err
 	}
-	if len(first) > 0 {
-		cut = min(cut, first[0])
+	if found {
+		cut = min(cut, oldest)
 	}
 	return dropped, s.write(ctx, func(tx *sql.Tx) error {
-		type gone struct {
-			event string
-			count int64
-		}
-		counts, err := list(ctx, tx, func(r row) (g gone, err error) {
-			var width int64
-			err = r.Scan(&width, &g.event, &g.count)
-			if width != hourWidth {
-				g.count = 0
+		removed := map[string]int64{}
+		err := each(ctx, tx, func(r row) error {
+			var width, count int64
+			var event string
+			err := r.Scan(&width, &event, &count)
+			if width == hourWidth {
+				removed[event] += count
 			}
-			return g, err
+			return err
 		}, `DELETE FROM event_counts WHERE start + width <= $1 RETURNING width, event, count`, cut>>eventIDShift)
 		if err != nil {
 			return err
-		}
-		removed := map[string]int64{}
-		for _, g := range counts {
-			removed[g.event] += g.count
 		}
 		return addRemoved(ctx, tx, removed)
 	})
@@ -117,11 +111,8 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 	if !s.postgres {
 		warm = `(SELECT m.id FROM events m INDEXED BY events_meeting WHERE m.meeting_id = events.meeting_id AND m.meeting_id <> '' AND m.id >= events.id LIMIT 1)`
 	}
-	ids, err := list(ctx, s.r, func(r row) (id int64, err error) {
-		var found int64
-		err = r.Scan(&id, numberOf(&found))
-		return id, err
-	}, `SELECT id, `+warm+` FROM events WHERE `+condition+` ORDER BY id LIMIT `+strconv.Itoa(limit), args...)
+	var found int64
+	ids, err := list(ctx, s.r, func(id *int64) []any { return []any{id, numberOf(&found)} }, `SELECT id, `+warm+` FROM events WHERE `+condition+` ORDER BY id LIMIT `+strconv.Itoa(limit), args...)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -138,9 +129,8 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 			if n > 0 && s.now().Sub(began) > holdTime {
 				break
 			}
-			gone, err := list(ctx, q, func(r row) (d deleted, err error) {
-				err = r.Scan(&d.id, &d.event)
-				return d, err
+			gone, err := list(ctx, q, func(d *deleted) []any {
+				return []any{&d.id, &d.event}
 			}, `DELETE FROM events WHERE id IN (`+placeholders(1, len(some))+`) AND `+mayGo+` RETURNING id, event`, anys(some)...)
 			if err != nil {
 				return err
@@ -194,9 +184,9 @@ func uncount(ctx context.Context, tx *sql.Tx, hours map[eventCount]int64) error 
 	for _, k := range slices.SortedFunc(maps.Keys(hours), func(a, b eventCount) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.event, b.event))
 	}) {
-		_, err := exec(ctx, tx, `UPDATE event_counts SET count = count - $4 WHERE width = $1 AND start = $2 AND event = $3`, k.width, k.start, k.event, hours[k])
+		err := exec(ctx, tx, `UPDATE event_counts SET count = count - $4 WHERE width = $1 AND start = $2 AND event = $3`, k.width, k.start, k.event, hours[k])
 		if err == nil {
-			_, err = exec(ctx, tx, `DELETE FROM event_counts WHERE width = $1 AND start = $2 AND event = $3 AND count <= 0`, k.width, k.start, k.event)
+			err = exec(ctx, tx, `DELETE FROM event_counts WHERE width = $1 AND start = $2 AND event = $3 AND count <= 0`, k.width, k.start, k.event)
 		}
 		if err != nil {
 			return err

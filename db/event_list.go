@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -67,11 +68,11 @@ func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, n i
 	}
 	ctx, done := searchLimit(ctx, f)
 	defer done(&err)
-	columns, scan := eventColumns, scanEvent
+	columns, fields := eventColumns, eventFields
 	if whole {
-		columns, scan = wholeEventColumns, scanWholeEvent
+		columns, fields = wholeEventColumns, wholeEventFields
 	}
-	items, more, cut, err := scanEvents(ctx, s, q, columns, scan, func(e incident.Event) int64 { return e.ID }, from, newer, n)
+	items, more, cut, err := scanEvents(ctx, s, q, columns, fields, func(e incident.Event) int64 { return e.ID }, from, newer, n)
 	if err != nil {
 		return page, err
 	}
@@ -100,9 +101,8 @@ func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matc
 	}
 	ctx, done := searchLimit(ctx, f)
 	defer done(&err)
-	matches, more, _, err = scanEvents(ctx, s, q, `e.id, e.event`, func(r row) (m eventMatch, err error) {
-		err = r.Scan(&m.id, &m.event)
-		return m, err
+	matches, more, _, err = scanEvents(ctx, s, q, `e.id, e.event`, func(m *eventMatch) []any {
+		return []any{&m.id, &m.event}
 	}, func(m eventMatch) int64 { return m.id }, 0, false, most)
 	return matches, more, err
 }
@@ -193,31 +193,25 @@ func eventFields(e *incident.Event) []any {
 		&e.AccountID, &e.MeetingID, &e.MeetingUUID, &e.Topic, &e.Who, &e.BridgeID, numberOf(&e.TwinOf), timeOf(&e.BlankedAt), &e.IncidentNumber}
 }
 
-func scanEvent(r row) (e incident.Event, err error) {
-	err = r.Scan(eventFields(&e)...)
-	return e, err
-}
-
-func scanWholeEvent(r row) (e incident.Event, err error) {
+func wholeEventFields(e *incident.Event) []any {
 	var encoding int
-	var content []byte
-	if err = r.Scan(append(eventFields(&e), &encoding, &content)...); err != nil {
-		return e, err
-	}
-	e.Headers, e.Body, err = unpackContent(encoding, content)
-	return e, err
+	return append(eventFields(e), &encoding, into(func(v any) (err error) {
+		content, _ := v.([]byte)
+		e.Headers, e.Body, err = unpackContent(encoding, bytes.Clone(content))
+		return err
+	}))
 }
 
 // Event is the event with this id, with body and headers. NotFound if there is
 // none.
 func (s *Store) Event(ctx context.Context, id int64) (incident.Event, error) {
-	return one(ctx, s.r, "event", scanWholeEvent, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+` WHERE e.id = $1`, id)
+	return one(ctx, s.r, "event", wholeEventFields, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+` WHERE e.id = $1`, id)
 }
 
 // NewEvents are up to limit events that are not read, oldest first, with bodies
 // and headers.
 func (s *Store) NewEvents(ctx context.Context, limit int) ([]incident.Event, error) {
-	return list(ctx, s.r, scanWholeEvent, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
+	return list(ctx, s.r, wholeEventFields, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
 		WHERE e.state = 'new' ORDER BY e.id LIMIT `+strconv.Itoa(max(limit, 1)))
 }
 
@@ -226,12 +220,12 @@ func (s *Store) NewEvents(ctx context.Context, limit int) ([]incident.Event, err
 func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n int) (before, after []incident.Event, err error) {
 	const query = `SELECT ` + eventColumns + ` FROM events e` + joinBridge + ` WHERE e.meeting_id = $1 AND e.meeting_id <> '' AND e.id `
 	limit := strconv.Itoa(pageLimit(n))
-	before, err = list(ctx, s.r, scanEvent, query+`< $2 ORDER BY e.id DESC LIMIT `+limit, meetingID, id)
+	before, err = list(ctx, s.r, eventFields, query+`< $2 ORDER BY e.id DESC LIMIT `+limit, meetingID, id)
 	if err != nil {
 		return nil, nil, err
 	}
 	slices.Reverse(before)
-	after, err = list(ctx, s.r, scanEvent, query+`> $2 ORDER BY e.id LIMIT `+limit, meetingID, id)
+	after, err = list(ctx, s.r, eventFields, query+`> $2 ORDER BY e.id LIMIT `+limit, meetingID, id)
 	return before, after, err
 }
 
@@ -239,7 +233,7 @@ func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n 
 func (s *Store) EventTwins(ctx context.Context, id int64) ([]incident.Event, error) {
 	// Twins are few and have an index of their own; Zoom's log, from which the
 	// latest come, goes back a month.
-	return list(ctx, s.r, scanEvent, `SELECT `+eventColumns+` FROM events e`+joinBridge+`
+	return list(ctx, s.r, eventFields, `SELECT `+eventColumns+` FROM events e`+joinBridge+`
 		WHERE e.twin_of = $1 AND e.twin_of IS NOT NULL AND e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT 5`,
 		id, id+FirstEventID(time.UnixMilli(0).Add(60*24*time.Hour)))
 }

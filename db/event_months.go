@@ -49,15 +49,15 @@ func (s *Store) makeMonth(ctx context.Context, month time.Time) error {
 	from, to := FirstEventID(month), FirstEventID(month.AddDate(0, 1, 0))
 	return s.write(ctx, func(tx *sql.Tx) error {
 		// One server at a time: IF NOT EXISTS alone fails when two make it at once.
-		if _, err := exec(ctx, tx, `LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		if err := exec(ctx, tx, `LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return err
 		}
-		early, err := list(ctx, tx, scalar[int64], `SELECT id FROM events_rest WHERE id >= $1 AND id < $2 LIMIT 1`, from, to)
-		if err != nil || len(early) > 0 {
+		_, early, err := first(ctx, tx, scalar[int64], `SELECT id FROM events_rest WHERE id >= $1 AND id < $2 LIMIT 1`, from, to)
+		if err != nil || early {
 			return err
 		}
 		for _, table := range partitioned {
-			_, err := exec(ctx, tx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM (%d) TO (%d)`,
+			err := exec(ctx, tx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM (%d) TO (%d)`,
 				monthTable(table, month), table, from, to))
 			if err != nil {
 				return err
@@ -82,13 +82,13 @@ func (s *Store) DropMonthsBefore(ctx context.Context, beforeID int64) (n int64, 
 		if FirstEventID(month.AddDate(0, 1, 0)) > beforeID {
 			continue
 		}
-		rows, err := list(ctx, s.r, scalar[int64], `SELECT CAST(GREATEST(reltuples, 0) AS BIGINT) FROM pg_class WHERE relname = $1`, monthTable("events", month))
+		events, _, err := first(ctx, s.r, scalar[int64], `SELECT CAST(GREATEST(reltuples, 0) AS BIGINT) FROM pg_class WHERE relname = $1`, monthTable("events", month))
 		if err != nil {
 			return n, err
 		}
 		err = s.write(ctx, func(tx *sql.Tx) error {
 			for _, table := range partitioned {
-				if _, err := exec(ctx, tx, `DROP TABLE IF EXISTS `+monthTable(table, month)); err != nil {
+				if err := exec(ctx, tx, `DROP TABLE IF EXISTS `+monthTable(table, month)); err != nil {
 					return err
 				}
 			}
@@ -97,9 +97,7 @@ func (s *Store) DropMonthsBefore(ctx context.Context, beforeID int64) (n int64, 
 		if err != nil {
 			return n, err
 		}
-		if len(rows) > 0 {
-			n += rows[0]
-		}
+		n += events
 	}
 	return n, nil
 }

@@ -13,27 +13,23 @@ import (
 
 // Retention is the rules, by family.
 func (s *Store) Retention(ctx context.Context) ([]incident.RetentionRule, error) {
-	return list(ctx, s.r, func(r row) (rule incident.RetentionRule, err error) {
-		err = r.Scan(&rule.Family, &rule.KeepDays, &rule.BlankDays)
-		return rule, err
+	return list(ctx, s.r, func(rule *incident.RetentionRule) []any {
+		return []any{&rule.Family, &rule.KeepDays, &rule.BlankDays}
 	}, `SELECT family, keep_days, blank_days FROM retention ORDER BY family`)
 }
 
 // SaveRetention replaces the rules and starts the count of what is done anew.
 func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRule, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := exec(ctx, tx, `DELETE FROM retention`); err != nil {
+	return s.change(ctx, audit, []string{TopicRetention}, func(tx *sql.Tx) error {
+		if err := exec(ctx, tx, `DELETE FROM retention`); err != nil {
 			return err
 		}
 		for _, r := range rules {
-			if _, err := exec(ctx, tx, `INSERT INTO retention (family, keep_days, blank_days) VALUES ($1, $2, $3)`, r.Family, r.KeepDays, r.BlankDays); err != nil {
+			if err := exec(ctx, tx, `INSERT INTO retention (family, keep_days, blank_days) VALUES ($1, $2, $3)`, r.Family, r.KeepDays, r.BlankDays); err != nil {
 				return err
 			}
 		}
-		if _, err := exec(ctx, tx, `UPDATE retention_progress SET removed = 0, blanked = 0`); err != nil {
-			return err
-		}
-		return finish(ctx, tx, audit, TopicRetention)
+		return exec(ctx, tx, `UPDATE retention_progress SET removed = 0, blanked = 0`)
 	})
 }
 
@@ -46,7 +42,7 @@ func (s *Store) TellRetention(ctx context.Context) error {
 // addRemoved counts removed events of types.
 func addRemoved(ctx context.Context, tx *sql.Tx, byType map[string]int64) error {
 	for _, event := range slices.Sorted(maps.Keys(byType)) {
-		_, err := exec(ctx, tx, `
+		err := exec(ctx, tx, `
 			INSERT INTO retention_progress (event, blanked_to, removed, blanked) VALUES ($1, 0, $2, 0)
 			ON CONFLICT (event) DO UPDATE SET removed = retention_progress.removed + excluded.removed`, event, byType[event])
 		if err != nil {
@@ -64,9 +60,8 @@ type RetentionProgress struct {
 
 // RetentionProgress says what was done.
 func (s *Store) RetentionProgress(ctx context.Context) (RetentionProgress, error) {
-	return one(ctx, s.r, "progress", func(r row) (p RetentionProgress, err error) {
-		err = r.Scan(&p.Removed, &p.Blanked)
-		return p, err
+	return one(ctx, s.r, "progress", func(p *RetentionProgress) []any {
+		return []any{&p.Removed, &p.Blanked}
 	}, `SELECT COALESCE(CAST(SUM(removed) AS BIGINT), 0), COALESCE(CAST(SUM(blanked) AS BIGINT), 0) FROM retention_progress`)
 }
 
@@ -93,31 +88,31 @@ func (s *Store) RetentionEffects(ctx context.Context, cuts []incident.RetentionC
 		}
 	}
 	blankedTo := make([]time.Time, len(cuts))
-	_, err := list(ctx, s.r, func(r row) (struct{}, error) {
+	err := each(ctx, s.r, func(r row) error {
 		var event string
 		var to int64
 		err := r.Scan(&event, &to)
 		if i, ok := byType[event]; ok {
 			blankedTo[i] = time.UnixMilli((to + 1) >> eventIDShift)
 		}
-		return struct{}{}, err
+		return err
 	}, `SELECT event, blanked_to FROM retention_progress`)
 	if err != nil {
 		return nil, err
 	}
-	_, err = list(ctx, s.r, func(r row) (struct{}, error) {
+	err = each(ctx, s.r, func(r row) error {
 		var start time.Time
 		var event string
 		var n int64
 		err := r.Scan(timeOf(&start), &event, &n)
 		i, ok := byType[event]
 		if !ok {
-			return struct{}{}, err
+			return err
 		}
 		e, cut := &effects[i], cuts[i]
 		if start.Before(cut.Remove) {
 			e.Remove += n
-			return struct{}{}, err
+			return err
 		}
 		if e.Oldest.IsZero() {
 			e.Oldest = start
@@ -125,12 +120,12 @@ func (s *Store) RetentionEffects(ctx context.Context, cuts []incident.RetentionC
 		if start.Before(cut.Blank) && start.Add(time.Hour).After(blankedTo[i]) {
 			e.Blank += n
 		}
-		return struct{}{}, err
+		return err
 	}, `SELECT start, event, count FROM event_counts WHERE width = $1 ORDER BY start`, hourWidth)
 	if err != nil || last.IsZero() {
 		return effects, err
 	}
-	_, err = list(ctx, s.r, func(r row) (struct{}, error) {
+	err = each(ctx, s.r, func(r row) error {
 		var id int64
 		var event string
 		err := r.Scan(&id, &event)
@@ -138,7 +133,7 @@ func (s *Store) RetentionEffects(ctx context.Context, cuts []incident.RetentionC
 			effects[i].Held++
 			effects[i].Remove = max(effects[i].Remove-1, 0)
 		}
-		return struct{}{}, err
+		return err
 	}, `SELECT id, event FROM events WHERE bridge_id <> '' AND bridge_id IN (`+openBridges+`) AND id < $1 LIMIT `+strconv.Itoa(heldLimit), FirstEventID(last))
 	return effects, err
 }

@@ -136,15 +136,12 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 // searchParts gives a search the parts of SQLite's index that are in its range. What
 // is older than every event was removed, and is only not yet out of the index.
 func (s *Store) searchParts(ctx context.Context, q *eventSearch) error {
-	oldest, err := list(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
-	if err != nil {
+	oldest, found, err := first(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
+	if err != nil || !found {
+		q.nothing = true
 		return err
 	}
-	if len(oldest) == 0 {
-		q.nothing = true
-		return nil
-	}
-	q.low = max(q.low, oldest[0])
+	q.low = max(q.low, oldest)
 	parts, err := s.wordParts(ctx, s.r)
 	q.parts = slices.DeleteFunc(parts, func(p wordPart) bool { return p.next <= q.low || p.first >= q.high })
 	return err
@@ -236,10 +233,10 @@ func (s *Store) walk(q eventSearch, from int64, newer bool, size int, limit time
 	return 0, nil
 }
 
-// scanEvents calls scan for what columns are of the events that match, at most n,
+// scanEvents calls fields for what columns are of the events that match, at most n,
 // on from the id from. more is the id to go on from, 0 when there are no more;
 // cut means that it stopped for having looked at many.
-func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns string, scan func(row) (T, error), idOf func(T) int64,
+func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns string, fields func(*T) []any, idOf func(T) int64,
 	from int64, newer bool, n int) (items []T, more int64, cut bool, err error) {
 	order, last := " DESC", `MIN(id)`
 	if newer {
@@ -260,9 +257,8 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 		if len(q.rest) > 0 {
 			// Which are looked at is asked first: others may arrive, or go, before the rows are read.
 			var err error
-			e, err = one(ctx, s.reader(q), "event", func(r row) (e edge, err error) {
-				err = r.Scan(&e.count, numberOf(&e.last))
-				return e, err
+			e, err = one(ctx, s.reader(q), "event", func(e *edge) []any {
+				return []any{&e.count, numberOf(&e.last)}
 			}, `SELECT COUNT(*), `+last+` FROM (`+window+`) z`, args...)
 			if err != nil || e.count == 0 {
 				return 0, 0, false, err
@@ -274,7 +270,7 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 		for _, add := range q.rest {
 			add(&rest)
 		}
-		some, err := list(ctx, s.reader(q), scan, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
+		some, err := list(ctx, s.reader(q), fields, `SELECT `+columns+` FROM (`+window+`) n JOIN events e ON e.id = n.id`+joinBridge+
 			rest.String()+limit, rest.args...)
 		if err != nil {
 			return 0, 0, false, err

@@ -26,10 +26,9 @@ func (s *Store) fillEvents() *goose.Migration {
 			return err
 		}
 		for last, done := int64(0), false; !done; {
-			events, err := list(ctx, tx, func(r row) (o old, err error) {
-				err = r.Scan(&o.ID, timeOf(&o.ReceivedAt), timeOf(&o.SignedAt), &o.Slot, &o.Stale, &o.State, &o.Problem, &o.Event.Event, timeOf(&o.EventAt),
-					&o.AccountID, &o.MeetingID, &o.MeetingUUID, &o.Topic, &o.Who, &o.BridgeID, &o.body, &o.headers)
-				return o, err
+			events, err := list(ctx, tx, func(o *old) []any {
+				return []any{&o.ID, timeOf(&o.ReceivedAt), timeOf(&o.SignedAt), &o.Slot, &o.Stale, &o.State, &o.Problem, &o.Event.Event, timeOf(&o.EventAt),
+					&o.AccountID, &o.MeetingID, &o.MeetingUUID, &o.Topic, &o.Who, &o.BridgeID, &o.body, &o.headers}
 			}, `SELECT `+columns+` FROM events_1 WHERE id > $1 ORDER BY id LIMIT 500`, last)
 			if err != nil {
 				return err
@@ -51,7 +50,6 @@ func (s *Store) fillEvents() *goose.Migration {
 				return err
 			}
 		}
-		_, err := exec(ctx, tx, `DROP TABLE events_1`)
-		return err
+		return exec(ctx, tx, `DROP TABLE events_1`)
 	}}, nil)
 }

@@ -52,7 +52,7 @@ func (s *Store) makeWordParts(ctx context.Context, tx *sql.Tx) error {
 		`INSERT INTO event_words (event_words, rank) VALUES ('automerge', 0)`, // see mergeWords
 		`INSERT INTO event_words (event_words, rank) VALUES ('usermerge', 8)`,
 	} {
-		if _, err := exec(ctx, tx, statement); err != nil {
+		if err := exec(ctx, tx, statement); err != nil {
 			return err
 		}
 	}
@@ -69,9 +69,8 @@ func (p wordPart) table() string {
 
 // wordParts are the parts by the ids in them. There is always one.
 func (s *Store) wordParts(ctx context.Context, q queryer) ([]wordPart, error) {
-	parts, err := list(ctx, q, func(r row) (p wordPart, err error) {
-		err = r.Scan(&p.number, &p.first, &p.last, &p.events)
-		return p, err
+	parts, err := list(ctx, q, func(p *wordPart) []any {
+		return []any{&p.number, &p.first, &p.last, &p.events}
 	}, `SELECT number, first_id, last_id, events FROM event_words_parts ORDER BY first_id`)
 	if err != nil {
 		return nil, err
@@ -108,11 +107,11 @@ func (s *Store) addWordPart(ctx context.Context, q queryer, newest wordPart) (wo
 		`INSERT INTO ` + table + ` (` + table + `, rank) VALUES ('automerge', 0)`,
 		`INSERT INTO ` + table + ` (` + table + `, rank) VALUES ('usermerge', 8)`,
 	} {
-		if _, err := exec(ctx, q, statement); err != nil {
+		if err := exec(ctx, q, statement); err != nil {
 			return p, err
 		}
 	}
-	_, err = exec(ctx, q, `INSERT INTO event_words_parts (number, first_id, last_id, events) VALUES ($1, $2, $2, 0)`, p.number, p.first)
+	err = exec(ctx, q, `INSERT INTO event_words_parts (number, first_id, last_id, events) VALUES ($1, $2, $2, 0)`, p.number, p.first)
 	return p, err
 }
 
@@ -139,12 +138,12 @@ func (s *Store) putWords(ctx context.Context, q queryer, texts []eventText) erro
 			if t.again {
 				verb = `INSERT OR REPLACE`
 			}
-			if _, err := exec(ctx, q, verb+` INTO `+table+` (rowid, words) VALUES ($1, $2)`, t.id, indexText(t.event, t.text)); err != nil {
+			if err := exec(ctx, q, verb+` INTO `+table+` (rowid, words) VALUES ($1, $2)`, t.id, indexText(t.event, t.text)); err != nil {
 				return err
 			}
 			last = max(last, t.id)
 		}
-		_, err := exec(ctx, q, `UPDATE event_words_parts SET events = events + $2, last_id = MAX(last_id, $3) WHERE number = $1`, parts[i].number, len(texts), last)
+		err := exec(ctx, q, `UPDATE event_words_parts SET events = events + $2, last_id = MAX(last_id, $3) WHERE number = $1`, parts[i].number, len(texts), last)
 		if err != nil {
 			return err
 		}
@@ -188,7 +187,7 @@ func (s *Store) mergeOnce(ctx context.Context, table string) (more bool, err err
 		if err != nil {
 			return err
 		}
-		if _, err := exec(ctx, tx, `INSERT INTO `+table+` (`+table+`, rank) VALUES ('merge', $1)`, mergePages); err != nil {
+		if err := exec(ctx, tx, `INSERT INTO `+table+` (`+table+`, rank) VALUES ('merge', $1)`, mergePages); err != nil {
 			return err
 		}
 		after, err := list(ctx, tx, scalar[int64], changes)
@@ -235,15 +234,15 @@ func (s *Store) RetireWordParts(ctx context.Context) (n int64, err error) {
 	}
 	for _, p := range parts[:len(parts)-1] { // the newest is being filled
 		const some = `SELECT id FROM events WHERE id >= $1 AND id < $2 LIMIT 1`
-		left, err := list(ctx, s.r, scalar[int64], some, p.first, p.next)
+		_, left, err := first(ctx, s.r, scalar[int64], some, p.first, p.next)
 		if err != nil {
 			return 0, err
 		}
-		if len(left) > 0 {
+		if left {
 			continue
 		}
 		err = s.write(ctx, func(tx *sql.Tx) error {
-			n, err = exec(ctx, tx, `DELETE FROM event_words_parts WHERE number = $3 AND NOT EXISTS (`+some+`)`, p.first, p.next, p.number)
+			n, err = execRows(ctx, tx, `DELETE FROM event_words_parts WHERE number = $3 AND NOT EXISTS (`+some+`)`, p.first, p.next, p.number)
 			return err
 		})
 		if n > 0 || err != nil {
@@ -295,26 +294,25 @@ func (s *Store) freePart(ctx context.Context, p wordPart, pages int) (n int64, e
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		// First the index says that there is nothing in it, as a new one does: who
 		// checks it meanwhile misses nothing.
-		n, err = exec(ctx, tx, `UPDATE `+table+`_data SET block = CAST(substr(block, 1, 4) || X'FF000001000000' AS BLOB) WHERE id = $1 AND length(block) > 11`, root)
+		n, err = execRows(ctx, tx, `UPDATE `+table+`_data SET block = CAST(substr(block, 1, 4) || X'FF000001000000' AS BLOB) WHERE id = $1 AND length(block) > 11`, root)
 		if n > 0 || err != nil {
 			return err
 		}
-		n, err = exec(ctx, tx, `DELETE FROM `+table+`_data WHERE id IN (SELECT id FROM `+table+`_data WHERE id > $1 ORDER BY id LIMIT $2)`, root, pages)
+		n, err = execRows(ctx, tx, `DELETE FROM `+table+`_data WHERE id IN (SELECT id FROM `+table+`_data WHERE id > $1 ORDER BY id LIMIT $2)`, root, pages)
 		if n > 0 || err != nil {
 			return err
 		}
-		n, err = exec(ctx, tx, `DELETE FROM `+table+`_docsize WHERE id IN (SELECT id FROM `+table+`_docsize ORDER BY id LIMIT $1)`, aDocLen*pages)
+		n, err = execRows(ctx, tx, `DELETE FROM `+table+`_docsize WHERE id IN (SELECT id FROM `+table+`_docsize ORDER BY id LIMIT $1)`, aDocLen*pages)
 		if n > 0 || err != nil {
 			return err
 		}
 		if p.number != 0 {
 			n = 1
-			_, err = exec(ctx, tx, `DROP TABLE `+table)
-			return err
+			return exec(ctx, tx, `DROP TABLE `+table)
 		}
 		// The first has its place in the schema and stays, empty.
-		if n, err = exec(ctx, tx, `DELETE FROM event_words_idx`); n > 0 && err == nil {
-			_, err = exec(ctx, tx, `INSERT INTO event_words (event_words) VALUES ('delete-all')`)
+		if n, err = execRows(ctx, tx, `DELETE FROM event_words_idx`); n > 0 && err == nil {
+			err = exec(ctx, tx, `INSERT INTO event_words (event_words) VALUES ('delete-all')`)
 		}
 		return err
 	})

@@ -68,11 +68,10 @@ func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) er
 	for _, t := range texts {
 		args = append(args, t.id, indexText(t.event, t.text))
 	}
-	_, err := exec(ctx, q, `
+	return exec(ctx, q, `
 		INSERT INTO event_words (event_id, words)
 		SELECT u.id, array_to_tsvector(string_to_array(u.words, ' ')) FROM `+unnest(1, wordTypes)+` AS u (id, words)
 		ON CONFLICT (event_id) DO UPDATE SET words = excluded.words`, arrays(wordTypes, args)...)
-	return err
 }
 
 var wordTypes = []string{"BIGINT", "TEXT"}
@@ -92,15 +91,14 @@ func (s *Store) dropWords(ctx context.Context, tx *sql.Tx, ids []int64) error {
 		return nil
 	}
 	if s.postgres {
-		_, err := exec(ctx, tx, `DELETE FROM event_words WHERE event_id IN (`+placeholders(1, len(ids))+`)`, anys(ids)...)
-		return err
+		return exec(ctx, tx, `DELETE FROM event_words WHERE event_id IN (`+placeholders(1, len(ids))+`)`, anys(ids)...)
 	}
 	parts, err := s.wordParts(ctx, tx)
 	if err != nil {
 		return err
 	}
 	for i, ids := range byPart(parts, ids, func(id int64) int64 { return id }) {
-		if _, err := exec(ctx, tx, `DELETE FROM `+parts[i].table()+` WHERE rowid IN (`+placeholders(1, len(ids))+`)`, anys(ids)...); err != nil {
+		if err := exec(ctx, tx, `DELETE FROM `+parts[i].table()+` WHERE rowid IN (`+placeholders(1, len(ids))+`)`, anys(ids)...); err != nil {
 			return err
 		}
 	}

@@ -270,7 +270,7 @@ func callsOf(ctx context.Context, tx *sql.Tx, bridges []string) (map[string]call
 	slices.Sort(bridges)
 	var w where
 	addIn(&w, "bridge_id", slices.Compact(bridges))
-	_, err := list(ctx, tx, func(r row) (struct{}, error) {
+	err := each(ctx, tx, func(r row) error {
 		var bridge, cause string
 		var c call
 		err := r.Scan(&bridge, &cause, &c.host, &c.code)
@@ -281,7 +281,7 @@ func callsOf(ctx context.Context, tx *sql.Tx, bridges []string) (map[string]call
 			c.host = "" // of several
 		}
 		all[bridge][cause] = c
-		return struct{}{}, err
+		return err
 	}, `SELECT bridge_id, cause, host_email, code FROM bridge_attempts`+w.String(), w.args...)
 	return all, err
 }
@@ -289,12 +289,12 @@ func callsOf(ctx context.Context, tx *sql.Tx, bridges []string) (map[string]call
 // retriesOf are the times at which steps are tried again, by their ids.
 func retriesOf(ctx context.Context, tx *sql.Tx) (map[string]time.Time, error) {
 	at := map[string]time.Time{}
-	_, err := list(ctx, tx, func(r row) (struct{}, error) {
+	err := each(ctx, tx, func(r row) error {
 		var run string
 		var t time.Time
 		err := r.Scan(&run, timeOf(&t))
 		at[run] = t
-		return struct{}{}, err
+		return err
 	}, `SELECT subject, run_at FROM jobs WHERE kind = 'run_step' AND state = 'queued'`)
 	return at, err
 }

@@ -15,22 +15,15 @@ const recentEvents = 500
 // DeliveryFacts is what is stored of how Zoom talks to us. Events that had to be
 // looked for are not Zoom talking.
 func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.DeliveryFacts, err error) {
-	last, err := list(ctx, s.r, func(r row) (t time.Time, err error) {
-		err = r.Scan(timeOf(&t))
-		return t, err
-	}, `SELECT received_at FROM events WHERE origin = 'webhook' ORDER BY id DESC LIMIT 1`)
+	f.LastEventAt, _, err = first(ctx, s.r, instant, `SELECT received_at FROM events WHERE origin = 'webhook' ORDER BY id DESC LIMIT 1`)
 	if err != nil {
 		return f, err
-	}
-	if len(last) > 0 {
-		f.LastEventAt = last[0]
 	}
 	if f.Recent, err = s.RecentEvents(ctx, now.Add(-24*time.Hour)); err != nil {
 		return f, err
 	}
-	f.LastDay, err = list(ctx, s.r, func(r row) (c incident.EventCount, err error) {
-		err = r.Scan(&c.Event, &c.Count)
-		return c, err
+	f.LastDay, err = list(ctx, s.r, func(c *incident.EventCount) []any {
+		return []any{&c.Event, &c.Count}
 	}, `
 		SELECT event, CAST(SUM(count) AS BIGINT) AS total FROM event_counts
 		WHERE width = $1 AND start > $2 GROUP BY event ORDER BY total DESC, event LIMIT 50`, hourWidth, now.Add(-24*time.Hour))
@@ -40,9 +33,8 @@ func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.De
 	if f.Looks, err = s.GapLooks(ctx, now.Add(-7*24*time.Hour)); err != nil {
 		return f, err
 	}
-	f.Live, err = list(ctx, s.r, func(r row) (c incident.LiveCall, err error) {
-		err = r.Scan(&c.IncidentNumber, timeOf(&c.LastEventAt))
-		return c, err
+	f.Live, err = list(ctx, s.r, func(c *incident.LiveCall) []any {
+		return []any{&c.IncidentNumber, timeOf(&c.LastEventAt)}
 	}, `
 		SELECT b.incident_number, COALESCE(
 			(SELECT e.received_at FROM events e WHERE e.bridge_id = b.id AND e.bridge_id <> '' AND e.origin = 'webhook' ORDER BY e.id DESC LIMIT 1),
@@ -54,9 +46,8 @@ func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.De
 // RecentEvents are the times of the newest events that Zoom delivered since a
 // time, newest first, a bounded number.
 func (s *Store) RecentEvents(ctx context.Context, since time.Time) ([]incident.EventTimes, error) {
-	return list(ctx, s.r, func(r row) (t incident.EventTimes, err error) {
-		err = r.Scan(timeOf(&t.ReceivedAt), timeOf(&t.SignedAt), timeOf(&t.EventAt), &t.Stale)
-		return t, err
+	return list(ctx, s.r, func(t *incident.EventTimes) []any {
+		return []any{timeOf(&t.ReceivedAt), timeOf(&t.SignedAt), timeOf(&t.EventAt), &t.Stale}
 	}, `SELECT received_at, signed_at, event_at, stale FROM events
 		WHERE id >= $1 AND origin = 'webhook' ORDER BY id DESC LIMIT `+strconv.Itoa(recentEvents), FirstEventID(since))
 }

@@ -14,11 +14,10 @@ const incidentColumns = `i.number, i.runbook_id, i.runbook_name, i.name, i.sever
 	i.opener_email, i.opener_name, i.dedup_key, i.form_key, i.vars, i.source, i.created_by, i.join_key,
 	i.created_at, i.resolved_at, i.updated_at`
 
-func scanIncident(r row) (i incident.Incident, err error) {
-	err = r.Scan(&i.Number, &i.RunbookID, &i.RunbookName, &i.Name, &i.Severity, &i.Type, &i.Description, &i.Status,
+func incidentFields(i *incident.Incident) []any {
+	return []any{&i.Number, &i.RunbookID, &i.RunbookName, &i.Name, &i.Severity, &i.Type, &i.Description, &i.Status,
 		&i.OpenerEmail, &i.OpenerName, textOf(&i.DedupKey), textOf(&i.FormKey), jsonOf(&i.Vars), &i.Source, &i.CreatedBy, &i.JoinKey,
-		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt))
-	return i, err
+		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt)}
 }
 
 // errKnown ends the transaction of an incident that exists, so that its number
@@ -31,7 +30,7 @@ var errKnown = errors.New("the incident exists")
 func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incident.Incident, bool, error) {
 	for try := 0; ; try++ {
 		var opened incident.Incident
-		err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		err := s.change(ctx, n.Audit, []string{TopicIncidents, TopicBridges, TopicRunbooks}, func(tx *sql.Tx) (err error) {
 			opened, err = openIncident(ctx, tx, n)
 			return err
 		})
@@ -50,27 +49,27 @@ func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incid
 func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (incident.Incident, error) {
 	// The counter's row is locked until the end: one opening after the other,
 	// and the second sees what the first has written.
-	numbers, err := list(ctx, tx, scalar[int64], `
+	number, err := one(ctx, tx, "counter", scalar[int64], `
 		INSERT INTO counters (name, value) VALUES ('incident', 1)
 		ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
 		RETURNING value`)
 	if err != nil {
 		return incident.Incident{}, err
 	}
-	known, err := list(ctx, tx, scanIncident, `
+	existing, known, err := first(ctx, tx, incidentFields, `
 		SELECT `+incidentColumns+` FROM incidents i
 		WHERE i.form_key = $1 OR (i.dedup_key = $2 AND i.status = 'open')
 		ORDER BY i.number LIMIT 1`, nullable(n.Incident.FormKey), nullable(n.Incident.DedupKey))
 	if err != nil {
 		return incident.Incident{}, err
 	}
-	if len(known) > 0 {
-		return known[0], errKnown
+	if known {
+		return existing, errKnown
 	}
 
 	i := n.Incident
-	i.Number = numbers[0]
-	_, err = exec(ctx, tx, `
+	i.Number = number
+	err = exec(ctx, tx, `
 		INSERT INTO incidents (number, runbook_id, runbook_name, name, severity, type, description, status,
 			opener_email, opener_name, dedup_key, form_key, vars, source, created_by, join_key, created_at, resolved_at, updated_at)
 		VALUES (`+placeholders(1, 19)+`)`,
@@ -101,23 +100,23 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 			return i, err
 		}
 	}
-	return i, finish(ctx, tx, n.Audit, TopicIncidents, TopicBridges, TopicRunbooks)
+	return i, nil
 }
 
 // Incident is the incident with this number. NotFound if there is none.
 func (s *Store) Incident(ctx context.Context, number int64) (incident.Incident, error) {
-	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`, number)
+	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`, number)
 }
 
 // IncidentByDedupKey is the open incident with this key. NotFound if there is
 // none.
 func (s *Store) IncidentByDedupKey(ctx context.Context, key string) (incident.Incident, error) {
-	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
+	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
 }
 
 // IncidentByFormKey is the incident that a form opened.
 func (s *Store) IncidentByFormKey(ctx context.Context, key string) (incident.Incident, error) {
-	return one(ctx, s.r, "incident", scanIncident, `SELECT `+incidentColumns+` FROM incidents i WHERE i.form_key = $1`, key)
+	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.form_key = $1`, key)
 }
 
 // SetIncidentStatus moves an incident from one status to the other. NotFound if
@@ -128,8 +127,8 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 	if to == incident.StatusResolved {
 		resolved = at
 	}
-	return s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `
+	return s.change(ctx, audit, []string{TopicIncidents, TopicIncident(number), TopicBridges}, func(tx *sql.Tx) error {
+		n, err := execRows(ctx, tx, `
 			UPDATE incidents SET status = $3, resolved_at = $4, updated_at = $5
 			WHERE number = $1 AND status = $2`, number, from, to, resolved, at)
 		if isUnique(err) {
@@ -145,10 +144,7 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 			return conflict("The incident is not " + string(from) + " any more. Reload the page.")
 		}
 		entry.IncidentNumber = number
-		if err := insertTimeline(ctx, tx, entry); err != nil {
-			return err
-		}
-		return finish(ctx, tx, audit, TopicIncidents, TopicIncident(number), TopicBridges)
+		return insertTimeline(ctx, tx, entry)
 	})
 }
 
@@ -170,25 +166,15 @@ type IncidentRow struct {
 func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, limit int) (Page[IncidentRow], error) {
 	var page Page[IncidentRow]
 	var w where
-	if f.Status != "" {
-		w.add(`i.status = $?`, f.Status)
-	}
-	if f.Severity != "" {
-		w.add(`i.severity = $?`, f.Severity)
-	}
-	if f.RunbookID != "" {
-		w.add(`i.runbook_id = $?`, f.RunbookID)
-	}
+	w.addIf(f.Status != "", `i.status = $?`, f.Status)
+	w.addIf(f.Severity != "", `i.severity = $?`, f.Severity)
+	w.addIf(f.RunbookID != "", `i.runbook_id = $?`, f.RunbookID)
 	if f.Text != "" {
 		number, _ := incident.ParseKey(f.Text) // 0 is no incident's
 		w.add(`(i.number = `+strconv.FormatInt(number, 10)+` OR LOWER(i.name) LIKE $? ESCAPE '\' OR LOWER(i.description) LIKE $? ESCAPE '\' OR i.opener_email LIKE $? ESCAPE '\')`, likeText(f.Text))
 	}
-	if !f.After.IsZero() {
-		w.add(`i.created_at >= $?`, f.After)
-	}
-	if !f.Before.IsZero() {
-		w.add(`i.created_at < $?`, f.Before)
-	}
+	w.addIf(!f.After.IsZero(), `i.created_at >= $?`, f.After)
+	w.addIf(!f.Before.IsZero(), `i.created_at < $?`, f.Before)
 	if cursor != "" {
 		number, err := numberCursor(cursor)
 		if err != nil {
@@ -197,24 +183,19 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 		w.add(`i.number < $?`, number)
 	}
 	limit = pageLimit(limit)
-	found, err := list(ctx, s.r, scanIncident,
+	found, err := list(ctx, s.r, func(i *IncidentRow) []any { return incidentFields(&i.Incident) },
 		`SELECT `+incidentColumns+` FROM incidents i`+w.String()+` ORDER BY i.number DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
 	if err != nil || len(found) == 0 {
 		return page, err
 	}
-	if len(found) > limit {
-		found = found[:limit]
-		page.Next = strconv.FormatInt(found[limit-1].Number, 10)
+	page = pageOf(found, limit, func(i IncidentRow) string { return strconv.FormatInt(i.Number, 10) })
+	numbers := make([]any, len(page.Items))
+	at := make(map[int64]*IncidentRow, len(page.Items))
+	for i := range page.Items {
+		numbers[i] = page.Items[i].Number
+		at[page.Items[i].Number] = &page.Items[i]
 	}
-	page.Items = make([]IncidentRow, len(found))
-	numbers := make([]any, len(found))
-	at := make(map[int64]*IncidentRow, len(found))
-	for i := range found {
-		page.Items[i].Incident = found[i]
-		numbers[i] = found[i].Number
-		at[found[i].Number] = &page.Items[i]
-	}
-	bridges, err := list(ctx, s.r, scanBridge,
+	bridges, err := list(ctx, s.r, bridgeFields,
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY b.created_at, b.id`, numbers...)
 	for i := range bridges {
 		at[bridges[i].IncidentNumber].Bridge = &bridges[i]
@@ -224,26 +205,24 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 
 const stepRunColumns = `id, incident_number, position, step, state, reason, started_at, finished_at`
 
-func scanStepRun(r row) (run incident.StepRun, err error) {
-	err = r.Scan(&run.ID, &run.IncidentNumber, &run.Position, jsonOf(&run.Step), &run.State, jsonOf(&run.Reason),
-		timeOf(&run.StartedAt), timeOf(&run.FinishedAt))
-	return run, err
+func stepRunFields(run *incident.StepRun) []any {
+	return []any{&run.ID, &run.IncidentNumber, &run.Position, jsonOf(&run.Step), &run.State, jsonOf(&run.Reason),
+		timeOf(&run.StartedAt), timeOf(&run.FinishedAt)}
 }
 
 func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error {
-	_, err := exec(ctx, tx, `INSERT INTO step_runs (`+stepRunColumns+`) VALUES (`+placeholders(1, 8)+`)`,
+	return exec(ctx, tx, `INSERT INTO step_runs (`+stepRunColumns+`) VALUES (`+placeholders(1, 8)+`)`,
 		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt)
-	return err
 }
 
 // StepRun is the step run with this id. NotFound if there is none.
 func (s *Store) StepRun(ctx context.Context, id string) (incident.StepRun, error) {
-	return one(ctx, s.r, "step", scanStepRun, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
+	return one(ctx, s.r, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
 }
 
 // StepRuns are the steps of an incident, in the order of the runbook.
 func (s *Store) StepRuns(ctx context.Context, number int64) ([]incident.StepRun, error) {
-	return list(ctx, s.r, scanStepRun,
+	return list(ctx, s.r, stepRunFields,
 		`SELECT `+stepRunColumns+` FROM step_runs WHERE incident_number = $1 ORDER BY position, id`, number)
 }
 
@@ -252,10 +231,9 @@ const timelineColumns = `id, incident_number, bridge_id, at, kind, data, actor`
 // insertTimeline writes an entry once: one that has the id of another is that
 // other.
 func insertTimeline(ctx context.Context, tx *sql.Tx, e incident.TimelineEntry) error {
-	_, err := exec(ctx, tx, `INSERT INTO timeline_entries (`+timelineColumns+`) VALUES (`+placeholders(1, 7)+`)
+	return exec(ctx, tx, `INSERT INTO timeline_entries (`+timelineColumns+`) VALUES (`+placeholders(1, 7)+`)
 		ON CONFLICT (id) DO NOTHING`,
 		e.ID, e.IncidentNumber, e.BridgeID, e.At, e.Kind, asJSON(e.Data), e.Actor)
-	return err
 }
 
 // AddTimeline adds entries. One whose id is there already is left out.
@@ -277,13 +255,12 @@ func (s *Store) AddTimeline(ctx context.Context, entries ...incident.TimelineEnt
 
 // Timeline is what happened to an incident, newest first.
 func (s *Store) Timeline(ctx context.Context, number int64, limit int) ([]incident.TimelineEntry, error) {
-	return list(ctx, s.r, scanTimeline, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1
+	return list(ctx, s.r, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1
 		ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(max(limit, 1)), number)
 }
 
-func scanTimeline(r row) (e incident.TimelineEntry, err error) {
-	err = r.Scan(&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, jsonOf(&e.Data), &e.Actor)
-	return e, err
+func timelineFields(e *incident.TimelineEntry) []any {
+	return []any{&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, jsonOf(&e.Data), &e.Actor}
 }
 
 // EventEntries are the entries of a timeline that follow from a read event, by id.
@@ -292,7 +269,7 @@ func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.
 	if e.TwinOf != 0 { // what it says stands there under the other's name
 		id = e.TwinOf
 	}
-	return list(ctx, s.r, scanTimeline, `SELECT `+timelineColumns+` FROM timeline_entries
+	return list(ctx, s.r, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries
 		WHERE id = $1`, incident.EventEntryID(id))
 }
 

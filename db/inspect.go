@@ -162,9 +162,9 @@ func checkPart(ctx context.Context, db queryer) error {
 			return err
 		}
 	}
-	_, err = list(ctx, db, func(r row) (struct{}, error) {
+	err = each(ctx, db, func(r row) error {
 		_, err := r.(*sql.Rows).Columns()
-		return struct{}{}, err
+		return err
 	}, `SELECT * FROM events ORDER BY id DESC LIMIT 100`)
 	if isWrongStatement(err) {
 		return nil // a schema without events

@@ -12,24 +12,15 @@ import (
 
 const jobColumns = `id, kind, subject, state, run_at, attempt, lease_until, worker, created_at`
 
-func scanJob(r row) (j incident.Job, err error) {
-	var lease int64
-	err = r.Scan(&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, &lease, &j.Worker, timeOf(&j.CreatedAt))
-	if lease > 0 {
-		j.LeaseUntil = time.UnixMilli(lease).UTC()
-	}
-	return j, err
+func jobFields(j *incident.Job) []any {
+	return []any{&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, timeOf(&j.LeaseUntil), &j.Worker, timeOf(&j.CreatedAt)}
 }
 
 // insertJobs adds work in the transaction of its cause.
 func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	for _, j := range jobs {
-		var lease int64 // 0 = nobody has it
-		if !j.LeaseUntil.IsZero() {
-			lease = j.LeaseUntil.UnixMilli()
-		}
-		_, err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)`,
-			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, lease, j.Worker, j.CreatedAt)
+		err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)`,
+			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -46,7 +37,7 @@ func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lea
 		// MATERIALIZED: PostgreSQL may otherwise run a subquery that locks and
 		// limits more than once, and claim more than the limit. The state stands
 		// outside of it too, for that is looked at again after a row was waited for.
-		jobs, err = list(ctx, tx, scanJob, `
+		jobs, err = list(ctx, tx, jobFields, `
 			WITH due AS MATERIALIZED (
 				SELECT id FROM jobs
 				WHERE state IN ('queued', 'running') AND run_at <= $1 AND lease_until <= $1
@@ -66,18 +57,16 @@ func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lea
 // ClaimJob leases one job to a worker, even if it is not due. false if somebody
 // has it, or if it is done or dead.
 func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (incident.Job, bool, error) {
-	var jobs []incident.Job
+	var j incident.Job
+	var ok bool
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
-		jobs, err = list(ctx, tx, scanJob, `
+		j, ok, err = first(ctx, tx, jobFields, `
 			UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $3, worker = $4
 			WHERE id = $1 AND state IN ('queued', 'running') AND lease_until <= $2
 			RETURNING `+jobColumns, id, now, now.Add(lease), worker)
 		return err
 	})
-	if err != nil || len(jobs) == 0 {
-		return incident.Job{}, false, err
-	}
-	return jobs[0], true, nil
+	return j, ok, err
 }
 
 // FinishJob ends a job as done or dead. It does nothing if the worker has lost

@@ -51,7 +51,7 @@ func (s *Store) keepFacts() *goose.Migration {
 func statements(list ...string) func(context.Context, *sql.Tx) error {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		for _, statement := range list {
-			if _, err := exec(ctx, tx, statement); err != nil {
+			if err := exec(ctx, tx, statement); err != nil {
 				return err
 			}
 		}
@@ -66,15 +66,16 @@ const convertedRows = 100
 // first the id: those after the id $1, in the order of ids. write takes what change
 // makes of them as v, the id as column1. change must not make ids that come later.
 func rewrite(ctx context.Context, tx *sql.Tx, read string, columns int, write string, change func(rows [][]string) ([][]any, error)) error {
-	scan := func(r row) ([]string, error) {
-		texts, fields := make([]string, columns), make([]any, columns)
-		for i := range texts {
-			fields[i] = textOf(&texts[i])
+	fields := func(texts *[]string) []any {
+		*texts = make([]string, columns)
+		fields := make([]any, columns)
+		for i := range fields {
+			fields[i] = textOf(&(*texts)[i])
 		}
-		return texts, r.Scan(fields...)
+		return fields
 	}
 	for last, done := "", false; !done; {
-		rows, err := list(ctx, tx, scan, read+` LIMIT $2`, last, convertedRows)
+		rows, err := list(ctx, tx, fields, read+` LIMIT $2`, last, convertedRows)
 		if err != nil {
 			return err
 		}
@@ -92,7 +93,7 @@ func rewrite(ctx context.Context, tx *sql.Tx, read string, columns int, write st
 			places[i] = "(" + placeholders(1+i*width, width) + ")"
 		}
 		values := `(VALUES ` + strings.Join(places, ",") + `) AS v`
-		if _, err := exec(ctx, tx, strings.Replace(write, "$v", values, 1), slices.Concat(changed...)...); err != nil {
+		if err := exec(ctx, tx, strings.Replace(write, "$v", values, 1), slices.Concat(changed...)...); err != nil {
 			return err
 		}
 	}

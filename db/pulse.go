@@ -32,12 +32,12 @@ func (s *Store) Pulse(ctx context.Context, topics []string) (map[string]int64, e
 		versions[topic] = 0
 		args[i] = topic
 	}
-	_, err := list(ctx, s.r, func(r row) (struct{}, error) {
+	err := each(ctx, s.r, func(r row) error {
 		var topic string
 		var version int64
 		err := r.Scan(&topic, &version)
 		versions[topic] = version
-		return struct{}{}, err
+		return err
 	}, `SELECT topic, version FROM topics WHERE topic IN (`+placeholders(1, len(args))+`)`, args...)
 	return versions, err
 }
@@ -48,7 +48,7 @@ func (s *Store) Pulse(ctx context.Context, topics []string) (map[string]int64, e
 func bump(ctx context.Context, tx *sql.Tx, topics ...string) error {
 	slices.Sort(topics)
 	for _, topic := range slices.Compact(topics) {
-		_, err := exec(ctx, tx, `
+		err := exec(ctx, tx, `
 			INSERT INTO topics (topic, version) VALUES ($1, 1)
 			ON CONFLICT (topic) DO UPDATE SET version = topics.version + 1`, topic)
 		if err != nil {

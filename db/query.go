@@ -25,7 +25,7 @@ type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// row is what a scan function reads one row from.
+// row is one row of a query.
 type row interface{ Scan(dest ...any) error }
 
 // write runs fn in one transaction, again when PostgreSQL asks for that, so fn
@@ -103,8 +103,24 @@ func (s *Store) unwatched(ctx context.Context) context.Context {
 
 var errBroken = errors.New("nothing is written any more: the disk did not keep what was written before")
 
-// exec runs a statement and returns how many rows it touched.
-func exec(ctx context.Context, q queryer, query string, args ...any) (int64, error) {
+// exec runs a statement.
+func exec(ctx context.Context, q queryer, query string, args ...any) error {
+	_, err := execRows(ctx, q, query, args...)
+	return err
+}
+
+// execOne runs a statement that must touch a row. It returns the error none if it
+// touched no row.
+func execOne(ctx context.Context, q queryer, none error, query string, args ...any) error {
+	n, err := execRows(ctx, q, query, args...)
+	if err == nil && n == 0 {
+		err = none
+	}
+	return err
+}
+
+// execRows runs a statement and returns how many rows it touched.
+func execRows(ctx context.Context, q queryer, query string, args ...any) (int64, error) {
 	res, err := q.ExecContext(ctx, query, bind(args)...)
 	if err != nil {
 		return 0, coded(err)
@@ -116,14 +132,14 @@ func exec(ctx context.Context, q queryer, query string, args ...any) (int64, err
 // writeRows is a transaction of one statement. It returns how many rows it touched.
 func (s *Store) writeRows(ctx context.Context, query string, args ...any) (n int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		n, err = exec(ctx, tx, query, args...)
+		n, err = execRows(ctx, tx, query, args...)
 		return err
 	})
 	return n, err
 }
 
-// list returns every row of a query, nil for none.
-func list[T any](ctx context.Context, q queryer, scan func(row) (T, error), query string, args ...any) ([]T, error) {
+// each calls scan with every row of a query.
+func each(ctx context.Context, q queryer, scan func(r row) error, query string, args ...any) error {
 	if _, pool := q.(interface{ Stats() sql.DBStats }); pool {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
@@ -131,38 +147,56 @@ func list[T any](ctx context.Context, q queryer, scan func(row) (T, error), quer
 	}
 	rows, err := q.QueryContext(ctx, query, bind(args)...)
 	if err != nil {
-		return nil, coded(err)
+		return coded(err)
 	}
 	defer rows.Close()
-	var items []T
 	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
-			return nil, coded(&scanError{err})
+		if err := scan(rows); err != nil {
+			return coded(&scanError{err})
 		}
-		items = append(items, item)
 	}
-	return items, coded(rows.Err())
+	return coded(rows.Err())
 }
 
-// one returns the first row of a query, or a NotFound error that calls it noun.
-func one[T any](ctx context.Context, q queryer, noun string, scan func(row) (T, error), query string, args ...any) (T, error) {
-	items, err := list(ctx, q, scan, query, args...)
-	if err == nil && len(items) == 0 {
+// list returns every row of a query, or nil if there is none. fields returns where
+// the columns of a row go.
+func list[T any](ctx context.Context, q queryer, fields func(*T) []any, query string, args ...any) (items []T, err error) {
+	err = each(ctx, q, func(r row) error {
+		var item T
+		err := r.Scan(fields(&item)...)
+		items = append(items, item)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+// first returns the first row of a query. ok is false if there is none.
+func first[T any](ctx context.Context, q queryer, fields func(*T) []any, query string, args ...any) (item T, ok bool, err error) {
+	items, err := list(ctx, q, fields, query, args...)
+	if err != nil || len(items) == 0 {
+		return item, false, err
+	}
+	return items[0], true, nil
+}
+
+// one returns the first row of a query. If there is none, it returns a NotFound
+// error that calls the row noun.
+func one[T any](ctx context.Context, q queryer, noun string, fields func(*T) []any, query string, args ...any) (T, error) {
+	item, ok, err := first(ctx, q, fields, query, args...)
+	if err == nil && !ok {
 		err = notFound(noun)
 	}
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return items[0], nil
+	return item, err
 }
 
-// scalar is the scan function of a query with one column.
-func scalar[T any](r row) (v T, err error) {
-	err = r.Scan(&v)
-	return v, err
-}
+// scalar is the field of a query with one column.
+func scalar[T any](v *T) []any { return []any{v} }
+
+// instant is the field of a query for a time.
+func instant(t *time.Time) []any { return []any{timeOf(t)} }
 
 // bind turns Go values into what both databases take: a time into Unix
 // milliseconds, or NULL when it is zero, and text into UTF-8 without NUL,
@@ -225,6 +259,19 @@ func timeOf(t *time.Time) into {
 	}
 }
 
+// arrivalOf scans the id of an event as the time of its arrival. 0 is the zero
+// time.
+func arrivalOf(t *time.Time) into {
+	return func(v any) error {
+		var id sql.NullInt64
+		err := id.Scan(v)
+		if id.Int64 > 0 {
+			*t = EventArrival(id.Int64)
+		}
+		return err
+	}
+}
+
 // textOf scans text; NULL is "".
 func textOf[T ~string](s *T) into {
 	return func(v any) error {
@@ -265,6 +312,12 @@ type where struct {
 func (w *where) add(condition string, arg any) {
 	w.args = append(w.args, arg)
 	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "$?", "$"+strconv.Itoa(len(w.args))))
+}
+
+func (w *where) addIf(yes bool, condition string, arg any) {
+	if yes {
+		w.add(condition, arg)
+	}
 }
 
 // addIn is column IN (values), or nothing for no values.
@@ -328,6 +381,17 @@ type Page[T any] struct {
 	Items      []T
 	Next       string
 	SearchedTo time.Time
+}
+
+// pageOf makes a page of up to limit items. A further item means that another page
+// follows.
+func pageOf[T any](items []T, limit int, cursor func(T) string) (page Page[T]) {
+	if len(items) > limit {
+		items = items[:limit]
+		page.Next = cursor(items[limit-1])
+	}
+	page.Items = items
+	return page
 }
 
 const (

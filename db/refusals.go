@@ -12,7 +12,7 @@ import (
 func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for _, reason := range slices.Sorted(maps.Keys(byReason)) {
-			_, err := exec(ctx, tx, `
+			err := exec(ctx, tx, `
 				INSERT INTO refusals (minute, reason, count) VALUES ($1, $2, $3)
 				ON CONFLICT (minute, reason) DO UPDATE SET count = refusals.count + excluded.count`,
 				minute.Truncate(time.Minute), reason, byReason[reason])
@@ -34,9 +34,8 @@ type RefusalCount struct {
 // Refusals counts the refused webhook requests since a time, the most frequent
 // reason first.
 func (s *Store) Refusals(ctx context.Context, since time.Time) ([]RefusalCount, error) {
-	return list(ctx, s.r, func(r row) (c RefusalCount, err error) {
-		err = r.Scan(&c.Reason, &c.Count, timeOf(&c.LastAt))
-		return c, err
+	return list(ctx, s.r, func(c *RefusalCount) []any {
+		return []any{&c.Reason, &c.Count, timeOf(&c.LastAt)}
 	}, `SELECT reason, CAST(SUM(count) AS BIGINT) AS total, MAX(minute) FROM refusals
 		WHERE minute >= $1 GROUP BY reason ORDER BY total DESC, reason`, since.Truncate(time.Minute))
 }

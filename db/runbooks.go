@@ -17,7 +17,7 @@ const runbookColumns = `r.id, r.name, r.incident_type, r.description, r.variable
 // and position.
 func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]incident.Runbook, error) {
 	var found []incident.Runbook
-	_, err := list(ctx, q, func(r row) (struct{}, error) {
+	err := each(ctx, q, func(r row) error {
 		var b incident.Runbook
 		var step incident.Step
 		var automatic sql.NullBool
@@ -32,7 +32,7 @@ func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]inci
 			last := &found[len(found)-1]
 			last.Steps = append(last.Steps, step)
 		}
-		return struct{}{}, err
+		return err
 	}, query, args...)
 	return found, err
 }
@@ -89,7 +89,7 @@ func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, erro
 		rows[i].Runbook = found[i]
 		at[found[i].ID] = &rows[i]
 	}
-	_, err = list(ctx, s.r, func(r row) (struct{}, error) {
+	err = each(ctx, s.r, func(r row) error {
 		var id string
 		var count int
 		var last time.Time
@@ -97,7 +97,7 @@ func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, erro
 		if row := at[id]; row != nil {
 			row.Incidents, row.LastRunAt = count, last
 		}
-		return struct{}{}, err
+		return err
 	}, `SELECT runbook_id, COUNT(*), MAX(created_at) FROM incidents GROUP BY runbook_id`)
 	return rows, err
 }
@@ -105,23 +105,24 @@ func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, erro
 // InsertRunbook writes a new runbook with its steps, as version 1. Conflict if
 // a runbook that is not archived has the name.
 func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `
+	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
+		err := exec(ctx, tx, `
 			INSERT INTO runbooks (id, name, incident_type, description, variables, disabled_at, archived_at, version, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)`,
 			b.ID, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.CreatedAt, b.UpdatedAt)
 		if err != nil {
 			return nameTaken(err)
 		}
-		return finishRunbook(ctx, tx, b, audit)
+		return insertSteps(ctx, tx, b)
 	})
 }
 
 // UpdateRunbook replaces the runbook and its steps and increments Version.
 // Conflict if b.Version is not the stored one or another runbook has the name.
 func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `
+	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
+		changed := conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and bring your changes over.")
+		err := execOne(ctx, tx, changed, `
 			UPDATE runbooks SET name = $3, incident_type = $4, description = $5, variables = $6,
 				disabled_at = $7, archived_at = $8, updated_at = $9, version = version + 1
 			WHERE id = $1 AND version = $2`,
@@ -129,20 +130,16 @@ func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit inc
 		if err != nil {
 			return nameTaken(err)
 		}
-		if n == 0 {
-			return conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and bring your changes over.")
-		}
-		if _, err := exec(ctx, tx, `DELETE FROM steps WHERE runbook_id = $1`, b.ID); err != nil {
+		if err := exec(ctx, tx, `DELETE FROM steps WHERE runbook_id = $1`, b.ID); err != nil {
 			return err
 		}
-		return finishRunbook(ctx, tx, b, audit)
+		return insertSteps(ctx, tx, b)
 	})
 }
 
-// finishRunbook writes what inserting and updating a runbook share.
-func finishRunbook(ctx context.Context, tx *sql.Tx, b incident.Runbook, audit incident.AuditEntry) error {
+func insertSteps(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
 	for i, step := range b.Steps {
-		_, err := exec(ctx, tx, `
+		err := exec(ctx, tx, `
 			INSERT INTO steps (id, runbook_id, position, kind, execute_automatically, settings, conditions, schedule)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			step.ID, b.ID, i, step.Kind, step.ExecuteAutomatically, asJSON(step.Meeting), step.Conditions, step.Schedule)
@@ -150,7 +147,7 @@ func finishRunbook(ctx context.Context, tx *sql.Tx, b incident.Runbook, audit in
 			return err
 		}
 	}
-	return finish(ctx, tx, audit, TopicRunbooks)
+	return nil
 }
 
 func nameTaken(err error) error {
@@ -164,29 +161,20 @@ func nameTaken(err error) error {
 // DeleteRunbook deletes a runbook that no incident has and archives any other.
 // NotFound if it does not exist or is archived already.
 func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) (archived bool, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
 		// Locked, so that no incident begins between the look and the deletion.
-		found, err := list(ctx, tx, scalar[string], `SELECT id FROM runbooks WHERE id = $1 AND archived_at IS NULL`+s.forUpdate(), id)
+		_, err := one(ctx, tx, "runbook", scalar[string], `SELECT id FROM runbooks WHERE id = $1 AND archived_at IS NULL`+s.forUpdate(), id)
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 {
-			return notFound("runbook")
-		}
-		used, err := list(ctx, tx, scalar[int64], `SELECT number FROM incidents WHERE runbook_id = $1 LIMIT 1`, id)
+		_, archived, err = first(ctx, tx, scalar[int64], `SELECT number FROM incidents WHERE runbook_id = $1 LIMIT 1`, id)
 		if err != nil {
 			return err
 		}
-		archived = len(used) > 0
 		if archived {
-			_, err = exec(ctx, tx, `UPDATE runbooks SET archived_at = $2, updated_at = $2, version = version + 1 WHERE id = $1`, id, at)
-		} else {
-			_, err = exec(ctx, tx, `DELETE FROM runbooks WHERE id = $1`, id)
+			return exec(ctx, tx, `UPDATE runbooks SET archived_at = $2, updated_at = $2, version = version + 1 WHERE id = $1`, id, at)
 		}
-		if err != nil {
-			return err
-		}
-		return finish(ctx, tx, audit, TopicRunbooks)
+		return exec(ctx, tx, `DELETE FROM runbooks WHERE id = $1`, id)
 	})
 	return archived, err
 }

@@ -10,16 +10,15 @@ import (
 // Session is a stored session, which may be over, with its user as they are now.
 // NotFound if it is not there.
 func (s *Store) Session(ctx context.Context, hash string) (incident.Session, error) {
-	return one(ctx, s.r, "session", func(r row) (x incident.Session, err error) {
-		err = r.Scan(append([]any{&x.Hash, timeOf(&x.BeganAt), timeOf(&x.SeenAt)}, userFields(&x.User)...)...)
-		return x, err
+	return one(ctx, s.r, "session", func(x *incident.Session) []any {
+		return append([]any{&x.Hash, timeOf(&x.BeganAt), timeOf(&x.SeenAt)}, userFields(&x.User)...)
 	}, `SELECT token_hash, began_at, seen_at, `+userColumns+` FROM sessions JOIN users ON id = user_id WHERE token_hash = $1`, hash)
 }
 
 // InsertSession stores a new session, and that its user was seen.
 func (s *Store) InsertSession(ctx context.Context, x incident.Session) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `INSERT INTO sessions (token_hash, user_id, began_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		err := exec(ctx, tx, `INSERT INTO sessions (token_hash, user_id, began_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
 			x.Hash, x.User.ID, x.BeganAt, x.SeenAt, x.ExpiresAt())
 		if err != nil {
 			return err
@@ -32,7 +31,7 @@ func (s *Store) InsertSession(ctx context.Context, x incident.Session) error {
 // does not bring back a session that has ended meanwhile.
 func (s *Store) TouchSession(ctx context.Context, x incident.Session) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE sessions SET seen_at = $2, expires_at = $3 WHERE token_hash = $1`, x.Hash, x.SeenAt, x.ExpiresAt())
+		err := exec(ctx, tx, `UPDATE sessions SET seen_at = $2, expires_at = $3 WHERE token_hash = $1`, x.Hash, x.SeenAt, x.ExpiresAt())
 		if err != nil {
 			return err
 		}
@@ -41,8 +40,7 @@ func (s *Store) TouchSession(ctx context.Context, x incident.Session) error {
 }
 
 func touchUser(ctx context.Context, tx *sql.Tx, x incident.Session) error {
-	_, err := exec(ctx, tx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, x.User.ID, x.SeenAt)
-	return err
+	return exec(ctx, tx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, x.User.ID, x.SeenAt)
 }
 
 // DeleteSession ends a session; one that is not there is no error.

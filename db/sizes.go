@@ -20,10 +20,9 @@ func (s *Store) Sizes(ctx context.Context) (Sizes, error) {
 	if s.postgres {
 		query = `SELECT current_setting('server_version'), pg_database_size(current_database())`
 	}
-	return one(ctx, s.r, "database", func(r row) (z Sizes, err error) {
+	return one(ctx, s.r, "database", func(z *Sizes) []any {
 		z.Engine = s.Engine()
-		err = r.Scan(&z.Version, &z.Bytes, &z.Events, &z.Incidents, &z.Bridges)
-		return z, err
+		return []any{&z.Version, &z.Bytes, &z.Events, &z.Incidents, &z.Bridges}
 	}, query+`,
 		(SELECT COUNT(*) FROM (SELECT 1 FROM events LIMIT 1000001) AS counted),
 		(SELECT COUNT(*) FROM incidents),

@@ -11,41 +11,40 @@ import (
 
 const tokenColumns = `id, name, token_hash, scopes, created_by, created_at, last_used_at, revoked_at`
 
-func scanToken(r row) (t incident.Token, err error) {
-	var scopes string
-	err = r.Scan(&t.ID, &t.Name, &t.Hash, &scopes, &t.CreatedBy, timeOf(&t.CreatedAt), timeOf(&t.LastUsedAt), timeOf(&t.RevokedAt))
-	t.Scopes = strings.Fields(scopes)
-	return t, err
+func tokenFields(t *incident.Token) []any {
+	scopes := into(func(v any) error {
+		var text sql.NullString
+		err := text.Scan(v)
+		t.Scopes = strings.Fields(text.String)
+		return err
+	})
+	return []any{&t.ID, &t.Name, &t.Hash, scopes, &t.CreatedBy, timeOf(&t.CreatedAt), timeOf(&t.LastUsedAt), timeOf(&t.RevokedAt)}
 }
 
 // InsertToken adds an API token.
 func (s *Store) InsertToken(ctx context.Context, t incident.Token, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `INSERT INTO api_tokens (`+tokenColumns+`) VALUES (`+placeholders(1, 8)+`)`,
+	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
+		return exec(ctx, tx, `INSERT INTO api_tokens (`+tokenColumns+`) VALUES (`+placeholders(1, 8)+`)`,
 			t.ID, t.Name, t.Hash, strings.Join(t.Scopes, " "), t.CreatedBy, t.CreatedAt, t.LastUsedAt, t.RevokedAt)
-		if err != nil {
-			return err
-		}
-		return insertAudit(ctx, tx, audit)
 	})
 }
 
 // TokenByHash is the API token with this hash, revoked or not. NotFound if
 // there is none.
 func (s *Store) TokenByHash(ctx context.Context, hash string) (incident.Token, error) {
-	return one(ctx, s.r, "token", scanToken, `SELECT `+tokenColumns+` FROM api_tokens WHERE token_hash = $1`, hash)
+	return one(ctx, s.r, "token", tokenFields, `SELECT `+tokenColumns+` FROM api_tokens WHERE token_hash = $1`, hash)
 }
 
 // Tokens is every API token, newest first.
 func (s *Store) Tokens(ctx context.Context) ([]incident.Token, error) {
-	return list(ctx, s.r, scanToken, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY created_at DESC, id DESC`)
+	return list(ctx, s.r, tokenFields, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY created_at DESC, id DESC`)
 }
 
 // RevokeToken revokes an API token. NotFound if there is none; Conflict if it
 // is revoked already.
 func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		t, err := one(ctx, tx, "token", scanToken, `SELECT `+tokenColumns+` FROM api_tokens WHERE id = $1`+s.forUpdate(), id)
+		t, err := one(ctx, tx, "token", tokenFields, `SELECT `+tokenColumns+` FROM api_tokens WHERE id = $1`+s.forUpdate(), id)
 		if err != nil {
 			return err
 		}
@@ -53,7 +52,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit 
 			return conflict("This token is revoked already.")
 		}
 		audit.Target = t.Name
-		if _, err := exec(ctx, tx, `UPDATE api_tokens SET revoked_at = $2 WHERE id = $1`, id, at); err != nil {
+		if err := exec(ctx, tx, `UPDATE api_tokens SET revoked_at = $2 WHERE id = $1`, id, at); err != nil {
 			return err
 		}
 		return insertAudit(ctx, tx, audit)

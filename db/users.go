@@ -15,25 +15,20 @@ func userFields(u *incident.User) []any {
 	return []any{&u.ID, &u.Email, &u.Name, &u.Role, &u.PasswordHash, timeOf(&u.DisabledAt), timeOf(&u.LastSeenAt), timeOf(&u.CreatedAt)}
 }
 
-func scanUser(r row) (u incident.User, err error) {
-	err = r.Scan(userFields(&u)...)
-	return u, err
-}
-
 // User is the person with this id. NotFound if there is none.
 func (s *Store) User(ctx context.Context, id string) (incident.User, error) {
-	return one(ctx, s.r, "person", scanUser, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	return one(ctx, s.r, "person", userFields, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
 // UserByEmail is the person with this canonical e-mail. NotFound if there is
 // none.
 func (s *Store) UserByEmail(ctx context.Context, email string) (incident.User, error) {
-	return one(ctx, s.r, "person", scanUser, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
+	return one(ctx, s.r, "person", userFields, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 }
 
 // Users is everybody, by name.
 func (s *Store) Users(ctx context.Context) ([]incident.User, error) {
-	return list(ctx, s.r, scanUser, `SELECT `+userColumns+` FROM users ORDER BY LOWER(name), email`)
+	return list(ctx, s.r, userFields, `SELECT `+userColumns+` FROM users ORDER BY LOWER(name), email`)
 }
 
 // CountAdmins is how many admins are not disabled.
@@ -49,7 +44,7 @@ func activeAdmins(ctx context.Context, q queryer, suffix string) ([]string, erro
 }
 
 func insertUser(ctx context.Context, tx *sql.Tx, u incident.User) error {
-	_, err := exec(ctx, tx, `INSERT INTO users (`+userColumns+`) VALUES (`+placeholders(1, 8)+`)`,
+	err := exec(ctx, tx, `INSERT INTO users (`+userColumns+`) VALUES (`+placeholders(1, 8)+`)`,
 		u.ID, u.Email, u.Name, u.Role, u.PasswordHash, u.DisabledAt, u.LastSeenAt, u.CreatedAt)
 	if isUnique(err) {
 		return &incident.Error{Code: incident.Conflict, Message: "Somebody has this e-mail address already.",
@@ -60,12 +55,7 @@ func insertUser(ctx context.Context, tx *sql.Tx, u incident.User) error {
 
 // InsertUser adds a person. Conflict if the e-mail is taken.
 func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		if err := insertUser(ctx, tx, u); err != nil {
-			return err
-		}
-		return insertAudit(ctx, tx, audit)
-	})
+	return s.change(ctx, audit, nil, func(tx *sql.Tx) error { return insertUser(ctx, tx, u) })
 }
 
 // UpdateUser writes name, role, password hash and DisabledAt. With endSessions
@@ -73,56 +63,48 @@ func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.
 // keepSession. NotFound if there is no such person; Conflict if no active admin
 // would be left.
 func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions bool, keepSession string, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
 		// Two admins may take the role from each other at the same moment.
 		before, err := activeAdmins(ctx, tx, s.forUpdate())
 		if err != nil {
 			return err
 		}
-		n, err := exec(ctx, tx, `UPDATE users SET name = $2, role = $3, password_hash = $4, disabled_at = $5 WHERE id = $1`,
+		err = execOne(ctx, tx, notFound("person"), `UPDATE users SET name = $2, role = $3, password_hash = $4, disabled_at = $5 WHERE id = $1`,
 			u.ID, u.Name, u.Role, u.PasswordHash, u.DisabledAt)
 		if err != nil {
 			return err
-		}
-		if n == 0 {
-			return notFound("person")
 		}
 		isAdmin := u.Role == incident.Admin && u.DisabledAt.IsZero()
 		if len(before) == 1 && before[0] == u.ID && !isAdmin {
 			return conflict("This is the only admin. Make somebody else an admin first.")
 		}
 		if endSessions {
-			_, err := exec(ctx, tx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2`, u.ID, keepSession)
-			if err != nil {
-				return err
-			}
+			return exec(ctx, tx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2`, u.ID, keepSession)
 		}
-		return insertAudit(ctx, tx, audit)
+		return nil
 	})
 }
 
 // SaveSetupLink replaces any setup link.
 func (s *Store) SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := exec(ctx, tx, `DELETE FROM setup_links`); err != nil {
+		if err := exec(ctx, tx, `DELETE FROM setup_links`); err != nil {
 			return err
 		}
-		_, err := exec(ctx, tx, `INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)`, tokenHash, expires)
-		return err
+		return exec(ctx, tx, `INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)`, tokenHash, expires)
 	})
 }
 
 type setupLink struct{ expires, used time.Time }
 
-func scanSetupLink(r row) (l setupLink, err error) {
-	err = r.Scan(timeOf(&l.expires), timeOf(&l.used))
-	return l, err
+func setupLinkFields(l *setupLink) []any {
+	return []any{timeOf(&l.expires), timeOf(&l.used)}
 }
 
 // SetupLink says when a setup link expires and when it was used (zero: not
 // yet). NotFound if it is unknown.
 func (s *Store) SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error) {
-	l, err := one(ctx, s.r, "setup link", scanSetupLink,
+	l, err := one(ctx, s.r, "setup link", setupLinkFields,
 		`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`, tokenHash)
 	return l.expires, l.used, err
 }
@@ -130,8 +112,8 @@ func (s *Store) SetupLink(ctx context.Context, tokenHash string) (expires, used 
 // UseSetupLink makes the first admin with a setup link, once. NotFound if the
 // link is unknown or has expired; Conflict if it was used or there is an admin.
 func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u incident.User, audit incident.AuditEntry) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		l, err := one(ctx, tx, "setup link", scanSetupLink,
+	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
+		l, err := one(ctx, tx, "setup link", setupLinkFields,
 			`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`+s.forUpdate(), tokenHash)
 		if err != nil {
 			return err
@@ -146,26 +128,19 @@ func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Tim
 		case !now.Before(l.expires):
 			return notFound("setup link")
 		}
-		if _, err := exec(ctx, tx, `UPDATE setup_links SET used_at = $2 WHERE token_hash = $1`, tokenHash, now); err != nil {
+		if err := exec(ctx, tx, `UPDATE setup_links SET used_at = $2 WHERE token_hash = $1`, tokenHash, now); err != nil {
 			return err
 		}
-		if err := insertUser(ctx, tx, u); err != nil {
-			return err
-		}
-		return insertAudit(ctx, tx, audit)
+		return insertUser(ctx, tx, u)
 	})
 }
 
 // LoginFailures counts the wrong passwords for a key; zero if there were none.
 func (s *Store) LoginFailures(ctx context.Context, key string) (incident.LoginFailures, error) {
-	found, err := list(ctx, s.r, func(r row) (f incident.LoginFailures, err error) {
-		err = r.Scan(&f.Count, timeOf(&f.LastAt))
-		return f, err
+	failures, _, err := first(ctx, s.r, func(f *incident.LoginFailures) []any {
+		return []any{&f.Count, timeOf(&f.LastAt)}
 	}, `SELECT count, last_at FROM login_failures WHERE key = $1`, key)
-	if err != nil || len(found) == 0 {
-		return incident.LoginFailures{}, err
-	}
-	return found[0], nil
+	return failures, err
 }
 
 // AddLoginFailure counts one more wrong password for a key.

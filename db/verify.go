@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -95,12 +94,13 @@ type verifier struct {
 }
 
 func (v verifier) references(ctx context.Context) error {
-	broken, err := list(ctx, v, func(r row) (string, error) {
+	var broken []string
+	err := each(ctx, v, func(r row) error {
 		var table, parent string
-		var id sql.NullInt64
-		var key int64
-		err := r.Scan(&table, &id, &parent, &key)
-		return fmt.Sprintf("row %d of %s", id.Int64, table), err
+		var id, key int64
+		err := r.Scan(&table, numberOf(&id), &parent, &key)
+		broken = append(broken, fmt.Sprintf("row %d of %s", id, table))
+		return err
 	}, `PRAGMA foreign_key_check`)
 	if len(broken) > 0 {
 		v.report.problem("%d rows refer to a missing row: %s.", len(broken), strings.Join(broken[:min(len(broken), 5)], ", "))
@@ -114,13 +114,8 @@ func (v verifier) count(ctx context.Context) error {
 		return err
 	}
 	v.report.SchemaKnown = known
-	_, err = one(ctx, v, "database", func(r row) (struct{}, error) {
-		var newest int64
-		err := r.Scan(&v.report.SchemaVersion, &v.report.Events, &newest, &v.report.Incidents, &v.report.Bridges)
-		if newest > 0 {
-			v.report.Newest = time.UnixMilli(newest >> eventIDShift).UTC()
-		}
-		return struct{}{}, err
+	err = each(ctx, v, func(r row) error {
+		return r.Scan(&v.report.SchemaVersion, &v.report.Events, arrivalOf(&v.report.Newest), &v.report.Incidents, &v.report.Bridges)
 	}, `SELECT (SELECT MAX(version_id) FROM goose_db_version WHERE is_applied), (SELECT COUNT(*) FROM events), (SELECT COALESCE(MAX(id), 0) FROM events),
 		(SELECT COUNT(*) FROM incidents), (SELECT COUNT(*) FROM bridges)`)
 	if v.report.SchemaVersion > known {
@@ -131,9 +126,8 @@ func (v verifier) count(ctx context.Context) error {
 
 func (v verifier) secrets(ctx context.Context, keys *Keyring) error {
 	type stored struct{ account, name, sealed string }
-	all, err := list(ctx, v, func(r row) (s stored, err error) {
-		err = r.Scan(&s.account, &s.name, &s.sealed)
-		return s, err
+	all, err := list(ctx, v, func(s *stored) []any {
+		return []any{&s.account, &s.name, &s.sealed}
 	}, `SELECT account_id, name, sealed FROM secrets ORDER BY name`)
 	v.report.Secrets = len(all)
 	if err != nil || keys == nil {
@@ -169,9 +163,8 @@ func (v verifier) events(ctx context.Context) error {
 	}
 	bad := 0
 	for last, more := int64(0), true; more; {
-		events, err := list(ctx, v, func(r row) (c content, err error) {
-			err = r.Scan(&c.id, &c.blanked, &c.encoding, &c.content)
-			return c, err
+		events, err := list(ctx, v, func(c *content) []any {
+			return []any{&c.id, &c.blanked, &c.encoding, &c.content}
 		}, `SELECT id, blanked_at IS NOT NULL, encoding, content FROM events WHERE id > $1 ORDER BY id LIMIT $2`, last, batch)
 		if err != nil {
 			return err

@@ -28,20 +28,20 @@ type sealedToken struct {
 // not open is as good as none, and the next takes its place.
 func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.SharedToken, err error) {
 	key := tokenKey(accountVersion)
-	_, err = list(ctx, s.r, func(r row) (struct{}, error) {
+	err = each(ctx, s.r, func(r row) error {
 		var sealed string
 		if err := r.Scan(&t.Version, &sealed, timeOf(&t.ExpiresAt)); err != nil || sealed == "" {
-			return struct{}{}, err
+			return err
 		}
 		text, err := s.keys.Open(tokenCell(key), sealed)
 		if err != nil {
 			s.log.WarnContext(ctx, "the stored Zoom token is locked", "error", err)
-			return struct{}{}, nil
+			return nil
 		}
 		var stored sealedToken
 		err = json.Unmarshal([]byte(text.Reveal()), &stored)
 		t.Value, t.Scopes, t.RenewAt = zoom.NewSecret(stored.Value), stored.Scopes, stored.RenewAt
-		return struct{}{}, err
+		return err
 	}, `SELECT version, sealed, expires_at FROM zoom_tokens WHERE account = $1`, key)
 	return t, err
 }
