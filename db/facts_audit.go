@@ -18,12 +18,7 @@ func convertAudit(ctx context.Context, tx *sql.Tx) error {
 	err := rewrite(ctx, tx, `
 		SELECT id, action, before, after FROM audit_entries WHERE id > $1 AND before || after <> '' ORDER BY id`, 4, `
 		UPDATE audit_entries SET after = v.column2 FROM $v WHERE audit_entries.id = v.column1`,
-		func(rows [][]string) (changed [][]any, err error) {
-			for _, r := range rows {
-				changed = append(changed, []any{r[0], asJSON(oldChanges(r[1], r[2], r[3]))})
-			}
-			return changed, nil
-		})
+		func(r []string) ([]any, error) { return []any{asJSON(oldChanges(r[1], r[2], r[3]))}, nil })
 	if err != nil {
 		return err
 	}

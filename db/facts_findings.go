@@ -164,21 +164,16 @@ func convertCheck(ctx context.Context, tx *sql.Tx) error {
 	return rewrite(ctx, tx, `
 		SELECT id, check_report FROM accounts WHERE id > $1 AND check_report <> '' ORDER BY id`, 2, `
 		UPDATE accounts SET check_report = v.column2 FROM $v WHERE accounts.id = v.column1`,
-		func(rows [][]string) (changed [][]any, err error) {
-			for _, r := range rows {
-				var old struct {
-					At    time.Time
-					Lines []oldCheckLine
-				}
-				if err := json.Unmarshal([]byte(r[1]), &old); err != nil {
-					return nil, err
-				}
-				report := incident.CheckReport{At: old.At}
-				for _, l := range old.Lines {
-					report.Lines = append(report.Lines, readCheckLine(l, old.At))
-				}
-				changed = append(changed, []any{r[0], asJSON(report)})
+		func(r []string) ([]any, error) {
+			var old struct {
+				At    time.Time
+				Lines []oldCheckLine
 			}
-			return changed, nil
+			err := json.Unmarshal([]byte(r[1]), &old)
+			report := incident.CheckReport{At: old.At}
+			for _, l := range old.Lines {
+				report.Lines = append(report.Lines, readCheckLine(l, old.At))
+			}
+			return []any{asJSON(report)}, err
 		})
 }

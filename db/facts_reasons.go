@@ -261,15 +261,9 @@ func splitCauses(text string, c calls, hopeless map[string]bool) ([]string, bool
 	return nil, false
 }
 
-// callsOf are the calls for bridges that failed.
-func callsOf(ctx context.Context, tx *sql.Tx, bridges []string) (map[string]calls, error) {
+// failedCalls returns the calls that failed, by bridge.
+func failedCalls(ctx context.Context, tx *sql.Tx) (map[string]calls, error) {
 	all := map[string]calls{}
-	if len(bridges) == 0 {
-		return all, nil
-	}
-	slices.Sort(bridges)
-	var w where
-	addIn(&w, "bridge_id", slices.Compact(bridges))
 	err := each(ctx, tx, func(r row) error {
 		var bridge, cause string
 		var c call
@@ -282,12 +276,12 @@ func callsOf(ctx context.Context, tx *sql.Tx, bridges []string) (map[string]call
 		}
 		all[bridge][cause] = c
 		return err
-	}, `SELECT bridge_id, cause, host_email, code FROM bridge_attempts`+w.String(), w.args...)
+	}, `SELECT bridge_id, cause, host_email, code FROM bridge_attempts WHERE cause <> ''`)
 	return all, err
 }
 
-// retriesOf are the times at which steps are tried again, by their ids.
-func retriesOf(ctx context.Context, tx *sql.Tx) (map[string]time.Time, error) {
+// retryTimes returns when steps are retried, by the id of the step run.
+func retryTimes(ctx context.Context, tx *sql.Tx) (map[string]time.Time, error) {
 	at := map[string]time.Time{}
 	err := each(ctx, tx, func(r row) error {
 		var run string
@@ -299,47 +293,35 @@ func retriesOf(ctx context.Context, tx *sql.Tx) (map[string]time.Time, error) {
 	return at, err
 }
 
-func convertStepRuns(ctx context.Context, tx *sql.Tx) error {
-	retries, err := retriesOf(ctx, tx)
+// convertReasons converts the reasons of step runs and bridges, and the findings
+// of bridges.
+func convertReasons(ctx context.Context, tx *sql.Tx) error {
+	all, err := failedCalls(ctx, tx)
 	if err != nil {
 		return err
 	}
-	return rewrite(ctx, tx, `
+	retries, err := retryTimes(ctx, tx)
+	if err != nil {
+		return err
+	}
+	err = rewrite(ctx, tx, `
 		SELECT r.id, r.reason, b.id, b.fix FROM step_runs r LEFT JOIN bridges b ON b.step_run_id = r.id
 		WHERE r.id > $1 AND r.reason <> '' ORDER BY r.id`, 4, `
 		UPDATE step_runs SET reason = v.column2 FROM $v WHERE step_runs.id = v.column1`,
-		func(rows [][]string) (changed [][]any, err error) {
-			all, err := callsOf(ctx, tx, textsAt(rows, 2))
-			for _, r := range rows {
-				reasons := readReasons(r[1], r[3], retries[r[0]], all[r[2]])
-				changed = append(changed, []any{r[0], asJSON(reasons[len(reasons)-1])}) // of several, the bridge has all
-			}
-			return changed, err
+		func(r []string) ([]any, error) {
+			reasons := readReasons(r[1], r[3], retries[r[0]], all[r[2]])
+			return []any{asJSON(reasons[len(reasons)-1])}, nil // of several, the bridge has all
 		})
-}
-
-func convertBridges(ctx context.Context, tx *sql.Tx) error {
-	retries, err := retriesOf(ctx, tx)
 	if err != nil {
 		return err
 	}
 	return rewrite(ctx, tx, `
 		SELECT id, step_run_id, reason, fix, findings, asked, recording FROM bridges WHERE id > $1 ORDER BY id`, 7, `
 		UPDATE bridges SET reason = v.column2, findings = v.column3, worst_finding = v.column4 FROM $v WHERE bridges.id = v.column1`,
-		func(rows [][]string) (changed [][]any, err error) {
-			all, err := callsOf(ctx, tx, textsAt(rows, 0))
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range rows {
-				findings, err := readFindings(r[4], r[5], r[6])
-				if err != nil {
-					return nil, err
-				}
-				reasons := readReasons(r[2], r[3], retries[r[1]], all[r[0]])
-				changed = append(changed, []any{r[0], asJSON(reasons), asJSON(findings), incident.WorstLevel(findings)})
-			}
-			return changed, nil
+		func(r []string) ([]any, error) {
+			findings, err := readFindings(r[4], r[5], r[6])
+			reasons := readReasons(r[2], r[3], retries[r[1]], all[r[0]])
+			return []any{asJSON(reasons), asJSON(findings), incident.WorstLevel(findings)}, err
 		})
 }
 
@@ -347,15 +329,9 @@ func convertAttempts(ctx context.Context, tx *sql.Tx) error {
 	return rewrite(ctx, tx, `
 		SELECT id, cause, host_email, CAST(code AS TEXT) FROM bridge_attempts WHERE id > $1 AND cause <> '' ORDER BY id`, 4, `
 		UPDATE bridge_attempts SET cause = v.column2 FROM $v WHERE bridge_attempts.id = v.column1`,
-		func(rows [][]string) (changed [][]any, err error) {
-			for _, r := range rows {
-				code, err := strconv.Atoi(r[3])
-				if err != nil {
-					return nil, err
-				}
-				changed = append(changed, []any{r[0], asJSON(readReason(r[1], "", call{r[2], code}))})
-			}
-			return changed, nil
+		func(r []string) ([]any, error) {
+			code, err := strconv.Atoi(r[3])
+			return []any{asJSON(readReason(r[1], "", call{r[2], code}))}, err
 		})
 }
 
@@ -363,10 +339,7 @@ func convertLooks(ctx context.Context, tx *sql.Tx) error {
 	return rewrite(ctx, tx, `
 		SELECT id, problem, fix FROM gap_looks WHERE id > $1 AND problem <> '' ORDER BY id`, 3, `
 		UPDATE gap_looks SET problem = v.column2 FROM $v WHERE gap_looks.id = v.column1`,
-		func(rows [][]string) (changed [][]any, err error) {
-			for _, r := range rows {
-				changed = append(changed, []any{r[0], asJSON(readReason(r[1], r[2], call{code: unknownCode}))})
-			}
-			return changed, nil
+		func(r []string) ([]any, error) {
+			return []any{asJSON(readReason(r[1], r[2], call{code: unknownCode}))}, nil
 		})
 }

@@ -72,37 +72,28 @@ func readEntry(kind, text string, c calls, called string) incident.TimelineEntry
 }
 
 func convertTimeline(ctx context.Context, tx *sql.Tx) error {
+	all, err := failedCalls(ctx, tx)
+	if err != nil {
+		return err
+	}
 	previous := ""
 	return rewrite(ctx, tx, `
 		SELECT t.id, t.kind, t.text, t.bridge_id, CAST(t.incident_number AS TEXT),
 			CASE t.kind WHEN 'note' THEN (SELECT i.name FROM incidents i WHERE i.number = t.incident_number) END
 		FROM timeline_entries t WHERE t.id > $1 ORDER BY t.id`, 6, `
 		UPDATE timeline_entries SET id = v.column2, kind = v.column3, data = v.column4 FROM $v WHERE timeline_entries.id = v.column1`,
-		func(rows [][]string) (changed [][]any, err error) {
-			var bridges []string
-			for _, r := range rows {
-				if r[1] == "bridge" {
-					bridges = append(bridges, r[3])
+		func(r []string) ([]any, error) {
+			id := r[0]
+			number, _ := strconv.ParseInt(r[4], 10, 64)
+			called := []rune(incident.Key(number) + " " + strings.Join(strings.Fields(r[5]), " "))
+			e := readEntry(r[1], r[2], all[r[3]], string(called[:min(len(called), 200)]))
+			if event, ok := strings.CutPrefix(id, "event-"); ok {
+				event, _, _ = strings.Cut(event, "-")
+				number, err := strconv.ParseInt(event, 10, 64)
+				if short := incident.EventEntryID(number); err == nil && short != previous {
+					id, previous = short, short
 				}
 			}
-			all, err := callsOf(ctx, tx, bridges)
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range rows {
-				id := r[0]
-				number, _ := strconv.ParseInt(r[4], 10, 64)
-				called := []rune(incident.Key(number) + " " + strings.Join(strings.Fields(r[5]), " "))
-				e := readEntry(r[1], r[2], all[r[3]], string(called[:min(len(called), 200)]))
-				if event, ok := strings.CutPrefix(id, "event-"); ok {
-					event, _, _ = strings.Cut(event, "-")
-					number, err := strconv.ParseInt(event, 10, 64)
-					if short := incident.EventEntryID(number); err == nil && short != previous {
-						id, previous = short, short
-					}
-				}
-				changed = append(changed, []any{r[0], id, e.Kind, asJSON(e.Data)})
-			}
-			return changed, nil
+			return []any{id, e.Kind, asJSON(e.Data)}, nil
 		})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -27,10 +26,9 @@ func (s *Store) keepFacts() *goose.Migration {
 					ELSE 'not_json' END
 				WHERE state = 'unreadable' AND read_error <> ''`,
 			),
-			convertTimeline, convertStepRuns, convertBridges,
-			convertAttempts, // after those that look into the attempts' causes
-			convertLooks, convertCheck,
-			convertAudit,
+			convertTimeline, convertReasons,
+			convertAttempts, // last of the three, because the others read the attempts' causes
+			convertLooks, convertCheck, convertAudit,
 			statements(
 				`ALTER TABLE timeline_entries DROP COLUMN text`,
 				`ALTER TABLE bridges RENAME COLUMN reason TO reasons`, // JSON
@@ -62,10 +60,11 @@ func statements(list ...string) func(context.Context, *sql.Tx) error {
 // convertedRows is how many rows are in memory at a time.
 const convertedRows = 100
 
-// rewrite changes the rows of a table. read selects texts, as many as columns says,
-// first the id: those after the id $1, in the order of ids. write takes what change
-// makes of them as v, the id as column1. change must not make ids that come later.
-func rewrite(ctx context.Context, tx *sql.Tx, read string, columns int, write string, change func(rows [][]string) ([][]any, error)) error {
+// rewrite changes the rows of a table. read selects as many texts as columns says,
+// first the id: of the rows after the id $1, in the order of ids. change returns the
+// new values of a row, and write stores them from the table v: column1 is the id,
+// and the values follow. change must not return an id that sorts after its own.
+func rewrite(ctx context.Context, tx *sql.Tx, read string, columns int, write string, change func(r []string) ([]any, error)) error {
 	fields := func(texts *[]string) []any {
 		*texts = make([]string, columns)
 		fields := make([]any, columns)
@@ -83,30 +82,22 @@ func rewrite(ctx context.Context, tx *sql.Tx, read string, columns int, write st
 			break
 		}
 		last = rows[len(rows)-1][0]
-		changed, err := change(rows)
-		if err != nil {
-			return err
-		}
-		width := len(changed[0])
-		places := make([]string, len(changed))
-		for i := range places {
-			places[i] = "(" + placeholders(1+i*width, width) + ")"
+		var places []string
+		var args []any
+		for _, r := range rows {
+			values, err := change(r)
+			if err != nil {
+				return err
+			}
+			places = append(places, "("+placeholders(1+len(args), 1+len(values))+")")
+			args = append(append(args, r[0]), values...)
 		}
 		values := `(VALUES ` + strings.Join(places, ",") + `) AS v`
-		if err := exec(ctx, tx, strings.Replace(write, "$v", values, 1), slices.Concat(changed...)...); err != nil {
+		if err := exec(ctx, tx, strings.Replace(write, "$v", values, 1), args...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// textsAt are the texts of a column.
-func textsAt(rows [][]string, column int) []string {
-	texts := make([]string, len(rows))
-	for i, r := range rows {
-		texts[i] = r[column]
-	}
-	return texts
 }
 
 // form is a sentence of the old versions and what it says.
