@@ -80,7 +80,7 @@ type usageError struct{ error }
 func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	// .env is optional and never overrides variables that are already set.
 	if err := godotenv.Load(); err != nil && !errors.Is(err, os.ErrNotExist) {
-		// The parser's error quotes the lines around the mistake, which may hold secrets.
+		// The parser's error quotes the lines around the mistake, which may contain secrets.
 		text := "a line is not of the form NAME=value"
 		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 			text = pathErr.Error()

@@ -22,7 +22,7 @@ import (
 // as it is.
 type configFile struct {
 	Account   *fileAccount              `yaml:"account,omitempty"`
-	Retention *[]incident.RetentionRule `yaml:"retention,omitempty"` // the family others stands for all families without an entry
+	Retention *[]incident.RetentionRule `yaml:"retention,omitempty"` // the family others means all families without an entry
 	Runbooks  []fileRunbook             `yaml:"runbooks,omitempty"`
 }
 
@@ -53,7 +53,7 @@ func readFile(name string, in io.Reader) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// envReference matches ${NAME} and nothing around it.
+// envReference matches a text that is ${NAME} and nothing else.
 var envReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
 // parseConfigFile parses the YAML. An unknown key is an error with its position.
@@ -143,7 +143,7 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 	}
 	if f.Retention != nil {
 		if slices.ContainsFunc(*f.Retention, func(r incident.RetentionRule) bool { return r.Family == "" }) {
-			return changes, errors.New("retention: each entry needs a family, such as meeting or participant; others stands for all families without an entry")
+			return changes, errors.New("retention: each entry needs a family, such as meeting or participant; others means all families without an entry")
 		}
 		rules, err := incident.CheckRetention(*f.Retention)
 		var changed []incident.Change

@@ -395,7 +395,7 @@ func TestPrintConfig(t *testing.T) {
 }
 
 // A running server acts at once on what other commands change.
-func TestCommandsBesideServer(t *testing.T) {
+func TestCommandsWhileServing(t *testing.T) {
 	alone(t)
 	s := start(t, "serve")
 

@@ -7,8 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limiter bounds how often each key may do something. Every key has its own
-// bucket.
+// limiter limits how often each key may do something. Every key has its own bucket.
 type limiter struct {
 	limit rate.Limit
 	burst int
@@ -22,7 +21,7 @@ func newLimiter(limit rate.Limit, burst int) *limiter {
 	return &limiter{limit: limit, burst: burst, keys: map[string]*rate.Limiter{}}
 }
 
-// take returns 0 if the key may go on, and otherwise how long it has to wait.
+// take returns 0 if the key may proceed now, otherwise how long it must wait.
 func (l *limiter) take(key string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -491,7 +491,7 @@ func TestWebhookValidation(t *testing.T) {
 	})
 	t.Run("W-51 unsigned", func(t *testing.T) {
 		w.refused("unsigned", w.webhook(w.ts(), "", challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
-		w.refused("signed by somebody else", w.deliver(oldToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
+		w.refused("signed with another token", w.deliver(oldToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
 	})
 	t.Run("W-56 a wrong signature is counted separately and not as a failure of Zoom", func(t *testing.T) {
 		w.refused("a validation", w.deliver(oldToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`)))
