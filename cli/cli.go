@@ -37,8 +37,8 @@ func Main() int {
 }
 
 // commands declares the command line. Kong calls the Run method of a command with
-// what its parameters ask for: the context, the terminal, the configuration, or the
-// program, which it opens first and Run closes.
+// what its parameters ask for, in their order: the context, the terminal, the
+// configuration, a password that it reads first, or the program that it opens first.
 type commands struct {
 	Config
 
@@ -103,6 +103,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		kong.Writers(out, errOut),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(terminal{in, out, errOut}),
+		kong.BindToProvider(readPassword),
 		kong.BindToProvider(func(t terminal, cfg Config) (_ *Program, err error) {
 			opened, err = openQuietly(ctx, t, cfg)
 			return opened, err

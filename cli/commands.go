@@ -21,23 +21,24 @@ func openQuietly(ctx context.Context, t terminal, cfg Config) (*Program, error) 
 	return Open(ctx, cfg, time.Now, newLog(t.err, max(cfg.logLevel, slog.LevelWarn)))
 }
 
-type passwordFlag struct {
-	PasswordStdin bool `required:"" help:"Read the password from standard input."`
-	password      string
-}
+// password is a password from standard input.
+type password string
 
-// AfterApply reads the password: one line, without its line end. Kong calls it
-// before it opens the program for Run.
-func (f *passwordFlag) AfterApply(t terminal) error {
+// readPassword reads one line, without its line end.
+func readPassword(t terminal) (password, error) {
 	b, err := io.ReadAll(io.LimitReader(t.in, 4096))
 	if err != nil {
-		return fmt.Errorf("read the password from standard input: %w", err)
+		return "", fmt.Errorf("read the password from standard input: %w", err)
 	}
-	f.password = strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
-	if f.password == "" || strings.ContainsAny(f.password, "\r\n") {
-		return errors.New("give the password as one line on standard input")
+	p := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if p == "" || strings.ContainsAny(p, "\r\n") {
+		return "", usageError{errors.New("give the password as one line on standard input")}
 	}
-	return nil
+	return password(p), nil
+}
+
+type passwordFlag struct {
+	PasswordStdin bool `required:"" help:"Read the password from standard input."`
 }
 
 type userAddCommand struct {
@@ -47,8 +48,8 @@ type userAddCommand struct {
 	passwordFlag
 }
 
-func (c *userAddCommand) Run(ctx context.Context, t terminal, p *Program) error {
-	u, err := p.Service.CreateUser(ctx, commandLine, c.Email, c.Name, incident.Role(c.Role), c.password)
+func (c *userAddCommand) Run(ctx context.Context, t terminal, secret password, p *Program) error {
+	u, err := p.Service.CreateUser(ctx, commandLine, c.Email, c.Name, incident.Role(c.Role), string(secret))
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ type userResetPasswordCommand struct {
 	passwordFlag
 }
 
-func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, p *Program) error {
+func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, secret password, p *Program) error {
 	u, err := p.Store.UserByEmail(ctx, incident.CanonicalEmail(c.Email))
 	if incident.CodeOf(err) == incident.NotFound {
 		return fmt.Errorf("there is no user %s", c.Email)
@@ -69,7 +70,7 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, p *Progr
 	if err != nil {
 		return err
 	}
-	if err := p.Service.ResetPassword(ctx, commandLine, u.ID, c.password); err != nil {
+	if err := p.Service.ResetPassword(ctx, commandLine, u.ID, string(secret)); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.out, "Set a new password for %s and ended their sessions.\n", u.Email)

@@ -66,8 +66,7 @@ func problemOf(err error, method string) problem {
 // answer turns an error into a response: problem details for programs, a page for
 // people. It is the only place that logs the cause.
 func (m *middleware) answer(err error, c echo.Context) {
-	request := c.Request()
-	p := problemOf(err, request.Method)
+	p := problemOf(err, c.Request().Method)
 	p.RequestID = handlers.RequestID(c)
 	m.logError(c, p.Status, err)
 	if c.Response().Committed {
