@@ -39,8 +39,7 @@ func (s *Site) AuditPage(c echo.Context) error {
 	for _, e := range entries.Items {
 		page.Rows = append(page.Rows, s.auditRow(c, e))
 	}
-	p := pager(c, q.Raw("cursor"), entries.Next)
-	page.NextURL, page.FirstURL = p.Older, p.Newer
+	page.Pager = pager(c, q.Raw("cursor"), entries.Next)
 	return Render(c, http.StatusOK, views.SettingsAudit(page))
 }
 

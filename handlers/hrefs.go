@@ -32,17 +32,12 @@ func hrefWith(c echo.Context, pairs ...string) string {
 	return c.Request().URL.Path + "?" + q.Encode()
 }
 
-// pageHref is hrefWith, or "" for an empty value: there is no such page.
-func pageHref(c echo.Context, name, value string) string {
-	if value == "" {
-		return ""
+// pager links to the page after this one, if next is its cursor and not "", and
+// from any later page back to the first.
+func pager(c echo.Context, cursor, next string) (p views.Pager) {
+	if next != "" {
+		p.Older = hrefWith(c, "cursor", next)
 	}
-	return hrefWith(c, name, value)
-}
-
-// pager leads on by next, and from any later page back to the first.
-func pager(c echo.Context, cursor, next string) views.Pager {
-	p := views.Pager{Older: pageHref(c, "cursor", next)}
 	if cursor != "" {
 		p.Newer = hrefWith(c, "cursor", "")
 	}

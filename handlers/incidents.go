@@ -39,10 +39,7 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 		Frame:   s.Frame(c, "Incidents", "incidents"),
 		CanOpen: Actor(c).Role.Includes(incident.Responder), RunURL: runHref(runbooks),
 		Status: string(filter.Status), Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
-		Open: open, NextURL: pageHref(c, "cursor", rows.Next),
-	}
-	if q.Get("cursor") != "" {
-		page.FirstURL = hrefWith(c, "cursor", "")
+		Open: open, Pager: pager(c, q.Get("cursor"), rows.Next),
 	}
 	for _, r := range runbooks {
 		page.Runbooks = append(page.Runbooks, views.Choice{Value: r.ID, Label: r.Name})

@@ -75,17 +75,11 @@ func (s *Site) Overview(c echo.Context) error {
 	if Actor(c).Role.Includes(incident.Responder) {
 		page.OpenHref = runHref(runbooks)
 	}
-	for _, b := range live.Items {
-		page.Live = append(page.Live, views.LiveBridge{
-			Key: incident.Key(b.IncidentNumber), Name: b.IncidentName, Severity: b.Severity, Href: incidentPath(b.IncidentNumber),
-			Inside: b.Inside, Length: s.lasted(b.StartedAt, time.Time{}), Host: b.HostEmail, UsedBackupUser: b.UsedBackupUser,
-			JoinHref: "/j/" + incident.Key(b.IncidentNumber),
-		})
+	for _, row := range live.Items {
+		page.Live = append(page.Live, s.bridgeRow(c, row))
 	}
 	for _, row := range incidents.Items {
-		page.Incidents = append(page.Incidents, views.IncidentLine{
-			Key: row.Key(), Name: row.Name, Severity: row.Severity, State: string(row.Status), Href: incidentPath(row.Number), Opened: s.When(c, row.CreatedAt),
-		})
+		page.Incidents = append(page.Incidents, s.incidentRow(c, row))
 	}
 	for _, e := range events.Items {
 		page.Events = append(page.Events, s.eventRow(c, e, "", ""))

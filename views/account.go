@@ -37,14 +37,6 @@ type AccountPage struct {
 	Gaps     *DeliveriesCard // nil for a JWT app and before anything is saved
 }
 
-// StoredSecret is all a page may know of a secret.
-type StoredSecret struct {
-	Set    bool
-	EndsIn string // last four characters; "" for one too short to show any
-	SetAgo string // "3 days ago"
-	By     string // who set it
-}
-
 // AccountGuide is what has to be typed into Zoom's marketplace.
 type AccountGuide struct {
 	WebhookURL      string // this server's, absolute

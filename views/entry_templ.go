@@ -8,6 +8,8 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
+import "cmp"
+
 // SetupPage makes the first admin. GET /setup?token=…; the form posts to /setup.
 // Fields: token, name, email, password.
 type SetupPage struct {
@@ -106,7 +108,7 @@ func Setup(p SetupPage) templ.Component {
 				var templ_7745c5c3_Var3 string
 				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.ResolveAttributeValue(p.Token)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 45, Col: 55}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 47, Col: 55}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var3)
 				if templ_7745c5c3_Err != nil {
@@ -183,7 +185,7 @@ func setupWayOut(text string) templ.Component {
 		var templ_7745c5c3_Var5 string
 		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(text)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 59, Col: 11}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 61, Col: 11}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
@@ -248,7 +250,7 @@ func Login(p LoginPage) templ.Component {
 				var templ_7745c5c3_Var8 string
 				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.ResolveAttributeValue(p.Next)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 72, Col: 52}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 74, Col: 52}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var8)
 				if templ_7745c5c3_Err != nil {
@@ -289,45 +291,30 @@ type ErrorPage struct {
 	RequestID string // to quote; empty shows none
 }
 
-type errorWords struct{ title, text string }
-
-func (p ErrorPage) words() errorWords {
-	switch p.Status {
-	case 400:
-		return errorWords{"Drawbridge can’t read this request", "Something in the address or the form is wrong. Go back and try again."}
-	case 401:
-		return errorWords{"Log in first", "You aren’t logged in, or your session has ended."}
-	case 403:
-		return errorWords{"Your role doesn’t allow this", "An admin can do it for you, or change your role under Settings."}
-	case 404:
-		return errorWords{"There is nothing here", "The address is wrong, or the page has been deleted."}
-	case 405:
-		return errorWords{"This address doesn’t accept such a request", "The page exists, but not for this kind of request. Open it from the menu."}
-	case 409:
-		return errorWords{"Conflict", "It changed while you were looking at it. Reload it to see the current version."}
-	case 410:
-		return errorWords{"This is gone", "This page or link is no longer valid."}
-	case 413, 415:
-		return errorWords{"Drawbridge can’t accept this", "What you sent is too large for this page, or of a type it doesn’t accept."}
-	case 429:
-		return errorWords{"Too many requests", "Wait a minute, then try again."}
-	case 503:
-		return errorWords{"Drawbridge can’t do this right now", "Its database doesn’t answer. Nothing was changed. Try again in a moment. Open bridges stay open."}
-	}
-	return errorWords{"Something went wrong", "The server’s log has the cause under the request ID below. Nothing you typed caused it."}
+// errorWords are the title and the text of each status; those of 500 stand for any other.
+var errorWords = map[int]struct{ title, text string }{
+	400: {"Drawbridge can’t read this request", "Something in the address or the form is wrong. Go back and try again."},
+	401: {"Log in first", "You aren’t logged in, or your session has ended."},
+	403: {"Your role doesn’t allow this", "An admin can do it for you, or change your role under Settings."},
+	404: {"There is nothing here", "The address is wrong, or the page has been deleted."},
+	405: {"This address doesn’t accept such a request", "The page exists, but not for this kind of request. Open it from the menu."},
+	409: {"Conflict", "It changed while you were looking at it. Reload it to see the current version."},
+	410: {"This is gone", "This page or link is no longer valid."},
+	413: {"Drawbridge can’t accept this", "What you sent is too large for this page, or of a type it doesn’t accept."},
+	415: {"Drawbridge can’t accept this", "What you sent is too large for this page, or of a type it doesn’t accept."},
+	429: {"Too many requests", "Wait a minute, then try again."},
+	503: {"Drawbridge can’t do this right now", "Its database doesn’t answer. Nothing was changed. Try again in a moment. Open bridges stay open."},
+	500: {"Something went wrong", "The server’s log has the cause under the request ID below. Nothing you typed caused it."},
 }
 
-func (p ErrorPage) text() string {
-	if p.Text != "" {
-		return p.Text
+// worded is p with the title, and if it has none the text, of its status.
+func (p ErrorPage) worded() ErrorPage {
+	words, ok := errorWords[p.Status]
+	if !ok {
+		words = errorWords[500]
 	}
-	return p.words().text
-}
-
-func (p ErrorPage) titled() Frame {
-	f := p.Frame
-	f.Title = p.words().title
-	return f
+	p.Frame.Title, p.Text = words.title, cmp.Or(p.Text, words.text)
+	return p
 }
 
 func Error(p ErrorPage) templ.Component {
@@ -351,6 +338,7 @@ func Error(p ErrorPage) templ.Component {
 			templ_7745c5c3_Var9 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
+		p = p.worded()
 		if p.Frame.User != nil {
 			templ_7745c5c3_Var10 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 				templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -378,7 +366,7 @@ func Error(p ErrorPage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = Page(p.titled()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var10), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Page(p.Frame).Render(templ.WithChildren(ctx, templ_7745c5c3_Var10), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -409,7 +397,7 @@ func Error(p ErrorPage) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = Bare(p.titled()).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Bare(p.Frame).Render(templ.WithChildren(ctx, templ_7745c5c3_Var11), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -446,7 +434,7 @@ func errorBody(p ErrorPage) templ.Component {
 		var templ_7745c5c3_Var13 string
 		templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(Count(p.Status))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 155, Col: 43}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 143, Col: 43}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 		if templ_7745c5c3_Err != nil {
@@ -457,9 +445,9 @@ func errorBody(p ErrorPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var14 string
-		templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(p.words().title)
+		templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(p.Frame.Title)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 156, Col: 22}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 144, Col: 20}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 		if templ_7745c5c3_Err != nil {
@@ -469,7 +457,7 @@ func errorBody(p ErrorPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Text(p.text()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Text(p.Text).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -188,14 +188,14 @@ func incidentsFull() views.IncidentsPage {
 			{Number: 40, Key: "INC-40", Name: "Login refused for everyone in the staging environment since the certificate was renewed", Severity: "SEV3", Resolved: true, OpenedAt: when(5 * 24 * time.Hour), Opener: "ana@example.com", RunbookName: "Security incident", Lasted: "22 min", BridgeState: "failed"},
 			{Number: 39, Key: "INC-39", Name: "Drill", Severity: "SEV4", Resolved: true, OpenedAt: when(1 * 7 * 24 * time.Hour), Opener: "ana@example.com", Lasted: "3 min"},
 		},
-		NextURL: "/incidents?cursor=39",
+		Pager: views.Pager{Older: "/incidents?cursor=39"},
 	}
 }
 
 func TestIncidents(t *testing.T) {
 	t.Parallel()
 	nothing := incidentsFull()
-	nothing.Rows, nothing.NextURL, nothing.Query, nothing.Status, nothing.Severity, nothing.Runbook = nil, "", "nosuch", "open", "SEV2", "2"
+	nothing.Rows, nothing.Pager, nothing.Query, nothing.Status, nothing.Severity, nothing.Runbook = nil, views.Pager{}, "nosuch", "open", "SEV2", "2"
 	long := incidentsFull()
 	long.Rows[0].Name, long.Rows[0].Opener, long.Rows[0].RunbookName = longWord, longWord, longWords
 	long.Rows[1].Name = longWords

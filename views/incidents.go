@@ -1,6 +1,9 @@
 package views
 
-import "net/url"
+import (
+	"net/url"
+	"strconv"
+)
 
 // IncidentsPage is GET /incidents?status=&severity=&runbook=&q=&cursor=.
 type IncidentsPage struct {
@@ -13,9 +16,8 @@ type IncidentsPage struct {
 	Query    string
 	Runbooks []Choice
 	Rows     []IncidentRow
-	Open     int    // open incidents in all, whatever the filter
-	NextURL  string // the next page; "" on the last
-	FirstURL string // back to the first page; "" when on it
+	Open     int // open incidents in all, whatever the filter
+	Pager    Pager
 }
 
 // IncidentRow is one incident of the list.
@@ -32,6 +34,15 @@ type IncidentRow struct {
 	BridgeState string // "" when it has no bridge
 	Inside      int
 	JoinPath    string // "/j/INC-42" while there is something to join
+}
+
+func (r IncidentRow) href() string { return "/incidents/" + strconv.FormatInt(r.Number, 10) }
+
+func (r IncidentRow) status() string {
+	if r.Resolved {
+		return "resolved"
+	}
+	return "open"
 }
 
 func (p IncidentsPage) filtered() bool {

@@ -69,9 +69,9 @@ func overview() views.OverviewPage {
 		Frame:    f,
 		Ready:    views.Ready{Level: "ok", Title: "Ready. New incidents will get a bridge.", Facts: []string{"Zoom token 42 min left", "backup user ok", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
 		OpenHref: "/runbooks",
-		Live: []views.LiveBridge{
-			{Key: "INC-42", Name: "db down", Severity: "SEV1", Href: "/incidents/42", Inside: 12, Length: "14 min", Host: "oncall@example.com", UsedBackupUser: true, JoinHref: "/j/INC-42"},
-			{Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", Href: "/incidents/41", Inside: 3, Length: "2 h 05 min", Host: "bo@example.com", JoinHref: "/j/INC-41"},
+		Live: []views.BridgeRow{
+			{Key: "INC-42", IncidentName: "db down", Severity: "SEV1", Href: "/incidents/42", Inside: 12, Length: "14 min", Host: "oncall@example.com", UsedBackupUser: true},
+			{Key: "INC-41", IncidentName: "Checkout slow in eu-north-1", Severity: "SEV3", Href: "/incidents/41", Inside: 3, Length: "2 h 05 min", Host: "bo@example.com"},
 		},
 		Needs: []views.Need{
 			{Level: "warning", Text: "A personal meeting id is on for ana@example.com: her bridges would share one room.", LinkText: "Fix", Href: "/account"},
@@ -79,11 +79,11 @@ func overview() views.OverviewPage {
 		},
 		Health: healthy(),
 		Hours:  hours(),
-		Incidents: []views.IncidentLine{
-			{Key: "INC-42", Name: "db down", Severity: "SEV1", State: "open", Href: "/incidents/42", Opened: when(14 * time.Minute)},
-			{Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", State: "open", Href: "/incidents/41", Opened: when(2 * time.Hour)},
-			{Key: "INC-40", Name: "Certificate of status.example.com expired", Severity: "SEV2", State: "resolved", Href: "/incidents/40", Opened: when(26 * time.Hour)},
-			{Key: "INC-39", Name: "Drill", Severity: "info", State: "resolved", Href: "/incidents/39", Opened: when(75 * time.Hour)},
+		Incidents: []views.IncidentRow{
+			{Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", OpenedAt: when(14 * time.Minute)},
+			{Number: 41, Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", OpenedAt: when(2 * time.Hour)},
+			{Number: 40, Key: "INC-40", Name: "Certificate of status.example.com expired", Severity: "SEV2", Resolved: true, OpenedAt: when(26 * time.Hour)},
+			{Number: 39, Key: "INC-39", Name: "Drill", Severity: "info", Resolved: true, OpenedAt: when(75 * time.Hour)},
 		},
 		Events: rows()[:5],
 	}
@@ -146,13 +146,13 @@ func TestOverview(t *testing.T) {
 	amber.Ready = views.Ready{Level: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
 	amber.Health = unwell()
 	wide := overview()
-	wide.Live[0].Name, wide.Live[0].Host, wide.Live[0].Severity = long, long, long
+	wide.Live[0].IncidentName, wide.Live[0].Host, wide.Live[0].Severity = long, long, long
 	wide.Incidents[0].Name, wide.Incidents[0].Severity, wide.Events[0].Who, wide.Events[0].Words, wide.Needs[0].Text = long, long, long, long, long
 	wide.Ready.Facts = append(wide.Ready.Facts, long)
 	evil := overview()
-	evil.Live = []views.LiveBridge{{Key: hostile, Name: hostile, Severity: hostile, Href: "javascript:alert(1)", Length: hostile, Host: hostile, JoinHref: "javascript:alert(1)"}}
+	evil.Live = []views.BridgeRow{{Key: hostile, IncidentName: hostile, Severity: hostile, Href: "javascript:alert(1)", Length: hostile, Host: hostile}}
 	evil.Needs = []views.Need{{Level: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
-	evil.Incidents = []views.IncidentLine{{Key: hostile, Name: hostile, Severity: hostile, State: hostile, Href: "javascript:alert(1)"}}
+	evil.Incidents = []views.IncidentRow{{Key: hostile, Name: hostile, Severity: hostile}}
 	evil.Events = []views.EventRow{{ID: "1", Words: hostile, Who: hostile, Key: hostile, Family: hostile, Event: hostile}}
 	evil.Ready = views.Ready{Level: hostile, Title: hostile, Facts: []string{hostile}}
 	evil.Health = &views.HealthPanel{Level: hostile, Title: hostile, FailedOf: hostile, DetailsHref: "javascript:alert(1)", Problems: []views.CheckLine{{Level: hostile, Reason: hostile, Fix: hostile}},

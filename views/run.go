@@ -1,5 +1,10 @@
 package views
 
+import (
+	"cmp"
+	"strconv"
+)
+
 // RunPage is GET /runbooks/{id}/run, and the answer of a refused POST to it (422).
 //
 // The form posts name, severity (SEV1 … SEV4 or ""), description, opener_email, one
@@ -48,11 +53,22 @@ func (p RunPage) severities() []Choice {
 	return append(all, Choice{Value: p.Severity, Label: p.Severity, Selected: true})
 }
 
-func (v RunVariable) label() string {
-	if v.Label == "" {
-		return v.Name
+func (p RunPage) field(i int, v RunVariable) Field {
+	name := "vars." + v.Name
+	f := Field{
+		Label: cmp.Or(v.Label, v.Name), Name: name, ID: "vars-" + strconv.Itoa(i), Value: v.Value, Error: p.Errors[name], Help: v.Help,
+		Required: v.Required, Optional: !v.Required,
 	}
-	return v.Label
+	switch v.Type {
+	case "choice":
+		return f
+	case "number":
+		f.InputMode = "decimal"
+	case "date":
+		f.Type = "date"
+	}
+	f.MaxLength = 1000
+	return f
 }
 
 // short says whether all choices fit in a row of buttons.
@@ -77,9 +93,4 @@ func (v RunVariable) choices(list bool) []Choice {
 		all = append(all, Choice{Value: c, Label: c, Selected: c == v.Value})
 	}
 	return all
-}
-
-func (f Field) typed(kind, inputMode string) Field {
-	f.Type, f.InputMode = kind, inputMode
-	return f
 }

@@ -37,6 +37,15 @@ func (p RunbookPage) moreOpen(i int) bool {
 	return false
 }
 
+// templateField is a field of step i that holds a template.
+func (p RunbookPage) templateField(i int, key, label, value string) Field {
+	name := stepName(i, key)
+	return Field{
+		Label: label, Name: name, ID: stepID(i, key), Value: value, Error: p.Errors[name], MaxLength: 4096,
+		Template: true, Insert: p.editable(), Autofocus: p.Focus == name,
+	}
+}
+
 func (p RunbookPage) deleteForm() ConfirmForm {
 	c := ConfirmForm{
 		ID:     "delete",

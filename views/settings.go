@@ -60,11 +60,10 @@ type TokenRow struct {
 
 // SettingsAuditPage is GET /settings/audit?q=&cursor=.
 type SettingsAuditPage struct {
-	Frame    Frame
-	Query    string
-	Rows     []AuditRow
-	NextURL  string
-	FirstURL string
+	Frame Frame
+	Query string
+	Rows  []AuditRow
+	Pager Pager
 }
 
 // AuditRow is one change.

@@ -81,7 +81,7 @@ func TestSettingsTokens(t *testing.T) {
 func TestSettingsAudit(t *testing.T) {
 	t.Parallel()
 	full := views.SettingsAuditPage{
-		Frame: in("Settings", "settings"), NextURL: "/settings/audit?cursor=10",
+		Frame: in("Settings", "settings"), Pager: views.Pager{Older: "/settings/audit?cursor=10"},
 		Rows: []views.AuditRow{
 			{At: when(2 * time.Minute), Who: "root@example.com", What: "changed the Zoom account", From: "10.0.4.7", URL: "/account", Changes: []views.AuditChange{{Field: "Backup user", Before: "ops@example.com", After: "oncall@example.com"}, {Field: "Client secret", Before: "set", After: "changed"}}},
 			{At: when(14 * time.Minute), Who: "ana@example.com", What: "opened an incident", Subject: "INC-42", URL: "/incidents/42", From: "10.0.4.9"},
@@ -93,7 +93,7 @@ func TestSettingsAudit(t *testing.T) {
 	nasty.Query = hostile
 	nasty.Rows = []views.AuditRow{{At: when(1 * time.Minute), Who: hostile, What: hostile, Subject: hostile, URL: "javascript:alert(1)", From: hostile, Changes: []views.AuditChange{{Field: hostile, Before: hostile, After: longWord}}}}
 	nothing := full
-	nothing.Rows, nothing.NextURL, nothing.Query = nil, "", "nosuch"
+	nothing.Rows, nothing.Pager, nothing.Query = nil, views.Pager{}, "nosuch"
 	cases := []struct {
 		name string
 		page views.SettingsAuditPage

@@ -210,15 +210,3 @@ func hides(r rune) bool {
 	}
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Variation_Selector, r)
 }
-
-// describedBy names the error and the help text of a field, as far as they are there.
-func describedBy(f Field) string {
-	var all []string
-	if f.Error != "" {
-		all = append(all, f.id()+"-error")
-	}
-	if f.Help != "" {
-		all = append(all, f.id()+"-help")
-	}
-	return strings.Join(all, " ")
-}

@@ -67,8 +67,8 @@ func TestKit(t *testing.T) {
 			views.ConfirmDialog(views.ConfirmForm{ID: "sure", Title: s, Text: s, Action: href, Button: s, Hidden: []views.Hidden{{Name: s, Value: s}}}),
 			views.Input(named("input")), views.Textarea(named("area"), 3), views.Select(named("select"), choices), views.Segments(named("segments"), choices),
 			views.RadioCards(named("cards"), choices), views.Checkbox(named("check"), true),
-			views.SecretField(views.Secret{Label: s, Name: "secret", Help: s, Error: s, Set: true, EndsIn: s, SetAgo: s, By: s}),
-			views.SecretField(views.Secret{Label: s, Name: "secret2"}),
+			views.SecretField(named("secret"), views.StoredSecret{Set: true, EndsIn: s, SetAgo: s, By: s}),
+			views.SecretField(views.Field{Label: s, Name: "secret2", Insert: true}, views.StoredSecret{}),
 			views.BarChart(views.Chart{Title: s, Unit: s, Series: []views.Series{{Name: s, Total: 3}}, Bars: []views.Bar{{Label: s, Tick: s, Parts: []int{3}, Href: href}, {Label: s, Parts: []int{0}}}}),
 			views.Live("events"), views.LiveMark(),
 		)
