@@ -60,30 +60,6 @@ func (c eventCounts) write(ctx context.Context, tx queryer) error {
 	return nil
 }
 
-// HourCount is how many events of a family ("meeting", "recording"; "" for
-// events that could not be read) arrived in the hour that begins at Hour.
-type HourCount struct {
-	Hour   time.Time
-	Family string
-	Count  int64
-}
-
-// EventsPerHour counts the events that were read, by hour and family, oldest
-// first, from the hour of since on. Hours without events are left out.
-func (s *Store) EventsPerHour(ctx context.Context, since time.Time) ([]HourCount, error) {
-	buckets, err := s.countBuckets(ctx, hourWidth, time.Hour, since.Truncate(time.Hour), time.Time{}, nil)
-	var hours []HourCount
-	for _, b := range buckets {
-		for family, n := range b.ByFamily {
-			hours = append(hours, HourCount{Hour: b.Start, Family: family, Count: n})
-		}
-	}
-	slices.SortFunc(hours, func(a, b HourCount) int {
-		return cmp.Or(a.Hour.Compare(b.Hour), cmp.Compare(a.Family, b.Family))
-	})
-	return hours, err
-}
-
 // CountEvents is how many events arrived since a time, or up to a minute more. One
 // that is being read anew counts twice for the moment.
 func (s *Store) CountEvents(ctx context.Context, since time.Time) (int64, error) {

@@ -84,26 +84,3 @@ func TestEventHistogram(t *testing.T) {
 		}
 	})
 }
-
-func TestEventsPerHour(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, s *db.Store) {
-		ctx := t.Context()
-		none, err := s.EventsPerHour(ctx, now)
-		check(t, err)
-		same(t, none, []db.HourCount{})
-		for n, event := range []string{"meeting.started", "meeting.started", "meeting.ended", "recording.completed"} {
-			addRead(t, s, n*60, incident.Reading{Event: event})
-		}
-		addRead(t, s, 3600, incident.Reading{Event: "meeting.ended"})
-		addEvent(t, s, 3601, "not read")
-		addRead(t, s, 7200, incident.Reading{Event: "user.created"})
-		hour := func(n int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(n) * time.Hour) }
-		got, err := s.EventsPerHour(ctx, after(30))
-		check(t, err)
-		same(t, got, []db.HourCount{
-			{Hour: hour(0), Family: "meeting", Count: 3}, {Hour: hour(0), Family: "recording", Count: 1},
-			{Hour: hour(1), Family: "meeting", Count: 1},
-			{Hour: hour(2), Family: "user", Count: 1},
-		})
-	})
-}

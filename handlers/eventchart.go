@@ -22,6 +22,9 @@ func chartBars(span time.Duration) int {
 	return 64
 }
 
+// eventFamilies are the series of the chart, in the order of their colors.
+var eventFamilies = []string{"meeting", "participant", "recording", "other"}
+
 // eventChart draws when the events of a filter arrived; each bar narrows the
 // list to its time.
 func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.EventFilter) (views.Chart, error) {

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -45,7 +44,8 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	hours, err := s.eventHours(c, s.Now().Add(-24*time.Hour))
+	now := s.Now()
+	hours, err := s.eventChart(c, eventQuery{from: now.Add(-24 * time.Hour), to: now.Add(time.Millisecond), lastDay: true}, eventList{}, views.EventFilter{})
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *Site) Overview(c echo.Context) error {
 		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role),
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
-		Needs: needs(account.Report(s.Now()), health, needy.Items, s.Now()),
+		Needs: needs(account.Report(now), health, needy.Items, now),
 	}
 	if page.Health, err = s.healthPanel(c, account, health); err != nil {
 		return err
@@ -181,58 +181,4 @@ func needs(report incident.CheckReport, health incident.Health, bridges []db.Bri
 		list = append(list, need)
 	}
 	return list
-}
-
-// eventFamilies are the series of the chart, in the order of their colours.
-var eventFamilies = []string{"meeting", "participant", "recording", "other"}
-
-// eventHours is the chart of events per hour since a time.
-func (s *Site) eventHours(c echo.Context, since time.Time) (views.Chart, error) {
-	counts, err := s.eventCounts(c.Request().Context(), since)
-	if err != nil {
-		return views.Chart{}, err
-	}
-	chart := views.Chart{Title: "Events per hour, last 24 hours", Unit: "events"}
-	for _, f := range eventFamilies {
-		chart.Series = append(chart.Series, views.Series{Name: f})
-	}
-	zone := Zone(c)
-	first := since.Truncate(time.Hour).Add(time.Hour)
-	for h := first; !h.After(s.Now()); h = h.Add(time.Hour) {
-		local := h.In(zone)
-		bar := views.Bar{
-			Label: local.Format("15:04") + "–" + local.Add(time.Hour).Format("15:04"), Parts: make([]int, len(eventFamilies)),
-			Href: "/events?after=" + local.Format(inputTime) + "&before=" + local.Add(time.Hour).Format(inputTime),
-		}
-		if local.Hour()%6 == 0 {
-			bar.Tick = local.Format("15:04")
-		}
-		for i, f := range eventFamilies {
-			n := counts[hourFamily{h.Unix(), f}]
-			bar.Parts[i] = n
-			chart.Series[i].Total += n
-		}
-		chart.Bars = append(chart.Bars, bar)
-	}
-	return chart, nil
-}
-
-type hourFamily struct {
-	hour   int64
-	family string
-}
-
-func (s *Site) eventCounts(ctx context.Context, since time.Time) (map[hourFamily]int, error) {
-	rows, err := s.Store.EventsPerHour(ctx, since)
-	counts := map[hourFamily]int{}
-	for _, r := range rows {
-		family := r.Family
-		switch family {
-		case "meeting", "participant", "recording":
-		default:
-			family = "other"
-		}
-		counts[hourFamily{r.Hour.Unix(), family}] += int(r.Count)
-	}
-	return counts, err
 }

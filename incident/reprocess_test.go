@@ -26,7 +26,7 @@ func (w *world) everything(i incident.Incident) map[string]any {
 	w.ok(err)
 	events, err := w.store.EventRows(ctx, db.EventFilter{}, "", 100)
 	w.ok(err)
-	hours, err := w.store.EventsPerHour(ctx, w.clock.Now().Add(-24*time.Hour))
+	hours, err := w.store.EventHistogram(ctx, db.EventFilter{}, w.clock.Now().Add(-24*time.Hour), w.clock.Now().Add(time.Hour), 30)
 	w.ok(err)
 	return map[string]any{"bridge": b, "people": people, "timeline": w.timeline(i), "events": events.Items, "hours": hours}
 }
