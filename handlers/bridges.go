@@ -102,10 +102,7 @@ func (s *Site) RetryBridge(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.orFlash(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), "Retrying."); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))
+	return s.finish(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), incidentPath(bridge.IncidentNumber), "Retrying.")
 }
 
 // UseLink is POST /bridges/:id/link: a person's own link becomes the bridge.
@@ -126,10 +123,7 @@ func (s *Site) UseLink(c echo.Context) error {
 		c.SetParamValues(incident.Key(bridge.IncidentNumber))
 		return s.showIncident(c, http.StatusUnprocessableEntity, bridge.ID, form.Get("join_url"), strings.TrimSpace(fields["url"]+" "+fields["passcode"]))
 	}
-	if err := s.orFlash(c, err, "The incident now uses this link, and the join page leads to it."); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))
+	return s.finish(c, err, incidentPath(bridge.IncidentNumber), "The incident now uses this link, and the join page leads to it.")
 }
 
 // StartBridge is POST /bridges/:id/start: shows the host's start link, once.

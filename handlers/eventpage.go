@@ -309,8 +309,5 @@ func (s *Site) ReprocessEvent(c echo.Context) error {
 	case said != "":
 		done = "Drawbridge read the event again. " + said
 	}
-	if err := s.orFlash(c, err, done); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, "/events/"+strconv.FormatInt(e.ID, 10))
+	return s.finish(c, err, "/events/"+strconv.FormatInt(e.ID, 10), done)
 }

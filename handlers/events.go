@@ -341,8 +341,11 @@ func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	counts, err := s.Store.Refusals(c.Request().Context(), s.Now().Add(-time.Hour))
 	var list []views.RefusedReason
 	for _, r := range counts {
-		v := views.RefusedReason{Count: int(r.Count)}
-		v.Reason, v.Advice = refusalWords(r.Reason)
+		text, ok := refusalTexts[r.Reason]
+		if !ok {
+			text.reason, text.advice = "because of "+strings.ReplaceAll(r.Reason, "_", " "), "Check the server’s log."
+		}
+		v := views.RefusedReason{Count: int(r.Count), Reason: text.reason, Advice: text.advice}
 		if Actor(c).Role.Includes(incident.Admin) && slices.Contains([]string{"wrong_signature", "wrong_validation", "not_configured", "locked"}, r.Reason) {
 			v.LinkText, v.Href = "Zoom account", "/account"
 		}
@@ -351,33 +354,21 @@ func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	return list, err
 }
 
-// refusalWords says a reason of Service.CountRefusal in words.
-func refusalWords(reason string) (words, advice string) {
-	switch reason {
-	case "wrong_signature":
-		return "with a wrong signature", "Check that the secret token here is the Zoom app’s. If it is, somebody other than Zoom sent them."
-	case "wrong_validation":
-		return "asking for validation, with a wrong signature", "If you just pressed Validate in Zoom, the secret token here isn’t the app’s. If you didn’t, somebody other than Zoom sent them, and they don’t count toward Zoom’s six failures."
-	case "no_signature":
-		return "without a signature", "Zoom signs every request. Somebody other than Zoom sent them, or a proxy removes headers."
-	case "malformed_signature", "malformed_timestamp":
-		return "with a signature in a form that Zoom doesn’t use", "Somebody other than Zoom sent them, or a proxy changes headers."
-	case "millisecond_timestamp":
-		return "with a timestamp in milliseconds", "Zoom uses seconds. A test tool may be sending them."
-	case "not_configured":
-		return "before a secret token was set", "Set the webhook secret token. Zoom retries each for about 85 minutes."
-	case "locked":
-		return "that couldn’t be verified because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."
-	case "too_large":
-		return "that were too large", "Zoom’s events are far smaller than 1 MiB. Somebody other than Zoom sent them."
-	case "validation":
-		return "with a validation that Zoom doesn’t send", "Somebody other than Zoom sent them. Drawbridge didn’t answer the validation."
-	case "incomplete":
-		return "that ended before they were complete", "Zoom retries them. Check the proxy and the network."
-	case "storage", "busy":
-		return "because Drawbridge couldn’t store them", "Zoom retries each for about 85 minutes. Check the disk and the server’s log."
-	}
-	return "because of " + strings.ReplaceAll(reason, "_", " "), "Check the server’s log."
+// refusalTexts has the reasons of Service.CountRefusal in words, with advice.
+var refusalTexts = map[string]struct{ reason, advice string }{
+	"wrong_signature":       {"with a wrong signature", "Check that the secret token here is the Zoom app’s. If it is, somebody other than Zoom sent them."},
+	"wrong_validation":      {"asking for validation, with a wrong signature", "If you just pressed Validate in Zoom, the secret token here isn’t the app’s. If you didn’t, somebody other than Zoom sent them, and they don’t count toward Zoom’s six failures."},
+	"no_signature":          {"without a signature", "Zoom signs every request. Somebody other than Zoom sent them, or a proxy removes headers."},
+	"malformed_signature":   {"with a signature in a form that Zoom doesn’t use", "Somebody other than Zoom sent them, or a proxy changes headers."},
+	"malformed_timestamp":   {"with a signature in a form that Zoom doesn’t use", "Somebody other than Zoom sent them, or a proxy changes headers."},
+	"millisecond_timestamp": {"with a timestamp in milliseconds", "Zoom uses seconds. A test tool may be sending them."},
+	"not_configured":        {"before a secret token was set", "Set the webhook secret token. Zoom retries each for about 85 minutes."},
+	"locked":                {"that couldn’t be verified because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."},
+	"too_large":             {"that were too large", "Zoom’s events are far smaller than 1 MiB. Somebody other than Zoom sent them."},
+	"validation":            {"with a validation that Zoom doesn’t send", "Somebody other than Zoom sent them. Drawbridge didn’t answer the validation."},
+	"incomplete":            {"that ended before they were complete", "Zoom retries them. Check the proxy and the network."},
+	"storage":               {"because Drawbridge couldn’t store them", "Zoom retries each for about 85 minutes. Check the disk and the server’s log."},
+	"busy":                  {"because Drawbridge couldn’t store them", "Zoom retries each for about 85 minutes. Check the disk and the server’s log."},
 }
 
 // eventRow is one line of a list. query is what the address of the list says, of

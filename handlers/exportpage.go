@@ -154,8 +154,7 @@ func (s *Site) CancelExport(c echo.Context) error {
 	}
 	e.cancel(errExportCancelled)
 	if c.Request().Header.Get("HX-Request") == "" {
-		s.Flash(c, views.LevelOK, "The export was cancelled.")
-		return c.Redirect(http.StatusSeeOther, "/events/export")
+		return s.done(c, "/events/export", "The export was cancelled.")
 	}
 	return Render(c, http.StatusOK, views.ExportState(views.ExportProgress{Key: key, Running: true, Text: "Cancelling…"}))
 }

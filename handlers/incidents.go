@@ -341,23 +341,7 @@ func (s *Site) incidentVerb(c echo.Context, verb func(context.Context, incident.
 	if err != nil {
 		return err
 	}
-	if err := s.orFlash(c, verb(c.Request().Context(), Actor(c), number), incident.Key(number)+" "+said); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, incidentPath(number))
-}
-
-// orFlash says how an action went on the next page; what no page can say stays
-// an error.
-func (s *Site) orFlash(c echo.Context, err error, done string) error {
-	if message, _, ok := Refusal(err); ok {
-		s.Flash(c, views.LevelWarning, message)
-		return nil
-	}
-	if err == nil {
-		s.Flash(c, views.LevelOK, done)
-	}
-	return err
+	return s.finish(c, verb(c.Request().Context(), Actor(c), number), incidentPath(number), incident.Key(number)+" "+said)
 }
 
 // RunStep is POST /incidents/:number/steps/:id/run.
@@ -374,8 +358,5 @@ func (s *Site) RunStep(c echo.Context) error {
 	if run.IncidentNumber != number {
 		return echo.NewHTTPError(http.StatusNotFound, "The incident has no such step.")
 	}
-	if err := s.orFlash(c, s.Service.RunStep(ctx, Actor(c), run.ID), "The step was started."); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, incidentPath(number))
+	return s.finish(c, s.Service.RunStep(ctx, Actor(c), run.ID), incidentPath(number), "The step was started.")
 }

@@ -60,12 +60,11 @@ func (s *Site) SaveRetention(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	said := "Saved. Drawbridge is applying the rules now."
 	if len(changed) == 0 {
-		s.Flash(c, views.LevelOK, "Nothing was changed.")
-	} else {
-		s.Flash(c, views.LevelOK, "Saved. Drawbridge is applying the rules now.")
+		said = "Nothing was changed."
 	}
-	return c.Redirect(http.StatusSeeOther, "/settings/retention")
+	return s.done(c, "/settings/retention", said)
 }
 
 // retentionForm is the rules as they were typed and as they were understood.

@@ -25,8 +25,7 @@ func (s *Site) RunForm(c echo.Context) error {
 	if uuid.Validate(key) != nil {
 		key = uuid.NewString()
 	} else if sent, err := s.Store.IncidentByFormKey(ctx, key); err == nil {
-		s.Flash(c, views.LevelOK, "This form was already submitted. This is the incident it opened.")
-		return c.Redirect(http.StatusSeeOther, incidentPath(sent.Number))
+		return s.done(c, incidentPath(sent.Number), "This form was already submitted. This is the incident it opened.")
 	} else if incident.CodeOf(err) != incident.NotFound {
 		return err
 	}

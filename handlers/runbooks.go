@@ -131,15 +131,13 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 		return err
 	}
 
-	switch {
-	case stored.ID == "":
-		s.Flash(c, views.LevelOK, "“"+saved.Name+"” was created.")
-	case len(changed) == 0:
-		s.Flash(c, views.LevelOK, "Nothing was changed.")
-	default:
-		s.Flash(c, views.LevelOK, "Saved: "+someOf(changedFields(changed))+".")
+	said := "Saved: " + someOf(changedFields(changed)) + "."
+	if stored.ID == "" {
+		said = "“" + saved.Name + "” was created."
+	} else if len(changed) == 0 {
+		said = "Nothing was changed."
 	}
-	return c.Redirect(http.StatusSeeOther, "/runbooks/"+saved.ID)
+	return s.done(c, "/runbooks/"+saved.ID, said)
 }
 
 // usableRunbook is the runbook of the address, refused when it is archived.
@@ -151,13 +149,13 @@ func (s *Site) usableRunbook(c echo.Context) (incident.Runbook, error) {
 	return r, err
 }
 
-// someOf lists the first few of many things.
+// someOf lists the first few things.
 func someOf(things []string) string {
 	const shown = 6
-	if len(things) <= shown {
-		return strings.Join(things, ", ")
+	if len(things) > shown {
+		things = append(things[:shown:shown], fmt.Sprintf("and %d more", len(things)-shown))
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(things[:shown], ", "), len(things)-shown)
+	return strings.Join(things, ", ")
 }
 
 // lastChange says who changed a target by an action last, and when.
@@ -195,8 +193,7 @@ func (s *Site) DuplicateRunbook(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "This is the copy. It stays off until you enable it.")
-	return c.Redirect(http.StatusSeeOther, "/runbooks/"+twin.ID)
+	return s.done(c, "/runbooks/"+twin.ID, "This is the copy. It stays off until you enable it.")
 }
 
 // EnableRunbook is POST /runbooks/:id/enable.
@@ -217,14 +214,11 @@ func (s *Site) switchRunbook(c echo.Context, disabled bool) error {
 	if disabled {
 		said = "“" + stored.Name + "” is off. Nobody can use it until you enable it."
 	}
-	if err := s.orFlash(c, err, said); err != nil {
-		return err
+	path := "/runbooks/" + stored.ID
+	if from, parseErr := url.Parse(c.Request().Referer()); parseErr == nil && from.Path == "/runbooks" {
+		path = "/runbooks" // the list has the switch too
 	}
-	// The switch stands in the list and in the editor.
-	if from, err := url.Parse(c.Request().Referer()); err == nil && from.Path == "/runbooks" {
-		return c.Redirect(http.StatusSeeOther, "/runbooks")
-	}
-	return c.Redirect(http.StatusSeeOther, "/runbooks/"+stored.ID)
+	return s.finish(c, err, path, said)
 }
 
 // DeleteRunbook is POST /runbooks/:id/delete.
@@ -243,8 +237,7 @@ func (s *Site) DeleteRunbook(c echo.Context) error {
 	if archived {
 		said = "“" + stored.Name + "” was archived, because incidents were opened with it."
 	}
-	s.Flash(c, views.LevelOK, said)
-	return c.Redirect(http.StatusSeeOther, "/runbooks")
+	return s.done(c, "/runbooks", said)
 }
 
 // editorNotes are what the editor says besides the form.

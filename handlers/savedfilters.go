@@ -67,15 +67,11 @@ func (s *Site) SaveFilter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Flash(c, views.LevelOK, "The filter was saved. Everyone can find it above the list.")
-	return c.Redirect(http.StatusSeeOther, "/events?"+f.Query)
+	return s.done(c, "/events?"+f.Query, "The filter was saved. Everyone can find it above the list.")
 }
 
 // DeleteFilter is POST /events/filters/:id/delete.
 func (s *Site) DeleteFilter(c echo.Context) error {
 	err := s.Service.DeleteFilter(c.Request().Context(), Actor(c), c.Param("id"))
-	if err := s.orFlash(c, err, "The saved filter was deleted."); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, "/events")
+	return s.finish(c, err, "/events", "The saved filter was deleted.")
 }

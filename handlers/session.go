@@ -136,8 +136,7 @@ func (s *Site) Setup(c echo.Context) error {
 	if err := s.startSession(c, user); err != nil {
 		return err
 	}
-	s.Flash(c, views.LevelOK, "You are the first admin of this Drawbridge.")
-	return c.Redirect(http.StatusSeeOther, "/")
+	return s.done(c, "/", "You are the first admin of this Drawbridge.")
 }
 
 func (s *Site) setupPage(c echo.Context, token string) views.SetupPage {

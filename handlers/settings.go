@@ -3,7 +3,6 @@ package handlers
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -91,8 +90,7 @@ func (s *Site) CreateUser(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, user.Email+" can log in now.")
-	return c.Redirect(http.StatusSeeOther, "/settings/users")
+	return s.done(c, "/settings/users", user.Email+" can log in now.")
 }
 
 // SaveUser is POST /settings/users/:id.
@@ -133,8 +131,7 @@ func (s *Site) SaveUser(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, said)
-	return c.Redirect(http.StatusSeeOther, "/settings/users")
+	return s.done(c, "/settings/users", said)
 }
 
 // ResetPassword is POST /settings/users/:id/password.
@@ -158,8 +155,7 @@ func (s *Site) ResetPassword(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "The password was set. Pass it on securely.")
-	return c.Redirect(http.StatusSeeOther, "/settings/users")
+	return s.done(c, "/settings/users", "The password was set. Pass it on securely.")
 }
 
 // DisableUser is POST /settings/users/:id/disable.
@@ -178,10 +174,7 @@ func (s *Site) switchUser(c echo.Context, disabled bool, said string) error {
 	if err == nil && disabled {
 		said, err = s.tokensLeft(ctx, c.Param("id"), said)
 	}
-	if err := s.orFlash(c, err, said); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, "/settings/users")
+	return s.finish(c, err, "/settings/users", said)
 }
 
 // tokensLeft adds to said how many API tokens of a person go on working. They
@@ -286,10 +279,7 @@ func readTokenForm(c echo.Context) (form Form, scopes []string, err error) {
 // RevokeToken is POST /settings/tokens/:id/revoke.
 func (s *Site) RevokeToken(c echo.Context) error {
 	err := s.Service.RevokeToken(c.Request().Context(), Actor(c), c.Param("id"))
-	if err := s.orFlash(c, err, "The token was revoked. Requests with it are rejected from now on."); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, "/settings/tokens")
+	return s.finish(c, err, "/settings/tokens", "The token was revoked. Requests with it are rejected from now on.")
 }
 
 // MePage is GET /settings/me.
@@ -328,8 +318,7 @@ func (s *Site) SaveMe(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "Your name was saved.")
-	return c.Redirect(http.StatusSeeOther, "/settings/me")
+	return s.done(c, "/settings/me", "Your name was saved.")
 }
 
 // ChangePassword is POST /settings/me/password. The session it comes from stays.
@@ -353,8 +342,7 @@ func (s *Site) ChangePassword(c echo.Context) error {
 		return err
 	}
 
-	s.Flash(c, views.LevelOK, "The password was changed. Other browsers were logged out.")
-	return c.Redirect(http.StatusSeeOther, "/settings/me")
+	return s.done(c, "/settings/me", "The password was changed. Other browsers were logged out.")
 }
 
 // EndOtherSessions is POST /settings/me/sessions.
@@ -362,8 +350,7 @@ func (s *Site) EndOtherSessions(c echo.Context) error {
 	if err := s.Service.EndOtherSessions(c.Request().Context(), Actor(c), s.sessionToken(c)); err != nil {
 		return err
 	}
-	s.Flash(c, views.LevelOK, "The other browsers were logged out.")
-	return c.Redirect(http.StatusSeeOther, "/settings/me")
+	return s.done(c, "/settings/me", "The other browsers were logged out.")
 }
 
 // AboutPage is GET /settings/about.
@@ -374,7 +361,7 @@ func (s *Site) AboutPage(c echo.Context) error {
 	}
 	page := views.SettingsAboutPage{
 		Frame: s.Frame(c, "About", "settings"), Version: s.Version, GoVersion: runtime.Version(),
-		Database: "SQLite", DBVersion: sizes.Version, DBSize: byteSize(sizes.Bytes), PublicURL: s.PublicURL,
+		Database: "SQLite", DBVersion: sizes.Version, DBSize: views.Bytes(sizes.Bytes), PublicURL: s.PublicURL,
 		Counts: []views.KeyValue{
 			{Key: "Events", Value: manyOf(sizes.Events)},
 			{Key: "Incidents", Value: views.Count(int(sizes.Incidents))},
@@ -394,25 +381,5 @@ func (s *Site) AboutPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.SettingsAbout(page))
 }
 
-// manyOf writes a count that db.Sizes stops at a million.
-func manyOf(n int64) string {
-	if n > 1_000_000 {
-		return "more than 1,000,000"
-	}
-	return views.Count(int(n))
-}
-
-// byteSize writes a size in the unit that leaves a few digits.
-func byteSize(n int64) string {
-	size, unit := float64(n), "bytes"
-	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if size < 1024 {
-			break
-		}
-		size, unit = size/1024, next
-	}
-	if unit == "bytes" {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	return fmt.Sprintf("%.1f %s", size, unit)
-}
+// manyOf writes a count that db.Sizes stops just above a million.
+func manyOf(n int64) string { return views.Capped(int(min(n, 1_000_000)), n > 1_000_000) }

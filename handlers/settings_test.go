@@ -569,7 +569,7 @@ func TestAboutPage(t *testing.T) {
 		o := newOffice(t)
 		o.run(o.outage(), "db down")
 		page := o.as(incident.Viewer).get("/settings/about")
-		page.want(t, http.StatusOK, "v1.2.3", "SQLite 3.", "KiB", "Incidents 1", "https://bridge.example.com")
+		page.want(t, http.StatusOK, "v1.2.3", "SQLite 3.", " kB", "Incidents 1", "https://bridge.example.com")
 		if strings.Contains(page.body, o.dataDir) {
 			t.Error("a viewer learns where the data is")
 		}

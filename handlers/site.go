@@ -224,6 +224,25 @@ func (s *Site) Flash(c echo.Context, level views.Level, text string) {
 	c.SetCookie(s.cookie(c, "flash", value, 60))
 }
 
+// done redirects to path, where text says what was done.
+func (s *Site) done(c echo.Context, path, text string) error {
+	s.Flash(c, views.LevelOK, text)
+	return c.Redirect(http.StatusSeeOther, path)
+}
+
+// finish is done, unless the action failed with err: then path says why it was
+// refused. An error that is not a Refusal is returned.
+func (s *Site) finish(c echo.Context, err error, path, text string) error {
+	if message, _, ok := Refusal(err); ok {
+		s.Flash(c, views.LevelWarning, message)
+		return c.Redirect(http.StatusSeeOther, path)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(c, path, text)
+}
+
 func (s *Site) takeFlash(c echo.Context) *views.Flash {
 	cookie := s.cookie(c, "flash", "", -1)
 	sent, err := c.Cookie(cookie.Name)
