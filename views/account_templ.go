@@ -625,7 +625,7 @@ func accountSecret(label, name, help string, s StoredSecret, p AccountPage) temp
 			templ_7745c5c3_Var21 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = SecretField(Field{Label: label, Name: name, Help: help, Error: p.Errors[name], Mono: true}, s).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = SecretField(Field{Label: label, Name: name, Help: help, Error: p.Errors[name]}, s).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
