@@ -15,8 +15,8 @@ func secretCell(name incident.SecretName) Cell {
 	return Cell{Table: "secrets", Column: "sealed", Row: accountID + "/" + string(name)}
 }
 
-// Account returns the account with its secrets opened, the zero Account when
-// none was saved. A secret that no key opens is marked Locked.
+// Account returns the account with its secrets decrypted, or the zero Account
+// if none was saved. A secret that no key decrypts is marked Locked.
 func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 	a := incident.Account{Secrets: map[incident.SecretName]incident.StoredSecret{}}
 	err := each(ctx, s.r, func(r row) error {
@@ -45,9 +45,10 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 	return a, err
 }
 
-// SaveAccount writes all but Secrets, Check and what is known of validations,
-// seals the secrets in set, deletes those in remove and the access token, and
-// increments Version. Conflict if a.Version is not the stored one.
+// SaveAccount stores everything except Secrets, Check and what is known about
+// validations. It seals the secrets in set, deletes those in remove and the
+// access token, and increments Version. It returns Conflict if a.Version is not
+// the stored version.
 func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[incident.SecretName]incident.Secret, remove []incident.SecretName, audit incident.AuditEntry) error {
 	now := s.now()
 	return s.change(ctx, audit, []string{TopicAccount}, func(tx *sql.Tx) error {
@@ -95,18 +96,19 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 				return err
 			}
 		}
-		// A token belongs to the credentials it was got with.
+		// The stored token was requested with the old credentials.
 		return exec(ctx, tx, `DELETE FROM zoom_tokens`)
 	})
 }
 
-// SaveCheck writes the report of a check. NotFound if no account was saved.
+// SaveCheck stores the report of a check. It returns NotFound if no account was
+// saved.
 func (s *Store) SaveCheck(ctx context.Context, r incident.CheckReport) error {
 	return s.updateAccount(ctx, `UPDATE accounts SET check_report = $2 WHERE id = $1`, asJSON(r))
 }
 
-// SetWebhookValidated notes when Zoom validated our address. NotFound if no
-// account was saved.
+// SetWebhookValidated stores when Zoom validated our address. It returns
+// NotFound if no account was saved.
 func (s *Store) SetWebhookValidated(ctx context.Context, at time.Time) error {
 	return s.updateAccount(ctx, `UPDATE accounts SET webhook_validated_at = $2 WHERE id = $1`, at)
 }

@@ -14,7 +14,7 @@ func auditFields(e *incident.AuditEntry) []any {
 	return []any{&e.ID, timeOf(&e.At), &e.ActorKind, &e.Actor, &e.Action, &e.Target, jsonOf(&e.Changes), &e.Address}
 }
 
-// insertAudit writes an entry, or nothing when it has no action.
+// insertAudit stores an entry. It stores nothing if the entry has no action.
 func insertAudit(ctx context.Context, tx *sql.Tx, e incident.AuditEntry) error {
 	if e.Action == "" {
 		return nil
@@ -23,8 +23,8 @@ func insertAudit(ctx context.Context, tx *sql.Tx, e incident.AuditEntry) error {
 		e.ID, e.At, e.ActorKind, e.Actor, e.Action, e.Target, asJSON(e.Changes), e.Address)
 }
 
-// change is write with the audit entry e, and with new versions of topics, in the
-// same transaction.
+// change is write, and also stores the audit entry e and gives the topics new
+// versions.
 func (s *Store) change(ctx context.Context, e incident.AuditEntry, topics []string, fn func(tx *sql.Tx) error) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if err := fn(tx); err != nil {
@@ -42,21 +42,22 @@ func (s *Store) AddAudit(ctx context.Context, e incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return insertAudit(ctx, tx, e) })
 }
 
-// AuditFilter chooses entries of the audit trail; what is empty chooses all.
+// AuditFilter selects entries of the audit trail. An empty field selects all.
 type AuditFilter struct {
-	Actions []incident.AuditAction // one of them
+	Actions []incident.AuditAction // any of these
 	Target  string
-	Words   []AuditWord // every one of them
+	Words   []AuditWord // all of these
 }
 
-// AuditWord is a part of an entry's actor or target, in any case, or one of the
-// actions that are worded with it.
+// AuditWord is one search word. It matches an entry whose actor or target
+// contains Text in any case, or whose action is one of Actions: those whose
+// description contains the word.
 type AuditWord struct {
 	Text    string
 	Actions []string
 }
 
-// Audit is the audit trail, newest first.
+// Audit returns the audit trail, newest first.
 func (s *Store) Audit(ctx context.Context, f AuditFilter, cursor string, limit int) (Page[incident.AuditEntry], error) {
 	var page Page[incident.AuditEntry]
 	var w where

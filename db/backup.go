@@ -14,26 +14,26 @@ import (
 	"modernc.org/sqlite"
 )
 
-// BackupReport says what is in a backup.
+// BackupReport describes a backup.
 type BackupReport struct {
 	Bytes, Events int64
-	Newest        time.Time // arrival of its newest event, zero without events
+	Newest        time.Time // arrival of the newest event; zero if there are none
 }
 
-// backupStep is how many pages are copied before progress is told.
+// backupStep is how many pages are copied between two calls of progress.
 const backupStep = 2048
 
-// Backup copies the SQLite database of a data directory into a new file, also
-// while a server writes to it, and opens nothing for writing but that file. It
-// holds every event that was answered before Backup was called. progress, which
-// may be nil, is told how much of the whole is copied.
+// Backup copies the SQLite database of a data directory into a new file. A
+// server may write to the database meanwhile. Backup writes only to the new
+// file, which contains every event that was acknowledged before the call.
+// progress may be nil; it gets the number of pages copied and their total.
 //
-// It copies the pages of one state, which a read transaction holds on to: the
-// server goes on writing into its write-ahead log, which grows until the copy is
-// made. SQLite's backup without that transaction would begin again at every
-// write of the server. VACUUM INTO holds one too and takes as much of the
-// processor (0.30 s against 0.28 s for 88 MB), but reads tables and indexes in
-// their own order, all over a large file, and tells nothing of its progress.
+// A read transaction keeps the state that is copied, so the server's
+// write-ahead log grows until the copy is finished. Without that transaction,
+// SQLite's backup would start again at every write of the server. VACUUM INTO
+// would use a transaction too and takes the same processor time (0.30 s instead
+// of 0.28 s for 88 MB). But it reads each table and index in order, which jumps
+// across a large file, and it reports no progress.
 func Backup(ctx context.Context, dataDir, file string, progress func(done, whole int64)) (report BackupReport, err error) {
 	path, err := filepath.Abs(filepath.Join(dataDir, SQLiteFile))
 	if err != nil {
@@ -48,7 +48,7 @@ func Backup(ctx context.Context, dataDir, file string, progress func(done, whole
 		return report, fmt.Errorf("there is no database to back up: %w", err)
 	}
 	if _, err := os.Lstat(file); err == nil {
-		return report, fmt.Errorf("%s already exists: name a new file", file)
+		return report, fmt.Errorf("%s already exists; choose another file name", file)
 	}
 	if free, _, ok := room(filepath.Dir(file)); ok && free < info.Size() {
 		return report, fmt.Errorf("the backup needs %d MB, but only %d MB are free in %s", info.Size()>>20+1, free>>20, filepath.Dir(file))
@@ -59,7 +59,7 @@ func Backup(ctx context.Context, dataDir, file string, progress func(done, whole
 		return report, fmt.Errorf("%s exists: another backup is running, or one was interrupted; if none is running, delete it", partial)
 	}
 	if err != nil {
-		return report, fmt.Errorf("make the backup: %w", err)
+		return report, fmt.Errorf("create the backup: %w", err)
 	}
 	defer func() {
 		err = errors.Join(err, f.Close())
@@ -70,7 +70,8 @@ func Backup(ctx context.Context, dataDir, file string, progress func(done, whole
 	if err := copyPages(ctx, path, partial, progress); err != nil {
 		return report, err
 	}
-	// A mark of its own: the log of the database does not belong to the backup.
+	// The backup gets its own mark, so that the log of the original database is
+	// not applied to it.
 	if _, err := f.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(newMark())), markOffset); err != nil {
 		return report, err
 	}
@@ -95,7 +96,7 @@ func copyPages(ctx context.Context, from, to string, progress func(done, whole i
 	if err := checkOwner(ctx, conn); err != nil {
 		return err
 	}
-	// The transaction begins with its first read.
+	// The transaction starts with its first read.
 	if err := exec(ctx, conn, `BEGIN`); err != nil {
 		return err
 	}
@@ -103,8 +104,8 @@ func copyPages(ctx context.Context, from, to string, progress func(done, whole i
 		return err
 	}
 	return conn.Raw(func(raw any) error {
-		// What is half written after a crash is thrown away, so nothing needs a
-		// journal, and one fsync at the end does.
+		// A partial copy is deleted after a crash, so the copy needs no journal
+		// and only one fsync at the end.
 		backup, err := raw.(interface {
 			NewBackup(string) (*sqlite.Backup, error)
 		}).NewBackup(sqliteAddress(to) + "?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)")
@@ -134,8 +135,9 @@ func copyPages(ctx context.Context, from, to string, progress func(done, whole i
 	})
 }
 
-// openSnapshot opens a database for reading, as it is: also one that lies where
-// nothing can be written, which SQLite cannot read together with a log.
+// openSnapshot opens a database read-only and changes nothing. It can also open
+// one on a read-only file system: SQLite itself cannot read such a database if
+// it has a log.
 func openSnapshot(ctx context.Context, path string) (*sql.Conn, func(), error) {
 	conn, closeFile, err := openFile(ctx, path, "mode=ro")
 	if err == nil {

@@ -17,50 +17,52 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// The ballast is a file that takes up room beside the database while there is
-// plenty. When the disk is full it is given up: what happens to incidents can
-// still be written, and Zoom's events are refused, which Zoom repeats for 85
-// minutes. When there is room again it is made again and events are accepted.
+// The ballast is a file that occupies space on the disk of the database while
+// there is plenty. When the disk is full, Drawbridge deletes it: incidents can
+// still be stored, and Zoom's events are rejected, which Zoom retries for 85
+// minutes. When there is space again, Drawbridge creates the ballast again and
+// accepts events.
 const (
 	ballastFile = "ballast"
-	ballastSize = 16 << 20 // some hundred incidents; the write-ahead log has taken its own 4 MiB before
+	ballastSize = 16 << 20 // a few hundred incidents; the write-ahead log already has its own 4 MiB
 	watchEvery  = 2 * time.Second
 )
 
-// Health is how the storage is, as it was found a moment ago.
+// Health is the state of the storage, as last measured.
 type Health struct {
-	// DiskFull: events are refused until FreeBytes is NeedBytes or more. It is
-	// only known for SQLite; with PostgreSQL a full disk is a WriteProblem.
-	DiskFull      bool
-	DiskFullSince time.Time
-	NeedBytes     int64
+	// DiskFull means that events are rejected until FreeBytes reaches
+	// NeedBytes. Only SQLite reports it; on PostgreSQL a full disk is a
+	// WriteProblem.
+	DiskFull  bool
+	NeedBytes int64
 
-	// WriteProblem is a sentence on why the last write failed, "" when it did not.
+	// WriteProblem is a sentence that says why the last write failed, or "".
 	WriteProblem string
 
-	// Sizes of SQLite's files and of the room beside them; -1 when not known.
+	// The sizes of SQLite's files and of the free space on their disk; -1 if
+	// unknown.
 	FreeBytes, DatabaseBytes, WALBytes, BallastBytes int64
 }
 
-// disk is what a Store knows of the place its data is in.
+// disk is what a Store knows about the disk of its data.
 type disk struct {
-	dir string // of the SQLite database, "" with PostgreSQL
+	dir string // of the SQLite database; "" on PostgreSQL
 	log *slog.Logger
-	now func() time.Time
 
-	making sync.Mutex // of the ballast
+	making sync.Mutex // held while the ballast is created
 	mu     sync.Mutex
-	h      Health
+	h      Health // guarded by mu
 }
 
-// Health says how the storage is. It asks neither the database nor the disk.
+// Health returns the state of the storage. It asks neither the database nor the
+// disk.
 func (s *Store) Health() Health {
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
 	return s.disk.h
 }
 
-// Watch looks after the storage until ctx ends: see WatchOnce.
+// Watch calls WatchOnce every two seconds until ctx ends.
 func (s *Store) Watch(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -74,21 +76,21 @@ func (s *Store) Watch(ctx context.Context) {
 	}
 }
 
-// WatchOnce measures the disk, makes the ballast where there is room for it,
-// which lets events in again after the disk was full, and, when the last write
-// failed, tries another.
+// WatchOnce measures the disk and creates the ballast if there is room for it;
+// after a full disk, events are then accepted again. If the last write failed,
+// it tries another one.
 func (s *Store) WatchOnce(ctx context.Context) {
 	s.disk.makeBallast()
 	s.disk.measure()
 	if s.Health().WriteProblem != "" {
 		ctx, cancel := context.WithTimeout(ctx, watchEvery)
 		defer cancel()
-		_ = s.Ping(ctx) // the outcome is in Health
+		_ = s.Ping(ctx) // Health has the result
 	}
 }
 
-// writeEvents is write for what can be had again: when the disk is full it is
-// refused, and the room of the ballast is left to incidents.
+// writeEvents is write for events, which Zoom delivers again. If the disk is
+// full, they are rejected, so that incidents can use the space of the ballast.
 func (s *Store) writeEvents(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if s.Health().DiskFull {
 		s.disk.makeBallast()
@@ -104,15 +106,15 @@ func (s *Store) writeEvents(ctx context.Context, fn func(tx *sql.Tx) error) erro
 }
 
 func errDiskFull(cause error) error {
-	return unavailable("The disk of the server is full. Free some space; Drawbridge goes on by itself.", cause)
+	return unavailable("The disk of the server is full. Free some space; Drawbridge then continues automatically.", cause)
 }
 
-// isFull reports whether err says that the disk is full. SQLite says so of
-// ENOSPC; a quota that is reached is a failed write to it.
+// isFull reports whether err says that the disk is full. SQLite reports ENOSPC
+// this way, and an exceeded quota as a failed write.
 func isFull(err error) bool { return sqliteCode(err)&0xff == sqliteFull }
 
-// giveUp makes room, once, and has events refused. It reports whether there was
-// something to give up.
+// giveUp deletes the ballast and has events rejected from now on. It reports
+// whether there was a ballast to delete.
 func (d *disk) giveUp() bool {
 	if d.dir == "" {
 		return false
@@ -120,15 +122,15 @@ func (d *disk) giveUp() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.h.DiskFull {
-		d.h.DiskFull, d.h.DiskFullSince = true, d.now()
+		d.h.DiskFull = true
 		_, d.h.NeedBytes = d.ballast()
-		d.log.Error("the disk is full: Zoom's events are refused, and Zoom repeats them; incidents use what is kept in reserve", "dir", d.dir, "free_at_least", d.h.NeedBytes)
+		d.log.Error("the disk is full: Drawbridge rejects events, which Zoom retries; incidents use the reserved space", "dir", d.dir, "free_at_least", d.h.NeedBytes)
 	}
 	return os.Remove(filepath.Join(d.dir, ballastFile)) == nil
 }
 
-// ballast is how large the ballast should be on this disk, and how much must be
-// free for it to be made: on a small disk it takes less.
+// ballast returns how large the ballast should be, which is less on a small
+// disk, and how many bytes must be free before it is created.
 func (d *disk) ballast() (size, need int64) {
 	size = ballastSize
 	if _, total, ok := room(d.dir); ok {
@@ -159,8 +161,8 @@ func (d *disk) size(name string) int64 {
 	return info.Size()
 }
 
-// makeBallast makes the ballast if it is not there and there is room for it and
-// as much again twice. Then the disk is not full any more.
+// makeBallast creates the ballast if it is missing and three times its size is
+// free. The disk then counts as no longer full.
 func (d *disk) makeBallast() {
 	if d.dir == "" {
 		return
@@ -178,21 +180,21 @@ func (d *disk) makeBallast() {
 	path := filepath.Join(d.dir, ballastFile)
 	err := allocate(path, size)
 	if isNoSpace(err) {
-		return // a quota, which the disk's numbers do not show
+		return // a quota, which the free space does not show
 	}
 	if err != nil && !full {
-		d.log.Debug("no ballast could be made", "error", err)
+		d.log.Debug("could not reserve disk space", "error", err)
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.h.DiskFull {
-		d.h.DiskFull, d.h.DiskFullSince, d.h.NeedBytes = false, time.Time{}, 0
-		d.log.Info("the disk has room again: events are accepted", "dir", d.dir)
+		d.h.DiskFull, d.h.NeedBytes = false, 0
+		d.log.Info("the disk has space again: events are accepted", "dir", d.dir)
 	}
 }
 
-// noteWrite remembers whether the database takes writes.
+// noteWrite remembers whether the database accepts writes.
 func (d *disk) noteWrite(err error) {
 	problem := ""
 	if err != nil {
@@ -200,7 +202,7 @@ func (d *disk) noteWrite(err error) {
 		errors.As(coded(err), &known)
 		gone := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || sqliteCode(err)&0xff == sqliteInterrupt
 		if gone || known.Code != incident.Unavailable {
-			return // a caller that left, or a refusal: says nothing about the database
+			return // the caller has gone, or the write was rejected: this says nothing about the database
 		}
 		problem = known.Message
 	}
@@ -209,7 +211,7 @@ func (d *disk) noteWrite(err error) {
 	d.h.WriteProblem = problem
 }
 
-// allocate makes a file of a size that takes up its room on the disk.
+// allocate creates a file of this size that occupies its space on the disk.
 func allocate(path string, size int64) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -223,7 +225,8 @@ func allocate(path string, size int64) (err error) {
 	if err := reserve(f, size); !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	// Random, because zeros take no room where files are compressed.
+	// Random bytes, because zeros occupy no space on a file system that
+	// compresses.
 	if _, err := io.CopyN(f, rand.Reader, size); err != nil {
 		return err
 	}
@@ -234,11 +237,11 @@ func isNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// dirProblem says what to do about a data directory that cannot be written to.
+// dirProblem adds to err what to do if a data directory cannot be written to.
 func dirProblem(dir string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return errors.New("Drawbridge cannot write to its data directory " + dir + " (" + err.Error() + "): make it writable for the user that runs Drawbridge, or name another with DRAWBRIDGE_DATA_DIR")
+		return errors.New("Drawbridge cannot write to its data directory " + dir + " (" + err.Error() + "): make it writable for the user that runs Drawbridge, or set another one with DRAWBRIDGE_DATA_DIR")
 	case isNoSpace(err):
 		return errors.New("the disk of the data directory " + dir + " is full (" + err.Error() + "): free some space and start again")
 	}

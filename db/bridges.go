@@ -36,7 +36,7 @@ func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 		b.CreatedAt, b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.Inside, b.InsideMost, asJSON(b.Recordings))
 }
 
-// reasonJSON is a reason as it is kept: "" for none.
+// reasonJSON returns a reason as it is stored; the zero Reason is "".
 func reasonJSON(r incident.Reason) string {
 	if r.Code == "" {
 		return ""
@@ -44,31 +44,32 @@ func reasonJSON(r incident.Reason) string {
 	return asJSON(r)
 }
 
-// Bridge is the bridge with this id. NotFound if there is none.
+// Bridge returns the bridge with this id. It returns NotFound if there is none.
 func (s *Store) Bridge(ctx context.Context, id string) (incident.Bridge, error) {
 	return one(ctx, s.r, "bridge", bridgeFields, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, id)
 }
 
-// BridgeOfStepRun is the bridge that a step made. NotFound if there is none.
+// BridgeOfStepRun returns the bridge of a step run. It returns NotFound if
+// there is none.
 func (s *Store) BridgeOfStepRun(ctx context.Context, stepRunID string) (incident.Bridge, error) {
 	return one(ctx, s.r, "bridge", bridgeFields, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.step_run_id = $1`, stepRunID)
 }
 
-// Bridges are the bridges of an incident, oldest first.
+// Bridges returns the bridges of an incident, oldest first.
 func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, error) {
 	return list(ctx, s.r, bridgeFields,
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number = $1 ORDER BY b.created_at, b.id`, number)
 }
 
-// ChangeBridge makes one transition with all that goes with it, in one
-// transaction. It is a Conflict, and writes nothing, if the bridge, the step
-// run or the attempt is in no state that the change expects. What events say of
-// a bridge (people inside, at most and recordings) is left to ApplyReadings,
-// and a start that is known is not forgotten.
+// ChangeBridge makes one transition with everything that changes with it, in
+// one transaction. It returns Conflict and writes nothing if the bridge, the
+// step run or the attempt is not in a state that the change expects. It does
+// not write what events say about a bridge (people inside and recordings),
+// which ApplyReadings does, and it never clears a known start time.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.change(ctx, c.Audit, []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}, func(tx *sql.Tx) error {
 		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
-			return errMoved() // no state at all is right
+			return errMoved() // no state is expected
 		}
 		if err := writeBridge(ctx, tx, c); err != nil {
 			return err
@@ -96,7 +97,7 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 }
 
 func errMoved() error {
-	return conflict("Something else has just happened to this bridge. Reload the page to see it.")
+	return conflict("This bridge has just changed. Reload the page to see its current state.")
 }
 
 func withAll[T any](args []any, more []T) []any {
@@ -150,19 +151,20 @@ func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) erro
 		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, reasonJSON(a.Reason), a.Looks, a.FinishedAt)
 }
 
-// Attempt is the attempt with this id. NotFound if there is none.
+// Attempt returns the attempt with this id. It returns NotFound if there is
+// none.
 func (s *Store) Attempt(ctx context.Context, id string) (incident.Attempt, error) {
 	return one(ctx, s.r, "attempt", attemptFields, `SELECT `+attemptColumns+` FROM bridge_attempts WHERE id = $1`, id)
 }
 
-// Attempts are the attempts of a bridge, oldest first.
+// Attempts returns the attempts of a bridge, oldest first.
 func (s *Store) Attempts(ctx context.Context, bridgeID string) ([]incident.Attempt, error) {
 	return list(ctx, s.r, attemptFields,
 		`SELECT `+attemptColumns+` FROM bridge_attempts WHERE bridge_id = $1 ORDER BY started_at, id`, bridgeID)
 }
 
-// OpenBridgeWithMeeting is the id of the newest other bridge with this meeting
-// that has not ended or failed, or "".
+// OpenBridgeWithMeeting returns the id of the newest other bridge that has this
+// meeting and has not ended or failed, or "".
 func (s *Store) OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error) {
 	id, _, err := first(ctx, s.r, scalar[string], `
 		SELECT id FROM bridges
@@ -171,7 +173,8 @@ func (s *Store) OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBrid
 	return id, err
 }
 
-// Presences are all stays of people in a bridge, in the order of joining.
+// Presences returns all sessions of people in a bridge, in the order in which
+// they joined.
 func (s *Store) Presences(ctx context.Context, bridgeID string) ([]incident.Presence, error) {
 	return presences(ctx, s.r, bridgeID)
 }
@@ -189,22 +192,22 @@ func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Inst
 	}, `SELECT uuid, started_at, ended_at FROM bridge_instances WHERE bridge_id = $1 ORDER BY started_at, uuid`, bridgeID)
 }
 
-// BridgeFilter narrows the bridges log. Zero fields do not.
+// BridgeFilter narrows the bridge log. A zero field does not narrow it.
 type BridgeFilter struct {
-	State          string // "live", "attention" (of an open incident, see incident.AttentionStates), "backup" (hosted by the backup user)
-	Host           string // e-mail
+	State          string // "live", "attention" (of open incidents, see incident.AttentionStates) or "backup" (hosted by the backup user)
+	Host           string // e-mail address
 	IncidentNumber int64
-	After, Before  time.Time // of the creation: After ≤ t < Before
+	After, Before  time.Time // created at After ≤ t < Before
 }
 
-// BridgeRow is a bridge in the bridges log.
+// BridgeRow is one bridge in the bridge log.
 type BridgeRow struct {
 	incident.Bridge
 	IncidentName, Severity string
 	IncidentStatus         incident.Status
 }
 
-// BridgeRows is the bridges log, newest first.
+// BridgeRows returns the bridge log, newest first.
 func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, limit int) (Page[BridgeRow], error) {
 	var page Page[BridgeRow]
 	var w where
@@ -219,8 +222,8 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 	case "backup":
 		w.add(`b.used_backup_user = $?`, true)
 	default:
-		return page, &incident.Error{Code: incident.Invalid, Message: "There is no such filter of bridges.",
-			Fields: map[string]string{"state": "One of live, attention, backup."}}
+		return page, &incident.Error{Code: incident.Invalid, Message: "This bridge filter does not exist.",
+			Fields: map[string]string{"state": "Use live, attention or backup."}}
 	}
 	w.addIf(f.Host != "", `b.host_email = $?`, f.Host)
 	w.addIf(f.IncidentNumber != 0, `b.incident_number = $?`, f.IncidentNumber)
@@ -238,13 +241,13 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 	return pageOf(items, limit, func(b BridgeRow) string { return timeCursor(b.CreatedAt, b.ID) }), err
 }
 
-// CountLiveBridges is how many bridges are live now.
+// CountLiveBridges returns how many bridges are live now.
 func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
 	return one(ctx, s.r, "bridge", scalar[int], `SELECT COUNT(*) FROM bridges WHERE state = 'live'`)
 }
 
-// MeetingsOfBridges says which of the meeting ids, personal meeting ids and
-// uuids some bridge has.
+// MeetingsOfBridges returns which of the meeting ids, personal meeting ids and
+// uuids belong to a bridge.
 func (s *Store) MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error) {
 	return s.meetingsOfBridges(ctx, s.r, ids)
 }
@@ -258,7 +261,8 @@ func (s *Store) meetingsOfBridges(ctx context.Context, q queryer, ids []string) 
 	for i, id := range ids {
 		ids[i] = cleanText(id)
 	}
-	// One parameter for all of them: SQLite takes long to prepare a statement of hundreds.
+	// All ids are one parameter, because SQLite takes long to prepare a
+	// statement with hundreds of them.
 	in, given := ` IN (SELECT value FROM json_each($1))`, any(asJSON(ids))
 	if s.postgres {
 		in, given = ` = ANY(CAST($1 AS TEXT[]))`, ids
@@ -274,10 +278,11 @@ func (s *Store) meetingsOfBridges(ctx context.Context, q queryer, ids []string) 
 	return known, err
 }
 
-// BridgeForMeeting finds the bridge an event belongs to: the newest with this
-// uuid (of an instance or of the created meeting), else the newest with the
-// meeting id or personal meeting id that was created before at (plus a minute;
-// a zero at is no limit). "" if there is none.
+// BridgeForMeeting finds the bridge that an event belongs to, with the number
+// of its incident: the newest bridge with this uuid (of an instance or of the
+// created meeting), or else the newest one with the meeting id or personal
+// meeting id that was created by a minute after at. A zero at is no limit. It
+// returns "" if there is none.
 func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (string, int64, error) {
 	return bridgeForMeeting(ctx, s.r, uuid, meetingID, at)
 }
@@ -307,13 +312,15 @@ func bridgeForMeeting(ctx context.Context, q queryer, uuid, meetingID string, at
 	return b.id, b.number, err
 }
 
-// BridgeHosts are the hosts that bridges had, by e-mail; at most 200.
+// BridgeHosts returns the e-mail addresses of up to 200 hosts of bridges,
+// sorted.
 func (s *Store) BridgeHosts(ctx context.Context) ([]string, error) {
 	return list(ctx, s.r, scalar[string], `
 		SELECT host_email FROM bridges WHERE host_email <> '' GROUP BY host_email ORDER BY host_email LIMIT 200`)
 }
 
-// Inside are the people in a bridge now, each once, by the time they came in.
+// Inside returns the people in a bridge now, each once, in the order in which
+// they joined.
 func (s *Store) Inside(ctx context.Context, bridgeID string) ([]incident.Presence, error) {
 	all, err := presences(ctx, s.r, bridgeID)
 	if err != nil {

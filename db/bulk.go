@@ -10,26 +10,27 @@ import (
 	"strings"
 )
 
-// maxChunk is how many rows one statement inserts on SQLite. More are no faster.
+// maxChunk is how many rows one statement inserts on SQLite. More rows are not
+// faster.
 const maxChunk = 64
 
-// batchInsert inserts many rows at once. On SQLite it has statements for 1, 2, 4
-// … maxChunk rows, prepared when first needed; on PostgreSQL one, which takes an
-// array for each column.
+// batchInsert inserts many rows at once. On SQLite it has statements for 1, 2,
+// 4 … maxChunk rows, which it prepares when they are first needed. On
+// PostgreSQL it has one statement, which takes an array for each column.
 type batchInsert struct {
 	s     *Store
-	types []string // of the columns that are given, as PostgreSQL calls them
+	types []string // PostgreSQL's types of the given columns
 	text  func(rows int) string
 	stmts [7]*sql.Stmt
 }
 
-// newBatchInsert is an insert of rows that begin with constants, SQL values each
-// with a comma behind, and go on with columns of the types BIGINT, BOOLEAN, TEXT
-// or BYTEA.
+// newBatchInsert returns an insert of rows. Each row starts with constants,
+// which are SQL values with a comma after each, and continues with columns of
+// the types BIGINT, BOOLEAN, TEXT or BYTEA.
 func (s *Store) newBatchInsert(types []string, insert, after, constants string) *batchInsert {
 	b := &batchInsert{s: s, types: types}
-	// A plain ? is the next parameter. Parameters with numbers SQLite looks up
-	// by their names, each among all others.
+	// A plain ? is the next parameter. SQLite would look up a numbered
+	// parameter by its name among all others.
 	row := "(" + constants + strings.Repeat("?,", len(types)-1) + "?)"
 	b.text = func(rows int) string {
 		return insert + ` VALUES ` + strings.Repeat(row+",", rows-1) + row + after
@@ -41,8 +42,8 @@ func (s *Store) newBatchInsert(types []string, insert, after, constants string) 
 	return b
 }
 
-// unnest is PostgreSQL's table of columns that are given as arrays, the
-// parameters from $from on.
+// unnest returns PostgreSQL's table of columns that are given as arrays. They
+// are the parameters from $from on.
 func unnest(from int, types []string) string {
 	var b strings.Builder
 	for i, t := range types {
@@ -54,10 +55,10 @@ func unnest(from int, types []string) string {
 	return "unnest(" + b.String() + ")"
 }
 
-// prepare makes the statements ready that so many rows need. It cannot be done
-// inside a transaction, which holds SQLite's only connection.
+// prepare prepares the statements for this number of rows. It cannot run inside
+// a transaction, which holds SQLite's only write connection.
 func (b *batchInsert) prepare(ctx context.Context, rows int) error {
-	if b.s.postgres { // the driver does it, on each connection
+	if b.s.postgres { // the driver prepares statements itself, on each connection
 		return nil
 	}
 	for i := range bits.Len(uint(min(rows, maxChunk))) {
@@ -81,9 +82,10 @@ func (b *batchInsert) close() {
 	}
 }
 
-// insert inserts the rows whose columns are args, one row after the other, and
-// returns how many were inserted. The statements must be prepared, and args be
-// of the types that the driver takes: int64, bool, string and []byte.
+// insert inserts rows and returns how many it inserted. args holds the columns
+// of the first row, then of the second, and so on. The statements must be
+// prepared, and args must have the types that the driver takes: int64, bool,
+// string and []byte.
 func (b *batchInsert) insert(ctx context.Context, tx *sql.Tx, args []any) (rows int, err error) {
 	columns := len(b.types)
 	if b.s.postgres && len(args) > 0 {
@@ -91,7 +93,7 @@ func (b *batchInsert) insert(ctx context.Context, tx *sql.Tx, args []any) (rows 
 		return int(n), err
 	}
 	for len(args) > 0 {
-		// Powers of two, so that a few statements do for every batch.
+		// Powers of two, so that a few statements are enough for every batch.
 		i := bits.Len(uint(min(len(args)/columns, maxChunk))) - 1
 		res, err := tx.StmtContext(ctx, b.stmts[i]).ExecContext(ctx, args[:columns<<i]...)
 		if err != nil {
@@ -107,9 +109,9 @@ func (b *batchInsert) insert(ctx context.Context, tx *sql.Tx, args []any) (rows 
 	return rows, nil
 }
 
-// execEach runs a statement once for each row of args on SQLite, where a call
-// costs little, and on PostgreSQL another that takes arrays; it returns how many
-// rows were touched.
+// execEach runs text once for each row of args on SQLite, where a call costs
+// little. On PostgreSQL it runs arraysText once, with an array for each column.
+// It returns how many rows were touched.
 func (s *Store) execEach(ctx context.Context, q queryer, types []string, text, arraysText string, args []any) (rows int64, err error) {
 	if s.postgres && len(args) > 0 {
 		return execRows(ctx, q, arraysText, arrays(types, args)...)
@@ -124,7 +126,7 @@ func (s *Store) execEach(ctx context.Context, q queryer, types []string, text, a
 	return rows, nil
 }
 
-// arrays turns rows that stand one after the other into an array for each column.
+// arrays turns rows, given one after the other, into an array for each column.
 func arrays(types []string, args []any) []any {
 	args = bind(args)
 	columns := make([]any, len(types))
@@ -139,13 +141,13 @@ func arrays(types []string, args []any) []any {
 		case "BYTEA":
 			columns[c] = column[[]byte](args[c:], len(types))
 		default:
-			panic(fmt.Sprintf("no arrays of type %s", t))
+			panic(fmt.Sprintf("db: no arrays of type %s", t))
 		}
 	}
 	return columns
 }
 
-// column is every step-th of args. NULL is nobody's value here.
+// column returns every step-th of args. None of them may be NULL.
 func column[T any](args []any, step int) []T {
 	list := make([]T, 0, (len(args)+step-1)/step)
 	for i := 0; i < len(args); i += step {
@@ -154,8 +156,8 @@ func column[T any](args []any, step int) []T {
 	return list
 }
 
-// repeated is a transaction that prepares each statement once. SQLite takes as
-// long to prepare one as to run it.
+// repeated is a transaction that prepares each statement only once, because
+// SQLite takes as long to prepare a statement as to run it.
 type repeated struct {
 	tx    *sql.Tx
 	stmts map[string]*sql.Stmt

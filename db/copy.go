@@ -16,30 +16,32 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// A chunk of a copy is one transaction: it ends at whichever comes first.
+// A chunk of a copy is one transaction. It ends at whichever limit it reaches
+// first.
 const (
 	copyRows  = 5000
 	copyBytes = 8 << 20
 )
 
-// unfinishedCopy is a table that is in the target from before the first row
-// until the last is checked. A server refuses a database that has it.
+// unfinishedCopy is a table that the target has from before the first row is
+// copied until the last row is checked. A server refuses to start on such a
+// database.
 const unfinishedCopy = "unfinished_copy"
 
-// CopiedTable is a table whose rows are the same in both databases.
+// CopiedTable is a table that is the same in both databases.
 type CopiedTable struct {
 	Name string
 	Rows int64
-	Hash string // of all rows, in any order
+	Hash string // of all rows; independent of their order
 }
 
 // Copy copies the SQLite database in source.DataDir to the PostgreSQL database
-// target.DatabaseURL, which must hold nothing, and checks that both hold the
-// same. A copy that was stopped goes on where it was when it is called again.
-// Both are opened with source.Keys; sealed values go over as they are.
+// target.DatabaseURL, which must be empty, and checks that both have the same
+// content. If a copy was interrupted, calling Copy again continues it. Copy
+// opens both databases with source.Keys and copies sealed values unchanged.
 //
-// No server may run on the source. progress is told how many rows of a table
-// are copied, or checked.
+// No server may run on the source. progress gets how many rows of a table are
+// copied or checked.
 func Copy(ctx context.Context, source, target Config, progress func(what string, done, total int64)) ([]CopiedTable, error) {
 	if _, err := os.Stat(filepath.Join(source.DataDir, SQLiteFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database in %s; set the directory with --data-dir", source.DataDir)
@@ -68,8 +70,8 @@ func Copy(ctx context.Context, source, target Config, progress func(what string,
 		return nil, errors.New("the target must be PostgreSQL: postgres://user@host:5432/database")
 	}
 
-	// One transaction, so that all is of one moment, also when a command changes
-	// something meanwhile.
+	// One transaction reads everything, so that a command that changes
+	// something meanwhile does not matter.
 	tx, err := from.r.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -97,7 +99,7 @@ type copier struct {
 	progress func(what string, done, total int64)
 }
 
-// copiedTable is a table as both databases have it.
+// copiedTable is a table in the form that both databases have.
 type copiedTable struct {
 	name    string
 	columns []string
@@ -118,7 +120,8 @@ func (c *copier) all(ctx context.Context) (copied []CopiedTable, err error) {
 	if err := c.makeMonths(ctx); err != nil {
 		return nil, err
 	}
-	// What was committed last is on disk when the end is, and that waits.
+	// A commit reaches the disk at the latest when a later one does, and the
+	// last one waits for the disk.
 	if _, err := c.conn.Exec(ctx, `SET synchronous_commit = off`); err != nil {
 		return nil, err
 	}
@@ -138,7 +141,7 @@ func (c *copier) all(ctx context.Context) (copied []CopiedTable, err error) {
 	var read, found int64
 	err = c.conn.QueryRow(ctx, `SELECT (SELECT COUNT(*) FROM events WHERE state <> 'new'), (SELECT COUNT(*) FROM event_words)`).Scan(&read, &found)
 	if err == nil && read != found {
-		err = fmt.Errorf("the search index has %d events, and should have %d", found, read)
+		err = fmt.Errorf("the search index has %d events but should have %d", found, read)
 	}
 	if err != nil {
 		return nil, err
@@ -153,9 +156,9 @@ func (c *copier) all(ctx context.Context) (copied []CopiedTable, err error) {
 	return copied, err
 }
 
-// tables are those of the source in the order in which they were made, so that
-// each comes after those it refers to. The search index is made anew and is not
-// among them.
+// tables returns the tables of the source in the order in which they were
+// created, so that each comes after the tables that it refers to. It leaves out
+// the search index, which is built again.
 func (c *copier) tables(ctx context.Context) (tables []copiedTable, err error) {
 	names, err := list(ctx, c.from, scalar[string], `
 		SELECT m.name FROM sqlite_master m JOIN pragma_table_list l ON l.name = m.name AND l.schema = 'main' AND l.type = 'table'
@@ -188,7 +191,7 @@ func (c *copier) tables(ctx context.Context) (tables []copiedTable, err error) {
 			t.columns = append(t.columns, k.name)
 			t.flags = append(t.flags, types[k.name] == "boolean")
 			if types[k.name] == "" || len(types) != len(columns) {
-				return nil, fmt.Errorf("the table %s has other columns on PostgreSQL", name)
+				return nil, fmt.Errorf("the table %s has different columns on PostgreSQL", name)
 			}
 		}
 		slices.SortStableFunc(columns, func(a, b column) int { return a.key - b.key })
@@ -210,7 +213,7 @@ func (c *copier) tables(ctx context.Context) (tables []copiedTable, err error) {
 
 func (t copiedTable) quoted() string { return quoteNames(t.name) }
 
-// quoteNames is a list of names for SQL of both databases.
+// quoteNames returns a list of quoted names for SQL of both databases.
 func quoteNames(names ...string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
@@ -219,7 +222,8 @@ func quoteNames(names ...string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// begin refuses a target that holds anything but an unfinished copy.
+// begin returns an error if the target contains anything but an unfinished
+// copy.
 func (c *copier) begin(ctx context.Context, tables []copiedTable) error {
 	unfinished, err := c.to.copyUnfinished(ctx)
 	if err != nil || unfinished {
@@ -238,14 +242,15 @@ func (c *copier) begin(ctx context.Context, tables []copiedTable) error {
 	return err
 }
 
-// copyUnfinished reports whether Copy has begun and not come to its end.
+// copyUnfinished reports whether a copy into this database has started and not
+// finished.
 func (s *Store) copyUnfinished(ctx context.Context) (bool, error) {
 	n, err := one(ctx, s.r, "table", scalar[int64], `
 		SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1`, unfinishedCopy)
 	return n > 0, err
 }
 
-// makeMonths makes a partition for each month of which there are events.
+// makeMonths creates a partition for each month that has events.
 func (c *copier) makeMonths(ctx context.Context) error {
 	var first, last int64
 	err := c.from.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM events`).Scan(&first, &last)
@@ -257,7 +262,7 @@ func (c *copier) makeMonths(ctx context.Context) error {
 		return err
 	}
 	begin, end := time.UnixMilli(first>>eventIDShift).UTC(), time.UnixMilli(last>>eventIDShift).UTC()
-	// Older ones than ten years are of a clock that was wrong.
+	// Events more than ten years old come from a clock that was wrong.
 	for m := range 120 {
 		month := time.Date(end.Year(), end.Month()-time.Month(m), 1, 0, 0, 0, 0, time.UTC)
 		if month.AddDate(0, 1, 0).Before(begin) {

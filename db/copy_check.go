@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// rowsHash is the same for the same rows in any order.
+// rowsHash is a hash of rows that does not depend on their order.
 type rowsHash struct {
 	rows  int64
 	lanes [4]uint64

@@ -12,15 +12,15 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// chunk is what one transaction copies.
+// chunk holds the rows that one transaction copies.
 type chunk struct {
 	rows  [][]any
-	ids   []int64 // of the events that were read
+	ids   []int64 // of the events that have words
 	words []string
 }
 
-// newestFirst is the order of the key from its end, text in the order of its
-// bytes, which is SQLite's.
+// newestFirst returns the descending order of the primary key. Text is compared
+// by its bytes, as SQLite does.
 func (t copiedTable) newestFirst() string {
 	order := make([]string, len(t.key))
 	for i, k := range t.key {
@@ -32,8 +32,9 @@ func (t copiedTable) newestFirst() string {
 	return strings.Join(order, ", ")
 }
 
-// table copies what the target does not have yet: chunks go over whole and in
-// the order of the key, so that is what comes after its last row.
+// table copies the rows that the target does not have yet. Whole chunks are
+// copied in the order of the primary key, so these are the rows after the
+// target's last row.
 func (c *copier) table(ctx context.Context, t copiedTable) error {
 	var done int64
 	if err := c.conn.QueryRow(ctx, `SELECT COUNT(*) FROM `+t.quoted()).Scan(&done); err != nil {
@@ -122,7 +123,7 @@ func (c *copier) read(ctx context.Context, t copiedTable, after []any, chunks ch
 	return send()
 }
 
-// scanCopied reads a row of the source as the target takes it.
+// scanCopied reads a row of the source in the form that the target accepts.
 func scanCopied(rows *sql.Rows, t copiedTable) ([]any, error) {
 	values := make([]any, len(t.columns))
 	dest := make([]any, len(values))
@@ -140,8 +141,8 @@ func scanCopied(rows *sql.Rows, t copiedTable) ([]any, error) {
 	return values, nil
 }
 
-// copiedWords are the words of an event that was read. One whose content is
-// damaged is found by its type.
+// copiedWords returns the search words of an event. An event whose content is
+// damaged is found by its type. ok is false for an event that was not read yet.
 func copiedWords(t copiedTable, values []any) (id int64, words string, ok bool) {
 	value := func(column string) any { return values[slices.Index(t.columns, column)] }
 	if value("state") == "new" {
@@ -163,7 +164,7 @@ func (c *copier) write(ctx context.Context, t copiedTable, ch chunk) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) // nothing after a commit
+	defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after a commit
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, t.columns, pgx.CopyFromRows(ch.rows)); err != nil {
 		return err
 	}

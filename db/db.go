@@ -1,12 +1,12 @@
-// Package db is the storage of Drawbridge: every SQL statement of the program,
-// on SQLite or PostgreSQL, and the sealing of secrets.
+// Package db is the storage of Drawbridge: all of its SQL, on SQLite or
+// PostgreSQL, and the sealing of secrets.
 //
-// One SQL text serves both engines, with $1 placeholders, integer Unix
-// milliseconds and JSON kept as text. Reads are methods of *Store that pages
-// call directly; writes are called by incident.Service, which owns the rules.
-// Refusals are *incident.Error with a sentence for people.
+// The same SQL runs on both engines, with $1 placeholders, times as integer
+// Unix milliseconds, and JSON stored as text. Pages call the reads of *Store
+// directly. Only incident.Service calls the writes, because it owns the rules.
+// An error for people is an *incident.Error with a sentence.
 //
-// The package knows no HTTP and no page.
+// The package must not know HTTP and pages.
 package db
 
 import (
@@ -24,19 +24,19 @@ var _ incident.Store = (*Store)(nil)
 
 // Config says where the data is.
 type Config struct {
-	DataDir     string           // directory of the SQLite file and the lock; made with mode 0700
-	DatabaseURL string           // postgres://…; empty means SQLite in DataDir
+	DataDir     string           // directory of the SQLite file and the lock; created with mode 0700
+	DatabaseURL string           // postgres://…; "" means SQLite in DataDir
 	Keys        *Keyring         // nil: sealed values stay locked
 	Now         func() time.Time // required
 	Log         *slog.Logger     // nil: slog.Default()
 
-	copying bool // an unfinished copy is welcome
+	copying bool // allows an unfinished copy
 }
 
 // Store is the open database. It is safe for concurrent use. Each method is one
-// transaction, in which an AuditEntry with an Action is written too. Besides the
-// errors that a method names, it answers Unavailable when the database does not
-// answer, and Internal.
+// transaction. If a method gets an AuditEntry with an Action, it stores the
+// entry in the same transaction. Besides the errors that a method names, it
+// returns Unavailable if the database does not answer, and Internal.
 type Store struct {
 	w        *sql.DB   // writes; one connection on SQLite
 	r        *readPool // reads; the same pool as w on PostgreSQL
@@ -46,23 +46,23 @@ type Store struct {
 	log      *slog.Logger
 
 	appends   chan *pendingEvent
-	batchSize atomic.Int64  // of the last batchMemory commits of events together, about
-	batchAt   atomic.Int64  // when the last one began, in Unix milliseconds
+	batchSize atomic.Int64  // approximate total size of the last batchMemory commits of events
+	batchAt   atomic.Int64  // when the last of these commits started, in Unix milliseconds
 	stopped   chan struct{} // closed when Run has answered its last event
-	fatal     chan error    // an error after which the process must not go on
-	broken    atomic.Bool   // set before fatal: nothing is written any more
+	fatal     chan error    // an error after which the process must stop
+	broken    atomic.Bool   // set before fatal; all writes fail from then on
 	disk      disk
-	retiredAt atomic.Int64 // when RetireWordParts last did, in Unix milliseconds
+	retiredAt atomic.Int64 // when RetireWordParts last retired a part, in Unix milliseconds
 	readOnly  bool
 }
 
-// Open opens the database, makes it if there is none, and brings its schema up
-// to this program's. It starts no goroutine of ours: see Run. A schema newer
-// than this program is refused.
+// Open opens the database, creates it if there is none, and updates its schema
+// to this program's version. It returns an error if the schema is newer. It
+// starts no goroutine of ours; Run does the work of one.
 //
-// A key that Keys has not written yet (see LoadOrCreateKey) is written now,
-// unless the database already holds sealed values, which a new key could not
-// open: then they stay locked and KeyProblem says so.
+// Open writes a key that LoadOrCreateKey created to its file, unless the
+// database already has sealed values. The new key could not open these, so they
+// stay locked, and KeyProblem says so.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{
 		keys:    cfg.Keys,
@@ -73,12 +73,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		fatal:   make(chan error, 1),
 	}
 	if s.keys == nil {
-		s.keys = &Keyring{problem: "No master key is given, so stored secrets are locked. Set DRAWBRIDGE_KEY or DRAWBRIDGE_KEY_FILE."}
+		s.keys = &Keyring{problem: "No master key is set, so stored secrets are locked. Set DRAWBRIDGE_KEY or DRAWBRIDGE_KEY_FILE."}
 	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	s.disk = disk{log: s.log, now: s.now, h: Health{FreeBytes: -1, DatabaseBytes: -1, WALBytes: -1}}
+	s.disk = disk{log: s.log, h: Health{FreeBytes: -1, DatabaseBytes: -1, WALBytes: -1}}
 	var err error
 	if cfg.DatabaseURL != "" {
 		err = s.openPostgres(ctx, cfg.DatabaseURL, cfg.copying)
@@ -94,12 +94,13 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// ReadOnly is the same database for reading. Each write is an Internal error.
+// ReadOnly returns the same database for reading. Every write returns an
+// Internal error.
 func (s *Store) ReadOnly() incident.Store {
 	return &Store{w: s.w, r: s.r, postgres: s.postgres, keys: s.keys, now: s.now, log: s.log, readOnly: true}
 }
 
-// Close closes the database. Calls after it answer with the code unavailable.
+// Close closes the database. Later calls return Unavailable.
 func (s *Store) Close() error {
 	var errs []error
 	if s.r != nil && s.r.DB != s.w {
@@ -111,12 +112,13 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Ping reports whether the database can be written to now, by writing.
+// Ping returns an error if the database cannot be written to now. It makes a
+// small write to find out.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return bump(ctx, tx, "ping") })
 }
 
-// Engine is "sqlite" or "postgres".
+// Engine returns "sqlite" or "postgres".
 func (s *Store) Engine() string {
 	if s.postgres {
 		return "postgres"
@@ -124,8 +126,8 @@ func (s *Store) Engine() string {
 	return "sqlite"
 }
 
-// forUpdate is what a SELECT ends with that reads rows in order to change them.
-// SQLite has one writer at a time and needs no word for it.
+// forUpdate returns the end of a SELECT whose rows are then changed. SQLite
+// needs none, because it has one writer at a time.
 func (s *Store) forUpdate() string {
 	if s.postgres {
 		return " FOR UPDATE"
@@ -133,7 +135,7 @@ func (s *Store) forUpdate() string {
 	return ""
 }
 
-// skipLocked ends the subquery that claims rows.
+// skipLocked returns the end of the subquery that claims rows.
 func (s *Store) skipLocked() string {
 	if s.postgres {
 		return " FOR UPDATE SKIP LOCKED"

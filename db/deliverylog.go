@@ -8,11 +8,11 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// keepLooks is how long looks into Zoom's log of deliveries are remembered.
+// keepLooks is how long missing-event checks are kept.
 const keepLooks = 30 * 24 * time.Hour
 
-// saveAppID keeps the App ID. What was compared in the log of another app says
-// nothing about this one.
+// saveAppID stores the App ID. A different App ID resets the progress, because
+// the log of another app says nothing about this one.
 func saveAppID(ctx context.Context, tx *sql.Tx, appID string) error {
 	return exec(ctx, tx, `
 		INSERT INTO delivery_log (id, app_id, failed_validations) VALUES ($1, $2, 0)
@@ -21,9 +21,9 @@ func saveAppID(ctx context.Context, tx *sql.Tx, appID string) error {
 		WHERE delivery_log.app_id <> excluded.app_id`, accountID, appID)
 }
 
-// ClaimGapLook notes that a look for gaps begins now, and returns the time up
-// to which deliveries are compared. Not ok if a look began after before, or if
-// no App ID is known.
+// ClaimGapLook stores that a missing-event check starts now, and returns the
+// time up to which deliveries are already compared. ok is false if a check
+// started after before, or if no App ID is known.
 func (s *Store) ClaimGapLook(ctx context.Context, now, before time.Time) (lookedTo time.Time, ok bool, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		lookedTo, ok, err = first(ctx, tx, instant, `UPDATE delivery_log SET claimed_at = $2
@@ -33,8 +33,8 @@ func (s *Store) ClaimGapLook(ctx context.Context, now, before time.Time) (looked
 	return lookedTo, ok, err
 }
 
-// SaveGapLook writes down a look for gaps and how far deliveries are compared
-// by now. Looks older than keepLooks go.
+// SaveGapLook stores a missing-event check and the time up to which deliveries
+// are now compared. It deletes checks older than keepLooks.
 func (s *Store) SaveGapLook(ctx context.Context, l incident.GapLook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicAccount}, func(tx *sql.Tx) error {
 		err := exec(ctx, tx, `
@@ -52,7 +52,7 @@ func (s *Store) SaveGapLook(ctx context.Context, l incident.GapLook, audit incid
 	})
 }
 
-// GapLooks are the looks into Zoom's log of deliveries since a time, newest first.
+// GapLooks returns the missing-event checks since a time, newest first.
 func (s *Store) GapLooks(ctx context.Context, since time.Time) ([]incident.GapLook, error) {
 	return list(ctx, s.r, func(l *incident.GapLook) []any {
 		return []any{&l.ID, timeOf(&l.At), &l.Actor, &l.Deliveries, &l.Recovered, &l.Lost, jsonOf(&l.Problem)}

@@ -29,7 +29,8 @@ const (
 	sqliteConstraintUnique  = 2067
 )
 
-// sqliteCode is the extended result code in err, 0 when there is none.
+// sqliteCode returns the extended result code of SQLite in err, or 0 if there
+// is none.
 func sqliteCode(err error) int {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
@@ -38,8 +39,8 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-// sqlState is PostgreSQL's SQLSTATE in err, "" when there is none.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
+// sqlState returns PostgreSQL's SQLSTATE in err, or "" if there is none.
+// Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 func sqlState(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
@@ -54,48 +55,48 @@ func isUnique(err error) bool {
 	return code == sqliteConstraintUnique || code == sqliteConstraintPrimary || sqlState(err) == "23505"
 }
 
-// isForeignKey reports whether err says that a row points at one that is not
-// there, or that one which others point at was to go.
+// isForeignKey reports whether err says that a row refers to one that does not
+// exist, or that a row to delete is still referred to.
 func isForeignKey(err error) bool {
 	return sqliteCode(err) == sqliteConstraintFK || sqlState(err) == "23503"
 }
 
-// canRetry reports whether PostgreSQL asked for the whole transaction again.
-// SQLite's BUSY is not among them: its busy timeout has waited already.
+// canRetry reports whether PostgreSQL asks to repeat the whole transaction.
+// SQLite's BUSY does not count, because its busy timeout has already waited.
 func canRetry(err error) bool {
 	state := sqlState(err)
 	return state == "40001" || state == "40P01"
 }
 
-// coded gives an error of the database a code and a sentence: conflict for a
-// taken key, internal for a statement that is wrong, and unavailable for all
-// that the database, its disk or the network did. An *incident.Error stays.
+// coded turns an error of the database into an *incident.Error: Conflict for a
+// taken key, Internal for a wrong statement, and Unavailable for any failure of
+// the database, its disk or the network. An *incident.Error stays unchanged.
 func coded(err error) error {
 	var known *incident.Error
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
 	if isUnique(err) {
-		return &incident.Error{Code: incident.Conflict, Message: "Somebody else has just saved the same. Reload the page and look at it before you go on.", Err: err}
+		return &incident.Error{Code: incident.Conflict, Message: "Someone else has just saved the same thing. Reload the page and check it before you continue.", Err: err}
 	}
 	if isForeignKey(err) {
-		return &incident.Error{Code: incident.Conflict, Message: "What this belongs to has just been changed or removed. Reload the page and look at it before you go on.", Err: err}
+		return &incident.Error{Code: incident.Conflict, Message: "Something that this refers to has just been changed or removed. Reload the page and check it before you continue.", Err: err}
 	}
 	var bug *scanError
 	if isWrongStatement(err) || errors.As(err, &bug) {
-		return &incident.Error{Code: incident.Internal, Message: "Drawbridge made a mistake in reading or writing its database. The log says more.", Err: err}
+		return &incident.Error{Code: incident.Internal, Message: "Drawbridge could not read or write its database because of an internal error. The log has the details.", Err: err}
 	}
 	switch sqliteCode(err) & 0xff {
 	case sqliteFull:
 		return errDiskFull(err)
 	case sqliteCorrupt, sqliteNotADB:
-		return unavailable("The database file "+SQLiteFile+" is damaged. Stop Drawbridge and restore the last backup; docs/backup.md says how.", err)
+		return unavailable("The database file "+SQLiteFile+" is damaged. Stop Drawbridge and restore the last backup as described in docs/backup.md.", err)
 	}
 	return unavailable("The database does not answer. Try again in a moment.", err)
 }
 
-// isWrongStatement reports whether the statement or its values are at fault,
-// so that another try would end the same.
+// isWrongStatement reports whether the statement or its values are wrong, so
+// that a retry would fail in the same way.
 func isWrongStatement(err error) bool {
 	switch sqliteCode(err) & 0xff {
 	case sqliteError, sqliteTooBig, sqliteConstraint, sqliteMismatch, sqliteMisuse, sqliteRange:
@@ -112,15 +113,15 @@ func isWrongStatement(err error) bool {
 	return true
 }
 
-// scanError is a row that did not fit the Go values: the schema and the program
-// disagree, or a stored JSON text was changed by hand.
+// scanError is the error of a row that does not fit the Go values. The schema
+// and the program disagree, or someone changed a stored JSON text.
 type scanError struct{ err error }
 
 func (e *scanError) Error() string { return "read a row: " + e.err.Error() }
 func (e *scanError) Unwrap() error { return e.err }
 
 func notFound(noun string) error {
-	return &incident.Error{Code: incident.NotFound, Message: fmt.Sprintf("There is no such %s. It may have been deleted.", noun)}
+	return &incident.Error{Code: incident.NotFound, Message: fmt.Sprintf("This %s does not exist. It may have been deleted.", noun)}
 }
 
 func conflict(message string) error {

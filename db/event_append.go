@@ -14,21 +14,22 @@ const (
 	appendQueue   = 1024 // events that may wait for a commit
 	appendBatch   = 512  // events in one commit
 	appendTimeout = 5 * time.Second
-	batchMemory   = 16 // commits that the average size of batches is about
+	batchMemory   = 16 // commits over which the batch size is averaged
 )
 
-// requestID names a delivery in the headers of an event; Zoom repeats a delivery
-// with the same one.
+// requestID is the header that identifies a delivery. Zoom sends the same value
+// each time it repeats the delivery.
 const requestID = "X-Zm-Request-Id"
 
-// pendingEvent is an event that waits for its commit. All that can be worked
-// out before is, by the caller: the writer's time is what limits everybody.
+// pendingEvent is an event that waits for its commit. The caller computes
+// everything that it can beforehand, because the time of the writer limits all
+// senders.
 type pendingEvent struct {
 	incident.NewEvent
-	keys     []eventKey // that of the body first
+	keys     []eventKey // the key of the body comes first
 	encoding int
 	content  []byte
-	done     chan appendResult // buffered: the writer never waits for a caller that left
+	done     chan appendResult // buffered, so that the writer never waits for a caller that has gone
 }
 
 type appendResult struct {
@@ -38,14 +39,14 @@ type appendResult struct {
 }
 
 // AppendEvent stores a verified event and returns after it is on disk. An event
-// that is stored already is a duplicate, and id is the first one's: one with the
-// same body, or with the same request id of Zoom's and the same event_ts. Run
-// must be running. When the queue is full the answer is unavailable at once, and
-// when ctx ends first it is unavailable too, although the event may yet be
-// stored: the next delivery is then a duplicate.
+// is a duplicate if a stored event has the same body, or the same request id
+// and the same event_ts; id is then the id of that event. Run must be running.
+// AppendEvent returns Unavailable at once if the queue is full. If ctx ends
+// first, it returns Unavailable too, but the event may still be stored; the
+// next delivery is then a duplicate.
 func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64, duplicate bool, err error) {
 	p := &pendingEvent{NewEvent: e, done: make(chan appendResult, 1)}
-	if p.ReceivedAt.IsZero() || p.SignedAt.IsZero() { // it would fail with all that are in its batch
+	if p.ReceivedAt.IsZero() || p.SignedAt.IsZero() { // it would make its whole batch fail
 		return 0, false, &incident.Error{Code: incident.Internal, Message: "The event has no time.", Err: errors.New("event without times")}
 	}
 	if p.Origin == "" {
@@ -61,7 +62,7 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	select {
 	case s.appends <- p:
 	default:
-		return 0, false, unavailable("Too many events wait to be stored.", errors.New("queue of events is full"))
+		return 0, false, unavailable("Too many events are waiting to be stored.", errors.New("queue of events is full"))
 	}
 	select {
 	case r := <-p.done:
@@ -71,22 +72,22 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	case <-s.stopped:
 	}
 	select {
-	case r := <-p.done: // answered just before the end
+	case r := <-p.done: // answered just before Run ended
 		return r.id, r.duplicate, r.err
 	default:
 		return 0, false, unavailable("Drawbridge is stopping.", nil)
 	}
 }
 
-// Busy reports that many events wait to be stored. The transactions of others
-// hold SQLite's only write connection, so in a flood of events each of them
-// costs many senders time.
+// Busy reports whether many events wait to be stored. Other transactions hold
+// SQLite's only write connection, so during a flood of events each of them
+// makes many senders wait.
 func (s *Store) Busy() bool {
 	const flood, recent = 4, 100 * time.Millisecond
 	return s.batchSize.Load() > flood*batchMemory && s.now().UnixMilli()-s.batchAt.Load() < recent.Milliseconds()
 }
 
-// Calm waits until the store is not Busy, 200 ms at most.
+// Calm waits until the store is not Busy, at most 200 ms.
 func (s *Store) Calm(ctx context.Context) {
 	const steps, step = 100, 2 * time.Millisecond
 	ticker := time.NewTicker(step)
@@ -100,10 +101,10 @@ func (s *Store) Calm(ctx context.Context) {
 	}
 }
 
-// Run commits appended events until ctx ends, those that wait together in one
-// transaction, and then what is left in the queue. It returns an error when the
-// disk has refused to keep what was written: SQLite cannot know any more what is
-// on disk, so the process must end and start again.
+// Run commits appended events until ctx ends, and then those that are left in
+// the queue. Events that wait at the same time share a transaction. Run returns
+// an error if the disk did not keep what was written: SQLite no longer knows
+// what is on disk, so the process must end and start again.
 func (s *Store) Run(ctx context.Context) error {
 	defer close(s.stopped)
 	w := newEventWriter(s)
@@ -136,16 +137,16 @@ func (s *Store) Run(ctx context.Context) error {
 func (s *Store) stop(err error) {
 	s.broken.Store(true)
 	select {
-	case s.fatal <- fmt.Errorf("the disk did not keep what was written (fsync failed), and what is on it is not known: look at the disk, then start again: %w", err):
+	case s.fatal <- fmt.Errorf("the disk did not keep what was written (fsync failed), and we don't know what is on it; check the disk, then start Drawbridge again: %w", err):
 	default:
 	}
 }
 
-// waiting is first and all that waits behind it, up to one batch.
+// waiting returns first and the events that wait behind it, up to one batch.
 func (s *Store) waiting(first *pendingEvent) []*pendingEvent {
-	// Requests that are ready to run come before the commit and so are part of
-	// it: where the processor is what everybody waits for, fewer commits leave
-	// more of it. Where nobody is ready this is nothing.
+	// Let requests that are ready to run join this commit. If the processor is
+	// the bottleneck, fewer commits leave more of it to them. If no request is
+	// ready, this costs nothing.
 	runtime.Gosched()
 	batch := []*pendingEvent{first}
 	for len(batch) < appendBatch {

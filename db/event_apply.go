@@ -10,10 +10,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// ApplyReadings marks events read with all that follows, and then sets each
-// bridge they name to what the rule says of it, in one transaction. An event that
-// is not new any more is left alone with all that would follow from it. Nobody
-// else changes the bridges meanwhile. The rule may be called more than once.
+// ApplyReadings marks events as read and stores their effects. It then updates
+// each affected bridge by the rule. All of this is one transaction, and nobody
+// else changes the bridges meanwhile. An event that is no longer new is skipped
+// with all its effects. The rule may be called more than once.
 func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, at time.Time, rule incident.BridgeRule) error {
 	ids := make([]int64, len(readings))
 	for i, r := range readings {
@@ -55,7 +55,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				counts.add(r.EventID, r.Event)
 			}
 			for _, e := range r.Timeline {
-				if twin := twins[r.EventID]; twin != 0 { // what it says was told already, under the other's name
+				if twin := twins[r.EventID]; twin != 0 { // the timeline has its entry under the id of the earlier event
 					e.ID = incident.EventEntryID(twin)
 				}
 				if err := insertTimeline(ctx, tx, e); err != nil {
@@ -92,9 +92,10 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 	return err
 }
 
-// warmMeetings looks where the events will be in SQLite's index by meeting. In a
-// large log each is on a page of its own, and events that arrive do not wait while
-// those come from the disk, as they would for the transaction.
+// warmMeetings reads the places in SQLite's index by meeting where the events
+// will be inserted. In a large log each place is on a page of its own. Reading
+// these pages from disk before the transaction means that arriving events do
+// not wait for that.
 func (s *Store) warmMeetings(ctx context.Context, readings []incident.Reading) {
 	if s.postgres {
 		return
@@ -103,7 +104,7 @@ func (s *Store) warmMeetings(ctx context.Context, readings []incident.Reading) {
 		Meeting string
 		ID      int64
 	}
-	for some := range slices.Chunk(readings, 10) { // pages wait to read, too
+	for some := range slices.Chunk(readings, 10) { // small chunks, because pages read from the database too
 		places := make([]place, len(some))
 		for i, r := range some {
 			places[i] = place{cleanText(r.MeetingID), r.EventID}
@@ -114,14 +115,14 @@ func (s *Store) warmMeetings(ctx context.Context, readings []incident.Reading) {
 				WHERE e.meeting_id = p.value ->> 'Meeting' AND e.meeting_id <> '' AND e.id >= p.value ->> 'ID' ORDER BY e.id LIMIT 1
 			)) FROM json_each($1) p`, asJSON(places))
 		if err != nil {
-			s.log.WarnContext(ctx, "the index of meetings could not be read", "error", err)
+			s.log.WarnContext(ctx, "could not read the index of meetings", "error", err)
 			return
 		}
 	}
 }
 
-// twinsOf are the events that said the same before, by the ids of those that
-// say it again.
+// twinsOf returns, for each event that is a variant of an earlier event, the id
+// of that event.
 func (s *Store) twinsOf(ctx context.Context, q queryer, readings []incident.Reading) (map[int64]int64, error) {
 	twins := map[int64]int64{}
 	keys := make(map[int64]eventKey, len(readings))
@@ -152,9 +153,9 @@ func (s *Store) twinsOf(ctx context.Context, q queryer, readings []incident.Read
 
 var readingTypes = []string{"BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"}
 
-// updateRead writes what was read to the events and returns the readings that
-// were written: an event that was read meanwhile, or blanked, is left alone; in
-// the second case it is read again.
+// updateRead stores the readings and returns those that it stored. It skips an
+// event that was read meanwhile, and one that was blanked meanwhile, which is
+// then read again.
 func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.Reading, twins map[int64]int64) ([]incident.Reading, error) {
 	args := make([]any, 0, len(readings)*len(readingTypes))
 	var low, high int64
@@ -163,12 +164,12 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 			low = r.EventID
 		}
 		high = max(high, r.EventID)
-		args = append(args, r.EventID, r.State, r.Problem, r.Event, millis(r.EventAt), r.AccountID, // no time and no twin are 0 here
+		args = append(args, r.EventID, r.State, r.Problem, r.Event, millis(r.EventAt), r.AccountID, // 0 stands for no time and for no twin
 			r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, twins[r.EventID], oneIf(r.Nameless))
 	}
 	written := map[int64]bool{}
 	if s.postgres {
-		// The range lets the planner leave out the months that are not meant.
+		// The range lets the planner skip other months.
 		ids, err := list(ctx, q, scalar[int64], `
 			UPDATE events e SET state = v.state, read_error = v.read_error, event = v.event, event_at = NULLIF(v.event_at, 0), account_id = v.account_id,
 				meeting_id = v.meeting_id, meeting_uuid = v.meeting_uuid, topic = v.topic, who = v.who, bridge_id = v.bridge_id, twin_of = NULLIF(v.twin_of, 0)
@@ -196,7 +197,8 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 	return slices.DeleteFunc(slices.Clone(readings), func(r incident.Reading) bool { return !written[r.EventID] }), nil
 }
 
-// applyToBridge writes what one event says of its bridge's meeting and people.
+// applyToBridge stores what one event says about its bridge's meeting and
+// people.
 func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	if in := r.Instance; in != nil {
 		err := exec(ctx, tx, `
@@ -224,8 +226,8 @@ func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	return nil
 }
 
-// earlier and later choose between a stored time and an offered one, of which
-// either may be NULL. (The functions for it have other names in each database.)
+// earlier and later choose between a stored and an offered time, either of
+// which may be NULL. SQLite and PostgreSQL have different functions for this.
 func earlier(table, column string) string { return chooseTime(table, column, "<") }
 func later(table, column string) string   { return chooseTime(table, column, ">") }
 
@@ -235,9 +237,9 @@ func chooseTime(table, column, sign string) string {
 		` THEN excluded.` + column + ` ELSE ` + stored + ` END`
 }
 
-// lockBridges are the bridges that readings name. Other servers that would apply
-// readings to them wait, and so this comes before everything else a transaction
-// does, in one order.
+// lockBridges returns the bridges of the readings. Other servers that want to
+// apply readings to them wait, so it must be the first statement of a
+// transaction. It locks the bridges in a fixed order.
 func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident.Reading) (map[string]*incident.BridgeFacts, error) {
 	bridges := map[string]*incident.BridgeFacts{}
 	var w where
@@ -262,7 +264,7 @@ func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident
 	return bridges, err
 }
 
-// followRule writes what the rule says of a bridge.
+// followRule stores what the rule returns for a bridge.
 func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule incident.BridgeRule) (err error) {
 	if f.Instances, err = instances(ctx, tx, f.Bridge.ID); err != nil {
 		return err
@@ -285,8 +287,8 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 	return writeStepRun(ctx, tx, *run, []incident.StepState{f.StepRun.State})
 }
 
-// readAwaiting makes events new again whose bridge came to know its meeting while
-// they were read: ChangeBridge could not see them yet.
+// readAwaiting makes events new again if a bridge got their meeting while they
+// were read. ChangeBridge could not find them yet.
 func (s *Store) readAwaiting(ctx context.Context, tx *sql.Tx, readings []incident.Reading) error {
 	var ids []string
 	for _, r := range readings {
@@ -313,8 +315,8 @@ func (s *Store) readAwaiting(ctx context.Context, tx *sql.Tx, readings []inciden
 	return nil
 }
 
-// readAgain makes events of a meeting new again that were read before its bridge
-// knew the meeting.
+// readAgain makes events of a meeting new again if they were read before their
+// bridge had the meeting.
 func readAgain(ctx context.Context, tx *sql.Tx, e incident.UnlinkedEvents) error {
 	return exec(ctx, tx, `
 		UPDATE events SET state = 'new'
@@ -322,8 +324,8 @@ func readAgain(ctx context.Context, tx *sql.Tx, e incident.UnlinkedEvents) error
 			AND origin IN (`+placeholders(3, len(e.Origins))+`)`, withAll([]any{e.MeetingID, FirstEventID(e.Since)}, e.Origins)...)
 }
 
-// ReprocessEvent makes a stored event new again, no longer stale. NotFound if
-// there is none.
+// ReprocessEvent makes a stored event new again, and no longer stale. It
+// returns NotFound if there is none.
 func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicEvents}, func(tx *sql.Tx) error {
 		return execOne(ctx, tx, notFound("event"), `UPDATE events SET state = 'new', stale = $2 WHERE id = $1`, id, false)

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// eventWriter is what Run keeps from one batch to the next.
+// eventWriter holds what Run keeps between batches.
 type eventWriter struct {
 	s      *Store
-	lastID int64 // 0: not known
+	lastID int64 // 0: unknown
 	keys   *batchInsert
 	events *batchInsert
 }
@@ -49,10 +49,10 @@ func (w *eventWriter) knowLastID(ctx context.Context, q queryer) error {
 	return err
 }
 
-// nextID is for an event that arrived at t.
+// nextID returns the id for an event that arrived at t.
 func (w *eventWriter) nextID(t time.Time) int64 {
 	id := FirstEventID(t)
-	if w.s.postgres { // several servers may write in one millisecond
+	if w.s.postgres { // several servers may write in the same millisecond
 		id += rand.Int64N(1 << (eventIDShift - 1))
 	}
 	w.lastID = max(w.lastID+1, id)
@@ -64,7 +64,7 @@ func (w *eventWriter) close() {
 	w.events.close()
 }
 
-// commit stores a batch in one transaction and answers every waiter.
+// commit stores a batch in one transaction and answers every waiting caller.
 func (w *eventWriter) commit(batch []*pendingEvent) {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
@@ -78,7 +78,7 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 			answer(batch, results)
 			return
 		}
-		err = nil // in steps, then, which also say what is wrong
+		err = nil // the separate steps below also say what is wrong
 	}
 	for try := 0; err == nil && try < 5; try++ {
 		err = w.s.writeEvents(ctx, func(tx *sql.Tx) (err error) {
@@ -88,7 +88,7 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 		if !isUnique(err) || try == 4 {
 			break
 		}
-		w.lastID, err = 0, nil // another server took an id: read the highest again
+		w.lastID, err = 0, nil // another server took an id, so read the highest id again
 	}
 	if err != nil {
 		results = slices.Repeat([]appendResult{{err: err}}, len(batch))
@@ -102,8 +102,9 @@ func answer(batch []*pendingEvent, results []appendResult) {
 	}
 }
 
-// place gives the events of a batch their ids and says who is the owner of each
-// key, which of the batch's events are repeated in it, and what rows that makes.
+// place chooses the ids of a batch's events. It returns a result for each
+// event, in which an event that repeats an earlier one of the batch is a
+// duplicate; the event that owns each key; and the rows for event_keys.
 func (w *eventWriter) place(batch []*pendingEvent) (results []appendResult, owner map[eventKey]int64, rows []any) {
 	results = make([]appendResult, len(batch))
 	owner = make(map[eventKey]int64, 2*len(batch))
@@ -123,7 +124,7 @@ func (w *eventWriter) place(batch []*pendingEvent) (results []appendResult, owne
 			keys = append(keys, k)
 		}
 	}
-	// In one order, so that two writers wait for each other and never in a circle.
+	// In a fixed order, so that two writers cannot deadlock.
 	slices.SortFunc(keys, eventKey.compare)
 	rows = make([]any, 0, len(keys)*len(keyTypes))
 	for _, k := range keys {
@@ -132,7 +133,7 @@ func (w *eventWriter) place(batch []*pendingEvent) (results []appendResult, owne
 	return results, owner, rows
 }
 
-// newEventRows are those of the events that are no duplicates.
+// newEventRows returns the rows of the events that are not duplicates.
 func newEventRows(batch []*pendingEvent, results []appendResult) []any {
 	rows := make([]any, 0, len(batch)*len(newEventTypes))
 	for i, p := range batch {
@@ -143,10 +144,10 @@ func newEventRows(batch []*pendingEvent, results []appendResult) []any {
 	return rows
 }
 
-// storeAtOnce stores a batch with one statement on PostgreSQL, for half of what
-// the four of a transaction cost. When one of the keys is taken it fails, and
-// nothing is stored: nearly every delivery is the first, and the statement that
-// ends in a text which is no number undoes itself.
+// storeAtOnce stores a batch on PostgreSQL with one statement, at half the cost
+// of a transaction with four. It fails and stores nothing if one of the keys is
+// taken, which is rare, because nearly every delivery is the first. The
+// statement undoes itself by casting a text that is not a number.
 func (w *eventWriter) storeAtOnce(ctx context.Context, batch []*pendingEvent) ([]appendResult, error) {
 	if err := w.knowLastID(ctx, w.s.w); err != nil {
 		return nil, err
@@ -157,13 +158,13 @@ func (w *eventWriter) storeAtOnce(ctx context.Context, batch []*pendingEvent) ([
 		WITH fresh AS (`+insertKeys+` SELECT * FROM `+unnest(1, keyTypes)+` AS k`+keysOnConflict+` RETURNING 1),
 		stored AS (`+insertEvents+` SELECT `+newEventConstants+`e.* FROM `+unnest(4, newEventTypes)+` AS e RETURNING 1)
 		SELECT CASE WHEN (SELECT COUNT(*) FROM fresh) = $12 THEN 1
-			ELSE CAST('Drawbridge stores deliveries that are repeated in another way; new keys: ' || (SELECT COUNT(*) FROM fresh) AS BIGINT) END`,
+			ELSE CAST('Drawbridge stores redelivered events in another way; new keys: ' || (SELECT COUNT(*) FROM fresh) AS BIGINT) END`,
 		append(args, len(owner))...)
 	return results, err
 }
 
-// store gives every event of a batch its result. Its keys decide whether it is
-// new: the insert leaves out those that are there.
+// store stores a batch and returns a result for each event. An event is new if
+// its keys are, and the insert skips keys that exist.
 func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEvent) ([]appendResult, error) {
 	if err := w.knowLastID(ctx, tx); err != nil {
 		return nil, err
@@ -186,13 +187,13 @@ func (w *eventWriter) store(ctx context.Context, tx *sql.Tx, batch []*pendingEve
 		}
 	}
 	_, err = w.events.insert(ctx, tx, newEventRows(batch, results))
-	return results, err // pages show the events once they are read; see ApplyReadings
+	return results, err // ApplyReadings updates the pages when the events are read
 }
 
-// findFirst sets the owner of each key to the event that had it before, and
-// gives that event the other keys of the delivery, which are new.
+// findFirst sets the owner of each key to the event that had the key before.
+// That event also gets the other keys of the delivery, which are new.
 func findFirst(ctx context.Context, tx *sql.Tx, owner map[eventKey]int64) error {
-	first := map[int64]int64{} // by the id that is not to be used
+	first := map[int64]int64{} // the earlier event, by the id that is not needed
 	ours := map[eventKey]bool{}
 	for k, id := range owner {
 		stored, err := one(ctx, tx, "event", scalar[int64], `SELECT event_id FROM event_keys WHERE at = $1 AND key = $2`, k.at, k.hash[:])

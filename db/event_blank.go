@@ -11,14 +11,15 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// blankWindow is how many events BlankEvents passes at most in search of those
-// that are not blanked.
+// blankWindow is how many events BlankEvents looks at in one call, in search of
+// events that are not blanked.
 const blankWindow = 2_000
 
-// BlankEvents takes personal data out of up to limit events of a type that
-// arrived before a time, and out of the search index. It returns how many
-// events it passed, 0 when none is left. It goes on where it stopped, and stops
-// before an event that is new: whoever reads it has its old body in hand.
+// BlankEvents erases personal data from up to limit events of a type that
+// arrived before a time, and from the search index. It returns how many events
+// it looked at; 0 means that none is left. It continues where it stopped last
+// time, and stops before a new event, because a reader already has the old body
+// of that event.
 func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.Time, limit int) (int64, error) {
 	condition := ofType
 	if event == "" {
@@ -67,7 +68,7 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 		to, began := to, s.now()
 		done = nil
 		for _, b := range blanks {
-			if len(done) > 0 && s.now().Sub(began) > holdTime/2 { // the words take as long
+			if len(done) > 0 && s.now().Sub(began) > holdTime/2 { // updating the words takes as long again
 				to = min(to, b.id-1)
 				break
 			}
@@ -77,13 +78,13 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 			if err != nil {
 				return err
 			}
-			if n == 0 { // removed meanwhile, or to be read anew: the next slice finds out
+			if n == 0 { // it was deleted or made new meanwhile; the next slice handles that
 				to = min(to, b.id-1)
 				break
 			}
 			done = append(done, b.id)
 		}
-		if err := s.dropWords(ctx, tx, done); err != nil { // together: the index writes what it has gathered for each
+		if err := s.dropWords(ctx, tx, done); err != nil { // in one call, because the index flushes its buffer for each
 			return err
 		}
 		texts := make([]eventText, len(done))
@@ -104,11 +105,11 @@ func (s *Store) BlankEvents(ctx context.Context, event string, before, at time.T
 	return passed, err
 }
 
-// blankedEvent is what an event is to be without personal data.
+// blankedEvent is an event without personal data.
 type blankedEvent struct {
 	id           int64
 	event, topic string
-	text         string // in whose words it is found
+	text         string // the text in which a search finds it
 	encoding     int
 	content      []byte
 }
@@ -123,7 +124,7 @@ func (s *Store) blankContents(ctx context.Context, ids []int64) ([]blankedEvent,
 	for i := range events {
 		b := &events[i]
 		headers, body, err := unpackContent(b.encoding, b.content)
-		if err != nil { // it is damaged, and not readable for anybody
+		if err != nil { // it is damaged and nobody can read it
 			headers, body = nil, nil
 		}
 		body = zoom.Blank(body)
@@ -133,12 +134,13 @@ func (s *Store) blankContents(ctx context.Context, ids []int64) ([]blankedEvent,
 	return events, err
 }
 
-// mayBlank is the condition for bridges whose people are to be blanked, that
+// mayBlank is the condition for a bridge whose people can be blanked because it
 // ended before $1.
 const mayBlank = `b.blanked_at IS NULL AND i.status <> 'open' AND COALESCE(b.ended_at, i.resolved_at) < $1`
 
-// BlankBridge takes the people out of one bridge that ended before a time and
-// whose incident is resolved, and returns 1; 0 if there is none.
+// BlankBridge erases the personal data of the people on one bridge that ended
+// before a time and whose incident is resolved. It returns 1, or 0 if there is
+// no such bridge.
 func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64, err error) {
 	type ended struct {
 		id     string
@@ -151,7 +153,7 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 		return 0, err
 	}
 	return 1, s.write(ctx, func(tx *sql.Tx) error {
-		// A session that had no id was told from others by the name.
+		// Sessions without an id are identified by the name of the person.
 		named, err := list(ctx, tx, func(k *[2]string) []any {
 			return []any{&k[0], &k[1]}
 		}, `SELECT uuid, session_id FROM presences WHERE bridge_id = $1 AND name <> '' AND session_id = name ORDER BY uuid, session_id`, b.id)

@@ -12,42 +12,43 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// Encodings of an event's content. The content is the length of the headers as
-// a varint, the headers as JSON, and the body as received.
+// The encodings of an event's content. The content consists of the length of the
+// headers as a varint, the headers as JSON, and the body as received.
 const (
 	plainContent = 0
 	s2Content    = 1 // https://github.com/google/snappy with S2's extensions, and contentDict
 )
 
-// maxContent bounds what a damaged row can make us allocate: a webhook has 1 MiB
-// at most, and its headers a few kilobytes.
+// maxContent limits how much memory a damaged row can make us allocate. A
+// webhook has at most 1 MiB, and its headers a few kilobytes.
 const maxContent = 2 << 20
 
-// contentDict is events as Zoom documents them. An event is so short that it
-// hardly repeats itself, but it repeats these. Never edit it: content of the
-// encoding 1 is read with these very bytes; another dictionary is another
-// encoding.
+// contentDictBytes holds events from Zoom's documentation. An event is too short to
+// repeat itself much, but it resembles these. Never edit them: content with
+// encoding 1 can only be read with exactly these bytes. A different dictionary
+// needs a new encoding.
 //
 //go:embed event_content.dict
 var contentDictBytes []byte
 
-// S2 with a dictionary takes 2 µs for an event and leaves 57 % of it; zstd takes
-// 16 µs and leaves 50 %. It is done while a request is answered, so time counts.
+// S2 with a dictionary takes 2 µs for an event and leaves 57 % of it; zstd
+// takes 16 µs and leaves 50 %. A sender waits for this, so time matters more.
 var contentDict = sync.OnceValue(func() *s2.Dict { return s2.MakeDict(contentDictBytes, nil) })
 
-// packing is what packContent works in, used again for the next event.
+// packing holds the buffers of packContent, which the next event reuses.
 type packing struct{ plain, packed []byte }
 
 var packings = sync.Pool{New: func() any { return new(packing) }}
 
-// packContent makes the content of an event, compressed where that helps.
+// packContent returns the content of an event, compressed if that makes it
+// shorter.
 func packContent(headers map[string]string, body []byte) (encoding int, content []byte) {
 	head, err := json.Marshal(headers)
 	if err != nil {
-		panic(err) // not with strings
+		panic(err) // cannot happen with strings
 	}
 	p := packings.Get().(*packing)
-	if len(body) <= 64<<10 { // a rare large one is not to be kept
+	if len(body) <= 64<<10 { // do not keep the buffer of a rare large event
 		defer packings.Put(p)
 	}
 	p.plain = binary.AppendUvarint(p.plain[:0], uint64(len(head)))
@@ -60,7 +61,7 @@ func packContent(headers map[string]string, body []byte) (encoding int, content 
 	return plainContent, bytes.Clone(p.plain)
 }
 
-// unpackContent reads what packContent made. The body is never nil.
+// unpackContent reads what packContent returned. The body is never nil.
 func unpackContent(encoding int, content []byte) (headers map[string]string, body []byte, err error) {
 	switch encoding {
 	case plainContent:

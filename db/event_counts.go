@@ -15,19 +15,20 @@ const (
 	hourWidth   = int64(time.Hour / time.Millisecond)
 )
 
-// keepMinutes is how long counts by the minute are kept. Those by the hour stay.
+// keepMinutes is how long counts by the minute are kept. Counts by the hour
+// stay as long as their events.
 const keepMinutes = 8 * 24 * time.Hour
 
-// eventCount is a row of event_counts.
+// eventCount is the key of a row of event_counts.
 type eventCount struct {
 	width, start int64
 	event        string
 }
 
-// eventCounts gathers what is to be added to event_counts.
+// eventCounts collects what to add to event_counts.
 type eventCounts map[eventCount]int64
 
-// add counts an event by the time of its arrival, which its id tells.
+// add counts an event by the time of its arrival, which its id contains.
 func (c *eventCounts) add(id int64, event string) {
 	if *c == nil {
 		*c = eventCounts{}
@@ -38,8 +39,7 @@ func (c *eventCounts) add(id int64, event string) {
 	}
 }
 
-// write adds the counts in one order, so that two servers wait for each other
-// and never in a circle.
+// write adds the counts in a fixed order, so that two servers cannot deadlock.
 func (c eventCounts) write(ctx context.Context, tx queryer) error {
 	rows := make([]eventCount, 0, len(c))
 	for k := range c {
@@ -60,8 +60,9 @@ func (c eventCounts) write(ctx context.Context, tx queryer) error {
 	return nil
 }
 
-// CountEvents is how many events arrived since a time, or up to a minute more. One
-// that is being read anew counts twice for the moment.
+// CountEvents returns how many events arrived since a time, rounded down to a
+// full minute, or to a full hour if the time is more than eight days ago. An
+// event that is being read again counts twice for the moment.
 func (s *Store) CountEvents(ctx context.Context, since time.Time) (int64, error) {
 	width := minuteWidth
 	if s.now().Sub(since) > keepMinutes {
@@ -75,29 +76,30 @@ func (s *Store) CountEvents(ctx context.Context, since time.Time) (int64, error)
 		width, start, start<<eventIDShift)
 }
 
-// EventTotal is about how many events the log holds.
+// EventTotal returns approximately how many events the log contains.
 func (s *Store) EventTotal(ctx context.Context) (int64, error) {
 	return s.CountEvents(ctx, time.UnixMilli(0))
 }
 
-// HistogramBucket is how many events of each family arrived from Start on.
+// HistogramBucket is how many events of each family arrived in a bucket that
+// starts at Start.
 type HistogramBucket struct {
 	Start    time.Time
 	ByFamily map[string]int64
 }
 
-// Histogram says when the events of a filter arrived. Buckets are Width long,
-// oldest first; those without events are left out.
+// Histogram shows when the events of a filter arrived. Buckets are Width long
+// and sorted, oldest first. Buckets without events are left out.
 type Histogram struct {
 	From    time.Time // the start of the first bucket
 	Width   time.Duration
 	Buckets []HistogramBucket
-	// CountedFrom is set when there were too many events to count: only those
-	// that arrived from then on are in Buckets.
+	// CountedFrom is set if there were too many events to count. Buckets then
+	// contain only events that arrived from that time on.
 	CountedFrom time.Time
 }
 
-// Total is how many events are in all buckets.
+// Total returns how many events are in all buckets.
 func (h Histogram) Total() (n int64) {
 	for _, b := range h.Buckets {
 		for _, count := range b.ByFamily {
@@ -107,18 +109,19 @@ func (h Histogram) Total() (n int64) {
 	return n
 }
 
-// histogramWidths are those that people can read on an axis.
+// histogramWidths are the widths that people can read easily on an axis.
 var histogramWidths = []time.Duration{
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 	24 * time.Hour, 2 * 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour, 364 * 24 * time.Hour,
 }
 
-// histogramMatches is how many events of a filter EventHistogram looks at when
-// it has to look at each.
+// histogramMatches is how many events of a filter EventHistogram looks at if it
+// has to look at each one.
 const histogramMatches = 2_000
 
-// histogramWidth is the smallest that needs no more buckets than so many.
+// histogramWidth returns the smallest width that needs at most this number of
+// buckets.
 func histogramWidth(from, to time.Time, buckets int, smallest time.Duration) time.Duration {
 	for _, w := range histogramWidths {
 		if w >= smallest && to.Sub(from) <= w*time.Duration(max(buckets-1, 1)) {
@@ -128,8 +131,8 @@ func histogramWidth(from, to time.Time, buckets int, smallest time.Duration) tim
 	return histogramWidths[len(histogramWidths)-1]
 }
 
-// EventHistogram counts the events of a filter that arrived from ≤ t < to, in so
-// many buckets at most. It takes f's After and Before for nothing.
+// EventHistogram counts the events of a filter that arrived at from ≤ t < to,
+// in at most this number of buckets. It ignores f's After and Before.
 func (s *Store) EventHistogram(ctx context.Context, f EventFilter, from, to time.Time, buckets int) (Histogram, error) {
 	f.After, f.Before = time.Time{}, time.Time{}
 	smallest := time.Minute
@@ -160,7 +163,7 @@ func (s *Store) EventHistogram(ctx context.Context, f EventFilter, from, to time
 	return h, err
 }
 
-// HistogramOf is EventHistogram of events that are known.
+// HistogramOf is EventHistogram for events that the caller has.
 func HistogramOf(events []incident.Event, from, to time.Time, buckets int) Histogram {
 	width := histogramWidth(from, to, buckets, time.Minute)
 	h := Histogram{From: from.Truncate(width), Width: width}
@@ -174,7 +177,7 @@ func HistogramOf(events []incident.Event, from, to time.Time, buckets int) Histo
 	return h
 }
 
-// fill makes the buckets of events.
+// fill creates the buckets of events.
 func (h *Histogram) fill(matches []eventMatch) {
 	byStart := map[int64]map[string]int64{}
 	for _, m := range matches {
@@ -190,8 +193,9 @@ func (h *Histogram) fill(matches []eventMatch) {
 	slices.SortFunc(h.Buckets, func(a, b HistogramBucket) int { return a.Start.Compare(b.Start) })
 }
 
-// countBuckets sums event_counts of one width into buckets of another, by
-// family, oldest first. A zero to is no limit, and no types are all.
+// countBuckets sums the rows of event_counts that have one width into buckets
+// of another width, by family, oldest first. A zero to is no limit, and no
+// types means all.
 func (s *Store) countBuckets(ctx context.Context, counted int64, width time.Duration, from, to time.Time, types []string) ([]HistogramBucket, error) {
 	var w where
 	w.add(`width = $?`, counted)
@@ -200,8 +204,8 @@ func (s *Store) countBuckets(ctx context.Context, counted int64, width time.Dura
 		w.add(`start < $?`, to)
 	}
 	addIn(&w, `event`, types)
-	// Truncate counts from the zero time, which is no multiple of a week away
-	// from 1970; so the buckets are made here and not by the database.
+	// Truncate counts from the zero time, whose distance from 1970 is not a
+	// multiple of a week. So the buckets are made here and not by the database.
 	buckets := []HistogramBucket{}
 	err := each(ctx, s.r, func(r row) error {
 		var at time.Time
@@ -219,8 +223,8 @@ func (s *Store) countBuckets(ctx context.Context, counted int64, width time.Dura
 	return buckets, err
 }
 
-// DeleteMinuteCounts forgets the counts by the minute that arrived before a
-// time and are kept by the hour.
+// DeleteMinuteCounts deletes counts by the minute that are older than
+// keepMinutes. The counts by the hour include them.
 func (s *Store) DeleteMinuteCounts(ctx context.Context, now time.Time) (n int64, err error) {
 	return s.writeRows(ctx, `DELETE FROM event_counts WHERE width = $1 AND start < $2`, minuteWidth, now.Add(-keepMinutes))
 }

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// mayGo is the condition under which an event may be removed: it was read, and
-// is not of a bridge whose incident is open.
+// mayGo is the condition for an event that may be deleted: it was read, and it
+// does not belong to a bridge of an open incident.
 const mayGo = `state <> 'new' AND (bridge_id = '' OR bridge_id NOT IN (` + openBridges + `))`
 
 const openBridges = `SELECT b.id FROM bridges b JOIN incidents i ON i.number = b.incident_number WHERE i.status = 'open'`
 
-// DropEventMonths removes whole months of events that arrived before a time,
-// and returns how many months. A month with an event that must stay stays. It
-// does nothing on SQLite.
+// DropEventMonths deletes whole months of events that arrived before a time,
+// and returns the number of months. It keeps a month that contains an event
+// that must stay. It does nothing on SQLite.
 func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (int64, error) {
 	if !s.postgres {
 		return 0, nil
@@ -28,7 +28,7 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 	if err != nil {
 		return 0, err
 	}
-	cut := min(FirstEventID(arrivedBefore), stays) // not a month with an event that has to stay
+	cut := min(FirstEventID(arrivedBefore), stays) // not a month with an event that must stay
 	before, err := s.months(ctx)
 	if err != nil {
 		return 0, err
@@ -66,7 +66,8 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 	})
 }
 
-// firstToStay is the lowest id of the events that may not be removed, however old.
+// firstToStay returns the lowest id of the events that must stay, however old
+// they are.
 func (s *Store) firstToStay(ctx context.Context) (int64, error) {
 	ids, err := list(ctx, s.r, scalar[int64], `
 		SELECT id FROM (SELECT id FROM events WHERE state = 'new' ORDER BY id LIMIT 1) n
@@ -75,9 +76,9 @@ func (s *Store) firstToStay(ctx context.Context) (int64, error) {
 	return slices.Min(append(ids, math.MaxInt64)), err
 }
 
-// DeleteEventsBefore removes up to limit events that arrived before a time, the
-// oldest first, and returns how many it looked at, 0 when none is left. Events
-// that are not read, and those of an open incident, stay.
+// DeleteEventsBefore deletes up to limit events that arrived before a time,
+// oldest first, and returns how many it looked at; 0 means that none is left.
+// Unread events and events of open incidents stay.
 func (s *Store) DeleteEventsBefore(ctx context.Context, before time.Time, limit int) (int64, error) {
 	cut := FirstEventID(before)
 	wordsFrom, err := s.wordsStay(ctx, cut)
@@ -87,8 +88,8 @@ func (s *Store) DeleteEventsBefore(ctx context.Context, before time.Time, limit 
 	return s.deleteEvents(ctx, wordsFrom, limit, `id < $1 AND `+mayGo, cut)
 }
 
-// DeleteEventsOfType is DeleteEventsBefore for events of one type, "" = those
-// that cannot be read.
+// DeleteEventsOfType is DeleteEventsBefore for events of one type; "" means
+// events that cannot be read.
 func (s *Store) DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error) {
 	condition := ofType
 	if event == "" {
@@ -97,15 +98,15 @@ func (s *Store) DeleteEventsOfType(ctx context.Context, event string, before tim
 	return s.deleteEvents(ctx, 0, limit, condition+` AND id < $2 AND `+mayGo, event, FirstEventID(before))
 }
 
-// The conditions for events of the type $1, as the indexes have them.
+// The conditions for events of type $1. They repeat the conditions of the indexes.
 const (
 	ofType   = `event = $1 AND event <> ''`
 	ofNoType = `event = $1 AND state = 'unreadable'`
 )
 
-// deleteEvents looks for the next events, and where they are in the index by meeting,
-// before it takes the write connection: nobody waits while that comes from the disk.
-// The words of those before the id wordsFrom it leaves.
+// deleteEvents reads the next events, and their places in the index by meeting,
+// before it takes the write connection, so that nobody waits while these come
+// from disk. It does not delete the words of events before the id wordsFrom.
 func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, condition string, args ...any) (n int64, err error) {
 	warm := `0`
 	if !s.postgres {
@@ -143,7 +144,7 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 		}
 		removed := map[string]int64{}
 		hours := map[eventCount]int64{}
-		stays := int64(len(events)) < n // one is to be read anew, and so its part
+		stays := int64(len(events)) < n // one was made new again, so its part of the index stays too
 		for _, d := range events {
 			if d.id >= wordsFrom || stays {
 				worded = append(worded, d.id)
@@ -166,8 +167,8 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 	return n, err
 }
 
-// holdTime is after how long a slice of removing or blanking ends: on SQLite
-// nothing else is written meanwhile.
+// holdTime is how long one slice of deleting or blanking may take. On SQLite
+// nothing else can be written meanwhile.
 const holdTime = 8 * time.Millisecond
 
 func anys(ids []int64) []any {
@@ -178,8 +179,8 @@ func anys(ids []int64) []any {
 	return list
 }
 
-// uncount takes events out of the counts by the hour, in one order. (Those by
-// the minute are of the last days.)
+// uncount subtracts events from the counts by the hour, in a fixed order.
+// Counts by the minute are all too recent to matter.
 func uncount(ctx context.Context, tx *sql.Tx, hours map[eventCount]int64) error {
 	for _, k := range slices.SortedFunc(maps.Keys(hours), func(a, b eventCount) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.event, b.event))

@@ -13,20 +13,20 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// importBatch is how many rows are taken over in one transaction: few enough
-// that a server on the same database hardly waits.
+// importBatch is how many rows one transaction imports: so few that a server on
+// the same database hardly has to wait.
 const importBatch = 500
 
-// importedRow is a row of a table of Zoom's sample, which keeps nothing else of
-// a webhook.
+// importedRow is a row of a table of Zoom's sample app, which stores nothing
+// else about a webhook.
 type importedRow struct {
 	id                       int64
 	name, account, meetingID string
 }
 
-// body is what is kept as the event: only what the row says, in the places
-// where a webhook has it. The number of the row makes it differ from the next
-// event of the same meeting, and makes a second import find it.
+// body returns the body to store: only what the row contains, in the places
+// where a webhook has it. The number of the row makes it different from the
+// next event of the same meeting, and lets a second import recognize it.
 func (r importedRow) body() []byte {
 	return []byte(asJSON(struct {
 		Event   string         `json:"event"`
@@ -35,16 +35,16 @@ func (r importedRow) body() []byte {
 	}{r.name, map[string]any{"account_id": r.account, "object": map[string]string{"id": r.meetingID}}, r.id}))
 }
 
-// ImportEvents takes over a table of a PostgreSQL database that has the columns
-// id, name, accountid and meetingid, as that of Zoom's sample has. Its rows
-// become events that were read already and change nothing else. Rows that were
-// taken over before are left out, so it can be stopped at any time and run
-// again. progress, if not nil, is told after each step how many rows of how many
-// were looked at, and how many of these were new.
+// ImportEvents imports a table of a PostgreSQL database that has the columns
+// id, name, accountid and meetingid, like the table of Zoom's sample app. Its
+// rows become events that count as read and have no effects. Rows that were
+// already imported are skipped, so an import can be stopped at any time and run
+// again. progress may be nil. After each step it gets the number of rows looked
+// at, their total, and how many were new.
 func (s *Store) ImportEvents(ctx context.Context, from, table string, progress func(done, total, added int64)) error {
 	cfg, err := pgx.ParseConfig(from)
 	if err != nil {
-		return errors.New("the address of the source database is invalid; use postgres://user@host:5432/database") // the cause may repeat a password
+		return errors.New("the address of the source database is invalid; use postgres://user@host:5432/database") // the cause may contain the password
 	}
 	source, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *Store) importRows(ctx context.Context, rows []importedRow) (added int64
 			}
 			return bump(ctx, tx, TopicEvents)
 		})
-		if !isUnique(err) || try == 4 { // a server took the id of an event
+		if !isUnique(err) || try == 4 { // a server took one of the ids
 			return added, err
 		}
 	}

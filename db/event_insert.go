@@ -9,18 +9,18 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// storedEvent is an event that comes into the log as it is to be there, and not
-// as a webhook that is read later.
+// storedEvent is an event that is stored with all its columns, unlike a
+// webhook, whose columns are filled in when it is read.
 type storedEvent struct {
 	incident.Event
-	text string // in whose words it is found
+	text string // the text in which a search finds it
 }
 
 var storedTypes = []string{"BIGINT", "BIGINT", "BIGINT", "BIGINT", "BOOLEAN", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT",
 	"TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BYTEA"}
 
 // insertStored stores events with their keys, words and counts, and returns how
-// many that were: those whose body is in the log already are left out.
+// many it stored. It skips events whose body is already in the log.
 func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEvent) (int64, error) {
 	ctx = s.unwatched(ctx)
 	q := &repeated{tx, map[string]*sql.Stmt{}}
@@ -63,8 +63,8 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 	return int64(len(fresh)), counts.write(ctx, tx)
 }
 
-// freshEvents takes the keys of the events' bodies and returns the events whose
-// body nobody had.
+// freshEvents stores the keys of the events' bodies and returns the events
+// whose body was not in the log yet.
 func (s *Store) freshEvents(ctx context.Context, q queryer, events []storedEvent) ([]storedEvent, error) {
 	var args []any
 	for _, e := range events {
@@ -94,7 +94,7 @@ func (s *Store) freshEvents(ctx context.Context, q queryer, events []storedEvent
 	return slices.DeleteFunc(slices.Clone(events), func(e storedEvent) bool { return !took[e.ID] }), nil
 }
 
-// millis is a time in Unix milliseconds, 0 for the zero time.
+// millis returns a time in Unix milliseconds; 0 for the zero time.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -11,42 +11,43 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// EventFilter narrows the event log. Zero fields do not.
+// EventFilter narrows the event log. A zero field does not narrow it.
 type EventFilter struct {
-	Events         []string // "meeting.started", or "meeting.*" and "participant.*" for all that begin so; any of them
+	Events         []string // any of these types; "meeting.*" and "participant.*" stand for whole families
 	MeetingID      string
 	IncidentNumber int64     // events of its bridges
-	Text           string    // all its words are in the event; word* is the beginning of one
-	After, Before  time.Time // of the arrival: After ≤ t < Before
+	Text           string    // the event contains all of its words; word* matches the start of a word
+	After, Before  time.Time // arrived at After ≤ t < Before
 	Stale          bool      // only those signed outside the time window
-	Unread         bool      // only those not read, or not readable
-	Recovered      bool      // only those read in Zoom's log of deliveries
-	Twin           bool      // only those that are another writing of an earlier one
+	Unread         bool      // only those that are not read yet or cannot be read
+	Recovered      bool      // only those recovered from Zoom's log of deliveries
+	Twin           bool      // only variants of earlier events
 }
 
-// EventRows is the event log, newest first, without bodies and headers. What no
-// index answers is looked at within bounds: see Page.SearchedTo.
+// EventRows returns the event log, newest first, without bodies and headers. If
+// no index answers the filter, it looks at a limited number of events, see
+// Page.SearchedTo.
 func (s *Store) EventRows(ctx context.Context, f EventFilter, cursor string, limit int) (Page[incident.Event], error) {
 	return s.eventRows(ctx, f, cursor, pageLimit(limit), false, false)
 }
 
-// EventRowsAfter is the page before the one that begins behind cursor: the next
-// newer events, newest first. Page.Next goes on to still newer ones.
+// EventRowsAfter returns the page before the one that starts after cursor: the
+// next newer events, newest first. Page.Next leads to still newer ones.
 func (s *Store) EventRowsAfter(ctx context.Context, f EventFilter, cursor string, limit int) (Page[incident.Event], error) {
 	page, err := s.eventRows(ctx, f, cursor, pageLimit(limit), true, false)
 	slices.Reverse(page.Items)
 	return page, err
 }
 
-// Rows of an export that are read at once. A body is 1 MiB at most, so few with
-// bodies: memory stays flat.
+// How many rows of an export are read at once. A body can have 1 MiB, so few rows
+// with bodies are read, to limit the memory.
 const (
 	exportPage  = 1000
 	exportWhole = 64
 )
 
-// ExportEvents is EventRows in larger pages, with bodies and headers if whole: an
-// export goes through all of them, and each is one short read.
+// ExportEvents is EventRows with larger pages, and with bodies and headers if
+// whole is true. An export reads all pages, each with one short read.
 func (s *Store) ExportEvents(ctx context.Context, f EventFilter, cursor string, whole bool) (Page[incident.Event], error) {
 	n := exportPage
 	if whole {
@@ -86,14 +87,15 @@ func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, n i
 	return page, nil
 }
 
-// eventMatch is as much of an event as counting needs.
+// eventMatch holds the part of an event that counting needs.
 type eventMatch struct {
 	id    int64
 	event string
 }
 
-// eventMatches are the newest events of a filter, most of them at most. more is
-// the id of the oldest that was looked at when there may be others, else 0.
+// eventMatches returns up to most of the newest events of a filter. If there
+// may be others, more is the id of the oldest event that was looked at;
+// otherwise it is 0.
 func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matches []eventMatch, more int64, err error) {
 	q, err := s.search(ctx, f)
 	if err != nil {
@@ -107,18 +109,19 @@ func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matc
 	return matches, more, err
 }
 
-// countTime is how long what a text finds is counted. Words of which each is
-// frequent and that hardly meet would take longer.
+// countTime limits how long the results of a text search are counted. Frequent
+// words that rarely occur together would take longer.
 const countTime = 100 * time.Millisecond
 
-// CountMatches is how many events a filter has, most at most; more says that
-// there are others, or may be, when counting took long.
+// CountMatches returns how many events match a filter, at most most. more is
+// true if there are others, or if there may be others because counting took too
+// long.
 func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n int, more bool, err error) {
 	q, err := s.search(ctx, f)
 	if err != nil || q.nothing {
 		return 0, false, err
 	}
-	if len(q.rest) == 0 { // the index knows, and no event need be looked at
+	if len(q.rest) == 0 { // the index has the answer
 		limited := ctx
 		if f.Text != "" {
 			var cancel context.CancelFunc
@@ -140,14 +143,14 @@ func (s *Store) CountMatches(ctx context.Context, f EventFilter, most int) (n in
 	return len(matches), rest != 0, err
 }
 
-// IsZero reports a filter that has every event.
+// IsZero reports whether the filter matches every event.
 func (f EventFilter) IsZero() bool {
 	return len(f.Events) == 0 && f.MeetingID == "" && f.IncidentNumber == 0 && f.Text == "" && f.After.IsZero() && f.Before.IsZero() &&
 		!f.Stale && !f.Unread && !f.Recovered && !f.Twin
 }
 
-// eventTypes are the types of event that patterns stand for, nil for no pattern;
-// found is false when patterns stand for none.
+// eventTypes returns the event types that match the patterns; nil if there is
+// no pattern. found is false if the patterns match no type.
 func (s *Store) eventTypes(ctx context.Context, patterns []string) (types []string, found bool, err error) {
 	if len(patterns) == 0 {
 		return nil, true, nil
@@ -202,21 +205,21 @@ func wholeEventFields(e *incident.Event) []any {
 	}))
 }
 
-// Event is the event with this id, with body and headers. NotFound if there is
-// none.
+// Event returns the event with this id, with body and headers. It returns
+// NotFound if there is none.
 func (s *Store) Event(ctx context.Context, id int64) (incident.Event, error) {
 	return one(ctx, s.r, "event", wholeEventFields, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+` WHERE e.id = $1`, id)
 }
 
-// NewEvents are up to limit events that are not read, oldest first, with bodies
-// and headers.
+// NewEvents returns up to limit unread events, oldest first, with bodies and
+// headers.
 func (s *Store) NewEvents(ctx context.Context, limit int) ([]incident.Event, error) {
 	return list(ctx, s.r, wholeEventFields, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
 		WHERE e.state = 'new' ORDER BY e.id LIMIT `+strconv.Itoa(max(limit, 1)))
 }
 
-// EventsAround are up to n events of a meeting before the event id and up to n
-// after it, each oldest first.
+// EventsAround returns up to n events of a meeting before the event id and up
+// to n after it, each list oldest first.
 func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n int) (before, after []incident.Event, err error) {
 	const query = `SELECT ` + eventColumns + ` FROM events e` + joinBridge + ` WHERE e.meeting_id = $1 AND e.meeting_id <> '' AND e.id `
 	limit := strconv.Itoa(pageLimit(n))
@@ -229,16 +232,16 @@ func (s *Store) EventsAround(ctx context.Context, meetingID string, id int64, n 
 	return before, after, err
 }
 
-// EventTwins are the first few events that are another writing of this one.
+// EventTwins returns the first few events that are variants of this one.
 func (s *Store) EventTwins(ctx context.Context, id int64) ([]incident.Event, error) {
-	// Twins are few and have an index of their own; Zoom's log, from which the
-	// latest come, goes back a month.
+	// Variants are few and have an index of their own. The latest ones come from
+	// Zoom's log of deliveries, which goes back less than 60 days.
 	return list(ctx, s.r, eventFields, `SELECT `+eventColumns+` FROM events e`+joinBridge+`
 		WHERE e.twin_of = $1 AND e.twin_of IS NOT NULL AND e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT 5`,
 		id, id+FirstEventID(time.UnixMilli(0).Add(60*24*time.Hour)))
 }
 
-// EventTypes are the types of event that were ever read, at most 200. It steps
+// EventTypes returns up to 200 event types that were ever read. It steps
 // through the index from type to type.
 func (s *Store) EventTypes(ctx context.Context) ([]string, error) {
 	return list(ctx, s.r, scalar[string], `

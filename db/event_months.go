@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// On PostgreSQL the events and their words lie in a partition for each month of
-// their ids, so that old ones are dropped and not deleted row by row. (SQLite
-// gives the room of deleted rows to new ones and needs no such thing.)
+// On PostgreSQL the events and their words are in partitions, one for each month
+// of their ids, so that old ones are dropped instead of deleted row by row.
+// SQLite reuses the space of deleted rows and needs no partitions.
 
 // partitioned are the tables with a partition for each month.
 var partitioned = []string{"events", "event_words"}
 
-// monthsAhead is how many months have their partition before they begin. What
-// is in none of them goes to a table of its own and is as good; only it cannot
-// be dropped.
+// monthsAhead is for how many months partitions are created in advance. An
+// event of a month without a partition goes to a default table, which works as
+// well, except that it cannot be dropped.
 const monthsAhead = 3
 
-// PrepareMonths makes the partitions of this month and the next ones.
+// PrepareMonths creates the partitions of this month and the following ones.
 func (s *Store) PrepareMonths(ctx context.Context) error {
 	if !s.postgres {
 		return nil
@@ -37,18 +37,20 @@ func (s *Store) PrepareMonths(ctx context.Context) error {
 			continue
 		}
 		if err := s.makeMonth(ctx, month); err != nil {
-			return fmt.Errorf("make the partition of %s: %w", month.Format("January 2006"), err)
+			return fmt.Errorf("create the partition of %s: %w", month.Format("January 2006"), err)
 		}
 	}
 	return nil
 }
 
-// makeMonth makes a month's partitions. Events of that month that came before
-// them lie in the rest; then there is to be none, and that is no mistake.
+// makeMonth creates a month's partitions. If events of that month are already
+// in the default table, PostgreSQL would refuse the partition, so makeMonth
+// does nothing; that is not an error.
 func (s *Store) makeMonth(ctx context.Context, month time.Time) error {
 	from, to := FirstEventID(month), FirstEventID(month.AddDate(0, 1, 0))
 	return s.write(ctx, func(tx *sql.Tx) error {
-		// One server at a time: IF NOT EXISTS alone fails when two make it at once.
+		// Only one server at a time: IF NOT EXISTS alone fails if two create it
+		// at once.
 		if err := exec(ctx, tx, `LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return err
 		}
@@ -68,8 +70,8 @@ func (s *Store) makeMonth(ctx context.Context, month time.Time) error {
 }
 
 // DropMonthsBefore drops the partitions of months that ended before an id, with
-// all their events, and returns how many events that were, about. It does
-// nothing on SQLite.
+// all their events, and returns approximately how many events that were. It
+// does nothing on SQLite.
 func (s *Store) DropMonthsBefore(ctx context.Context, beforeID int64) (n int64, err error) {
 	if !s.postgres {
 		return 0, nil
@@ -102,7 +104,7 @@ func (s *Store) DropMonthsBefore(ctx context.Context, beforeID int64) (n int64, 
 	return n, nil
 }
 
-// months are the months that have partitions.
+// months returns the months that have partitions.
 func (s *Store) months(ctx context.Context) (map[time.Time]bool, error) {
 	names, err := list(ctx, s.r, scalar[string], `
 		SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent

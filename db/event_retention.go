@@ -11,14 +11,14 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// Retention is the rules, by family.
+// Retention returns the rules, sorted by family.
 func (s *Store) Retention(ctx context.Context) ([]incident.RetentionRule, error) {
 	return list(ctx, s.r, func(rule *incident.RetentionRule) []any {
 		return []any{&rule.Family, &rule.KeepDays, &rule.BlankDays}
 	}, `SELECT family, keep_days, blank_days FROM retention ORDER BY family`)
 }
 
-// SaveRetention replaces the rules and starts the count of what is done anew.
+// SaveRetention replaces the rules and restarts the counts of what was done.
 func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRule, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRetention}, func(tx *sql.Tx) error {
 		if err := exec(ctx, tx, `DELETE FROM retention`); err != nil {
@@ -33,13 +33,13 @@ func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRul
 	})
 }
 
-// TellRetention tells the pages that show how far retention is. Slices do not:
-// they are many.
+// TellRetention updates the pages that show the progress. The slices do not,
+// because there are many.
 func (s *Store) TellRetention(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return bump(ctx, tx, TopicRetention) })
 }
 
-// addRemoved counts removed events of types.
+// addRemoved counts deleted events by type.
 func addRemoved(ctx context.Context, tx *sql.Tx, byType map[string]int64) error {
 	for _, event := range slices.Sorted(maps.Keys(byType)) {
 		err := exec(ctx, tx, `
@@ -52,31 +52,31 @@ func addRemoved(ctx context.Context, tx *sql.Tx, byType map[string]int64) error 
 	return nil
 }
 
-// RetentionProgress is how many events were removed and blanked since the rules
+// RetentionProgress is how many events were deleted and blanked since the rules
 // were saved.
 type RetentionProgress struct {
 	Removed, Blanked int64
 }
 
-// RetentionProgress says what was done.
+// RetentionProgress returns what was done since the rules were saved.
 func (s *Store) RetentionProgress(ctx context.Context) (RetentionProgress, error) {
 	return one(ctx, s.r, "progress", func(p *RetentionProgress) []any {
 		return []any{&p.Removed, &p.Blanked}
 	}, `SELECT COALESCE(CAST(SUM(removed) AS BIGINT), 0), COALESCE(CAST(SUM(blanked) AS BIGINT), 0) FROM retention_progress`)
 }
 
-// RetentionEffect is what a cut would do now, or has still to do. The numbers
-// are by the count of events that were read.
+// RetentionEffect is what a cut would do now, or still has to do. Its numbers
+// come from the counts of events that were read.
 type RetentionEffect struct {
-	Remove int64     // events that go
-	Held   int64     // events that would go if their incident were not open, at most heldLimit
-	Blank  int64     // events that stay and lose what says who somebody was
-	Oldest time.Time // the hour of the oldest event that stays; zero = none does
+	Remove int64     // events that are deleted
+	Held   int64     // events that stay only because their incident is open; at most heldLimit
+	Blank  int64     // events that stay and lose their personal data
+	Oldest time.Time // the hour of the oldest event that stays; zero: none stays
 }
 
 const heldLimit = 10_000
 
-// RetentionEffects says what each cut would do, in their order.
+// RetentionEffects returns what each cut would do, in the order of cuts.
 func (s *Store) RetentionEffects(ctx context.Context, cuts []incident.RetentionCut) ([]RetentionEffect, error) {
 	effects := make([]RetentionEffect, len(cuts))
 	byType := map[string]int{}
@@ -138,7 +138,7 @@ func (s *Store) RetentionEffects(ctx context.Context, cuts []incident.RetentionC
 	return effects, err
 }
 
-// BridgesToBlank is how many bridges BlankBridge would blank.
+// BridgesToBlank returns how many bridges BlankBridge would blank.
 func (s *Store) BridgesToBlank(ctx context.Context, before time.Time) (int64, error) {
 	return one(ctx, s.r, "bridge", scalar[int64], `SELECT COUNT(*) FROM bridges b JOIN incidents i ON i.number = b.incident_number WHERE `+mayBlank, before)
 }

@@ -13,25 +13,25 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// eventBranch is a part of the log that one index gives in the order of ids: a
-// condition on a table, with its arguments numbered in the query's list. {table}
-// is a part of SQLite's search index.
+// eventBranch is a part of the log that one index returns in the order of ids:
+// a condition on a table. Its arguments are numbered in the argument list of
+// the query. {table} stands for a part of SQLite's search index.
 type eventBranch struct {
 	table, id, condition string
 }
 
-// eventSearch is a filter as a query: the branches of the best index, and what
-// is left to be looked at event by event.
+// eventSearch is a filter as a query: the branches of the best index, and the
+// conditions that must be checked event by event.
 type eventSearch struct {
 	branches  []eventBranch
-	parts     []wordPart // {table} of the branches is each of them, one after the other; none: it is in no branch
-	where     where      // of each branch: the range of ids. Its arguments begin with the branches'.
-	low, high int64      // that range: low ≤ id < high
+	parts     []wordPart // {table} stands for each of them in turn; nil: no branch has {table}
+	where     where      // the range of ids, for each branch; its arguments start with those of the branches
+	low, high int64      // the range: low ≤ id < high
 	rest      []func(w *where)
 	nothing   bool // no event can match
 }
 
-// search chooses the index of a filter.
+// search chooses the index for a filter.
 func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err error) {
 	q.high = math.MaxInt64
 	if !f.After.IsZero() {
@@ -45,7 +45,8 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 		q.nothing = true
 		return q, err
 	}
-	// The first that the filter has gives the branches; the others are the rest.
+	// The first condition of the filter gives the branches, the others are the
+	// rest.
 	branch := func(table, id, condition string, args ...any) {
 		for _, arg := range args {
 			q.where.args = append(q.where.args, arg)
@@ -67,7 +68,8 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 		})
 	}
 	if f.Text != "" {
-		// The index has the types and the ids of meetings as words, too.
+		// The search index also contains the types and the meeting ids as
+		// words.
 		var typeWords []string
 		for _, t := range types {
 			typeWords = append(typeWords, typeWord(t))
@@ -89,9 +91,9 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 				return q, err
 			}
 		}
-		types = nil // the search is within them
+		types = nil // the search is already limited to them
 	}
-	// The indexes are partial, so their conditions are said again.
+	// The indexes are partial, so each condition repeats the one of its index.
 	if f.IncidentNumber != 0 {
 		const ofIncident = `bridge_id IN (SELECT id FROM bridges WHERE incident_number = $?)`
 		narrow(ofIncident+` AND bridge_id <> ''`, `e.`+ofIncident, f.IncidentNumber)
@@ -133,8 +135,9 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 	return q, nil
 }
 
-// searchParts gives a search the parts of SQLite's index that are in its range. What
-// is older than every event was removed, and is only not yet out of the index.
+// searchParts adds to a search the parts of SQLite's index that are in its
+// range. Words that are older than every event belong to deleted events and
+// just have not been removed from the index yet.
 func (s *Store) searchParts(ctx context.Context, q *eventSearch) error {
 	oldest, found, err := first(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
 	if err != nil || !found {
@@ -147,8 +150,9 @@ func (s *Store) searchParts(ctx context.Context, q *eventSearch) error {
 	return err
 }
 
-// meetingWords are the ids of the meetings that a filter is about. That narrows
-// the search; whether an event is of the meeting is looked at after it.
+// meetingWords returns the ids of the meetings that a filter is about. They
+// narrow the search; whether an event belongs to the meeting is checked
+// afterwards.
 func (s *Store) meetingWords(ctx context.Context, f EventFilter) ([]string, error) {
 	if f.IncidentNumber != 0 {
 		return list(ctx, s.r, scalar[string], `
@@ -158,9 +162,9 @@ func (s *Store) meetingWords(ctx context.Context, f EventFilter) ([]string, erro
 	return wordsOf(f.MeetingID), nil
 }
 
-// window is a query for the ids of the next n events of the branches in a part of
-// the index, on from the one with the id from to that with the id to, 0 for as far
-// as there are. newer goes up, else down.
+// window returns a query for the ids of the next n events of the branches in a
+// part of the index, starting after the id from and ending with the id to. 0
+// means no limit. It goes up if newer is true, otherwise down.
 func (q eventSearch) window(part wordPart, from, to int64, newer bool, n int) (query string, args []any) {
 	w := where{conditions: slices.Clone(q.where.conditions), args: slices.Clone(q.where.args)}
 	order := " DESC"
@@ -193,10 +197,11 @@ func (q eventSearch) window(part wordPart, from, to int64, newer bool, n int) (q
 	return fmt.Sprintf(`SELECT id FROM (SELECT id FROM (%s) x) y ORDER BY id%s LIMIT %d`, strings.Join(each, `) x UNION ALL SELECT id FROM (`), order, n), w.args
 }
 
-// walk goes through the windows of a search, of so many ids each, on from the id
-// from, part by part. look looks at one and says how many ids it had, which was the
-// last, and whether that is enough. more is the id to go on from when the walk
-// stopped for having looked at many, or for long, else 0.
+// walk goes through the windows of a search, size ids each, starting after the
+// id from, part by part. look examines one window and returns how many ids it
+// had, the last of them, and whether that is enough. If walk stops because it
+// looked at many events or took long, more is the id from which to continue;
+// otherwise it is 0.
 func (s *Store) walk(q eventSearch, from int64, newer bool, size int, limit time.Duration,
 	look func(part wordPart, from int64) (count int, last int64, enough bool, err error)) (more int64, err error) {
 	if q.nothing {
@@ -233,9 +238,10 @@ func (s *Store) walk(q eventSearch, from int64, newer bool, size int, limit time
 	return 0, nil
 }
 
-// scanEvents calls fields for what columns are of the events that match, at most n,
-// on from the id from. more is the id to go on from, 0 when there are no more;
-// cut means that it stopped for having looked at many.
+// scanEvents returns up to n matching events, starting after the id from.
+// columns and fields are those of an event. more is the id from which to
+// continue; 0 means that there are no more. cut means that it stopped because
+// it looked at many events.
 func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns string, fields func(*T) []any, idOf func(T) int64,
 	from int64, newer bool, n int) (items []T, more int64, cut bool, err error) {
 	order, last := " DESC", `MIN(id)`
@@ -253,9 +259,10 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 		}
 		var e edge
 		window, args := q.window(part, from, 0, newer, size)
-		limit := `` // the window is no larger, and the few rows are sorted more quickly here
+		limit := `` // the window is no larger, and sorting the few rows here is faster
 		if len(q.rest) > 0 {
-			// Which are looked at is asked first: others may arrive, or go, before the rows are read.
+			// First find out which events are looked at, because others may arrive or be
+			// deleted before the rows are read.
 			var err error
 			e, err = one(ctx, s.reader(q), "event", func(e *edge) []any {
 				return []any{&e.count, numberOf(&e.last)}
@@ -293,8 +300,8 @@ func scanEvents[T any](ctx context.Context, s *Store, q eventSearch, columns str
 	return items, more, more != 0, nil
 }
 
-// reader is where the statements of a search are read from: those of the parts
-// are too many to be kept.
+// reader returns where to run the statements of a search. Those of the index
+// parts are too many to keep prepared.
 func (s *Store) reader(q eventSearch) queryer {
 	if q.parts != nil {
 		return s.r.DB
@@ -302,19 +309,19 @@ func (s *Store) reader(q eventSearch) queryer {
 	return s.r
 }
 
-// How much one call looks at, event by event, of what no index answers.
+// How much one call looks at, event by event, if no index has the answer.
 const (
 	eventScan     = 20_000
 	eventScanTime = 150 * time.Millisecond
 	eventWindow   = 1_000
 )
 
-// prefixTime is how long a search for the beginnings of words may take. How many
-// words begin so is only known after all of them were looked up.
+// prefixTime limits a search for the starts of words. How many words have the
+// same start is known only after all of them were looked up.
 const prefixTime = 400 * time.Millisecond
 
-// searchLimit is ctx for a search with such words; done makes its error one for
-// people.
+// searchLimit returns ctx with this limit if the filter has such words. done
+// turns the resulting error into one for people.
 func searchLimit(ctx context.Context, f EventFilter) (limited context.Context, done func(err *error)) {
 	if !strings.Contains(f.Text, "*") {
 		return ctx, func(*error) {}
@@ -322,8 +329,8 @@ func searchLimit(ctx context.Context, f EventFilter) (limited context.Context, d
 	limited, cancel := context.WithTimeout(ctx, prefixTime)
 	return limited, func(err *error) {
 		if *err != nil && limited.Err() != nil && ctx.Err() == nil {
-			*err = &incident.Error{Code: incident.Invalid, Message: "Too many words begin so. Write more of the word, or all of it without the *.",
-				Fields: map[string]string{"q": "Too many words begin so. Write more of the word, or all of it without the *."}, Err: *err}
+			*err = &incident.Error{Code: incident.Invalid, Message: "Too many words start like this. Type more of the word, or the whole word without the *.",
+				Fields: map[string]string{"q": "Too many words start like this. Type more of the word, or the whole word without the *."}, Err: *err}
 		}
 		cancel()
 	}

@@ -11,15 +11,16 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// seedBatch is how many made-up events go into one transaction.
+// seedBatch is how many generated events one transaction stores.
 const seedBatch = 2000
 
-// SeedEvents fills the log with count made-up events that arrived from ≤ t < to,
-// as if they had been received and read, and calls progress now and then. It is
-// for measuring: the types, names and meetings are spread as a busy company's.
+// SeedEvents fills the log with count generated events that arrived at from ≤ t
+// < to, as if they had been received and read. It calls progress after each
+// batch. It is for measurements: types, names and meetings are distributed as
+// in a busy company.
 func (s *Store) SeedEvents(ctx context.Context, count int, from, to time.Time, progress func(done int)) error {
 	if !s.postgres {
-		// Nobody misses a made-up event after a power cut.
+		// Losing generated events in a power cut does not matter.
 		if _, err := s.w.ExecContext(ctx, `PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 20000`); err != nil {
 			return coded(err)
 		}
@@ -72,8 +73,9 @@ var (
 	seedTopics = []string{"Weekly planning", "SEV2 checkout slow", "Standup", "SEV1 db down", "Customer review", "Interview", "Budget round", "Bridge to Oslo", "All hands", "Design critique"}
 )
 
-// seedBody is a webhook about one of many meetings: a third people who join, a
-// third people who leave, one in a hundred a recording.
+// seedBody returns a webhook about one of many meetings: about a third are
+// people who join, a third people who leave, and one in a hundred is a
+// recording.
 func seedBody(random *rand.Rand, n int, at time.Time) []byte {
 	meeting := random.IntN(200_000)
 	id := 80_000_000_000 + int64(meeting)*99_991

@@ -11,7 +11,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// fillEvents is version 7 of the schema: it moves the events of version 1 into
+// fillEvents is version 7 of the schema. It moves the events of version 1 into
 // the log of version 2, which compresses them and makes them searchable.
 func (s *Store) fillEvents() *goose.Migration {
 	return goose.NewGoMigration(7, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
@@ -22,7 +22,7 @@ func (s *Store) fillEvents() *goose.Migration {
 			body    []byte
 			headers string
 		}
-		if err := s.makeWordParts(ctx, tx); err != nil { // before its own step: words go into a part
+		if err := s.makeWordParts(ctx, tx); err != nil { // before version 8, because words are stored in a part
 			return err
 		}
 		for last, done := int64(0), false; !done; {

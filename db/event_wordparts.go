@@ -12,25 +12,26 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// wordPart is a part of SQLite's search index: a table of its own, with the words
-// of the events from the id first to below next. FTS5 merges, and forgets what was
-// deleted, by words; a word may be in every event, so the time for that is bounded
-// only by how many events a table has. And a part whose events are all gone goes
-// as a whole.
+// wordPart is a part of SQLite's search index: a table with the words of the
+// events whose ids are from first to below next. FTS5 merges its data, and
+// removes deleted events, word by word. A word may be in every event, so only
+// the number of events in a table limits the time for that. When all events of
+// a part are deleted, the part is dropped as a whole.
 type wordPart struct {
 	number      int64
 	first, next int64
-	last        int64 // the highest that is in it
-	events      int64 // that were put into it
+	last        int64 // the highest id in it
+	events      int64 // number of events that were stored in it
 }
 
-// partEvents is how many events go into a part. FTS5 makes a segment of each
-// commit and, of eight of one size, one: of 100 events, 800, 6,400, 51,200. A part
-// is full before eight of the largest would become one.
+// partEvents is how many events go into one part. FTS5 creates a segment for
+// each commit and merges eight segments of about the same size into one: of 100
+// events, then 800, 6,400 and 51,200. A part is full before eight of the
+// largest would be merged.
 const partEvents = 400_000
 
-// splitWords is version 8 of the schema: the search index of SQLite gets parts. What
-// is in it stays, as the first, which is full.
+// splitWords is version 8 of the schema. It splits SQLite's search index into
+// parts. The existing index becomes the first part, which counts as full.
 func (s *Store) splitWords() *goose.Migration {
 	return goose.NewGoMigration(8, &goose.GoFunc{RunTx: s.makeWordParts}, nil)
 }
@@ -59,7 +60,7 @@ func (s *Store) makeWordParts(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// table is the name of a part in the database.
+// table returns the name of the part's table.
 func (p wordPart) table() string {
 	if p.number == 0 {
 		return "event_words"
@@ -67,7 +68,8 @@ func (p wordPart) table() string {
 	return "event_words_" + strconv.FormatInt(p.number, 10)
 }
 
-// wordParts are the parts by the ids in them. There is always one.
+// wordParts returns the parts in the order of their ids. There is always at
+// least one.
 func (s *Store) wordParts(ctx context.Context, q queryer) ([]wordPart, error) {
 	parts, err := list(ctx, q, func(p *wordPart) []any {
 		return []any{&p.number, &p.first, &p.last, &p.events}
@@ -80,11 +82,11 @@ func (s *Store) wordParts(ctx context.Context, q queryer) ([]wordPart, error) {
 		parts[i].next = next
 		next = parts[i].first
 	}
-	parts[0].first = 0 // what is older than all parts belongs there, too
+	parts[0].first = 0 // events older than all parts belong to it too
 	return parts, nil
 }
 
-// byPart sorts items into the parts that they belong to, by their ids.
+// byPart groups items by the index of the part that their ids belong to.
 func byPart[T any](parts []wordPart, items []T, id func(T) int64) map[int][]T {
 	sorted := map[int][]T{}
 	for _, item := range items {
@@ -94,7 +96,7 @@ func byPart[T any](parts []wordPart, items []T, id func(T) int64) map[int][]T {
 	return sorted
 }
 
-// addWordPart begins a part behind the newest.
+// addWordPart creates a part after the newest one.
 func (s *Store) addWordPart(ctx context.Context, q queryer, newest wordPart) (wordPart, error) {
 	number, err := one(ctx, q, "number", scalar[int64], `SELECT MAX(number) + 1 FROM event_words_parts`)
 	if err != nil {
@@ -115,7 +117,7 @@ func (s *Store) addWordPart(ctx context.Context, q queryer, newest wordPart) (wo
 	return p, err
 }
 
-// putWords makes events findable by their words.
+// putWords stores the search words of events.
 func (s *Store) putWords(ctx context.Context, q queryer, texts []eventText) error {
 	parts, err := s.wordParts(ctx, q)
 	if err != nil {
@@ -131,7 +133,7 @@ func (s *Store) putWords(ctx context.Context, q queryer, texts []eventText) erro
 	}
 	for i, texts := range byPart(parts, texts, func(t eventText) int64 { return t.id }) {
 		table, last := parts[i].table(), int64(0)
-		// REPLACE looks for what to replace, and writes what it has gathered first.
+		// REPLACE flushes the buffer of the index before it searches, so these come last.
 		slices.SortStableFunc(texts, func(a, b eventText) int { return int(oneIf(a.again) - oneIf(b.again)) })
 		for _, t := range texts {
 			verb := `INSERT`
@@ -151,17 +153,19 @@ func (s *Store) putWords(ctx context.Context, q queryer, texts []eventText) erro
 	return nil
 }
 
-// A part has a new segment of each commit, and segments are merged
-// (https://www.sqlite.org/fts5.html#the_automerge_configuration_option). By itself
-// FTS5 does so within a commit, hundreds of pages at a time, and events that arrive
-// wait for that. So it is told not to, and merges here, a few pages in a transaction.
+// Each commit adds a segment to a part, and segments must be merged
+// (https://www.sqlite.org/fts5.html#the_automerge_configuration_option). FTS5
+// would do that during a commit, hundreds of pages at a time, while arriving events
+// wait. So its automatic merge is off, and mergeWords merges a few pages per
+// transaction.
 const (
 	mergePages  = 16
-	mergeEvents = 32 // that are read or removed for each such transaction, as FTS5 would
+	mergeEvents = 32 // events read or deleted for each such transaction; as many as FTS5 itself would take
 )
 
-// mergeWords merges as much of the parts of events that were read or removed as
-// those ask for. What it leaves is merged later: no event depends on it.
+// mergeWords merges as much of each part as the number of events that were read
+// or deleted requires. If it fails, the rest is merged later; no event depends
+// on it.
 func (s *Store) mergeWords(ctx context.Context, ids []int64) {
 	if s.postgres || len(ids) == 0 {
 		return
@@ -174,12 +178,12 @@ func (s *Store) mergeWords(ctx context.Context, ids []int64) {
 		}
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "the search index could not be merged", "error", err)
+		s.log.WarnContext(ctx, "could not merge the search index", "error", err)
 	}
 }
 
-// mergeOnce reports whether there was something to merge: then more than one
-// row changed, as FTS5 documents.
+// mergeOnce merges a few pages and reports whether there was something to
+// merge. FTS5 documents that more than one row changes in that case.
 func (s *Store) mergeOnce(ctx context.Context, table string) (more bool, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		const changes = `SELECT total_changes()`
@@ -199,10 +203,11 @@ func (s *Store) mergeOnce(ctx context.Context, table string) (more bool, err err
 	return more, err
 }
 
-// wordsStay is the id from which on words are to be deleted with each event when all
-// go that arrived before the id cut: those of older events go with their part.
+// wordsStay returns an id for deleting all events that arrived before the id
+// cut. Words of events from that id on must be deleted with each event; words
+// of older events are dropped with their part.
 func (s *Store) wordsStay(ctx context.Context, cut int64) (int64, error) {
-	if s.postgres { // months that go as a whole are no concern of deleting
+	if s.postgres { // months that are dropped as a whole do not matter here
 		return 0, nil
 	}
 	stays, err := s.firstToStay(ctx)
@@ -223,7 +228,7 @@ func (s *Store) wordsStay(ctx context.Context, cut int64) (int64, error) {
 }
 
 // RetireWordParts stops using one part of the search index whose events are all
-// gone, and returns 1; 0 if there is none.
+// deleted. It returns 1, or 0 if there is no such part.
 func (s *Store) RetireWordParts(ctx context.Context) (n int64, err error) {
 	if s.postgres {
 		return 0, nil
@@ -253,12 +258,13 @@ func (s *Store) RetireWordParts(ctx context.Context) (n int64, err error) {
 	return 0, nil
 }
 
-// freeAfter is how long a search may take that began in a part before that was retired.
+// freeAfter is how long a search may take that started in a part before the
+// part was retired.
 const freeAfter = time.Minute
 
-// FreeWordParts frees about so many pages of parts that were retired a while ago,
-// since a search may still be in one. It returns 0 when nothing is left. To drop a
-// large table at once takes seconds.
+// FreeWordParts frees about this number of pages of retired parts, once no
+// search can still use them. It returns 0 if nothing is left. Dropping a large
+// table at once would take seconds.
 func (s *Store) FreeWordParts(ctx context.Context, pages int) (n int64, err error) {
 	if s.postgres || s.now().UnixMilli()-s.retiredAt.Load() < freeAfter.Milliseconds() {
 		return 0, nil
@@ -273,7 +279,7 @@ func (s *Store) FreeWordParts(ctx context.Context, pages int) (n int64, err erro
 		return 0, err
 	}
 	for _, name := range tables {
-		number, _ := strconv.ParseInt(strings.TrimPrefix(name, "event_words_"), 10, 64) // 0 is the first
+		number, _ := strconv.ParseInt(strings.TrimPrefix(name, "event_words_"), 10, 64) // 0: the first part
 		if slices.ContainsFunc(parts, func(p wordPart) bool { return p.number == number }) {
 			continue
 		}
@@ -287,13 +293,13 @@ func (s *Store) FreeWordParts(ctx context.Context, pages int) (n int64, err erro
 
 func (s *Store) freePart(ctx context.Context, p wordPart, pages int) (n int64, err error) {
 	const (
-		root    = 10 // of FTS5's rows up to here one says what all others are
-		aDocLen = 20 // rows of lengths are small
+		root    = 10 // FTS5's row that describes all other rows
+		aDocLen = 20 // rows of document lengths that count as one page
 	)
 	table := p.table()
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		// First the index says that there is nothing in it, as a new one does: who
-		// checks it meanwhile misses nothing.
+		// First make the index look empty, like a new one, so that an integrity check
+		// in the meantime finds no error.
 		n, err = execRows(ctx, tx, `UPDATE `+table+`_data SET block = CAST(substr(block, 1, 4) || X'FF000001000000' AS BLOB) WHERE id = $1 AND length(block) > 11`, root)
 		if n > 0 || err != nil {
 			return err
@@ -310,7 +316,7 @@ func (s *Store) freePart(ctx context.Context, p wordPart, pages int) (n int64, e
 			n = 1
 			return exec(ctx, tx, `DROP TABLE `+table)
 		}
-		// The first has its place in the schema and stays, empty.
+		// The first part belongs to the schema and stays, empty.
 		if n, err = execRows(ctx, tx, `DELETE FROM event_words_idx`); n > 0 && err == nil {
 			err = exec(ctx, tx, `INSERT INTO event_words (event_words) VALUES ('delete-all')`)
 		}

@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	maxWords    = 400 // of one event that are searched
-	maxWordSize = 48  // bytes; longer words are found by their beginning
+	maxWords    = 400 // words of one event that are indexed
+	maxWordSize = 48  // bytes; only the start of a longer word is indexed
 )
 
-// wordsOf are the distinct words of a text: letters and digits, in lower case.
-// Both engines get them ready-made, with spaces between, so that both find the
-// same. (FTS5's tokenizer "ascii" takes every other character as part of a word.)
+// wordsOf returns the distinct words of a text: letters and digits, in lower
+// case. Both engines get these words separated by spaces, so that both find the
+// same events. (FTS5's tokenizer "ascii" treats every other character as part
+// of a word.)
 func wordsOf(text string) []string {
 	var words []string
 	for w := range strings.FieldsFuncSeq(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }) {
@@ -40,23 +41,25 @@ func cutWord(w string) string {
 	return w[:n]
 }
 
-// typeWord stands in the index for a type of event, so that a search within
-// some types is one search. Nobody's text has such a word by chance.
+// typeWord returns the word that represents an event type in the index, so that
+// a search within some types is a single search. No real text contains such a
+// word by chance.
 func typeWord(event string) string { return cutWord("zqt" + strings.Join(wordsOf(event), "")) }
 
-// searchIndex: "off" leaves events out of the index. It is a variable only so that
-// the benchmark can link a program (go build -ldflags "-X …/db.searchIndex=off")
-// that shows what the index costs; nothing sets it while a program runs.
+// searchIndex "off" leaves events out of the index. It is a variable only so
+// that the benchmark can build a program that shows what the index costs (go
+// build -ldflags "-X …/db.searchIndex=off"). Nothing sets it while a program
+// runs.
 var searchIndex = "on"
 
-// eventText is in whose words an event is found.
+// eventText holds the text in which a search finds an event.
 type eventText struct {
 	id          int64
 	event, text string
 	again       bool // it may be in the index already
 }
 
-// indexWords makes events findable by their words, in place of those they had.
+// indexWords stores the search words of events in place of earlier ones.
 func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) error {
 	switch {
 	case searchIndex == "off" || len(texts) == 0:
@@ -76,7 +79,7 @@ func (s *Store) indexWords(ctx context.Context, q queryer, texts []eventText) er
 
 var wordTypes = []string{"BIGINT", "TEXT"}
 
-// indexText is the words of an event, with spaces between.
+// indexText returns the words of an event, separated by spaces.
 func indexText(event, text string) string {
 	words := wordsOf(text)
 	if event != "" {
@@ -85,7 +88,7 @@ func indexText(event, text string) string {
 	return strings.Join(words, " ")
 }
 
-// dropWords takes events out of the search index.
+// dropWords removes events from the search index.
 func (s *Store) dropWords(ctx context.Context, tx *sql.Tx, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
@@ -105,9 +108,10 @@ func (s *Store) dropWords(ctx context.Context, tx *sql.Tx, ids []int64) error {
 	return nil
 }
 
-// searchQuery is a search for all words of a text, in the engine's language,
-// and for one of each of the groups, if that is not empty. A word of the text that
-// ends with * stands for all that begin so. "" is a text without a word.
+// searchQuery returns a query in the engine's language for all words of a text
+// and, for each group that is not empty, for one word of the group. A word of
+// the text that ends with * matches all words that start like it. searchQuery
+// returns "" if the text has no word.
 func (s *Store) searchQuery(text string, groups ...[]string) string {
 	var all []string
 	for part := range strings.FieldsSeq(text) {
@@ -136,7 +140,7 @@ func (s *Store) searchQuery(text string, groups ...[]string) string {
 	return strings.Join(all, and)
 }
 
-// searchWord quotes a word: it holds letters, digits and marks only.
+// searchWord quotes a word, which consists only of letters, digits and marks.
 func (s *Store) searchWord(w string, prefix bool) string {
 	switch {
 	case s.postgres && prefix:

@@ -12,8 +12,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// convertAudit is the part of keepFacts that is about the audit trail: the lines
-// "field: value" of before and after become a list of changes.
+// convertAudit is the part of keepFacts for the audit trail. It turns the lines
+// "field: value" of before and after into a list of changes.
 func convertAudit(ctx context.Context, tx *sql.Tx) error {
 	err := rewrite(ctx, tx, `
 		SELECT id, action, before, after FROM audit_entries WHERE id > $1 AND before || after <> '' ORDER BY id`, 4, `
@@ -26,7 +26,7 @@ func convertAudit(ctx context.Context, tx *sql.Tx) error {
 		`UPDATE audit_entries SET target = COALESCE((SELECT name FROM api_tokens WHERE id = target), target) WHERE action = 'token.revoke'`,
 		`UPDATE audit_entries SET target = '' WHERE action IN ('account.save', 'retention.save', 'gaps.find')`,
 		`ALTER TABLE audit_entries DROP COLUMN before`,
-		`ALTER TABLE audit_entries RENAME COLUMN after TO changes`, // JSON, '' = none
+		`ALTER TABLE audit_entries RENAME COLUMN after TO changes`, // JSON; '': none
 	)(ctx, tx)
 }
 
@@ -36,7 +36,8 @@ var (
 		"step # waiting room", "step # join before host", "step # alternative hosts"}
 	oldSecrets = []string{"client_secret", "api_secret", "webhook_secret_token_1", "webhook_secret_token_2"}
 
-	// oldFields are the fields that an entry could have, in the order of its lines.
+	// oldFields are the fields that an entry could have, in the order of its
+	// lines.
 	oldFields = map[string][]string{
 		"account.save": append([]string{"auth", "account_id", "client_id", "api_key", "cluster", "backup_user_email", "app_id", "standby_meetings", "static_links"}, oldSecrets...),
 
@@ -49,13 +50,13 @@ var (
 	oldRow  = regexp.MustCompile(`^(variable|step) ([1-9][0-9]?)\b`)
 	oldRule = regexp.MustCompile(`^([a-z][a-z0-9_]*): keep (?:for ever|(\d+) days), (?:never blank|blank after (\d+) days)$`)
 
-	// oldNames are fields that have another name now.
+	// oldNames maps fields to their new names if these differ.
 	oldNames = map[string]string{"deliveries compared": "deliveries", "not kept by Zoom": "lost"}
 )
 
-// oldEntry is before or after of an old entry, taken apart.
+// oldEntry is the parsed before or after of an old entry.
 type oldEntry struct {
-	fields []string // in their order
+	fields []string // in the order of the lines
 	values map[string]string
 }
 
@@ -78,9 +79,9 @@ func (e *oldEntry) setProblem(r incident.Reason) {
 	}
 }
 
-// oldChanges takes an old entry apart. A value can have several lines, of which one
-// may look like a field. An entry that can be read in two ways is one change, of
-// the field "note".
+// oldChanges parses an old entry. A value can have several lines, one of which
+// may look like a field. If an entry can be read in two ways, it becomes a
+// single change of the field "note".
 func oldChanges(action, before, after string) (changes []incident.Change) {
 	note := []incident.Change{{Field: "note", Before: before, After: after}}
 	old, sure := readOld(action, before)
@@ -105,7 +106,8 @@ func oldChanges(action, before, after string) (changes []incident.Change) {
 	return changes
 }
 
-// oneSided reports whether a field is one of a variable or step that was added or removed.
+// oneSided reports whether a field belongs to a variable or step that was added
+// or removed.
 func oneSided(field string, old, next oldEntry) bool {
 	parts := strings.Split(field, ".")
 	if len(parts) < 3 {
@@ -115,8 +117,8 @@ func oneSided(field string, old, next oldEntry) bool {
 	return slices.Contains(old.fields, kind) != slices.Contains(next.fields, kind)
 }
 
-// readOld takes the lines "field: value" of an old entry apart. sure says that
-// there is one way to do that.
+// readOld parses the lines "field: value" of an old entry. sure is true if
+// there is only one way to read them.
 func readOld(action, text string) (e oldEntry, sure bool) {
 	e.values = map[string]string{}
 	if text == "" {
@@ -135,11 +137,11 @@ func readOld(action, text string) (e oldEntry, sure bool) {
 		}
 		field, value, rank := oldField(fields, line)
 		switch {
-		case i > 0 && (rank < 0 || len(fields) == 1): // goes on
+		case i > 0 && (rank < 0 || len(fields) == 1): // the value continues
 			e.values[e.fields[len(e.fields)-1]] += "\n" + line
 		case rank <= last:
 			return e, false
-		case field == "problem": // the last, on one line
+		case field == "problem": // always last, and on one line
 			e.setProblem(readReason(value, "", call{code: unknownCode}))
 		default:
 			e.set(field, value)
@@ -149,8 +151,9 @@ func readOld(action, text string) (e oldEntry, sure bool) {
 	return e, true
 }
 
-// oldField is the field that a line may begin with, by its name of now, and its rank
-// in the order of lines, -1 for none.
+// oldField returns the new name of the field that a line may start with, its
+// value, and its rank in the order of lines. The rank is -1 if the line starts
+// with no field.
 func oldField(fields []string, line string) (field, value string, rank int) {
 	name, value, _ := strings.Cut(line, ": ")
 	form, n, place := name, 0, ""

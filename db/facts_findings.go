@@ -14,7 +14,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// meetingForms are what Zoom set otherwise than it was asked to.
+// meetingForms are the findings about settings that Zoom changed from what was
+// asked for.
 var meetingForms = sync.OnceValue(func() []form[incident.Finding] {
 	found := func(sentence string, code incident.FindingCode) form[incident.Finding] {
 		return say(sentence, incident.Finding{Code: code})
@@ -37,8 +38,8 @@ var meetingFixForms = sync.OnceValue(func() []form[struct{}] {
 	return []form[struct{}]{say("Turn off personal meeting ids of {email} in Zoom: Settings → Meeting.", struct{}{})}
 })
 
-// readFindings takes apart what was found of a bridge's meeting. asked is what was
-// asked for, and recording what Zoom records.
+// readFindings parses the findings about a bridge's meeting. asked is what was
+// asked for, and recording is what Zoom records.
 func readFindings(stored, asked, recording string) (findings []incident.Finding, err error) {
 	var old []struct{ Level, Text, Fix string }
 	var wanted incident.MeetingTemplate
@@ -64,7 +65,8 @@ func readFindings(stored, asked, recording string) (findings []incident.Finding,
 	return findings, nil
 }
 
-// checkForms are the lines of Check connection, each after its topic and subject.
+// checkForms are the lines of Check connection, each preceded by its topic and
+// subject.
 var checkForms = sync.OnceValue(func() []form[incident.Finding] {
 	line := func(sentence string, code incident.FindingCode) form[incident.Finding] {
 		return say(sentence, incident.Finding{Code: code})
@@ -105,7 +107,7 @@ var checkForms = sync.OnceValue(func() []form[incident.Finding] {
 	}
 })
 
-// featureNames are what scopes are for, by how it was called.
+// featureNames maps the old names of features to features.
 var featureNames = map[string]zoom.Feature{
 	"Open a bridge":                                 zoom.OpenBridge,
 	"Check people and their settings":               zoom.CheckPeople,
@@ -122,13 +124,13 @@ var units = map[string]time.Duration{
 	"minute": time.Minute, "minutes": time.Minute, "hour": time.Hour, "hours": time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
 }
 
-// oldCheckLine is a line of Check connection as it was kept.
+// oldCheckLine is a line of Check connection as it was stored.
 type oldCheckLine struct {
 	Topic                              incident.Topic
 	Email, Subject, Level, Reason, Fix string
 }
 
-// readCheckLine takes a line of a check that was made at a time apart.
+// readCheckLine parses a line of a check that was made at a time.
 func readCheckLine(l oldCheckLine, at time.Time) incident.Finding {
 	f, found, ok := match(checkForms(), string(l.Topic)+", "+l.Subject+": "+l.Reason)
 	f.Topic, f.Level, f.Email, f.Value, f.Feature = l.Topic, levelOf(l.Level), l.Email, found["value"], featureNames[found["feature"]]
@@ -141,9 +143,9 @@ func readCheckLine(l oldCheckLine, at time.Time) incident.Finding {
 	}
 	if scopes := found["scopes"]; scopes != "" {
 		f.Scopes = strings.Split(scopes, ", ")
-		f.Classic = strings.Split(cmp.Or(found["classic"], scopes), ", ") // one scope is called the same in both kinds of app
+		f.Classic = strings.Split(cmp.Or(found["classic"], scopes), ", ") // one scope has the same name in both kinds of app
 	}
-	if clock, err := time.Parse("15:04", found["until"]); err == nil { // the next time that it is that late
+	if clock, err := time.Parse("15:04", found["until"]); err == nil { // the next time at which the clock shows this
 		day := at.UTC().Truncate(24 * time.Hour)
 		f.Until = day.Add(time.Duration(clock.Hour())*time.Hour + time.Duration(clock.Minute())*time.Minute)
 		if f.Until.Before(at.Truncate(time.Minute)) {

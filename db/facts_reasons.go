@@ -34,7 +34,7 @@ var reasonForms = sync.OnceValue(func() []form[incident.ReasonCode] {
 	}
 })
 
-// loneReasons stand without others.
+// loneReasons always stand alone.
 var loneReasons = sync.OnceValue(func() []form[incident.ReasonCode] {
 	return []form[incident.ReasonCode]{
 		say("the runbook says so", incident.ReasonRunbook),
@@ -93,8 +93,8 @@ var problemForms = sync.OnceValue(func() []form[zoom.Problem] {
 	}
 })
 
-// fixForms are what people could do about a problem, where it tells more than the
-// cause: what it says is for a number of one.
+// fixForms are the remedies that say more than the cause of a problem. Their
+// numbers are for a count of one.
 var fixForms = sync.OnceValue(func() []form[zoom.Problem] {
 	const scopes = " to the app in the Zoom App Marketplace, under Manage, your app, Scopes: {scopes}."
 	return []form[zoom.Problem]{
@@ -107,8 +107,9 @@ var fixForms = sync.OnceValue(func() []form[zoom.Problem] {
 	}
 })
 
-// readProblem takes apart why a call failed and what could be done about it; nil if
-// that cannot be done. host is whom it is about, if it says so.
+// readProblem parses why a call failed and what people could do about it. It
+// returns nil if it cannot parse that. host is whom the text is about, if it
+// says so.
 func readProblem(cause, fix string) (p *zoom.Problem, host string) {
 	problem, found, ok := match(problemForms(), cause)
 	if !ok {
@@ -122,7 +123,7 @@ func readProblem(cause, fix string) (p *zoom.Problem, host string) {
 				problem.Fields = append(problem.Fields, zoom.FieldError{Field: field, Message: message})
 			case last < 0:
 				return nil, ""
-			default: // it stood in a message
+			default: // it belongs to the message
 				problem.Fields[last].Message += "), " + text
 			}
 		}
@@ -144,13 +145,13 @@ func readProblem(cause, fix string) (p *zoom.Problem, host string) {
 	return &problem, found["host"]
 }
 
-// call is what is known of a call for a meeting that failed.
+// call is what is known about a failed call that creates a meeting.
 type call struct {
 	host string
-	code int // Zoom's, 0 for none
+	code int // Zoom's error code; 0: none
 }
 
-// calls are those for one bridge, by what was kept as their cause.
+// calls are the failed calls for one bridge, by the stored text of their cause.
 type calls map[string]call
 
 const unknownCode = -1
@@ -162,7 +163,7 @@ func (c calls) of(cause string) call {
 	return call{code: unknownCode}
 }
 
-// readReason takes one reason apart.
+// readReason parses one reason.
 func readReason(cause, fix string, c call) incident.Reason {
 	code, found, ok := match(reasonForms(), cause)
 	r := incident.Reason{Code: code, Host: found["host"]}
@@ -187,14 +188,14 @@ func readReason(cause, fix string, c call) incident.Reason {
 		if r.Host == "" {
 			r.Host = c.host
 		}
-	default: // the code says it all
+	default: // the code says everything
 	}
 	return r
 }
 
-// readReasons takes apart the reasons of a bridge, one behind the other, nil for
-// none. fix is what could be done about the last, and retryAt when Drawbridge tries
-// again by itself, if it does.
+// readReasons parses the reasons of a bridge, which follow one another in text.
+// It returns nil if there is none. fix is the remedy for the last reason.
+// retryAt is when Drawbridge retries automatically, if it does.
 func readReasons(text, fix string, retryAt time.Time, c calls) []incident.Reason {
 	if text == "" {
 		return nil
@@ -225,14 +226,14 @@ func readReasons(text, fix string, retryAt time.Time, c calls) []incident.Reason
 	return reasons
 }
 
-// splitCauses finds the causes that stand one behind the other in text. Those of
-// the calls come first: what Zoom said in them may look like other causes. hopeless
-// is what was tried before.
+// splitCauses splits text into the causes that follow one another in it. It
+// tries the causes of the calls first, because what Zoom said in them may look
+// like other causes. hopeless holds the texts that could not be split.
 func splitCauses(text string, c calls, hopeless map[string]bool) ([]string, bool) {
 	if hopeless[text] {
 		return nil, false
 	}
-	var causes []string // that text may begin with
+	var causes []string // with which text may start
 	for cause := range c {
 		if cause != "" && strings.HasPrefix(text, cause) {
 			causes = append(causes, cause)
@@ -272,7 +273,7 @@ func failedCalls(ctx context.Context, tx *sql.Tx) (map[string]calls, error) {
 			all[bridge] = calls{}
 		}
 		if other, ok := all[bridge][cause]; ok && other.host != c.host {
-			c.host = "" // of several
+			c.host = "" // several hosts
 		}
 		all[bridge][cause] = c
 		return err
@@ -310,7 +311,7 @@ func convertReasons(ctx context.Context, tx *sql.Tx) error {
 		UPDATE step_runs SET reason = v.column2 FROM $v WHERE step_runs.id = v.column1`,
 		func(r []string) ([]any, error) {
 			reasons := readReasons(r[1], r[3], retries[r[0]], all[r[2]])
-			return []any{asJSON(reasons[len(reasons)-1])}, nil // of several, the bridge has all
+			return []any{asJSON(reasons[len(reasons)-1])}, nil // the bridge has all of them
 		})
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// entryForms are the entries of timelines, each after its old kind.
+// entryForms are the entries of timelines, each preceded by its old kind.
 var entryForms = sync.OnceValue(func() []form[incident.TimelineEntry] {
 	entry := func(sentence string, kind incident.TimelineKind) form[incident.TimelineEntry] {
 		return say(sentence, incident.TimelineEntry{Kind: kind})
@@ -49,8 +49,8 @@ var entryForms = sync.OnceValue(func() []form[incident.TimelineEntry] {
 	}
 })
 
-// readEntry takes an entry of a timeline apart. c are the calls for its bridge, and
-// called is what a meeting is called whose own topic failed.
+// readEntry parses an entry of a timeline. c holds the failed calls for its
+// bridge. called is the topic of a meeting whose own topic failed.
 func readEntry(kind, text string, c calls, called string) incident.TimelineEntry {
 	e, found, ok := match(entryForms(), kind+": "+text)
 	if !ok {
@@ -58,7 +58,7 @@ func readEntry(kind, text string, c calls, called string) incident.TimelineEntry
 	}
 	d := &e.Data
 	d.Runbook, d.Who, d.Host, d.Link, d.Topic, d.Text = found["runbook"], found["who"], found["host"], found["link"], found["topic"], found["text"]
-	if d.Who == "Somebody" { // of nobody's name
+	if d.Who == "Somebody" { // the name was unknown
 		d.Who = ""
 	}
 	if text, ok := strings.CutPrefix(d.Topic+"”. "+d.Text, called+"”. "); ok && d.Topic != "" {

@@ -2,6 +2,5 @@
 
 package db
 
-// DirWarning is a sentence on what the file system of a data directory may cost;
-// it is only known on Linux.
+// DirWarning returns "": the risks of file systems are only known on Linux.
 func DirWarning(string) string { return "" }

@@ -8,12 +8,12 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// recentEvents is how many events tell how quickly Zoom delivers. All of a day
-// could be millions.
+// recentEvents is how many events are enough to judge how quickly Zoom
+// delivers. A day can have millions.
 const recentEvents = 500
 
-// DeliveryFacts is what is stored of how Zoom talks to us. Events that had to be
-// looked for are not Zoom talking.
+// DeliveryFacts returns what is stored about Zoom's deliveries. It leaves out
+// recovered events, because Zoom did not deliver those.
 func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.DeliveryFacts, err error) {
 	f.LastEventAt, _, err = first(ctx, s.r, instant, `SELECT received_at FROM events WHERE origin = 'webhook' ORDER BY id DESC LIMIT 1`)
 	if err != nil {
@@ -43,8 +43,8 @@ func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.De
 	return f, err
 }
 
-// RecentEvents are the times of the newest events that Zoom delivered since a
-// time, newest first, a bounded number.
+// RecentEvents returns the times of the newest events that Zoom delivered since
+// a time, newest first, limited in number.
 func (s *Store) RecentEvents(ctx context.Context, since time.Time) ([]incident.EventTimes, error) {
 	return list(ctx, s.r, func(t *incident.EventTimes) []any {
 		return []any{timeOf(&t.ReceivedAt), timeOf(&t.SignedAt), timeOf(&t.EventAt), &t.Stale}

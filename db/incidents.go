@@ -20,13 +20,14 @@ func incidentFields(i *incident.Incident) []any {
 		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt)}
 }
 
-// errKnown ends the transaction of an incident that exists, so that its number
-// is not used up.
+// errKnown rolls back the transaction if the incident exists, so that it uses
+// up no number.
 var errKnown = errors.New("the incident exists")
 
-// OpenIncident gives the incident the next number and writes all of it in one
-// transaction. When an open incident has its DedupKey, or any has its FormKey,
-// it returns that one and false. It fills in IncidentNumber of the rows.
+// OpenIncident stores a new incident with the next number and everything that
+// belongs to it, in one transaction. It fills in IncidentNumber of all rows. If
+// an open incident has the same DedupKey, or any incident has the same FormKey,
+// it returns that one and false.
 func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incident.Incident, bool, error) {
 	for try := 0; ; try++ {
 		var opened incident.Incident
@@ -37,7 +38,7 @@ func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incid
 		switch {
 		case errors.Is(err, errKnown):
 			return opened, false, nil
-		case isUnique(err) && try < 3: // a resolved incident was opened again meanwhile
+		case isUnique(err) && try < 3: // a resolved incident was reopened meanwhile
 			continue
 		case err != nil:
 			return incident.Incident{}, false, err
@@ -47,8 +48,8 @@ func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incid
 }
 
 func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (incident.Incident, error) {
-	// The counter's row is locked until the end: one opening after the other,
-	// and the second sees what the first has written.
+	// The row of the counter stays locked until the end, so only one incident
+	// is opened at a time, and the next call sees what this one wrote.
 	number, err := one(ctx, tx, "counter", scalar[int64], `
 		INSERT INTO counters (name, value) VALUES ('incident', 1)
 		ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
@@ -103,25 +104,27 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 	return i, nil
 }
 
-// Incident is the incident with this number. NotFound if there is none.
+// Incident returns the incident with this number. It returns NotFound if there
+// is none.
 func (s *Store) Incident(ctx context.Context, number int64) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`, number)
 }
 
-// IncidentByDedupKey is the open incident with this key. NotFound if there is
-// none.
+// IncidentByDedupKey returns the open incident with this key. It returns
+// NotFound if there is none.
 func (s *Store) IncidentByDedupKey(ctx context.Context, key string) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
 }
 
-// IncidentByFormKey is the incident that a form opened.
+// IncidentByFormKey returns the incident that a form opened. It returns
+// NotFound if there is none.
 func (s *Store) IncidentByFormKey(ctx context.Context, key string) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.form_key = $1`, key)
 }
 
-// SetIncidentStatus moves an incident from one status to the other. NotFound if
-// there is none; Conflict if it does not have the status from, or if another
-// open incident has its DedupKey.
+// SetIncidentStatus changes the status of an incident. It returns NotFound if
+// there is none, and Conflict if it does not have the status from, or if
+// another open incident has the same DedupKey.
 func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to incident.Status, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
 	var resolved time.Time
 	if to == incident.StatusResolved {
@@ -132,7 +135,7 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 			UPDATE incidents SET status = $3, resolved_at = $4, updated_at = $5
 			WHERE number = $1 AND status = $2`, number, from, to, resolved, at)
 		if isUnique(err) {
-			return &incident.Error{Code: incident.Conflict, Message: "Another open incident has the same key. Resolve that one first.", Err: err}
+			return &incident.Error{Code: incident.Conflict, Message: "Another open incident has the same deduplication key. Resolve that one first.", Err: err}
 		}
 		if err != nil {
 			return err
@@ -141,28 +144,29 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 			if _, err := one(ctx, tx, "incident", scalar[int64], `SELECT number FROM incidents WHERE number = $1`, number); err != nil {
 				return err
 			}
-			return conflict("The incident is not " + string(from) + " any more. Reload the page.")
+			return conflict("The incident is no longer " + string(from) + ". Reload the page.")
 		}
 		entry.IncidentNumber = number
 		return insertTimeline(ctx, tx, entry)
 	})
 }
 
-// IncidentFilter narrows the list of incidents. Zero fields do not.
+// IncidentFilter narrows the list of incidents. A zero field does not narrow
+// it.
 type IncidentFilter struct {
 	Status              incident.Status
 	Severity, RunbookID string
-	Text                string    // part of the name, the description or the opener, or the key: INC-42
-	After, Before       time.Time // of the opening: After ≤ t < Before
+	Text                string    // part of the name, the description or the opener; or the key: INC-42
+	After, Before       time.Time // opened at After ≤ t < Before
 }
 
-// IncidentRow is an incident in the list of incidents.
+// IncidentRow is one incident in the list of incidents.
 type IncidentRow struct {
 	incident.Incident
-	Bridge *incident.Bridge // the newest, nil for none
+	Bridge *incident.Bridge // the newest bridge; nil: none
 }
 
-// Incidents lists incidents, newest first.
+// Incidents returns the incidents, newest first.
 func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, limit int) (Page[IncidentRow], error) {
 	var page Page[IncidentRow]
 	var w where
@@ -170,7 +174,7 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 	w.addIf(f.Severity != "", `i.severity = $?`, f.Severity)
 	w.addIf(f.RunbookID != "", `i.runbook_id = $?`, f.RunbookID)
 	if f.Text != "" {
-		number, _ := incident.ParseKey(f.Text) // 0 is no incident's
+		number, _ := incident.ParseKey(f.Text) // no incident has the number 0
 		w.add(`(i.number = `+strconv.FormatInt(number, 10)+` OR LOWER(i.name) LIKE $? ESCAPE '\' OR LOWER(i.description) LIKE $? ESCAPE '\' OR i.opener_email LIKE $? ESCAPE '\')`, likeText(f.Text))
 	}
 	w.addIf(!f.After.IsZero(), `i.created_at >= $?`, f.After)
@@ -215,12 +219,13 @@ func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error 
 		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt)
 }
 
-// StepRun is the step run with this id. NotFound if there is none.
+// StepRun returns the step run with this id. It returns NotFound if there is
+// none.
 func (s *Store) StepRun(ctx context.Context, id string) (incident.StepRun, error) {
 	return one(ctx, s.r, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
 }
 
-// StepRuns are the steps of an incident, in the order of the runbook.
+// StepRuns returns the steps of an incident, in the order of the runbook.
 func (s *Store) StepRuns(ctx context.Context, number int64) ([]incident.StepRun, error) {
 	return list(ctx, s.r, stepRunFields,
 		`SELECT `+stepRunColumns+` FROM step_runs WHERE incident_number = $1 ORDER BY position, id`, number)
@@ -228,15 +233,14 @@ func (s *Store) StepRuns(ctx context.Context, number int64) ([]incident.StepRun,
 
 const timelineColumns = `id, incident_number, bridge_id, at, kind, data, actor`
 
-// insertTimeline writes an entry once: one that has the id of another is that
-// other.
+// insertTimeline stores an entry, unless an entry with this id exists.
 func insertTimeline(ctx context.Context, tx *sql.Tx, e incident.TimelineEntry) error {
 	return exec(ctx, tx, `INSERT INTO timeline_entries (`+timelineColumns+`) VALUES (`+placeholders(1, 7)+`)
 		ON CONFLICT (id) DO NOTHING`,
 		e.ID, e.IncidentNumber, e.BridgeID, e.At, e.Kind, asJSON(e.Data), e.Actor)
 }
 
-// AddTimeline adds entries. One whose id is there already is left out.
+// AddTimeline adds entries to timelines. It skips entries whose id exists.
 func (s *Store) AddTimeline(ctx context.Context, entries ...incident.TimelineEntry) error {
 	if len(entries) == 0 {
 		return nil
@@ -253,7 +257,7 @@ func (s *Store) AddTimeline(ctx context.Context, entries ...incident.TimelineEnt
 	})
 }
 
-// Timeline is what happened to an incident, newest first.
+// Timeline returns what happened to an incident, newest first.
 func (s *Store) Timeline(ctx context.Context, number int64, limit int) ([]incident.TimelineEntry, error) {
 	return list(ctx, s.r, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1
 		ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(max(limit, 1)), number)
@@ -263,17 +267,17 @@ func timelineFields(e *incident.TimelineEntry) []any {
 	return []any{&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, jsonOf(&e.Data), &e.Actor}
 }
 
-// EventEntries are the entries of a timeline that follow from a read event, by id.
+// EventEntries returns the timeline entries that a read event caused.
 func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.TimelineEntry, error) {
 	id := e.ID
-	if e.TwinOf != 0 { // what it says stands there under the other's name
+	if e.TwinOf != 0 { // its entries have the id of the earlier event
 		id = e.TwinOf
 	}
 	return list(ctx, s.r, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries
 		WHERE id = $1`, incident.EventEntryID(id))
 }
 
-// CountOpenIncidents is how many incidents are open.
+// CountOpenIncidents returns how many incidents are open.
 func (s *Store) CountOpenIncidents(ctx context.Context) (int, error) {
 	return one(ctx, s.r, "incident", scalar[int], `SELECT COUNT(*) FROM incidents WHERE status = 'open'`)
 }

@@ -20,30 +20,30 @@ import (
 // KeyFile is the name of the master key in the data directory.
 const KeyFile = "master.key"
 
-// noteFile says to people what is in the data directory, and to Open that there
-// was a database.
+// noteFile tells people what is in the data directory, and tells Open that
+// there was a database.
 const noteFile = "contents.txt"
 
-const note = SQLiteFile + ` is Drawbridge's database, with its -wal and -shm beside it.
+const note = SQLiteFile + ` is Drawbridge's database, together with its -wal and -shm files.
 Do not copy it while Drawbridge runs: run "drawbridge backup FILE".
-Where this file or ` + KeyFile + ` is and the database is not, Drawbridge does not
-start: it would begin with an empty one.
+If this file or ` + KeyFile + ` exists and the database does not, Drawbridge does not
+start, because it would start with an empty database.
 `
 
-// inspectTime is how long a start looks at the database before it trusts it. A
-// whole check reads the whole file, which takes minutes for millions of events,
-// and meanwhile Zoom's events would be refused and nobody could open an
-// incident; "drawbridge verify" does it, on a backup.
+// inspectTime limits how long a start checks the database. A full check reads
+// the whole file, which takes minutes with millions of events; until then
+// Zoom's events would be rejected and nobody could open an incident.
+// "drawbridge verify" makes a full check of a backup.
 const inspectTime = time.Second
 
-// inspect looks at the database file before anything writes to it, so that what
-// is damaged stays as it is and can still be examined. It reports whether there
-// is a database, and whether it has its mark.
+// inspect checks the database file before anything writes to it, so that a
+// damaged file stays unchanged and can be examined. It reports whether there is
+// a database, and whether the database has its mark.
 //
-// An unclean stop is no reason to look longer. Recovery is SQLite's own: it
-// takes from the write-ahead log what was committed whole, by checksums, and
-// with synchronous=FULL that is all that was answered. What was written last is
-// among what is looked at.
+// After an unclean stop it does not check more. SQLite itself recovers: it
+// takes from the write-ahead log what was committed completely, verified by
+// checksums, and with synchronous=FULL that includes everything that was
+// acknowledged. inspect checks the most recent events.
 func inspect(ctx context.Context, path string) (exists, marked bool, err error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
@@ -78,8 +78,8 @@ func inspect(ctx context.Context, path string) (exists, marked bool, err error) 
 	case isDamage(err):
 		return true, true, damaged(path, err)
 	}
-	// Else nothing is known to be wrong. The time may be over, or the disk full;
-	// what is serious is met again when the database is opened.
+	// Otherwise nothing is known to be wrong. The time may be over, or the disk may
+	// be full. Opening the database reports any serious error again.
 	return true, marked || err != nil, nil
 }
 
@@ -87,7 +87,8 @@ func damaged(path string, err error) error {
 	return fmt.Errorf("the database %s is damaged (%w); %s", path, err, restoreHint(path))
 }
 
-// refuseNew says why no new database must be made at path: there was one.
+// refuseNew returns an error if no new database may be created at path because
+// there was one.
 func refuseNew(path string) error {
 	dir := filepath.Dir(path)
 	for _, sign := range []string{SQLiteFile + "-wal", KeyFile, noteFile} {
@@ -106,20 +107,22 @@ func restoreHint(path string) string {
 		"mkdir damaged && mv %[1]s* damaged/ && cp BACKUP %[1]s", path)
 }
 
-// errForeignLog is a write-ahead log of another database. SQLite would apply it:
-// a log does not say whose it is. So every database, and every backup, has a
-// random user_version, which a log brings along.
-var errForeignLog = errors.New("the log is another database's")
+// errForeignLog means that the write-ahead log belongs to another database.
+// SQLite would apply it, because a log does not say which database it belongs
+// to. So every database and every backup has a random user_version, which its
+// log contains too.
+var errForeignLog = errors.New("the log belongs to another database")
 
-// markOffset is where user_version stands in a file; see
+// markOffset is the position of user_version in a file. Source:
 // https://www.sqlite.org/fileformat.html#user_version_number
 const markOffset = 60
 
-// newMark is a user_version, never 0.
+// newMark returns a random user_version other than 0.
 func newMark() int32 { return rand.Int32N(math.MaxInt32) + 1 }
 
-// checkHeader looks at the first bytes, before SQLite may change anything. mark
-// is the user_version without the log, 0 when there is none yet.
+// checkHeader checks the first bytes of the file, before SQLite may change
+// anything. mark is the user_version in the file, without the log; 0 means that
+// there is none yet.
 func checkHeader(path string) (mark int32, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -131,13 +134,13 @@ func checkHeader(path string) (mark int32, err error) {
 		return 0, fmt.Errorf("read the database %s: %w", path, err)
 	}
 	if !bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
-		return 0, fmt.Errorf("%s is not a SQLite database, or its beginning was overwritten; set another data directory or, if it was Drawbridge's, %s", path, restoreHint(path))
+		return 0, fmt.Errorf("%s is not a SQLite database, or its first bytes were overwritten; set another data directory or, if it was Drawbridge's database, %s", path, restoreHint(path))
 	}
 	return int32(binary.BigEndian.Uint32(head[markOffset:])), nil
 }
 
-// checkMark compares the mark in the file with the one that the log brings
-// along, and reports whether there is one.
+// checkMark compares the mark in the file with the one in the log, and reports
+// whether the database has a mark.
 func checkMark(ctx context.Context, db queryer, mark int32) (marked bool, err error) {
 	now, err := one(ctx, db, "mark", scalar[int32], `PRAGMA user_version`)
 	if err == nil && mark != 0 && now != mark {
@@ -146,8 +149,8 @@ func checkMark(ctx context.Context, db queryer, mark int32) (marked bool, err er
 	return now != 0, err
 }
 
-// checkPart asks whose the database is, and looks at every table but those of
-// events, which are too large, and at the newest events.
+// checkPart checks that the database is Drawbridge's, every table except those
+// of events, which are too large, and the newest events.
 func checkPart(ctx context.Context, db queryer) error {
 	if err := checkOwner(ctx, db); err != nil {
 		return err
@@ -167,7 +170,7 @@ func checkPart(ctx context.Context, db queryer) error {
 		return err
 	}, `SELECT * FROM events ORDER BY id DESC LIMIT 100`)
 	if isWrongStatement(err) {
-		return nil // a schema without events
+		return nil // the schema has no events yet
 	}
 	return err
 }
@@ -191,7 +194,7 @@ type damage struct{ found string }
 
 func (d damage) Error() string { return d.found }
 
-// quickCheck runs a check of SQLite's, which answers "ok" or what is wrong.
+// quickCheck runs one of SQLite's checks, which answers "ok" or what is wrong.
 func quickCheck(ctx context.Context, db queryer, query string, args ...any) error {
 	found, err := list(ctx, db, scalar[string], query, args...)
 	if err == nil && (len(found) != 1 || found[0] != "ok") {
@@ -200,14 +203,14 @@ func quickCheck(ctx context.Context, db queryer, query string, args ...any) erro
 	return err
 }
 
-// isDamage reports whether err says that the file is not as it was written.
+// isDamage reports whether err says that the content of the file is damaged.
 func isDamage(err error) bool {
 	code := sqliteCode(err) & 0xff
 	return errors.As(err, new(damage)) || code == sqliteCorrupt || code == sqliteNotADB
 }
 
-// openFile opens a SQLite file with options of its address, for reading, on one
-// connection.
+// openFile opens a SQLite file for reading, on one connection. options are
+// options of its address.
 func openFile(ctx context.Context, path, options string) (*sql.Conn, func(), error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

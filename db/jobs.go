@@ -16,7 +16,7 @@ func jobFields(j *incident.Job) []any {
 	return []any{&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, timeOf(&j.LeaseUntil), &j.Worker, timeOf(&j.CreatedAt)}
 }
 
-// insertJobs adds work in the transaction of its cause.
+// insertJobs stores jobs in the transaction of their cause.
 func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	for _, j := range jobs {
 		err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)`,
@@ -28,15 +28,16 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	return nil
 }
 
-// ClaimJobs leases up to limit jobs that are due to a worker: queued ones, and
-// running ones whose lease has ended. They come in the order in which they are
+// ClaimJobs leases up to limit due jobs to a worker: queued jobs, and running
+// jobs whose lease has ended. It returns them in the order in which they are
 // due.
 func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]incident.Job, error) {
 	var jobs []incident.Job
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
-		// MATERIALIZED: PostgreSQL may otherwise run a subquery that locks and
-		// limits more than once, and claim more than the limit. The state stands
-		// outside of it too, for that is looked at again after a row was waited for.
+		// Without MATERIALIZED, PostgreSQL may run a subquery with locks and a
+		// limit more than once and claim more jobs than the limit. The outer
+		// query repeats the conditions, because PostgreSQL checks them again
+		// after it waited for a row.
 		jobs, err = list(ctx, tx, jobFields, `
 			WITH due AS MATERIALIZED (
 				SELECT id FROM jobs
@@ -54,8 +55,8 @@ func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lea
 	return jobs, err
 }
 
-// ClaimJob leases one job to a worker, even if it is not due. false if somebody
-// has it, or if it is done or dead.
+// ClaimJob leases one job to a worker, even if it is not due. It returns false
+// if another worker has it, or if it is done or dead.
 func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (incident.Job, bool, error) {
 	var j incident.Job
 	var ok bool
@@ -70,8 +71,8 @@ func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, 
 }
 
 // FinishJob ends a job as done or dead. It does nothing if the worker has lost
-// the lease. Worker and attempt together are the lease: a worker that was
-// paused beyond it has an attempt that is over.
+// the lease. Worker and attempt together identify the lease: if a worker was
+// paused for longer than its lease, its attempt is no longer the current one.
 func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.JobState) error {
 	_, err := s.writeRows(ctx, `
 		UPDATE jobs SET state = $4, lease_until = 0, worker = ''
@@ -90,8 +91,8 @@ func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) e
 	return err
 }
 
-// DeleteFinishedJobs forgets jobs that are done and were made before a time.
-// Dead ones stay: somebody may want to know.
+// DeleteFinishedJobs deletes jobs that are done and were created before a time.
+// Dead jobs stay, because someone may want to examine them.
 func (s *Store) DeleteFinishedJobs(ctx context.Context, before time.Time) (n int64, err error) {
 	return s.writeRows(ctx, `DELETE FROM jobs WHERE state = 'done' AND created_at < $1`, before)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // Lock makes this process the only server on a data directory. Other commands
-// do not take it: they work while the server runs. The lock goes when release
-// is called or the process ends.
+// do not take the lock and work while the server runs. The lock ends when
+// release is called or the process ends.
 func Lock(dataDir string) (release func(), err error) {
 	if err := makeDataDir(dataDir); err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// tryLock takes the lock of path, which the system gives back when the process
-// ends, however it ends. It reports false when somebody else has it.
+// tryLock takes the lock of path. The system releases it when the process ends,
+// however it ends. ok is false if another process has it.
 func tryLock(path string) (release func(), ok bool, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

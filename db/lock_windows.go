@@ -8,8 +8,9 @@ import (
 
 const errorSharingViolation syscall.Errno = 32
 
-// tryLock opens path so that nobody else can, which the system ends when the
-// process ends, however it ends. It reports false when somebody else has it.
+// tryLock opens path so that no other process can. The system closes it when
+// the process ends, however it ends. ok is false if another process has it
+// open.
 func tryLock(path string) (release func(), ok bool, err error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

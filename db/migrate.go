@@ -13,28 +13,28 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// Both folders hold a file for each version; one that is Go says where its code is.
-// A released file is never edited.
+// migrations has two folders with a file for each version. If a version is Go code,
+// its file says where the code is. Never edit a released file.
 //
 //go:embed migrations/sqlite migrations/postgres
 var migrations embed.FS
 
-// migrate brings the schema up to this program's, each step in a transaction.
-// On PostgreSQL several servers may start at once: one does the work, the
-// others wait. On SQLite openSQLite holds a lock.
+// migrate updates the schema to this program's version, each step in its own
+// transaction. On PostgreSQL several servers may start at once; one of them
+// does the work and the others wait. On SQLite openSQLite holds a lock.
 func (s *Store) migrate(ctx context.Context) error {
 	p, err := s.migrations()
 	if err != nil {
 		return err
 	}
-	// Asked before the lock is taken, so that a start with nothing to do never
+	// Check before taking the lock, so that a start with nothing to do never
 	// waits for it.
 	current, known, err := p.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("read the version of the schema: %w", err)
 	}
 	if current > known {
-		return fmt.Errorf("the database has schema version %d and this program knows versions up to %d: "+
+		return fmt.Errorf("the database has schema version %d, but this program knows versions only up to %d: "+
 			"a newer Drawbridge has used it; start that version, or restore a backup made before the update", current, known)
 	}
 	if current == known {
@@ -51,7 +51,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// migrations are the steps for the engine, to be taken by the writer.
+// migrations returns the steps for the engine. The writer runs them.
 func (s *Store) migrations() (*goose.Provider, error) {
 	dialect := goose.DialectSQLite3
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents(), s.splitWords(), s.keepFacts())}
@@ -70,9 +70,10 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	return goose.NewProvider(dialect, s.w, files, options...)
 }
 
-// knownSchema is the newest version of SQLite's schema that this program knows.
+// knownSchema returns the newest version of SQLite's schema that this program
+// knows.
 func knownSchema() (int64, error) {
-	db, err := sql.Open("sqlite", ":memory:") // never connected to
+	db, err := sql.Open("sqlite", ":memory:") // this never connects
 	if err != nil {
 		return 0, err
 	}

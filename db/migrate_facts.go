@@ -11,10 +11,11 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// keepFacts is version 9 of the schema. Up to version 8 the database held English
-// sentences about what had happened. Now it holds codes with data, and the words
-// are chosen where they are shown. The old sentences are read here and nowhere
-// else. One that cannot be taken apart is kept as the text of a note.
+// keepFacts is version 9 of the schema. Up to version 8, the database stored
+// English sentences about what had happened. Since version 9 it stores codes
+// with data, and the words are chosen where they are shown. Only this code
+// reads the old sentences. A sentence that it cannot parse becomes the text of
+// a note.
 func (s *Store) keepFacts() *goose.Migration {
 	return goose.NewGoMigration(9, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 		for _, step := range []func(context.Context, *sql.Tx) error{
@@ -33,8 +34,8 @@ func (s *Store) keepFacts() *goose.Migration {
 				`ALTER TABLE timeline_entries DROP COLUMN text`,
 				`ALTER TABLE bridges RENAME COLUMN reason TO reasons`, // JSON
 				`ALTER TABLE bridges DROP COLUMN fix`,
-				`ALTER TABLE bridge_attempts RENAME COLUMN cause TO reason`, // JSON, '' = none
-				`ALTER TABLE gap_looks DROP COLUMN fix`,                     // problem is JSON, '' = it came to its end
+				`ALTER TABLE bridge_attempts RENAME COLUMN cause TO reason`, // JSON; '': none
+				`ALTER TABLE gap_looks DROP COLUMN fix`,                     // problem is JSON; '': the check finished
 				`ALTER TABLE jobs DROP COLUMN last_error`,
 			),
 		} {
@@ -100,14 +101,14 @@ func rewrite(ctx context.Context, tx *sql.Tx, read string, columns int, write st
 	return nil
 }
 
-// form is a sentence of the old versions and what it says.
+// form is a sentence of an old version and its meaning.
 type form[T any] struct {
 	sentence *regexp.Regexp
 	says     T
 }
 
-// say makes a form of a sentence. A name in braces stands for a part that may be
-// any text, or for what parts says.
+// say returns the form of a sentence. A name in braces stands for any text, or
+// for what parts says.
 func say[T any](sentence string, says T) form[T] {
 	pattern := named.ReplaceAllStringFunc(regexp.QuoteMeta(sentence), func(hole string) string {
 		name := named.FindStringSubmatch(hole)[1]
@@ -122,15 +123,16 @@ func say[T any](sentence string, says T) form[T] {
 var named = regexp.MustCompile(`\\\{(\w+)\\\}`)
 
 var parts = map[string]string{
-	"host":      `(?:The host|(?P<host>\S+@\S+))`, // the address was put in where it was known
+	"host":      `(?:The host|(?P<host>\S+@\S+))`, // the address was inserted if it was known
 	"user":      `(?:backup_user, Backup user|person,) \S+`,
 	"whose":     `(?:Backup user )?\S+`,
 	"number":    `(?P<number>\d+)`,
 	"maybe":     `(?P<maybe> The meeting may exist all the same\.)?`,
-	"exclaimed": `(?P<reasons>.*[!?…])`, // a period was added
+	"exclaimed": `(?P<reasons>.*[!?…])`, // the program added a period
 }
 
-// match finds the first form that text has, and the parts of text by their names.
+// match finds the first form that text has. found holds the parts of text by
+// name.
 func match[T any](forms []form[T], text string) (says T, found map[string]string, ok bool) {
 	for _, f := range forms {
 		if m := f.sentence.FindStringSubmatch(text); m != nil {
@@ -144,7 +146,7 @@ func match[T any](forms []form[T], text string) (says T, found map[string]string
 	return says, nil, false
 }
 
-// levelOf is the level that an old version called by the color in which it showed it.
+// levelOf returns the level that an old version stored as a color.
 func levelOf(color string) incident.Level {
 	switch color {
 	case "green":

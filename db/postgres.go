@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	postgresConns = 16 // of one server, unless the address says pool_max_conns
-	// So long an address that does not answer is waited for; then the next of
-	// the addresses is tried.
+	postgresConns = 16 // for one server, unless the address sets pool_max_conns
+	// How long to wait for an address that does not answer. Then the next address is
+	// tried.
 	postgresConnect = 5 * time.Second
-	// A server that fell silent in a transaction must not keep its locks.
+	// A server that hangs in a transaction must not keep its locks.
 	postgresIdleInTx = 30 * time.Second
 )
 
 func (s *Store) openPostgres(ctx context.Context, rawURL string, copying bool) error {
 	if !strings.HasPrefix(rawURL, "postgres://") && !strings.HasPrefix(rawURL, "postgresql://") {
-		return errors.New("DRAWBRIDGE_DATABASE_URL must begin with postgres://; leave it empty for SQLite")
+		return errors.New("DRAWBRIDGE_DATABASE_URL must start with postgres://; leave it empty for SQLite")
 	}
 	cfg, err := pgx.ParseConfig(rawURL)
 	if err != nil {
-		// The cause may repeat the address with its password.
+		// The cause may contain the address with its password.
 		return errors.New("DRAWBRIDGE_DATABASE_URL is invalid; use postgres://user:password@host:5432/database?sslmode=verify-full")
 	}
 	if cfg.RuntimeParams["application_name"] == "" {
@@ -61,7 +61,7 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, copying bool) e
 		return err
 	}
 	if unfinished, err := s.copyUnfinished(ctx); err != nil || unfinished && !copying {
-		return cmp.Or(err, errors.New("this database holds an unfinished copy; run `drawbridge copy` again until it ends, or empty the database"))
+		return cmp.Or(err, errors.New("this database contains an unfinished copy; run `drawbridge copy` again until it finishes, or empty the database"))
 	}
 	return s.PrepareMonths(ctx)
 }

@@ -17,11 +17,11 @@ const (
 	TopicRetention = "retention"
 )
 
-// TopicIncident is the topic of one incident, "incident:42".
+// TopicIncident returns the topic of one incident, such as "incident:42".
 func TopicIncident(number int64) string { return "incident:" + strconv.FormatInt(number, 10) }
 
-// Pulse returns the version of each topic, 0 for one that was never changed.
-// What a page shows has changed when a version has.
+// Pulse returns the version of each topic; 0 for a topic that never changed.
+// The content of a page has changed if one of its versions has changed.
 func (s *Store) Pulse(ctx context.Context, topics []string) (map[string]int64, error) {
 	versions := make(map[string]int64, len(topics))
 	if len(topics) == 0 {
@@ -42,9 +42,10 @@ func (s *Store) Pulse(ctx context.Context, topics []string) (map[string]int64, e
 	return versions, err
 }
 
-// bump says that what the topics name has changed. It is the last thing a
-// transaction does, and in one order, so that on PostgreSQL two of them wait
-// for each other briefly and never in a circle.
+// bump gives topics a new version, because what they name has changed. It is
+// the last step of a transaction and uses a fixed order, so that two
+// transactions on PostgreSQL wait only briefly for each other and cannot
+// deadlock.
 func bump(ctx context.Context, tx *sql.Tx, topics ...string) error {
 	slices.Sort(topics)
 	for _, topic := range slices.Compact(topics) {

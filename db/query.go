@@ -15,8 +15,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// callTimeout bounds every call, so that a caller without a deadline cannot
-// wait for ever for a connection.
+// callTimeout limits every call, so that a caller without a deadline cannot
+// wait forever for a connection.
 const callTimeout = 10 * time.Second
 
 // queryer is a pool or a transaction.
@@ -28,14 +28,14 @@ type queryer interface {
 // row is one row of a query.
 type row interface{ Scan(dest ...any) error }
 
-// write runs fn in one transaction, again when PostgreSQL asks for that, so fn
-// must set what it gives back anew each time. fn must not use s.w or s.r: on
-// SQLite the transaction holds the only write connection. When the disk is full
-// the ballast makes room.
+// write runs fn in one transaction. It repeats fn if PostgreSQL asks for that,
+// so fn must set all of its results anew each time. fn must not use s.w or s.r,
+// because on SQLite the transaction holds the only write connection. If the
+// disk is full, write deletes the ballast and tries again.
 func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	err := s.tryWrite(ctx, fn)
 	if isFull(err) {
-		s.disk.giveUp() // or another has, since this write began
+		s.disk.giveUp() // unless another write has done so meanwhile
 		err = s.tryWrite(ctx, fn)
 	}
 	return err
@@ -43,7 +43,7 @@ func (s *Store) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 
 func (s *Store) tryWrite(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if s.readOnly {
-		return &incident.Error{Code: incident.Internal, Message: "Nothing was saved: this only reads.", Err: errors.New("a write of a read-only store")}
+		return &incident.Error{Code: incident.Internal, Message: "Nothing was saved, because this is read-only.", Err: errors.New("a write of a read-only store")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -63,10 +63,10 @@ func (s *Store) tryWrite(ctx context.Context, fn func(tx *sql.Tx) error) error {
 }
 
 func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) (err error) {
-	// On SQLite this is the only connection, and it is held until it is known
-	// how the commit went: after an fsync that failed nothing may be committed.
-	// The system may have dropped what it could not write, and SQLite would
-	// build on it.
+	// On SQLite this is the only connection. It is held until the result of the
+	// commit is known, because nothing may be committed after a failed fsync: the
+	// system may have dropped data that it could not write, and SQLite would rely
+	// on that data.
 	conn, err := s.w.Conn(ctx)
 	if err != nil {
 		return err
@@ -84,16 +84,16 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) (err e
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // nothing after a commit
+	defer tx.Rollback() // does nothing after a commit
 	if err := fn(tx); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// unwatched is ctx for the statements of a transaction that has begun. SQLite's
-// driver starts a goroutine for each statement whose context may end, which
-// costs as much as a small insert; the transaction itself still ends with ctx.
+// unwatched returns ctx for the statements of a running transaction. SQLite's
+// driver starts a goroutine for each statement whose context can end, which
+// costs as much as a small insert. The transaction itself still ends with ctx.
 func (s *Store) unwatched(ctx context.Context) context.Context {
 	if s.postgres {
 		return ctx
@@ -101,7 +101,7 @@ func (s *Store) unwatched(ctx context.Context) context.Context {
 	return context.WithoutCancel(ctx)
 }
 
-var errBroken = errors.New("nothing is written any more: the disk did not keep what was written before")
+var errBroken = errors.New("all writes have stopped, because the disk did not keep earlier ones")
 
 // exec runs a statement.
 func exec(ctx context.Context, q queryer, query string, args ...any) error {
@@ -129,7 +129,8 @@ func execRows(ctx context.Context, q queryer, query string, args ...any) (int64,
 	return n, coded(err)
 }
 
-// writeRows is a transaction of one statement. It returns how many rows it touched.
+// writeRows runs one statement in a transaction. It returns how many rows it
+// touched.
 func (s *Store) writeRows(ctx context.Context, query string, args ...any) (n int64, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		n, err = execRows(ctx, tx, query, args...)
@@ -198,9 +199,9 @@ func scalar[T any](v *T) []any { return []any{v} }
 // instant is the field of a query for a time.
 func instant(t *time.Time) []any { return []any{timeOf(t)} }
 
-// bind turns Go values into what both databases take: a time into Unix
-// milliseconds, or NULL when it is zero, and text into UTF-8 without NUL,
-// which PostgreSQL refuses.
+// bind turns Go values into values that both databases accept: a time into Unix
+// milliseconds, or NULL if it is zero, and text into UTF-8 without NUL, which
+// PostgreSQL rejects.
 func bind(args []any) []any {
 	bound := make([]any, len(args))
 	for i, arg := range args {
@@ -225,7 +226,7 @@ func cleanText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// nullable stores "" as NULL, so that it is not in unique indexes.
+// nullable returns NULL for "", so that unique indexes ignore it.
 func nullable(s string) any {
 	if s == "" {
 		return nil
@@ -233,11 +234,11 @@ func nullable(s string) any {
 	return s
 }
 
-// asJSON is the JSON text of a value that has one.
+// asJSON returns a value as JSON text. It panics if the type cannot be encoded.
 func asJSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("db: %T has no JSON: %v", v, err)) // a type of ours that cannot be encoded
+		panic(fmt.Sprintf("db: %T has no JSON: %v", v, err))
 	}
 	return string(b)
 }
@@ -292,7 +293,7 @@ func numberOf(n *int64) into {
 	}
 }
 
-// jsonOf scans a JSON text; "" and NULL leave v as it is.
+// jsonOf scans JSON text. "" and NULL leave v unchanged.
 func jsonOf(v any) into {
 	return func(stored any) error {
 		var text sql.NullString
@@ -303,7 +304,8 @@ func jsonOf(v any) into {
 	}
 }
 
-// where grows a WHERE with its arguments. Conditions name the argument as $?.
+// where builds a WHERE clause with its arguments. Conditions refer to their
+// argument as $?.
 type where struct {
 	conditions []string
 	args       []any
@@ -320,7 +322,8 @@ func (w *where) addIf(yes bool, condition string, arg any) {
 	}
 }
 
-// addIn is column IN (values), or nothing for no values.
+// addIn adds the condition column IN (values), or nothing if there are no
+// values.
 func addIn[T ~string](w *where, column string, values []T) {
 	if len(values) == 0 {
 		return
@@ -332,8 +335,9 @@ func addIn[T ~string](w *where, column string, values []T) {
 	w.conditions = append(w.conditions, column+` IN (`+placeholders(from, len(values))+`)`)
 }
 
-// beforeCursor goes on after the row a time cursor names, in a list that is
-// newest first by the two columns. "" is the start.
+// beforeCursor adds the condition for the rows after the row of a time cursor,
+// in a list that is sorted by the two columns, newest first. A cursor "" is the
+// start of the list.
 func (w *where) beforeCursor(cursor, timeColumn, idColumn string) error {
 	if cursor == "" {
 		return nil
@@ -347,7 +351,7 @@ func (w *where) beforeCursor(cursor, timeColumn, idColumn string) error {
 	return nil
 }
 
-// String is "" or " WHERE …".
+// String returns "" or " WHERE …".
 func (w *where) String() string {
 	if len(w.conditions) == 0 {
 		return ""
@@ -355,7 +359,7 @@ func (w *where) String() string {
 	return " WHERE " + strings.Join(w.conditions, " AND ")
 }
 
-// placeholders is "$from,$from+1,…" of n arguments.
+// placeholders returns "$from,$from+1,…" for n arguments.
 func placeholders(from, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -368,15 +372,16 @@ func placeholders(from, n int) string {
 	return b.String()
 }
 
-// likeText is a LIKE pattern that finds text anywhere; it goes with ESCAPE '\'.
+// likeText returns a LIKE pattern that matches text anywhere. Use it with
+// ESCAPE '\'.
 func likeText(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
 }
 
-// Page is one page of a list. Next is the cursor of the following page, "" on
-// the last one. SearchedTo is set when the search stopped for having looked at
-// many rows: everything newer was looked at, Next goes on from there, and Items
-// may be short or empty.
+// Page is one page of a list. Next is the cursor of the following page; "" on
+// the last one. SearchedTo is set if the search stopped because it had looked
+// at many rows: it has looked at everything newer, Next continues from there,
+// and Items may be short or empty.
 type Page[T any] struct {
 	Items      []T
 	Next       string
@@ -406,11 +411,11 @@ func pageLimit(limit int) int {
 	return min(limit, maxLimit)
 }
 
-// Cursors are the keys of the last row of a page: "number", or "milliseconds.id".
+// A cursor is the key of the last row of a page: "number", or "milliseconds.id".
 
 func errCursor() error {
-	return &incident.Error{Code: incident.Invalid, Message: "That page of the list cannot be found. Go back to the start of the list.",
-		Fields: map[string]string{"cursor": "This is not a cursor of this list."}}
+	return &incident.Error{Code: incident.Invalid, Message: "This page of the list does not exist. Go back to the start of the list.",
+		Fields: map[string]string{"cursor": "This cursor does not belong to this list."}}
 }
 
 func numberCursor(cursor string) (int64, error) {

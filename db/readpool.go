@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// readPool is a pool for reading. On SQLite it keeps the statements it has seen
-// first: to prepare one takes as long as a page's small queries do. (PostgreSQL's
-// driver does so itself.)
+// readPool is a pool for reading. On SQLite it keeps the first statements that
+// it sees prepared, because preparing one takes as long as the small queries of
+// a page. PostgreSQL's driver does this itself.
 type readPool struct {
 	*sql.DB
-	most int // statements that are kept
+	most int // how many statements to keep
 
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt
 }
 
-// preparedReads is how many statements SQLite's readers keep. There are more
-// texts than that only where a filter grows them.
+// preparedReads is how many prepared statements SQLite's readers keep. More
+// different statements exist only because filters vary them.
 const preparedReads = 64
 
 func (p *readPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
@@ -32,7 +32,7 @@ func (p *readPool) QueryContext(ctx context.Context, query string, args ...any) 
 	return stmt.QueryContext(ctx, args...)
 }
 
-// stmt is nil for a statement that is not kept.
+// stmt returns a prepared statement, or nil if the pool does not keep it.
 func (p *readPool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	p.mu.Lock()
 	stmt, full := p.stmts[query], len(p.stmts) >= p.most
@@ -46,7 +46,7 @@ func (p *readPool) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if other := p.stmts[query]; other != nil { // somebody was faster
+	if other := p.stmts[query]; other != nil { // another caller was faster
 		return other, stmt.Close()
 	}
 	p.stmts[query] = stmt

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// AddRefusals adds to the counts of refused requests of a minute.
+// AddRefusals adds to the counts of rejected requests of a minute.
 func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for _, reason := range slices.Sorted(maps.Keys(byReason)) {
@@ -24,15 +24,15 @@ func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[
 	})
 }
 
-// RefusalCount is how many webhook requests were refused for one reason.
+// RefusalCount is how many webhook requests were rejected for one reason.
 type RefusalCount struct {
 	Reason string
 	Count  int64
 	LastAt time.Time // to the minute
 }
 
-// Refusals counts the refused webhook requests since a time, the most frequent
-// reason first.
+// Refusals returns the counts of rejected webhook requests since a time, the
+// most frequent reason first.
 func (s *Store) Refusals(ctx context.Context, since time.Time) ([]RefusalCount, error) {
 	return list(ctx, s.r, func(c *RefusalCount) []any {
 		return []any{&c.Reason, &c.Count, timeOf(&c.LastAt)}
@@ -40,7 +40,7 @@ func (s *Store) Refusals(ctx context.Context, since time.Time) ([]RefusalCount, 
 		WHERE minute >= $1 GROUP BY reason ORDER BY total DESC, reason`, since.Truncate(time.Minute))
 }
 
-// DeleteRefusals forgets refusals before a time.
+// DeleteRefusals deletes the counts of rejected requests from before a time.
 func (s *Store) DeleteRefusals(ctx context.Context, before time.Time) (n int64, err error) {
 	return s.writeRows(ctx, `DELETE FROM refusals WHERE minute < $1`, before)
 }

@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// reserve takes room for a file without writing it, where the file system can.
+// reserve allocates space for a file without writing it. It returns
+// errors.ErrUnsupported if the file system cannot do that.
 func reserve(f *os.File, size int64) error {
 	for {
 		err := syscall.Fallocate(int(f.Fd()), 0, 0, size)

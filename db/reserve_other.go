@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// reserve cannot be done here: the file is written.
+// reserve returns errors.ErrUnsupported, so that the caller writes the file.
 func reserve(*os.File, int64) error { return errors.ErrUnsupported }

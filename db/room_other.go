@@ -2,6 +2,6 @@
 
 package db
 
-// room is not known here: the ballast is made without looking, and made again
-// by trying.
+// room reports that the free space is unknown. The ballast is then created
+// without checking.
 func room(string) (free, total int64, ok bool) { return 0, 0, false }

@@ -4,8 +4,8 @@ package db
 
 import "syscall"
 
-// room is how many bytes an ordinary user may still write to the disk that dir
-// is on, and how large that disk is.
+// room returns how many bytes an ordinary user may still write to the disk of
+// dir, and the size of that disk.
 func room(dir string) (free, total int64, ok bool) {
 	var st syscall.Statfs_t
 	if syscall.Statfs(dir, &st) != nil || st.Bsize <= 0 {

@@ -8,13 +8,14 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// A runbook is read together with its steps, one row a step, in their order.
+// runbookColumns are the columns of a runbook and one of its steps. A query
+// returns one row for each step.
 const runbookColumns = `r.id, r.name, r.incident_type, r.description, r.variables, r.disabled_at, r.archived_at,
 	r.version, r.created_at, r.updated_at,
 	s.id, s.kind, s.execute_automatically, s.settings, s.conditions, s.schedule`
 
 // runbooks runs a query for runbookColumns whose rows are ordered by runbook
-// and position.
+// and by position.
 func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]incident.Runbook, error) {
 	var found []incident.Runbook
 	err := each(ctx, q, func(r row) error {
@@ -51,26 +52,26 @@ func (s *Store) oneRunbook(ctx context.Context, condition, arg string) (incident
 	return found[0], nil
 }
 
-// Runbook is the runbook with this id, archived or not, with its steps in
-// order. NotFound if there is none.
+// Runbook returns the runbook with this id, archived or not, with its steps in
+// order. It returns NotFound if there is none.
 func (s *Store) Runbook(ctx context.Context, id string) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.id = $1`, id)
 }
 
-// RunbookByName is the runbook with this name that is not archived. NotFound if
-// there is none.
+// RunbookByName returns the runbook with this name that is not archived. It
+// returns NotFound if there is none.
 func (s *Store) RunbookByName(ctx context.Context, name string) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.name = $1 AND r.archived_at IS NULL`, name)
 }
 
-// RunbookRow is a runbook in the list of runbooks.
+// RunbookRow is one runbook in the list of runbooks.
 type RunbookRow struct {
 	incident.Runbook
 	Incidents int
-	LastRunAt time.Time // zero when it never ran
+	LastRunAt time.Time // zero: never
 }
 
-// Runbooks is every runbook that is archived, or every one that is not, by name.
+// Runbooks returns all archived runbooks, or all others, sorted by name.
 func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, error) {
 	condition := `r.archived_at IS NULL`
 	if archived {
@@ -102,8 +103,8 @@ func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, erro
 	return rows, err
 }
 
-// InsertRunbook writes a new runbook with its steps, as version 1. Conflict if
-// a runbook that is not archived has the name.
+// InsertRunbook stores a new runbook with its steps, as version 1. It returns
+// Conflict if another runbook that is not archived has the name.
 func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
 		err := exec(ctx, tx, `
@@ -117,11 +118,12 @@ func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit inc
 	})
 }
 
-// UpdateRunbook replaces the runbook and its steps and increments Version.
-// Conflict if b.Version is not the stored one or another runbook has the name.
+// UpdateRunbook replaces the runbook and its steps and increments Version. It
+// returns Conflict if b.Version is not the stored version, or if another
+// runbook has the name.
 func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
-		changed := conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and bring your changes over.")
+		changed := conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and copy your changes there.")
 		err := execOne(ctx, tx, changed, `
 			UPDATE runbooks SET name = $3, incident_type = $4, description = $5, variables = $6,
 				disabled_at = $7, archived_at = $8, updated_at = $9, version = version + 1
@@ -158,11 +160,12 @@ func nameTaken(err error) error {
 		Fields: map[string]string{"name": "Another runbook has this name."}, Err: err}
 }
 
-// DeleteRunbook deletes a runbook that no incident has and archives any other.
-// NotFound if it does not exist or is archived already.
+// DeleteRunbook deletes a runbook without incidents and archives any other. It
+// returns NotFound if the runbook does not exist or is already archived.
 func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) (archived bool, err error) {
 	err = s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
-		// Locked, so that no incident begins between the look and the deletion.
+		// The row is locked, so that no incident is opened between the check and the
+		// deletion.
 		_, err := one(ctx, tx, "runbook", scalar[string], `SELECT id FROM runbooks WHERE id = $1 AND archived_at IS NULL`+s.forUpdate(), id)
 		if err != nil {
 			return err

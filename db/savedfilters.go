@@ -13,28 +13,29 @@ func savedFilterFields(f *incident.SavedFilter) []any {
 	return []any{&f.ID, &f.Name, &f.Query, &f.CreatedBy, timeOf(&f.CreatedAt)}
 }
 
-// SavedFilter is the filter with this id. NotFound if there is none.
+// SavedFilter returns the filter with this id. It returns NotFound if there is
+// none.
 func (s *Store) SavedFilter(ctx context.Context, id string) (incident.SavedFilter, error) {
 	return one(ctx, s.r, "saved filter", savedFilterFields, `SELECT `+savedFilterColumns+` FROM saved_filters WHERE id = $1`, id)
 }
 
-// SavedFilters is every saved filter, by name.
+// SavedFilters returns all saved filters, sorted by name.
 func (s *Store) SavedFilters(ctx context.Context) ([]incident.SavedFilter, error) {
 	return list(ctx, s.r, savedFilterFields, `SELECT `+savedFilterColumns+` FROM saved_filters ORDER BY LOWER(name), id`)
 }
 
-// InsertSavedFilter adds a filter. Conflict if the name is taken.
+// InsertSavedFilter adds a filter. It returns Conflict if the name is taken.
 func (s *Store) InsertSavedFilter(ctx context.Context, f incident.SavedFilter) error {
 	_, err := s.writeRows(ctx, `INSERT INTO saved_filters (`+savedFilterColumns+`) VALUES (`+placeholders(1, 5)+`)`,
 		f.ID, f.Name, f.Query, f.CreatedBy, f.CreatedAt)
 	if isUnique(err) {
-		return &incident.Error{Code: incident.Conflict, Message: "A saved filter has this name already.",
-			Fields: map[string]string{"name": "A saved filter has this name already. Choose another."}, Err: err}
+		return &incident.Error{Code: incident.Conflict, Message: "A saved filter with this name already exists.",
+			Fields: map[string]string{"name": "A saved filter with this name already exists. Choose another name."}, Err: err}
 	}
 	return err
 }
 
-// DeleteSavedFilter deletes a filter. NotFound if there is none.
+// DeleteSavedFilter deletes a filter. It returns NotFound if there is none.
 func (s *Store) DeleteSavedFilter(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		return execOne(ctx, tx, notFound("saved filter"), `DELETE FROM saved_filters WHERE id = $1`, id)

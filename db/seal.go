@@ -23,14 +23,16 @@ import (
 // keySize is the length of a master key in bytes.
 const keySize = 32
 
-// A sealed text is "v1.<key id>.<base64 of nonce, ciphertext and tag>".
+// sealVersion is the format of a sealed text: "v1.<key id>.<base64 of nonce,
+// ciphertext and tag>".
 const sealVersion = "v1"
 
-// Keyring holds the master keys: the first seals, each opens what it sealed.
+// Keyring holds the master keys. The first key seals, and each key opens what
+// it sealed.
 type Keyring struct {
 	keys    []masterKey
-	path    string // file that save writes, "" when there is nothing to write
-	problem string // why no key can be used, for people
+	path    string // the file that save writes; "": there is nothing to write
+	problem string // a sentence: why stored secrets are locked
 }
 
 type masterKey struct {
@@ -39,14 +41,14 @@ type masterKey struct {
 	text string // base64, kept only until save has written it
 }
 
-// NewKeyring reads master keys, each 32 bytes in base64, newest first.
-// The error names no key.
+// NewKeyring reads master keys, each 32 bytes in base64, newest first. The
+// error contains no key.
 func NewKeyring(keys ...string) (*Keyring, error) {
 	k := &Keyring{}
 	for i, text := range keys {
 		raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 		if err != nil || len(raw) != keySize {
-			return nil, fmt.Errorf("master key %d is not %d bytes in base64; make one with: head -c 32 /dev/urandom | base64", i+1, keySize)
+			return nil, fmt.Errorf("master key %d is not %d bytes in base64; create one with: head -c 32 /dev/urandom | base64", i+1, keySize)
 		}
 		key, err := newMasterKey(raw)
 		if err != nil {
@@ -55,15 +57,15 @@ func NewKeyring(keys ...string) (*Keyring, error) {
 		k.keys = append(k.keys, key)
 	}
 	if len(k.keys) == 0 {
-		return nil, errors.New("no master key is given")
+		return nil, errors.New("no master key is set")
 	}
 	return k, nil
 }
 
-// LoadOrCreateKey reads the key file, one key a line, newest first. It refuses
-// a file that others than its owner may read. When there is no such file it
-// makes a key, which Open writes with mode 0600 once it knows that the database
-// holds nothing sealed by a key that was lost.
+// LoadOrCreateKey reads the key file, which has one key a line, newest first.
+// It returns an error if others than the owner may read the file. If there is
+// no such file, it creates a key. Open writes that key with mode 0600, once it
+// knows that the database has nothing sealed by a lost key.
 func LoadOrCreateKey(path string) (*Keyring, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,11 +115,12 @@ func newMasterKey(raw []byte) (masterKey, error) {
 	return masterKey{id: hex.EncodeToString(id), aead: aead}, err
 }
 
-// Cell is where a sealed text is kept. It opens nowhere else.
+// Cell is the place where a sealed text is stored. The text cannot be opened
+// for any other place.
 type Cell struct{ Table, Column, Row string }
 
 // data binds a sealed text to its cell, its format and its key. Table and
-// column are ours and hold no slash.
+// column are our own names and contain no slash.
 func (c Cell) data(keyID string) []byte {
 	return []byte(sealVersion + "/" + keyID + "/" + c.Table + "/" + c.Column + "/" + c.Row)
 }
@@ -132,13 +135,13 @@ func (k *Keyring) Seal(at Cell, secret incident.Secret) (string, error) {
 	return sealVersion + "." + key.id + "." + base64.RawStdEncoding.EncodeToString(sealed), nil
 }
 
-// Open decrypts what Seal made for the same cell. It answers the secret or an
-// error, never another text.
+// Open decrypts what Seal returned for the same cell. It returns the secret or
+// an error, never a different text.
 func (k *Keyring) Open(at Cell, sealed string) (incident.Secret, error) {
 	version, rest, _ := strings.Cut(sealed, ".")
 	keyID, text, ok := strings.Cut(rest, ".")
 	if !ok || version != sealVersion {
-		return incident.Secret{}, lockedError("A stored secret has a format that this version of Drawbridge does not know. Start the newer version that wrote it, or enter the secret again.", at, "format "+printable(version))
+		return incident.Secret{}, lockedError("A stored secret has a format that this version of Drawbridge does not know. Start the newer version that stored it, or enter the secret again.", at, "format "+printable(version))
 	}
 	for _, key := range k.keys {
 		if key.id != keyID {
@@ -154,15 +157,15 @@ func (k *Keyring) Open(at Cell, sealed string) (incident.Secret, error) {
 		}
 		return zoom.NewSecret(string(plain)), nil
 	}
-	return incident.Secret{}, lockedError("A stored secret was sealed with a master key that is not given. Restore that key, or enter the secret again.", at, "key "+printable(keyID))
+	return incident.Secret{}, lockedError("A stored secret was sealed with a master key that is not set. Restore that key, or enter the secret again.", at, "key "+printable(keyID))
 }
 
 func lockedError(message string, at Cell, cause string) error {
 	return unavailable(message, fmt.Errorf("sealed %s.%s of %s: %s", at.Table, at.Column, at.Row, cause))
 }
 
-// printable is a format or a key's id if it looks like one: what is stored in
-// place of a sealed text may be a secret in the clear.
+// printable returns a format or key id if it looks like one. What is stored
+// instead of a sealed text may be a secret in plain text.
 func printable(s string) string {
 	if len(s) > 8 || strings.Trim(s, "v0123456789abcdef") != "" {
 		return "(none)"
@@ -170,7 +173,8 @@ func printable(s string) string {
 	return s
 }
 
-// admitKeys writes a new key, or finds out that stored secrets need another.
+// admitKeys writes a new key to its file, or finds out that stored secrets need
+// another key.
 func (s *Store) admitKeys(ctx context.Context) error {
 	sealed, err := list(ctx, s.r, scalar[string], `SELECT sealed FROM secrets`)
 	if err != nil {
@@ -183,10 +187,10 @@ func (s *Store) admitKeys(ctx context.Context) error {
 			continue
 		}
 		given := s.keys.path
-		if given != "" { // made a moment ago: it would hide that the old one is lost
-			s.keys = &Keyring{problem: fmt.Sprintf("The key file %s is missing, and stored secrets need its key. Restore the file, or give a new key with DRAWBRIDGE_KEY and enter the secrets again.", given)}
+		if given != "" { // a key that was just created would hide that the old one is lost
+			s.keys = &Keyring{problem: fmt.Sprintf("The key file %s is missing, and stored secrets need its key. Restore the file, or set a new key with DRAWBRIDGE_KEY and enter the secrets again.", given)}
 		} else if s.keys.problem == "" {
-			s.keys.problem = fmt.Sprintf("Some stored secrets were sealed with master key %s, which is not given. Add that key, or enter the secrets again.", printable(keyID))
+			s.keys.problem = fmt.Sprintf("Some stored secrets were sealed with master key %s, which is not set. Add that key, or enter the secrets again.", printable(keyID))
 		}
 		break
 	}
@@ -196,8 +200,8 @@ func (s *Store) admitKeys(ctx context.Context) error {
 	return s.keys.save()
 }
 
-// KeyProblem is a sentence on why stored secrets cannot be opened, "" when all
-// can.
+// KeyProblem returns a sentence that says why stored secrets cannot be opened,
+// or "" if all can.
 func (s *Store) KeyProblem() string { return s.keys.problem }
 
 func (k *Keyring) has(id string) bool {
@@ -209,8 +213,8 @@ func (k *Keyring) has(id string) bool {
 	return false
 }
 
-// save writes a key that LoadOrCreateKey made. When another process was first,
-// its key is taken.
+// save writes the key that LoadOrCreateKey created. If another process was
+// faster, it uses the key of that process.
 func (k *Keyring) save() error {
 	if k.path == "" {
 		return nil
@@ -228,7 +232,7 @@ func (k *Keyring) save() error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write the key file: %w", err)
 	}
-	err = os.Link(f.Name(), k.path) // whole or not at all, and never over another
+	err = os.Link(f.Name(), k.path) // writes the whole file or nothing, and never replaces another
 	if errors.Is(err, fs.ErrExist) {
 		first, err := LoadOrCreateKey(k.path)
 		if err != nil {
@@ -245,7 +249,7 @@ func (k *Keyring) save() error {
 }
 
 // syncDir makes a new name in a directory survive a power cut. Some file
-// systems cannot, and then there is nothing to do.
+// systems do not support that, so errors of the sync do not matter.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -4,12 +4,12 @@ import (
 	"context"
 )
 
-// Sizes says what the database is and how much is in it.
+// Sizes describes the database and how much is in it.
 type Sizes struct {
 	Engine    string // "sqlite" or "postgres"
 	Version   string // of the engine
 	Bytes     int64
-	Events    int64 // at most 1,000,001, which stands for more than a million
+	Events    int64 // at most 1,000,001, which means more than a million
 	Incidents int64
 	Bridges   int64
 }

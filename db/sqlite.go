@@ -22,15 +22,15 @@ const SQLiteFile = "drawbridge.db"
 // https://www.sqlite.org/pragma.html#pragma_application_id.
 const applicationID = 0x44724272
 
-// synchronous: with NORMAL a power cut may take the last commits. It is a
-// variable only so that the crash test can link a program without this promise
-// (go build -ldflags "-X …/db.synchronous=NORMAL") and see it fail; nothing
-// sets it while a program runs.
+// synchronous is FULL, because with NORMAL a power cut may lose the last
+// commits. It is a variable only so that the crash test can build a program
+// without this promise (go build -ldflags "-X …/db.synchronous=NORMAL") and see
+// it fail. Nothing sets it while a program runs.
 var synchronous = "FULL"
 
-// SQLite options of every connection. The busy timeout is below the 2.5 s in
-// which a webhook must be answered. secure_delete: a deleted secret leaves no
-// trace in free pages.
+// sqliteOptions are the options of every connection. The busy timeout is less
+// than the 2.5 s within which a webhook must be answered. With secure_delete, a
+// deleted secret leaves no trace in free pages.
 var sqliteOptions = "?_pragma=busy_timeout(2000)" +
 	"&_pragma=foreign_keys(1)" +
 	"&_pragma=synchronous(" + synchronous + ")" +
@@ -41,22 +41,24 @@ var sqliteOptions = "?_pragma=busy_timeout(2000)" +
 	"&_dqs=0"
 
 var (
-	// In KiB, for each connection. A larger cache of the writer makes every commit
-	// slower, since it is searched, and readers have the system's beside their own.
+	// The cache size is in KiB, for each connection. A larger cache of the
+	// writer makes every commit slower, because it is searched, and readers
+	// also have the cache of the system.
 	sqliteWriter = sqliteOptions + "&_pragma=journal_mode(WAL)&_pragma=cache_size(-2000)&_txlock=immediate" +
-		// Pages go from the log into the database when it has so many. Each takes
-		// the disk a while, those of a large log lie apart, and commits wait for them.
+		// When the log has this number of pages, they are copied into the
+		// database. Each page takes the disk some time, because the pages of a
+		// large log are far apart, and commits wait for that.
 		"&_pragma=wal_autocheckpoint(250)"
 	sqliteReader = sqliteOptions + "&_pragma=query_only(1)&_pragma=cache_size(-2000)"
 )
 
-// sqliteReaders is how many may read at once. More do not read faster on a few
-// cores, and take the time of the events that arrive.
+// sqliteReaders is how many connections may read at the same time. More do not
+// read faster on a few cores, and they take time from arriving events.
 const sqliteReaders = 2
 
 func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	if dir == "" {
-		return errors.New("no data directory is given: set DRAWBRIDGE_DATA_DIR")
+		return errors.New("no data directory is set: set DRAWBRIDGE_DATA_DIR")
 	}
 	if err := makeDataDir(dir); err != nil {
 		return err
@@ -65,8 +67,8 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	// Two programs that start at once would both switch the journal mode and
-	// make the first table, and one would fail.
+	// Without this lock, two programs that start at the same time would both
+	// switch the journal mode and create the first table, and one would fail.
 	release, err := lockFile(ctx, filepath.Join(dir, "migrate.lock"))
 	if err != nil {
 		return fmt.Errorf("wait for another program that is preparing %s: %w", dir, dirProblem(dir, err))
@@ -92,7 +94,7 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 		return fmt.Errorf("open %s: %w", path, dirProblem(dir, err))
 	}
 	if !exists {
-		// The names last before the note that says they are there.
+		// The names are on disk before the note that says that they exist.
 		if err := errors.Join(syncDir(dir), os.WriteFile(filepath.Join(dir, noteFile), []byte(note), 0o600)); err != nil {
 			return fmt.Errorf("write in the data directory: %w", err)
 		}
@@ -107,8 +109,8 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	return nil
 }
 
-// prepareSQLite opens the writer, marks a new file as ours and brings the schema
-// up to date.
+// prepareSQLite opens the writer, marks a new file as ours and updates the
+// schema.
 func (s *Store) prepareSQLite(ctx context.Context, path string, mark bool) (err error) {
 	options := sqliteWriter
 	if mark {
@@ -128,20 +130,21 @@ func (s *Store) prepareSQLite(ctx context.Context, path string, mark bool) (err 
 	return s.migrate(ctx)
 }
 
-// sqliteAddress is a path as a file: address; what stands in the path is no option.
+// sqliteAddress returns a path as a file: address. Nothing in the path counts
+// as an option.
 func sqliteAddress(path string) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
 }
 
 func makeDataDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+		return fmt.Errorf("create the data directory: %w", err)
 	}
 	return nil
 }
 
-// makePrivateFile makes an empty file of mode 0600, or gives an existing one
-// that mode. SQLite's own files beside it get the mode of the database.
+// makePrivateFile creates an empty file with mode 0600, or gives an existing
+// file that mode. SQLite gives its other files the mode of the database.
 func makePrivateFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -158,8 +161,8 @@ func makePrivateFile(path string) error {
 	return nil
 }
 
-// openToOthers reports whether group or others may read or write a file.
-// Windows keeps no such bits.
+// openToOthers reports whether the group or others may read or write a file.
+// Windows has no such bits.
 func openToOthers(info fs.FileInfo) bool {
 	return runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
 }

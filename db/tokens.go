@@ -29,19 +29,20 @@ func (s *Store) InsertToken(ctx context.Context, t incident.Token, audit inciden
 	})
 }
 
-// TokenByHash is the API token with this hash, revoked or not. NotFound if
-// there is none.
+// TokenByHash returns the API token with this hash, revoked or not. It returns
+// NotFound if there is none.
 func (s *Store) TokenByHash(ctx context.Context, hash string) (incident.Token, error) {
 	return one(ctx, s.r, "token", tokenFields, `SELECT `+tokenColumns+` FROM api_tokens WHERE token_hash = $1`, hash)
 }
 
-// Tokens is every API token, newest first.
+// Tokens returns all API tokens, newest first.
 func (s *Store) Tokens(ctx context.Context) ([]incident.Token, error) {
 	return list(ctx, s.r, tokenFields, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY created_at DESC, id DESC`)
 }
 
-// RevokeToken revokes an API token. NotFound if there is none; Conflict if it
-// is revoked already.
+// RevokeToken revokes an API token and makes its name the target of the audit
+// entry. It returns NotFound if there is none, and Conflict if it is already
+// revoked.
 func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		t, err := one(ctx, tx, "token", tokenFields, `SELECT `+tokenColumns+` FROM api_tokens WHERE id = $1`+s.forUpdate(), id)
@@ -49,7 +50,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit 
 			return err
 		}
 		if !t.RevokedAt.IsZero() {
-			return conflict("This token is revoked already.")
+			return conflict("This token is already revoked.")
 		}
 		audit.Target = t.Name
 		if err := exec(ctx, tx, `UPDATE api_tokens SET revoked_at = $2 WHERE id = $1`, id, at); err != nil {
@@ -59,7 +60,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit 
 	})
 }
 
-// TouchToken notes when an API token was last used.
+// TouchToken stores when an API token was last used.
 func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
 	_, err := s.writeRows(ctx, `UPDATE api_tokens SET last_used_at = $2 WHERE id = $1`, id, at)
 	return err

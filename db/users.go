@@ -10,34 +10,34 @@ import (
 
 const userColumns = `id, email, name, role, password_hash, disabled_at, last_seen_at, created_at`
 
-// userFields are where the userColumns of a row go.
+// userFields returns where the userColumns of a row go.
 func userFields(u *incident.User) []any {
 	return []any{&u.ID, &u.Email, &u.Name, &u.Role, &u.PasswordHash, timeOf(&u.DisabledAt), timeOf(&u.LastSeenAt), timeOf(&u.CreatedAt)}
 }
 
-// User is the person with this id. NotFound if there is none.
+// User returns the user with this id. It returns NotFound if there is none.
 func (s *Store) User(ctx context.Context, id string) (incident.User, error) {
-	return one(ctx, s.r, "person", userFields, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	return one(ctx, s.r, "user", userFields, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
-// UserByEmail is the person with this canonical e-mail. NotFound if there is
-// none.
+// UserByEmail returns the user with this canonical e-mail address. It returns
+// NotFound if there is none.
 func (s *Store) UserByEmail(ctx context.Context, email string) (incident.User, error) {
-	return one(ctx, s.r, "person", userFields, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
+	return one(ctx, s.r, "user", userFields, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 }
 
-// Users is everybody, by name.
+// Users returns all users, sorted by name.
 func (s *Store) Users(ctx context.Context) ([]incident.User, error) {
 	return list(ctx, s.r, userFields, `SELECT `+userColumns+` FROM users ORDER BY LOWER(name), email`)
 }
 
-// CountAdmins is how many admins are not disabled.
+// CountAdmins returns how many admins are not disabled.
 func (s *Store) CountAdmins(ctx context.Context) (int, error) {
 	admins, err := activeAdmins(ctx, s.r, "")
 	return len(admins), err
 }
 
-// activeAdmins are the ids of the admins who are not disabled.
+// activeAdmins returns the ids of the admins who are not disabled.
 func activeAdmins(ctx context.Context, q queryer, suffix string) ([]string, error) {
 	return list(ctx, q, scalar[string],
 		`SELECT id FROM users WHERE role = 'admin' AND disabled_at IS NULL ORDER BY id`+suffix)
@@ -47,36 +47,36 @@ func insertUser(ctx context.Context, tx *sql.Tx, u incident.User) error {
 	err := exec(ctx, tx, `INSERT INTO users (`+userColumns+`) VALUES (`+placeholders(1, 8)+`)`,
 		u.ID, u.Email, u.Name, u.Role, u.PasswordHash, u.DisabledAt, u.LastSeenAt, u.CreatedAt)
 	if isUnique(err) {
-		return &incident.Error{Code: incident.Conflict, Message: "Somebody has this e-mail address already.",
-			Fields: map[string]string{"email": "Somebody has this e-mail address already."}, Err: err}
+		return &incident.Error{Code: incident.Conflict, Message: "Another user has this e-mail address.",
+			Fields: map[string]string{"email": "Another user has this e-mail address."}, Err: err}
 	}
 	return err
 }
 
-// InsertUser adds a person. Conflict if the e-mail is taken.
+// InsertUser adds a user. It returns Conflict if the e-mail address is taken.
 func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error { return insertUser(ctx, tx, u) })
 }
 
-// UpdateUser writes name, role, password hash and DisabledAt. With endSessions
-// it also deletes the person's sessions, all but the one with the hash
-// keepSession. NotFound if there is no such person; Conflict if no active admin
+// UpdateUser stores name, role, password hash and DisabledAt. With endSessions
+// it also deletes the user's sessions except the one with the hash keepSession.
+// It returns NotFound if there is no such user, and Conflict if no active admin
 // would be left.
 func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions bool, keepSession string, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
-		// Two admins may take the role from each other at the same moment.
+		// Two admins may take the role from each other at the same time.
 		before, err := activeAdmins(ctx, tx, s.forUpdate())
 		if err != nil {
 			return err
 		}
-		err = execOne(ctx, tx, notFound("person"), `UPDATE users SET name = $2, role = $3, password_hash = $4, disabled_at = $5 WHERE id = $1`,
+		err = execOne(ctx, tx, notFound("user"), `UPDATE users SET name = $2, role = $3, password_hash = $4, disabled_at = $5 WHERE id = $1`,
 			u.ID, u.Name, u.Role, u.PasswordHash, u.DisabledAt)
 		if err != nil {
 			return err
 		}
 		isAdmin := u.Role == incident.Admin && u.DisabledAt.IsZero()
 		if len(before) == 1 && before[0] == u.ID && !isAdmin {
-			return conflict("This is the only admin. Make somebody else an admin first.")
+			return conflict("This is the only admin. Make someone else an admin first.")
 		}
 		if endSessions {
 			return exec(ctx, tx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2`, u.ID, keepSession)
@@ -85,7 +85,7 @@ func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions boo
 	})
 }
 
-// SaveSetupLink replaces any setup link.
+// SaveSetupLink replaces any earlier setup link.
 func (s *Store) SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if err := exec(ctx, tx, `DELETE FROM setup_links`); err != nil {
@@ -101,16 +101,17 @@ func setupLinkFields(l *setupLink) []any {
 	return []any{timeOf(&l.expires), timeOf(&l.used)}
 }
 
-// SetupLink says when a setup link expires and when it was used (zero: not
-// yet). NotFound if it is unknown.
+// SetupLink returns when a setup link expires and when it was used; a zero used
+// means not yet. It returns NotFound if the link is unknown.
 func (s *Store) SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error) {
 	l, err := one(ctx, s.r, "setup link", setupLinkFields,
 		`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`, tokenHash)
 	return l.expires, l.used, err
 }
 
-// UseSetupLink makes the first admin with a setup link, once. NotFound if the
-// link is unknown or has expired; Conflict if it was used or there is an admin.
+// UseSetupLink creates the first admin with a setup link, once. It returns
+// NotFound if the link is unknown or has expired, and Conflict if it was used
+// or there is an admin.
 func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u incident.User, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
 		l, err := one(ctx, tx, "setup link", setupLinkFields,
@@ -124,7 +125,7 @@ func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Tim
 		}
 		switch {
 		case !l.used.IsZero() || len(admins) > 0:
-			return conflict("This link was used already. Log in, or ask an admin for an account.")
+			return conflict("This link has already been used. Log in, or ask an admin for an account.")
 		case !now.Before(l.expires):
 			return notFound("setup link")
 		}
@@ -135,7 +136,8 @@ func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Tim
 	})
 }
 
-// LoginFailures counts the wrong passwords for a key; zero if there were none.
+// LoginFailures returns the number of wrong passwords for a key, and the time
+// of the last one.
 func (s *Store) LoginFailures(ctx context.Context, key string) (incident.LoginFailures, error) {
 	failures, _, err := first(ctx, s.r, func(f *incident.LoginFailures) []any {
 		return []any{&f.Count, timeOf(&f.LastAt)}
@@ -143,7 +145,7 @@ func (s *Store) LoginFailures(ctx context.Context, key string) (incident.LoginFa
 	return failures, err
 }
 
-// AddLoginFailure counts one more wrong password for a key.
+// AddLoginFailure counts another wrong password for a key.
 func (s *Store) AddLoginFailure(ctx context.Context, key string, at time.Time) error {
 	_, err := s.writeRows(ctx, `
 		INSERT INTO login_failures (key, count, last_at) VALUES ($1, 1, $2)
@@ -151,14 +153,14 @@ func (s *Store) AddLoginFailure(ctx context.Context, key string, at time.Time) e
 	return err
 }
 
-// ClearLoginFailures forgets the wrong passwords for a key.
+// ClearLoginFailures deletes the count of wrong passwords for a key.
 func (s *Store) ClearLoginFailures(ctx context.Context, key string) error {
 	_, err := s.writeRows(ctx, `DELETE FROM login_failures WHERE key = $1`, key)
 	return err
 }
 
-// DeleteLoginFailures forgets failures whose last one is before a time.
-// Anybody can make such rows by guessing, so somebody must remove them.
+// DeleteLoginFailures deletes counts whose last wrong password is from before a
+// time. Anyone can create such rows by guessing, so they must not stay.
 func (s *Store) DeleteLoginFailures(ctx context.Context, before time.Time) (n int64, err error) {
 	return s.writeRows(ctx, `DELETE FROM login_failures WHERE last_at < $1`, before)
 }

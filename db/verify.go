@@ -9,28 +9,30 @@ import (
 	"time"
 )
 
-// VerifyReport says what was found in a database file.
+// VerifyReport says what Verify found in a database file.
 type VerifyReport struct {
 	Bytes                      int64
 	SchemaVersion, SchemaKnown int64 // Drawbridge knows versions up to SchemaKnown
 	Events, Incidents, Bridges int64
-	Newest                     time.Time // arrival of the newest event, zero without events
-	Checked                    int64     // events whose content is what it was when it was answered
-	Unchecked                  int64     // events whose content can be read, and whose hash is not kept: blanked, or too old
+	Newest                     time.Time // arrival of the newest event; zero if there are none
+	Checked                    int64     // events whose content is the one that Drawbridge acknowledged
+	Unchecked                  int64     // events with readable content but without a stored hash: blanked or too old
 	Secrets                    int
-	SecretsOpened              bool // all open with the keys; false without keys
+	SecretsOpened              bool // all of them open with the keys; false without keys
 
-	// Problems are sentences on what is wrong, none for a good file. More than
-	// a few of one kind are summed up.
+	// Problems are sentences that say what is wrong; none for a good file. If
+	// there are many problems of one kind, the first few are listed and the
+	// rest are counted.
 	Problems []string
 }
 
-// Verify reads all of a database file, such as a backup, and changes nothing:
-// SQLite's own check of every page and index, references between tables, every
-// event's content against the hash by which it was deduplicated, and, with keys,
-// whether the stored secrets open. An error means that it could not be looked
-// at; what is wrong with it is in Problems. progress, which may be nil, is told
-// what is being done.
+// Verify reads all of a database file, such as a backup, and changes nothing.
+// It runs SQLite's own check of every page and index, and checks references
+// between tables and the content of every event against the hash that
+// recognizes duplicates. With keys, it also checks whether the stored secrets
+// open. It returns an error if it could not examine the file; what is wrong
+// with the file is in Problems. progress may be nil; it gets the name of each
+// step.
 func Verify(ctx context.Context, file string, keys *Keyring, progress func(what string)) (report VerifyReport, err error) {
 	if progress == nil {
 		progress = func(string) {}
@@ -73,7 +75,7 @@ func Verify(ctx context.Context, file string, keys *Keyring, progress func(what 
 		switch {
 		case err == nil:
 		case errors.Is(err, errForeign), errors.Is(err, errForeignLog), isWrongStatement(err):
-			report.problem("The file is not a Drawbridge database, or this version does not know its version (%v).", err)
+			report.problem("The file is not a Drawbridge database, or its version is unknown to this program (%v).", err)
 			return report, nil
 		case isDamage(err):
 			report.problem("Damaged: %v.", err)
@@ -119,7 +121,7 @@ func (v verifier) count(ctx context.Context) error {
 	}, `SELECT (SELECT MAX(version_id) FROM goose_db_version WHERE is_applied), (SELECT COUNT(*) FROM events), (SELECT COALESCE(MAX(id), 0) FROM events),
 		(SELECT COUNT(*) FROM incidents), (SELECT COUNT(*) FROM bridges)`)
 	if v.report.SchemaVersion > known {
-		v.report.problem("A newer Drawbridge wrote it: its schema has version %d, and this program knows versions up to %d.", v.report.SchemaVersion, known)
+		v.report.problem("A newer Drawbridge wrote it: its schema has version %d, but this program knows versions only up to %d.", v.report.SchemaVersion, known)
 	}
 	return err
 }
@@ -143,8 +145,8 @@ func (v verifier) secrets(ctx context.Context, keys *Keyring) error {
 	return nil
 }
 
-// events reads every event. Those that Zoom may still repeat have their hash
-// kept: their content must have it.
+// events reads every event. An event that Zoom may still redeliver has its hash
+// stored, and its content must match that hash.
 func (v verifier) events(ctx context.Context) error {
 	if v.report.SchemaVersion < 2 || v.report.SchemaVersion > v.report.SchemaKnown {
 		v.report.Unchecked = v.report.Events
@@ -198,7 +200,7 @@ func (v verifier) events(ctx context.Context) error {
 		}
 	}
 	if bad > 5 {
-		v.report.problem("%d more events cannot be trusted.", bad-5)
+		v.report.problem("%d more events have the same kind of problem.", bad-5)
 	}
 	return nil
 }

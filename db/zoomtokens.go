@@ -9,23 +9,24 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// tokenKey is the key of the token of one version of the account.
+// tokenKey returns the key of the token of one version of the account.
 func tokenKey(accountVersion int64) string {
 	return accountID + "/" + strconv.FormatInt(accountVersion, 10)
 }
 
 func tokenCell(key string) Cell { return Cell{Table: "zoom_tokens", Column: "sealed", Row: key} }
 
-// sealedToken is what is sealed: scopes are nobody's business either.
+// sealedToken is the sealed content. It includes the scopes, because they are
+// confidential too.
 type sealedToken struct {
 	Value   string    `json:"value"`
 	Scopes  []string  `json:"scopes"`
 	RenewAt time.Time `json:"renew_at"`
 }
 
-// ZoomToken is the access token that all servers share for a version of the
-// account, the zero token if there is none. A token that the master key does
-// not open is as good as none, and the next takes its place.
+// ZoomToken returns the access token that all servers share for a version of
+// the account, or the zero token if there is none. A token that the master key
+// does not open counts as none, and the next one replaces it.
 func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.SharedToken, err error) {
 	key := tokenKey(accountVersion)
 	err = each(ctx, s.r, func(r row) error {
@@ -46,8 +47,8 @@ func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.Sha
 	return t, err
 }
 
-// ClaimZoomToken leases the renewal of the token. false if its version is not
-// this one any more, or if another server has the lease.
+// ClaimZoomToken leases the renewal of the token. It returns false if the token
+// no longer has this version, or if another server has the lease.
 func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (ok bool, err error) {
 	n, err := s.writeRows(ctx, `
 		INSERT INTO zoom_tokens (account, version, sealed, lease_until) VALUES ($1, 0, '', $2)
@@ -58,7 +59,7 @@ func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int6
 }
 
 // SaveZoomToken seals and stores the token that follows version t.Version-1,
-// and ends the lease. false if another was stored meanwhile.
+// and ends the lease. It returns false if another token was stored meanwhile.
 func (s *Store) SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.SharedToken) (ok bool, err error) {
 	key := tokenKey(accountVersion)
 	sealed, err := s.keys.Seal(tokenCell(key), zoom.NewSecret(asJSON(sealedToken{t.Value.Reveal(), t.Scopes, t.RenewAt})))

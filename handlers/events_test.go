@@ -342,7 +342,7 @@ func TestSavedFilters(t *testing.T) {
 		// What is no filter is left out, and the rest is written in one way.
 		ana.post(list, "name", "Late <b>ones", "query", "stale=1&event=meeting.*&cursor=5&q=&range=7d&before=2026-11-22T12:00").leadsTo(ana, "/events?before=2026-11-22T12%3A00&event=meeting.%2A&stale=1",
 			"The filter was saved.", "Late <b>ones", "Delete filter")
-		ana.post(list, "name", "Late <b>ones", "query", "unread=1").want(t, http.StatusUnprocessableEntity, "A saved filter has this name already.")
+		ana.post(list, "name", "Late <b>ones", "query", "unread=1").want(t, http.StatusUnprocessableEntity, "A saved filter with this name already exists.")
 		page := ravi.get("/events?stale=1&event=meeting.%2A&before=2026-11-22T12:00")
 		page.want(t, http.StatusOK, "Late <b>ones")
 		if strings.Contains(page.text(), "Delete filter") || strings.Contains(page.text(), "Save filter") {

@@ -370,15 +370,15 @@ func TestResolveIncident(t *testing.T) {
 	o.logIn("viewer@example.com").post("/incidents/1/reopen").want(t, http.StatusForbidden)
 
 	o.wait(90 * time.Minute)
-	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "The incident is not resolved any more.")
+	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "The incident is no longer resolved.")
 	b.post("/incidents/1/resolve").leadsTo(b, "/incidents/1", "INC-1 is resolved.", "Reopen", "by responder@example.com", "1 h 30 min")
 	if got := o.incident(1); got.Status != incident.StatusResolved || got.ResolvedAt.IsZero() {
 		t.Errorf("stored %+v", got)
 	}
-	b.post("/incidents/1/resolve").leadsTo(b, "/incidents/1", "The incident is not open any more.")
+	b.post("/incidents/1/resolve").leadsTo(b, "/incidents/1", "The incident is no longer open.")
 
 	second := o.open(o.runbook(i.RunbookID), func(q *incident.OpenRequest) { q.DedupKey = "alert-7" })
-	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "Another open incident has the same key. Resolve that one first.")
+	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "Another open incident has the same deduplication key. Resolve that one first.")
 	b.post(fmt.Sprintf("/incidents/INC-%d/resolve", second.Number)).leadsTo(b, "/incidents/2", "INC-2 is resolved.")
 	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "INC-1 is open again.", "Resolve")
 	if got := o.incident(1); got.Status != incident.StatusOpen || !got.ResolvedAt.IsZero() {

@@ -87,7 +87,7 @@ func TestCreateUser(t *testing.T) {
 			t.Error("what was typed is not kept, or the password is")
 		}
 		b.post("/settings/users", "name", "", "email", "ADMIN@example.com", "role", "viewer", "password", "a few unrelated words").
-			want(t, http.StatusUnprocessableEntity, "Somebody has this e-mail address already.")
+			want(t, http.StatusUnprocessableEntity, "Another user has this e-mail address.")
 		o.wantTrail()
 	})
 	t.Run("a field that makes somebody admin", func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestSwitchUser(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/settings/users/id-of-admin/disable").leadsTo(b, "/settings/users", "This is the only admin. Make somebody else an admin first.")
+		b.post("/settings/users/id-of-admin/disable").leadsTo(b, "/settings/users", "This is the only admin. Make someone else an admin first.")
 		if !o.user("id-of-admin").DisabledAt.IsZero() {
 			t.Error("the only admin is disabled")
 		}
@@ -333,7 +333,7 @@ func TestRevokeToken(t *testing.T) {
 		b := o.as(incident.Admin)
 		b.post("/settings/tokens/nothing/revoke").want(t, http.StatusNotFound)
 		b.post("/settings/tokens/" + tok.ID + "/revoke")
-		b.post("/settings/tokens/"+tok.ID+"/revoke").leadsTo(b, "/settings/tokens", "This token is revoked already.")
+		b.post("/settings/tokens/"+tok.ID+"/revoke").leadsTo(b, "/settings/tokens", "This token is already revoked.")
 	})
 	t.Run("broken", func(t *testing.T) {
 		t.Parallel()
@@ -433,7 +433,7 @@ func TestAuditPage(t *testing.T) {
 		}
 		b.get("/settings/audit?q="+strings.Repeat("a+", 21)).want(t, http.StatusBadRequest, "Search for fewer words.")
 		b.get("/settings/audit?q=nobody").want(t, http.StatusOK, "Nothing matches")
-		b.get("/settings/audit?cursor=x").want(t, http.StatusBadRequest, "That page of the list cannot be found.")
+		b.get("/settings/audit?cursor=x").want(t, http.StatusBadRequest, "This page of the list does not exist.")
 	})
 	t.Run("broken", func(t *testing.T) {
 		t.Parallel()

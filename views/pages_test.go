@@ -232,7 +232,7 @@ func TestEvents(t *testing.T) {
 	filtered.Filter.Event, filtered.Filter.Stale, filtered.Filter.Twin, filtered.Filter.ClearHref, filtered.Filter.Query = "meeting.*, user.created", true, true, "/events", "stale=1"
 	filtered.Filter.On = []views.Chip{{Label: "meeting.*, user.created", Href: "/events?stale=1&twin=1"}, {Label: "stale", Href: "/events?twin=1"}, {Label: "twins", Href: "/events?stale=1"}}
 	filtered.Filter.ZoomOut, filtered.Filter.Around = "/events?after=2026-11-21T00%3A00", "7353605300224000"
-	filtered.Filter.Save = views.SaveFilter{Allowed: true, Name: "Late ones", Error: "A saved filter has this name already. Choose another."}
+	filtered.Filter.Save = views.SaveFilter{Allowed: true, Name: "Late ones", Error: "A saved filter with this name already exists. Choose another name."}
 	filtered.Pager = views.EventPager{Newest: "/events", Newer: "/events?newer=9", Older: "/events?cursor=1", Says: "Searched back to 22 Nov 2026, 03:14:07 CET", GoesOn: true}
 	filtered.Rows = rows()
 	filtered.Rows[2].Moment, filtered.Rows[2].Here, filtered.Rows[2].AroundHref = when(33*time.Second), true, "/events?around=906#here"

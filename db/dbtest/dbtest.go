@@ -1,10 +1,10 @@
-// Package dbtest gives tests an empty, migrated database of their own: SQLite
-// always, PostgreSQL when one is to be had.
+// Package dbtest gives each test its own empty, migrated database: SQLite
+// always, PostgreSQL if one is available.
 //
-// PostgreSQL is the server that TEST_POSTGRES_URL names, whose user must be
-// allowed to create databases, or else one that is started from the binaries
-// on this machine, once for each test program. Without either its tests are
-// skipped, and with REQUIRE_POSTGRES=1 they fail.
+// PostgreSQL is the server in TEST_POSTGRES_URL, whose user must be allowed to
+// create databases. Without that, each test program starts a server from the
+// binaries on this machine. If there is neither, tests on PostgreSQL are
+// skipped; with REQUIRE_POSTGRES=1 they fail.
 package dbtest
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// Now is what the clock of the databases here says, always.
+// Now is what the clock of these databases always shows.
 var Now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// Each runs test on every engine, each with a fresh database.
+// Each runs test on every engine, each time with a fresh database.
 func Each(t *testing.T, test func(t *testing.T, s *db.Store)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, New(t)) })
@@ -36,20 +36,21 @@ func EachConfig(t *testing.T, test func(t *testing.T, cfg db.Config)) {
 	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
 }
 
-// New is a fresh SQLite database, for tests that do not care which.
+// New returns a fresh SQLite database, for tests that do not depend on the
+// engine.
 func New(t testing.TB) *db.Store {
 	t.Helper()
 	return Open(t, SQLite(t))
 }
 
-// SQLite is the configuration of a fresh SQLite database.
+// SQLite returns the configuration of a fresh SQLite database.
 func SQLite(t testing.TB) db.Config {
 	t.Helper()
 	return config(t, t.TempDir(), "")
 }
 
-// Postgres is the configuration of a fresh PostgreSQL database, which is
-// dropped when the test ends. It skips the test when there is no server.
+// Postgres returns the configuration of a fresh PostgreSQL database, which is
+// dropped when the test ends. It skips the test if there is no server.
 func Postgres(t testing.TB) db.Config {
 	t.Helper()
 	return config(t, t.TempDir(), PostgresURL(t))
@@ -65,7 +66,7 @@ func config(t testing.TB, dir, url string) db.Config {
 	}
 }
 
-// Keys is a keyring of the keys that the names stand for, newest first.
+// Keys returns a keyring with a key for each name, newest first.
 func Keys(t testing.TB, names ...string) *db.Keyring {
 	t.Helper()
 	var keys []string

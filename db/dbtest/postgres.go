@@ -22,8 +22,8 @@ import (
 // errNone says how to get a PostgreSQL.
 var errNone = errors.New("no PostgreSQL: set TEST_POSTGRES_URL to a server where databases may be created, or install one (on Debian: apt-get install postgresql)")
 
-// server is the address of the server, found or started once, and what a
-// statement that makes a database ends with there.
+// server returns the address of the server, which it finds or starts once, and
+// the end of a statement that creates a database there.
 var server = sync.OnceValues(func() (s struct{ address, copying string }, err error) {
 	if s.address = os.Getenv("TEST_POSTGRES_URL"); s.address != "" {
 		return s, nil
@@ -31,8 +31,9 @@ var server = sync.OnceValues(func() (s struct{ address, copying string }, err er
 	if s.address, _, err = startServer(); err != nil {
 		return s, err
 	}
-	// Copying the files of a database takes a quarter of copying its pages; it is
-	// for a server that does not wait for the disk, and since version 15 one says so.
+	// Copying the files of a database takes a quarter of the time of copying
+	// its pages. It is meant for a server that does not wait for the disk.
+	// Since version 15 it must be requested.
 	var number int
 	if err = ask(s.address, `SELECT current_setting('server_version_num')::int`, &number); number >= 15_00_00 {
 		s.copying = " STRATEGY FILE_COPY"
@@ -40,8 +41,9 @@ var server = sync.OnceValues(func() (s struct{ address, copying string }, err er
 	return s, err
 })
 
-// migrated is the name of a database with this program's schema, on the server
-// that was started here. Copying it is faster than making one.
+// migrated returns the name of a database with this program's schema, on the
+// server that was started here. Copying that database is faster than creating
+// one.
 var migrated = sync.OnceValues(func() (string, error) {
 	const name = "drawbridge_migrated"
 	base, err := server()
@@ -60,9 +62,9 @@ var migrated = sync.OnceValues(func() (string, error) {
 	return name, s.Close()
 })
 
-// OwnPostgres is the address of the database of a server that no other test
-// uses, and crashes and restarts that server. It skips the test where the
-// server cannot be started.
+// OwnPostgres returns the address of a database on a server that no other test
+// uses. restart crashes that server and starts it again. It skips the test if
+// the server cannot be started.
 func OwnPostgres(t testing.TB) (address string, restart func()) {
 	t.Helper()
 	address, again, err := startServer()
@@ -75,18 +77,18 @@ func OwnPostgres(t testing.TB) (address string, restart func()) {
 	}
 }
 
-// PostgresURL is the address of a fresh, empty PostgreSQL database, which is
-// dropped when the test ends. It skips the test when there is no server.
+// PostgresURL returns the address of a fresh, empty PostgreSQL database, which
+// is dropped when the test ends. It skips the test if there is no server.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
 	return copyOf(t, "template1")
 }
 
-// migratedURL is PostgresURL with this program's schema in it.
+// migratedURL is PostgresURL for a database that has this program's schema.
 func migratedURL(t testing.TB) string {
 	t.Helper()
 	if os.Getenv("TEST_POSTGRES_URL") != "" {
-		return PostgresURL(t) // nothing is left behind there
+		return PostgresURL(t) // leave nothing behind on that server
 	}
 	name, err := migrated()
 	unless(t, err)
@@ -103,8 +105,8 @@ func copyOf(t testing.TB, template string) string {
 	return on(base.address, name)
 }
 
-// unless fails the test unless err is nil, or skips it where there is no server
-// and need not be one.
+// unless fails the test if err is not nil. It skips the test instead if there
+// is no server and none is required.
 func unless(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, errNone) && os.Getenv("REQUIRE_POSTGRES") == "" {
@@ -115,7 +117,7 @@ func unless(t testing.TB, err error) {
 	}
 }
 
-// on is the address of another database on a server.
+// on returns the address of another database on a server.
 func on(server, database string) string {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -125,7 +127,7 @@ func on(server, database string) string {
 	return u.String()
 }
 
-// ask runs a statement on a server and reads the row it answers, if any.
+// ask runs a statement on a server and reads the row of its answer, if any.
 func ask(server, text string, row ...any) error {
 	conn, err := sql.Open("pgx", server)
 	if err != nil {
@@ -141,7 +143,7 @@ func ask(server, text string, row ...any) error {
 	return nil
 }
 
-// awaitServer waits until a server takes connections.
+// awaitServer waits until a server accepts connections.
 func awaitServer(ctx context.Context, address string) error {
 	conn, err := sql.Open("pgx", address)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// watch runs the server until its standard input ends, which it does when the
+// watch runs the server until its standard input ends, which happens when the
 // test program ends, however it ends. Then it removes the directory.
 const watch = `
 trap '' INT TERM HUP
@@ -28,9 +28,9 @@ wait
 rm -rf "$2"
 `
 
-// startServer makes a cluster in a temporary directory and starts it on a
-// socket there. restart kills all of its processes at once, as a crash does,
-// and starts it again.
+// startServer creates a cluster in a temporary directory and starts it on a
+// socket there. restart kills all of its processes at once, like a crash, and
+// starts it again.
 func startServer() (address string, restart func() error, err error) {
 	bin, ok := binaries()
 	if !ok {
@@ -49,7 +49,7 @@ func startServer() (address string, restart func() error, err error) {
 			os.RemoveAll(dir)
 		}
 	}()
-	attr := &syscall.SysProcAttr{Setpgid: true} // an interrupt of the tests is not for the server
+	attr := &syscall.SysProcAttr{Setpgid: true} // an interrupt of the tests must not reach the server
 	if who != nil {
 		attr.Credential = who
 		if err := os.Chown(dir, int(who.Uid), int(who.Gid)); err != nil {
@@ -87,16 +87,17 @@ func startServer() (address string, restart func() error, err error) {
 		return "", nil, fmt.Errorf("%w\n%s", err, log)
 	}
 	return address, func() error {
-		// The options are those of the start; pg_ctl finds them in a file.
+		// pg_ctl finds the options of the first start in a file.
 		return command(filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-m", "immediate", "-l", filepath.Join(dir, "log"), "-w", "restart").Run()
 	}, nil
 }
 
-// lifelines are the servers' standard inputs. They are kept here because a file
-// that nothing refers to is closed by the garbage collector.
+// lifelines are the standard inputs of the servers. They are kept here because
+// the garbage collector closes a file that nothing refers to.
 var lifelines []*os.File
 
-// binaries is the directory of the newest PostgreSQL server on this machine.
+// binaries returns the directory of the newest PostgreSQL server on this
+// machine.
 func binaries() (dir string, ok bool) {
 	var found []string
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/initdb", "/usr/pgsql-*/bin/initdb", "/opt/homebrew/opt/postgresql*/bin/initdb"} {
@@ -113,7 +114,8 @@ func binaries() (dir string, ok bool) {
 	return filepath.Dir(found[0]), true
 }
 
-// version is the number in a path such as /usr/lib/postgresql/15/bin/initdb.
+// version returns the number in a path such as
+// /usr/lib/postgresql/15/bin/initdb.
 func version(path string) (n int) {
 	for _, r := range path {
 		if r >= '0' && r <= '9' {
@@ -123,8 +125,8 @@ func version(path string) (n int) {
 	return n
 }
 
-// serverUser is who runs the server: nobody special, but PostgreSQL refuses to
-// run as root, and then it is the user postgres.
+// serverUser returns the user that runs the server; nil means the current user.
+// PostgreSQL refuses to run as root, so root uses the user postgres.
 func serverUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -24,22 +24,22 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// Version8Row is a row of the database that the last program with version 8 of
-// the schema left. Values are string, int64, bool, []byte or nil.
+// Version8Row is a row of a database that the last program with version 8 of
+// the schema wrote. Values are string, int64, bool, []byte or nil.
 type Version8Row struct {
 	Table string
 	Row   map[string]any
 }
 
-// Version8 makes cfg's database, which must be empty, one of version 8 of the
-// schema with at least one row of every kind that was ever written, and returns
-// the configuration to open it with. What that program showed of it is
-// Version8History.
+// Version8 turns cfg's database, which must be empty, into one of version 8 of
+// the schema. It has at least one row of every kind that was ever written.
+// Version8 returns the configuration with which to open it. Version8History is
+// what that program showed of the database.
 //
-// testdata/version8.jsonl.gz was written by that program itself, serving the
-// simulator. It holds a row a line; the search index is there as words. Only the
-// last incident and the last entry of the audit trail hold texts that it never
-// wrote, as a database that was changed by hand may.
+// That program itself wrote testdata/version8.jsonl.gz while it served the
+// simulator. The file has one row a line and contains the search index as
+// words. Only the last incident and the last entry of the audit trail contain
+// texts that the program never wrote, like a database that someone has edited.
 func Version8(t testing.TB, cfg db.Config) db.Config {
 	t.Helper()
 	keys, err := db.NewKeyring(base64.StdEncoding.EncodeToString([]byte("key of the database of version 8")))
@@ -53,10 +53,10 @@ func Version8(t testing.TB, cfg db.Config) db.Config {
 	return cfg
 }
 
-// Version8History is what the program of version 8 showed of Version8, a line
-// each: timeline, steps, bridges with findings and attempts by incident, then
-// the audit trail, the last check, looks for gaps and events it could not read.
-// Texts are quoted as Go quotes them.
+// Version8History returns what the program of version 8 showed of Version8, one
+// line each: timeline, steps, and bridges with findings and attempts by
+// incident; then the audit trail, the last check, missing-event checks, and
+// events that could not be read. Texts are quoted as in Go.
 func Version8History(t testing.TB) []string {
 	t.Helper()
 	text, err := os.ReadFile(ours("testdata", "version8.history.txt"))
@@ -66,7 +66,8 @@ func Version8History(t testing.TB) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// Version8Rows are the rows of Version8, in an order in which they can be inserted.
+// Version8Rows returns the rows of Version8, in an order in which they can be
+// inserted.
 func Version8Rows(t testing.TB) (list []Version8Row) {
 	t.Helper()
 	packed, err := os.ReadFile(ours("testdata", "version8.jsonl.gz"))
@@ -105,7 +106,7 @@ func Version8Rows(t testing.TB) (list []Version8Row) {
 	return list
 }
 
-// ours is a file of package db.
+// ours returns the path of a file of package db.
 func ours(path ...string) string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(append([]string{filepath.Dir(filepath.Dir(file))}, path...)...)
@@ -116,7 +117,7 @@ func fill(t testing.TB, cfg db.Config) error {
 	driver, source, dialect, engine := "pgx", cfg.DatabaseURL, goose.DialectPostgres, "postgres"
 	if source == "" {
 		driver, dialect, engine = "sqlite", goose.DialectSQLite3, "sqlite"
-		// As that program marked the file.
+		// That program marked the file like this.
 		source = "file:" + filepath.Join(cfg.DataDir, db.SQLiteFile) + "?_pragma=application_id(0x44724272)&_pragma=user_version(8)&_pragma=journal_mode(WAL)"
 	}
 	conn, err := sql.Open(driver, source)
@@ -125,7 +126,7 @@ func fill(t testing.TB, cfg db.Config) error {
 	}
 	defer conn.Close()
 	conn.SetMaxOpenConns(1)
-	later := goose.WithExcludeVersions([]int64{9}) // what is Go, and code of package db's
+	later := goose.WithExcludeVersions([]int64{9}) // it is Go code of package db
 	steps, err := goose.NewProvider(dialect, conn, os.DirFS(ours("migrations", engine)), goose.WithDisableGlobalRegistry(true), later, goose.WithGoMigrations(
 		goose.NewGoMigration(7, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `DROP TABLE events_1`) // it is empty

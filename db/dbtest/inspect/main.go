@@ -1,9 +1,9 @@
-// Command inspect says what data directories hold, for the crash tests of the
-// program: they look at thousands of directories, and this is built without the
-// race detector, which makes SQLite twenty times slower.
+// Command inspect reports the content of data directories, for the crash tests
+// of the program. They inspect thousands of directories. This command is built
+// without the race detector, which makes SQLite twenty times slower.
 //
-// It reads the path of a directory from each line of its input and answers with
-// a line of JSON.
+// It reads the path of a directory from each line of its input and answers each
+// with a line of JSON.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 )
 
-// found is what one data directory holds.
+// found is the content of one data directory.
 type found struct {
 	OpenError  string   // why the program could not open it
 	ReadError  string   // why it could not be read
