@@ -86,11 +86,19 @@ func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		return err
 	}
 	defer p.Store.Close()
+	// This may fail, and must not end a server that already answers requests.
+	welcome, err := p.welcome(ctx)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s (DRAWBRIDGE_ADDR): %w", cfg.Addr, err)
 	}
-	return p.Serve(ctx, listener, nil, func() error { return p.welcome(ctx, t.out) })
+	return p.Serve(ctx, listener, nil, func() error {
+		_, err := io.WriteString(t.out, welcome)
+		return err
+	})
 }
 
 // Serve runs until ctx ends or a part fails. It calls ready once the server
@@ -121,17 +129,16 @@ func (p *Program) Serve(ctx context.Context, listener net.Listener, simulator ht
 	return g.Wait()
 }
 
-// welcome prints the address of the server and, while there is no admin, the link
-// that creates the first one.
-func (p *Program) welcome(ctx context.Context, out io.Writer) error {
+// welcome is what serve prints: the address of the server and, while there is no
+// admin, the link that creates the first one.
+func (p *Program) welcome(ctx context.Context) (string, error) {
 	token, err := p.Service.SetupLink(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	text := fmt.Sprintf("Drawbridge is at %s\n", p.cfg.publicURL())
 	if token != "" {
 		text += fmt.Sprintf("\nCreate the first admin with this link. It works once, for 30 minutes:\n  %s/setup?token=%s\n\n", p.cfg.publicURL(), token)
 	}
-	_, err = io.WriteString(out, text)
-	return err
+	return text, nil
 }
