@@ -303,7 +303,7 @@ func journeyZoomDown(t *testing.T, w *world) {
 	b.wait("an unknown bridge with its cause", `document.querySelector(".db-bridge .db-state").innerText.includes("unknown") && document.querySelector(".db-bridge-cause").innerText.length > 20`)
 	noJoin()
 	b.open("/j/INC-5")
-	b.see("not certain")
+	b.see("We don’t know yet whether Zoom created the meeting")
 }
 
 // Logging out, or being disabled, also ends live pages in other tabs.
