@@ -21,6 +21,7 @@ import (
 // P23, D-18: a backup made while webhooks arrive contains every event that was
 // acknowledged before it started, and another server can run on it.
 func TestBackup(t *testing.T) {
+	slow(t)
 	binary := realProgram(t)
 	dir := configured(t, binary)
 	p := serving(t, binary, dir)

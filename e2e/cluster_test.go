@@ -367,6 +367,7 @@ func (c *cluster) afterLease(what string, condition func() bool) {
 
 // Both servers have the same state.
 func TestTwoServers(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	c := newCluster(t, dbtest.PostgresURL(t))
 	a, b := c.servers[0], c.servers[1]
@@ -516,6 +517,7 @@ func TestTwoServers(t *testing.T) {
 // One of two servers is killed with kill -9 while webhooks arrive and while it waits
 // for Zoom. No acknowledged event is lost, and the other server takes over.
 func TestDeadServer(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	c := newCluster(t, dbtest.PostgresURL(t))
 	dead, left := c.servers[0], c.servers[1]
@@ -560,6 +562,7 @@ func TestDeadServer(t *testing.T) {
 // recover by themselves. Requests in progress are answered 503 and, when they are
 // retried, stored once, whether or not the first commit succeeded.
 func TestDatabaseRestarts(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	database, restart := dbtest.OwnPostgres(t)
 	c := newCluster(t, database)

@@ -11,6 +11,7 @@ import (
 // Copying from SQLite to PostgreSQL keeps users, credentials and configuration. After
 // that, the table of Zoom's sample can be imported.
 func TestCopyAndImport(t *testing.T) {
+	slow(t)
 	target, sample := dbtest.PostgresURL(t), dbtest.PostgresURL(t)
 	alone(t)
 	t.Setenv("ZOOM_CLIENT_SECRET", demoClientSecret)

@@ -68,6 +68,7 @@ var everyKind = []string{"meeting.participant_joined", "meeting.participant_join
 
 // Someone reads the log while a thousand events a second arrive.
 func TestLiveTail(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	w := newSeededWorld(t)
 	b := newTab(t, w.url)

@@ -171,6 +171,7 @@ func journeySameFormTwice(t *testing.T, w *world) {
 }
 
 func TestJourneyJoinOnPhone(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	w := newSeededWorld(t)
 	i, err := w.store.Incident(t.Context(), 2)
@@ -347,6 +348,7 @@ func journeyLogOut(t *testing.T, w *world) {
 }
 
 func TestJourneyKeyboard(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	w := newSeededWorld(t)
 	b := newTab(t, w.url)
@@ -414,6 +416,7 @@ func TestJourneyKeyboard(t *testing.T) {
 
 // Dialogs open from the keyboard and return the focus to the element that opened them.
 func TestJourneyDialogFocus(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	w := newSeededWorld(t)
 	b := newTab(t, w.url)
@@ -432,6 +435,7 @@ func TestJourneyDialogFocus(t *testing.T) {
 
 // Forms work without JavaScript.
 func TestJourneyNoScript(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	w := newSeededWorld(t)
 	b := newTab(t, w.url)

@@ -24,6 +24,7 @@ import (
 // Under a flood, the real program stores every signed event, keeps answering pages, and
 // uses limited memory. The benchmarks measure how long this takes.
 func TestLoad(t *testing.T) {
+	slow(t)
 	binary := realProgram(t)
 	for _, test := range []struct {
 		name string

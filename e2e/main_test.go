@@ -77,6 +77,14 @@ func built(name, source string, flags ...string) func(t *testing.T) string {
 	}
 }
 
+// slow skips a test that takes more than five seconds when tests run with -short.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes more than five seconds: run without -short")
+	}
+}
+
 // alone runs the test in an empty directory without the DRAWBRIDGE_ variables of the
 // machine.
 func alone(t *testing.T) {

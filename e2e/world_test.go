@@ -206,6 +206,7 @@ func (w *world) seeded(t *testing.T) *world {
 // everywhere runs a journey twice, each time in an empty world: on SQLite, and on two
 // servers with PostgreSQL.
 func everywhere(t *testing.T, journey func(t *testing.T, w *world)) {
+	slow(t)
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
