@@ -64,27 +64,26 @@ type Check struct {
 }
 
 const (
-	prettyMax  = 64 << 10 // bytes of a body that are laid out; the rest is in the download
-	prettyDeep = 40       // levels: deeper is an attack on whoever lays it out
-	jsonMax    = 5000     // lines that are laid out
-	jsonUnfold = 30       // fields of an object that is not folded at first
+	prettyMax  = 64 << 10 // bytes of a body that is shown as a tree; the rest is in the download
+	prettyDeep = 40       // levels of such a body, because deeper ones are slow to lay out
+	jsonMax    = 5000     // its values
+	jsonUnfold = 30       // fields of an object that is unfolded at first
 )
 
-type jsonLine struct{ indent, key, value, kind, tail string }
+// jsonNode is a value of a JSON text, laid out: one line, or for an object or a list
+// that is not empty its first line, what is in it, and its last line.
+type jsonNode struct {
+	indent, key, value, kind string
+	kids                     []jsonNode
+	end, comma               string
+}
 
 // colon stands between a key and its value.
-func (l jsonLine) colon() string {
-	if l.key == "" {
+func (n jsonNode) colon() string {
+	if n.key == "" {
 		return ""
 	}
 	return ": "
-}
-
-// jsonNode is a line, and for an object or a list what is in it and its last line.
-type jsonNode struct {
-	jsonLine
-	kids []jsonNode
-	end  jsonLine
 }
 
 // open reports whether a node is shown unfolded at first.
@@ -97,101 +96,69 @@ func (n jsonNode) count() string {
 	return Plural(len(n.kids), "field", "fields")
 }
 
-// jsonTree lays out a JSON text, or gives nil; see jsonLines.
+// jsonTree lays out a JSON text, an object or a list. It returns nil for a text that
+// is not JSON, or too large or too deep.
 func jsonTree(body string) []jsonNode {
-	lines := jsonLines(body)
-	if len(lines) > jsonMax {
+	if len(body) > prettyMax || !json.Valid([]byte(body)) {
 		return nil
 	}
-	nodes, _ := jsonKids(lines)
-	return nodes
-}
-
-// jsonKids are the nodes up to the line that closes what they are in, and the
-// lines from there on.
-func jsonKids(lines []jsonLine) (nodes []jsonNode, rest []jsonLine) {
-	for rest = lines; len(rest) > 0; {
-		n := jsonNode{jsonLine: rest[0]}
-		switch n.value {
-		case "}", "]":
-			return nodes, rest
-		case "{", "[":
-			if n.kids, rest = jsonKids(rest[1:]); len(rest) == 0 {
-				return nodes, nil
-			}
-			n.end = rest[0]
-		}
-		nodes, rest = append(nodes, n), rest[1:]
-	}
-	return nodes, rest
-}
-
-// jsonLines lays out a JSON text, one line each, with its parts told apart. It gives nil for what is not JSON, too deep or too large.
-func jsonLines(body string) []jsonLine {
-	if len(body) > prettyMax || depth(body) > prettyDeep {
+	left := jsonMax
+	root, ok := layOut(json.RawMessage(strings.TrimSpace(body)), 0, &left)
+	if !ok {
 		return nil
 	}
-	var out bytes.Buffer
-	if json.Indent(&out, []byte(body), "", "  ") != nil {
-		return nil
-	}
-	var lines []jsonLine
-	for text := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
-		rest := strings.TrimLeft(text, " ")
-		l := jsonLine{indent: text[:len(text)-len(rest)]}
-		if strings.HasSuffix(rest, ",") {
-			rest, l.tail = rest[:len(rest)-1], ","
-		}
-		if end := stringEnd(rest); end > 0 && strings.HasPrefix(rest[end:], ": ") {
-			l.key, rest = rest[:end], rest[end+2:]
-		}
-		l.value = rest
-		switch {
-		case strings.HasPrefix(rest, `"`):
-			l.kind = "db-j-string"
-		case rest == "true", rest == "false", rest == "null":
-			l.kind = "db-j-word"
-		case rest != "" && strings.ContainsRune("-0123456789", rune(rest[0])):
-			l.kind = "db-j-number"
-		}
-		lines = append(lines, l)
-	}
-	return lines
+	return []jsonNode{root}
 }
 
-// stringEnd is where the JSON string that s starts with ends, 0 if it starts with none.
-func stringEnd(s string) int {
-	if !strings.HasPrefix(s, `"`) {
-		return 0
+// layOut lays out a valid JSON value at a depth. It takes each value from left and
+// returns false when nothing is left or the value is too deep.
+func layOut(raw json.RawMessage, depth int, left *int) (n jsonNode, ok bool) {
+	n = jsonNode{indent: strings.Repeat("  ", depth), value: string(raw)}
+	if *left--; *left < 0 {
+		return n, false
 	}
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
+	switch c := raw[0]; {
+	case c == '"':
+		n.kind = "db-j-string"
+	case c == 't', c == 'f', c == 'n':
+		n.kind = "db-j-word"
+	case c != '{' && c != '[':
+		n.kind = "db-j-number"
+	case depth >= prettyDeep:
+		return n, false
+	default:
+		return n.fill(raw, depth, left)
 	}
-	return 0
+	return n, true
 }
 
-func depth(s string) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
+// fill lays out what is in an object or a list.
+func (n jsonNode) fill(raw json.RawMessage, depth int, left *int) (jsonNode, bool) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = dec.Token() // the bracket; the text is valid
+	for dec.More() {
+		var key []byte
+		if raw[0] == '{' {
+			from := dec.InputOffset()
+			_, _ = dec.Token()
+			key = bytes.TrimLeft(raw[from:dec.InputOffset()], ", \t\r\n")
 		}
+		var value json.RawMessage
+		_ = dec.Decode(&value)
+		kid, ok := layOut(value, depth+1, left)
+		if !ok {
+			return n, false
+		}
+		kid.key, kid.comma = string(key), ","
+		n.kids = append(n.kids, kid)
 	}
-	return deepest
+	n.value, n.end = string(raw[:1]), string(raw[len(raw)-1:])
+	if len(n.kids) == 0 {
+		n.value, n.end = n.value+n.end, ""
+		return n, true
+	}
+	n.kids[len(n.kids)-1].comma = ""
+	return n, true
 }
 
 // start is the first part of a long body, on a rune.

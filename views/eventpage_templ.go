@@ -799,7 +799,7 @@ func jsonNodes(nodes []jsonNode) templ.Component {
 		ctx = templ.ClearChildren(ctx)
 		for _, n := range nodes {
 			if len(n.kids) == 0 {
-				templ_7745c5c3_Err = jsonText(n.jsonLine).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = jsonLine(n, n.comma).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -818,7 +818,7 @@ func jsonNodes(nodes []jsonNode) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = jsonText(n.jsonLine).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = jsonLine(n, "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -843,7 +843,7 @@ func jsonNodes(nodes []jsonNode) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = jsonText(n.end).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = jsonLine(jsonNode{indent: n.indent, value: n.end}, n.comma).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -857,7 +857,7 @@ func jsonNodes(nodes []jsonNode) templ.Component {
 	})
 }
 
-func jsonText(l jsonLine) templ.Component {
+func jsonLine(n jsonNode, comma string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -883,7 +883,7 @@ func jsonText(l jsonLine) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var34 string
-		templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(l.indent)
+		templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs(n.indent)
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/eventpage.templ`, Line: 201, Col: 35}
 		}
@@ -896,7 +896,7 @@ func jsonText(l jsonLine) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var35 string
-		templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(Visible(l.key))
+		templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(Visible(n.key))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/eventpage.templ`, Line: 201, Col: 76}
 		}
@@ -909,7 +909,7 @@ func jsonText(l jsonLine) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var36 string
-		templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(l.colon())
+		templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(n.colon())
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/eventpage.templ`, Line: 201, Col: 96}
 		}
@@ -917,7 +917,7 @@ func jsonText(l jsonLine) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var37 = []any{l.kind}
+		var templ_7745c5c3_Var37 = []any{n.kind}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var37...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -940,7 +940,7 @@ func jsonText(l jsonLine) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var39 string
-		templ_7745c5c3_Var39, templ_7745c5c3_Err = templ.JoinStringErrs(Visible(l.value))
+		templ_7745c5c3_Var39, templ_7745c5c3_Err = templ.JoinStringErrs(Visible(n.value))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/eventpage.templ`, Line: 201, Col: 139}
 		}
@@ -953,9 +953,9 @@ func jsonText(l jsonLine) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var40 string
-		templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs(l.tail)
+		templ_7745c5c3_Var40, templ_7745c5c3_Err = templ.JoinStringErrs(comma)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/eventpage.templ`, Line: 201, Col: 156}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/eventpage.templ`, Line: 201, Col: 155}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var40))
 		if templ_7745c5c3_Err != nil {
