@@ -340,14 +340,14 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	// What is compared, and with what: a field, a parameter or variable of a
 	// function, or a table.
 	may := map[string][]string{
-		"Entry.Kind": of("incident", "TimelineKind"), "Entry.Field": {"topic", "agenda"},
-		"Reason.Code":  append(of("incident", "ReasonCode"), ""),
+		"Entry.Kind": of("incident", "TimelineKind"), "entryTexts": of("incident", "TimelineKind"), "Entry.Field": {"topic", "agenda"},
+		"Reason.Code": append(of("incident", "ReasonCode"), ""), "reasonTexts": of("incident", "ReasonCode"),
 		"Finding.Code": of("incident", "FindingCode"), "Finding.Topic": of("incident", "Topic"), "Finding.Feature": of("zoom", "Feature"),
 		"Finding.Value": recordings, "Finding.Asked": recordings, "Meeting.Recording": recordings,
 		"Problem.Code": of("zoom", "ProblemCode"), "problemTexts": of("zoom", "ProblemCode"),
 		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"),
-		"difference d": of("incident", "Difference"), "Unreadable problem": of("incident", "ReadProblem"),
-		"Feature name": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
+		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
+		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"auditActions": of("incident", "AuditAction"), "fields": changed,
 		"eventSentences": events, "eventUses": events,
 		"EventName family": {"meeting", "recording", "user"},

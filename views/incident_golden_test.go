@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -135,9 +136,13 @@ func TestIncident(t *testing.T) {
 	kinds := incidentFull()
 	kinds.Entries = nil
 	for _, kind := range views.EntryKinds() {
+		var reasons []words.Reason
+		if kind == "attempt_failed" || strings.HasPrefix(kind, "bridge_") {
+			reasons = []words.Reason{zoomSays("timed_out")}
+		}
 		kinds.Entries = append(kinds.Entries, entry(time.Minute, words.Entry{
 			Kind: kind, Runbook: "Production outage", Step: "create_meeting", Who: "Bo", Host: "oncall@example.com", Link: "meet.example.com",
-			Field: "topic", Topic: "INC-42 db down", Text: "Rolled back.", Template: []string{"Line 1: “incident.nam” isn’t known."}, Reasons: []words.Reason{zoomSays("timed_out")},
+			Field: "topic", Topic: "INC-42 db down", Text: "Rolled back.", Template: []string{"Line 1: “incident.nam” isn’t known."}, Reasons: reasons,
 		}))
 	}
 

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -47,7 +48,7 @@ func Audit(code, target string) (did, to string) {
 	if !ok {
 		a.did = strings.NewReplacer(".", " ", "_", " ").Replace(code)
 	}
-	return a.did, or(target, a.target)
+	return a.did, cmp.Or(target, a.target)
 }
 
 // AuditActions are the codes of the actions that are worded with a text, in any case.
@@ -75,7 +76,7 @@ func Field(path string) string {
 		if n, err := strconv.Atoi(part); err == nil && i > 0 {
 			parts[i-1], parts[i] = strings.TrimSuffix(parts[i-1], "s"), strconv.Itoa(n+1)
 		} else {
-			parts[i] = or(fields[part], code(part))
+			parts[i] = cmp.Or(fields[part], code(part))
 		}
 	}
 	return strings.Join(parts, " ")

@@ -1,6 +1,9 @@
 package words
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Event says what an event of Zoom's means. who is the person it names, "" for none;
 // number is the incident whose bridge it is about, 0 for none.
@@ -10,7 +13,7 @@ func Event(event, who string, number int64) string {
 		of = " of " + Key(number)
 	}
 	if form, ok := eventSentences[event]; ok {
-		return strings.NewReplacer("{who}", or(who, Somebody), "{of}", of).Replace(form)
+		return strings.NewReplacer("{who}", cmp.Or(who, Somebody), "{of}", of).Replace(form)
 	}
 	if event == "" {
 		return "We don’t know what this event says."
@@ -97,18 +100,14 @@ var eventUses = map[string]string{
 	"user.settings_updated":                   "A setting may keep people out of the next bridge.",
 }
 
-// Unreadable says why an event can't be read.
-func Unreadable(problem string) string {
-	switch problem {
-	case "not_json":
-		return "Its body isn’t a JSON object."
-	case "crashed":
-		return "Drawbridge failed while reading it. The server’s log says why."
-	case "not_stored":
-		return "What it says couldn’t be stored. The server’s log says why."
-	}
-	return sentence(code(problem))
+var unreadable = map[string]string{
+	"not_json":   "Its body isn’t a JSON object.",
+	"crashed":    "Drawbridge failed while reading it. The server’s log says why.",
+	"not_stored": "What it says couldn’t be stored. The server’s log says why.",
 }
+
+// Unreadable says why an event can't be read.
+func Unreadable(problem string) string { return cmp.Or(unreadable[problem], sentence(code(problem))) }
 
 // Reprocessed is what reading an event again came to; see incident.Reprocessed.
 type Reprocessed struct {
@@ -125,31 +124,23 @@ func (r Reprocessed) Says() (s string) {
 	return s
 }
 
+var differences = map[string]string{
+	"counts":         "The event counts now.",
+	"read":           "Drawbridge could read it this time.",
+	"unreadable":     "Drawbridge couldn’t read it this time.",
+	"content":        "The log shows other details than before.",
+	"bridge":         "It now belongs to the bridge of {incident}.",
+	"bridge_state":   "The bridge is {is}; it was {was}.",
+	"bridge_times":   "The bridge started or ended at another time than Drawbridge had recorded.",
+	"stay":           "The times when {who} was in the call changed.",
+	"recordings":     "The bridge has one more recording.",
+	"timeline_entry": "The timeline of {incident} has a new entry.",
+}
+
 func (r Reprocessed) difference(d string) string {
-	switch d {
-	case "counts":
-		return "The event counts now."
-	case "read":
-		return "Drawbridge could read it this time."
-	case "unreadable":
-		return "Drawbridge couldn’t read it this time."
-	case "content":
-		return "The log shows other details than before."
-	case "bridge":
-		if r.Incident == 0 {
-			return "It no longer belongs to a bridge."
-		}
-		return "It now belongs to the bridge of " + Key(r.Incident) + "."
-	case "bridge_state":
-		return "The bridge is " + r.Is + "; it was " + r.Was + "."
-	case "bridge_times":
-		return "The bridge started or ended at another time than was known."
-	case "stay":
-		return "The times when " + or(r.Who, "somebody") + " was in the call changed."
-	case "recordings":
-		return "The bridge has one more recording."
-	case "timeline_entry":
-		return "The timeline of " + Key(r.Incident) + " has a new entry."
+	if d == "bridge" && r.Incident == 0 {
+		return "It no longer belongs to a bridge."
 	}
-	return sentence(code(d))
+	return strings.NewReplacer("{incident}", Key(r.Incident), "{is}", r.Is, "{was}", r.Was, "{who}", cmp.Or(r.Who, "somebody")).
+		Replace(cmp.Or(differences[d], sentence(code(d))))
 }

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -99,10 +100,10 @@ func (f Finding) Says() Line {
 		return Line{"Delay", "One event in twenty arrives more than " + span(f.Span) + " after it happened: Zoom needs a second attempt.",
 			"Check the rejected requests on the Events page, and whether this server or a proxy in front of it is slow: Zoom waits three seconds for an answer."}
 	case "personal_meeting":
-		return Line{"Personal meeting ID", "Zoom used the personal meeting ID of " + or(f.Email, "the host") + ", which other calls use too.",
+		return Line{"Personal meeting ID", "Zoom used the personal meeting ID of " + cmp.Or(f.Email, "the host") + ", which other calls use too.",
 			"In Zoom, as this person, Settings → Meeting: turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."}
 	case "meeting_id_taken":
-		return Line{"Meeting ID", "Zoom returned a meeting ID that another incident’s bridge already has.", "In Zoom, Settings → Meeting: turn off personal meeting IDs of " + or(f.Email, "the host") + "."}
+		return Line{"Meeting ID", "Zoom returned a meeting ID that another incident’s bridge already has.", "In Zoom, Settings → Meeting: turn off personal meeting IDs of " + cmp.Or(f.Email, "the host") + "."}
 	case "other_recording":
 		return Line{"Recording", f.recording(), "In Zoom, Settings → Recording: check “Automatic recording” and “Cloud recording” of this host. Cloud recording needs a paid plan."}
 	case "no_alternative_host":
@@ -175,30 +176,20 @@ func (f Finding) recording() string {
 	return "Zoom records to “" + f.Value + "”, not to “" + f.Asked + "” as asked."
 }
 
-// Feature names what the Zoom app needs scopes for.
-func Feature(name string) string {
-	switch name {
-	case "open_bridge":
-		return "Create bridges"
-	case "check_people":
-		return "Check people and their settings"
-	case "reconcile":
-		return "Find a meeting again when Zoom didn’t answer"
-	case "delete_twin":
-		return "Delete a meeting that was created twice"
-	case "host_start_link":
-		return "Give the host the start link"
-	case "meeting_events":
-		return "See when a bridge starts and ends"
-	case "participant_events":
-		return "See who is inside"
-	case "recording_events":
-		return "Get the recording"
-	case "find_gaps":
-		return "Find events that weren’t delivered"
-	}
-	return code(name)
+var features = map[string]string{
+	"open_bridge":        "Create bridges",
+	"check_people":       "Check people and their settings",
+	"reconcile":          "Find a meeting again when Zoom didn’t answer",
+	"delete_twin":        "Delete a meeting that was created twice",
+	"host_start_link":    "Give the host the start link",
+	"meeting_events":     "See when a bridge starts and ends",
+	"participant_events": "See who is inside",
+	"recording_events":   "Get the recording",
+	"find_gaps":          "Find events that weren’t delivered",
 }
+
+// Feature names what the Zoom app needs scopes for.
+func Feature(name string) string { return cmp.Or(features[name], code(name)) }
 
 // Features names several, for a list of what needs one scope.
 func Features(names []string) string {

@@ -1,6 +1,9 @@
 package words
 
-import "fmt"
+import (
+	"cmp"
+	"strings"
+)
 
 // Entry is one thing that happened to an incident; see incident.TimelineEntry.
 type Entry struct {
@@ -13,58 +16,45 @@ type Entry struct {
 // Somebody stands for a person whose name isn't known, or not any more.
 const Somebody = "Somebody"
 
-// Says words the entry. Who did it is the actor, which stands beside it.
+// entryTexts has the words of each kind of entry.
+var entryTexts = map[string]string{
+	"opened":          "Opened with the runbook “{runbook}”.",
+	"resolved":        "Resolved.",
+	"reopened":        "Reopened.",
+	"step_started":    "Started “{step}”.",
+	"template_failed": "The topic’s template failed, so the meeting is called “{topic}”.",
+	"attempt_failed":  "Couldn’t create a meeting hosted by {host}.",
+	"bridge_ready":    "The bridge is ready, hosted by {host}.",
+	"bridge_failed":   "Couldn’t create the bridge.",
+	"bridge_unknown":  "We don’t know yet whether Zoom created the meeting.",
+	"asking_again":    "Zoom has no meeting for this bridge. Asking again.",
+	"link_given":      "The bridge uses a link to {link}.",
+	"second_meeting":  "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
+	"call_started":    "The call started.",
+	"call_ended":      "The call ended.",
+	"joined":          "{who} joined.",
+	"left":            "{who} left.",
+	"waits_for_host":  "{who} is waiting for the host to start the call.",
+	"in_waiting_room": "{who} is in the waiting room.",
+	"meeting_deleted": "Somebody deleted the meeting in Zoom. Its link no longer works.",
+	"recording":       "The recording started.",
+	"recording_ready": "The recording is ready.",
+	"note":            "{text}",
+}
+
+// Says words the entry, without the person who did it.
 func (e Entry) Says() string {
-	who, because := or(e.Who, Somebody), Reasons(e.Reasons).Cause
-	switch e.Kind {
-	case "opened":
-		return "Opened with the runbook “" + e.Runbook + "”."
-	case "resolved":
-		return "Resolved."
-	case "reopened":
-		return "Reopened."
-	case "step_started":
-		return "Started “" + StepKind(e.Step) + "”."
-	case "template_failed":
-		wrong := join(join(e.Template...), e.Text)
-		if e.Field == "agenda" {
-			return join("The agenda’s template failed, so the meeting has no agenda.", wrong)
-		}
-		return join("The topic’s template failed, so the meeting is called “"+e.Topic+"”.", wrong)
-	case "attempt_failed":
-		return join(fmt.Sprintf("Couldn’t create a meeting hosted by %s.", e.Host), because)
-	case "bridge_ready":
-		return join("The bridge is ready, hosted by "+e.Host+".", because)
-	case "bridge_failed":
-		return join("Couldn’t create the bridge.", because)
-	case "bridge_unknown":
-		return join("We don’t know yet whether Zoom created the meeting.", because)
-	case "asking_again":
-		return "Zoom has no meeting for this bridge. Asking again."
-	case "link_given":
-		return "The bridge uses a link to " + e.Link + "."
-	case "second_meeting":
-		return "A second meeting of this bridge, hosted by " + e.Host + ", is in use. Drawbridge left it alone."
-	case "call_started":
-		return "The call started."
-	case "call_ended":
-		return "The call ended."
-	case "joined":
-		return who + " joined."
-	case "left":
-		return who + " left."
-	case "waits_for_host":
-		return who + " is waiting for the host to start the call."
-	case "in_waiting_room":
-		return who + " is in the waiting room."
-	case "meeting_deleted":
-		return "Somebody deleted the meeting in Zoom. Its link no longer works."
-	case "recording":
-		return "The recording started."
-	case "recording_ready":
-		return "The recording is ready."
-	case "note":
-		return e.Text
+	form, ok := entryTexts[e.Kind]
+	if !ok {
+		form = sentence(code(e.Kind))
 	}
-	return sentence(code(e.Kind))
+	because := Reasons(e.Reasons).Cause
+	if e.Kind == "template_failed" {
+		if e.Field == "agenda" {
+			form = "The agenda’s template failed, so the meeting has no agenda."
+		}
+		because = join(join(e.Template...), e.Text)
+	}
+	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", StepKind(e.Step), "{topic}", e.Topic, "{host}", e.Host,
+		"{link}", e.Link, "{who}", cmp.Or(e.Who, Somebody), "{text}", e.Text).Replace(form), because)
 }

@@ -41,16 +41,6 @@ func join(sentences ...string) string {
 	return strings.Join(all, " ")
 }
 
-// or is the first text that is not empty.
-func or(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
-}
-
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

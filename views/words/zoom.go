@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ var problemTexts = map[string]Text{
 // says words the problem of a call for a host, "" for a call that is about nobody.
 func (p Problem) says(host string) Text {
 	t, known := problemTexts[p.Code]
-	said := sentence(or(p.Said, "no reason given"))
+	said := sentence(cmp.Or(p.Said, "no reason given"))
 	switch p.Code {
 	case "bad_value":
 		if len(p.Fields) > 0 {
@@ -107,7 +108,7 @@ func (p Problem) says(host string) Text {
 		if host == "" && head == "" {
 			host = "The host"
 		}
-		t.Cause = head + or(host, "the host") + rest
+		t.Cause = head + cmp.Or(host, "the host") + rest
 	}
 	if p.MaybeCreated {
 		t.Cause += " The meeting may have been created anyway."
