@@ -112,17 +112,10 @@ func seriesOf(family string) int {
 
 // chartSpan says the time of the chart in words.
 func (s *Site) chartSpan(c echo.Context, q eventQuery, v views.EventFilter) string {
-	switch v.Range {
-	case "1h":
-		return "last hour"
-	case "24h":
-		return "last 24 hours"
-	case "7d":
-		return "last 7 days"
-	case "30d":
-		return "last 30 days"
-	case "all":
-		return "the whole log"
+	for _, r := range eventRanges {
+		if r.name == v.Range {
+			return r.words
+		}
 	}
 	if words := s.spanWords(c, q.filter, &v); words != "" {
 		return words

@@ -27,15 +27,17 @@ var (
 const inputTime = "2006-01-02T15:04"
 
 // eventRanges are the lengths of time up to now that one click asks for.
-var eventRanges = []struct {
-	name, label string
-	back        time.Duration
-}{
-	{"1h", "1 h", time.Hour},
-	{"24h", "24 h", 24 * time.Hour},
-	{"7d", "7 d", 7 * 24 * time.Hour},
-	{"30d", "30 d", 30 * 24 * time.Hour},
-	{"all", "All", 0},
+var eventRanges = []timeRange{
+	{"1h", "1 h", "last hour", time.Hour},
+	{"24h", "24 h", "last 24 hours", 24 * time.Hour},
+	{"7d", "7 d", "last 7 days", 7 * 24 * time.Hour},
+	{"30d", "30 d", "last 30 days", 30 * 24 * time.Hour},
+	{"all", "All", "the whole log", 0},
+}
+
+type timeRange struct {
+	name, label, words string
+	back               time.Duration
 }
 
 // eventQuery is what the address of the event log asks for.
@@ -98,12 +100,7 @@ func (s *Site) eventRange(e *eventQuery, v *views.EventFilter) error {
 	if v.After != "" || v.Before != "" {
 		v.Range = "" // the two times say more
 	}
-	n := slices.IndexFunc(eventRanges, func(r struct {
-		name, label string
-		back        time.Duration
-	}) bool {
-		return r.name == v.Range
-	})
+	n := slices.IndexFunc(eventRanges, func(r timeRange) bool { return r.name == v.Range })
 	switch {
 	case v.Range != "" && n < 0:
 		return BadRequest("There is no time range %s.", quote(v.Range))

@@ -71,7 +71,7 @@ func (s *Site) exportPage(c echo.Context, q eventQuery, filter views.EventFilter
 	}
 	for _, r := range eventRanges {
 		if r.name == filter.Range && r.back > 0 {
-			page.What = append(page.What, "last "+r.label)
+			page.What = append(page.What, r.words)
 		}
 	}
 	values := c.Request().URL.Query()

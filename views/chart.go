@@ -106,10 +106,4 @@ func (c Chart) says(b Bar) string {
 }
 
 // num is a length in the chart, to a tenth.
-func num(f float64) string {
-	tenths := int(math.Round(f * 10))
-	if tenths%10 == 0 {
-		return strconv.Itoa(tenths / 10)
-	}
-	return strconv.Itoa(tenths/10) + "." + strconv.Itoa(tenths%10)
-}
+func num(f float64) string { return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64) }

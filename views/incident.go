@@ -144,25 +144,15 @@ func (p IncidentPage) path(verb string) string {
 }
 
 func (p IncidentPage) anyRunnable() bool {
-	for _, s := range p.Steps {
-		if s.CanRun {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Steps, func(s IncidentStep) bool { return s.CanRun })
 }
 
-// inside says whether the list of people is of any use: not before there is a Zoom meeting, and not after.
+// inside reports whether the list of people is useful: it is not before there is a Zoom
+// meeting, and not after.
 func (p IncidentPage) inside() bool {
-	if len(p.Inside) > 0 {
-		return true
-	}
-	for _, b := range p.Bridges {
-		if b.Kind != "static" && (b.State == "ready" || b.State == "live") {
-			return true
-		}
-	}
-	return false
+	return len(p.Inside) > 0 || slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool {
+		return b.Kind != "static" && (b.State == "ready" || b.State == "live")
+	})
 }
 
 func (p IncidentPage) mayRetry(b BridgeBlock) bool { return p.CanAct && b.CanRetry }
@@ -282,41 +272,25 @@ func (b BridgeBlock) progress() []BridgeProgress {
 }
 
 func (s BridgeProgress) tone() string {
-	switch s.State {
-	case "done", "failed":
+	if s.State == "done" || s.State == "failed" {
 		return s.State
 	}
 	return "running"
 }
 
-// shape: an attempt that failed while the next is under way is no alarm.
+// shape: an attempt that failed while the next one runs is no alarm.
 func (s BridgeProgress) shape() string {
-	switch s.State {
-	case "done":
-		return "done"
-	case "failed":
+	if s.State == "failed" {
 		return "skipped"
 	}
-	return "running"
+	return s.tone()
 }
 
 func (s IncidentStep) says() string {
-	switch s.State {
-	case "waiting":
-		if s.CanRun {
-			return "Waiting for someone to run it"
-		}
-		return "Waiting"
-	case "scheduled":
-		return "Scheduled"
-	case "running":
-		return "Running"
-	case "done":
-		return "Done"
-	case "failed":
-		return "Failed"
+	if s.CanRun && s.State == "waiting" {
+		return "Waiting for someone to run it"
 	}
-	return s.State
+	return capital(s.State)
 }
 
 // entryLook is the icon of an entry, and its tone: ok, bad, warning, busy, or plain.

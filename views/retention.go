@@ -75,10 +75,3 @@ func retentionProgress(done, left int64, verb string) string {
 	}
 	return text
 }
-
-func staysOrStay(n int64) string {
-	if n == 1 {
-		return "stays"
-	}
-	return "stay"
-}

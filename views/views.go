@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Frame is what every page needs round its content.
@@ -157,37 +156,19 @@ func Plural(n int, one, many string) string {
 }
 
 // Visible shows characters that would hide or reorder text (controls, bidi overrides,
-// zero-width spaces) as escapes, and keeps at most four combining marks in a row. Line feeds and tabs
-// stay, and so does the joiner that emoji are made with.
+// zero-width spaces) as escapes, and keeps at most four combining marks in a row. Line
+// feeds and tabs stay, and so does the joiner that emoji are made with.
 func Visible(s string) string {
-	i := 0
-	for i < len(s) && ' ' <= s[i] && s[i] < utf8.RuneSelf-1 { // most texts are that plain
-		i++
-	}
-	marks, plain := 0, true
-	for _, r := range s[i:] {
-		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
-			marks++
-		} else {
-			marks = 0
-		}
-		if hides(r) || marks > 4 {
-			plain = false
-			break
-		}
-	}
-	if plain {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) { // most texts
 		return s
 	}
 	var b strings.Builder
-	marks = 0
+	marks := 0
 	for _, r := range s {
-		if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
-			if marks++; marks > 4 {
-				continue
-			}
-		} else {
+		if !unicode.In(r, unicode.Mn, unicode.Me) {
 			marks = 0
+		} else if marks++; marks > 4 {
+			continue
 		}
 		switch {
 		case !hides(r):

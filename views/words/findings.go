@@ -3,11 +3,12 @@ package words
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// Finding is one thing that was looked at; see incident.Finding.
+// Finding is one thing that was checked; see incident.Finding.
 type Finding struct {
 	Code, Email, Value, Asked, Feature string
 	Fine                               bool // its level is ok
@@ -19,7 +20,7 @@ type Finding struct {
 	Incident                           int64
 	Zoom                               *Problem
 	Reason                             *Reason
-	Subject, Text, Fix                 string // with "note": as an older version worded it
+	Subject, Text, Fix                 string // of "note": the words of an older version
 }
 
 // Line is a finding in words: what it is about, what was found, and what to do; Fix is
@@ -32,6 +33,7 @@ const (
 	activateUser       = "In Zoom, User Management → Users: activate the user."
 	licenseUser        = "In Zoom, User Management → Users: give the user a license."
 	scheduleSettings   = "In Zoom, Settings → Meeting → Schedule Meeting: "
+	findCause          = "Look for the cause in the rejected requests on the Events page and in the server’s log."
 )
 
 // Says words the finding.
@@ -42,82 +44,64 @@ func (f Finding) Says() Line {
 		}
 		return Line{s.subject, s.bad, s.fix}
 	}
-	if l, ok := findingTexts[f.Code]; ok {
-		return l
-	}
-	problem := Text{}
-	if f.Zoom != nil {
-		problem = f.Zoom.says(f.Email)
-	}
-	host := f.Email
-	if f.Topic == "backup_user" {
-		host = "Backup user " + f.Email
-	}
 	switch f.Code {
-	case "no_token":
-		return Line{"Access token", problem.Cause, problem.Fix}
-	case "token":
-		return Line{"Access token", "Zoom issued a token, valid until " + f.Until.UTC().Format("15:04") + " UTC.", ""}
 	case "scopes":
 		return f.scopes()
-	case "user_unknown":
-		return Line{host, problem.Cause, problem.Fix}
-	case "user_inactive":
-		return Line{host, "This Zoom user is " + f.Value + " and can’t host.", activateUser}
-	case "user_basic":
-		return Line{host, "This Zoom user has no license: meetings end after 40 minutes.", licenseUser}
-	case "user_may_not_host":
-		return Line{host, "This Zoom user isn’t allowed to host meetings.", licenseUser}
-	case "user":
-		return Line{host, "Active and licensed.", ""}
-	case "no_settings":
-		return Line{"Meeting settings of " + f.Email, "They can’t be read. " + problem.Cause, problem.Fix}
-	case "clock":
-		return Line{"Clock", "This server’s clock is " + span(f.Span) + " off Zoom’s.", "Let the server set its clock with NTP."}
-	case "validations_ended":
-		return Line{"Webhook", fmt.Sprintf("Zoom last validated the webhook address %s ago; it should every three days. After six failures in a row Zoom turns the subscription off, and no more events arrive.", span(f.Span)),
-			eventSubscriptions + ": turn the subscription on again and press Validate."}
-	case "validations_failed":
-		return Line{"Webhook", fmt.Sprintf("Zoom last validated the webhook address %s ago; it should every three days. That makes %d failures in a row; after six Zoom turns the subscription off.", span(f.Span), f.Count),
-			eventSubscriptions + ": press Validate. If that fails, check that the address is reachable from the internet and that the secret token is the app’s."}
-	case "silence":
-		return Line{"Silence", fmt.Sprintf("Zoom has sent nothing for %s, although %s is live.", span(f.Span), Key(f.Incident)),
-			eventSubscriptions + ": check that the subscription is on. Then check for missing events on the Zoom account page."}
-	case "silence_of_meeting":
-		return Line{"Silence", fmt.Sprintf("%s is live, but Zoom has sent nothing about its meeting for %s. Either nobody came or left, or the event that ended it is missing.", Key(f.Incident), span(f.Span)),
-			"Check whether people are still in the call. If not, check for missing events on the Zoom account page."}
-	case "recovered":
-		return Line{"Deliveries", fmt.Sprintf("In the last day, %s didn’t arrive and came from Zoom’s own log.", plural(f.Count, "event", "events")), findCause}
-	case "lost":
-		return Line{"Deliveries", fmt.Sprintf("In the last day, %s didn’t arrive and can’t be recovered: Zoom didn’t keep what it sent.", plural(f.Count, "event", "events")), findCause}
-	case "look_unfinished":
-		why := Text{}
-		if f.Reason != nil {
-			why = f.Reason.Says()
-		}
-		return Line{"Deliveries", join("The last missing-event check didn’t finish.", why.Cause), why.Fix}
-	case "late":
-		return Line{"Delay", "One event in twenty arrives more than " + span(f.Span) + " after it happened: Zoom needs a second attempt.",
-			"Check the rejected requests on the Events page, and whether this server or a proxy in front of it is slow: Zoom waits three seconds for an answer."}
-	case "personal_meeting":
-		return Line{"Personal meeting ID", "Zoom used the personal meeting ID of " + cmp.Or(f.Email, "the host") + ", which other calls use too.",
-			"In Zoom, as this person, Settings → Meeting: turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."}
-	case "meeting_id_taken":
-		return Line{"Meeting ID", "Zoom returned a meeting ID that another incident’s bridge already has.", "In Zoom, Settings → Meeting: turn off personal meeting IDs of " + cmp.Or(f.Email, "the host") + "."}
-	case "other_recording":
-		return Line{"Recording", f.recording(), "In Zoom, Settings → Recording: check “Automatic recording” and “Cloud recording” of this host. Cloud recording needs a paid plan."}
-	case "no_alternative_host":
-		return Line{"Alternative host", f.Email + " isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."}
 	case "note":
 		return Line{f.Subject, f.Text, f.Fix}
 	}
-	return Line{"", sentence(code(f.Code)), ""}
+	l, ok := findingTexts[f.Code]
+	if !ok {
+		return Line{"", sentence(code(f.Code)), ""}
+	}
+	why, user := Text{}, f.Email
+	switch {
+	case f.Zoom != nil:
+		why = f.Zoom.says(f.Email)
+	case f.Reason != nil:
+		why = f.Reason.Says()
+	}
+	if f.Topic == "backup_user" {
+		user = "Backup user " + f.Email
+	}
+	fill := strings.NewReplacer("{user}", user, "{email}", f.Email, "{host}", cmp.Or(f.Email, "the host"), "{value}", f.Value,
+		"{until}", f.Until.UTC().Format("15:04")+" UTC", "{span}", span(f.Span), "{count}", strconv.Itoa(f.Count),
+		"{events}", plural(f.Count, "event", "events"), "{incident}", Key(f.Incident), "{recording}", f.recording(),
+		"{cause}", why.Cause, "{fix}", why.Fix)
+	return Line{fill.Replace(l.Subject), strings.TrimSpace(fill.Replace(l.Reason)), fill.Replace(l.Fix)}
 }
 
-const findCause = "Look for the cause in the rejected requests on the Events page and in the server’s log."
-
-// findingTexts holds the findings whose words need no data.
+// findingTexts has the words of the other findings.
 var findingTexts = map[string]Line{
+	"no_token":          {"Access token", "{cause}", "{fix}"},
+	"token":             {"Access token", "Zoom issued a token, valid until {until}.", ""},
+	"user_unknown":      {"{user}", "{cause}", "{fix}"},
+	"user_inactive":     {"{user}", "This Zoom user is {value} and can’t host.", activateUser},
+	"user_basic":        {"{user}", "This Zoom user has no license: meetings end after 40 minutes.", licenseUser},
+	"user_may_not_host": {"{user}", "This Zoom user isn’t allowed to host meetings.", licenseUser},
+	"user":              {"{user}", "Active and licensed.", ""},
+	"no_settings":       {"Meeting settings of {email}", "They can’t be read. {cause}", "{fix}"},
+	"clock":             {"Clock", "This server’s clock is {span} off Zoom’s.", "Let the server set its clock with NTP."},
+	"validations_ended": {"Webhook", "Zoom last validated the webhook address {span} ago; it should every three days. After six failures in a row Zoom turns the subscription off, and no more events arrive.",
+		eventSubscriptions + ": turn the subscription on again and press Validate."},
+	"validations_failed": {"Webhook", "Zoom last validated the webhook address {span} ago; it should every three days. That makes {count} failures in a row; after six Zoom turns the subscription off.",
+		eventSubscriptions + ": press Validate. If that fails, check that the address is reachable from the internet and that the secret token is the app’s."},
+	"silence": {"Silence", "Zoom has sent nothing for {span}, although {incident} is live.",
+		eventSubscriptions + ": check that the subscription is on. Then check for missing events on the Zoom account page."},
+	"silence_of_meeting": {"Silence", "{incident} is live, but Zoom has sent nothing about its meeting for {span}. Either nobody came or left, or the event that ended it is missing.",
+		"Check whether people are still in the call. If not, check for missing events on the Zoom account page."},
+	"recovered":       {"Deliveries", "In the last day, {events} didn’t arrive and came from Zoom’s own log.", findCause},
+	"lost":            {"Deliveries", "In the last day, {events} didn’t arrive and can’t be recovered: Zoom didn’t keep what it sent.", findCause},
+	"look_unfinished": {"Deliveries", "The last missing-event check didn’t finish. {cause}", "{fix}"},
+	"late": {"Delay", "One event in twenty arrives more than {span} after it happened: Zoom needs a second attempt.",
+		"Check the rejected requests on the Events page, and whether this server or a proxy in front of it is slow: Zoom waits three seconds for an answer."},
+	"personal_meeting": {"Personal meeting ID", "Zoom used the personal meeting ID of {host}, which other calls use too.",
+		"In Zoom, as this person, Settings → Meeting: turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."},
+	"meeting_id_taken": {"Meeting ID", "Zoom returned a meeting ID that another incident’s bridge already has.", "In Zoom, Settings → Meeting: turn off personal meeting IDs of {host}."},
+	"other_recording": {"Recording", "{recording}",
+		"In Zoom, Settings → Recording: check “Automatic recording” and “Cloud recording” of this host. Cloud recording needs a paid plan."},
+	"no_alternative_host": {"Alternative host", "{email} isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."},
+
 	"not_connected":    {"Zoom account", "No Zoom app is connected.", "Connect one on the Zoom account page."},
 	"never_checked":    {"Connection", "The connection was never checked.", "Press “Check connection”."},
 	"secret_locked":    {"Connection", "The master key of this server can’t open a secret of the Zoom app.", startWithKey},
@@ -136,7 +120,7 @@ var findingTexts = map[string]Line{
 		"In Zoom, an account admin, Settings → Security → “Only authenticated users can join meetings”: turn it off or unlock it."},
 }
 
-// settingTexts holds what Check connection finds about a host's settings.
+// settingTexts has what Check connection finds about a host's settings.
 var settingTexts = map[string]struct{ subject, good, bad, fix string }{
 	"pmi_scheduled": {"Personal meeting ID, scheduled meetings", "Off, as it should be.",
 		"On. Bridges could get the personal meeting ID, which other calls use too (use_pmi_for_scheduled_meetings).",
@@ -191,7 +175,7 @@ var features = map[string]string{
 // Feature names what the Zoom app needs scopes for.
 func Feature(name string) string { return cmp.Or(features[name], code(name)) }
 
-// Features names several, for a list of what needs one scope.
+// Features names several features in one text.
 func Features(names []string) string {
 	all := make([]string, len(names))
 	for i, n := range names {
@@ -203,8 +187,8 @@ func Features(names []string) string {
 	return strings.Join(all, "; ")
 }
 
-// Clock words what is wrong with the time of this server, "" for nothing. ahead is how
-// far it is ahead of Zoom's, negative when it is behind; stale of the last events were
+// Clock words what is wrong with this server's clock, "" for nothing. ahead is how far
+// it is ahead of Zoom's, negative when it is behind. Of the last events, stale were
 // signed outside the time window.
 func Clock(ahead time.Duration, stale, events int) string {
 	const fix = " Let the server set its clock with NTP: “timedatectl set-ntp true”, or “chronyc makestep” if chrony runs."

@@ -3,6 +3,7 @@ package words
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,7 +19,7 @@ type Problem struct {
 	AccountWide      bool
 }
 
-// FieldProblem is a field that Zoom did not accept, and why.
+// FieldProblem is a field that Zoom rejected, and why.
 type FieldProblem struct{ Field, Message string }
 
 const (
@@ -28,9 +29,14 @@ const (
 	noneNeeded    = "Nothing to do."
 )
 
-// problemTexts holds the problems whose words need no data. {host} is the Zoom user
-// that the call was for.
+// problemTexts has the words of each problem. {host} is the Zoom user that the call
+// was for, {said} is what Zoom answered.
 var problemTexts = map[string]Text{
+	"server_error":         {"Zoom has a problem of its own (HTTP {status}).", statusPage},
+	"host_refused":         {"Zoom doesn’t allow this for {host}: {said}", "Check this host’s license and settings in Zoom’s user management."},
+	"account_denied":       {"Zoom doesn’t let this account use its API: {said}", "Ask Zoom support."},
+	"refused":              {"Zoom rejected the request: {said}", "Search Zoom’s documentation for these words."},
+	"refused_without_code": {"Zoom rejected the request: {said}", proxyBetween},
 	"access_refused":       {"Zoom rejected the app’s access token.", inMarketplace + ": the app must be activated, and its credentials must match the ones entered here. Zoom turned JWT apps off in September 2023; they need a Server-to-Server OAuth app now."},
 	"wrong_api_key":        {"Zoom doesn’t know the API key, or the API secret is wrong.", inMarketplace + ": copy both again. Zoom turned JWT apps off in September 2023; use a Server-to-Server OAuth app."},
 	"wrong_client":         {"Zoom doesn’t know the client ID, or the client secret is wrong.", inMarketplace + ": copy both again."},
@@ -70,7 +76,6 @@ var problemTexts = map[string]Text{
 // says words the problem of a call for a host, "" for a call that is about nobody.
 func (p Problem) says(host string) Text {
 	t, known := problemTexts[p.Code]
-	said := sentence(cmp.Or(p.Said, "no reason given"))
 	switch p.Code {
 	case "bad_value":
 		if len(p.Fields) > 0 {
@@ -86,30 +91,22 @@ func (p Problem) says(host string) Text {
 		if p.RetrySeconds > 0 {
 			t.Fix = "Zoom accepts calls again in " + span(time.Duration(p.RetrySeconds)*time.Second) + ". Find out which other app of the account makes so many."
 		}
-	case "server_error":
-		t = Text{fmt.Sprintf("Zoom has a problem of its own (HTTP %d).", p.Status), statusPage}
-	case "host_refused":
-		t = Text{"Zoom doesn’t allow this for {host}: " + said, "Check this host’s license and settings in Zoom’s user management."}
-	case "account_denied":
-		t = Text{"Zoom doesn’t let this account use its API: " + said, "Ask Zoom support."}
 	case "refused":
-		t = Text{"Zoom said no: " + said, "Search Zoom’s documentation for these words."}
 		if p.ZoomCode != 0 { // an older version did not keep it
 			t.Fix = fmt.Sprintf("Search Zoom’s documentation for error code %d.", p.ZoomCode)
 		}
-	case "refused_without_code":
-		t = Text{"Zoom said no: " + said, proxyBetween}
 	default:
 		if !known {
 			t.Cause = sentence(code(p.Code))
 		}
 	}
-	if head, rest, ok := strings.Cut(t.Cause, "{host}"); ok {
-		if host == "" && head == "" {
-			host = "The host"
-		}
-		t.Cause = head + cmp.Or(host, "the host") + rest
+	switch {
+	case host == "" && strings.HasPrefix(t.Cause, "{host}"):
+		host = "The host"
+	case host == "":
+		host = "the host"
 	}
+	t.Cause = strings.NewReplacer("{host}", host, "{status}", strconv.Itoa(p.Status), "{said}", sentence(cmp.Or(p.Said, "no reason given"))).Replace(t.Cause)
 	if p.MaybeCreated {
 		t.Cause += " The meeting may have been created anyway."
 	}
