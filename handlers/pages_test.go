@@ -501,7 +501,7 @@ func TestUseLink(t *testing.T) {
 		t.Errorf("bridge %+v", got)
 	}
 	b.get("/j/INC-1").want(t, http.StatusOK, "Join", "42", "External link. Drawbridge can’t see who joins.")
-	b.post(path, "join_url", "https://meet.example.com/other").leadsTo(b, "/incidents/1", "The incident now uses this link") // a wrong link can be put right
+	b.post(path, "join_url", "https://meet.example.com/other").leadsTo(b, "/incidents/1", "The incident now uses this link") // so that a wrong link can be corrected
 	if got := o.bridge(1).JoinURL; got != "https://meet.example.com/other" {
 		t.Errorf("the link is %s", got)
 	}

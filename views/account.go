@@ -2,18 +2,18 @@ package views
 
 import "strings"
 
-// AccountPage is GET /account, and the answer of a refused POST /account (422).
+// AccountPage is GET /account, and the answer to a rejected POST /account (422).
 //
 // The form posts to /account with: auth (server_to_server | jwt), account_id, client_id,
 // client_secret, app_id, api_key, api_secret, backup_user_email, webhook_secret_token_1,
 // webhook_secret_token_2, keep_webhook_secret_token_1, cluster (zoom.us | zoomgov.com), version,
 // and op, the button pressed: save, or remove_webhook_secret_token_2.
-// An empty secret keeps the one that is stored.
+// An empty secret keeps the stored one.
 type AccountPage struct {
 	Frame Frame
 
-	Auth      string // tab on show and value of the form's auth: "server_to_server" or "jwt"
-	InUse     string // the way tokens are got now; "" before anything is saved
+	Auth      string // selected tab and value of the form's auth: "server_to_server" or "jwt"
+	InUse     string // how Drawbridge gets access tokens now; "" before anything is saved
 	AccountID string
 	ClientID  string
 	AppID     string
@@ -22,36 +22,36 @@ type AccountPage struct {
 	ClientSecret  StoredSecret
 	APISecret     StoredSecret
 	WebhookToken1 StoredSecret // the newest
-	WebhookToken2 StoredSecret // the one before, while rotating
+	WebhookToken2 StoredSecret // the older one, during a rotation
 
 	BackupUserEmail string
 	Cluster         string // "zoom.us" or "zoomgov.com"
-	Version         int64  // of the row that was read; guards against lost updates
+	Version         int64  // of the row that was read; prevents lost updates
 
-	CanEdit  bool              // false shows the values and no form controls
-	Conflict string            // somebody saved meanwhile: who and when, as a sentence
+	CanEdit  bool              // false disables the form
+	Conflict string            // who else saved in the meantime, and when; "" for nobody
 	Errors   map[string]string // field name → sentence
 	Guide    AccountGuide
 	Check    AccountCheck
-	Health   *HealthPanel    // nil before Zoom can send events
+	Health   *HealthPanel    // nil until Zoom can send events
 	Gaps     *DeliveriesCard // nil for a JWT app and before anything is saved
 }
 
-// AccountGuide is what has to be typed into Zoom's marketplace.
+// AccountGuide is what an admin enters in the Zoom App Marketplace.
 type AccountGuide struct {
-	WebhookURL      string // this server's, absolute
-	WebhookURLError string // why Zoom could not reach it: "This server's public URL is http://127.0.0.1:8080. Zoom needs …"; "" when fine
+	WebhookURL      string // of this server, absolute
+	WebhookURLError string // why Zoom can't reach it; "" if nothing suggests so
 	ValidatedAt     When   // when Zoom last validated the URL; zero for never
 	LastEventAt     When
 	Scopes          []AccountScope
 	Events          []AccountEvent
 }
 
-// AccountScope is one permission under both of Zoom's naming schemes.
+// AccountScope is one permission, with its names in both of Zoom's naming schemes.
 type AccountScope struct {
 	Granular string
 	Classic  string
-	For      string // what we do with it: "Create the meeting"
+	For      string // what Drawbridge uses it for: "Create bridges"
 	Optional bool
 }
 
@@ -62,31 +62,31 @@ type AccountEvent struct {
 	For   string
 }
 
-// AccountCheck is the last result of Check connection. POST /account/check with email
-// (optional) makes a new one.
+// AccountCheck is the last result of Check connection. POST /account/check with an optional
+// email makes a new one.
 type AccountCheck struct {
 	CheckedAt When // zero: never checked
 	Lines     []CheckLine
 	Features  []ScopeFeature
-	Email     string // other e-mail whose settings were looked at; "" for none
+	Email     string // other user whose settings were checked; "" for none
 	EmailErr  string
 	Other     []CheckLine
 }
 
-// CheckLine is one thing that was looked at.
+// CheckLine is one thing that was checked.
 type CheckLine struct {
 	Level   Level
 	Subject string // "Personal meeting ID"
 	Reason  string // what was found, one sentence
-	Fix     string // "In Zoom: Settings → Meeting → …"; "" when nothing is to be done
+	Fix     string // "In Zoom, Settings → Meeting: …"; "" if there is nothing to do
 }
 
-// ScopeFeature says whether the token may do what one feature needs.
+// ScopeFeature says whether the access token has the scope that a feature needs.
 type ScopeFeature struct {
-	Level   Level  // note: not there, and nothing that is needed
+	Level   Level  // note: missing, but not required
 	Feature string // "Create bridges"
-	Scope   string // the scope it has, or the granular one it needs
-	Classic string // the classic name of the same; "" when the token has Scope
+	Scope   string // the scope it has, or the granular scope it needs
+	Classic string // the classic name of a missing scope, else ""
 }
 
 func accountSub(p AccountPage) string {
@@ -121,7 +121,7 @@ func scopeNames(scopes []AccountScope, classic bool) string {
 	return strings.Join(names, "\n")
 }
 
-// classicScopes is scopes with each classic name once: one of them covers several granular ones.
+// classicScopes is scopes with each classic name once, because one of them covers several granular ones.
 func classicScopes(scopes []AccountScope) []AccountScope {
 	at := map[string]int{}
 	var once []AccountScope
@@ -150,7 +150,7 @@ func missingScopes(features []ScopeFeature) string {
 	return strings.Join(names, "\n")
 }
 
-// all is every level of c that a person has to know of.
+// all lists the levels of all lines and features of c.
 func (c AccountCheck) all() (levels []Level) {
 	for _, l := range c.Lines {
 		levels = append(levels, l.Level.found())

@@ -14,7 +14,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/static"
 )
 
-// pageAssets are the style and script that only pages with much to fill in or to act on need.
+// pageAssets loads the style sheet and the script for pages with forms and actions.
 func pageAssets() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -266,7 +266,7 @@ func Account(p AccountPage) templ.Component {
 	})
 }
 
-// accountVerdict says in one line what the list at the bottom of the page comes to.
+// accountVerdict sums up in one line the list of checks further down.
 func accountVerdict(c AccountCheck) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -633,7 +633,7 @@ func accountSecret(label, name, help string, s StoredSecret, p AccountPage) temp
 	})
 }
 
-// AccountCheckResult is the result of Check connection: part of the page, and the whole answer when htmx asks.
+// AccountCheckResult is the result of Check connection. It is part of the page, and the whole answer to htmx.
 func AccountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -23,32 +23,32 @@ type BridgesPage struct {
 	Rows    []BridgeRow
 	Pager   Pager
 	AsOf    When
-	Empty   bool   // no bridge has ever been made
-	RunHref string // for the empty state: where a first bridge is made
+	Empty   bool   // there has never been a bridge
+	RunHref string // of Open incident, for the empty state
 }
 
 // BridgeRow is one bridge.
 type BridgeRow struct {
 	ID    string
 	State string
-	// Attention is why a person should look, in a sentence; empty when all is well.
+	// Attention is why the bridge needs attention, in a sentence; empty if it doesn't.
 	Attention string
 
 	Key, IncidentName, Severity, Href string // of the incident
 	Topic                             string
-	MeetingID                         string // digits; shown in groups, copied as digits
+	MeetingID                         string // digits; displayed in groups, copied as digits
 	JoinURL                           string
 	Kind                              string // meeting or static
 	Host                              string
 	UsedBackupUser                    bool
-	Reason                            string // why the backup user or this kind
+	Reason                            string // why the backup user hosts, or why the bridge is of this kind
 	Inside, Most                      int
 	Created, Started                  When
 	Length                            string // "14 min"; empty before it starts
 	Recordings                        []Link
 }
 
-// MeetingGroups writes a meeting id as Zoom's clients do: "876 8562 1847". What is not ten or eleven digits stays as it is.
+// MeetingGroups writes a meeting ID as Zoom's clients do: "876 8562 1847". Anything but 9 to 11 digits is kept as it is.
 func MeetingGroups(id string) string {
 	for _, r := range id {
 		if r < '0' || r > '9' {
@@ -768,7 +768,7 @@ func bridgeRow(b BridgeRow) templ.Component {
 	})
 }
 
-// CopyLinkIcon copies a link; its sign is a chain, so that it is told from the one that copies a number.
+// CopyLinkIcon copies a link. Its icon is a chain, to tell it from the button that copies a number.
 func CopyLinkIcon(url string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

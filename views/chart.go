@@ -6,32 +6,32 @@ import (
 	"strings"
 )
 
-// Bar is one span of a chart, an hour as a rule. Parts are counts in the order of the chart's series.
+// Bar is one time span of a chart. Parts are counts in the order of the chart's series.
 type Bar struct {
 	Label string // "02:00–03:00", for the tooltip and the table
-	Tick  string // written under the axis; empty for most bars
+	Tick  string // label under the axis; empty for most bars
 	Parts []int
-	Href  string // narrows the list to this span; empty for none
+	Href  string // the list of this span; empty for none
 
-	Uncounted bool // how many there are is not known
+	Uncounted bool // the counts aren't known
 }
 
-// Series is one family of a chart; its place decides its colour.
+// Series is one family of a chart. Its position decides its color.
 type Series struct {
 	Name  string
 	Total int
 }
 
-// Chart is a small stacked bar chart, drawn on the server, with a table for those who cannot see it.
+// Chart is a small stacked bar chart, drawn on the server, with a table for screen readers.
 type Chart struct {
-	Title  string // what a reader hears: "Events per hour, last 24 hours"
+	Title  string // for screen readers: "Events per hour, last 24 hours"
 	Unit   string // "events"
 	Series []Series
 	Bars   []Bar
-	Note   string // what the numbers leave out
+	Note   string // what the counts leave out
 }
 
-// Total is how many there are in all bars.
+// Total is the sum of all bars.
 func (c Chart) Total() int {
 	n := 0
 	for _, b := range c.Bars {
@@ -58,15 +58,15 @@ func (b Bar) total() int {
 
 const chartWidth, chartHeight = 720.0, 112.0
 
-// layer is all that one series draws, as one path: a page has many bars.
+// layer is everything that one series draws, as one path, because a page has many bars.
 type layer struct{ class, path string }
 
-// layers places the bars: a stack from the bottom, at least 1.5 high where there is anything, so that one event in a busy day is seen.
+// layers stacks the bars from the bottom. A part that isn't 0 is at least 1.5 high, so that one event on a busy day is visible.
 func (c Chart) layers() []layer {
 	step := chartWidth / float64(len(c.Bars))
 	gap := min(3, step*0.2)
 	width, highest := num(step-gap), float64(c.max())
-	paths := make([]strings.Builder, len(c.Series)+1) // the last is for bars that are not counted
+	paths := make([]strings.Builder, len(c.Series)+1) // the last is for uncounted bars
 	box := func(k int, x, y, h float64) {
 		paths[k].WriteString("M" + num(x) + " " + num(y) + "h" + width + "v" + num(h) + "h-" + width + "z")
 	}

@@ -14,20 +14,20 @@ import "cmp"
 // Fields: token, name, email, password.
 type SetupPage struct {
 	Frame Frame
-	// State is "" for the form, "expired" or "used" for a link that no longer works, "unknown" for one that never did.
+	// State is "" for the form, "expired" or "used" for a link that no longer works, and "unknown" for one that never worked.
 	State                                string
 	Token                                string
-	Name, Email                          string // as typed, when refused
+	Name, Email                          string // as typed, if it was rejected
 	NameError, EmailError, PasswordError string
 	MinPassword                          int // characters, for the help text
 }
 
-// LoginPage asks who it is. The form posts to /login. Fields: email, password, next.
+// LoginPage is the login form, which posts to /login. Fields: email, password, next.
 type LoginPage struct {
 	Frame Frame
-	Email string // as typed, when refused
-	Next  string // checked path to go on to; empty for Overview
-	// Error says that the two do not go together, never which of them is wrong, or how long to wait.
+	Email string // as typed, if it was rejected
+	Next  string // checked path to redirect to; empty for Overview
+	// Error says that email and password don't match, never which of them is wrong, or how long to wait.
 	Error string
 }
 
@@ -283,12 +283,12 @@ func Login(p LoginPage) templ.Component {
 	})
 }
 
-// ErrorPage is a request that did not work out. It stands in the frame when Frame.User is set.
+// ErrorPage is the answer to a failed request. It has the frame if Frame.User is set.
 type ErrorPage struct {
 	Frame     Frame
 	Status    int
-	Text      string // a sentence of this case; empty takes the status' own
-	RequestID string // to quote; empty shows none
+	Text      string // what happened; empty for the general text of the status
+	RequestID string // to quote to an admin; empty shows none
 }
 
 // errorWords are the title and the text of each status; those of 500 stand for any other.

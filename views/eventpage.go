@@ -11,44 +11,44 @@ type EventDetail struct {
 	ID       string
 	Words    string // participant joined
 	Event    string
-	Sentence string // what it means: "Ana joined the bridge of INC-42 from Oslo."
-	State    string // new, read or unreadable; a part of its place on the page, so that a new one replaces an old one
+	Sentence string // what it means: "Ana joined the meeting of INC-42."
+	State    string // new, read or unreadable; part of the element's id, so that a changed state replaces the element
 
 	Stale, Unread bool
-	Why           string // for stale and unread: why, in a sentence
-	// ReprocessAction is where Reprocess posts, of a stale event its Let it count; empty hides it.
+	Why           string // why it is stale or unread, in a sentence
+	// ReprocessAction is where Reprocess posts, or for a stale event, Accept event; empty hides the button.
 	ReprocessAction string
-	Notes           []EventNote // what is special about it: where it came from, its twins, that it was blanked
+	Notes           []EventNote // what is special about it: its origin, its variants, that it was blanked
 
 	At, Received                    When
 	Key, IncidentName, IncidentHref string
-	Facts                           []KeyValue // what it says, in words
-	IDs                             []KeyValue // what machines know it and its parts by
+	Facts                           []KeyValue // what its body says
+	IDs                             []KeyValue // IDs of the event and its parts
 	Changes                         []ValueChange
 	Files                           []EventFile
 	Effects                         []EventEffect
-	NoEffect                        string // where Effects is empty: why, in a sentence
+	NoEffect                        string // why Effects is empty, in a sentence
 
 	Checks  []Check // verification: signature, age, delivery
 	Headers []KeyValue
-	Body    string // secrets masked; shown as a tree where it is JSON, and as text
-	RawHref string // the bytes as received, to download
+	Body    string // with masked secrets; shown as text, and as a tree if it is JSON
+	RawHref string // download of the bytes as received
 	Bytes   int    // as received
-	// Curl is a command that sends the event again, CurlNote what it needs; empty hides it.
+	// Curl is a command that sends the event again, and CurlNote says what it needs; empty hides it.
 	Curl, CurlNote string
 
 	Earlier, Later []EventRow // of the same meeting, nearest first
-	AroundHref     string     // the list around this moment; empty hides it
-	CloseHref      string     // the list alone, same filters
+	AroundHref     string     // the list around this time; empty hides it
+	CloseHref      string     // the list with the same filters, without this event
 }
 
-// EventNote is a sentence, and where it leads.
+// EventNote is a sentence with a link.
 type EventNote struct{ Text, LinkText, Href string }
 
-// ValueChange is a value that is another now. "" shows as a dash.
+// ValueChange is a changed value. "" shows as a dash.
 type ValueChange struct{ Name, Was, Is string }
 
-// EventFile is a file of a recording. Its links are empty where they lead elsewhere than to Zoom.
+// EventFile is a file of a recording. A link is empty unless it leads to Zoom.
 type EventFile struct {
 	Kind, Format, Size, Length string
 	PlayHref, DownloadHref     string
@@ -57,7 +57,7 @@ type EventFile struct {
 // EventEffect is one thing that an event changed.
 type EventEffect struct{ Text, Detail string }
 
-// Check is one thing that was looked at. State is ok, warning or bad.
+// Check is one part of an event's verification. Level is ok, warning or bad.
 type Check struct {
 	Level Level
 	Text  string
@@ -161,7 +161,7 @@ func (n jsonNode) fill(raw json.RawMessage, depth int, left *int) (jsonNode, boo
 	return n, true
 }
 
-// start is the first part of a long body, on a rune.
+// start is the first part of a long body, cut at a rune.
 func start(body string) string {
 	if len(body) <= prettyMax {
 		return body

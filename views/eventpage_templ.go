@@ -522,7 +522,7 @@ func eventDetail(d EventDetail) templ.Component {
 	})
 }
 
-// eventFolds is what an event looks like to machines.
+// eventFolds shows an event's IDs, body and headers.
 func eventFolds(d EventDetail) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1134,7 +1134,7 @@ func eventFiles(files []EventFile) templ.Component {
 	})
 }
 
-// about is a file's format, size and length, as far as they are known.
+// about lists the format, size and length of a file, as far as they are known.
 func (f EventFile) about() string {
 	var parts []string
 	for _, p := range []string{f.Format, f.Size, f.Length} {

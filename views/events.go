@@ -6,22 +6,22 @@ import (
 )
 
 // EventsPage is the log of what Zoom sent. Live topic: events.
-// GET /events shows the list, with the fields of EventFilter in its query; GET /events/{id} with the same query the list
-// with that event open beside it.
+// GET /events shows the list, with the fields of EventFilter in its query. GET /events/{id} with the same query shows
+// the list with that event open next to it.
 type EventsPage struct {
 	Frame  Frame
-	Live   bool   // new events come on top
-	Tail   string // of a live page: how fast they come, and what is not shown
+	Live   bool   // new events appear at the top
+	Tail   string // of a live page: how fast events arrive, and what it doesn't show
 	Count  EventCount
 	Chart  Chart // each bar's Href narrows the list to it
 	Filter EventFilter
-	Path   string // of the list, when the page is the answer to a form
-	Link   string // this page, for others; empty: not known
+	Path   string // of the list, if the page is the answer to a form
+	Link   string // this page, to share; empty if the public URL isn't known
 
-	Refused []RefusedReason // requests of the last hour that were not stored; empty: none
+	Refused []RefusedReason // rejected requests of the last hour
 
 	Rows   []EventRow
-	Moment When // the moment that was asked for, when it lies behind the last row
+	Moment When // the time that was asked for, if it is older than the last row
 	Pager  EventPager
 	Detail *EventDetail // the event that is open
 
@@ -29,26 +29,26 @@ type EventsPage struct {
 	WebhookURL string // for the empty state
 }
 
-// EventCount says how many events there are, as far as that is known at once.
+// EventCount says how many events there are, as far as that can be counted quickly.
 type EventCount struct {
 	Number string // "1,204", "10,000+"
 	Words  string // "in the last hour", "match"
 	Total  string // "about 9.8 million in the log"; empty with a filter
 }
 
-// EventPager leads through the log by cursor.
+// EventPager links to other pages of the log.
 type EventPager struct {
 	Newest, Newer, Older string // hrefs
 	Says                 string // "Searched back to 22 Nov 2026, 03:14:07 CET"
-	GoesOn               bool   // the search stopped and can go on, to older or newer ones
+	GoesOn               bool   // the search stopped early and can continue
 }
 
 // EventFilter is the filter form, GET. Fields: event, meeting_id, bridge, q, range, after, before, around, stale, unread,
 // recovered, twin.
 type EventFilter struct {
-	Event     string   // types, with commas
-	Types     []Choice // what can be chosen: families and all types that were seen
-	Unknown   []string // types that are asked for and never came
+	Event     string   // types, separated by commas
+	Types     []Choice // the choices: families, and all types that have arrived
+	Unknown   []string // types that were asked for and have never arrived
 	MeetingID string
 	Bridge    string // incident key, "INC-42"
 	Q         string
@@ -59,33 +59,33 @@ type EventFilter struct {
 	Stale, Unread, Recovered, Twin       bool
 
 	Ranges    []Chip
-	ZoomOut   string // href of three times the time; empty when no two times are set
-	On        []Chip // what is on; each link is the page without it
-	ClearHref string // set while anything is on
+	ZoomOut   string // href of a span three times as long; empty unless two times are set
+	On        []Chip // active filters; each link is the page without one of them
+	ClearHref string // set while a filter is active
 
-	Query  string // the filter as it is saved; empty while nothing is on
+	Query  string // the filter as it is saved; empty without an active filter
 	Saved  []Chip
 	Save   SaveFilter
-	Delete *ConfirmForm // of the saved filter that is on
+	Delete *ConfirmForm // deletes the active saved filter
 }
 
-// SaveFilter is the form that gives a filter a name: POST /events/filters, fields name and query.
+// SaveFilter is the form that saves a filter: POST /events/filters with name and query.
 type SaveFilter struct {
 	Allowed     bool
 	Name, Error string
 }
 
-// Refused says whether something in the form is wrong.
+// Refused reports whether a field of the form has an error.
 func (f EventFilter) Refused() bool {
 	return f.AfterError != "" || f.BeforeError != "" || f.AroundError != ""
 }
 
-// more says whether a filter is on that stands under More.
+// more reports whether a filter under More is active.
 func (f EventFilter) more() bool {
 	return f.MeetingID != "" || f.Bridge != "" || f.After != "" || f.Before != "" || f.Around != "" || f.Stale || f.Unread || f.Recovered || f.Twin
 }
 
-// Capped writes a count that went no further: "10,000+".
+// Capped writes a count, with a plus if counting stopped there: "10,000+".
 func Capped(n int, more bool) string {
 	if more {
 		return Count(n) + "+"
@@ -93,7 +93,7 @@ func Capped(n int, more bool) string {
 	return Count(n)
 }
 
-// About writes a large count as people say it: "about 9.8 million".
+// About rounds a large count: "about 9.8 million".
 func About(n int64) string {
 	switch {
 	case n < 1000:
@@ -110,36 +110,36 @@ func About(n int64) string {
 	return fmt.Sprintf("about %.1f billion", float64(n)/1e9)
 }
 
-// RefusedReason counts requests that were refused for one reason.
+// RefusedReason counts the requests that were rejected for one reason.
 type RefusedReason struct {
 	Count          int
 	Reason         string // "with a wrong signature"
-	Advice         string // "Is the secret token the one of the Zoom app?"
+	Advice         string // "Check that the secret token here is the Zoom app’s."
 	LinkText, Href string
 }
 
 // EventRow is one event in a list.
 type EventRow struct {
-	Day               string // "Sunday 22 November 2026", over the first row of a day
-	Moment            When   // the moment that was asked for lies just above this row
-	Here              bool   // it is the event whose surroundings were asked for
+	Day               string // "Sunday 22 November 2026", above the first row of a day
+	Moment            When   // the time that was asked for, just above this row
+	Here              bool   // the list was asked for around this event
 	ID, Href          string
-	AroundHref        string // what came before and after it
-	Open              bool   // it is the one beside the list
+	AroundHref        string // the list around this event
+	Open              bool   // it is shown next to the list
 	At                When   // Zoom's time of the event
 	Event             string // meeting.participant_joined
 	Words             string // participant joined
-	Family            string // meeting, participant, recording; anything else is other
+	Family            string // meeting, participant or recording; anything else shows as other
 	MeetingID         string
 	Topic             string
 	Who               string // who or what: "Ana, from Oslo"
 	Key, IncidentHref string // of the bridge it belongs to, if any
-	Delay             string // "0.4 s" from Zoom's time to ours
-	Slow              bool   // the delay is worth a look
-	Stale             bool   // outside the time window: kept, without effect
-	Unread            bool   // stored, but what it says could not be read
-	New               bool   // unread because it arrived only just now
-	Recovered         bool   // it did not arrive; it was read in Zoom's log of deliveries
+	Delay             string // "0.4 s", from Zoom's time of the event to its arrival
+	Slow              bool   // the delay is suspiciously long
+	Stale             bool   // signed outside the time window: stored, without effect
+	Unread            bool   // stored, but not read yet or not readable
+	New               bool   // unread because it has just arrived
+	Recovered         bool   // its delivery never arrived; it comes from Zoom's delivery log
 	Twin              bool   // same event, different body
 }
 

@@ -941,7 +941,7 @@ func eventFilter(f EventFilter) templ.Component {
 	})
 }
 
-// aroundType is the type of a field that may also hold the id of an event.
+// aroundType is the input type of a field that may also hold the ID of an event.
 func aroundType(f EventFilter) string {
 	for _, r := range f.Around {
 		if r < '0' || r > '9' {
@@ -1032,7 +1032,7 @@ func eventFlag(name, label, means string, on bool) templ.Component {
 	})
 }
 
-// eventsOn is the line under the form: what is on, the ways to drop, share or keep it, and the filters with a name.
+// eventsOn is the line under the form: the active filters, with ways to remove, share or save them, and the saved filters.
 func eventsOn(f EventFilter, link string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1375,7 +1375,7 @@ func refused(p EventsPage) templ.Component {
 	})
 }
 
-// The classes of a row are constants: those that are put together take a third of
+// The classes of a row are constants, because composing them took a third of
 // the page's time.
 func eventRow(e EventRow) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
@@ -1704,7 +1704,7 @@ func eventRow(e EventRow) templ.Component {
 	})
 }
 
-// familyMark is the colour of an event's family, as in the chart.
+// familyMark is the color of an event's family, as in the chart.
 func familyMark(family string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -160,7 +160,7 @@ func Export(p ExportPage) templ.Component {
 	})
 }
 
-// ExportState is the part of the page that says how far the download is.
+// ExportState is the part of the page that shows the progress of the download.
 func ExportState(p ExportProgress) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Field is one input of a form. The error comes from the handler, with what was typed in Value.
+// Field is one input of a form. After a rejection, Error says why and Value is what was typed.
 type Field struct {
 	Label, Name, Value string
 	ID                 string // default "f-"+Name
@@ -67,7 +67,7 @@ func (f Field) verbatim() bool { return f.Mono || f.Template || f.Type == "email
 type Choice struct {
 	Value, Label string
 	Selected     bool
-	Help         string // second line, radio cards only
+	Help         string // second line; only for RadioCards
 }
 
 func fieldLabel(f Field) templ.Component {

@@ -10,10 +10,10 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "github.com/drawbridge-hq/drawbridge/static"
 
-// htmxConfig keeps htmx inside the Content-Security-Policy, off other hosts, and keeps pages out of the browser's storage.
+// htmxConfig keeps htmx within the Content-Security-Policy and on this host, and keeps pages out of the browser's storage.
 const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"scrollIntoViewOnBoost":false}`
 
-// navItem is an entry of the menu; g and its key go there.
+// navItem is an entry of the menu. Pressing g and then its key opens it.
 type navItem struct {
 	section, label, href, key string
 	icon                      templ.Component
@@ -226,7 +226,7 @@ func document(f Frame, bodyClass string) templ.Component {
 	})
 }
 
-// Page is the frame of every page of a person who is logged in. The content is its children.
+// Page is the frame of every page for people who are logged in. Its children are the content.
 func Page(f Frame) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -602,7 +602,7 @@ func Page(f Frame) templ.Component {
 	})
 }
 
-// Bare is the page without a frame: log in, first admin, and errors where nobody is logged in.
+// Bare is a page without the menu: login, first admin, and errors when nobody is logged in.
 func Bare(f Frame) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -850,7 +850,7 @@ func flash(f *Flash) templ.Component {
 	})
 }
 
-// Mark is Drawbridge's own: tower, chain, deck, water.
+// Mark is Drawbridge's logo: tower, chain, deck, water.
 func Mark() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -882,7 +882,7 @@ func Mark() templ.Component {
 
 type shortcut struct{ keys, does string }
 
-// shortcuts are what the help lists; those of the menu come from nav.
+// shortcuts are the keyboard shortcuts that the help lists; those of the menu come from nav.
 func shortcuts() []shortcut {
 	all := []shortcut{
 		{"/", "Search or filter this page"},

@@ -8,27 +8,27 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// HealthPanel answers whether Zoom is still talking to us.
+// HealthPanel says whether Zoom's events arrive.
 type HealthPanel struct {
 	Level    Level
 	Title    string
-	Problems []CheckLine // what is not as it should be
+	Problems []CheckLine // what is wrong
 	Refused  []RefusedReason
 
 	LastEvent     When
 	Validated     When
 	ValidationDue When // the next one
 	Overdue       bool
-	FailedOf      string // "0 of 6"; "" before the first validation
-	Failing       bool   // and it is not 0
-	Median, P95   string // "" when nothing was measured
-	Measured      int    // the events they are of
+	FailedOf      string // failed validations in a row, "0 of 6"; "" before the first validation
+	Failing       bool   // at least one failed
+	Median, P95   string // "" if nothing was measured
+	Measured      int    // number of events behind Median and P95
 	Types         []TypeCount
 	TypesTotal    int
-	DetailsHref   string // where there is more; "" there
+	DetailsHref   string // page with more details; "" on that page
 }
 
-// TypeCount is how many events of a type came in the last 24 hours.
+// TypeCount is how many events of a type arrived in the last 24 hours.
 type TypeCount struct {
 	Words, Event, Family, Href string
 	Count                      int
@@ -454,18 +454,18 @@ func healthProblem(l Level, text, fix string) templ.Component {
 	})
 }
 
-// DeliveriesCard is what was found in Zoom's own log of its deliveries.
+// DeliveriesCard is what Drawbridge found in Zoom's delivery log.
 type DeliveriesCard struct {
-	AppID         bool   // it is entered
-	Scope         string // the one to tick; "" when the last check found it, or did not look
+	AppID         bool   // it is set
+	Scope         string // the missing scope; "" if the last check found it or didn't look for it
 	CanLook       bool
-	LastLook      When // zero: never looked
+	LastLook      When // zero: never
 	By            string
 	Compared      int
-	Problem       string // why the last look did not come to its end
+	Problem       string // why the last check didn't finish
 	Fix           string
 	NextLook      When
-	Recovered     int // in seven days
+	Recovered     int // number of events in seven days
 	Lost          int
 	RecoveredHref string
 }

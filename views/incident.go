@@ -23,22 +23,22 @@ type IncidentPage struct {
 	Description string
 	Resolved    bool
 	OpenedAt    When
-	OpenedBy    string // who or what opened it
-	Opener      string // the opener's e-mail
+	OpenedBy    string // name of the user or API token that opened it
+	Opener      string // email address of the opener
 	ResolvedAt  When
 	ResolvedBy  string
-	Lasted      string // "14 min": open so far, or until it was resolved
+	Lasted      string // "14 min": how long it has been open, or was
 	Source      string // "Form", "API token pager", "Alertmanager"
 	RunbookName string
-	RunbookURL  string // "" when there is none or it may not be seen
+	RunbookURL  string // "" if there is none, or the person may not see it
 	Variables   []KeyValue
 
-	CanAct  bool          // responder: resolve, reopen, run, retry, use another link
+	CanAct  bool          // responders: resolve, reopen, run steps, retry, use another link
 	Bridges []BridgeBlock // the first is the one people are sent to
 	Steps   []IncidentStep
 	Inside  []Participant
 	Entries []TimelineEntry
-	MoreURL string // older timeline entries; "" for none
+	MoreURL string // all timeline entries; "" if they are on the page
 }
 
 // BridgeBlock is one bridge on its incident's page.
@@ -54,29 +54,29 @@ type BridgeBlock struct {
 	Passcode  string
 	DialIn    []DialIn
 
-	Host       string // who hosts
+	Host       string // email address of the host
 	UsedBackup bool
-	Why        string // why it is so: sentences; "" when it is as it was asked for
-	Recording  string // "none", "cloud", "local": what Zoom set, not what was asked
+	Why        string // why it differs from what was asked for, in sentences; "" if it doesn't
+	Recording  string // "none", "cloud" or "local", as Zoom set it
 	Recordings []Link
 	Topic      string
 
 	Inside    int
 	StartedAt When
 	EndedAt   When
-	Lasted    string // "1 h 11 min", once it ended
+	Lasted    string // "1 h 11 min", once it has started
 
 	Progress  []BridgeProgress // while creating
-	Cause     string           // failed or unknown: what happened
-	Fix       string           // and the way out
-	Checks    []CheckLine      // what was asked against what Zoom set
-	CanStart  bool             // the viewer may start it as host
+	Cause     string           // of a failed or unknown bridge: what happened
+	Fix       string           // and what to do
+	Checks    []CheckLine      // differences between what was asked for and what Zoom set
+	CanStart  bool             // the person may start it as the host
 	CanRetry  bool
-	LinkTyped string // refused POST …/link: what was typed
+	LinkTyped string // rejected POST …/link: what was typed
 	LinkError string
 }
 
-// BridgeProgress is one attempt at getting a bridge, in words.
+// BridgeProgress is one attempt at creating a bridge, in words.
 type BridgeProgress struct {
 	Text  string // "Asking Zoom for a meeting hosted by ana@example.com"
 	State string // "running", "done", "failed"
@@ -86,7 +86,7 @@ type BridgeProgress struct {
 // DialIn is one telephone number of a bridge.
 type DialIn struct {
 	Place  string // "Norway, Oslo"
-	Number string // for people: "+47 2393 0588"
+	Number string // as displayed: "+47 2393 0588"
 	Tel    string // dials, and enters meeting id and passcode: "tel:+4723930588,,87685621847#,,,,*123456#"
 	Free   bool
 }
@@ -97,39 +97,39 @@ type IncidentStep struct {
 	Label  string
 	State  string // waiting, scheduled, running, done, failed
 	Note   string // "0.8 s", or the reason it failed
-	CanRun bool   // it waits for somebody, and the viewer may be that
+	CanRun bool   // it waits to be run, and the person may run it
 }
 
 // Participant is one person inside the bridge.
 type Participant struct {
 	Name  string
-	Email string // "" when Zoom did not say
+	Email string // "" if Zoom didn't say
 	Since When
 	Host  bool
 }
 
-// TimelineEntry is one thing that happened.
+// TimelineEntry is one thing that happened to the incident.
 type TimelineEntry struct {
 	At   When
-	Kind string // of incident.TimelineKind; see entryLooks
+	Kind string // an incident.TimelineKind; see entryLooks
 	Text string
-	Who  string // "" when nobody of ours did it
+	Who  string // name of the user who did it; "" for none
 }
 
-// IncidentStartPage is the answer of POST /bridges/{id}/start. It is a page and not a redirect
-// because form-action 'self' of the content security policy also governs where a form's answer
-// may redirect to.
+// IncidentStartPage is the answer to POST /bridges/{id}/start. It is a page and not a redirect
+// because form-action 'self' in the Content-Security-Policy also restricts where the answer to
+// a form may redirect to.
 type IncidentStartPage struct {
 	Frame    Frame
 	Key      string
 	Name     string
-	StartURL string // on the page once, never stored; "" with Error
+	StartURL string // shown once and never stored; "" if Error is set
 	Host     string
 	Error    string
 	BackURL  string
 }
 
-// here is the page's own path when the browser is at that of a form, "" otherwise.
+// here is the page's own path if the page is the answer to a form, else "".
 func (p IncidentPage) here() string {
 	for _, b := range p.Bridges {
 		if b.LinkError != "" {
@@ -157,9 +157,9 @@ func (p IncidentPage) inside() bool {
 
 func (p IncidentPage) mayRetry(b BridgeBlock) bool { return p.CanAct && b.CanRetry }
 
-// mayReplace says whether the viewer may put another link in this bridge's place.
+// mayReplace reports whether the person may replace this bridge with another link.
 func (p IncidentPage) mayReplace(b BridgeBlock) bool {
-	return p.CanAct && (b.State == "failed" || b.State == "unknown" || b.State == "ready" && b.Kind == "static") // a wrong link can be put right
+	return p.CanAct && (b.State == "failed" || b.State == "unknown" || b.State == "ready" && b.Kind == "static") // so that a wrong link can be corrected
 }
 
 func (p IncidentPage) details() []KeyValue {
@@ -178,7 +178,7 @@ func (p IncidentPage) details() []KeyValue {
 	return append(all, p.Variables...)
 }
 
-// tone colours the bridge's block: only what works is green, and only what does not is red.
+// tone is the color of the bridge's block: green only if it works, red only if it doesn't.
 func (b BridgeBlock) tone() string {
 	switch b.State {
 	case "ready", "live":
@@ -234,7 +234,7 @@ func (b BridgeBlock) says() string {
 	return ""
 }
 
-// hostLine says who hosts, why that is so, and what is recorded.
+// hostLine says who hosts, why, and what is recorded.
 func (b BridgeBlock) hostLine() string {
 	var parts []string
 	if b.Kind == "static" {
@@ -263,7 +263,7 @@ func (b BridgeBlock) hostLine() string {
 	return strings.Join(parts, " ")
 }
 
-// progress is never empty while a bridge is being made.
+// progress is never empty while a bridge is being created.
 func (b BridgeBlock) progress() []BridgeProgress {
 	if len(b.Progress) == 0 {
 		return []BridgeProgress{{Text: "Asking Zoom for a meeting", State: "running"}}
@@ -293,7 +293,7 @@ func (s IncidentStep) says() string {
 	return capital(s.State)
 }
 
-// entryLook is the icon of an entry, and its tone: ok, bad, warning, busy, or plain.
+// entryLook is the icon and the tone of an entry: ok, bad, warning, busy or plain.
 type entryLook struct{ icon, tone string }
 
 var entryLooks = map[string]entryLook{
@@ -321,7 +321,7 @@ var entryLooks = map[string]entryLook{
 	"note":            {"notes", "plain"},
 }
 
-// EntryKinds are the kinds of timeline entries that have a look of their own.
+// EntryKinds are the kinds of timeline entries in entryLooks.
 func EntryKinds() []string { return slices.Sorted(maps.Keys(entryLooks)) }
 
 func (e TimelineEntry) look() entryLook {

@@ -1120,7 +1120,7 @@ func dialInList(numbers []DialIn) templ.Component {
 	})
 }
 
-// useLinkDialog stands outside the live part: somebody types into it.
+// useLinkDialog is outside the live part, because people type into it.
 func useLinkDialog(b BridgeBlock) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1723,7 +1723,7 @@ func timelineIcon(icon string) templ.Component {
 	})
 }
 
-// IncidentStart hands the host's own link to the one person who asked for it.
+// IncidentStart gives the host's start link to the person who asked for it.
 func IncidentStart(p IncidentStartPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

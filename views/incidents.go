@@ -8,15 +8,15 @@ import (
 // IncidentsPage is GET /incidents?status=&severity=&runbook=&q=&cursor=.
 type IncidentsPage struct {
 	Frame    Frame
-	CanOpen  bool   // responder: Open incident
-	RunURL   string // where Open incident leads: the only runbook's form, or /runbooks
+	CanOpen  bool   // responders: Open incident
+	RunURL   string // where Open incident leads: the form of the only runbook, or /runbooks
 	Status   string // "", "open", "resolved"
 	Severity string
 	Runbook  string // id
 	Query    string
 	Runbooks []Choice
 	Rows     []IncidentRow
-	Open     int // open incidents in all, whatever the filter
+	Open     int // number of all open incidents, regardless of the filter
 	Pager    Pager
 }
 
@@ -30,10 +30,10 @@ type IncidentRow struct {
 	OpenedAt    When
 	Opener      string
 	RunbookName string
-	Lasted      string // "14 min": open so far, or until it was resolved
-	BridgeState string // "" when it has no bridge
+	Lasted      string // "14 min": how long it has been open, or was
+	BridgeState string // "" if it has no bridge
 	Inside      int
-	JoinPath    string // "/j/INC-42" while there is something to join
+	JoinPath    string // "/j/INC-42" while people can join
 }
 
 func (r IncidentRow) href() string { return "/incidents/" + strconv.FormatInt(r.Number, 10) }
@@ -56,7 +56,7 @@ func (p IncidentsPage) says() string {
 	return Plural(p.Open, "open", "open")
 }
 
-// href is the list with status in place of the one it is filtered by, and every other filter kept.
+// href is the list with another status and the same other filters.
 func (p IncidentsPage) href(status string) string {
 	q := url.Values{}
 	for name, value := range map[string]string{"status": status, "severity": p.Severity, "runbook": p.Runbook, "q": p.Query} {

@@ -16,11 +16,11 @@ type JoinPage struct {
 	MeetingID string // in Zoom's groups: "876 8562 1847"
 	DialIn    []DialIn
 	Inside    int    // people inside now
-	Cause     string // why there is no bridge, for people who cannot change it
+	Cause     string // why there is no bridge, for people who can't change it
 	ChangedAt When   // of the bridge
 
-	IncidentURL string // "" for those who may not see it
-	Theme       string // as Frame's
+	IncidentURL string // "" for people who may not see it
+	Theme       string // as in Frame
 	Demo        bool
 }
 

@@ -10,9 +10,9 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "strconv"
 
-// Join is the page behind the link that never changes. It has no frame: whoever opens it has one thing to do.
-// While a bridge is being made it asks again every two seconds, afterwards every fifteen; without
-// JavaScript the browser reloads it.
+// Join is the page behind an incident's permanent link. It has no menu, because people open it only to join.
+// It refreshes every two seconds while a bridge is being created, and every fifteen afterwards. Without
+// JavaScript, the browser reloads it while a bridge is being created.
 func Join(p JoinPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -7,7 +7,7 @@ import (
 
 type mark struct{ word, class, shape string }
 
-// stateMark gives the word, colour class and shape of a state. A state nobody drew is shown by its own name.
+// stateMark gives the word, color class and shape of a state. An unknown state shows its own name.
 func stateMark(state string) mark {
 	switch state {
 	case "new", "creating", "running", "scheduled":
@@ -28,8 +28,8 @@ func stateMark(state string) mark {
 	return mark{state, "db-st-ended", "ring"}
 }
 
-// severityLevel reads how grave a severity is from the names teams use: 1 the gravest, 4 the least, 0 for a
-// name that says nothing.
+// severityLevel ranks a severity by the names that teams use: 1 is the most severe, 4 the least, and 0 means
+// that the name is unknown.
 func severityLevel(severity string) int {
 	s := strings.ToLower(strings.TrimSpace(severity))
 	switch s {
@@ -76,42 +76,42 @@ func initials(name, email string) string {
 type Tab struct {
 	Label, Href string
 	Current     bool
-	Note        string // small text behind the label, "2 warnings"
+	Note        string // small text after the label, "2 warnings"
 }
 
-// Chip is a filter that can be on. Href is the page with it switched.
+// Chip is a filter that can be on. Href is the page with the filter toggled.
 type Chip struct {
 	Label, Href string
 	On          bool
 	Count       string // "" shows none
 }
 
-// Pager leads through a list by cursor. An empty link is a button that cannot be pressed.
+// Pager leads through a list by cursor. An empty link is not shown.
 type Pager struct {
 	Newer, Older string // hrefs
 }
 
-// KeyValue is a line of a detail list: text from outside, or a moment, with a copy button where asked.
+// KeyValue is a line of a detail list: text from outside or a time, with a copy button if Copy is set.
 type KeyValue struct {
 	Key, Value string
 	When       When   // shown instead of Value when its ISO is set
 	Href       string // makes the value a link
 	Mono, Copy bool
-	Copied     string // what is copied in place of Value
+	Copied     string // copied instead of Value
 }
 
-// ConfirmForm asks once before something that cannot be undone, naming what goes.
+// ConfirmForm asks once before an action that can't be undone, and names what it deletes.
 type ConfirmForm struct {
-	ID     string // of the dialog; the opener is a link to "#"+ID with data-db-dialog, see ConfirmLink
+	ID     string // of the dialog; ConfirmLink opens it
 	Title  string // "Delete runbook “Production outage”?"
-	Text   string // what goes and what stays
+	Text   string // what is deleted and what stays
 	Action string // where the form posts
 	Button string // "Delete runbook"
 	Hidden []Hidden
 }
 
-// Link is a way to another page or out of Drawbridge.
+// Link leads to another page, in Drawbridge or elsewhere.
 type Link struct{ Text, Href string }
 
-// Hidden is a value a form carries along.
+// Hidden is a hidden field of a form.
 type Hidden struct{ Name, Value string }

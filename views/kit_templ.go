@@ -10,7 +10,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "strings"
 
-// Text shows text from outside: isolated from the direction of what surrounds it, with hidden characters made visible.
+// Text shows text from outside: isolated from the text direction around it, with hidden characters made visible.
 func Text(s string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -53,7 +53,7 @@ func Text(s string) templ.Component {
 	})
 }
 
-// Cut shows text from outside on one line, cut where there is no more room, with the whole in the title.
+// Cut is Text on one line, cut to the available width, with the whole text in the title.
 func Cut(s string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -162,7 +162,7 @@ func icon(paths ...string) templ.Component {
 	})
 }
 
-// Dash stands for a value that is not there.
+// Dash stands for a missing value.
 func Dash() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -192,7 +192,7 @@ func Dash() templ.Component {
 	})
 }
 
-// PageHeader is the top of a page: title, one line under it, and the actions as children, the primary one last.
+// PageHeader is the top of a page: the title, one line below it, and the actions as children, the primary one last.
 func PageHeader(title, sub string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -256,7 +256,7 @@ func PageHeader(title, sub string) templ.Component {
 	})
 }
 
-// StateMark says a state as a word and a shape, then a colour.
+// StateMark shows a state as a word, a shape and a color.
 func StateMark(state string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -321,7 +321,7 @@ func StateMark(state string) templ.Component {
 	})
 }
 
-// Shape is a state's shape alone, for lists where the word stands elsewhere in the row. state may also be ok, warning or bad.
+// Shape is only the shape of a state or of a level, for rows that show the word elsewhere.
 func Shape(state string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -473,7 +473,7 @@ func shape(name string) templ.Component {
 	})
 }
 
-// Severity shows a severity's own name with bars that say how grave it is.
+// Severity shows a severity's name, with bars for its rank.
 func Severity(severity string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -603,7 +603,7 @@ func Severity(severity string) templ.Component {
 	})
 }
 
-// Time reads "2 min ago", with the exact time in the viewer's zone and UTC in the title.
+// Time shows "2 min ago", with the exact time in the viewer's zone and UTC in the title.
 func Time(w When) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -715,7 +715,7 @@ func timeOrNever(w When) templ.Component {
 	})
 }
 
-// Clock reads "03:14:07", for dense lists.
+// Clock shows "03:14:07", for dense lists.
 func Clock(w When) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -791,7 +791,7 @@ func Clock(w When) templ.Component {
 	})
 }
 
-// Exact reads the whole time in the viewer's zone.
+// Exact shows the whole time in the viewer's zone.
 func Exact(w When) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -931,7 +931,7 @@ func CopyButton(text, label string) templ.Component {
 	})
 }
 
-// CopyIcon is CopyButton without words, for use beside a value; label is read aloud.
+// CopyIcon is CopyButton without words, for use next to a value; label is for screen readers.
 func CopyIcon(text, label string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1012,7 +1012,7 @@ func CopyIcon(text, label string) templ.Component {
 	})
 }
 
-// Copyable is an id, a link or a code in monospace with its copy button.
+// Copyable is an ID, a link or a code in monospace, with a copy button.
 func Copyable(text string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1063,7 +1063,7 @@ func Copyable(text string) templ.Component {
 	})
 }
 
-// Card is a block with a title. An empty title gives a card without one.
+// Card is a block with a title; an empty title is not shown.
 func Card(title string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1359,7 +1359,7 @@ func fact(name string) templ.Component {
 	})
 }
 
-// orDash shows a text from outside, or a dash for "".
+// orDash is Text, or Dash for "".
 func orDash(s string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1396,7 +1396,7 @@ func orDash(s string) templ.Component {
 	})
 }
 
-// cutOrDash is orDash on one line, cut where there is no more room.
+// cutOrDash is Cut, or Dash for "".
 func cutOrDash(s string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1481,7 +1481,7 @@ func levelIcon(l Level) templ.Component {
 	})
 }
 
-// EmptyState says in one sentence what will appear here and links to the one thing that makes it appear.
+// EmptyState says what will appear here, and links to what makes it appear.
 func EmptyState(icon templ.Component, title, text, linkText, href string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1581,7 +1581,7 @@ func EmptyState(icon templ.Component, title, text, linkText, href string) templ.
 	})
 }
 
-// Alert is a message in a page. The children are the way out.
+// Alert is a message on a page. Its children are what the reader can do.
 func Alert(l Level, title, text string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1683,7 +1683,7 @@ func Alert(l Level, title, text string) templ.Component {
 	})
 }
 
-// Tabs are links to the views of one page.
+// Tabs are links to the tabs of a page.
 func Tabs(label string, tabs []Tab) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1795,7 +1795,7 @@ func Tabs(label string, tabs []Tab) templ.Component {
 	})
 }
 
-// Chips are filters that are on or off; each is a link.
+// Chips are filters that are on or off. Each is a link.
 func Chips(label string, chips []Chip) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1997,7 +1997,7 @@ func CursorPager(p Pager) templ.Component {
 	})
 }
 
-// Dialog is opened by a link to "#"+id with the attribute data-db-dialog. Without JavaScript the link itself opens it.
+// Dialog opens with a link to "#"+id that has the attribute data-db-dialog, also without JavaScript.
 func Dialog(id, title string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -2090,7 +2090,7 @@ func Dialog(id, title string) templ.Component {
 	})
 }
 
-// ConfirmDialog asks once before something that cannot be undone.
+// ConfirmDialog asks once before an action that can't be undone.
 func ConfirmDialog(c ConfirmForm) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -2208,7 +2208,7 @@ func ConfirmDialog(c ConfirmForm) templ.Component {
 	})
 }
 
-// ConfirmLink opens the dialog with that id. class is a button's: "btn", "btn btn-ghost-danger".
+// ConfirmLink opens the dialog with that id. class is the class of a button, such as "btn".
 func ConfirmLink(id, label, class string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -2421,9 +2421,9 @@ func KeyValues(list []KeyValue) templ.Component {
 	})
 }
 
-// Live is the one part of a page that keeps itself current. topic names one or more topics, with commas. When "changed" arrives from /live?topic=…, the page is
-// fetched again and this part replaced; the message carries no data, so it needs no rights of its own beyond the page's.
-// Fields that are being typed in belong outside it.
+// Live is the one part of a page that stays current. topic is one or more topics, separated by commas. When "changed" arrives from /live?topic=…,
+// the page is fetched again and this part replaced. The message carries no data, so it reveals no more than the page does.
+// Fields that people type into belong outside it.
 func Live(topic string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -2471,7 +2471,7 @@ func Live(topic string) templ.Component {
 	})
 }
 
-// LiveAt is Live for a page that may be the answer to a form: it is fetched again from its own path.
+// LiveAt is Live for a page that may be the answer to a form. It fetches the page from path.
 func LiveAt(topic, path string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -2545,7 +2545,7 @@ func LiveAt(topic, path string) templ.Component {
 	})
 }
 
-// LiveMark says whether the page keeps itself current: live, paused or reconnecting. Without JavaScript it says nothing.
+// LiveMark says whether the page stays current: live, paused or reconnecting. It is hidden without JavaScript.
 func LiveMark() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -1,17 +1,17 @@
 package views
 
-// Level says how grave something is: one scale for findings, banners, flashes and alerts.
+// Level is how serious something is: one scale for findings, banners, flashes and alerts.
 type Level string
 
 const (
 	LevelOK      Level = "ok"
-	LevelNote    Level = "note" // may be left as it is; plain information
+	LevelNote    Level = "note" // information; nothing to do
 	LevelWarning Level = "warning"
 	LevelBad     Level = "bad"
-	LevelUnknown Level = "unknown" // it could not be looked at
+	LevelUnknown Level = "unknown" // it couldn't be checked
 )
 
-// known closes the set of levels a message can have.
+// known is l, or LevelNote if a message can't have the level l.
 func (l Level) known() Level {
 	switch l {
 	case LevelOK, LevelWarning, LevelBad:
@@ -21,7 +21,7 @@ func (l Level) known() Level {
 	}
 }
 
-// found closes the set of levels a finding can have.
+// found is l, or LevelUnknown if a finding can't have the level l.
 func (l Level) found() Level {
 	if l == LevelNote {
 		return l
@@ -32,7 +32,7 @@ func (l Level) found() Level {
 	return l
 }
 
-// judged closes the set of levels a verdict can have: what is not ok asks for a look.
+// judged is l, or LevelWarning if a verdict can't have the level l.
 func (l Level) judged() Level {
 	if l == LevelOK || l == LevelBad {
 		return l
@@ -40,7 +40,7 @@ func (l Level) judged() Level {
 	return LevelWarning
 }
 
-// gravest is the worst of levels, ok for none. What could not be looked at is worse than ok.
+// gravest is the worst of levels, LevelOK for none. LevelUnknown is worse than LevelOK.
 func gravest(levels []Level) Level {
 	worst, grave := LevelOK, map[Level]int{LevelUnknown: 1, LevelWarning: 2, LevelBad: 3}
 	for _, l := range levels {

@@ -10,26 +10,26 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "slices"
 
-// OverviewPage answers whether a bridge would come out now. Live topics: account, bridges, events, incidents.
+// OverviewPage says whether the next incident will get a bridge. Live topics: account, bridges, events, incidents.
 type OverviewPage struct {
 	Frame Frame
-	// Steps lead to the first bridge; while one of them is not done they stand in place of Ready. Empty: set up.
+	// Steps lead to the first bridge. They replace Ready until all are done.
 	Steps    []SetupStep
 	Ready    Ready
-	OpenHref string // where Open incident leads; empty for a person who may not
+	OpenHref string // where Open incident leads; empty for people who may not
 	Live     []BridgeRow
 	Needs    []Need
-	Health   *HealthPanel // nil before Zoom can send events
-	Hours    Chart        // events per hour, the last 24 hours; series meeting, participant, recording, other
+	Health   *HealthPanel // nil until Zoom can send events
+	Hours    Chart        // events per hour in the last 24 hours
 	// The last few of each.
 	Incidents []IncidentRow
 	Events    []EventRow
 }
 
-// SetupStep is one of connect Zoom, write a runbook, try it. State is done, next or later.
+// SetupStep is a step of the setup: connect Zoom, write a runbook, try it. State is done, next or later.
 type SetupStep struct{ State, Title, Text, LinkText, Href string }
 
-// Ready says whether the next incident gets a bridge.
+// Ready says whether the next incident will get a bridge.
 type Ready struct {
 	Level Level
 	Title string   // "Ready. New incidents will get a bridge."
@@ -37,7 +37,7 @@ type Ready struct {
 	AsOf  When
 }
 
-// Need is one thing that asks for a person.
+// Need is one thing that needs attention.
 type Need struct {
 	Level                Level
 	Text, LinkText, Href string

@@ -5,39 +5,39 @@ import "strconv"
 // SettingsRetentionPage is GET /settings/retention. Live topic: retention.
 //
 // POST /settings/retention/preview and POST /settings/retention take keep_{family} and blank_{family}, numbers of days,
-// for each row; the second takes shown as well, which says what was previewed.
+// for each row. The second also takes shown, the rules that were previewed.
 type SettingsRetentionPage struct {
 	Frame   Frame
 	Rows    []RetentionRow
 	MinKeep int
 	Errors  map[string]string // by field
-	Message string            // why it was not saved, beside what the fields say
+	Message string            // why nothing was saved, besides the errors of fields
 
-	Previewed bool // what the rules in the form would do is shown, and they can be saved
+	Previewed bool // the page shows what the rules in the form would do, and they can be saved
 	Shown     string
 	Preview   []RetentionEffect
-	People    int64 // bridges whose people would be blanked
+	People    int64 // number of bridges whose people would be blanked
 
-	Saved             bool  // there are rules
-	Removed, Blanked  int64 // events since they were saved
+	Saved             bool  // rules are saved
+	Removed, Blanked  int64 // number of events since they were saved
 	ToRemove, ToBlank int64
 }
 
-// RetentionRow is what was typed for a family of events.
+// RetentionRow is what was typed for one family of events.
 type RetentionRow struct {
 	Family      string
-	Others      bool // all families whose row is empty
+	Others      bool // the row for all families without rules
 	Keep, Blank string
 }
 
-// RetentionEffect is what a rule would do now.
+// RetentionEffect is what a rule would do now, in numbers of events.
 type RetentionEffect struct {
 	Family string
 	Others bool
 	Remove int64
-	Held   int64 // stay because their incident is open
+	Held   int64 // kept because their incident is open
 	Blank  int64
-	Oldest When // of what stays; zero: nothing stays
+	Oldest When // of the events that are kept; zero for none
 }
 
 // retentionField is the field of a row for kind "keep" or "blank".
@@ -54,7 +54,7 @@ func retentionField(p SettingsRetentionPage, row int, kind string) Field {
 	return f
 }
 
-// retentionDoes says whether the previewed rules do anything now.
+// retentionDoes reports whether the previewed rules would change anything now.
 func retentionDoes(p SettingsRetentionPage) bool {
 	n := p.People
 	for _, e := range p.Preview {

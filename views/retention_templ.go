@@ -8,7 +8,7 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// SettingsRetention is how long events are kept, and for how long they name people.
+// SettingsRetention sets how long events are kept, and when their personal data is blanked.
 func SettingsRetention(p SettingsRetentionPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -300,7 +300,7 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 	})
 }
 
-// retentionInput is a field of the table, which labels it.
+// retentionInput is a field in the table, which has the visible label.
 func retentionInput(f Field) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -5,19 +5,19 @@ import (
 	"strconv"
 )
 
-// RunPage is GET /runbooks/{id}/run, and the answer of a refused POST to it (422).
+// RunPage is GET /runbooks/{id}/run, and the answer to a rejected POST (422).
 //
 // The form posts name, severity (SEV1 … SEV4 or ""), description, opener_email, one
-// vars.{name} for each variable, and idempotency_key. Posting the same key again leads to the
-// incident the first one opened.
+// vars.{name} for each variable, and idempotency_key. Posting the same key again redirects to the
+// incident that the first request opened.
 type RunPage struct {
 	Frame Frame
 
 	RunbookID      string
 	RunbookName    string
 	Description    string   // of the runbook
-	Automatic      []string // what happens at once: "Create Zoom meeting"
-	Manual         []string // what waits for somebody
+	Automatic      []string // steps that run automatically: "Create Zoom meeting"
+	Manual         []string // steps that somebody runs
 	IdempotencyKey string
 
 	Name        string
@@ -26,8 +26,8 @@ type RunPage struct {
 	OpenerEmail string
 	Variables   []RunVariable
 	Errors      map[string]string // field name → sentence
-	Problem     string            // "Zoom is not connected yet. …": what will go wrong, before it does; "" for nothing
-	Disabled    string            // why this runbook cannot be run; "" when it can
+	Problem     string            // what will go wrong: "Zoom isn’t connected yet, …"; "" for nothing
+	Disabled    string            // why this runbook can't be used; "" if it can
 }
 
 // RunVariable is one of the runbook's own fields.
@@ -41,7 +41,7 @@ type RunVariable struct {
 	Choices  []string
 }
 
-// severities are the ones offered, the gravest first. One that was typed otherwise is kept.
+// severities are the choices, most severe first. A severity that isn't one of them is kept as another choice.
 func (p RunPage) severities() []Choice {
 	all := []Choice{{Value: "SEV1", Label: "SEV1"}, {Value: "SEV2", Label: "SEV2"}, {Value: "SEV3", Label: "SEV3"}, {Value: "SEV4", Label: "SEV4"}, {Value: "", Label: "Not known yet"}}
 	for i := range all {
@@ -71,7 +71,7 @@ func (p RunPage) field(i int, v RunVariable) Field {
 	return f
 }
 
-// short says whether all choices fit in a row of buttons.
+// short reports whether all choices fit in a row of buttons.
 func (v RunVariable) short() bool {
 	n := 0
 	for _, c := range v.Choices {
@@ -80,7 +80,7 @@ func (v RunVariable) short() bool {
 	return n <= 40
 }
 
-// choices are v's, with the empty one where it may be left out or is not chosen yet.
+// choices are those of v, and an empty one if v is optional or for a list.
 func (v RunVariable) choices(list bool) []Choice {
 	var all []Choice
 	if list || !v.Required {

@@ -14,7 +14,7 @@ func (p RunbookPage) action() string {
 	return "/runbooks/" + p.ID
 }
 
-// stepErrors counts the fields of step i that were refused.
+// stepErrors counts the rejected fields of step i.
 func (p RunbookPage) stepErrors(i int) int {
 	n := 0
 	for name := range p.Errors {
@@ -27,7 +27,7 @@ func (p RunbookPage) stepErrors(i int) int {
 
 func (p RunbookPage) stepOpen(i int) bool { return p.Steps[i].Open || p.stepErrors(i) > 0 }
 
-// moreOpen says whether something under More of step i was refused.
+// moreOpen reports whether a field under More of step i was rejected.
 func (p RunbookPage) moreOpen(i int) bool {
 	for _, key := range []string{"host", "duration", "waiting_room", "join_before_host", "alternative_hosts"} {
 		if p.Errors[stepName(i, key)] != "" {
@@ -91,7 +91,7 @@ func varName(i int, key string) string  { return "variable." + strconv.Itoa(i) +
 func varID(i int, key string) string    { return "variable-" + strconv.Itoa(i) + "-" + key }
 func op(name string, i int) string      { return name + ":" + strconv.Itoa(i) }
 
-// stepSummary is what a closed card says of its step.
+// stepSummary describes a step on its closed card.
 func stepSummary(s StepForm) string {
 	parts := []string{"When somebody runs it"}
 	if s.ExecuteAutomatically {
@@ -109,7 +109,7 @@ func stepSummary(s StepForm) string {
 	return strings.Join(parts, ", ")
 }
 
-// moreSummary says what More holds while it is closed.
+// moreSummary describes the settings under More while it is closed.
 func moreSummary(s StepForm) string {
 	host := "opener hosts"
 	if s.Host == "always_backup" {

@@ -725,7 +725,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 	})
 }
 
-// rowTools move and remove row i of n. They stand outside the summary, which may hold nothing to press.
+// rowTools move and remove row i of n. They are outside the summary, which must not contain buttons.
 func rowTools(what string, i, n int, spoken, focus string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1135,7 +1135,7 @@ func variableRow(p RunbookPage, i int, v VariableForm) templ.Component {
 	})
 }
 
-// addStepPopover stands outside the form so that Enter in its search saves nothing.
+// addStepPopover is outside the form, so that Enter in its search field saves nothing.
 func addStepPopover(p RunbookPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1328,7 +1328,7 @@ func insertPopover(p RunbookPage) templ.Component {
 	})
 }
 
-// RunbookPreview is what the steps would come to: part of the editor, and the whole answer of POST /runbooks/preview.
+// RunbookPreview is what the steps would do. It is part of the editor, and the whole answer to POST /runbooks/preview.
 func RunbookPreview(p RunbookPreviewPart) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -5,10 +5,10 @@ import "fmt"
 // RunbooksPage is GET /runbooks.
 type RunbooksPage struct {
 	Frame    Frame
-	CanEdit  bool // admin: New runbook, Edit, switch
-	CanRun   bool // responder: Run
+	CanEdit  bool // admins: New runbook, Edit, switch
+	CanRun   bool // responders: Open incident
 	Rows     []RunbookRow
-	Archived []RunbookRow // deleted, kept because incidents refer to them
+	Archived []RunbookRow // deleted, but kept because incidents refer to them
 }
 
 // RunbookRow is one runbook of the list.
@@ -19,14 +19,14 @@ type RunbookRow struct {
 	Description  string
 	Steps        []string // in words: "Create Zoom meeting, automatically"
 	Incidents    int
-	LastRunAt    When   // zero: never run
-	LastRunKey   string // "INC-42"; "" when never run
+	LastRunAt    When   // of its last incident; zero for none
+	LastRunKey   string // "INC-42"; "" for none
 	LastRunURL   string
 	Enabled      bool
-	Problem      string // why it would not work as it is; "" for none
+	Problem      string // why it wouldn't work; "" for nothing
 }
 
-// RunbookPage is GET /runbooks/new and /runbooks/{id}, and every answer of the editor's form.
+// RunbookPage is GET /runbooks/new and /runbooks/{id}, and every answer to the editor's form.
 //
 // The form posts to /runbooks (new) or /runbooks/{id} with: version, name, incident_type,
 // description; for each step, i from 0: step.{i}.id, .kind, .topic, .agenda, .recording
@@ -37,13 +37,13 @@ type RunbookRow struct {
 // .required (true), .default, .help, .choices (one a line); preview_incident (number of a
 // past incident, or "" for the sample).
 //
-// op is the button pressed: save, preview, add-step:KIND, remove-step:I, step-up:I,
+// op is the pressed button: save, preview, add-step:KIND, remove-step:I, step-up:I,
 // step-down:I, add-variable, remove-variable:I, variable-up:I, variable-down:I.
-// Every op but save answers 200 with the same page, changed, and stores nothing.
+// Every op except save answers 200 with the changed page and stores nothing.
 type RunbookPage struct {
 	Frame Frame
 
-	ID      string // "" for a new one
+	ID      string // "" for a new runbook
 	Version int64
 
 	Name         string
@@ -51,29 +51,29 @@ type RunbookPage struct {
 	Description  string
 	Enabled      bool
 	Archived     bool
-	Incidents    int // how many were opened with it; decides delete or archive
+	Incidents    int // opened with it; if there are any, deleting it archives it
 
 	Steps     []StepForm
 	Variables []VariableForm
-	Kinds     []StepKind // what Add step offers
-	Types     []string   // incident types already in use, offered while typing
+	Kinds     []StepKind // the choices of Add step
+	Types     []string   // incident types in use, as suggestions
 
 	CanEdit  bool
-	CanRun   bool              // responder: See the form
-	Changed  bool              // the form differs from what is stored
-	Conflict string            // somebody saved meanwhile: who and when, as a sentence
+	CanRun   bool              // responders: View the form
+	Changed  bool              // the form differs from the stored runbook
+	Conflict string            // who else saved in the meantime, and when; "" for nobody
 	Errors   map[string]string // field name → sentence; "step.0.topic", "variable.1.name"
-	Focus    string            // field to put the cursor in: "step.1.topic" after Add step; "" for none
+	Focus    string            // field with the cursor: "step.1.topic" after Add step; "" for none
 	Preview  RunbookPreviewPart
 	Insert   []InsertGroup
 }
 
-// StepForm is one step as the editor holds it.
+// StepForm is one step in the editor.
 type StepForm struct {
-	ID     string // "" until it is saved
+	ID     string // "" before it is saved
 	Kind   string // "create_meeting"
 	Label  string // "Create Zoom meeting"
-	Open   bool   // the card is open; a card with an error always is
+	Open   bool   // the card is open, as a card with an error always is
 	Topic  string
 	Agenda string
 
@@ -86,7 +86,7 @@ type StepForm struct {
 	AlternativeHosts     string // as typed
 }
 
-// VariableForm is one variable as the editor holds it.
+// VariableForm is one variable in the editor.
 type VariableForm struct {
 	Name     string
 	Label    string
@@ -97,51 +97,51 @@ type VariableForm struct {
 	Choices  string // one a line
 }
 
-// StepKind is one line of Add step.
+// StepKind is one choice of Add step.
 type StepKind struct {
 	Kind  string // "create_meeting"
 	Label string
 	Help  string // one line
 }
 
-// InsertGroup is one heading of the list of template variables.
+// InsertGroup is a group of template variables.
 type InsertGroup struct {
 	Title string // "This runbook"
 	Items []InsertItem
 }
 
-// InsertItem is one variable that can be put into a template.
+// InsertItem is one variable that can be inserted into a template.
 type InsertItem struct {
 	Code  string // "{{ incident.name }}"
 	Help  string
-	Value string // what it is in the sample; "" for nothing
+	Value string // in the sample incident; "" for none
 }
 
-// RunbookPreviewPart is the answer of POST /runbooks/preview, which takes the editor's form.
+// RunbookPreviewPart is the answer to POST /runbooks/preview, which takes the editor's form.
 type RunbookPreviewPart struct {
 	Samples []PreviewSample
 	Steps   []StepPreview
 }
 
-// PreviewSample is one incident the preview can be filled with.
+// PreviewSample is an incident that the preview can use.
 type PreviewSample struct {
-	Value    string // of preview_incident: "" for the sample, else the incident's number
+	Value    string // of preview_incident: the incident's number, or "" for the sample
 	Label    string // "INC-41 · db down"
 	Selected bool
 }
 
-// StepPreview is what one step would do for the chosen incident.
+// StepPreview is what a step would do for the chosen incident.
 type StepPreview struct {
 	Index  int // of the step in the form
 	Label  string
 	Topic  TextPreview
 	Agenda TextPreview
-	Asks   []string // "Zoom will be asked for", one sentence each
+	Asks   []string // what Drawbridge asks Zoom for, one line each
 }
 
 // TextPreview is one rendered template.
 type TextPreview struct {
-	Text   string // rendered; what would be used instead when there are Errors
+	Text   string // rendered, or the fallback if there are Errors
 	Length int    // in characters, before it is cut
 	Max    int
 	Errors []TemplateError
@@ -149,9 +149,9 @@ type TextPreview struct {
 
 // TemplateError is one mistake in a template.
 type TemplateError struct {
-	Line, Column int // from 1; 0 when it is not known
+	Line, Column int // from 1; 0 if it isn't known
 	Message      string
-	DidYouMean   string // "incident.severity"; "" for no idea
+	DidYouMean   string // "incident.severity"; "" for no suggestion
 }
 
 func (e TemplateError) place() string {
@@ -168,7 +168,7 @@ func trueFalse(b bool) string {
 	return "false"
 }
 
-// onOff is the last part of the address that turns a runbook's switch.
+// onOff is the last part of the path that toggles a runbook.
 func onOff(enabled bool) string {
 	if enabled {
 		return "disable"

@@ -2,14 +2,14 @@ package views
 
 // SettingsUsersPage is GET /settings/users.
 //
-// ?new=1 opens the form for a new user, ?edit={id} the one for an existing one.
+// ?new=1 opens the form for a new user, and ?edit={id} the form for an existing one.
 // POST /settings/users takes name, email, role (admin | responder | viewer), password.
 // POST /settings/users/{id} takes name and role; …/password takes password; …/disable and
 // …/enable take nothing.
 type SettingsUsersPage struct {
 	Frame  Frame
 	Rows   []UserRow
-	Name   string // as typed, when refused
+	Name   string // as typed, if it was rejected
 	Email  string
 	Role   string
 	New    bool   // the form for a new user is open
@@ -27,19 +27,19 @@ type UserRow struct {
 	Disabled   bool
 	LastSeenAt When // zero: never
 	CreatedAt  When
-	LastAdmin  bool // the only admin left; cannot be disabled or lose the role
+	LastAdmin  bool // the only admin, who can't be disabled or lose the role
 }
 
 // SettingsTokensPage is GET /settings/tokens.
 //
-// ?new=1 opens the form. POST /settings/tokens takes name and scope (incidents:write, read; repeated), and answers with
-// the page once more, holding the new token. POST /settings/tokens/{id}/revoke revokes one.
+// ?new=1 opens the form. POST /settings/tokens takes name and scope (incidents:write, read; repeated) and answers with
+// the page, which shows the new token. POST /settings/tokens/{id}/revoke revokes a token.
 type SettingsTokensPage struct {
 	Frame      Frame
 	Rows       []TokenRow
-	New        string // the new token in clear, on this one answer only
+	New        string // the new token in clear text, on this answer only
 	NewName    string
-	Name       string // as typed, when refused
+	Name       string // as typed, if it was rejected
 	ScopeWrite bool
 	ScopeRead  bool
 	Open       bool // the form is open
@@ -55,7 +55,7 @@ type TokenRow struct {
 	CreatedBy  string
 	CreatedAt  When
 	LastUsedAt When // zero: never
-	RevokedAt  When // zero: works
+	RevokedAt  When // zero: not revoked
 }
 
 // SettingsAuditPage is GET /settings/audit?q=&cursor=.
@@ -66,7 +66,7 @@ type SettingsAuditPage struct {
 	Pager Pager
 }
 
-// AuditRow is one change.
+// AuditRow is one entry of the audit trail.
 type AuditRow struct {
 	At      When
 	Who     string
@@ -77,7 +77,7 @@ type AuditRow struct {
 	Changes []AuditChange
 }
 
-// AuditChange is one field before and after. A secret shows as "set", "changed" or "removed".
+// AuditChange is a field before and after the change. A secret shows as "set", "changed" or "removed".
 type AuditChange struct {
 	Field  string
 	Before string
@@ -110,7 +110,7 @@ type SettingsAboutPage struct {
 	PublicURL string
 }
 
-// settingsTabs are the tabs a person may open.
+// settingsTabs are the tabs that a person may open.
 func settingsTabs(admin bool, current string) []Tab {
 	var tabs []Tab
 	for _, t := range []struct {
@@ -152,7 +152,7 @@ func afterOrNothing(s string) string {
 	return s
 }
 
-// curl is a command that opens an incident with the token in $TOKEN.
+// curl is a command that opens an incident at address with the token in $TOKEN.
 func curl(address string) string {
 	return `curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"runbook": "Production outage", "name": "Try the API"}' ` + address
 }

@@ -8,7 +8,7 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// settingsPage is what every tab of Settings shares.
+// settingsPage is the frame of every tab of Settings.
 func settingsPage(f Frame, current string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -929,7 +929,7 @@ func tokenForm(p SettingsTokensPage) templ.Component {
 	})
 }
 
-// SettingsAudit is the list of everything that was changed.
+// SettingsAudit is the audit trail.
 func SettingsAudit(p SettingsAuditPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1183,7 +1183,7 @@ func SettingsAudit(p SettingsAuditPage) templ.Component {
 	})
 }
 
-// SettingsMe is one's own account.
+// SettingsMe is the account of the person who is logged in.
 func SettingsMe(p SettingsMePage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1378,7 +1378,7 @@ func SettingsMe(p SettingsMePage) templ.Component {
 	})
 }
 
-// SettingsAbout says what is running.
+// SettingsAbout shows versions and sizes.
 func SettingsAbout(p SettingsAboutPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -1,10 +1,10 @@
-// Package views turns plain structs into pages. What is shown is declared beside the
-// component that shows it, as strings, numbers and booleans, so that a secret or a row of
-// the database has no path to a page. It must not know databases, Zoom or HTTP.
+// Package views turns plain structs into pages. What a page shows is declared next to the
+// component that shows it, as strings, numbers and booleans, so that no secret and no row
+// of the database can reach a page. It must not know databases, Zoom or HTTP.
 //
-// Rules every component keeps, because the Content-Security-Policy and the tests demand it:
+// Every component follows these rules, which the Content-Security-Policy and the tests enforce:
 // no style=, no inline script, no on… attribute, no hx-… attribute whose value is data, no
-// templ.Raw; text that came from outside goes through Text.
+// templ.Raw; text from outside goes through Text.
 package views
 
 import (
@@ -15,35 +15,35 @@ import (
 	"unicode"
 )
 
-// Frame is what every page needs round its content.
+// Frame is what every page shows around its content.
 type Frame struct {
 	Title   string // "INC-42 · db down"; the product's name is added
-	Section string // which entry of the sidebar is current: overview, incidents, bridges, runbooks, events, account, settings
+	Section string // the current entry of the sidebar: overview, incidents, bridges, runbooks, events, account, settings
 	User    *Person
 
-	LiveBridges     int // count beside Bridges; 0 shows none
-	RefusedLastHour int // refused webhook requests of the last hour, beside Events; 0 shows none
+	LiveBridges     int // count next to Bridges; 0 shows none
+	RefusedLastHour int // rejected webhook requests of the last hour, next to Events; 0 shows none
 
-	Banner  *Banner // one at most: the worst thing that is true now
-	Flash   *Flash  // the result of what the person just did, shown once
-	Demo    bool    // strip with the link to the simulator
+	Banner  *Banner // the worst current problem; nil for none
+	Flash   *Flash  // the result of the person's last action, shown once
+	Demo    bool    // shows a strip with a link to the simulator
 	Version string
 	Theme   string // cookie "theme": "", "light" or "dark"
 }
 
-// Person is who is logged in. Role is admin, responder or viewer.
+// Person is the user who is logged in. Role is admin, responder or viewer.
 type Person struct{ Name, Email, Role string }
 
-// CanAdmin says whether the person may change the configuration.
+// CanAdmin reports whether the person may change the configuration.
 func (p *Person) CanAdmin() bool { return p != nil && p.Role == "admin" }
 
-// Banner is the one thing that is degraded. Href may be empty.
+// Banner says what is wrong with Drawbridge right now. Href may be empty.
 type Banner struct {
 	Level                Level
 	Text, LinkText, Href string
 }
 
-// Flash is one sentence about what was just done.
+// Flash is one sentence about the last action.
 type Flash struct {
 	Level Level
 	Text  string
@@ -58,7 +58,7 @@ type When struct {
 	UTC   string // "22 Nov 2026, 02:14:07 UTC"
 }
 
-// NewWhen writes t for a viewer in loc as seen at now. The zero time gives the zero When, which shows as a dash.
+// NewWhen writes t for a viewer in loc, relative to now. The zero time becomes the zero When, which shows as a dash.
 func NewWhen(t, now time.Time, loc *time.Location) When {
 	if t.IsZero() {
 		return When{}
@@ -73,8 +73,8 @@ func NewWhen(t, now time.Time, loc *time.Location) When {
 	}
 }
 
-// Ago says how long ago something was, or for a negative d how long until it is.
-// static/app.js words the same spans the same way when it keeps them current.
+// Ago says how long ago something was, or for a negative d, how long until it happens.
+// static/app.js updates these texts in the browser and must use the same words.
 func Ago(d time.Duration) string {
 	if d < 0 {
 		if d > -45*time.Second {
@@ -102,7 +102,7 @@ func span(d time.Duration) string {
 	return strconv.Itoa(days) + " days"
 }
 
-// Length says how long something took: "0.8 s", "42 s", "14 min", "2 h 05 min", "12 days".
+// Length writes a duration: "0.8 s", "42 s", "14 min", "2 h 05 min", "12 days".
 func Length(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
@@ -129,7 +129,7 @@ func Count(n int) string {
 	return s
 }
 
-// Bytes says a size: "512 bytes", "3.3 MB".
+// Bytes writes a size: "512 bytes", "3.3 MB".
 func Bytes(n int64) string {
 	if n < 1000 {
 		return Plural(int(n), "byte", "bytes")
@@ -147,7 +147,7 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f PB", size)
 }
 
-// Plural gives "1 bridge" or "2 bridges".
+// Plural writes "1 bridge" or "2 bridges".
 func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// action is what somebody did, and to what if that is always the same.
+// action is what somebody did, and its target if that is always the same.
 type action struct{ did, target string }
 
-// auditActions has the actions of the audit trail by their codes.
+// auditActions has the words of the audit trail's actions.
 var auditActions = map[string]action{
 	"account.save":         {"changed the", "Zoom account"},
 	"runbook.create":       {"created runbook", ""},
@@ -41,7 +41,7 @@ var auditActions = map[string]action{
 	"user.end_sessions":    {"ended other sessions of", ""},
 }
 
-// Audit says what an entry of the audit trail is about: "created runbook",
+// Audit words an entry of the audit trail: "created runbook",
 // "Production outage".
 func Audit(code, target string) (did, to string) {
 	a, ok := auditActions[code]
@@ -51,7 +51,7 @@ func Audit(code, target string) (did, to string) {
 	return a.did, cmp.Or(target, a.target)
 }
 
-// AuditActions are the codes of the actions that are worded with a text, in any case.
+// AuditActions are the codes of the actions whose words contain a text, ignoring case.
 func AuditActions(text string) (codes []string) {
 	for _, code := range slices.Sorted(maps.Keys(auditActions)) {
 		if a := auditActions[code]; strings.Contains(strings.ToLower(a.did+" "+a.target), strings.ToLower(text)) {
@@ -61,7 +61,7 @@ func AuditActions(text string) (codes []string) {
 	return codes
 }
 
-// fields has the names of fields that are not their codes.
+// fields has the names of fields that differ from their codes.
 var fields = map[string]string{
 	"auth": "way to connect", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
 	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
@@ -82,8 +82,8 @@ func Field(path string) string {
 	return strings.Join(parts, " ")
 }
 
-// Retention says how long events of a family are kept, 0 days being for ever, if it
-// has a rule of its own.
+// Retention says how long events of a family are kept if the family has a rule of its
+// own; 0 days means forever.
 func Retention(family string, own bool, keepDays, blankDays int) string {
 	if !own {
 		return family + ": no rule of its own"

@@ -79,7 +79,7 @@ func EventName(event string) string {
 	return strings.NewReplacer("_", " ", ".", " ").Replace(name)
 }
 
-// EventUse says what an event is worth a subscription for.
+// EventUse says why to subscribe to an event.
 func EventUse(event string) string { return eventUses[event] }
 
 var eventUses = map[string]string{
@@ -109,14 +109,14 @@ var unreadable = map[string]string{
 // Unreadable says why an event can't be read.
 func Unreadable(problem string) string { return cmp.Or(unreadable[problem], sentence(code(problem))) }
 
-// Reprocessed is what reading an event again came to; see incident.Reprocessed.
+// Reprocessed is the result of reading an event again; see incident.Reprocessed.
 type Reprocessed struct {
 	Differences  []string
 	Incident     int64
 	Was, Is, Who string
 }
 
-// Says words the differences, "" for none.
+// Says words the differences; "" for none.
 func (r Reprocessed) Says() (s string) {
 	for _, d := range r.Differences {
 		s = join(s, r.difference(d))

@@ -17,7 +17,7 @@ type Meeting struct {
 	AlternativeHosts                         []string
 }
 
-// Asks says what Zoom will be asked for, a line each.
+// Asks says what Drawbridge asks Zoom for, one line each.
 func (m Meeting) Asks() []string {
 	var list []string
 	add := func(yes bool, text string) {

@@ -9,11 +9,11 @@ import (
 type Entry struct {
 	Kind                                               string
 	Runbook, Step, Who, Host, Link, Field, Topic, Text string
-	Template                                           []string // what is wrong with a template, a sentence each
+	Template                                           []string // the errors of a template, one sentence each
 	Reasons                                            []Reason
 }
 
-// Somebody stands for a person whose name isn't known, or not any more.
+// Somebody stands for a person whose name isn't known, or is no longer known.
 const Somebody = "Somebody"
 
 // entryTexts has the words of each kind of entry.

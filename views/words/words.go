@@ -1,10 +1,10 @@
-// Package words puts what happened into words: every text that is read later than
-// it happened, for pages, API and command line, one file a subject. What it is given
-// are codes and data; the codes are those of packages incident and zoom, which it must
+// Package words puts into words what happened: every text that is read later than
+// it happened, on pages, in the API and on the command line, one file per subject. It
+// takes codes and data. The codes are those of packages incident and zoom, which it must
 // not know.
 //
-// A code without words is shown as itself: nothing that happened is hidden because
-// somebody forgot to word it. A test of package handlers finds such codes.
+// A code without words is shown as it is, so that nothing is hidden because
+// somebody forgot to word it. A test in package handlers finds such codes.
 package words
 
 import (
@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// Text is what happened and what to do about it. Fix is "" when there is nothing to do.
+// Text is what happened and what to do about it. Fix is "" if there is nothing to do.
 type Text struct{ Cause, Fix string }
 
 // Key is how people name incident n: "INC-42".
 func Key(n int64) string { return fmt.Sprintf("INC-%d", n) }
 
-// code is the text of a code that has no words.
+// code is the text for a code without words.
 func code(c string) string { return strings.ReplaceAll(c, "_", " ") }
 
-// sentence ends a text that somebody else wrote with a period, if it has no end.
+// sentence adds a period to a text that somebody else wrote, unless it ends with punctuation.
 func sentence(s string) string {
 	if s = strings.TrimSpace(s); s == "" || strings.ContainsAny(s[len(s)-1:], ".!?") || strings.HasSuffix(s, "…") {
 		return s
@@ -30,7 +30,7 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// join puts sentences one after the other; empty ones are left out.
+// join joins the sentences that aren't empty.
 func join(sentences ...string) string {
 	var all []string
 	for _, s := range sentences {
@@ -48,7 +48,7 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// span writes a length of time for a sentence: "45 s", "4 min", "26 hours", "3 days".
+// span writes a duration for a sentence: "45 s", "4 min", "26 hours", "3 days".
 func span(d time.Duration) string {
 	switch {
 	case d < time.Minute:

@@ -73,7 +73,7 @@ var problemTexts = map[string]Text{
 	"day_limit":            {"This Zoom account has used up its API calls for today.", "Wait until midnight UTC, and find out which other app of the account makes so many calls."},
 }
 
-// says words the problem of a call for a host, "" for a call that is about nobody.
+// says words the problem of a call for a host; host is "" for other calls.
 func (p Problem) says(host string) Text {
 	t, known := problemTexts[p.Code]
 	switch p.Code {
