@@ -42,7 +42,7 @@ func (s *Site) AccountPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Account(page))
 }
 
-// SaveAccount is POST /account. What is saved is checked once.
+// SaveAccount is POST /account. It also checks the connection.
 func (s *Site) SaveAccount(c echo.Context) error {
 	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "app_id", "api_key", "api_secret", "backup_user_email",
 		"webhook_secret_token_1", "webhook_secret_token_2", "keep_webhook_secret_token_1", "cluster", "version", "op")
@@ -88,9 +88,9 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, "/account")
 }
 
-// accountForm is the form as the service takes it. The values of the tab that
-// is not shown stay what they are, so that one can move from a JWT app to
-// Server-to-Server and keep the rest.
+// accountForm is the form as the service takes it. The values of the tab that is
+// not shown stay as they are, so that one can move from a JWT app to
+// Server-to-Server OAuth and keep the rest.
 func accountForm(form Form, stored incident.Account) (incident.AccountForm, error) {
 	version, err := form.Int("version")
 	f := incident.AccountForm{
@@ -114,7 +114,7 @@ func accountForm(form Form, stored incident.Account) (incident.AccountForm, erro
 		f.Remove = []incident.SecretName{incident.WebhookToken2}
 		delete(f.Secrets, incident.WebhookToken2)
 	} else if typed := f.Secrets[incident.WebhookToken1]; typed != "" && form.Has("keep_webhook_secret_token_1") && f.Secrets[incident.WebhookToken2] == "" {
-		// The present token becomes the older one; it leaves only for where it is sealed again.
+		// The current token becomes the older one. It goes back to the store, which seals it, and nowhere else.
 		if present := stored.Secrets[incident.WebhookToken1].Value.Reveal(); present != typed {
 			f.Secrets[incident.WebhookToken2] = present
 		}
@@ -122,8 +122,8 @@ func accountForm(form Form, stored incident.Account) (incident.AccountForm, erro
 	return f, err
 }
 
-// refuseAccount shows the form again with what was typed. Secrets do not come
-// back; the page says which ones have to be typed again.
+// refuseAccount shows the form again with what was typed, except for secrets:
+// the page says which of them have to be typed again.
 func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form, said incident.AccountForm, message string, fields map[string]string) error {
 	page, err := s.accountPage(c, stored)
 	if err != nil {
@@ -145,7 +145,7 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 	}
 	page.BackupUserEmail, page.Cluster = said.BackupUser, said.Cluster
 	switch {
-	case said.Version != stored.Version: // the form comes back with the version of now: it may be saved on purpose
+	case said.Version != stored.Version: // the form comes back with the current version, so that the person may still save it
 		page.Conflict = s.lastChange(c, "", incident.AuditAccountSave) + " Saving now replaces that change."
 	case len(fields) == 0:
 		page.Conflict = message
@@ -163,8 +163,8 @@ func toFix(r incident.CheckReport) int {
 	return n
 }
 
-// CheckAccount is POST /account/check. htmx gets the result, a browser without
-// it the page.
+// CheckAccount is POST /account/check. htmx gets the result, and a browser without
+// JavaScript the page.
 func (s *Site) CheckAccount(c echo.Context) error {
 	form, err := ReadForm(c, "email")
 	if err != nil {
@@ -175,7 +175,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 	report, err := s.Service.CheckConnection(ctx, Actor(c), form.Get("email"))
 
 	message, fields, refused := Refusal(err)
-	// Before anything is saved there is nowhere to keep the report.
+	// Before anything is saved, the report can't be stored.
 	if err != nil && !refused && incident.CodeOf(err) != incident.NotFound {
 		return err
 	}
@@ -193,7 +193,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 	part := c.Request().Header.Get("HX-Request") != ""
 	var page views.AccountPage
 	if part {
-		status = http.StatusOK // htmx shows no other
+		status = http.StatusOK // htmx ignores the answer otherwise
 		page.Check = s.accountCheck(c, stored.Report(s.Now()))
 	} else if page, err = s.accountPage(c, stored); err != nil {
 		return err
@@ -233,7 +233,7 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 	return page, err
 }
 
-// storedSecret is what a page may say of a secret.
+// storedSecret is what a page may say about a secret.
 func (s *Site) storedSecret(a incident.Account, name incident.SecretName) views.StoredSecret {
 	stored, ok := a.Secrets[name]
 	if !ok {
@@ -260,9 +260,9 @@ func (s *Site) accountGuide(c echo.Context) views.AccountGuide {
 	return g
 }
 
-// unreachable says why Zoom could not send events to an address of ours, ""
-// when nothing speaks against it. Zoom takes https with a public certificate
-// only ("Webhooks", requirements of an endpoint).
+// unreachable says why Zoom can't send events to base, the address of this server,
+// or "" if nothing suggests that. Zoom requires https with a public certificate
+// ("Webhooks", requirements of an endpoint).
 func unreachable(base string) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -281,8 +281,8 @@ func unreachable(base string) string {
 	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs a public https address. Set DRAWBRIDGE_PUBLIC_URL to one.", base, why)
 }
 
-// accountCheck is a report as the page shows it: what the app may do and what
-// was found about one more person stand apart.
+// accountCheck is a report as the page shows it, which lists separately what the app
+// may do and what was found about another user.
 func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.AccountCheck {
 	check := views.AccountCheck{CheckedAt: s.When(c, r.At)}
 	if i := slices.IndexFunc(r.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicPerson }); i >= 0 {
@@ -302,8 +302,8 @@ func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.Accoun
 	return check
 }
 
-// scopeFeature is a finding about scopes with the names to tick. One that is fine
-// names none: the app may have classic or granular ones.
+// scopeFeature is a finding about scopes, with their names in both schemes if they are
+// missing. If they are not, the app may have either classic or granular ones.
 func scopeFeature(f incident.Finding) views.ScopeFeature {
 	feature := views.ScopeFeature{Level: views.Level(f.Level), Feature: words.Feature(string(f.Feature)), Scope: strings.Join(f.Scopes, "\n")}
 	for _, scope := range incident.SetupScopes() {

@@ -13,8 +13,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// The API's shapes. Times are RFC 3339 in UTC with milliseconds, null when not
-// known; ids are texts.
+// The JSON objects of the API. Times are RFC 3339 in UTC with milliseconds, or null if
+// unknown. IDs are strings.
 
 type apiList[T any] struct {
 	Items      []T     `json:"items"`
@@ -97,8 +97,8 @@ func (t apiTime) MarshalJSON() ([]byte, error) {
 	return json.Marshal(time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z"))
 }
 
-// OpenIncident is POST /api/v1/incidents: 201, or 200 with what is there when
-// an open incident has the dedup_key.
+// OpenIncident is POST /api/v1/incidents. It answers 201, or 200 with the existing
+// incident if an open one has the dedup_key.
 func (s *Site) OpenIncident(c echo.Context) error {
 	req := incident.OpenRequest{Source: incident.SourceAPI}
 	var vars texts
@@ -124,7 +124,7 @@ func (s *Site) OpenIncident(c echo.Context) error {
 	return s.sendIncident(c, status, opened.Number)
 }
 
-// GetIncident is GET /api/v1/incidents/{number}; INC-42 is a number too.
+// GetIncident is GET /api/v1/incidents/{number}; the number may be written INC-42.
 func (s *Site) GetIncident(c echo.Context) error {
 	number, err := incidentNumber(c)
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *Site) ResolveIncident(c echo.Context) error {
 		return err
 	}
 	err = s.Service.ResolveIncident(c.Request().Context(), Actor(c), number)
-	if err != nil && incident.CodeOf(err) != incident.Conflict { // resolved already: a script may say it twice
+	if err != nil && incident.CodeOf(err) != incident.Conflict { // it is already resolved: a script may repeat the request
 		return err
 	}
 	return s.sendIncident(c, http.StatusOK, number)
@@ -205,9 +205,9 @@ func (s *Site) ListBridges(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// apiEventFilters are the fields of a list of events. event takes several types
-// with commas, and "meeting.*" for a family; stale, unread, recovered and twin are
-// on with any value.
+// apiEventFilters are the filters of a list of events. event takes several types,
+// separated by commas, and "meeting.*" for a family; stale, unread, recovered and twin
+// are on with any value.
 var apiEventFilters = []string{"event", "meeting_id", "q", "stale", "unread", "recovered", "twin", "after", "before"}
 
 func apiEventFilter(q Form) (f db.EventFilter, err error) {
@@ -246,8 +246,8 @@ func (s *Site) ListEvents(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// RawEvent is GET /api/v1/events/{id}/raw: the bytes as Zoom sent them. They
-// are called bytes and not JSON: signed or not, they are what somebody else wrote.
+// RawEvent is GET /api/v1/events/{id}/raw: the bytes as Zoom sent them. The content
+// type is octet-stream and not JSON, because even signed bytes are untrusted.
 func (s *Site) RawEvent(c echo.Context) error {
 	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
 	if err != nil || id < 1 {
@@ -261,7 +261,7 @@ func (s *Site) RawEvent(c echo.Context) error {
 	return c.Blob(http.StatusOK, echo.MIMEOctetStream, event.Body)
 }
 
-// ListRunbooks is GET /api/v1/runbooks: all that are not archived, on one page.
+// ListRunbooks is GET /api/v1/runbooks: all runbooks that aren't archived, on one page.
 func (s *Site) ListRunbooks(c echo.Context) error {
 	if _, err := ReadQuery(c); err != nil {
 		return err
@@ -287,7 +287,7 @@ func (s *Site) ListRunbooks(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// readList reads the query of a list: the fields it filters by, and those that
+// readList reads the query of a list: its filters, and the fields that
 // every list has.
 func readList(c echo.Context, filters ...string) (q Form, limit int, after, before time.Time, err error) {
 	if q, err = ReadQuery(c, append(filters, "after", "before", "cursor", "limit")...); err != nil {

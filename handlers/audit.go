@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	auditShown    = 50 // rows of a page
-	maxAuditWords = 20 // of a search
+	auditShown    = 50 // rows on a page
+	maxAuditWords = 20 // in a search
 )
 
 // AuditPage is GET /settings/audit.
@@ -62,7 +62,7 @@ func (s *Site) auditRow(c echo.Context, e incident.AuditEntry) views.AuditRow {
 	return row
 }
 
-// changedFields names the fields of changes.
+// changedFields names the changed fields.
 func changedFields(changes []incident.Change) (fields []string) {
 	for _, c := range changes {
 		if field := words.Field(c.Field); !slices.Contains(fields, field) {

@@ -84,7 +84,7 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	return v
 }
 
-// day reads a date of a filter in the viewer's zone, plus days; "" is no limit.
+// day reads a date of a filter in the viewer's zone and adds days. "" is the zero time.
 func (s *Site) day(c echo.Context, text string, days int) (t time.Time, problem string) {
 	if text == "" {
 		return time.Time{}, ""
@@ -105,7 +105,7 @@ func (s *Site) RetryBridge(c echo.Context) error {
 	return s.finish(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), incidentPath(bridge.IncidentNumber), "Retrying.")
 }
 
-// UseLink is POST /bridges/:id/link: a person's own link becomes the bridge.
+// UseLink is POST /bridges/:id/link: a link from a person replaces the bridge.
 func (s *Site) UseLink(c echo.Context) error {
 	bridge, err := s.Store.Bridge(c.Request().Context(), c.Param("id"))
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Site) UseLink(c echo.Context) error {
 	return s.finish(c, err, incidentPath(bridge.IncidentNumber), "The incident now uses this link, and the join page leads to it.")
 }
 
-// StartBridge is POST /bridges/:id/start: shows the host's start link, once.
+// StartBridge is POST /bridges/:id/start, which shows the host's start link once.
 func (s *Site) StartBridge(c echo.Context) error {
 	ctx := c.Request().Context()
 	bridge, err := s.Store.Bridge(ctx, c.Param("id"))

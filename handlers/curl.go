@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// curlInline is how many bytes of a body stand in the command itself.
+// curlInline is the size in bytes up to which the command contains the body.
 const curlInline = 100 << 10
 
-// curlCommand is a command for a shell, as bash and zsh are, that sends a body
-// to url again, byte for byte, signed now. The secret token is taken from the
-// shell's environment: it is in no page.
+// curlCommand is a command for bash or zsh that sends a body to url again, byte for
+// byte and newly signed. The command takes the secret token from the environment,
+// because no page may show it. note says what the command needs.
 func curlCommand(url, id string, body []byte) (command, note string) {
 	note = "The command signs with openssl and the secret token in ZOOM_WEBHOOK_SECRET, which you set in the shell. " +
 		"This server recognizes the body as a duplicate; another server stores it as new."
@@ -39,5 +39,5 @@ curl -sS -i ` + shellQuote(url) + ` \
 	return b.String(), note
 }
 
-// shellQuote makes one word of a text.
+// shellQuote quotes a text as one word of a shell command.
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

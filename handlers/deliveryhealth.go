@@ -15,7 +15,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
-// deliveryHealth judges whether Zoom is still talking to us.
+// deliveryHealth judges whether Zoom's events arrive.
 func (s *Site) deliveryHealth(ctx context.Context, a incident.Account) (incident.Health, error) {
 	now := s.Now()
 	facts, err := s.Store.DeliveryFacts(ctx, now)
@@ -23,7 +23,7 @@ func (s *Site) deliveryHealth(ctx context.Context, a incident.Account) (incident
 	return a.Health(facts, skew, now), err
 }
 
-// healthPanel shows it, nil before Zoom could have sent anything.
+// healthPanel shows deliveryHealth. It is nil until Zoom can have sent anything.
 func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health) (*views.HealthPanel, error) {
 	if tokens, locked := a.WebhookTokens(); len(tokens) == 0 && !locked && h.LastEventAt.IsZero() {
 		return nil, nil
@@ -37,7 +37,7 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 		p.FailedOf = fmt.Sprintf("%d of %d", min(h.FailedValidations, incident.ValidationsToFail), incident.ValidationsToFail)
 	}
 	if h.Measured > 0 {
-		const exact = 100 * time.Millisecond // clocks agree no better
+		const exact = 100 * time.Millisecond // clocks don't agree more closely
 		p.Median, p.P95 = views.Length(max(exact, h.Median)), views.Length(max(exact, h.P95))
 	}
 	switch {
@@ -67,8 +67,8 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 	return p, err
 }
 
-// clockBanner says that this server's clock is wrong, nil when it is right or
-// nothing tells.
+// clockBanner says that this server's clock is wrong. It is nil if the clock is right
+// or if that can't be judged.
 func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 	now := s.Now()
 	recent, err := s.recentEvents.get(ctx, now, summaryAge, func(ctx context.Context) ([]incident.EventTimes, error) {
@@ -89,8 +89,8 @@ func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 	}
 }
 
-// deliveriesCard is what the looks for gaps found, nil where there is no app to
-// ask Zoom for.
+// deliveriesCard is what the checks for missing events found. It is nil without a
+// Server-to-Server OAuth app, whose log Zoom keeps.
 func (s *Site) deliveriesCard(c echo.Context, a incident.Account, h incident.Health) *views.DeliveriesCard {
 	if a.Auth != serverToServer {
 		return nil
@@ -115,7 +115,7 @@ func (s *Site) deliveriesCard(c echo.Context, a incident.Account, h incident.Hea
 	return card
 }
 
-// FindGaps is POST /account/gaps: look into Zoom's log of deliveries now.
+// FindGaps is POST /account/gaps: check Zoom's delivery log for missing events now.
 func (s *Site) FindGaps(c echo.Context) error {
 	look, err := s.Service.FindGaps(c.Request().Context(), Actor(c))
 

@@ -1,8 +1,8 @@
-// Package handlers turns requests into verbs of incident.Service and reads of
-// db.Store, and their results into views or JSON: one file per page or
-// endpoint. Handlers are methods of Site of four paragraphs: read the request,
-// call one verb, turn a refusal back into the form, render or redirect.
+// Package handlers turns requests into calls of incident.Service and reads from
+// db.Store, and their results into views or JSON, in one file per page or
+// endpoint. A handler is a method of Site with up to four paragraphs: read the request,
+// call the service, show the form again if it was rejected, render or redirect.
 //
-// The package decides no status of an error (package web does) and does not
-// know how it is routed.
+// The package doesn't choose the status of an error (package web does) and doesn't
+// know the routes.
 package handlers

@@ -13,8 +13,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// chartBars is how many bars a chart has at most. A day is drawn by the hour: the
-// counts by the minute are sixty times as many to read for every page.
+// chartBars is the largest number of bars of a chart. A day is drawn by the hour, because
+// there are sixty times as many counts by the minute to read for every page.
 func chartBars(span time.Duration) int {
 	if span > 3*time.Hour && span <= 25*time.Hour {
 		return 30
@@ -25,8 +25,8 @@ func chartBars(span time.Duration) int {
 // eventFamilies are the series of the chart, in the order of their colors.
 var eventFamilies = []string{"meeting", "participant", "recording", "other"}
 
-// eventChart draws when the events of a filter arrived; each bar narrows the
-// list to its time.
+// eventChart draws when the events of a filter arrived. Each bar links to the list
+// of its time.
 func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.EventFilter) (views.Chart, error) {
 	ctx := c.Request().Context()
 	if q.from.IsZero() {
@@ -77,7 +77,7 @@ func (s *Site) eventChart(c echo.Context, q eventQuery, l eventList, v views.Eve
 	return chart, nil
 }
 
-// histogram counts what the chart draws: the list, if that has all.
+// histogram counts the events of the chart, from the list if it has all of them.
 func (s *Site) histogram(ctx context.Context, q eventQuery, l eventList) (db.Histogram, error) {
 	bars := chartBars(q.to.Sub(q.from))
 	if l.whole() {
@@ -92,7 +92,7 @@ func (s *Site) histogram(ctx context.Context, q eventQuery, l eventList) (db.His
 	return load(ctx)
 }
 
-// firstEvent is when the oldest event arrived, a day ago when there is none.
+// firstEvent is when the oldest event arrived, or a day ago if there is none.
 func (s *Site) firstEvent(ctx context.Context) (time.Time, error) {
 	oldest, err := s.Store.EventRowsAfter(ctx, db.EventFilter{}, "0", 1)
 	if err != nil || len(oldest.Items) == 0 {
@@ -110,7 +110,7 @@ func seriesOf(family string) int {
 	return len(eventFamilies) - 1
 }
 
-// chartSpan says the time of the chart in words.
+// chartSpan words the time span of the chart.
 func (s *Site) chartSpan(c echo.Context, q eventQuery, v views.EventFilter) string {
 	for _, r := range eventRanges {
 		if r.name == v.Range {
@@ -126,7 +126,7 @@ func (s *Site) chartSpan(c echo.Context, q eventQuery, v views.EventFilter) stri
 	return "last 24 hours"
 }
 
-// widthWords is the length of a bar: "hour", "30 minutes".
+// widthWords words the time span of a bar: "hour", "30 minutes".
 func widthWords(d time.Duration) string {
 	const day, week = 24 * time.Hour, 7 * 24 * time.Hour
 	for _, unit := range []struct {
@@ -143,7 +143,7 @@ func widthWords(d time.Duration) string {
 	return d.String()
 }
 
-// barLabel says the time of a bar, as short as the whole span allows.
+// barLabel returns how to write the time of a bar, as short as the span of the chart allows.
 func barLabel(width, span time.Duration) func(from, to time.Time) string {
 	switch {
 	case width > 24*time.Hour:
@@ -161,7 +161,7 @@ func barLabel(width, span time.Duration) func(from, to time.Time) string {
 	return func(from, to time.Time) string { return from.Format("2 Jan 15:04") + "–" + to.Format("15:04") }
 }
 
-// tickEvery is the distance of the times under the axis.
+// tickEvery is the distance between the times under the axis.
 func tickEvery(span time.Duration) time.Duration {
 	const day = 24 * time.Hour
 	steps := []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
@@ -174,7 +174,7 @@ func tickEvery(span time.Duration) time.Duration {
 	return 365 * day
 }
 
-// tickAt is what stands under a bar: the time of the first bar of each step.
+// tickAt is the label under a bar: the time of the first bar of each step.
 func tickAt(local time.Time, width, step time.Duration) string {
 	_, offset := local.Zone()
 	seconds := local.Unix() + int64(offset)

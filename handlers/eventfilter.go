@@ -15,9 +15,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
-// eventFilterNames are the parts of the address of the event log that narrow
-// it; eventPlaceNames say where in the list one is. seen is the newest event on
-// a live page, sent along when the page asks again.
+// eventFilterNames are the query fields of the event log that filter it, and
+// eventPlaceNames those that say where in the list one is. seen is the newest event
+// on a live page, which sends it when it refreshes.
 var (
 	eventFilterNames = []string{"event", "meeting_id", "bridge", "q", "range", "after", "before", "stale", "unread", "recovered", "twin"}
 	eventPlaceNames  = []string{"cursor", "newer", "around", "seen"}
@@ -26,7 +26,7 @@ var (
 // inputTime is the value of <input type="datetime-local">.
 const inputTime = "2006-01-02T15:04"
 
-// eventRanges are the lengths of time up to now that one click asks for.
+// eventRanges are the time spans up to now that are one click away.
 var eventRanges = []timeRange{
 	{"1h", "1 h", "last hour", time.Hour},
 	{"24h", "24 h", "last 24 hours", 24 * time.Hour},
@@ -40,24 +40,24 @@ type timeRange struct {
 	back               time.Duration
 }
 
-// eventQuery is what the address of the event log asks for.
+// eventQuery is what the query of the event log asks for.
 type eventQuery struct {
 	filter   db.EventFilter
-	from, to time.Time // what the chart shows; a zero from is the beginning of the log
+	from, to time.Time // time span of the chart; a zero from is the beginning of the log
 	lastDay  bool      // the chart shows the last 24 hours
 
 	cursor, newer string
-	around        int64     // an id, 0 for none
-	aroundAt      time.Time // when that was
+	around        int64     // an event ID, 0 for none
+	aroundAt      time.Time // its time
 	seen          int64
 }
 
-// live reports whether new events come on top of the page.
+// live reports whether new events appear at the top of the page.
 func (q eventQuery) live() bool {
 	return q.cursor == "" && q.newer == "" && q.around == 0 && q.filter.Before.IsZero()
 }
 
-// eventQuery reads the address, into the form too.
+// eventQuery reads the query, and fills the form with it.
 func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e eventQuery, err error) {
 	*v = views.EventFilter{
 		Event: q.Get("event"), MeetingID: q.Get("meeting_id"), Bridge: q.Get("bridge"), Q: q.Get("q"), Range: q.Get("range"),
@@ -76,7 +76,7 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 		return e, BadRequest("Filter by at most 20 event types at once.")
 	}
 	if v.Bridge != "" {
-		e.filter.IncidentNumber = -1 // what is no incident has no events
+		e.filter.IncidentNumber = -1 // an unknown incident has no events
 		if number, ok := incident.ParseKey(v.Bridge); ok {
 			e.filter.IncidentNumber = number
 		}
@@ -91,14 +91,14 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 	return e, nil
 }
 
-// eventRange sets the time of the list, and that of the chart: a day if nothing
-// else is asked for.
+// eventRange sets the time span of the list and that of the chart, which is a day if
+// nothing else is asked for.
 func (s *Site) eventRange(e *eventQuery, v *views.EventFilter) error {
 	const day = 24 * time.Hour
 	now := s.Now()
 	e.from, e.to = now.Add(-day), now.Add(time.Millisecond)
 	if v.After != "" || v.Before != "" {
-		v.Range = "" // the two times say more
+		v.Range = "" // the two times are more specific
 	}
 	n := slices.IndexFunc(eventRanges, func(r timeRange) bool { return r.name == v.Range })
 	switch {
@@ -126,7 +126,7 @@ func (s *Site) eventRange(e *eventQuery, v *views.EventFilter) error {
 	return nil
 }
 
-// filterLinks are the ways from this filter to others.
+// filterLinks adds the links from this filter to others.
 func (s *Site) filterLinks(c echo.Context, e eventQuery, v *views.EventFilter) {
 	for _, r := range eventRanges {
 		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: eventsHref(c, "range", r.name, "after", "", "before", ""), On: r.name == v.Range})
@@ -172,7 +172,7 @@ func (s *Site) filterLinks(c echo.Context, e eventQuery, v *views.EventFilter) {
 	v.Query = eventsQuery(c)
 }
 
-// spanWords says the two times of a filter, "" when there are none.
+// spanWords words the two times of a filter, "" for none.
 func (s *Site) spanWords(c echo.Context, f db.EventFilter, v *views.EventFilter) string {
 	const layout = "2 Jan 2006 15:04"
 	zone := Zone(c)
@@ -191,8 +191,8 @@ func (s *Site) spanWords(c echo.Context, f db.EventFilter, v *views.EventFilter)
 	return ""
 }
 
-// eventNames are the types of event in a list with commas: "meeting.started", or
-// "meeting.*" for all that begin so.
+// eventNames are the event types in a list separated by commas: "meeting.started", or
+// "meeting.*" for all that begin like that.
 func eventNames(text string) []string {
 	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
 	if len(names) == 0 {
@@ -201,7 +201,7 @@ func eventNames(text string) []string {
 	return names
 }
 
-// minute reads a time of a filter in the viewer's zone; "" is no limit.
+// minute reads a time of a filter in the viewer's zone. "" is the zero time.
 func (s *Site) minute(c echo.Context, text string) (t time.Time, problem string) {
 	if text == "" {
 		return time.Time{}, ""
@@ -216,10 +216,10 @@ func (s *Site) minute(c echo.Context, text string) (t time.Time, problem string)
 	return t, ""
 }
 
-// moment reads the middle of a page: the id of an event, Unix milliseconds, or a
+// moment reads the middle of a page: the ID of an event, Unix milliseconds, or a
 // time in the viewer's zone. "" is none.
 func (s *Site) moment(c echo.Context, text string) (id int64, at time.Time, problem string) {
-	const year5138 = 100_000_000_000_000 // in milliseconds; ids of events are larger
+	const year5138 = 100_000_000_000_000 // in milliseconds; IDs of events are larger
 	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case text == "":
@@ -236,12 +236,12 @@ func (s *Site) moment(c echo.Context, text string) (id int64, at time.Time, prob
 	return db.FirstEventID(at), at, ""
 }
 
-// eventsHref is the list with query values changed, at its beginning.
+// eventsHref is the first page of the list, with other query values.
 func eventsHref(c echo.Context, pairs ...string) string {
 	return listHref(c, append(pairs, noPlace...)...)
 }
 
-// noPlace takes the place in the list out of an address.
+// noPlace are the pairs that remove the place in the list from a query.
 var noPlace = func() (pairs []string) {
 	for _, name := range eventPlaceNames {
 		pairs = append(pairs, name, "")
@@ -249,12 +249,12 @@ var noPlace = func() (pairs []string) {
 	return pairs
 }()
 
-// eventsQuery is the filter of this page's address in one way of writing.
+// eventsQuery is the filter of this page as a normalized query.
 func eventsQuery(c echo.Context) string {
 	return filterQuery(c.Request().URL.Query())
 }
 
-// filterQuery keeps of the address of the event log what is a filter.
+// filterQuery is a query of the event log, normalized and reduced to its filters.
 func filterQuery(q url.Values) string {
 	kept := url.Values{}
 	for _, name := range eventFilterNames {
@@ -268,7 +268,7 @@ func filterQuery(q url.Values) string {
 	return kept.Encode()
 }
 
-// listHref is hrefWith on the list, also from a page with an event open.
+// listHref is hrefWith for the list, also from the page of one event.
 func listHref(c echo.Context, pairs ...string) string {
 	query := listQuery(c, pairs...)
 	if query == "" {
@@ -283,8 +283,8 @@ func listQuery(c echo.Context, pairs ...string) string {
 	return query
 }
 
-// eventTypes are the types of event that were seen, and the families of those
-// that have more than one.
+// eventTypes are the event types that have arrived, and the families with more
+// than one of them.
 func eventTypes(types []string) []views.Choice {
 	var list []views.Choice
 	members := map[string]int{}

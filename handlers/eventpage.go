@@ -16,7 +16,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// eventDetail is one event in full, for the page of the log that it is open on.
+// eventDetail is the event that is open next to the list.
 func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, error) {
 	ctx := c.Request().Context()
 	e, err := s.eventOf(ctx, text)
@@ -35,7 +35,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 	for _, name := range sortedNames(e.Headers) {
 		d.Headers = append(d.Headers, views.KeyValue{Key: name, Value: e.Headers[name], Mono: true})
 	}
-	if Actor(c).Role.Includes(incident.Admin) { // as received, with passcodes and download tokens
+	if Actor(c).Role.Includes(incident.Admin) { // the body as received has passcodes and download tokens
 		d.RawHref = "/events/" + text + "/raw"
 		d.ReprocessAction = "/events/" + text + "/reprocess"
 		d.Curl, d.CurlNote = curlCommand(s.PublicURL+"/webhook", text, e.Body)
@@ -84,8 +84,8 @@ func (s *Site) eventNeighbours(c echo.Context, d *views.EventDetail, e incident.
 	return nil
 }
 
-// eventNotes adds what is special about an event: how it came here, what was
-// taken out of it, and its other writings.
+// eventNotes adds what is special about an event: its origin, that it was blanked,
+// and its variants.
 func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event) error {
 	note := func(text string) { d.Notes = append(d.Notes, views.EventNote{Text: text}) }
 	switch e.Origin {
@@ -109,7 +109,7 @@ func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event
 	return err
 }
 
-// eventWhy says why an event is stale or unread; "" for one that is neither.
+// eventWhy says why an event is stale or unread, "" if it is neither.
 func eventWhy(e incident.Event) string {
 	switch {
 	case e.Stale:
@@ -122,8 +122,8 @@ func eventWhy(e incident.Event) string {
 	return ""
 }
 
-// eventFacts adds what the body says; where it says nothing, what the log
-// remembers of it.
+// eventFacts adds what the body says, or if it says nothing, what the log
+// remembers about it.
 func (s *Site) eventFacts(c echo.Context, d *views.EventDetail, e incident.Event, facts zoom.Facts) {
 	if len(facts.About) == 0 {
 		facts.About = []zoom.Fact{
@@ -176,8 +176,8 @@ func (s *Site) eventFacts(c echo.Context, d *views.EventDetail, e incident.Event
 	}
 }
 
-// eventEffects says what an event changed, from what it left in the timeline of
-// an incident and what its bridge is now.
+// eventEffects says what an event changed, judged by its entries in the timeline of
+// an incident and the current state of its bridge. none is why it changed nothing.
 func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.EventEffect, none string, err error) {
 	switch {
 	case e.Stale:
@@ -212,7 +212,7 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 	return effects, "Nothing: events of this type change no bridge.", nil
 }
 
-// eventEffect words what stands behind one entry of the timeline.
+// eventEffect words the effect behind one entry of the timeline.
 func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.TimelineEntry, bridge incident.Bridge, people []incident.Presence) views.EventEffect {
 	key, said := incident.Key(e.IncidentNumber), entryWords(entry, s.Now())
 	v := views.EventEffect{Text: "Added to the timeline of " + key + ": " + said}
@@ -248,7 +248,7 @@ func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.Time
 		if len(bridge.Recordings) > 0 {
 			v.Text = "The bridge of " + key + " has its recording."
 		}
-	default: // the timeline says it all
+	default: // the text of the timeline is enough
 	}
 	return v
 }
@@ -267,7 +267,7 @@ func stayOf(people []incident.Presence, uuid string, p *zoom.EventParticipant) (
 	return people[i], true
 }
 
-// eventChecks says how the event was verified. What is stored was verified.
+// eventChecks says how the event was verified. Every stored webhook was verified.
 func eventChecks(e incident.Event, row views.EventRow) []views.Check {
 	switch e.Origin {
 	case incident.OriginWebhook:

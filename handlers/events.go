@@ -18,18 +18,18 @@ import (
 )
 
 const (
-	// slowDelivery is a delay from Zoom's clock to ours that is worth a look: Zoom
-	// repeats what it could not deliver after 5 minutes.
+	// slowDelivery is the delay from Zoom's clock to ours above which a first delivery
+	// has probably failed: Zoom retries after 5 minutes.
 	slowDelivery = time.Minute
 
-	// justArrived is how long an event may wait to be read before that is worth a word.
+	// justArrived is how long an event may wait to be read before the page says so.
 	justArrived = 10 * time.Second
 
 	eventsOnPage = 50
-	countEvents  = 10_000          // how far matches are counted; then it says "10,000+"
-	rateOver     = 3 * time.Second // what "now" means in "1,012/s now"
+	countEvents  = 10_000          // matches are counted up to here; then the page says "10,000+"
+	rateOver     = 3 * time.Second // the period of "now" in "1,012/s now"
 
-	// Of many events, what is said of all may be a little old: nobody sees that.
+	// With many events, sums may be a few seconds old, which nobody can see.
 	manyEvents = 100_000
 	summaryAge = 5 * time.Second
 )
@@ -39,7 +39,7 @@ func (s *Site) EventsPage(c echo.Context) error {
 	return s.eventsPage(c, http.StatusOK, views.SaveFilter{})
 }
 
-// eventsPage shows the list; save is a form to save the filter that was refused.
+// eventsPage shows the list. save is the rejected form to save its filter, or zero.
 func (s *Site) eventsPage(c echo.Context, status int, save views.SaveFilter) error {
 	form, err := ReadQuery(c, slices.Concat(eventFilterNames, eventPlaceNames)...)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Site) eventsPage(c echo.Context, status int, save views.SaveFilter) err
 		return err
 	}
 	if q.newer != "" && list.newest && c.Param("id") == "" {
-		return c.Redirect(http.StatusSeeOther, eventsHref(c)) // the first page has an address of its own
+		return c.Redirect(http.StatusSeeOther, eventsHref(c)) // the first page has its own address
 	}
 
 	s.eventRows(c, q, list, &page)
@@ -85,18 +85,18 @@ func (s *Site) eventsPage(c echo.Context, status int, save views.SaveFilter) err
 type eventList struct {
 	rows         []incident.Event
 	newer, older string // cursors, "" when there are none
-	newest       bool   // nothing is newer
+	newest       bool   // the list begins with the newest event
 	searchedTo   time.Time
-	searchedUp   bool // towards newer ones
+	searchedUp   bool // towards newer events
 }
 
-// whole reports a list of all that fits.
+// whole reports whether the list has all matches.
 func (l eventList) whole() bool {
 	return l.newest && l.newer == "" && l.older == "" && l.searchedTo.IsZero()
 }
 
-// eventList reads the page that is asked for. All ways through the log go by
-// cursor, so that the last page costs what the first does.
+// eventList reads the page that was asked for. Paging is always by cursor, so that
+// the last page costs as much as the first.
 func (s *Site) eventList(ctx context.Context, q eventQuery) (eventList, error) {
 	if q.newer != "" {
 		page, err := s.Store.EventRowsAfter(ctx, q.filter, q.newer, eventsOnPage)
@@ -110,7 +110,7 @@ func (s *Site) eventList(ctx context.Context, q eventQuery) (eventList, error) {
 			}
 			return l, nil
 		}
-		// There is less than a page of newer ones: that is the first page.
+		// There is less than a page of newer events, so show the first page.
 	}
 	if q.around != 0 {
 		newer, err := s.Store.EventRowsAfter(ctx, q.filter, strconv.FormatInt(q.around, 10), eventsOnPage/2)
@@ -131,15 +131,15 @@ func (s *Site) eventList(ctx context.Context, q eventQuery) (eventList, error) {
 	return l, err
 }
 
-// beside is the cursor so many ids on, so that the page behind a cursor that
-// stopped between events begins with the event at it.
+// beside moves a cursor by a number of IDs, so that the page after a cursor that
+// points at an event begins with that event.
 func beside(cursor string, by int64) string {
-	id, _ := strconv.ParseInt(cursor, 10, 64) // it was read already
+	id, _ := strconv.ParseInt(cursor, 10, 64) // the store has already parsed it
 	return strconv.FormatInt(max(id+by, 0), 10)
 }
 
-// eventRows lays the rows out: a line for each day, one for the moment that was
-// asked for, and the ways on.
+// eventRows fills in the rows, with a line for each day and for the time that was
+// asked for, and the links to other pages.
 func (s *Site) eventRows(c echo.Context, q eventQuery, l eventList, page *views.EventsPage) {
 	zone, today := Zone(c), s.Now().In(Zone(c)).Format(time.DateOnly)
 	day, here := today, q.around == 0
@@ -157,7 +157,7 @@ func (s *Site) eventRows(c echo.Context, q eventQuery, l eventList, page *views.
 		page.Rows = append(page.Rows, row)
 	}
 	if !here {
-		page.Moment = s.When(c, q.aroundAt) // everything is newer
+		page.Moment = s.When(c, q.aroundAt) // all events are newer
 	}
 	if l.older != "" {
 		page.Pager.Older = listHref(c, "cursor", l.older, "newer", "", "around", "")
@@ -177,7 +177,7 @@ func (s *Site) eventRows(c echo.Context, q eventQuery, l eventList, page *views.
 	}
 }
 
-// eventCount says how many there are, as far as that can be known at once.
+// eventCount says how many events there are, as far as that can be counted quickly.
 func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views.EventsPage) (err error) {
 	ctx := c.Request().Context()
 	if page.Tail, err = s.eventTail(ctx, q, l.rows); err != nil {
@@ -192,17 +192,17 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 		if err != nil {
 			return err
 		}
-		// A large number is rounded, so nobody sees that it is some seconds old.
+		// A large number is rounded, so nobody sees that it is a few seconds old.
 		total, err := s.total.get(ctx, s.Now(), summaryAge, s.Store.EventTotal, func(n int64) bool { return n > manyEvents })
 		page.Count = views.EventCount{Number: views.Count(int(busy.hour)), Words: "in the last hour", Total: views.About(total) + " in the log"}
 		return err
 	}
-	if drawn := page.Chart.Total(); !q.filter.After.IsZero() && page.Chart.Note == "" { // the chart has them all
+	if drawn := page.Chart.Total(); !q.filter.After.IsZero() && page.Chart.Note == "" { // the chart has all of them
 		page.Count = views.EventCount{Number: views.Count(drawn), Words: "in this time"}
 		return nil
 	}
 	if types := q.filter; len(types.Events) > 0 {
-		if types.Events = nil; types.IsZero() { // counted as they were read
+		if types.Events = nil; types.IsZero() { // they were counted as they were read
 			h, err := s.Store.EventHistogram(ctx, q.filter, time.UnixMilli(0), s.Now(), 1)
 			page.Count = views.EventCount{Number: views.Count(int(h.Total())), Words: "match (approximate)"}
 			return err
@@ -223,7 +223,7 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 	return err
 }
 
-// eventTail says of a live page how fast events come and what it does not show.
+// eventTail says how fast events arrive on a live page, and what it doesn't show.
 func (s *Site) eventTail(ctx context.Context, q eventQuery, rows []incident.Event) (string, error) {
 	if !q.live() {
 		return "", nil
@@ -239,14 +239,14 @@ func (s *Site) eventTail(ctx context.Context, q eventQuery, rows []incident.Even
 	return joinSaid(rate, fmt.Sprintf("Showing the newest %d; %s more arrived in between", len(rows), views.Capped(n, more))), err
 }
 
-// busyLog is how many events arrived in the last hour and, by the list, right now.
+// busyLog is how many events arrived in the last hour and in the last seconds.
 type busyLog struct {
 	hour int64
-	now  int // in rateOver
+	now  int // in the last rateOver
 	more bool
 }
 
-// busyLog counts; where many arrive, at most once a second.
+// busyLog counts at most once a second while many events arrive.
 func (s *Site) busyLog(ctx context.Context) (busyLog, error) {
 	return s.busy.get(ctx, s.Now(), time.Second, func(ctx context.Context) (b busyLog, err error) {
 		if b.hour, err = s.Store.CountEvents(ctx, s.Now().Add(-time.Hour)); err == nil {
@@ -256,14 +256,14 @@ func (s *Site) busyLog(ctx context.Context) (busyLog, error) {
 	}, func(b busyLog) bool { return b.hour > countEvents })
 }
 
-// eventRate is "1,012/s now", "" when events come slower than one a second. rows
+// eventRate is "1,012/s now", or "" if less than one event arrives per second. rows
 // are the newest events of the filter, or none.
 func (s *Site) eventRate(ctx context.Context, f db.EventFilter, rows []incident.Event) (string, error) {
 	since := s.Now().Add(-rateOver)
 	n := slices.IndexFunc(rows, func(e incident.Event) bool { return e.ReceivedAt.Before(since) })
 	more, err := false, error(nil)
 	switch {
-	case n >= 0: // there are no others
+	case n >= 0: // rows has all of them
 	case f.IsZero():
 		var b busyLog
 		b, err = s.busyLog(ctx)
@@ -280,7 +280,7 @@ func (s *Site) eventRate(ctx context.Context, f db.EventFilter, rows []incident.
 	return views.Capped(n/int(rateOver/time.Second), more) + "/s now", err
 }
 
-// eventsSince counts what arrived after an event.
+// eventsSince counts the events that arrived after an event.
 func (s *Site) eventsSince(ctx context.Context, f db.EventFilter, id int64) (n int, more bool, err error) {
 	if since := db.EventArrival(id).Add(time.Millisecond); f.After.Before(since) {
 		f.After = since
@@ -292,8 +292,8 @@ func joinSaid(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
 }
 
-// EventTail is GET /events/tail: in one line of text, what came since the event
-// "seen" that a paused page has at its top.
+// EventTail is GET /events/tail: one line of text about the events that arrived since
+// "seen", the first event on a paused page.
 func (s *Site) EventTail(c echo.Context) error {
 	form, err := ReadQuery(c, slices.Concat(eventFilterNames, []string{"seen"})...)
 	if err != nil {
@@ -318,7 +318,7 @@ func (s *Site) EventTail(c echo.Context) error {
 	return c.String(http.StatusOK, joinSaid(rate, since))
 }
 
-// eventAids are the chart, what was refused, and the types to choose from.
+// eventAids adds the chart, the rejected requests and the types to choose from.
 func (s *Site) eventAids(c echo.Context, q eventQuery, l eventList, page *views.EventsPage) (err error) {
 	if page.Chart, err = s.eventChart(c, q, l, page.Filter); err != nil {
 		return err
@@ -336,7 +336,7 @@ func (s *Site) eventAids(c echo.Context, q eventQuery, l eventList, page *views.
 	return err
 }
 
-// refusedReasons are the requests of the last hour that were not stored.
+// refusedReasons counts the rejected requests of the last hour by reason.
 func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	counts, err := s.Store.Refusals(c.Request().Context(), s.Now().Add(-time.Hour))
 	var list []views.RefusedReason
@@ -354,7 +354,7 @@ func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	return list, err
 }
 
-// refusalTexts has the reasons of Service.CountRefusal in words, with advice.
+// refusalTexts has the words and the advice for each reason of Service.CountRefusal.
 var refusalTexts = map[string]struct{ reason, advice string }{
 	"wrong_signature":       {"with a wrong signature", "Check that the secret token here is the Zoom app’s. If it is, somebody other than Zoom sent them."},
 	"wrong_validation":      {"asking for validation, with a wrong signature", "If you just pressed Validate in Zoom, the secret token here isn’t the app’s. If you didn’t, somebody other than Zoom sent them, and they don’t count toward Zoom’s six failures."},
@@ -371,8 +371,8 @@ var refusalTexts = map[string]struct{ reason, advice string }{
 	"busy":                  {"because Drawbridge couldn’t store them", "Zoom retries each for about 85 minutes. Check the disk and the server’s log."},
 }
 
-// eventRow is one line of a list. query is what the address of the list says, of
-// which the event's own is made; open the id of the event that is open.
+// eventRow is one row of a list. query is the query of the list, which the link to
+// the event keeps. open is the ID of the open event.
 func (s *Site) eventRow(c echo.Context, e incident.Event, query, open string) views.EventRow {
 	id := strconv.FormatInt(e.ID, 10)
 	row := views.EventRow{

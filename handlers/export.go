@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	exportsAtOnce = 4                // on one server: each keeps a reader of the database busy
-	exportWrite   = 30 * time.Second // a client that reads slower is dropped
-	exportRecheck = 5 * time.Second  // how long an export outlives its session at most
-	exportKept    = 10 * time.Minute // how long its page can ask what became of it
+	exportsAtOnce = 4                // per server, because each keeps a database reader busy
+	exportWrite   = 30 * time.Second // a client that reads more slowly is dropped
+	exportRecheck = 5 * time.Second  // longest time an export outlives its session
+	exportKept    = 10 * time.Minute // how long its page can ask for the result
 )
 
-// exports are the downloads of the log under way on this server, and what became
-// of the last ones.
+// exports are the running downloads of the log on this server, and the results of
+// the last ones.
 type exports struct {
 	mu      sync.Mutex
 	running map[*export]struct{}
-	known   map[string]*export // by the key that a page asks with
+	known   map[string]*export // by the key that the page sends
 	stopped bool
 }
 
@@ -39,14 +39,14 @@ type export struct {
 	over   time.Time
 }
 
-// What ends an export early; its last line says the message.
+// The reasons that end an export early. Its last line contains the message.
 var (
 	errExportCancelled = &incident.Error{Code: incident.Conflict, Message: "The export was cancelled."}
 	errExportStopped   = &incident.Error{Code: incident.Unavailable, Message: "The server stopped. Start the export again."}
 	errExportForbidden = &incident.Error{Code: incident.Forbidden, Message: "The session or token that started the export is no longer valid."}
 )
 
-// begin takes a place for an export.
+// begin registers an export.
 func (x *exports) begin(key string, cancel context.CancelCauseFunc, now time.Time) (*export, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -87,7 +87,7 @@ func (x *exports) end(e *export, state string, now time.Time) {
 	e.state, e.over = state, now
 }
 
-// get is a copy of what is known of an export; state is "" when nothing is.
+// get is a copy of an export; its state is "" if the export is unknown.
 func (x *exports) get(key string) export {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -97,7 +97,7 @@ func (x *exports) get(key string) export {
 	return export{}
 }
 
-// StopExports breaks off all exports and lets none begin.
+// StopExports ends all exports and prevents new ones.
 func (s *Site) StopExports() {
 	s.exports.mu.Lock()
 	defer s.exports.mu.Unlock()
@@ -107,17 +107,17 @@ func (s *Site) StopExports() {
 	}
 }
 
-// exportJob is what one export is asked for.
+// exportJob describes one export.
 type exportJob struct {
 	filter  db.EventFilter
 	format  exportFormat
-	bom     bool // for a person's spreadsheet: without it Excel does not take CSV for UTF-8
+	bom     bool // for spreadsheets: without it, Excel doesn't read CSV as UTF-8
 	whole   bool // with bodies
 	key     string
-	allowed func(context.Context) error // still
+	allowed func(context.Context) error // asks whether the export may go on
 }
 
-// stillMay asks anew whether the session of a request holds and its person has a role.
+// stillMay returns a check that the session of the request is still valid and its user still has a role.
 func (s *Site) stillMay(c echo.Context, role incident.Role) func(context.Context) error {
 	token := s.sessionToken(c)
 	return func(ctx context.Context) error {
@@ -129,8 +129,8 @@ func (s *Site) stillMay(c echo.Context, role incident.Role) func(context.Context
 	}
 }
 
-// ExportAPI is GET /api/v1/events/export: what GET /api/v1/events lists, all of
-// it, as lines of JSON or as CSV. body=1 adds the bytes as received.
+// ExportAPI is GET /api/v1/events/export: everything that GET /api/v1/events lists, as
+// lines of JSON or as CSV. body=1 adds the bytes as received.
 func (s *Site) ExportAPI(c echo.Context) error {
 	q, err := ReadQuery(c, append(slices.Clone(apiEventFilters), "format", "body")...)
 	if err != nil {
@@ -170,10 +170,10 @@ func readFormat(q Form, whole bool) (exportFormat, error) {
 	return f, nil
 }
 
-// export streams events, newest first, page by page: each page is one short
-// read, so that an export of hours holds nothing in the database. It ends when
-// the client leaves. One that broke off says so in its last line, and its
-// connection is cut, so that no client takes it for whole.
+// export streams events, newest first. It reads them page by page, so that an export
+// of hours holds no database transaction open. It ends when the client disconnects.
+// An incomplete export says so in its last line, and its connection is aborted, so
+// that no client takes it for complete.
 func (s *Site) export(c echo.Context, job exportJob) error {
 	name := "events-" + s.Now().UTC().Format("20060102T150405Z") + "." + job.format.extension
 	h := c.Response().Header()
@@ -190,7 +190,7 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 	state := "broken"
 	defer func() { s.exports.end(e, state, s.Now()) }()
 
-	// A filter or a database that fails is still an answer of its own.
+	// An error of the first page is still answered as an error.
 	page, err := s.Store.ExportEvents(ctx, job.filter, "", job.whole)
 	if err != nil {
 		return err
@@ -212,7 +212,7 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 		}
 		if err := send(b); err != nil {
 			state = "cancelled"
-			return nil // the client left, or reads too slowly
+			return nil // the client disconnected, or reads too slowly
 		}
 		b = b[:0]
 		s.exports.wrote(e, page.Items)

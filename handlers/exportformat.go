@@ -11,8 +11,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// exportFormat writes events as text, appending to b. A broken export ends with
-// what broken writes, and no whole one does.
+// exportFormat writes events as text, appending to b. Only an incomplete export ends
+// with what broken writes.
 type exportFormat struct {
 	contentType, extension string
 	begin                  func(b []byte) []byte
@@ -49,7 +49,7 @@ var exportFormats = map[string]exportFormat{
 	},
 }
 
-// exportColumns are what an export says of an event, in the names of the API.
+// exportColumns are the fields of an exported event, named as in the API.
 var exportColumns = []struct {
 	name  string
 	value func(e incident.Event) string
@@ -88,9 +88,9 @@ func exportTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// appendNDJSON writes an event as the API does: times that are not known are
-// null, read and stale are booleans. A body that is text is text, so that its
-// bytes are exact; any other is in base64.
+// appendNDJSON writes an event as the API does: unknown times are
+// null, read and stale are booleans. A body that is valid UTF-8 is a string, so that its
+// bytes are exact; any other body is base64.
 func appendNDJSON(b []byte, e incident.Event, whole bool) []byte {
 	for i, c := range exportColumns {
 		if i == 0 {
@@ -125,7 +125,7 @@ func appendNDJSON(b []byte, e incident.Event, whole bool) []byte {
 	return append(b, "}\n"...)
 }
 
-// appendJSONText writes a string of JSON. Most need no escape.
+// appendJSONText writes a JSON string, with a fast path for strings without escapes.
 func appendJSONText(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
@@ -152,8 +152,8 @@ func appendCell(b []byte, i int, s string) []byte {
 	return append(b, '"')
 }
 
-// isFormula reports a text that a spreadsheet would run: it begins, maybe behind
-// space, with a sign that begins a formula, narrow or wide.
+// isFormula reports whether a spreadsheet might run a text as a formula: it begins,
+// perhaps after spaces, with a character that begins a formula, or its full-width form.
 func isFormula(s string) bool {
 	if s == "" {
 		return false

@@ -13,16 +13,16 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// exportTries is how often a page asks for an export that this server does not
-// know: it may not have begun, or another server makes it.
+// exportTries is how often a page asks for an export that this server doesn't know.
+// It may not have begun yet, or another server may run it.
 const exportTries = 5
 
 var exportKey = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// ExportEvents is GET /events/export, with the fields of the list: the page that
-// offers the download, or with format the download itself. Who may see the log
-// may export what the list shows; bodies hold passcodes and tokens and are for
-// admins.
+// ExportEvents is GET /events/export with the filters of the list: the page that
+// offers the download or, with format, the download itself. Everyone who may see the log
+// may export what the list shows. Only admins may export bodies, which contain passcodes
+// and tokens.
 func (s *Site) ExportEvents(c echo.Context) error {
 	form, err := ReadQuery(c, slices.Concat(eventFilterNames, eventPlaceNames, []string{"format", "body", "key"})...)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Site) ExportEvents(c echo.Context) error {
 	return s.export(c, job)
 }
 
-// exportKeyOf ties a key to who made it, so that nobody else cancels an export.
+// exportKeyOf ties a key to its user, so that nobody else can cancel the export.
 func (s *Site) exportKeyOf(c echo.Context, key string) string { return Actor(c).UserID + " " + key }
 
 func (s *Site) exportPage(c echo.Context, q eventQuery, filter views.EventFilter, admin bool) error {
@@ -103,7 +103,7 @@ func (s *Site) exportPage(c echo.Context, q eventQuery, filter views.EventFilter
 	return Render(c, http.StatusOK, views.Export(page))
 }
 
-// ExportProgress is GET /events/exports/:key: the part of the page that says how
+// ExportProgress is GET /events/exports/:key: the part of the page that shows how
 // far an export is.
 func (s *Site) ExportProgress(c echo.Context) error {
 	q, err := ReadQuery(c, "try")

@@ -20,9 +20,9 @@ type readyAnswer struct {
 	Key      string `json:"key"`
 }
 
-// Readyz is GET /readyz: 200 when the database takes a write and stored secrets
-// can be opened, else 503 and which of them is missing. A full disk alone is no
-// 503: who asks would send nobody here any more, and incidents still work.
+// Readyz is GET /readyz. It answers 200 if the database accepts a write and the master
+// key opens stored secrets, else 503 with what is wrong. A full disk alone is not a
+// 503, because a load balancer would then stop sending requests, and incidents still work.
 func (s *Site) Readyz(c echo.Context) error {
 	answer := readyAnswer{Database: s.pingDatabase(c.Request().Context()), Disk: "ok", Key: "ok"}
 	if s.Store.Health().DiskFull {
@@ -38,8 +38,8 @@ func (s *Site) Readyz(c echo.Context) error {
 	return c.JSON(http.StatusOK, answer)
 }
 
-// pingDatabase is "ok" or what is wrong. The answer is remembered for a second:
-// it costs a write, and anybody may ask.
+// pingDatabase is "ok" or what is wrong. It remembers the answer for a second, because
+// it costs a write and anybody may ask.
 func (s *Site) pingDatabase(ctx context.Context) string {
 	answer, _ := s.database.get(ctx, s.Now(), time.Second, func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -52,6 +52,6 @@ func (s *Site) pingDatabase(ctx context.Context) string {
 	return answer
 }
 
-// Health is how the database and its disk are, for /metrics. It asks nothing of
+// Health is the health of the database and its disk, for /metrics. It doesn't query
 // the database.
 func (s *Site) Health() db.Health { return s.Store.Health() }

@@ -12,8 +12,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// hrefWith is this page with query values changed: name, value, name, value …;
-// an empty value leaves the name out.
+// hrefWith is this page with other query values, given as name, value, name, value …;
+// an empty value removes the name.
 func hrefWith(c echo.Context, pairs ...string) string {
 	q := url.Values{}
 	for name, values := range c.Request().URL.Query() {
@@ -32,8 +32,8 @@ func hrefWith(c echo.Context, pairs ...string) string {
 	return c.Request().URL.Path + "?" + q.Encode()
 }
 
-// pager links to the page after this one, if next is its cursor and not "", and
-// from any later page back to the first.
+// pager links to the next page, unless its cursor next is "", and
+// from any page but the first back to the first.
 func pager(c echo.Context, cursor, next string) (p views.Pager) {
 	if next != "" {
 		p.Older = hrefWith(c, "cursor", next)
@@ -46,7 +46,7 @@ func pager(c echo.Context, cursor, next string) (p views.Pager) {
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// refusalText is the sentence of a refusal of any code, after what Zoom said.
+// refusalText is the message of an incident.Error with any code, after the cause that Zoom gave. It is "" for other errors.
 func (s *Site) refusalText(err error) string {
 	var e *incident.Error
 	if !errors.As(err, &e) {

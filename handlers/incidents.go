@@ -65,8 +65,8 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 	return v
 }
 
-// runHref is where a person opens an incident: the form of the only runbook, or
-// the list to choose from.
+// runHref is where a person opens an incident: the form of the only enabled runbook, or
+// else the list of runbooks.
 func runHref(rows []db.RunbookRow) string {
 	only, usable := "", 0
 	for _, r := range rows {
@@ -87,14 +87,14 @@ func opener(i incident.Incident) string {
 	return i.CreatedBy
 }
 
-// lasted is how long something took, or has taken so far; "" before it began.
+// lasted is how long something took, or has taken so far, or "" before it began.
 func (s *Site) lasted(from, to time.Time) string {
 	if from.IsZero() {
 		return ""
 	}
 	if to.IsZero() {
 		if to = s.Now(); to.Sub(from) < time.Minute {
-			return "under a minute" // the page does not count seconds
+			return "under a minute" // the page doesn't count seconds
 		}
 	}
 	return views.Length(max(0, to.Sub(from)))
@@ -104,7 +104,7 @@ func joinable(b incident.Bridge) bool {
 	return b.JoinURL != "" && (b.State == incident.BridgeReady || b.State == incident.BridgeLive)
 }
 
-// timelineShown is how many entries of the timeline a page shows at first.
+// timelineShown is how many timeline entries a page shows at first.
 const timelineShown = 100
 
 // IncidentPage is GET /incidents/:number.
@@ -112,8 +112,8 @@ func (s *Site) IncidentPage(c echo.Context) error {
 	return s.showIncident(c, http.StatusOK, "", "", "")
 }
 
-// showIncident renders the incident's page. When a link for bridge refused was
-// refused, it says what was typed and what is wrong.
+// showIncident renders the incident's page. refused is the ID of a bridge whose new link
+// was rejected, or ""; typed is that link, and problem says what is wrong with it.
 func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem string) error {
 	ctx := c.Request().Context()
 	number, err := incidentNumber(c)
@@ -157,7 +157,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 		if err != nil {
 			return err
 		}
-		if n > 0 { // the incident's own link leads to the first
+		if n > 0 { // the incident's permanent link leads to the first
 			block.PagePath += "?bridge=" + b.ID
 			block.PageURL += "&bridge=" + b.ID
 		}
@@ -246,7 +246,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	switch b.State {
 	case incident.BridgeFailed, incident.BridgeUnknown:
 		block.Cause, block.Fix = said.Cause, said.Fix
-		block.Host, block.Recording, block.Why = "", "", "" // of a meeting that there is not
+		block.Host, block.Recording, block.Why = "", "", "" // they describe a meeting that doesn't exist
 	case incident.BridgeNew, incident.BridgeCreating:
 		attempts, err := s.Store.Attempts(c.Request().Context(), b.ID)
 		if err != nil {
@@ -274,7 +274,7 @@ func progress(a incident.Attempt, now time.Time) views.BridgeProgress {
 	return p
 }
 
-// findings are what was asked against what Zoom set.
+// findings are the differences between what was asked for and what Zoom set.
 func findings(b incident.Bridge, now time.Time) []views.CheckLine {
 	if b.Kind != incident.KindMeeting {
 		return nil
@@ -298,7 +298,7 @@ func recordingText(n, of int) string {
 	return "Recording " + string(rune('1'+min(n, 8)))
 }
 
-// dialIn lists the numbers of a meeting; a tap dials, and enters id and passcode.
+// dialIn lists the phone numbers of a meeting. A tap on one dials it and enters the meeting ID.
 func dialIn(b incident.Bridge) []views.DialIn {
 	var list []views.DialIn
 	for _, d := range b.DialIn {
@@ -311,8 +311,8 @@ func dialIn(b incident.Bridge) []views.DialIn {
 	return list
 }
 
-// tel is RFC 3966 with pauses: the number, then the meeting id and #. The
-// passcode of the phone differs from the one on the page, so it is not dialled.
+// tel is a URI of RFC 3966 with pauses: the number, then the meeting ID and #. It leaves out
+// the passcode, because the one for phones differs from the one on the page.
 func tel(number, meetingID string) string {
 	digits := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r == '+' {

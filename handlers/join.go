@@ -12,9 +12,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// JoinPage is GET /j/:key: the link of an incident that never changes. It shows
-// passcode and people to everybody who is logged in, and to who has the whole
-// link with its key, so that numbers cannot be tried.
+// JoinPage is GET /j/:key, the permanent link of an incident. It shows the passcode and
+// the people to everyone who is logged in or has the whole link with its key k, because
+// the numbers of incidents can be guessed.
 func (s *Site) JoinPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	number, ok := incident.ParseKey(c.Param("key"))
@@ -52,7 +52,7 @@ func (s *Site) JoinPage(c echo.Context) error {
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
 		}
 		if b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown {
-			// Credentials, and what else is wrong with the Zoom app, are for admins only.
+			// Problems with the Zoom app, such as its credentials, are for admins only.
 			b.Reasons = slices.DeleteFunc(slices.Clone(b.Reasons), incident.Reason.AccountWide)
 			page.Cause = why(b, s.Now()).Cause
 		}
@@ -60,8 +60,8 @@ func (s *Site) JoinPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Join(page))
 }
 
-// bridgeToJoin is the bridge of the id that the link names, else the first one
-// can join, else the newest.
+// bridgeToJoin is the bridge with the ID that the link names, else the first bridge that
+// people can join, else the newest.
 func bridgeToJoin(bridges []incident.Bridge, id string) (incident.Bridge, bool) {
 	for _, b := range bridges {
 		if b.ID == id {

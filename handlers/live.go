@@ -18,15 +18,15 @@ import (
 
 const (
 	livePoll      = 300 * time.Millisecond
-	liveKeepAlive = 15 * time.Second // proxies close what is silent for long
-	liveRecheck   = 5 * time.Second  // how long a stream outlives its session at most
-	liveWrite     = 10 * time.Second // a browser that reads slower is dropped
+	liveKeepAlive = 15 * time.Second // proxies close connections that are silent for long
+	liveRecheck   = 5 * time.Second  // longest time a stream outlives its session
+	liveWrite     = 10 * time.Second // a browser that reads more slowly is dropped
 	liveMax       = 2000
 	liveTopics    = 6 // that one page can watch
 )
 
-// Live tells open pages that what they show has changed. One loop asks the
-// store for all of them.
+// Live tells open pages that their content has changed. One loop asks the
+// store on behalf of all of them.
 type Live struct {
 	pulse func(ctx context.Context, topics []string) (map[string]int64, error)
 	log   *slog.Logger
@@ -37,8 +37,8 @@ type Live struct {
 	arrived chan struct{} // wakes Run for a new reader
 }
 
-// liveReader is one open page. changed holds one message at most: a reader that
-// is slow learns that something changed, not how often.
+// liveReader is one open page. changed holds at most one message: a slow reader learns
+// that something changed, but not how often.
 type liveReader struct {
 	topics  []string
 	seen    []int64 // version of each topic; -1 at first
@@ -46,14 +46,14 @@ type liveReader struct {
 	stop    chan struct{} // closed when the server stops
 }
 
-// NewLive makes a Live; Run must run for anything to happen. pulse gives the
+// NewLive makes a Live, which does nothing until Run runs. pulse returns the
 // versions of topics.
 func NewLive(pulse func(ctx context.Context, topics []string) (map[string]int64, error), log *slog.Logger) *Live {
 	return &Live{pulse: pulse, log: log, readers: map[*liveReader]struct{}{}, arrived: make(chan struct{}, 1)}
 }
 
-// Run asks for changes while somebody listens, until ctx ends; then it ends all
-// streams.
+// Run polls for changes while somebody listens. When ctx ends, it ends all
+// streams and returns nil.
 func (l *Live) Run(ctx context.Context) error {
 	defer l.Stop()
 	healthy := true
@@ -62,7 +62,7 @@ func (l *Live) Run(ctx context.Context) error {
 	for {
 		poll := tick.C
 		if topics := l.topics(); len(topics) == 0 {
-			poll = nil // nobody listens: wait for a reader
+			poll = nil // nobody listens, so wait for a reader
 		} else {
 			versions, err := l.pulse(ctx, topics)
 			if err != nil && healthy && ctx.Err() == nil {
@@ -82,7 +82,7 @@ func (l *Live) Run(ctx context.Context) error {
 	}
 }
 
-// Stop ends all streams and takes no more.
+// Stop ends all streams and accepts no new ones.
 func (l *Live) Stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +93,7 @@ func (l *Live) Stop() {
 	clear(l.readers)
 }
 
-// Readers is how many pages listen.
+// Readers is the number of pages that listen.
 func (l *Live) Readers() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,8 +112,8 @@ func (l *Live) topics() []string {
 	return slices.Sorted(maps.Keys(topics))
 }
 
-// tell wakes the readers that have not seen these versions. A new reader has
-// seen none: its page was made before it listened, so it asks once more.
+// tell wakes the readers that haven't seen these versions. A new reader has seen none,
+// because its page was rendered before it listened, so it refreshes once.
 func (l *Live) tell(versions map[string]int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,8 +158,8 @@ func (l *Live) leave(r *liveReader) {
 
 var liveTopic = regexp.MustCompile(`^(events|bridges|incidents|runbooks|account|retention|incident:[1-9][0-9]{0,17})$`)
 
-// Stream is GET /live?topic=…,…: server-sent events without data. "changed" says
-// that the page should ask again for what it shows.
+// Stream is GET /live?topic=…,…: server-sent events without data. "changed" tells the
+// page to refresh.
 func (s *Site) Stream(c echo.Context) error {
 	topics := strings.SplitN(c.QueryParam("topic"), ",", liveTopics+1)
 	for _, topic := range topics {
@@ -179,18 +179,18 @@ func (s *Site) Stream(c echo.Context) error {
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
 	s.stream(c.Request().Context(), reader, s.sessionToken(c), func(text string) error { return send([]byte(text)) })
-	return nil // the answer has begun: nothing can be said about an error
+	return nil // the response has begun, so it can't become an error
 }
 
-// sender makes a response one that takes as long as it takes, and returns what
-// writes to it: each write is done within limit, or fails.
+// sender lifts the time limit of a response and returns the function that
+// writes to it. A write fails if it takes longer than limit.
 func sender(c echo.Context, limit time.Duration) func(text []byte) error {
 	control := http.NewResponseController(c.Response())
-	// The server's limits on reading and writing are for requests that end.
+	// The server's deadlines are for short requests.
 	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(time.Time{})
 	return func(text []byte) error {
-		// A write that hangs is cut by a deadline in the past.
+		// A deadline in the past aborts a write that hangs.
 		cut := time.AfterFunc(limit, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
 		defer cut.Stop()
 		if _, err := c.Response().Write(text); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// Overview is GET /: would a bridge come out right now?
+// Overview is GET /, which says whether the next incident will get a bridge.
 func (s *Site) Overview(c echo.Context) error {
 	ctx := c.Request().Context()
 	account, err := s.Store.Account(ctx)
@@ -87,7 +87,7 @@ func (s *Site) Overview(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Overview(page))
 }
 
-// setupSteps are the way to the first bridge; the first that is not done is next.
+// setupSteps are the steps to the first bridge. The first that isn't done is next.
 func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role incident.Role) []views.SetupStep {
 	steps := []views.SetupStep{
 		{Title: "Connect Zoom", Text: "Enter the credentials of a Zoom app and a backup user. A setup guide is next to the form.", LinkText: "Connect Zoom", Href: "/account"},
@@ -113,8 +113,8 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 	return steps
 }
 
-// ready says whether a bridge would come out, from the last check, unless the
-// newest bridge is younger and failed: what happened counts more.
+// ready says whether the next incident will get a bridge, judged by the last check, or by
+// the newest bridge if it is newer than the check and failed.
 func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
 	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, a.Check.At)}
@@ -145,14 +145,14 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	return r
 }
 
-// factOf is a finding in one line.
+// factOf words a finding in one line.
 func factOf(f incident.Finding, now time.Time) string {
 	l := checkLine(f, now)
 	return l.Subject + ": " + l.Reason
 }
 
-// needs is what asks for a person: bridges that failed, what the last check
-// found, and how Zoom talks to us.
+// needs is what needs attention: failed bridges, findings of the last check, and
+// problems with Zoom's deliveries.
 func needs(report incident.CheckReport, health incident.Health, bridges []db.BridgeRow, now time.Time) []views.Need {
 	var list []views.Need
 	for _, b := range bridges {
@@ -168,7 +168,7 @@ func needs(report incident.CheckReport, health incident.Health, bridges []db.Bri
 		}
 		list = append(list, n)
 	}
-	// Of the webhook, health knows all that the report does.
+	// health has everything that the report says about the webhook.
 	found := slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicWebhook })
 	for _, f := range append(found, health.Lines...) {
 		if f.Level.Fine() || len(list) >= 8 {

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// recently remembers an answer that every page asks for, that takes the database
-// a while, and that may be some seconds old.
+// recently caches an answer that every page needs, that takes the database a while,
+// and that may be a few seconds old.
 type recently[T any] struct {
 	mu sync.Mutex
 	at time.Time
 	v  T
 }
 
-// get returns the last answer if it is younger than age, else that of load.
-// Those who come while it loads wait for it. Remembered are
-// answers that keep agrees to, and no errors.
+// get returns the last answer if it is younger than age, else the answer of load.
+// Concurrent callers wait for one load. Only answers for which keep returns true are
+// kept, and errors never are.
 func (r *recently[T]) get(ctx context.Context, now time.Time, age time.Duration, load func(context.Context) (T, error), keep func(T) bool) (T, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,7 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Limits of what is read from a request, in bytes and fields.
+// Limits for requests, in bytes and numbers of fields.
 const (
 	maxForm       = 256 << 10
 	maxFormFields = 1000
@@ -28,8 +28,8 @@ const (
 	maxJSON       = 64 << 10
 )
 
-// Render writes a page. It is rendered whole before the first byte goes out, so
-// that a component that fails is an error page and not half a page.
+// Render writes a page. It renders the whole page before it sends the first byte, so
+// that a failing component results in an error page and not in half a page.
 func Render(c echo.Context, status int, page templ.Component) error {
 	var b bytes.Buffer
 	if err := page.Render(c.Request().Context(), &b); err != nil {
@@ -38,17 +38,17 @@ func Render(c echo.Context, status int, page templ.Component) error {
 	return c.HTMLBlob(status, b.Bytes())
 }
 
-// BadRequest is a request that no program of ours makes: 400 with a sentence.
+// BadRequest is the error for a request that Drawbridge's own pages never make: 400 with a sentence.
 func BadRequest(format string, args ...any) error {
 	return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf(format, args...))
 }
 
-// Form is what a browser posted.
+// Form is a posted form, or a query.
 type Form struct{ values url.Values }
 
-// ReadForm reads the posted form. names are the fields it may have; one that
-// ends in "*" allows every name that begins so ("vars.*"). A field that is not
-// named, or comes twice, is refused: nobody adds "role" to a form that has none.
+// ReadForm reads the posted form. names are the fields that it may have; a name that
+// ends in "*" allows every field that begins like that ("vars.*"). Other fields and
+// repeated fields are rejected, so that nobody can add "role" to a form without it.
 func ReadForm(c echo.Context, names ...string) (Form, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
@@ -102,7 +102,7 @@ func checkValues(values url.Values, names []string) error {
 	return nil
 }
 
-// quote shows a name that came from outside, cut and with escapes.
+// quote shows a name from outside, shortened and with escapes.
 func quote(name string) string {
 	if len(name) > 60 {
 		name = name[:60] + "…"
@@ -110,18 +110,18 @@ func quote(name string) string {
 	return strconv.QuoteToGraphic(strings.ToValidUTF8(name, "�"))
 }
 
-// Get is a field without the space round it, with line feeds as the only line ends.
+// Get is a field without surrounding space, with line feeds as line ends.
 func (f Form) Get(name string) string {
 	return strings.TrimSpace(strings.ReplaceAll(f.values.Get(name), "\r\n", "\n"))
 }
 
-// Raw is a field as it was typed, for passwords and secrets.
+// Raw is a field exactly as it was typed, for passwords and secrets.
 func (f Form) Raw(name string) string { return f.values.Get(name) }
 
-// Has reports whether the field was sent, as a ticked box is.
+// Has reports whether the field was sent, as a checked box is.
 func (f Form) Has(name string) bool { return f.values.Has(name) }
 
-// Names are the fields that were sent and begin with prefix, in order.
+// Names are the sent fields that begin with prefix, sorted.
 func (f Form) Names(prefix string) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
@@ -132,7 +132,7 @@ func (f Form) Names(prefix string) []string {
 	return names
 }
 
-// Int is a field as a whole number; "" is 0, and anything else is refused.
+// Int is a field as a whole number; "" is 0. Anything else is a BadRequest.
 func (f Form) Int(name string) (int64, error) {
 	text := f.Get(name)
 	if text == "" {
@@ -145,7 +145,7 @@ func (f Form) Int(name string) (int64, error) {
 	return n, nil
 }
 
-// Limit is the field "limit" of a list: 50 when it is not there, at most 200.
+// Limit is the field "limit" of a list: 50 if it is missing, and at most 200.
 func (f Form) Limit() (int, error) {
 	n, err := f.Int("limit")
 	if err != nil || n < 0 {
@@ -157,7 +157,7 @@ func (f Form) Limit() (int, error) {
 	return int(min(n, 200)), nil
 }
 
-// Time is a field that holds a time of RFC 3339, the zero time when it is empty.
+// Time is a field with a time of RFC 3339; "" is the zero time.
 func (f Form) Time(name string) (time.Time, error) {
 	text := f.Get(name)
 	if text == "" {
@@ -170,7 +170,7 @@ func (f Form) Time(name string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// readBody reads the body up to limit bytes; more is 413.
+// readBody reads the body up to limit bytes; a larger one is a 413.
 func readBody(c echo.Context, limit int64) ([]byte, error) {
 	r := c.Request()
 	if r.ContentLength > limit {
@@ -187,10 +187,10 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// ReadJSON reads a JSON object into fields, name → pointer. Names must be
-// exact; an unknown name, a name that comes twice, and anything behind the
-// object are refused with 400. encoding/json alone folds the case of names and
-// takes the last of several.
+// ReadJSON reads a JSON object into fields, which maps names to pointers. Names must match
+// exactly. An unknown name, a repeated name, and anything after the object are
+// rejected with 400, because encoding/json alone ignores the case of names and
+// takes the last of repeated ones.
 func ReadJSON(c echo.Context, fields map[string]any) error {
 	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationJSON || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
@@ -254,7 +254,7 @@ func readObject(body []byte) (map[string]json.RawMessage, error) {
 	return object, nil
 }
 
-// texts is a JSON object of texts, numbers and booleans, each kept as text.
+// texts is a JSON object of strings, numbers and booleans, each kept as a string.
 type texts map[string]string
 
 func (t *texts) UnmarshalJSON(b []byte) error {

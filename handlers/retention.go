@@ -41,8 +41,8 @@ func (s *Site) PreviewRetention(c echo.Context) error {
 	return s.showRetention(c, f, http.StatusOK, "")
 }
 
-// SaveRetention is POST /settings/retention. It saves what was previewed and
-// nothing else.
+// SaveRetention is POST /settings/retention. It saves only rules that were
+// previewed.
 func (s *Site) SaveRetention(c echo.Context) error {
 	f, err := readRetention(c)
 	if err != nil {
@@ -67,12 +67,12 @@ func (s *Site) SaveRetention(c echo.Context) error {
 	return s.done(c, "/settings/retention", said)
 }
 
-// retentionForm is the rules as they were typed and as they were understood.
+// retentionForm is the rules as typed and as parsed.
 type retentionForm struct {
 	typed    map[string]string
 	rules    []incident.RetentionRule
 	problems map[string]string // by field
-	shown    string            // the rules of the preview
+	shown    string            // the previewed rules, as shownRules writes them
 }
 
 func readRetention(c echo.Context) (f retentionForm, err error) {
@@ -119,7 +119,7 @@ func readRetention(c echo.Context) (f retentionForm, err error) {
 	return f, err
 }
 
-// shownRules names rules in the form, to tell whether they were previewed.
+// shownRules writes rules as the form's field shown, to tell whether they were previewed.
 func shownRules(rules []incident.RetentionRule) string {
 	var lines []string
 	for _, r := range rules {
@@ -129,7 +129,7 @@ func shownRules(rules []incident.RetentionRule) string {
 }
 
 // showRetention renders the form as it was typed, with what its rules would do
-// or with what is wrong with them.
+// or what is wrong with them.
 func (s *Site) showRetention(c echo.Context, f retentionForm, status int, message string) error {
 	page, err := s.retentionPage(c, f.typed, f.problems)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Site) showRetention(c echo.Context, f retentionForm, status int, messag
 	return Render(c, status, views.SettingsRetention(page))
 }
 
-// retentionFamilies are those with a row though no event of them was seen.
+// retentionFamilies have a row even if no event of them has arrived.
 var retentionFamilies = []string{"meeting", "participant", "recording", "user"}
 
 func (s *Site) retentionPage(c echo.Context, typed, problems map[string]string) (views.SettingsRetentionPage, error) {
@@ -191,10 +191,10 @@ func (s *Site) retentionPage(c echo.Context, typed, problems map[string]string) 
 	return page, err
 }
 
-// retentionEffect is what rules do now.
+// retentionEffect is what rules would do now.
 type retentionEffect struct {
 	rows   []views.RetentionEffect
-	people int64 // bridges whose people are blanked
+	people int64 // number of bridges whose people would be blanked
 }
 
 func (s *Site) retentionEffects(c echo.Context, rules []incident.RetentionRule) (e retentionEffect, err error) {

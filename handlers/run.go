@@ -12,9 +12,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
-// RunForm is GET /runbooks/:id/run: what a responder fills in. The page's script
-// puts the form's key into the address, so that going back after sending leads
-// to the incident it opened and not to another form.
+// RunForm is GET /runbooks/:id/run, the form that opens an incident. The page's script
+// puts the form's key into the address, so that going back after submitting leads
+// to the incident and not to another form.
 func (s *Site) RunForm(c echo.Context) error {
 	ctx := c.Request().Context()
 	runbook, err := s.Store.Runbook(ctx, c.Param("id"))
@@ -35,8 +35,8 @@ func (s *Site) RunForm(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Run(page))
 }
 
-// Run is POST /runbooks/:id/run: opens the incident. The key of the form makes
-// sending it twice harmless.
+// Run is POST /runbooks/:id/run, which opens the incident. The key of the form makes
+// submitting it twice harmless.
 func (s *Site) Run(c echo.Context) error {
 	runbook, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// maxRows is how many steps, and how many variables, a form may carry. The
-// service allows fewer and says so; this only bounds the work for a hostile form.
+// maxRows is how many steps and how many variables a form may have. The
+// service allows fewer and says so. This only bounds the work for a hostile form.
 const maxRows = 50
 
 var (
@@ -22,10 +22,10 @@ var (
 	variableKeys = []string{"name", "label", "type", "required", "default", "help", "choices"}
 )
 
-// runbookForm is the editor of a runbook as it was sent: everything as typed.
+// runbookForm is the posted editor of a runbook, with everything as typed.
 // Its rows are fields such as "step.0.topic" and "variable.1.name".
 type runbookForm struct {
-	Op                              string // the button that was pressed
+	Op                              string // the pressed button
 	Version                         int64
 	Name, IncidentType, Description string
 	Steps                           []views.StepForm
@@ -72,8 +72,8 @@ func readRunbookForm(c echo.Context) (f runbookForm, err error) {
 	return f, nil
 }
 
-// rowPrefixes are "step.0.", "step.1." … for the rows that were sent, in their
-// order. Gaps between the numbers are fine; other names than keys are refused.
+// rowPrefixes are "step.0.", "step.1." … for the posted rows, in
+// order. The numbers may have gaps. Fields other than keys are rejected.
 func rowPrefixes(form Form, prefix string, keys []string) ([]string, error) {
 	rows := map[int]bool{}
 	for _, name := range form.Names(prefix) {
@@ -93,8 +93,8 @@ func rowPrefixes(form Form, prefix string, keys []string) ([]string, error) {
 	return prefixes, nil
 }
 
-// change does what a button other than Save says and returns where the cursor
-// goes: a field's name, or a button's value.
+// change does what a button other than Save does, and returns where to put the
+// focus: a field's name, or a button's value.
 func (f *runbookForm) change() (focus string, err error) {
 	verb, arg, _ := strings.Cut(f.Op, ":")
 	switch verb {
@@ -125,7 +125,7 @@ func (f *runbookForm) change() (focus string, err error) {
 	return focus, err
 }
 
-// changeRow removes row arg or moves it by one. A row that cannot move stays.
+// changeRow removes row arg or moves it by one. A row that can't move stays.
 func changeRow[T any](rows []T, what, verb, arg string) (changed []T, focus string, err error) {
 	i, err := strconv.Atoi(arg)
 	if err != nil || i < 0 || i >= len(rows) {
@@ -141,7 +141,7 @@ func changeRow[T any](rows []T, what, verb, arg string) (changed []T, focus stri
 		to = min(len(rows)-1, i+1)
 	}
 	rows[i], rows[to] = rows[to], rows[i]
-	// The button that moved it may be off where it is now.
+	// The button that moved the row may be disabled at its new place.
 	switch {
 	case to == 0:
 		verb = what + "-down"
@@ -151,8 +151,8 @@ func changeRow[T any](rows []T, what, verb, arg string) (changed []T, focus stri
 	return rows, verb + ":" + strconv.Itoa(to), nil
 }
 
-// runbook is the form as the service takes it. What cannot be read is made
-// into what the service refuses in its own words.
+// runbook is the form as the service takes it. A value that can't be parsed becomes one
+// that the service rejects in its own words.
 func (f runbookForm) runbook(id string) incident.Runbook {
 	r := incident.Runbook{ID: id, Version: f.Version, Name: f.Name, IncidentType: f.IncidentType, Description: f.Description}
 	for _, v := range f.Variables {
@@ -177,7 +177,7 @@ func (f runbookForm) runbook(id string) incident.Runbook {
 	return r
 }
 
-// fieldsOf splits text at any of the separators and drops what is empty.
+// fieldsOf splits text at any of the separators and drops empty parts.
 func fieldsOf(text, separators string) []string {
 	var list []string
 	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
@@ -188,7 +188,7 @@ func fieldsOf(text, separators string) []string {
 	return list
 }
 
-// formOf is the form of a runbook that is stored.
+// formOf is the form of a stored runbook.
 func formOf(r incident.Runbook) runbookForm {
 	f := runbookForm{Version: r.Version, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description}
 	for _, s := range r.Steps {
@@ -215,7 +215,7 @@ func stepFormOf(s incident.Step) views.StepForm {
 	}
 }
 
-// formFields puts the names of the service's refusal into those of the form.
+// formFields translates the field names of the service into those of the form.
 func formFields(fields map[string]string) map[string]string {
 	named := make(map[string]string, len(fields))
 	for name, text := range fields {

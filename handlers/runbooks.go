@@ -102,7 +102,7 @@ func (s *Site) SaveRunbook(c echo.Context) error {
 	return s.saveRunbook(c, stored)
 }
 
-// saveRunbook saves what the editor holds. Its other buttons change the form
+// saveRunbook saves what is in the editor. The editor's other buttons change the form
 // and save nothing.
 func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 	form, err := readRunbookForm(c)
@@ -121,7 +121,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 
 	if _, fields, ok := Refusal(err); ok {
 		notes := editorNotes{changed: true, errors: formFields(fields)}
-		if len(fields) == 0 { // only somebody else's save has none
+		if len(fields) == 0 { // somebody else saved in the meantime
 			notes.conflict = s.lastChange(c, stored.Name, incident.AuditRunbookCreate, incident.AuditRunbookUpdate, incident.AuditRunbookEnable, incident.AuditRunbookDisable) + " What you typed is kept below; saving now replaces their version."
 			form.Version = stored.Version
 		}
@@ -140,7 +140,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 	return s.done(c, "/runbooks/"+saved.ID, said)
 }
 
-// usableRunbook is the runbook of the address, refused when it is archived.
+// usableRunbook is the runbook of the path; an archived one is a Conflict.
 func (s *Site) usableRunbook(c echo.Context) (incident.Runbook, error) {
 	r, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
 	if err == nil && !r.ArchivedAt.IsZero() {
@@ -158,7 +158,7 @@ func someOf(things []string) string {
 	return strings.Join(things, ", ")
 }
 
-// lastChange says who changed a target by an action last, and when.
+// lastChange says who last changed a target by one of the actions, and when.
 func (s *Site) lastChange(c echo.Context, target string, actions ...incident.AuditAction) string {
 	trail, err := s.Store.Audit(c.Request().Context(), db.AuditFilter{Actions: actions, Target: target}, "", 1)
 	if err != nil || len(trail.Items) == 0 {
@@ -167,8 +167,8 @@ func (s *Site) lastChange(c echo.Context, target string, actions ...incident.Aud
 	return trail.Items[0].Actor + " changed this " + s.When(c, trail.Items[0].At).Ago + "."
 }
 
-// PreviewRunbook is POST /runbooks/preview: what the editor's steps would come
-// to, as a part of its page.
+// PreviewRunbook is POST /runbooks/preview: what the editor's steps would do,
+// as a part of its page.
 func (s *Site) PreviewRunbook(c echo.Context) error {
 	form, err := readRunbookForm(c)
 	if err != nil {
@@ -240,7 +240,7 @@ func (s *Site) DeleteRunbook(c echo.Context) error {
 	return s.done(c, "/runbooks", said)
 }
 
-// editorNotes are what the editor says besides the form.
+// editorNotes is what the editor shows besides the form.
 type editorNotes struct {
 	changed  bool
 	conflict string
@@ -248,8 +248,8 @@ type editorNotes struct {
 	focus    string
 }
 
-// showEditor renders the editor of a runbook (the zero one is a new one) with
-// what form holds.
+// showEditor renders the editor of a runbook (zero for a new one) with
+// the values of form.
 func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, form runbookForm, notes editorNotes) error {
 	ctx := c.Request().Context()
 	archived := !stored.ArchivedAt.IsZero()
@@ -293,15 +293,15 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 }
 
 const (
-	maxTopic  = 200  // characters, as Zoom's "Create a meeting" says
+	maxTopic  = 200  // characters; limit of Zoom's "Create a meeting"
 	maxAgenda = 2000 // the same
 )
 
-// preview fills the form's steps in for the incident that was chosen.
+// preview renders the form's steps for the chosen incident.
 func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPart, error) {
 	ctx := c.Request().Context()
 	part := views.RunbookPreviewPart{Samples: []views.PreviewSample{{Label: "Sample incident", Selected: form.PreviewIncident == 0}}}
-	// A form that cannot be edited is not sent, so there is nothing to fill in anew.
+	// Others can't edit, so they don't choose an incident either.
 	if Actor(c).Role.Includes(incident.Admin) {
 		past, err := s.Store.Incidents(ctx, db.IncidentFilter{}, "", 10)
 		if err != nil {
@@ -320,7 +320,7 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 			return part, err
 		}
 		if len(p.TopicErrors) > 0 {
-			// A bridge is named so when its template fails.
+			// This is the topic of a bridge whose template fails.
 			literal, err := s.Service.Preview(ctx, incident.MeetingTemplate{Topic: "{{ incident.key }} {{ incident.name }}"}, nil, form.PreviewIncident)
 			if err != nil {
 				return part, err
@@ -344,7 +344,7 @@ func templateErrors(errs []incident.TemplateError) []views.TemplateError {
 	return list
 }
 
-// insertGroups is the list from which variables are put into a template.
+// insertGroups are the variables that can be inserted into a template.
 func insertGroups(form runbookForm) []views.InsertGroup {
 	own := views.InsertGroup{Title: "This runbook"}
 	for _, v := range form.Variables {

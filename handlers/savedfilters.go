@@ -10,7 +10,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// savedFilters are the filters with a name, and what may be done with this one.
+// savedFilters adds the saved filters, and what the person may do with the active one.
 func (s *Site) savedFilters(c echo.Context, _ eventQuery, _ eventList, page *views.EventsPage) error {
 	saved, err := s.Store.SavedFilters(c.Request().Context())
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Site) savedFilters(c echo.Context, _ eventQuery, _ eventList, page *vie
 		if !on {
 			continue
 		}
-		save.Allowed = false // it has a name
+		save.Allowed = false // it is already saved
 		if Actor(c).Role.Includes(incident.Responder) && f.MayDelete(Actor(c)) {
 			page.Filter.Delete = &views.ConfirmForm{
 				ID: "delete-filter", Title: "Delete the saved filter “" + f.Name + "”?", Text: "This deletes it for everyone. Events stay.",
@@ -38,7 +38,7 @@ func (s *Site) savedFilters(c echo.Context, _ eventQuery, _ eventList, page *vie
 	return nil
 }
 
-// SaveFilter is POST /events/filters: the filter of a page gets a name.
+// SaveFilter is POST /events/filters, which saves a filter under a name.
 func (s *Site) SaveFilter(c echo.Context) error {
 	form, err := ReadForm(c, "name", "query")
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Site) SaveFilter(c echo.Context) error {
 		if fields["name"] != "" {
 			message = fields["name"]
 		}
-		// The page of the filter, with the form as it was sent.
+		// Show the page of the filter, with the form as it was posted.
 		r := c.Request()
 		list := r.Clone(r.Context())
 		list.URL = &url.URL{Path: "/events", RawQuery: query}

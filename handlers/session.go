@@ -13,11 +13,11 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// tokenLength is that of session tokens and setup links: 32 bytes in base64.
+// tokenLength is the length of session tokens and of tokens in setup links: 32 bytes in base64.
 const tokenLength = 43
 
-// LoadSession finds out who makes the request and tells SetActor. Without a
-// session that holds it does nothing.
+// LoadSession finds the user of the request's session and calls SetActor. Without a
+// valid session it does nothing.
 func (s *Site) LoadSession(c echo.Context) error {
 	user, err := s.Service.UseSession(c.Request().Context(), s.sessionToken(c))
 	if err != nil || user.ID == "" {
@@ -28,23 +28,23 @@ func (s *Site) LoadSession(c echo.Context) error {
 	return nil
 }
 
-// sessionToken is the token of the session that the browser sent, "" for none.
+// sessionToken is the session token in the request's cookie, "" for none.
 func (s *Site) sessionToken(c echo.Context) string {
 	cookies := c.Request().CookiesNamed(s.cookie(c, "session", "", 0).Name)
-	// Two of one name: somebody who controls a neighbouring host set one of them.
+	// Of two cookies with the same name, an attacker on a neighboring host set one.
 	if len(cookies) != 1 || len(cookies[0].Value) != tokenLength {
 		return ""
 	}
 	return cookies[0].Value
 }
 
-// CurrentUser is the person who is logged in, or nil.
+// CurrentUser is the user who is logged in, or nil.
 func CurrentUser(c echo.Context) *incident.User {
 	user, _ := c.Request().Context().Value(userKey).(*incident.User)
 	return user
 }
 
-// startSession logs a person in, in place of whoever was before.
+// startSession logs a user in and ends the previous session of the browser.
 func (s *Site) startSession(c echo.Context, user incident.User) error {
 	ctx := c.Request().Context()
 	if err := s.Service.EndSession(ctx, s.sessionToken(c)); err != nil {
@@ -102,7 +102,7 @@ func (s *Site) Logout(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, "/login")
 }
 
-// SetupPage is GET /setup: the one-time link that the server prints when there
+// SetupPage is GET /setup, the one-time link that the server prints when there
 // is no admin yet.
 func (s *Site) SetupPage(c echo.Context) error {
 	token := c.QueryParam("token")
@@ -112,8 +112,8 @@ func (s *Site) SetupPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Setup(s.setupPage(c, token)))
 }
 
-// Setup is POST /setup. Of two browsers with the same link one makes the admin;
-// the other is told that the link is used.
+// Setup is POST /setup. If two browsers use the same link, one creates the admin and
+// the other learns that the link was used.
 func (s *Site) Setup(c echo.Context) error {
 	form, err := ReadForm(c, "token", "email", "name", "password")
 	if err != nil {
@@ -143,8 +143,8 @@ func (s *Site) setupPage(c echo.Context, token string) views.SetupPage {
 	return views.SetupPage{Frame: s.Frame(c, "First admin", ""), Token: token, MinPassword: incident.MinPassword}
 }
 
-// setupGone says of a link that is over, used or unknown that it is gone, with
-// status 410. Other errors stay errors.
+// setupGone shows that a setup link is expired, used or unknown, with
+// status 410. It returns other errors.
 func (s *Site) setupGone(c echo.Context, token string, err error) error {
 	page := s.setupPage(c, "")
 	switch incident.CodeOf(err) {
@@ -162,8 +162,8 @@ func (s *Site) setupGone(c echo.Context, token string, err error) error {
 }
 
 // SafeNext is next if it is a path of this site, else "/". A browser reads
-// "//host", "/\host" and "/<tab>/host" as another host, and who decodes the path
-// once more must find none of these either.
+// "//host", "/\host" and "/<tab>/host" as another host, so none of these may appear
+// after another round of decoding either.
 func SafeNext(next string) string {
 	path, _, _ := strings.Cut(next, "?")
 	decoded, err := url.PathUnescape(path)

@@ -16,7 +16,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// SettingsPage is GET /settings: the first tab a person may open.
+// SettingsPage is GET /settings, which redirects to the first tab that the person may open.
 func (s *Site) SettingsPage(c echo.Context) error {
 	if Actor(c).Role.Includes(incident.Admin) {
 		return c.Redirect(http.StatusSeeOther, "/settings/users")
@@ -24,8 +24,8 @@ func (s *Site) SettingsPage(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, "/settings/me")
 }
 
-// UsersPage is GET /settings/users. ?new=1 opens the form for a new user,
-// ?edit={id} the one for a user who is there.
+// UsersPage is GET /settings/users. ?new=1 opens the form for a new user, and
+// ?edit={id} the form for an existing one.
 func (s *Site) UsersPage(c echo.Context) error {
 	q, err := ReadQuery(c, "new", "edit")
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Site) UsersPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.SettingsUsers(page))
 }
 
-// usersPage has the form of user edit open; "" opens none.
+// usersPage is the page with the form of the user edit open, or with none for "".
 func (s *Site) usersPage(c echo.Context, edit string) (views.SettingsUsersPage, error) {
 	users, err := s.Store.Users(c.Request().Context())
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Site) SaveUser(c echo.Context) error {
 		said = "The name was changed."
 		err = s.Service.SetName(ctx, Actor(c), user.ID, form.Get("name"))
 	}
-	// Another role ends the person's sessions, so it is only set when it is another.
+	// Setting a role ends the user's sessions, so set it only if it changes.
 	if role := incident.Role(form.Get("role")); err == nil && role != user.Role {
 		said = user.Email + " is " + string(role) + " now and has to log in again."
 		err = s.Service.SetRole(ctx, Actor(c), user.ID, role)
@@ -121,7 +121,7 @@ func (s *Site) SaveUser(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(fields) == 0 { // the only admin
+		if len(fields) == 0 { // this is the only admin
 			fields = map[string]string{"role": message}
 		}
 		page.Errors, page.Name, page.Role = fields, form.Get("name"), form.Get("role")
@@ -177,8 +177,8 @@ func (s *Site) switchUser(c echo.Context, disabled bool, said string) error {
 	return s.finish(c, err, "/settings/users", said)
 }
 
-// tokensLeft adds to said how many API tokens of a person go on working. They
-// belong to scripts, which must not stop because somebody left; an admin decides.
+// tokensLeft adds to said how many API tokens of a user still work. They
+// belong to scripts, which must not stop because somebody left, so an admin decides.
 func (s *Site) tokensLeft(ctx context.Context, userID, said string) (string, error) {
 	user, err := s.Store.User(ctx, userID)
 	if err != nil {
@@ -230,8 +230,7 @@ func (s *Site) tokensPage(c echo.Context) (views.SettingsTokensPage, error) {
 	return page, nil
 }
 
-// CreateToken is POST /settings/tokens. The token is on this one answer and
-// nowhere else.
+// CreateToken is POST /settings/tokens. Only this answer shows the token.
 func (s *Site) CreateToken(c echo.Context) error {
 	form, scopes, err := readTokenForm(c)
 	if err != nil {
@@ -258,8 +257,8 @@ func (s *Site) CreateToken(c echo.Context) error {
 	return Render(c, http.StatusOK, views.SettingsTokens(page))
 }
 
-// readTokenForm takes out the boxes, which share a name, before the rest is
-// read as every form is.
+// readTokenForm takes the checkboxes, which share a name, out of the form before
+// ReadForm reads the rest.
 func readTokenForm(c echo.Context) (form Form, scopes []string, err error) {
 	body, err := readBody(c, maxForm)
 	if err != nil {
@@ -285,7 +284,7 @@ func (s *Site) RevokeToken(c echo.Context) error {
 // MePage is GET /settings/me.
 func (s *Site) MePage(c echo.Context) error { return s.showMe(c, http.StatusOK, "", nil) }
 
-// showMe renders one's own account. name is what was typed, "" for what is stored.
+// showMe renders the user's own account. name is what was typed, "" for the stored name.
 func (s *Site) showMe(c echo.Context, status int, name string, problems map[string]string) error {
 	user := CurrentUser(c)
 	sessions, err := s.Store.SessionCount(c.Request().Context(), user.ID)
@@ -321,7 +320,7 @@ func (s *Site) SaveMe(c echo.Context) error {
 	return s.done(c, "/settings/me", "Your name was saved.")
 }
 
-// ChangePassword is POST /settings/me/password. The session it comes from stays.
+// ChangePassword is POST /settings/me/password. It ends all other sessions of the user.
 func (s *Site) ChangePassword(c echo.Context) error {
 	form, err := ReadForm(c, "username", "current_password", "new_password", "new_password_again")
 	if err != nil {
@@ -381,5 +380,5 @@ func (s *Site) AboutPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.SettingsAbout(page))
 }
 
-// manyOf writes a count that db.Sizes stops just above a million.
+// manyOf writes a count, which db.Sizes stops just above a million.
 func manyOf(n int64) string { return views.Capped(int(min(n, 1_000_000)), n > 1_000_000) }

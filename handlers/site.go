@@ -20,28 +20,28 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// Site is what every handler works with. Make it with New.
+// Site has what every handler needs. Make it with New.
 type Site struct {
 	Service   *incident.Service
 	Store     *db.Store
 	Now       func() time.Time
 	Log       *slog.Logger
-	PublicURL string // how people reach this server, no slash at the end; "" = not known
+	PublicURL string // address of this server, without a slash at the end; "" if not known
 	Version   string
 	Demo      bool
-	Live      *Live // Live.Run must run for pages to be live
+	Live      *Live // pages are live only while Live.Run runs
 
-	httpsHost    string // host of a public address with https, else ""
+	httpsHost    string // host of PublicURL if that is https, else ""
 	webhookBytes *inFlight
 	exports      *exports
-	database     *recently[string] // what Readyz says of it
-	total        *recently[int64]  // events in the log
+	database     *recently[string] // for Readyz
+	total        *recently[int64]  // number of events in the log
 	busy         *recently[busyLog]
 	lastDay      *recently[db.Histogram] // of all events
 	recentEvents *recently[[]incident.EventTimes]
 }
 
-// New completes a Site: it makes Live where it is nil. It starts nothing.
+// New completes a Site: it makes Live if that is nil. It starts nothing.
 func New(s Site) *Site {
 	site := &s
 	site.webhookBytes, site.database = &inFlight{}, &recently[string]{}
@@ -65,17 +65,17 @@ const (
 	userKey
 )
 
-// SetActor says who makes the request. The middleware of package web calls it.
+// SetActor sets who makes the request. The middleware of package web calls it.
 func SetActor(c echo.Context, a incident.Actor) { set(c, actorKey, a) }
 
-// Actor is who makes the request, the zero Actor when nobody is logged in.
+// Actor is who makes the request, the zero Actor if nobody is logged in.
 func Actor(c echo.Context) incident.Actor {
 	a, _ := c.Request().Context().Value(actorKey).(incident.Actor)
 	return a
 }
 
-// Bearer is the API token of the request, "" without one. It is read from one
-// header and from nowhere else: an address ends up in logs, and a cookie is sent
+// Bearer is the API token of the request, "" for none. It must be in the Authorization
+// header: addresses end up in logs, and any page can make a browser send a cookie.
 // by any page.
 func Bearer(c echo.Context) string {
 	headers := c.Request().Header.Values(echo.HeaderAuthorization)
@@ -91,14 +91,14 @@ func set(c echo.Context, key contextKey, value any) {
 	c.SetRequest(r.WithContext(context.WithValue(r.Context(), key, value)))
 }
 
-// RequestID is the number a person can quote. It is also in the log.
+// RequestID is the ID that a person can quote. It is also in the log.
 func RequestID(c echo.Context) string {
 	return c.Response().Header().Get(echo.HeaderXRequestID)
 }
 
-// Frame is what stands round a page: who is logged in, what is live, what is
-// degraded. It never fails: a page must be possible when the database is not.
-// It takes the flash of the last action, so call it once a page.
+// Frame is the frame of a page: who is logged in, what is live, what is
+// wrong. It never fails, because pages must work without the database.
+// It consumes the flash of the last action, so call it once per page.
 func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
 	f := views.Frame{
 		Title:   title,
@@ -132,8 +132,8 @@ func (s *Site) refusedLastHour(ctx context.Context) (int, error) {
 	return int(n), err
 }
 
-// banner is the worst thing that is true now, nil when nothing is wrong.
-// readErr is what the reads of the frame came to.
+// banner says the worst current problem, nil for none.
+// readErr is the error of the frame's reads.
 func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 	health := s.Store.Health()
 	if health.DiskFull {
@@ -182,13 +182,13 @@ func theme(c echo.Context) string {
 	return ""
 }
 
-// When writes t for the person who looks: in the zone of the cookie "tz", which
-// the browser sets, else in UTC.
+// When writes t for the viewer, in the zone of the cookie "tz", which
+// static/theme.js sets, else in UTC.
 func (s *Site) When(c echo.Context, t time.Time) views.When {
 	return views.NewWhen(t, s.Now(), Zone(c))
 }
 
-// Zone is the time zone of the person who looks, UTC when it is not known.
+// Zone is the time zone of the viewer, UTC if it isn't known.
 func Zone(c echo.Context) *time.Location {
 	if zone, ok := c.Get(zoneKey).(*time.Location); ok {
 		return zone
@@ -199,7 +199,7 @@ func Zone(c echo.Context) *time.Location {
 			zone = loc
 		}
 	}
-	c.Set(zoneKey, zone) // a page asks for each of its times, and loading reads a file
+	c.Set(zoneKey, zone) // a page needs it for each time, and loading a zone reads a file
 	return zone
 }
 
@@ -214,8 +214,8 @@ func notInZoneName(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+-/", r))
 }
 
-// Flash keeps one sentence for the next page. Kind is ok, warning or danger.
-// It travels in a cookie, so that saying it costs no write.
+// Flash keeps one sentence for the next page. The level is ok or warning.
+// It is in a cookie, so that it costs no write to the database.
 func (s *Site) Flash(c echo.Context, level views.Level, text string) {
 	if len(text) > 1000 {
 		text = strings.ToValidUTF8(text[:1000], "") + "…"
@@ -258,8 +258,8 @@ func (s *Site) takeFlash(c echo.Context) *views.Flash {
 	return &views.Flash{Level: views.Level(level), Text: said}
 }
 
-// cookie is a cookie of ours. On https its name says that no other host and no
-// unencrypted page can have set it. maxAge is in seconds; -1 deletes it.
+// cookie is a cookie of Drawbridge's. With https, its prefix __Host- means that no
+// other host and no unencrypted page can have set it. maxAge is in seconds; -1 deletes it.
 func (s *Site) cookie(c echo.Context, name, value string, maxAge int) *http.Cookie {
 	cookie := &http.Cookie{Name: "drawbridge_" + name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	if s.HTTPS(c) {
@@ -268,8 +268,8 @@ func (s *Site) cookie(c echo.Context, name, value string, maxAge int) *http.Cook
 	return cookie
 }
 
-// HTTPS reports whether the browser speaks https: with us, with a proxy that is
-// trusted to say so, or at the public address.
+// HTTPS reports whether the browser uses https: with Drawbridge, with a trusted proxy
+// that says so, or at the public address.
 func (s *Site) HTTPS(c echo.Context) bool {
 	return c.Scheme() == "https" || s.httpsHost != "" && c.Request().Host == s.httpsHost
 }
@@ -279,8 +279,8 @@ func isLoopback(address string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Refusal takes a refused form apart: the sentence to show and what is wrong
-// with each field. ok is false for errors no form can answer; return those.
+// Refusal is what to show after a rejected form: a sentence, and what is wrong
+// with each field. ok is false for errors that a form can't show; return those.
 func Refusal(err error) (message string, fields map[string]string, ok bool) {
 	var refused *incident.Error
 	if !errors.As(err, &refused) || refused.Code != incident.Invalid && refused.Code != incident.Conflict {

@@ -25,11 +25,11 @@ const (
 	webhookReadTime = 10 * time.Second
 )
 
-// inFlight counts the bytes of bodies that are being worked on. Bytes that have
-// not arrived do not count: a slow sender takes nobody's place.
+// inFlight counts the bytes of the bodies being handled. Bytes that haven't
+// arrived don't count, so that a slow sender blocks nobody.
 type inFlight struct{ n atomic.Int64 }
 
-// budgeted takes from the budget what it reads, until release.
+// budgeted counts what it reads against budget, until release.
 type budgeted struct {
 	io.Reader
 	budget *inFlight
@@ -49,9 +49,9 @@ func (b *budgeted) Read(p []byte) (int, error) {
 
 func (b *budgeted) release() { b.budget.n.Add(-b.taken) }
 
-// Webhook is POST /webhook: a request of Zoom's. What is our fault is 503,
-// because Zoom sends a request again after 5xx and never after 4xx. 401 says
-// only "not signed with a secret we hold", in one unchanging body.
+// Webhook is POST /webhook, a request from Zoom. A failure on our side answers 503,
+// because Zoom retries after 5xx and never after 4xx. 401 means
+// only "not signed with a secret that we have", always with the same body.
 func (s *Site) Webhook(c echo.Context) error {
 	r := c.Request()
 	if r.ContentLength > maxWebhook {
@@ -90,7 +90,7 @@ func (s *Site) Webhook(c echo.Context) error {
 			reason = refused.Reason
 		}
 		if isWrong(err) && zoom.LooksLikeValidation(body) {
-			reason = "wrong_validation" // the admin who pressed Validate wants to know
+			reason = "wrong_validation" // for the admin who pressed Validate
 		}
 		if locked {
 			return s.webhookFault("locked", "The master key can’t open one of the secret tokens.", nil)
@@ -104,8 +104,8 @@ func (s *Site) Webhook(c echo.Context) error {
 			s.Service.CountRefusal("validation")
 			return BadRequest("The plainToken of this validation is not in Zoom's form.")
 		}
-		// Answered from memory: six validations without an answer and Zoom
-		// stops sending events, also when it is only our disk that is full.
+		// Answer without a write: after six unanswered validations, Zoom
+		// stops sending events, even if only our disk is full.
 		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(answer)))
 		err := c.JSONBlob(http.StatusOK, answer)
 		c.Response().Flush()
@@ -120,18 +120,18 @@ func (s *Site) Webhook(c echo.Context) error {
 	return c.JSONBlob(http.StatusOK, []byte("{}"))
 }
 
-// isWrong reports a signature of the right form that no token made.
+// isWrong reports a well-formed signature that none of the tokens made.
 func isWrong(err error) bool {
 	var refused *zoom.VerifyError
 	return errors.As(err, &refused) && refused.Reason == "wrong_signature"
 }
 
-// webhookBody reads the body, for ten seconds at most.
+// webhookBody reads the body, for at most webhookReadTime.
 func (s *Site) webhookBody(c echo.Context, limited io.Reader) ([]byte, error) {
 	control := http.NewResponseController(c.Response())
 	cut := time.AfterFunc(webhookReadTime, func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
 	defer cut.Stop()
-	// What a header says of the length is a hint; memory is taken as bytes come.
+	// The Content-Length is only a hint: memory grows as bytes arrive.
 	var body bytes.Buffer
 	body.Grow(int(min(max(c.Request().ContentLength, 0), 64<<10)) + bytes.MinRead)
 	_, err := body.ReadFrom(limited)
@@ -148,14 +148,14 @@ func (s *Site) webhookBody(c echo.Context, limited io.Reader) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// webhookFault is a failure on our side, which Zoom will make good by sending again.
+// webhookFault is a failure on our side, after which Zoom retries.
 func (s *Site) webhookFault(reason, message string, err error) error {
 	s.Service.CountRefusal(reason)
 	return &incident.Error{Code: incident.Unavailable, Message: message, Err: err}
 }
 
-// keptHeaders are what an event's page shows beside its body. The signature is
-// not among them: it is worth something until the secret token is replaced.
+// keptHeaders are the headers that are stored with an event. The signature is
+// not among them, because it stays valid until the secret token is replaced.
 var keptHeaders = []string{"Content-Type", "User-Agent", "X-Zm-Request-Timestamp", "X-Zm-Request-Id", "X-Zm-Trackingid", "Traceparent", "Clientid", "Content-Encoding"}
 
 func webhookHeaders(h http.Header) map[string]string {

@@ -11,8 +11,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// The functions below hand facts over to package words, which knows no type of the
-// program's.
+// The functions below convert facts for package words, which must not import the
+// packages that define them.
 
 func problemWords(p *zoom.Problem) *words.Problem {
 	if p == nil {
@@ -44,7 +44,7 @@ func reasonsWords(list []incident.Reason, now time.Time) []words.Reason {
 	return all
 }
 
-// why says why a bridge is as it is, and what to do about it.
+// why words why a bridge is in its state, and what to do about it.
 func why(b incident.Bridge, now time.Time) words.Text {
 	reasons := reasonsWords(b.Reasons, now)
 	if b.State == incident.BridgeUnknown {
@@ -101,7 +101,7 @@ func reprocessedWords(r incident.Reprocessed) words.Reprocessed {
 	return words.Reprocessed{Differences: plain(r.Differences), Incident: r.Incident, Was: string(r.Was), Is: string(r.Is), Who: r.Who}
 }
 
-// plain are codes as the texts by which package words knows them.
+// plain converts codes to strings.
 func plain[Code ~string](codes []Code) []string {
 	list := make([]string, len(codes))
 	for i, c := range codes {

@@ -27,7 +27,7 @@ type UserRow struct {
 	Disabled   bool
 	LastSeenAt When // zero: never
 	CreatedAt  When
-	LastAdmin  bool // the only admin, who can't be disabled or lose the role
+	LastAdmin  bool // this is the only admin, who can't be disabled or lose the role
 }
 
 // SettingsTokensPage is GET /settings/tokens.
