@@ -72,9 +72,7 @@ func (s *Store) Audit(ctx context.Context, f AuditFilter, cursor string, limit i
 			says += ` OR action IN (` + placeholders(len(w.args)+2, n) + `)`
 		}
 		w.add("("+says+")", likeText(word.Text))
-		for _, action := range word.Actions {
-			w.args = append(w.args, action)
-		}
+		w.args = append(w.args, anys(word.Actions)...)
 	}
 	limit = pageLimit(limit)
 	items, err := list(ctx, s.r, auditFields,

@@ -100,13 +100,6 @@ func errMoved() error {
 	return conflict("This bridge has just changed. Reload the page to see its current state.")
 }
 
-func withAll[T any](args []any, more []T) []any {
-	for _, v := range more {
-		args = append(args, v)
-	}
-	return args
-}
-
 func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
 	b := c.Bridge
 	if c.Insert {
@@ -121,14 +114,14 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23
-		WHERE id = $1 AND state IN (`+placeholders(24, len(c.From))+`)`, withAll(args, c.From)...)
+		WHERE id = $1 AND state IN (`+placeholders(24, len(c.From))+`)`, append(args, anys(c.From)...)...)
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
 	args := []any{run.ID, run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt}
 	return execOne(ctx, tx, errMoved(), `
 		UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5
-		WHERE id = $1 AND state IN (`+placeholders(6, len(from))+`)`, withAll(args, from)...)
+		WHERE id = $1 AND state IN (`+placeholders(6, len(from))+`)`, append(args, anys(from)...)...)
 }
 
 const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, reason, looks, started_at, finished_at`
@@ -217,7 +210,7 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 		w.conditions = append(w.conditions, `b.state = 'live'`)
 	case "attention":
 		states := placeholders(len(w.args)+1, len(incident.AttentionStates))
-		w.args = withAll(w.args, incident.AttentionStates)
+		w.args = append(w.args, anys(incident.AttentionStates)...)
 		w.add(`i.status = 'open' AND (b.state IN (`+states+`) OR b.worst_finding = $?)`, incident.AttentionLevel)
 	case "backup":
 		w.add(`b.used_backup_user = $?`, true)

@@ -321,7 +321,7 @@ func readAgain(ctx context.Context, tx *sql.Tx, e incident.UnlinkedEvents) error
 	return exec(ctx, tx, `
 		UPDATE events SET state = 'new'
 		WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND bridge_id = '' AND state = 'read' AND NOT stale
-			AND origin IN (`+placeholders(3, len(e.Origins))+`)`, withAll([]any{e.MeetingID, FirstEventID(e.Since)}, e.Origins)...)
+			AND origin IN (`+placeholders(3, len(e.Origins))+`)`, append([]any{e.MeetingID, FirstEventID(e.Since)}, anys(e.Origins)...)...)
 }
 
 // ReprocessEvent makes a stored event new again, and no longer stale. It

@@ -29,16 +29,8 @@ func (s *Store) DropEventMonths(ctx context.Context, arrivedBefore time.Time) (i
 		return 0, err
 	}
 	cut := min(FirstEventID(arrivedBefore), stays) // not a month with an event that must stay
-	before, err := s.months(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := s.DropMonthsBefore(ctx, cut); err != nil {
-		return 0, err
-	}
-	after, err := s.months(ctx)
-	dropped := int64(len(before) - len(after))
-	if err != nil || dropped <= 0 {
+	dropped, err := s.DropMonthsBefore(ctx, cut)
+	if err != nil || dropped == 0 {
 		return 0, err
 	}
 	oldest, found, err := first(ctx, s.r, scalar[int64], `SELECT id FROM events ORDER BY id LIMIT 1`)
@@ -170,14 +162,6 @@ func (s *Store) deleteEvents(ctx context.Context, wordsFrom int64, limit int, co
 // holdTime is how long one slice of deleting or blanking may take. On SQLite
 // nothing else can be written meanwhile.
 const holdTime = 8 * time.Millisecond
-
-func anys(ids []int64) []any {
-	list := make([]any, len(ids))
-	for i, id := range ids {
-		list[i] = id
-	}
-	return list
-}
 
 // uncount subtracts events from the counts by the hour, in a fixed order.
 // Counts by the minute are all too recent to matter.

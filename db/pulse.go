@@ -27,10 +27,8 @@ func (s *Store) Pulse(ctx context.Context, topics []string) (map[string]int64, e
 	if len(topics) == 0 {
 		return versions, nil
 	}
-	args := make([]any, len(topics))
-	for i, topic := range topics {
+	for _, topic := range topics {
 		versions[topic] = 0
-		args[i] = topic
 	}
 	err := each(ctx, s.r, func(r row) error {
 		var topic string
@@ -38,7 +36,7 @@ func (s *Store) Pulse(ctx context.Context, topics []string) (map[string]int64, e
 		err := r.Scan(&topic, &version)
 		versions[topic] = version
 		return err
-	}, `SELECT topic, version FROM topics WHERE topic IN (`+placeholders(1, len(args))+`)`, args...)
+	}, `SELECT topic, version FROM topics WHERE topic IN (`+placeholders(1, len(topics))+`)`, anys(topics)...)
 	return versions, err
 }
 

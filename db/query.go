@@ -322,17 +322,23 @@ func (w *where) addIf(yes bool, condition string, arg any) {
 	}
 }
 
+// anys returns values as arguments of a query.
+func anys[T any](values []T) []any {
+	list := make([]any, len(values))
+	for i, v := range values {
+		list[i] = v
+	}
+	return list
+}
+
 // addIn adds the condition column IN (values), or nothing if there are no
 // values.
 func addIn[T ~string](w *where, column string, values []T) {
 	if len(values) == 0 {
 		return
 	}
-	from := len(w.args) + 1
-	for _, v := range values {
-		w.args = append(w.args, v)
-	}
-	w.conditions = append(w.conditions, column+` IN (`+placeholders(from, len(values))+`)`)
+	w.conditions = append(w.conditions, column+` IN (`+placeholders(len(w.args)+1, len(values))+`)`)
+	w.args = append(w.args, anys(values)...)
 }
 
 // beforeCursor adds the condition for the rows after the row of a time cursor,

@@ -112,6 +112,3 @@ type CheckReport struct {
 	At    time.Time `json:"at"`
 	Lines []Finding `json:"lines"`
 }
-
-// Level returns the worst level of the report, or "" if nothing was checked.
-func (r CheckReport) Level() Level { return WorstLevel(r.Lines) }

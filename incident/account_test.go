@@ -365,7 +365,7 @@ func TestLockedSecrets(t *testing.T) {
 	}
 	service := incident.New(incident.Config{Store: locked, Now: func() time.Time { return dbtest.Now }, Log: slog.New(slog.DiscardHandler)})
 	report, err := service.CheckConnection(t.Context(), admin)
-	if err != nil || len(report.Lines) != 1 || report.Level() != incident.LevelBad || report.Lines[0].Code != incident.FoundSecretLocked {
+	if err != nil || len(report.Lines) != 1 || incident.WorstLevel(report.Lines) != incident.LevelBad || report.Lines[0].Code != incident.FoundSecretLocked {
 		t.Errorf("error %v, report %+v; want that the key is wrong, not that nothing is connected", err, report)
 	}
 }
@@ -422,7 +422,7 @@ func TestReadiness(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	w := newWorld(t)
-	if r := (incident.Account{}).Report(w.clock.Now()); !r.At.IsZero() || len(r.Lines) > 0 || r.Level() != "" {
+	if r := (incident.Account{}).Report(w.clock.Now()); !r.At.IsZero() || len(r.Lines) > 0 || incident.WorstLevel(r.Lines) != "" {
 		t.Errorf("before any check: %+v", r)
 	}
 	w.must(w.service.CheckConnection(t.Context(), admin))

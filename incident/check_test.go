@@ -242,8 +242,8 @@ func TestCheckConnectionAgain(t *testing.T) {
 	w.faults(zoomsim.Faults{Down: true, Only: "POST /oauth/token"})
 	report, err := w.service.CheckConnection(t.Context(), admin)
 	w.ok(err)
-	if report.Level() != incident.LevelBad {
-		t.Errorf("without a token the report is %s", report.Level())
+	if incident.WorstLevel(report.Lines) != incident.LevelBad {
+		t.Errorf("without a token the report is %s", incident.WorstLevel(report.Lines))
 	}
 	if _, b := w.open(); b.State != incident.BridgeReady {
 		t.Errorf("bridge is %s (%s), want ready with the token there is", b.State, why(b))
@@ -290,7 +290,7 @@ func TestReportLevel(t *testing.T) {
 			for _, level := range test.levels {
 				r.Lines = append(r.Lines, incident.Finding{Level: level})
 			}
-			if got := r.Level(); got != test.want {
+			if got := incident.WorstLevel(r.Lines); got != test.want {
 				t.Errorf("level %q, want %q", got, test.want)
 			}
 		})

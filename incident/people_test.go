@@ -720,7 +720,7 @@ func TestNeed(t *testing.T) {
 		{"token that writes", incident.Actor{Kind: "token", Email: "writer", Role: incident.Responder}},
 		{"admin", admin},
 		{"command line", incident.Actor{Kind: "cli", Email: "root"}},
-		{"Drawbridge itself", incident.System},
+		{"Drawbridge itself", incident.Actor{Kind: "system"}},
 	}
 	for _, verb := range verbs {
 		t.Run(verb.name, func(t *testing.T) {

@@ -12,41 +12,29 @@ import (
 // TemplateError is one error in a template.
 type TemplateError = template.Error
 
-// TemplateData is the data that templates can use. Strangers may have typed any
-// of it; it is shown but never parsed as a template.
+// TemplateData is the data that templates can use: an incident and the URLs of its
+// pages. Strangers may have typed any of it; it is shown but never parsed as a
+// template.
 type TemplateData struct {
-	Name                    string
-	Number                  int64
-	Key, Severity, Type     string
-	Description             string
-	OpenerName, OpenerEmail string
-	StartedAt               time.Time
-	URL, JoinPage           string
-	Vars                    map[string]string // by variable name; a missing one is ""
-	Runbook                 string            // the name of the runbook
+	Incident
+	URL, JoinPage string
 }
 
 // templateData returns the data of an incident for templates.
 func (s *Service) templateData(i Incident) TemplateData {
-	return TemplateData{
-		Name: i.Name, Number: i.Number, Key: i.Key(), Severity: i.Severity, Type: i.Type,
-		Description: i.Description, OpenerName: i.OpenerName, OpenerEmail: i.OpenerEmail,
-		StartedAt: i.CreatedAt, URL: fmt.Sprintf("%s/incidents/%d", s.publicURL, i.Number),
-		JoinPage: s.JoinPage(i), Vars: i.Vars, Runbook: i.RunbookName,
-	}
+	return TemplateData{i, fmt.Sprintf("%s/incidents/%d", s.publicURL, i.Number), s.JoinPage(i)}
 }
 
 // SampleTemplateData returns the incident that previews show when there is no
 // real one.
 func SampleTemplateData() TemplateData {
-	return TemplateData{
-		Name: "Checkout is slow", Number: 42, Key: "INC-42", Severity: "SEV2", Type: "outage",
+	return TemplateData{Incident{
+		Name: "Checkout is slow", Number: 42, Severity: "SEV2", Type: "outage",
 		Description: "Payments take longer than ten seconds since the last release.",
 		OpenerName:  "Ada Berg", OpenerEmail: "ada@example.com",
-		StartedAt: time.Date(2026, time.March, 14, 9, 26, 53, 0, time.UTC),
-		URL:       "https://bridge.example.com/incidents/42", JoinPage: "https://bridge.example.com/j/INC-42",
-		Vars: map[string]string{}, Runbook: "Production outage",
-	}
+		CreatedAt: time.Date(2026, time.March, 14, 9, 26, 53, 0, time.UTC),
+		Vars:      map[string]string{}, RunbookName: "Production outage",
+	}, "https://bridge.example.com/incidents/42", "https://bridge.example.com/j/INC-42"}
 }
 
 // fixedNames are the variables that every template may use, in the order in which
@@ -57,16 +45,16 @@ var fixedNames = []struct {
 }{
 	{"incident.name", "Name of the incident", func(d TemplateData) any { return d.Name }},
 	{"incident.number", "Number", func(d TemplateData) any { return int(d.Number) }},
-	{"incident.key", "Key", func(d TemplateData) any { return d.Key }},
+	{"incident.key", "Key", func(d TemplateData) any { return d.Key() }},
 	{"incident.severity", "Severity", func(d TemplateData) any { return d.Severity }},
 	{"incident.type", "Type of incident", func(d TemplateData) any { return d.Type }},
 	{"incident.description", "Description", func(d TemplateData) any { return d.Description }},
 	{"incident.opener.name", "Opener, name", func(d TemplateData) any { return d.OpenerName }},
 	{"incident.opener.email", "Opener, e-mail address", func(d TemplateData) any { return d.OpenerEmail }},
-	{"incident.started_at", "Start time, in UTC unless you add the filter tz", func(d TemplateData) any { return d.StartedAt }},
+	{"incident.started_at", "Start time, in UTC unless you add the filter tz", func(d TemplateData) any { return d.CreatedAt }},
 	{"incident.url", "Page of the incident", func(d TemplateData) any { return d.URL }},
 	{"incident.join_page", "Join page, a link that never changes", func(d TemplateData) any { return d.JoinPage }},
-	{"runbook.name", "Name of the runbook", func(d TemplateData) any { return d.Runbook }},
+	{"runbook.name", "Name of the runbook", func(d TemplateData) any { return d.RunbookName }},
 }
 
 // aliases are names from the hosted incident tool. They work because people paste

@@ -69,7 +69,7 @@ func TestTemplateVariablesAllRender(t *testing.T) {
 			t.Errorf("%s renders %q, %v; its example is %q", v.Name, got, wrong, v.Example)
 		}
 	}
-	if d := incident.SampleTemplateData(); d.StartedAt.Location() != time.UTC || !utf8.ValidString(d.Description) {
+	if d := incident.SampleTemplateData(); d.CreatedAt.Location() != time.UTC || !utf8.ValidString(d.Description) {
 		t.Error("the sample's time is not in UTC")
 	}
 }

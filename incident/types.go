@@ -120,12 +120,10 @@ type Incidents interface {
 	// does not have the status from.
 	SetIncidentStatus(ctx context.Context, number int64, from, to Status, at time.Time, entry TimelineEntry, audit AuditEntry) error
 	StepRun(ctx context.Context, id string) (StepRun, error)
-	StepRuns(ctx context.Context, number int64) ([]StepRun, error)
 	AddTimeline(ctx context.Context, entries ...TimelineEntry) error
 
 	Bridge(ctx context.Context, id string) (Bridge, error)
 	BridgeOfStepRun(ctx context.Context, stepRunID string) (Bridge, error)
-	Bridges(ctx context.Context, number int64) ([]Bridge, error)
 	Attempt(ctx context.Context, id string) (Attempt, error)
 	Attempts(ctx context.Context, bridgeID string) ([]Attempt, error) // oldest first
 	// ChangeBridge makes one transition. It returns Conflict and writes nothing

@@ -118,9 +118,6 @@ type Actor struct {
 	Address string // address of the client; "" for cli and system
 }
 
-// System is Drawbridge acting by itself.
-var System = Actor{Kind: "system", Email: "drawbridge"}
-
 // LoginFailures counts wrong passwords for one key, which is a user and a
 // network.
 type LoginFailures struct {

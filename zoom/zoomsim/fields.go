@@ -111,7 +111,6 @@ type meetingRequest struct {
 	DefaultPassword bool            `json:"default_password"`
 	ScheduleFor     string          `json:"schedule_for"`
 	PreSchedule     bool            `json:"pre_schedule"`
-	TrackingFields  json.RawMessage `json:"tracking_fields"`
 	Recurrence      json.RawMessage `json:"recurrence"`
 	Settings        json.RawMessage `json:"settings"`
 
@@ -241,16 +240,7 @@ func (s *Sim) apply(q *request, m *meeting, r meetingRequest, create bool) (answ
 	case create || !r.start.IsZero():
 		b.StartTime = utc(q.now) // a time in the past becomes now
 	}
-	if len(r.TrackingFields) > 0 {
-		b.TrackingFields = r.TrackingFields
-	}
-	if len(r.Recurrence) > 0 {
-		b.Recurrence = r.Recurrence
-	}
 	b.PreSchedule = r.PreSchedule
-	if b.RegistrationURL = ""; b.Settings.ApprovalType < 2 {
-		b.RegistrationURL = s.link("/meeting/register/" + number(b.ID))
-	}
 	password := s.secure(m.host, &b.Settings, before, r, create)
 	if q.faults.OverwriteSettings {
 		b.Settings.WaitingRoom = true

@@ -9,6 +9,7 @@ import (
 	"time"
 )
 
+// listMeetings answers as for type=scheduled, which is Zoom's default.
 func (s *Sim) listMeetings(q *request) answer {
 	u, a, ok := s.target(q)
 	if !ok {
@@ -17,23 +18,10 @@ func (s *Sim) listMeetings(q *request) answer {
 	if a, ok = u.mayHost(q); !ok {
 		return a
 	}
-	kind := q.URL.Query().Get("type")
 	var list []json.RawMessage
 	for _, m := range s.meetings {
 		b := m.body
-		var in bool
-		switch kind {
-		case "live":
-			in = m.room == nil && m.running() != nil
-		case "previous_meetings":
-			in = m.room == nil && m.last != nil && m.running() == nil
-		case "upcoming", "upcoming_meetings":
-			start, err := time.Parse(time.RFC3339, b.StartTime)
-			in = b.Type != 1 && !m.personal && (err != nil || start.Add(time.Duration(b.Duration)*time.Minute).After(q.now))
-		default: // scheduled
-			in = b.Type != 1 && !m.personal
-		}
-		if m.host != u || m.deleted || !in || q.now.Before(m.created.Add(q.faults.Lag)) {
+		if m.host != u || m.deleted || b.Type == 1 || m.personal || q.now.Before(m.created.Add(q.faults.Lag)) {
 			continue
 		}
 		agenda := []rune(b.Agenda)

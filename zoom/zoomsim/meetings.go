@@ -40,31 +40,28 @@ type meeting struct {
 
 // meetingBody is a meeting as the API shows it.
 type meetingBody struct {
-	UUID              string          `json:"uuid"`
-	ID                int64           `json:"id"`
-	HostID            string          `json:"host_id"`
-	HostEmail         string          `json:"host_email"`
-	RegistrationURL   string          `json:"registration_url,omitempty"`
-	Topic             string          `json:"topic"`
-	Type              int             `json:"type"`
-	Status            string          `json:"status"`
-	StartTime         string          `json:"start_time,omitempty"`
-	Duration          int             `json:"duration"`
-	Timezone          string          `json:"timezone"`
-	Agenda            string          `json:"agenda"`
-	CreatedAt         string          `json:"created_at"`
-	StartURL          string          `json:"start_url"`
-	JoinURL           string          `json:"join_url"`
-	Password          string          `json:"password,omitempty"`
-	H323Password      string          `json:"h323_password,omitempty"`
-	PSTNPassword      string          `json:"pstn_password,omitempty"`
-	EncryptedPassword string          `json:"encrypted_password,omitempty"`
-	PMI               string          `json:"pmi,omitempty"` // a string here, a number in the user
-	TrackingFields    json.RawMessage `json:"tracking_fields,omitempty"`
-	Recurrence        json.RawMessage `json:"recurrence,omitempty"`
-	Settings          settings        `json:"settings"`
-	CreationSource    string          `json:"creation_source"`
-	PreSchedule       bool            `json:"pre_schedule"`
+	UUID              string   `json:"uuid"`
+	ID                int64    `json:"id"`
+	HostID            string   `json:"host_id"`
+	HostEmail         string   `json:"host_email"`
+	Topic             string   `json:"topic"`
+	Type              int      `json:"type"`
+	Status            string   `json:"status"`
+	StartTime         string   `json:"start_time,omitempty"`
+	Duration          int      `json:"duration"`
+	Timezone          string   `json:"timezone"`
+	Agenda            string   `json:"agenda"`
+	CreatedAt         string   `json:"created_at"`
+	StartURL          string   `json:"start_url"`
+	JoinURL           string   `json:"join_url"`
+	Password          string   `json:"password,omitempty"`
+	H323Password      string   `json:"h323_password,omitempty"`
+	PSTNPassword      string   `json:"pstn_password,omitempty"`
+	EncryptedPassword string   `json:"encrypted_password,omitempty"`
+	PMI               string   `json:"pmi,omitempty"` // a string here, a number in the user
+	Settings          settings `json:"settings"`
+	CreationSource    string   `json:"creation_source"`
+	PreSchedule       bool     `json:"pre_schedule"`
 }
 
 // meeting finds a meeting that is not deleted by its id, personal meeting ID or uuid, and the instance with

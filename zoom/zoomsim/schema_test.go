@@ -123,7 +123,7 @@ func TestAnswersFollowZoomsSchemas(t *testing.T) {
 	paths := map[string][]string{
 		"POST /users/{userId}/meetings 201":               {"/users/" + ana + "/meetings"},
 		"GET /meetings/{meetingId} 200":                   {"/meetings/" + meeting},
-		"GET /users/{userId}/meetings 200":                {"/users/" + ana + "/meetings", "/users/" + ana + "/meetings?type=previous_meetings&page_size=1"},
+		"GET /users/{userId}/meetings 200":                {"/users/" + ana + "/meetings", "/users/" + ana + "/meetings?type=scheduled&page_size=1"},
 		"GET /meetings/{meetingId}/recordings 200":        {"/meetings/" + meeting + "/recordings", "/meetings/" + meeting + "/recordings?include_fields=download_access_token"},
 		"GET /past_meetings/{meetingId} 200":              {"/past_meetings/" + meeting, "/past_meetings/" + url.PathEscape(once)},
 		"GET /past_meetings/{meetingId}/participants 200": {"/past_meetings/" + url.PathEscape(once) + "/participants"},
