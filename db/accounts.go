@@ -45,10 +45,7 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 	return a, err
 }
 
-// SaveAccount stores everything except Secrets, Check and what is known about
-// validations. It seals the secrets in set, deletes those in remove and the
-// access token, and increments Version. It returns Conflict if a.Version is not
-// the stored version.
+// SaveAccount implements incident.Accounts.
 func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[incident.SecretName]incident.Secret, remove []incident.SecretName, audit incident.AuditEntry) error {
 	now := s.now()
 	return s.change(ctx, audit, []string{TopicAccount}, func(tx *sql.Tx) error {
@@ -101,14 +98,12 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 	})
 }
 
-// SaveCheck stores the report of a check. It returns NotFound if no account was
-// saved.
+// SaveCheck stores the report of a check.
 func (s *Store) SaveCheck(ctx context.Context, r incident.CheckReport) error {
 	return s.updateAccount(ctx, `UPDATE accounts SET check_report = $2 WHERE id = $1`, asJSON(r))
 }
 
-// SetWebhookValidated stores when Zoom validated our address. It returns
-// NotFound if no account was saved.
+// SetWebhookValidated stores when Zoom validated our address.
 func (s *Store) SetWebhookValidated(ctx context.Context, at time.Time) error {
 	return s.updateAccount(ctx, `UPDATE accounts SET webhook_validated_at = $2 WHERE id = $1`, at)
 }

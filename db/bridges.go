@@ -44,13 +44,12 @@ func reasonJSON(r incident.Reason) string {
 	return asJSON(r)
 }
 
-// Bridge returns the bridge with this id. It returns NotFound if there is none.
+// Bridge returns the bridge with this id.
 func (s *Store) Bridge(ctx context.Context, id string) (incident.Bridge, error) {
 	return one(ctx, s.r, "bridge", bridgeFields, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, id)
 }
 
-// BridgeOfStepRun returns the bridge of a step run. It returns NotFound if
-// there is none.
+// BridgeOfStepRun returns the bridge of a step run.
 func (s *Store) BridgeOfStepRun(ctx context.Context, stepRunID string) (incident.Bridge, error) {
 	return one(ctx, s.r, "bridge", bridgeFields, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.step_run_id = $1`, stepRunID)
 }
@@ -61,11 +60,9 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number = $1 ORDER BY b.created_at, b.id`, number)
 }
 
-// ChangeBridge makes one transition with everything that changes with it, in
-// one transaction. It returns Conflict and writes nothing if the bridge, the
-// step run or the attempt is not in a state that the change expects. It does
-// not write what events say about a bridge (people inside and recordings),
-// which ApplyReadings does, and it never clears a known start time.
+// ChangeBridge implements incident.Incidents. It does not write what events say
+// about a bridge (people inside and recordings), which ApplyReadings does, and
+// it never clears a known start time.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.change(ctx, c.Audit, []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}, func(tx *sql.Tx) error {
 		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
@@ -144,8 +141,7 @@ func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) erro
 		WHERE id = $1 AND state = $2`, a.ID, c.AttemptFrom, a.State, a.MeetingID, a.Code, reasonJSON(a.Reason), a.Looks, a.FinishedAt)
 }
 
-// Attempt returns the attempt with this id. It returns NotFound if there is
-// none.
+// Attempt returns the attempt with this id.
 func (s *Store) Attempt(ctx context.Context, id string) (incident.Attempt, error) {
 	return one(ctx, s.r, "attempt", attemptFields, `SELECT `+attemptColumns+` FROM bridge_attempts WHERE id = $1`, id)
 }
@@ -239,8 +235,8 @@ func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
 	return one(ctx, s.r, "bridge", scalar[int], `SELECT COUNT(*) FROM bridges WHERE state = 'live'`)
 }
 
-// MeetingsOfBridges returns which of the meeting ids, personal meeting ids and
-// uuids belong to a bridge.
+// MeetingsOfBridges implements incident.Events. A personal meeting id counts
+// too.
 func (s *Store) MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error) {
 	return s.meetingsOfBridges(ctx, s.r, ids)
 }

@@ -34,9 +34,10 @@ type Config struct {
 }
 
 // Store is the open database. It is safe for concurrent use. Each method is one
-// transaction. If a method gets an AuditEntry with an Action, it stores the
-// entry in the same transaction. Besides the errors that a method names, it
-// returns Unavailable if the database does not answer, and Internal.
+// transaction, which also stores the audit entry if it has an Action. The
+// methods of incident.Store follow the contract there. A method that reads,
+// changes or deletes one row returns NotFound if there is no such row. Any
+// method returns Unavailable if the database does not answer.
 type Store struct {
 	w        *sql.DB   // writes; one connection on SQLite
 	r        *readPool // reads; the same pool as w on PostgreSQL

@@ -21,9 +21,8 @@ func saveAppID(ctx context.Context, tx *sql.Tx, appID string) error {
 		WHERE delivery_log.app_id <> excluded.app_id`, accountID, appID)
 }
 
-// ClaimGapLook stores that a missing-event check starts now, and returns the
-// time up to which deliveries are already compared. ok is false if a check
-// started after before, or if no App ID is known.
+// ClaimGapLook implements incident.Events. ok is also false if no App ID is
+// known.
 func (s *Store) ClaimGapLook(ctx context.Context, now, before time.Time) (lookedTo time.Time, ok bool, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		lookedTo, ok, err = first(ctx, tx, instant, `UPDATE delivery_log SET claimed_at = $2

@@ -10,10 +10,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// ApplyReadings marks events as read and stores their effects. It then updates
-// each affected bridge by the rule. All of this is one transaction, and nobody
-// else changes the bridges meanwhile. An event that is no longer new is skipped
-// with all its effects. The rule may be called more than once.
+// ApplyReadings implements incident.Events in one transaction. It skips an
+// event that is no longer new, with all its effects. It may call the rule more
+// than once.
 func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, at time.Time, rule incident.BridgeRule) error {
 	ids := make([]int64, len(readings))
 	for i, r := range readings {
@@ -324,8 +323,7 @@ func readAgain(ctx context.Context, tx *sql.Tx, e incident.UnlinkedEvents) error
 			AND origin IN (`+placeholders(3, len(e.Origins))+`)`, append([]any{e.MeetingID, FirstEventID(e.Since)}, anys(e.Origins)...)...)
 }
 
-// ReprocessEvent makes a stored event new again, and no longer stale. It
-// returns NotFound if there is none.
+// ReprocessEvent makes a stored event new again, and no longer stale.
 func (s *Store) ReprocessEvent(ctx context.Context, id int64, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicEvents}, func(tx *sql.Tx) error {
 		return execOne(ctx, tx, notFound("event"), `UPDATE events SET state = 'new', stale = $2 WHERE id = $1`, id, false)

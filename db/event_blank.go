@@ -138,9 +138,8 @@ func (s *Store) blankContents(ctx context.Context, ids []int64) ([]blankedEvent,
 // ended before $1.
 const mayBlank = `b.blanked_at IS NULL AND i.status <> 'open' AND COALESCE(b.ended_at, i.resolved_at) < $1`
 
-// BlankBridge erases the personal data of the people on one bridge that ended
-// before a time and whose incident is resolved. It returns 1, or 0 if there is
-// no such bridge.
+// BlankBridge implements incident.Retention. The bridge must have ended before
+// a time.
 func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64, err error) {
 	type ended struct {
 		id     string

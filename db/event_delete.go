@@ -80,8 +80,8 @@ func (s *Store) DeleteEventsBefore(ctx context.Context, before time.Time, limit 
 	return s.deleteEvents(ctx, wordsFrom, limit, `id < $1 AND `+mayGo, cut)
 }
 
-// DeleteEventsOfType is DeleteEventsBefore for events of one type; "" means
-// events that cannot be read.
+// DeleteEventsOfType is DeleteEventsBefore for one type; "" means events that
+// cannot be read.
 func (s *Store) DeleteEventsOfType(ctx context.Context, event string, before time.Time, limit int) (int64, error) {
 	condition := ofType
 	if event == "" {

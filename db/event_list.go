@@ -205,8 +205,7 @@ func wholeEventFields(e *incident.Event) []any {
 	}))
 }
 
-// Event returns the event with this id, with body and headers. It returns
-// NotFound if there is none.
+// Event returns the event with this id, with body and headers.
 func (s *Store) Event(ctx context.Context, id int64) (incident.Event, error) {
 	return one(ctx, s.r, "event", wholeEventFields, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+` WHERE e.id = $1`, id)
 }

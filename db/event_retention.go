@@ -18,7 +18,7 @@ func (s *Store) Retention(ctx context.Context) ([]incident.RetentionRule, error)
 	}, `SELECT family, keep_days, blank_days FROM retention ORDER BY family`)
 }
 
-// SaveRetention replaces the rules and restarts the counts of what was done.
+// SaveRetention implements incident.Retention.
 func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRule, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRetention}, func(tx *sql.Tx) error {
 		if err := exec(ctx, tx, `DELETE FROM retention`); err != nil {
@@ -33,8 +33,7 @@ func (s *Store) SaveRetention(ctx context.Context, rules []incident.RetentionRul
 	})
 }
 
-// TellRetention updates the pages that show the progress. The slices do not,
-// because there are many.
+// TellRetention updates the pages that show the progress.
 func (s *Store) TellRetention(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return bump(ctx, tx, TopicRetention) })
 }

@@ -24,10 +24,7 @@ func incidentFields(i *incident.Incident) []any {
 // up no number.
 var errKnown = errors.New("the incident exists")
 
-// OpenIncident stores a new incident with the next number and everything that
-// belongs to it, in one transaction. It fills in IncidentNumber of all rows. If
-// an open incident has the same DedupKey, or any incident has the same FormKey,
-// it returns that one and false.
+// OpenIncident implements incident.Incidents in one transaction.
 func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incident.Incident, bool, error) {
 	for try := 0; ; try++ {
 		var opened incident.Incident
@@ -104,26 +101,22 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 	return i, nil
 }
 
-// Incident returns the incident with this number. It returns NotFound if there
-// is none.
+// Incident returns the incident with this number.
 func (s *Store) Incident(ctx context.Context, number int64) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`, number)
 }
 
-// IncidentByDedupKey returns the open incident with this key. It returns
-// NotFound if there is none.
+// IncidentByDedupKey returns the open incident with this key.
 func (s *Store) IncidentByDedupKey(ctx context.Context, key string) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
 }
 
-// IncidentByFormKey returns the incident that a form opened. It returns
-// NotFound if there is none.
+// IncidentByFormKey returns the incident that a form opened.
 func (s *Store) IncidentByFormKey(ctx context.Context, key string) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.form_key = $1`, key)
 }
 
-// SetIncidentStatus changes the status of an incident. It returns NotFound if
-// there is none, and Conflict if it does not have the status from, or if
+// SetIncidentStatus implements incident.Incidents. It also returns Conflict if
 // another open incident has the same DedupKey.
 func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to incident.Status, at time.Time, entry incident.TimelineEntry, audit incident.AuditEntry) error {
 	var resolved time.Time
@@ -219,8 +212,7 @@ func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error 
 		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt)
 }
 
-// StepRun returns the step run with this id. It returns NotFound if there is
-// none.
+// StepRun returns the step run with this id.
 func (s *Store) StepRun(ctx context.Context, id string) (incident.StepRun, error) {
 	return one(ctx, s.r, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
 }

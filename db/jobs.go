@@ -28,9 +28,8 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	return nil
 }
 
-// ClaimJobs leases up to limit due jobs to a worker: queued jobs, and running
-// jobs whose lease has ended. It returns them in the order in which they are
-// due.
+// ClaimJobs implements incident.Incidents. It claims queued jobs, and running
+// jobs whose lease has ended, in the order in which they are due.
 func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]incident.Job, error) {
 	var jobs []incident.Job
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
@@ -55,8 +54,7 @@ func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lea
 	return jobs, err
 }
 
-// ClaimJob leases one job to a worker, even if it is not due. It returns false
-// if another worker has it, or if it is done or dead.
+// ClaimJob implements incident.Incidents.
 func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (incident.Job, bool, error) {
 	var j incident.Job
 	var ok bool
@@ -70,9 +68,9 @@ func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, 
 	return j, ok, err
 }
 
-// FinishJob ends a job as done or dead. It does nothing if the worker has lost
-// the lease. Worker and attempt together identify the lease: if a worker was
-// paused for longer than its lease, its attempt is no longer the current one.
+// FinishJob implements incident.Incidents. Worker and attempt together identify
+// the lease: if a worker was paused for longer than its lease, its attempt is
+// no longer the current one.
 func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.JobState) error {
 	_, err := s.writeRows(ctx, `
 		UPDATE jobs SET state = $4, lease_until = 0, worker = ''
@@ -81,8 +79,7 @@ func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.Jo
 	return err
 }
 
-// RetryJob queues a job again. It does nothing if the worker has lost the
-// lease.
+// RetryJob implements incident.Incidents.
 func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) error {
 	_, err := s.writeRows(ctx, `
 		UPDATE jobs SET state = 'queued', run_at = $4, lease_until = 0, worker = ''

@@ -53,13 +53,12 @@ func (s *Store) oneRunbook(ctx context.Context, condition, arg string) (incident
 }
 
 // Runbook returns the runbook with this id, archived or not, with its steps in
-// order. It returns NotFound if there is none.
+// order.
 func (s *Store) Runbook(ctx context.Context, id string) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.id = $1`, id)
 }
 
-// RunbookByName returns the runbook with this name that is not archived. It
-// returns NotFound if there is none.
+// RunbookByName returns the runbook with this name that is not archived.
 func (s *Store) RunbookByName(ctx context.Context, name string) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.name = $1 AND r.archived_at IS NULL`, name)
 }
@@ -118,9 +117,8 @@ func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit inc
 	})
 }
 
-// UpdateRunbook replaces the runbook and its steps and increments Version. It
-// returns Conflict if b.Version is not the stored version, or if another
-// runbook has the name.
+// UpdateRunbook implements incident.Runbooks. It also returns Conflict if
+// another runbook has the name.
 func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
 		changed := conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and copy your changes there.")
@@ -160,8 +158,8 @@ func nameTaken(err error) error {
 		Fields: map[string]string{"name": "Another runbook has this name."}, Err: err}
 }
 
-// DeleteRunbook deletes a runbook without incidents and archives any other. It
-// returns NotFound if the runbook does not exist or is already archived.
+// DeleteRunbook implements incident.Runbooks. An archived runbook counts as not
+// found.
 func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) (archived bool, err error) {
 	err = s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
 		// The row is locked, so that no incident is opened between the check and the

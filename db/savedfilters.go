@@ -13,8 +13,7 @@ func savedFilterFields(f *incident.SavedFilter) []any {
 	return []any{&f.ID, &f.Name, &f.Query, &f.CreatedBy, timeOf(&f.CreatedAt)}
 }
 
-// SavedFilter returns the filter with this id. It returns NotFound if there is
-// none.
+// SavedFilter returns the filter with this id.
 func (s *Store) SavedFilter(ctx context.Context, id string) (incident.SavedFilter, error) {
 	return one(ctx, s.r, "saved filter", savedFilterFields, `SELECT `+savedFilterColumns+` FROM saved_filters WHERE id = $1`, id)
 }
@@ -35,7 +34,7 @@ func (s *Store) InsertSavedFilter(ctx context.Context, f incident.SavedFilter) e
 	return err
 }
 
-// DeleteSavedFilter deletes a filter. It returns NotFound if there is none.
+// DeleteSavedFilter deletes a filter.
 func (s *Store) DeleteSavedFilter(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		return execOne(ctx, tx, notFound("saved filter"), `DELETE FROM saved_filters WHERE id = $1`, id)

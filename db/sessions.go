@@ -7,15 +7,14 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// Session returns a stored session, even if it has expired, with the current
-// state of its user. It returns NotFound if there is none.
+// Session implements incident.People.
 func (s *Store) Session(ctx context.Context, hash string) (incident.Session, error) {
 	return one(ctx, s.r, "session", func(x *incident.Session) []any {
 		return append([]any{&x.Hash, timeOf(&x.BeganAt), timeOf(&x.SeenAt)}, userFields(&x.User)...)
 	}, `SELECT token_hash, began_at, seen_at, `+userColumns+` FROM sessions JOIN users ON id = user_id WHERE token_hash = $1`, hash)
 }
 
-// InsertSession stores a new session and when its user was last seen.
+// InsertSession implements incident.People.
 func (s *Store) InsertSession(ctx context.Context, x incident.Session) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		err := exec(ctx, tx, `INSERT INTO sessions (token_hash, user_id, began_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
@@ -27,8 +26,7 @@ func (s *Store) InsertSession(ctx context.Context, x incident.Session) error {
 	})
 }
 
-// TouchSession stores that a session was used and when its user was last seen.
-// It does not bring back a session that has ended meanwhile.
+// TouchSession implements incident.People.
 func (s *Store) TouchSession(ctx context.Context, x incident.Session) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		err := exec(ctx, tx, `UPDATE sessions SET seen_at = $2, expires_at = $3 WHERE token_hash = $1`, x.Hash, x.SeenAt, x.ExpiresAt())
@@ -43,7 +41,7 @@ func touchUser(ctx context.Context, tx *sql.Tx, x incident.Session) error {
 	return exec(ctx, tx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, x.User.ID, x.SeenAt)
 }
 
-// DeleteSession ends a session. It returns no error if there is none.
+// DeleteSession implements incident.People.
 func (s *Store) DeleteSession(ctx context.Context, hash string) error {
 	_, err := s.writeRows(ctx, `DELETE FROM sessions WHERE token_hash = $1`, hash)
 	return err

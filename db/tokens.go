@@ -29,8 +29,7 @@ func (s *Store) InsertToken(ctx context.Context, t incident.Token, audit inciden
 	})
 }
 
-// TokenByHash returns the API token with this hash, revoked or not. It returns
-// NotFound if there is none.
+// TokenByHash returns the API token with this hash, revoked or not.
 func (s *Store) TokenByHash(ctx context.Context, hash string) (incident.Token, error) {
 	return one(ctx, s.r, "token", tokenFields, `SELECT `+tokenColumns+` FROM api_tokens WHERE token_hash = $1`, hash)
 }
@@ -40,9 +39,8 @@ func (s *Store) Tokens(ctx context.Context) ([]incident.Token, error) {
 	return list(ctx, s.r, tokenFields, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY created_at DESC, id DESC`)
 }
 
-// RevokeToken revokes an API token and makes its name the target of the audit
-// entry. It returns NotFound if there is none, and Conflict if it is already
-// revoked.
+// RevokeToken implements incident.People. It returns Conflict if the token is
+// already revoked.
 func (s *Store) RevokeToken(ctx context.Context, id string, at time.Time, audit incident.AuditEntry) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		t, err := one(ctx, tx, "token", tokenFields, `SELECT `+tokenColumns+` FROM api_tokens WHERE id = $1`+s.forUpdate(), id)

@@ -15,13 +15,12 @@ func userFields(u *incident.User) []any {
 	return []any{&u.ID, &u.Email, &u.Name, &u.Role, &u.PasswordHash, timeOf(&u.DisabledAt), timeOf(&u.LastSeenAt), timeOf(&u.CreatedAt)}
 }
 
-// User returns the user with this id. It returns NotFound if there is none.
+// User returns the user with this id.
 func (s *Store) User(ctx context.Context, id string) (incident.User, error) {
 	return one(ctx, s.r, "user", userFields, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
-// UserByEmail returns the user with this canonical e-mail address. It returns
-// NotFound if there is none.
+// UserByEmail returns the user with this canonical e-mail address.
 func (s *Store) UserByEmail(ctx context.Context, email string) (incident.User, error) {
 	return one(ctx, s.r, "user", userFields, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 }
@@ -58,10 +57,7 @@ func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error { return insertUser(ctx, tx, u) })
 }
 
-// UpdateUser stores name, role, password hash and DisabledAt. With endSessions
-// it also deletes the user's sessions except the one with the hash keepSession.
-// It returns NotFound if there is no such user, and Conflict if no active admin
-// would be left.
+// UpdateUser implements incident.People.
 func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions bool, keepSession string, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
 		// Two admins may take the role from each other at the same time.
@@ -101,17 +97,15 @@ func setupLinkFields(l *setupLink) []any {
 	return []any{timeOf(&l.expires), timeOf(&l.used)}
 }
 
-// SetupLink returns when a setup link expires and when it was used; a zero used
-// means not yet. It returns NotFound if the link is unknown.
+// SetupLink returns when a setup link expires and when it was used; zero: not
+// yet.
 func (s *Store) SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error) {
 	l, err := one(ctx, s.r, "setup link", setupLinkFields,
 		`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`, tokenHash)
 	return l.expires, l.used, err
 }
 
-// UseSetupLink creates the first admin with a setup link, once. It returns
-// NotFound if the link is unknown or has expired, and Conflict if it was used
-// or there is an admin.
+// UseSetupLink implements incident.People.
 func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u incident.User, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
 		l, err := one(ctx, tx, "setup link", setupLinkFields,

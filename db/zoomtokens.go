@@ -24,9 +24,8 @@ type sealedToken struct {
 	RenewAt time.Time `json:"renew_at"`
 }
 
-// ZoomToken returns the access token that all servers share for a version of
-// the account, or the zero token if there is none. A token that the master key
-// does not open counts as none, and the next one replaces it.
+// ZoomToken implements incident.Accounts. A token that the master key does not
+// open counts as none, and the next one replaces it.
 func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.SharedToken, err error) {
 	key := tokenKey(accountVersion)
 	err = each(ctx, s.r, func(r row) error {
@@ -47,8 +46,7 @@ func (s *Store) ZoomToken(ctx context.Context, accountVersion int64) (t zoom.Sha
 	return t, err
 }
 
-// ClaimZoomToken leases the renewal of the token. It returns false if the token
-// no longer has this version, or if another server has the lease.
+// ClaimZoomToken implements incident.Accounts.
 func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int64, now time.Time, lease time.Duration) (ok bool, err error) {
 	n, err := s.writeRows(ctx, `
 		INSERT INTO zoom_tokens (account, version, sealed, lease_until) VALUES ($1, 0, '', $2)
@@ -58,8 +56,7 @@ func (s *Store) ClaimZoomToken(ctx context.Context, accountVersion, version int6
 	return n > 0, err
 }
 
-// SaveZoomToken seals and stores the token that follows version t.Version-1,
-// and ends the lease. It returns false if another token was stored meanwhile.
+// SaveZoomToken implements incident.Accounts: t follows version t.Version-1.
 func (s *Store) SaveZoomToken(ctx context.Context, accountVersion int64, t zoom.SharedToken) (ok bool, err error) {
 	key := tokenKey(accountVersion)
 	sealed, err := s.keys.Seal(tokenCell(key), zoom.NewSecret(asJSON(sealedToken{t.Value.Reveal(), t.Scopes, t.RenewAt})))
