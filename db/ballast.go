@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // The ballast is a file that occupies space on the disk of the database while
@@ -111,7 +112,7 @@ func errDiskFull(cause error) error {
 
 // isFull reports whether err says that the disk is full. SQLite reports ENOSPC
 // this way, and an exceeded quota as a failed write.
-func isFull(err error) bool { return sqliteCode(err)&0xff == sqliteFull }
+func isFull(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_FULL }
 
 // giveUp deletes the ballast and has events rejected from now on. It reports
 // whether there was a ballast to delete.
@@ -200,7 +201,7 @@ func (d *disk) noteWrite(err error) {
 	if err != nil {
 		var known *incident.Error
 		errors.As(coded(err), &known)
-		gone := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || sqliteCode(err)&0xff == sqliteInterrupt
+		gone := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || sqliteCode(err)&0xff == sqlite3.SQLITE_INTERRUPT
 		if gone || known.Code != incident.Unavailable {
 			return // the caller has gone, or the write was rejected: this says nothing about the database
 		}

@@ -135,11 +135,3 @@ func (s *Store) forUpdate() string {
 	}
 	return ""
 }
-
-// skipLocked returns the end of the subquery that claims rows.
-func (s *Store) skipLocked() string {
-	if s.postgres {
-		return " FOR UPDATE SKIP LOCKED"
-	}
-	return ""
-}

@@ -6,34 +6,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
-)
-
-// SQLite result codes, https://www.sqlite.org/rescode.html.
-const (
-	sqliteError             = 1
-	sqliteInterrupt         = 9
-	sqliteCorrupt           = 11
-	sqliteFull              = 13
-	sqliteTooBig            = 18
-	sqliteConstraint        = 19
-	sqliteMismatch          = 20
-	sqliteMisuse            = 21
-	sqliteRange             = 25
-	sqliteNotADB            = 26
-	sqliteIOErrFsync        = 1034
-	sqliteIOErrShmSize      = 4874
-	sqliteConstraintFK      = 787
-	sqliteConstraintPrimary = 1555
-	sqliteConstraintUnique  = 2067
 )
 
 // sqliteCode returns the extended result code of SQLite in err, or 0 if there
 // is none.
 func sqliteCode(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code()
 	}
 	return 0
@@ -42,8 +23,7 @@ func sqliteCode(err error) int {
 // sqlState returns PostgreSQL's SQLSTATE in err, or "" if there is none.
 // Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
 func sqlState(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
 	}
 	return ""
@@ -52,13 +32,13 @@ func sqlState(err error) string {
 // isUnique reports whether err says that a unique key is taken.
 func isUnique(err error) bool {
 	code := sqliteCode(err)
-	return code == sqliteConstraintUnique || code == sqliteConstraintPrimary || sqlState(err) == "23505"
+	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || sqlState(err) == "23505"
 }
 
 // isForeignKey reports whether err says that a row refers to one that does not
 // exist, or that a row to delete is still referred to.
 func isForeignKey(err error) bool {
-	return sqliteCode(err) == sqliteConstraintFK || sqlState(err) == "23503"
+	return sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY || sqlState(err) == "23503"
 }
 
 // canRetry reports whether PostgreSQL asks to repeat the whole transaction.
@@ -87,9 +67,9 @@ func coded(err error) error {
 		return &incident.Error{Code: incident.Internal, Message: "Drawbridge could not read or write its database because of an internal error. The log has the details.", Err: err}
 	}
 	switch sqliteCode(err) & 0xff {
-	case sqliteFull:
+	case sqlite3.SQLITE_FULL:
 		return errDiskFull(err)
-	case sqliteCorrupt, sqliteNotADB:
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return unavailable("The database file "+SQLiteFile+" is damaged. Stop Drawbridge and restore the last backup as described in docs/backup.md.", err)
 	}
 	return unavailable("The database does not answer. Try again in a moment.", err)
@@ -99,7 +79,7 @@ func coded(err error) error {
 // that a retry would fail in the same way.
 func isWrongStatement(err error) bool {
 	switch sqliteCode(err) & 0xff {
-	case sqliteError, sqliteTooBig, sqliteConstraint, sqliteMismatch, sqliteMisuse, sqliteRange:
+	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE:
 		return true
 	}
 	state := sqlState(err)

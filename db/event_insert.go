@@ -46,15 +46,14 @@ func (s *Store) insertStored(ctx context.Context, tx *sql.Tx, events []storedEve
 	if _, err := s.takeKeys(ctx, q, keys); err != nil {
 		return 0, err
 	}
-	const insert = `
-		INSERT INTO events (id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
-			account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, blanked_at, encoding, content)`
+	const columns = `id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
+		account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, blanked_at, encoding, content`
+	const insert = `INSERT INTO events (` + columns + `)`
 	if _, err := s.execEach(ctx, q, storedTypes, insert+`
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULLIF($10, 0), $11, $12, $13, $14, $15, $16, NULLIF($17, 0), NULLIF($18, 0), $19, $20)`, insert+`
 		SELECT id, received_at, signed_at, slot, stale, origin, state, read_error, event, NULLIF(event_at, 0),
 			account_id, meeting_id, meeting_uuid, topic, who, bridge_id, NULLIF(twin_of, 0), NULLIF(blanked_at, 0), encoding, content
-		FROM `+unnest(1, storedTypes)+` AS u (id, received_at, signed_at, slot, stale, origin, state, read_error, event, event_at,
-			account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, blanked_at, encoding, content)`, rows); err != nil {
+		FROM `+unnest(1, storedTypes)+` AS u (`+columns+`)`, rows); err != nil {
 		return 0, err
 	}
 	if err := s.indexWords(ctx, q, texts); err != nil {

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // KeyFile is the name of the master key in the data directory.
@@ -206,7 +208,7 @@ func quickCheck(ctx context.Context, db queryer, query string, args ...any) erro
 // isDamage reports whether err says that the content of the file is damaged.
 func isDamage(err error) bool {
 	code := sqliteCode(err) & 0xff
-	return errors.As(err, new(damage)) || code == sqliteCorrupt || code == sqliteNotADB
+	return errors.As(err, new(damage)) || code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
 // openFile opens a SQLite file for reading, on one connection. options are

@@ -33,6 +33,10 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]incident.Job, error) {
 	var jobs []incident.Job
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		skipLocked := ""
+		if s.postgres {
+			skipLocked = " FOR UPDATE SKIP LOCKED"
+		}
 		// Without MATERIALIZED, PostgreSQL may run a subquery with locks and a
 		// limit more than once and claim more jobs than the limit. The outer
 		// query repeats the conditions, because PostgreSQL checks them again
@@ -41,7 +45,7 @@ func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lea
 			WITH due AS MATERIALIZED (
 				SELECT id FROM jobs
 				WHERE state IN ('queued', 'running') AND run_at <= $1 AND lease_until <= $1
-				ORDER BY run_at, id LIMIT $4`+s.skipLocked()+`
+				ORDER BY run_at, id LIMIT $4`+skipLocked+`
 			)
 			UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $2, worker = $3
 			WHERE id IN (SELECT id FROM due) AND state IN ('queued', 'running') AND lease_until <= $1

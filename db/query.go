@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // callTimeout limits every call, so that a caller without a deadline cannot
@@ -76,7 +77,7 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *sql.Tx) error) (err e
 		return errBroken
 	}
 	defer func() {
-		if sqliteCode(err) == sqliteIOErrFsync {
+		if sqliteCode(err) == sqlite3.SQLITE_IOERR_FSYNC {
 			s.stop(err)
 		}
 	}()

@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	_ "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // SQLiteFile is the name of the database in the data directory.
@@ -84,7 +85,7 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	}
 	s.disk.dir = filepath.Dir(path)
 	err = s.prepareSQLite(ctx, path, !marked)
-	if code := sqliteCode(err); (code&0xff == sqliteFull || code == sqliteIOErrShmSize) && s.disk.giveUp() {
+	if code := sqliteCode(err); (code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE) && s.disk.giveUp() {
 		err = errors.Join(s.w.Close(), s.prepareSQLite(ctx, path, !marked))
 	}
 	if isDamage(err) {

@@ -158,7 +158,11 @@ func leaves(field, shown string, v reflect.Value) (list []leaf) {
 		l.text = v.Interface().(time.Time).UTC().Format(time.RFC3339)
 	case shown == "link" && v.String() != "":
 		sum := sha256.Sum256([]byte(v.String()))
-		l.text = fmt.Sprintf("%s (%x)", hostOf(v.String()), sum[:4])
+		var host string
+		if u, err := url.Parse(v.String()); err == nil {
+			host = u.Host
+		}
+		l.text = fmt.Sprintf("%s (%x)", host, sum[:4])
 	default:
 		l.text = fmt.Sprint(v)
 	}
@@ -166,12 +170,4 @@ func leaves(field, shown string, v reflect.Value) (list []leaf) {
 		list = []leaf{l}
 	}
 	return list
-}
-
-func hostOf(link string) string {
-	u, err := url.Parse(link)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }

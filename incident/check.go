@@ -71,7 +71,9 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 		c.report.Lines = append(c.report.Lines, a.webhookFinding(s.now()))
 		return
 	}
-	s.useZoomClient(client, a)
+	s.mu.Lock()
+	s.client, s.clientVersion = client, a.Version
+	s.mu.Unlock()
 	if a.Auth == zoom.JWT {
 		c.found(TopicToken, LevelWarning, Finding{Code: FoundJWTToken})
 	} else {

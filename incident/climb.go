@@ -198,8 +198,8 @@ const codeAlternativeHost = 1114
 // dropAlternatives reports whether to repeat the call without alternative hosts.
 // An alternative host who has left the company must not cost the bridge.
 func (c *climber) dropAlternatives(err error) bool {
-	var z *zoom.Error
-	if c.noAlternatives || len(c.bridge.Asked.AlternativeHosts) == 0 || !errors.As(err, &z) || z.Code != codeAlternativeHost {
+	z, ok := errors.AsType[*zoom.Error](err)
+	if c.noAlternatives || len(c.bridge.Asked.AlternativeHosts) == 0 || !ok || z.Code != codeAlternativeHost {
 		return false
 	}
 	c.noAlternatives = true
@@ -290,8 +290,7 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 	c.passing = false
 	state, code := AttemptRefused, 0
 	var jobs []Job
-	var z *zoom.Error
-	if errors.As(err, &z) {
+	if z, ok := errors.AsType[*zoom.Error](err); ok {
 		code = z.Code
 		c.passing = z.Outcome == zoom.NotSent && z.OAuth == "" || z.RateLimit == "second"
 		if z.Outcome == zoom.Unknown {

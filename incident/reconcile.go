@@ -67,16 +67,16 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 // cannotHost reports whether Zoom answered that the host is not a user who can
 // have meetings (codes 1001, 1010 and 1120). Then the meeting cannot exist.
 func cannotHost(err error) bool {
-	var z *zoom.Error
-	return errors.As(err, &z) && z.Outcome == zoom.Refused && slices.Contains([]int{1001, 1010, 1120}, z.Code)
+	z, ok := errors.AsType[*zoom.Error](err)
+	return ok && z.Outcome == zoom.Refused && slices.Contains([]int{1001, 1010, 1120}, z.Code)
 }
 
 // sayWhy stores on a waiting bridge why Drawbridge cannot look for its meeting,
 // if a person can do something about it.
 func (s *Service) sayWhy(ctx context.Context, attempt Attempt, cause error) error {
 	why := reasonOf(cause, attempt.HostEmail)
-	var z *zoom.Error
-	if !errors.As(cause, &z) || z.Outcome == zoom.Unknown || !why.AccountWide() {
+	z, ok := errors.AsType[*zoom.Error](cause)
+	if !ok || z.Outcome == zoom.Unknown || !why.AccountWide() {
 		return nil
 	}
 	bridge, err := s.store.Bridge(ctx, attempt.BridgeID)
@@ -298,6 +298,6 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 
 // gone reports Zoom's answer that a meeting does not exist (code 3001).
 func gone(err error) bool {
-	var z *zoom.Error
-	return errors.As(err, &z) && z.Code == 3001
+	z, ok := errors.AsType[*zoom.Error](err)
+	return ok && z.Code == 3001
 }

@@ -108,13 +108,6 @@ func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 	return s.client, nil
 }
 
-// useZoomClient makes client the one that zoomClient returns for the account a.
-func (s *Service) useZoomClient(client *zoom.Client, a Account) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.client, s.clientVersion = client, a.Version
-}
-
 func (s *Service) newZoomClient(a Account) *zoom.Client {
 	api, oauth := zoom.Endpoints(a.Cluster)
 	if s.zoomAPIURL != "" {

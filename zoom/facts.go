@@ -101,29 +101,16 @@ type factReader struct {
 	payload, object gjson.Result
 }
 
-func (r *factReader) text(name, text string) {
-	if text != "" {
-		r.About = append(r.About, Fact{Name: name, Text: text})
+func (r *factReader) add(f Fact) {
+	if f != (Fact{Name: f.Name, ID: f.ID}) {
+		r.About = append(r.About, f)
 	}
 }
 
-func (r *factReader) id(name, text string) {
-	if text != "" {
-		r.About = append(r.About, Fact{Name: name, Text: text, ID: true})
-	}
-}
-
-func (r *factReader) at(name string, t time.Time) {
-	if !t.IsZero() {
-		r.About = append(r.About, Fact{Name: name, At: t})
-	}
-}
-
-func (r *factReader) took(name string, d time.Duration) {
-	if d > 0 {
-		r.About = append(r.About, Fact{Name: name, For: d})
-	}
-}
+func (r *factReader) text(name, text string)            { r.add(Fact{Name: name, Text: text}) }
+func (r *factReader) id(name, text string)              { r.add(Fact{Name: name, Text: text, ID: true}) }
+func (r *factReader) at(name string, t time.Time)       { r.add(Fact{Name: name, At: t}) }
+func (r *factReader) took(name string, d time.Duration) { r.add(Fact{Name: name, For: max(0, d)}) }
 
 func (r *factReader) meeting() {
 	o := r.object
@@ -208,9 +195,8 @@ var waitingRoom = map[string]string{
 
 func (r *factReader) recording() {
 	o := r.object
-	if link := openLink(o.Get("share_url")); link != "" {
-		r.About = append(r.About, Fact{Name: "Recording", Text: link, ID: true, Link: link})
-	}
+	link := openLink(o.Get("share_url"))
+	r.add(Fact{Name: "Recording", Text: link, ID: true, Link: link})
 	add := func(f gjson.Result) {
 		if len(r.Files) == maxFiles {
 			return
@@ -231,9 +217,7 @@ func (r *factReader) recording() {
 		r.at("Recorded from", instant(f.Get("recording_start")))
 		r.at("Recorded to", instant(f.Get("recording_end")))
 	}
-	if total := size(o.Get("total_size")); total > 0 {
-		r.About = append(r.About, Fact{Name: "Size", Bytes: total})
-	}
+	r.add(Fact{Name: "Size", Bytes: size(o.Get("total_size"))})
 	r.text("Zoom deletes it on", word(o.Get("auto_delete_date")))
 }
 

@@ -68,18 +68,15 @@ func (i *instance) duration() int {
 	return i.room.body.Duration
 }
 
-func (s *Sim) startedEvent(i *instance, now time.Time) Event {
+// instanceEvent returns meeting.started or meeting.ended.
+func (s *Sim) instanceEvent(name string, i *instance, now time.Time) Event {
 	b := i.room.body
-	return s.event("meeting.started", object("account_id", s.opts.AccountID, "object", object(
-		"duration", i.duration(), "start_time", utc(i.started), "timezone", b.Timezone, "topic", i.topic(),
-		"id", number(b.ID), "type", b.Type, "uuid", i.uuid, "host_id", b.HostID, "host_email", b.HostEmail)), now)
-}
-
-func (s *Sim) endedEvent(i *instance, now time.Time) Event {
-	b := i.room.body
-	return s.event("meeting.ended", object("account_id", s.opts.AccountID, "object", object(
-		"duration", i.duration(), "start_time", utc(i.started), "timezone", b.Timezone, "end_time", utc(i.ended), "topic", i.topic(),
-		"id", number(b.ID), "type", b.Type, "uuid", i.uuid, "host_id", b.HostID, "host_email", b.HostEmail)), now)
+	pairs := []any{"duration", i.duration(), "start_time", utc(i.started), "timezone", b.Timezone}
+	if !i.ended.IsZero() {
+		pairs = append(pairs, "end_time", utc(i.ended))
+	}
+	pairs = append(pairs, "topic", i.topic(), "id", number(b.ID), "type", b.Type, "uuid", i.uuid, "host_id", b.HostID, "host_email", b.HostEmail)
+	return s.event(name, object("account_id", s.opts.AccountID, "object", object(pairs...)), now)
 }
 
 func (s *Sim) participantEvent(name string, i *instance, who *participant, now time.Time) Event {

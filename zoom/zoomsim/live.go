@@ -130,7 +130,7 @@ func (s *Sim) start(m *meeting, now time.Time) []Event {
 	}
 	m.last = &instance{room: m, uuid: m.body.UUID, started: now}
 	s.past = append(s.past, m.last)
-	events := []Event{s.startedEvent(m.last, now)}
+	events := []Event{s.instanceEvent("meeting.started", m.last, now)}
 	if m.body.Settings.AutoRecording == "cloud" {
 		events = append(events, s.record(m.last, now))
 	}
@@ -229,7 +229,7 @@ func (s *Sim) end(m *meeting, now time.Time) []Event {
 		i.recording = time.Time{}
 		events = append(events, s.recordingEvent("recording.stopped", i, utc(now), now))
 	}
-	return append(events, s.endedEvent(i, now))
+	return append(events, s.instanceEvent("meeting.ended", i, now))
 }
 
 // CompleteRecording completes the cloud recording of the meeting's last instance after it has ended. A meeting

@@ -48,11 +48,13 @@ type retry struct {
 	signed  time.Time
 }
 
-// first returns the first attempt to deliver an event.
-func (s *Sim) first(e Event, now time.Time) retry {
+// deliverFirst makes the first attempt to deliver an event.
+func (s *Sim) deliverFirst(ctx context.Context, e Event) Delivery {
+	now := s.opts.Now()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return retry{e, s.requestID(), 1, now, now}
+	id := s.requestID()
+	s.mu.Unlock()
+	return s.deliver(ctx, retry{e, id, 1, now, now})
 }
 
 // requestID returns a new X-Zm-Request-Id.
@@ -97,8 +99,7 @@ func (s *Sim) Send(ctx context.Context, event string, body []byte) (Delivery, er
 	if s.opts.WebhookURL == "" {
 		return Delivery{}, errors.New("the simulator has no webhook URL")
 	}
-	now := s.opts.Now()
-	d, _ := s.deliver(ctx, s.first(Event{event, body}, now))
+	d := s.deliverFirst(ctx, Event{event, body})
 	if d.Err != "" {
 		return d, errors.New(d.Err)
 	}
@@ -139,8 +140,7 @@ func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
 	// The caller may leave before the answer, but the events must still be sent.
 	ctx = context.WithoutCancel(ctx)
 	for _, e := range events {
-		now := s.opts.Now()
-		s.deliver(ctx, s.first(e, now))
+		s.deliverFirst(ctx, e)
 	}
 	s.mu.Lock()
 	s.delivered = turn
@@ -150,7 +150,7 @@ func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
 
 // deliver makes one attempt, records it and schedules the next one. Zoom retries only when there is no answer
 // or the status is 500 or higher.
-func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
+func (s *Sim) deliver(ctx context.Context, r retry) Delivery {
 	now := s.opts.Now()
 	at := now
 	if s.opts.RetryKeepsTimestamp {
@@ -158,39 +158,40 @@ func (s *Sim) deliver(ctx context.Context, r retry) (Delivery, []byte) {
 	}
 	d := Delivery{Event: r.event.Event, RequestID: r.request, Body: r.event.Body, Attempt: r.attempt, At: now, Header: s.Sign(r.event.Body, at.Add(s.Faults().ClockSkew))}
 	d.Header.Set("X-Zm-Request-Id", r.request) // Zoom's log of deliveries says that it "remains unchanged across retry attempts"
-	body, status, err := s.post(ctx, d)
-	d.Status, d.Answer = status, body
+	err := s.post(ctx, &d)
 	if err != nil {
 		d.Err = err.Error()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if (err != nil || status >= 500) && r.attempt <= len(retryAfter) && r.event.Event != "endpoint.url_validation" {
+	if (err != nil || d.Status >= 500) && r.attempt <= len(retryAfter) && r.event.Event != "endpoint.url_validation" {
 		d.RetryAt = r.due.Add(retryAfter[r.attempt-1])
 		s.retries = append(s.retries, retry{r.event, r.request, r.attempt + 1, d.RetryAt, r.signed})
 	}
 	s.deliveries = append(s.deliveries, d)
-	return d, body
+	return d
 }
 
-func (s *Sim) post(ctx context.Context, d Delivery) ([]byte, int, error) {
+// post sends the request of a delivery and fills in its answer.
+func (s *Sim) post(ctx context.Context, d *Delivery) error {
 	if s.Faults().Unreachable {
-		return nil, 0, errors.New("connection refused")
+		return errors.New("connection refused")
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.opts.WebhookURL, bytes.NewReader(d.Body))
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	req.Header = d.Header.Clone()
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	return body, resp.StatusCode, err
+	d.Status = resp.StatusCode
+	d.Answer, err = io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	return err
 }
 
 // RetryDue makes all attempts that are due by Now, in the order in which they are due, and returns their
@@ -234,8 +235,7 @@ func (s *Sim) Release(ctx context.Context, order func([]Event) []Event) int {
 		events = order(events)
 	}
 	for _, e := range events {
-		now := s.opts.Now()
-		s.deliver(ctx, s.first(e, now))
+		s.deliverFirst(ctx, e)
 	}
 	return len(events)
 }
@@ -258,9 +258,9 @@ func (s *Sim) Validate(ctx context.Context) (ValidationResult, error) {
 	v := ValidationResult{At: s.opts.Now(), PlainToken: s.random("plain", 22), Failures: s.crc.Failures, Disabled: s.crc.Disabled}
 	e := s.event("endpoint.url_validation", object("plainToken", v.PlainToken), v.At)
 	s.mu.Unlock()
-	d, body := s.deliver(ctx, s.first(e, v.At))
+	d := s.deliverFirst(ctx, e)
 	var got struct{ PlainToken, EncryptedToken string }
-	parsed := json.Unmarshal(body, &got)
+	parsed := json.Unmarshal(d.Answer, &got)
 	mac := hmac.New(sha256.New, []byte(s.opts.SecretToken))
 	mac.Write([]byte(v.PlainToken))
 	switch {
