@@ -43,7 +43,7 @@ func TestAccount(t *testing.T) {
 		check(t, s.SetWebhookValidated(ctx, after(1)))
 		want.Check, want.WebhookValidatedAt = report, after(1)
 
-		// Another save changes what it names and leaves the rest.
+		// A second save changes the values that it has and leaves the others.
 		want.Auth, want.StaticLinks = zoom.JWT, nil
 		check(t, s.SaveAccount(ctx, want, map[incident.SecretName]incident.Secret{incident.ClientSecret: zoom.NewSecret("CANARY-3")},
 			[]incident.SecretName{incident.WebhookToken1}, entry("account.save")))
@@ -54,7 +54,7 @@ func TestAccount(t *testing.T) {
 		check(t, err)
 		same(t, got, want)
 
-		// A save that has not seen the last one changes nothing.
+		// A save with an older version changes nothing.
 		for _, version := range []int64{0, 1, 3} {
 			stale := want
 			stale.Version, stale.ClientID = version, "other"
@@ -67,7 +67,7 @@ func TestAccount(t *testing.T) {
 	})
 }
 
-// A secret belongs to its row: K-08 in the database itself.
+// A secret opens only in its own row: K-08 in the database itself.
 func TestAccountSecretMoved(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)

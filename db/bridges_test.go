@@ -56,7 +56,7 @@ func TestChangeBridge(t *testing.T) {
 			Audit:    entry("bridge.ready"),
 		}
 
-		// Each of the three conditions alone stops all of it.
+		// Each of the three conditions prevents the whole change.
 		for name, spoil := range map[string]func(*incident.BridgeChange){
 			"bridge":        func(c *incident.BridgeChange) { c.From = []incident.BridgeState{incident.BridgeNew} },
 			"no state":      func(c *incident.BridgeChange) { c.From = nil },
@@ -102,7 +102,7 @@ func TestChangeBridge(t *testing.T) {
 		}
 		same(t, actions(t, s), []string{"bridge.ready", "incident.open"})
 
-		// A bridge of a step that a person runs is new.
+		// The bridge of a step that a person runs is inserted.
 		n := newIncident(addRunbook(t, s, "by hand"))
 		n.Bridges, n.Jobs, n.StepRuns[0].State = nil, nil, incident.StepWaiting
 		i, _, err := s.OpenIncident(ctx, n)
@@ -115,7 +115,7 @@ func TestChangeBridge(t *testing.T) {
 	})
 }
 
-// Two that make the same transition at once: one does.
+// If two callers make the same transition at once, only one succeeds.
 func TestChangeBridgeRace(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
@@ -144,8 +144,8 @@ func TestChangeBridgeRace(t *testing.T) {
 	})
 }
 
-// What events said of a bridge stays when its state is changed by somebody who
-// read it before.
+// A change of state keeps what events said about a bridge, even if the caller
+// read the bridge before those events.
 func TestChangeBridgeKeepsEvents(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
@@ -186,13 +186,13 @@ func TestBridgeForMeeting(t *testing.T) {
 			at                  time.Time
 			want                string
 		}{
-			{"nothing known", "x", "y", after(9000), ""},
-			{"nothing given", "", "", after(9000), ""},
+			{"unknown meeting", "x", "y", after(9000), ""},
+			{"no uuid and no id", "", "", after(9000), ""},
 			{"uuid of an instance", "instance-of-one", "", time.Time{}, one.ID},
-			{"uuid goes before the id", "instance-of-one", "333", after(9000), one.ID},
+			{"uuid has priority over the id", "instance-of-one", "333", after(9000), one.ID},
 			{"uuid of the created meeting", "uuid-333", "", time.Time{}, three.ID},
 			{"id, the newest", "x", "111", after(9000), two.ID},
-			{"id, before the newest was made", "x", "111", after(939), one.ID},
+			{"id, before the newest was created", "x", "111", after(939), one.ID},
 			{"id, a minute of grace", "x", "111", after(940), two.ID},
 			{"id, no time", "", "111", time.Time{}, two.ID},
 			{"id, long ago", "", "111", after(-61), ""},

@@ -16,7 +16,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// fill puts something of everything into a database, and so many events.
+// fill stores at least one row of everything in a database, and this number of
+// events.
 func fill(t *testing.T, s *db.Store, events int) {
 	t.Helper()
 	check(t, s.SaveAccount(t.Context(), incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUser: "oncall@example.com"},
@@ -74,7 +75,8 @@ func TestCopy(t *testing.T) {
 	target := db.Config{DatabaseURL: dbtest.PostgresURL(t), Now: source.Now, Log: source.Log}
 	quiet := func(string, int64, int64) {}
 
-	// Stopped after the first events, as by a kill: what is committed stays.
+	// Interrupt the copy after the first events, as a kill would. What is
+	// committed stays.
 	ctx, stop := context.WithCancel(t.Context())
 	_, err := db.Copy(ctx, source, target, func(what string, done, total int64) {
 		if what == "copying events" && done > 0 {
@@ -113,7 +115,7 @@ func TestCopy(t *testing.T) {
 		t.Errorf("a second copy over the first: %v", err)
 	}
 
-	// Both give the same answers.
+	// Both databases give the same answers.
 	to := dbtest.Open(t, asServer)
 	account, err := from.Account(t.Context())
 	check(t, err)
@@ -172,7 +174,7 @@ func TestCopyRefused(t *testing.T) {
 	otherKey.Keys = dbtest.Keys(t, "another")
 	refused("another master key", otherKey, empty, "master key")
 	refused("not PostgreSQL", source, db.Config{DatabaseURL: "sqlite:x", Now: source.Now}, "postgres://")
-	refused("nobody there", source, db.Config{DatabaseURL: "postgres://u:CANARY@127.0.0.1:1/x", Now: source.Now}, "127.0.0.1")
+	refused("unreachable server", source, db.Config{DatabaseURL: "postgres://u:CANARY@127.0.0.1:1/x", Now: source.Now}, "127.0.0.1")
 	used := dbtest.Postgres(t)
 	check(t, dbtest.Open(t, used).InsertUser(t.Context(), incident.User{ID: id(), Email: "a@example.com", Role: incident.Admin, CreatedAt: now}, incident.AuditEntry{}))
 	refused("a target in use", source, used, "already has data (in users)")
@@ -182,7 +184,7 @@ func TestCopyRefused(t *testing.T) {
 	refused("a server runs", source, empty, "stop it")
 	release()
 
-	// What was copied already is changed in the source: it is noticed.
+	// A change in the source after its copy is detected.
 	ctx, stop := context.WithCancel(t.Context())
 	_, err = db.Copy(ctx, source, empty, func(what string, _, _ int64) {
 		if what == "copying events" {

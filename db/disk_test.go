@@ -16,8 +16,8 @@ import (
 
 const diskDir = "DRAWBRIDGE_TEST_DISK_DIR"
 
-// TestDisk runs itself under strace, which makes the disk fail, and looks at
-// what is in the database afterwards: D-04, D-05, W-80.
+// TestDisk runs itself under strace, which makes the disk fail, and checks the
+// content of the database afterwards: D-04, D-05, W-80.
 func TestDisk(t *testing.T) {
 	if dir := os.Getenv(diskDir); dir != "" {
 		appendUntilRefused(t, dir)
@@ -60,7 +60,7 @@ func TestDisk(t *testing.T) {
 				t.Errorf("%d events were acknowledged, %d are stored", acked, stored)
 			}
 			same(t, rows(t, raw(t, cfg), `PRAGMA integrity_check`), [][]string{{"ok"}})
-			// What was refused is delivered again, and is stored once.
+			// A rejected event is delivered again and stored once.
 			for n := range acked + 2 {
 				_, _, err := s.AppendEvent(t.Context(), diskEvent(n))
 				check(t, err)
@@ -78,7 +78,7 @@ func diskEvent(n int) incident.NewEvent {
 	return incident.NewEvent{ReceivedAt: now, SignedAt: now, Body: fmt.Appendf(nil, "%d %s", n, strings.Repeat("x", 3000))}
 }
 
-// appendUntilRefused reports how many events it could store, and whether the
+// appendUntilRefused returns how many events it could store, and whether the
 // writer ended by itself.
 func appendUntilRefused(t *testing.T, dir string) {
 	s, err := db.Open(t.Context(), db.Config{DataDir: dir, Keys: dbtest.Keys(t, "test"), Now: func() time.Time { return now }})

@@ -52,7 +52,7 @@ func TestAppendEvent(t *testing.T) {
 				}
 				same(t, got, incident.Event{ID: id, NewEvent: e, State: incident.EventNew}, cmpopts.IgnoreFields(incident.NewEvent{}, "Body"))
 
-				// W-20, W-22: again, with another time and signature.
+				// W-20, W-22: a redelivery with another time and signature.
 				e.SignedAt, e.Slot, e.Headers = after(60), 0, nil
 				again, duplicate, err := s.AppendEvent(t.Context(), e)
 				check(t, err)
@@ -86,7 +86,7 @@ func TestEventIDs(t *testing.T) {
 	})
 }
 
-// Equal bodies at the same moment: W-21.
+// Equal bodies that arrive at the same moment: W-21.
 func TestAppendEventRace(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		stores := []*db.Store{dbtest.Open(t, cfg), dbtest.Open(t, cfg)}
@@ -142,7 +142,7 @@ func TestAppendEventRace(t *testing.T) {
 	})
 }
 
-// Nobody waits for a writer that is not there, and a full queue says so at once.
+// No caller waits if there is no writer, and a full queue is reported at once.
 func TestAppendEventWithoutWriter(t *testing.T) {
 	s, err := db.Open(t.Context(), dbtest.SQLite(t))
 	check(t, err)
@@ -158,7 +158,8 @@ func TestAppendEventWithoutWriter(t *testing.T) {
 	}
 	wantCode(t, appendOne(t.Context(), 1024), incident.Unavailable) // the queue is full
 
-	// What waits when the program stops is stored; what comes later is refused.
+	// Events that wait when the program stops are stored; later ones are
+	// rejected.
 	check(t, s.Run(ended))
 	n, err := s.CountEvents(t.Context(), time.UnixMilli(0))
 	check(t, err)

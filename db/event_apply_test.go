@@ -60,7 +60,8 @@ func TestApplyReadings(t *testing.T) {
 		check(t, err)
 		same(t, timeline, readings[0].Timeline)
 
-		// The same again changes nothing: the event is not new.
+		// Applying the same reading again changes nothing, because the event is
+		// no longer new.
 		again := readings[0]
 		again.Who, again.Presence = "Eve", &incident.Presence{UUID: "u1", SessionID: "s9", JoinedAt: after(9)}
 		check(t, s.ApplyReadings(ctx, []incident.Reading{again}, after(30), incident.FollowEvents))
@@ -70,7 +71,8 @@ func TestApplyReadings(t *testing.T) {
 			t.Errorf("inside are %+v", people)
 		}
 
-		// The same URL is one recording; an empty name does not wipe a name.
+		// The same URL counts as one recording, and an empty name does not
+		// replace a name.
 		third := addEvent(t, s, 12, "3")
 		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: third, State: incident.EventRead, BridgeID: b.ID,
 			Presence:   &incident.Presence{UUID: "u1", SessionID: "s1", LeftAt: after(12)},
@@ -105,7 +107,8 @@ func TestReprocessEvent(t *testing.T) {
 	})
 }
 
-// Q6 in the database: any order of a meeting's events gives the same bridge.
+// Q6 in the database: the events of a meeting give the same bridge in any
+// order.
 func TestReadingsInAnyOrder(t *testing.T) {
 	readings := []incident.Reading{
 		{Event: "meeting.started", Instance: &incident.Instance{UUID: "u1", StartedAt: after(10)}},
@@ -138,7 +141,7 @@ func TestReadingsInAnyOrder(t *testing.T) {
 	})
 }
 
-// An event that was read before its bridge knew the meeting is read again, if it
+// An event that was read before its bridge had the meeting is read again if it
 // may change a bridge.
 func TestEventsReadAgain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
@@ -178,7 +181,8 @@ func TestEventsReadAgain(t *testing.T) {
 			ReadAgain: &incident.UnlinkedEvents{MeetingID: "111", Since: b.CreatedAt, Origins: []incident.Origin{incident.OriginWebhook, incident.OriginRecovered}}}))
 		left(early, recovered)
 
-		// One that was being read meanwhile is read again too, if it awaits a bridge.
+		// An event that was being read at that moment is read again too, if it
+		// awaits a bridge.
 		awaiting := of("111")
 		awaiting.Awaits = true
 		late := read("", false, awaiting)
@@ -188,7 +192,7 @@ func TestEventsReadAgain(t *testing.T) {
 	})
 }
 
-// Two servers that read events of one bridge at once: nobody is lost.
+// Two servers read events of the same bridge at once, and no person is lost.
 func TestApplyReadingsRace(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		stores := []*db.Store{dbtest.Open(t, cfg), dbtest.Open(t, cfg)}

@@ -48,14 +48,15 @@ func TestBlankEvents(t *testing.T) {
 		check(t, err)
 		same(t, len(page.Items), 7)
 
-		// When it was read, it follows; and what was done is not done again.
+		// Once the event is read it is blanked too, and nothing is blanked
+		// twice.
 		check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: old[3], State: incident.EventRead, Event: event, EventAt: now, Again: true}}, now, incident.FollowEvents))
 		same(t, all(t, blank), int64(2))
 		progress, err := s.RetentionProgress(ctx)
 		check(t, err)
 		same(t, progress, db.RetentionProgress{Blanked: 5})
 
-		// Who read an event before it was blanked is too late.
+		// A reading from before the event was blanked is not applied.
 		check(t, s.ReprocessEvent(ctx, old[0], entry("event.reprocess")))
 		late := incident.Reading{EventID: old[0], State: incident.EventRead, Event: event, EventAt: now, Who: "Jill Canary", Text: "Jill Canary", Again: true}
 		check(t, s.ApplyReadings(ctx, []incident.Reading{late}, now, incident.FollowEvents))
@@ -118,7 +119,7 @@ func TestBlankBridge(t *testing.T) {
 		same(t, people(), wantPeople)
 		same(t, texts(), wantTexts)
 
-		// Events that are read anew do not bring the names back.
+		// Events that are read again do not bring the names back.
 		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40)+2, "1", "Jill"), join(daysAgo(40)+3, "Arya", "Arya")}, now, incident.FollowEvents))
 		same(t, people(), wantPeople)
 		same(t, texts(), append(wantTexts, "joined", "joined"))
@@ -128,8 +129,8 @@ func TestBlankBridge(t *testing.T) {
 	})
 }
 
-// What was blanked is not left in free pages of the file. In the search index it
-// is marked as deleted, and gone when its parts are next merged.
+// Blanked data is not left in free pages of the file. The search index marks it
+// as deleted and drops it when its parts are merged next.
 func TestBlankLeavesNoTrace(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)

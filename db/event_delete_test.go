@@ -34,7 +34,7 @@ func TestDeleteEvents(t *testing.T) {
 		same(t, all(t, func() (int64, error) { return s.DeleteEventsOfType(ctx, "", cut, 3) }), int64(1))
 		same(t, left(t, s), []int64{held, recording, unread, young})
 
-		// What is gone is found no more and counted no more.
+		// A deleted event is neither found nor counted.
 		page, err := s.EventRows(ctx, db.EventFilter{Text: "canary"}, "", 10)
 		check(t, err)
 		same(t, len(page.Items), 3)
@@ -51,7 +51,7 @@ func TestDeleteEvents(t *testing.T) {
 		progress, err := s.RetentionProgress(ctx)
 		check(t, err)
 		same(t, progress, db.RetentionProgress{Removed: 8})
-		// A repeated delivery of what is gone is still a duplicate.
+		// A redelivery of a deleted event is still a duplicate.
 		_, duplicate, err := s.AppendEvent(ctx, incident.NewEvent{ReceivedAt: now, SignedAt: now, Body: []byte(`broken`)})
 		check(t, err)
 		same(t, duplicate, true)
@@ -61,7 +61,7 @@ func TestDeleteEvents(t *testing.T) {
 func TestDropEventMonths(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
-		// The months that have a partition are this one and the next ones.
+		// This month and the following ones have a partition.
 		next := int(time.Date(2026, 12, 10, 0, 0, 0, 0, time.UTC).Sub(now) / time.Second)
 		this := addPerson(t, s, 0, "meeting.started", "")
 		later := addPerson(t, s, next, "meeting.started", "")

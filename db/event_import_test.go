@@ -11,7 +11,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// sampleTable is a database with the table of Zoom's sample and n rows in it.
+// sampleTable returns a database with the table of Zoom's sample app and n rows
+// in it.
 func sampleTable(t *testing.T, n int) string {
 	t.Helper()
 	address := dbtest.PostgresURL(t)
@@ -38,7 +39,7 @@ func TestImport(t *testing.T) {
 		var done, total, added int64
 		last := func(d, t, a int64) { done, total, added = d, t, a }
 
-		// Stopped on the way, and gone on with.
+		// Interrupt the import, then continue it.
 		ctx, stop := context.WithCancel(t.Context())
 		err := s.ImportEvents(ctx, source, "events", func(d, t, a int64) { last(d, t, a); stop() })
 		if err == nil || done != 500 || total != 1201 || added != 500 {
@@ -71,7 +72,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("an imported event made the bridge %s", got.State)
 		}
 
-		// Who reads the sample's table reads the view.
+		// Programs that read the sample's table can read the view instead.
 		lines := rows(t, raw(t, cfg), `SELECT name, accountid, meetingid, COUNT(*) FROM zoom_events GROUP BY name, accountid, meetingid HAVING meetingid IN ('', '82', '81000000001') ORDER BY name`)
 		same(t, lines, [][]string{{"meeting.ended", "", "82", "1"}, {"meeting.started", "AccountOfZoom", "81000000001", "2"}, {"user.created", "", "", "1"}})
 
@@ -79,7 +80,7 @@ func TestImport(t *testing.T) {
 			{"no table", source, "incoming", "incoming"},
 			{"another table", source, "pg_class", "accountid"},
 			{"not PostgreSQL", "mysql://root:CANARY@localhost/zoom", "events", "postgres://"},
-			{"nobody there", "postgres://root:CANARY@127.0.0.1:1/zoom", "events", "127.0.0.1"},
+			{"unreachable server", "postgres://root:CANARY@127.0.0.1:1/zoom", "events", "127.0.0.1"},
 		} {
 			err := s.ImportEvents(t.Context(), tt.from, tt.table, nil)
 			if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "CANARY") {

@@ -11,7 +11,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// What makes two deliveries one event.
+// Which deliveries count as the same event.
 func TestDuplicates(t *testing.T) {
 	const body = `{"event":"meeting.started","event_ts":1761955200123,"payload":{}}`
 	for _, tt := range []struct {
@@ -43,7 +43,7 @@ func TestDuplicates(t *testing.T) {
 				if duplicate != tt.duplicate || (second == first) != tt.duplicate {
 					t.Errorf("ids %d and %d, duplicate %v; want duplicate %v", first, second, duplicate, tt.duplicate)
 				}
-				// What the duplicate brought along is the first's, too.
+				// The new keys of the duplicate belong to the first event too.
 				if third, duplicate := add(tt.body, "r9"); third != second || !duplicate {
 					t.Errorf("a third is %d (duplicate %v), the second %d", third, duplicate, second)
 				}
@@ -57,7 +57,7 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// W-23: keys are forgotten by event_ts, long after Zoom has given up.
+// W-23: keys are deleted by event_ts, long after Zoom has stopped retrying.
 func TestDeleteEventKeys(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		body := func(n int, at time.Time) string { return fmt.Sprintf(`{"n":%d,"event_ts":%d}`, n, at.UnixMilli()) }
@@ -83,7 +83,8 @@ func TestDeleteEventKeys(t *testing.T) {
 	})
 }
 
-// An event that Zoom wrote in two ways is there twice, marked, and told once.
+// An event that Zoom sent in two variants is stored twice, marked, and in the
+// timeline once.
 func TestTwins(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()

@@ -44,7 +44,7 @@ func TestEventRows(t *testing.T) {
 		}{
 			{"all", db.EventFilter{}, []int{5, 4, 3, 2, 1, 0}},
 			{"event", db.EventFilter{Events: []string{joined}}, []int{2, 1}},
-			{"part of an event is none", db.EventFilter{Events: []string{"meeting"}}, nil},
+			{"a part of an event type does not match", db.EventFilter{Events: []string{"meeting"}}, nil},
 			{"family", db.EventFilter{Events: []string{"meeting.*"}}, []int{5, 2, 1, 0}},
 			{"family with %", db.EventFilter{Events: []string{"%*"}}, nil},
 			{"meeting", db.EventFilter{MeetingID: "111"}, []int{5, 1, 0}},
@@ -52,8 +52,8 @@ func TestEventRows(t *testing.T) {
 			{"text of the topic, any case", db.EventFilter{Text: "db DOWN"}, []int{1, 0}},
 			{"text of who", db.EventFilter{Text: "ana_1"}, []int{1}},
 			{"text of the event", db.EventFilter{Text: "recording"}, []int{3}},
-			{"a part of a word is none", db.EventFilter{Text: "record"}, nil},
-			{"the beginning of a word", db.EventFilter{Text: "RECORD*"}, []int{3}},
+			{"a part of a word does not match", db.EventFilter{Text: "record"}, nil},
+			{"the start of a word", db.EventFilter{Text: "RECORD*"}, []int{3}},
 			{"text without words", db.EventFilter{Text: "%%"}, nil},
 			{"text and event", db.EventFilter{Text: "lunch", Events: []string{joined, started}}, []int{2}},
 			{"two events", db.EventFilter{Events: []string{started, recording}}, []int{5, 3, 0}},
@@ -83,7 +83,7 @@ func TestEventRows(t *testing.T) {
 				if page.Next != "" || !page.SearchedTo.IsZero() {
 					t.Errorf("more than all: next %q, searched to %v", page.Next, page.SearchedTo)
 				}
-				// The same in pages of one.
+				// The same rows in pages of one.
 				var got []int64
 				for cursor := ""; ; {
 					page, err := s.EventRows(ctx, tt.filter, cursor, 1)
@@ -120,7 +120,7 @@ func TestEventRows(t *testing.T) {
 }
 
 // A page of a filter without an index looks at 20,000 events, says how far it
-// came, and goes on from there.
+// got, and continues from there.
 func TestEventRowsBounded(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
@@ -147,7 +147,7 @@ func TestEventRowsBounded(t *testing.T) {
 	})
 }
 
-// Q15: the pages of the log hold every event once while others arrive.
+// Q15: the pages of the log contain every event once while others arrive.
 func TestEventRowsWhileInserting(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		const old = 10_000
@@ -205,7 +205,7 @@ func TestEventRowsWhileInserting(t *testing.T) {
 	})
 }
 
-// EventRowsAfter goes the way of EventRows back.
+// EventRowsAfter returns the pages of EventRows in reverse order.
 func TestEventRowsAfter(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()

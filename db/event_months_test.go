@@ -9,8 +9,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// Each month is dropped whole, and what comes before a month has its place is
-// kept all the same.
+// Each month is dropped as a whole, and events that arrive before their month
+// has a partition are kept.
 func TestMonths(t *testing.T) {
 	cfg := dbtest.Postgres(t)
 	clock := now
@@ -41,8 +41,8 @@ func TestMonths(t *testing.T) {
 	wantCode(t, err, incident.NotFound)
 }
 
-// BenchmarkRetention removes the events of a month, b.N of them: row by row as
-// everywhere, and on PostgreSQL as the partition that they are.
+// BenchmarkRetention deletes the events of a month, b.N of them: row by row on
+// both engines, and as a partition on PostgreSQL.
 func BenchmarkRetention(b *testing.B) {
 	for _, tt := range []struct {
 		name   string

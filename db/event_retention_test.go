@@ -10,10 +10,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// daysAgo is a time before now, in seconds after it.
+// daysAgo returns a time before now, in seconds relative to now.
 func daysAgo(n int) int { return -n * 24 * 3600 }
 
-// addPerson stores an event about Jill, and reads it.
+// addPerson stores an event about Jill and reads it.
 func addPerson(t testing.TB, s *db.Store, seconds int, event, bridgeID string) int64 {
 	t.Helper()
 	body := fmt.Sprintf(`{"event":%q,"event_ts":%d,"payload":{"object":{"topic":"Standup of jill@example.com","participant":{"user_name":"Jill Canary","email":"jill@example.com","public_ip":"192.0.2.77","user_id":%q}}}}`,
@@ -26,7 +26,7 @@ func addPerson(t testing.TB, s *db.Store, seconds int, event, bridgeID string) i
 	return e
 }
 
-// left are the ids of the events in the log, oldest first.
+// left returns the ids of the events in the log, oldest first.
 func left(t testing.TB, s *db.Store) (ids []int64) {
 	t.Helper()
 	page, err := s.EventRows(t.Context(), db.EventFilter{}, "", 200)

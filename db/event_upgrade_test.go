@@ -9,8 +9,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// O-08, D-16: the events of a database of version 1 are all there afterwards,
-// can be found, and are known when Zoom sends them again.
+// O-08, D-16: after the upgrade, all events of a database of version 1 exist,
+// can be found, and are recognized when Zoom sends them again.
 func TestUpgradeFromVersion1(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		bytesOf := func(text string) string { return fmt.Sprintf(`x'%x'`, text) }

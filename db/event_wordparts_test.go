@@ -12,9 +12,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// A search goes through all parts of SQLite's index, in order and only through those
-// that it needs; events that are read anew, or removed, are so in their part; and a
-// part whose events are gone goes as a whole.
+// A search goes through the parts of SQLite's index in order, and only through
+// those that it needs. Events are read again and deleted in their own part. A
+// part whose events are all deleted is dropped as a whole.
 func TestWordParts(t *testing.T) {
 	cfg, clock := dbtest.SQLite(t), now
 	cfg.Now = func() time.Time { return clock }
@@ -47,7 +47,7 @@ func TestWordParts(t *testing.T) {
 		return names
 	}
 
-	// Three parts of ten events each, and the fourth.
+	// Three parts of ten events each, and a fourth.
 	_, bridge := openIncident(t, s, addRunbook(t, s, "Outage"))
 	var ids []int64
 	for n := range 35 {
@@ -81,13 +81,14 @@ func TestWordParts(t *testing.T) {
 	check(t, err)
 	same(t, h.Total(), int64(35))
 
-	// Read anew, in the part it is in.
+	// Read again, in the part that has the event.
 	check(t, s.ReprocessEvent(ctx, ids[5], incident.AuditEntry{}))
 	check(t, s.ApplyReadings(ctx, []incident.Reading{{EventID: ids[5], State: incident.EventRead, Event: "meeting.ended", Text: "up again", Again: true}}, now, incident.FollowEvents))
 	same(t, find(db.EventFilter{Text: "number5"}), []int64{})
 	same(t, find(db.EventFilter{Text: "again"}), ids[5:6])
 
-	// Older than the fourth part and a bit of it: the second has an event that stays.
+	// Everything before the fourth part and a few of its events. The second
+	// part has an event that stays.
 	cut := after(daysAgo(40) + 32*60)
 	same(t, all(t, func() (int64, error) { return s.DeleteEventsBefore(ctx, cut, 3) }), int64(31))
 	same(t, find(db.EventFilter{Text: "down"}), append(ids[12:13], ids[32:]...))
@@ -110,7 +111,7 @@ func TestWordParts(t *testing.T) {
 	same(t, tables(), []string{"event_words", "event_words_1", "event_words_3"})
 	same(t, rows(t, conn, `SELECT (SELECT COUNT(*) FROM event_words_docsize), (SELECT COUNT(*) FROM event_words_idx)`), [][]string{{"0", "0"}})
 
-	// What arrived between the parts that are left is found.
+	// Events between the remaining parts are found.
 	ids = append(ids[12:13:13], ids[32:]...)
 	ids = append(ids, addRead(t, s, daysAgo(39), incident.Reading{Event: "meeting.started", Topic: "down"}))
 	same(t, find(db.EventFilter{Text: "down"}), ids)

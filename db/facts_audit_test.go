@@ -9,8 +9,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// Old entries of the audit trail are taken apart where that is sure, and nothing
-// of the others is lost.
+// Old entries of the audit trail are parsed if there is only one way to do
+// that. Of the others nothing is lost.
 func TestConvertAudit(t *testing.T) {
 	changes := func(list ...string) (changes []incident.Change) { // field, before, after
 		for i := 0; i < len(list); i += 3 {
@@ -18,7 +18,7 @@ func TestConvertAudit(t *testing.T) {
 		}
 		return changes
 	}
-	// By action and the first line of before and after.
+	// By action and by the first line of before and after.
 	want := map[string][]incident.Change{
 		"user.first_admin||role: admin":                        changes("role", "", "admin"),
 		"user.set_name|name: Bob|name: Bob":                    changes("name", "Bob", "Bob\nrole: admin"),

@@ -11,8 +11,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// Sentences of version 8 in which somebody's own words look like another sentence,
-// and such as no version ever wrote.
+// Sentences of version 8 in which someone's own words look like another
+// sentence, and sentences that no version ever wrote.
 func TestHostileSentences(t *testing.T) {
 	entries := []struct{ kind, text, want, data string }{
 		{"joined", "Ana joined. joined.", "joined", `{"who":"Ana joined."}`},
@@ -54,7 +54,8 @@ func TestHostileSentences(t *testing.T) {
 		{"Nobody knows. Zoom cannot be reached from this server.", "", []string{"Nobody knows."}, `[{"code":"note","text":"Nobody knows."},` + unreachable + `]`},
 		{"The link was given by Ops. Zoom did not answer in time.", "", nil, `[{"code":"link_given","by":"Ops. Zoom did not answer in time"}]`},
 		{"The link was given by Ops. The link was given by x.", "", nil, `[{"code":"link_given","by":"Ops. The link was given by x"}]`},
-		// What Zoom said is told from a second reason by the causes of the attempts.
+		// The causes of the attempts separate what Zoom said from a second
+		// reason.
 		{"Zoom said no: Full. Zoom cannot be reached from this server.", "", nil, `[{"code":"zoom","zoom":{"code":"refused","said":"Full."}},` + unreachable + `]`},
 		{"Zoom said no: Full. Zoom cannot be reached from this server.", "Search Zoom's documentation for error code 77.",
 			[]string{"Zoom said no: Full. Zoom cannot be reached from this server."},

@@ -16,7 +16,7 @@ import (
 
 var now = dbtest.Now
 
-// after is a time some seconds after now.
+// after returns a time this number of seconds after now.
 func after(seconds int) time.Time { return now.Add(time.Duration(seconds) * time.Second) }
 
 func id() string { return uuid.Must(uuid.NewV7()).String() }
@@ -28,7 +28,8 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// wantCode fails unless err has the code and, if it has one, a sentence.
+// wantCode fails the test unless err has the code and, if there is a code, a
+// sentence.
 func wantCode(t testing.TB, err error, code incident.Code) {
 	t.Helper()
 	if got := incident.CodeOf(err); got != code {
@@ -49,7 +50,7 @@ func entry(action incident.AuditAction) incident.AuditEntry {
 		Target: "something", Changes: []incident.Change{{Field: "name", Before: "old", After: "new\nrole: admin"}}, Address: "192.0.2.1"}
 }
 
-// actions are what the audit trail holds, newest first.
+// actions returns the actions of the audit trail, newest first.
 func actions(t testing.TB, s *db.Store) []string {
 	t.Helper()
 	page, err := s.Audit(t.Context(), db.AuditFilter{}, "", 0)
@@ -77,7 +78,7 @@ func addRunbook(t testing.TB, s *db.Store, name string) incident.Runbook {
 	return b
 }
 
-// newIncident is an incident with one step that runs by itself.
+// newIncident returns an incident with one step that runs automatically.
 func newIncident(b incident.Runbook) incident.NewIncident {
 	run := incident.StepRun{ID: id(), Step: b.Steps[0], State: incident.StepScheduled}
 	return incident.NewIncident{
@@ -121,7 +122,7 @@ func readyBridge(t testing.TB, s *db.Store, b incident.Bridge, meetingID string)
 	return b
 }
 
-// addEvent stores an event that arrived so many seconds after now.
+// addEvent stores an event that arrived this number of seconds after now.
 func addEvent(t testing.TB, s *db.Store, seconds int, body string) int64 {
 	t.Helper()
 	id, duplicate, err := s.AppendEvent(t.Context(), incident.NewEvent{
@@ -143,7 +144,7 @@ func addRead(t testing.TB, s *db.Store, seconds int, r incident.Reading) int64 {
 	return r.EventID
 }
 
-// topics calls do and returns which topics it changed.
+// topics calls do and returns the topics that it changed.
 func topics(t testing.TB, s *db.Store, do func()) []string {
 	t.Helper()
 	all := []string{db.TopicAccount, db.TopicBridges, db.TopicEvents, db.TopicIncident(1), db.TopicIncidents, db.TopicRunbooks}

@@ -60,7 +60,8 @@ func TestOpenIncident(t *testing.T) {
 		}
 		same(t, actions(t, s), []string{"incident.open"})
 
-		// The same again, in each of the ways, is the first and writes nothing.
+		// Opening it again, in each of these ways, returns the first incident
+		// and writes nothing.
 		for _, change := range []func(*incident.Incident){
 			func(i *incident.Incident) { i.DedupKey = "alert-1" },
 			func(i *incident.Incident) { i.FormKey = "form-1" },
@@ -78,13 +79,13 @@ func TestOpenIncident(t *testing.T) {
 		}
 		same(t, actions(t, s), []string{"incident.open"})
 
-		// The number after it is the next one, none was used up.
+		// The next number follows; none was used up.
 		second, _ := openIncident(t, s, b)
 		if second.Number != 2 {
 			t.Errorf("the second incident is %d", second.Number)
 		}
 
-		// What is resolved frees its dedup key, and never its form key.
+		// Resolving frees the dedup key, but never the form key.
 		check(t, s.SetIncidentStatus(ctx, 1, incident.StatusOpen, incident.StatusResolved, after(9), incident.TimelineEntry{ID: id(), At: after(9), Kind: "resolved"}, entry("incident.resolve")))
 		next := newIncident(b)
 		next.Incident.DedupKey = "alert-1"
@@ -118,8 +119,8 @@ func TestOpenIncident(t *testing.T) {
 	})
 }
 
-// Alerts that repeat and forms that are sent twice, at once: one incident, and
-// no hole in the numbers.
+// Repeated alerts and forms that are sent twice, all at once, open one incident
+// and leave no gap in the numbers.
 func TestOpenIncidentRace(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		stores := []*db.Store{dbtest.Open(t, cfg), dbtest.Open(t, cfg)}
@@ -194,7 +195,7 @@ func TestSetIncidentStatus(t *testing.T) {
 		i.Status, i.ResolvedAt, i.UpdatedAt = incident.StatusResolved, after(1), after(1)
 		same(t, got, i)
 
-		// It cannot be opened again while another has its key.
+		// It cannot be reopened while another open incident has its key.
 		_, created, err := s.OpenIncident(ctx, func() incident.NewIncident {
 			n := newIncident(b)
 			n.Incident.DedupKey = "alert-1"
@@ -288,7 +289,7 @@ func TestIncidents(t *testing.T) {
 			})
 		}
 
-		// Pages, and the newest bridge of each.
+		// Pages of the list, and the newest bridge of each incident.
 		page, err := s.Incidents(ctx, db.IncidentFilter{}, "", 2)
 		check(t, err)
 		if len(page.Items) != 2 || page.Next == "" {
@@ -318,8 +319,8 @@ func TestIncidents(t *testing.T) {
 	})
 }
 
-// Steps of past incidents are stored as this text: a field that is renamed in Go
-// must still be read.
+// Steps of past incidents are stored as this text. A field that is renamed in
+// Go must still be readable.
 func TestStoredStep(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)

@@ -16,7 +16,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 )
 
-// A database that is gone is never replaced by an empty one: D-07.
+// A missing database is never replaced by an empty one: D-07.
 func TestOpenGone(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -39,13 +39,14 @@ func TestOpenGone(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-				t.Error("a new database was made")
+				t.Error("a new database was created")
 			}
 		})
 	}
 }
 
-// damagedDB is a database with some of everything, and its bytes.
+// damagedDB returns a database with at least one row of everything, and its
+// bytes.
 func damagedDB(t *testing.T) (cfg db.Config, path string, content []byte) {
 	t.Helper()
 	cfg = dbtest.SQLite(t)
@@ -67,8 +68,9 @@ func damagedDB(t *testing.T) (cfg db.Config, path string, content []byte) {
 	return cfg, path, content
 }
 
-// D-06: whatever is damaged, the start says so or the reads go on. It never
-// panics, never makes an empty database, and what it refuses it leaves alone.
+// D-06: whatever is damaged, either the start reports it or reads keep working.
+// It never panics and never creates an empty database, and it leaves a rejected
+// file unchanged.
 func TestOpenDamaged(t *testing.T) {
 	cfg, path, whole := damagedDB(t)
 	refused := 0
@@ -126,7 +128,7 @@ func TestOpenDamaged(t *testing.T) {
 	}
 }
 
-// D-08: the log of another database is not applied to this one unseen.
+// D-08: the log of another database is not applied unnoticed.
 func TestOpenForeignLog(t *testing.T) {
 	cfg, path, whole := damagedDB(t)
 	other := dbtest.SQLite(t)
@@ -151,8 +153,8 @@ func TestOpenForeignLog(t *testing.T) {
 	}
 }
 
-// D-08: without its -shm nothing is lost, and without its log the database is as
-// it was when the log was last taken into it.
+// D-08: without the -shm file nothing is lost, and without the log the database
+// is in the state of the last checkpoint.
 func TestOpenWithoutLog(t *testing.T) {
 	cfg, path, _ := damagedDB(t)
 	for _, name := range []string{path + "-wal", path + "-shm"} {

@@ -52,7 +52,8 @@ func TestClaimJobs(t *testing.T) {
 		check(t, s.RetryJob(ctx, leased(jobs[1], "a", 2, 1), after(100)))
 		same(t, claim("b", 31, 10), []incident.Job{leased(jobs[3], "b", 31, 1), leased(jobs[4], "b", 31, 1)})
 
-		// A lease that is over goes to another worker, and the first has lost it.
+		// When a lease has ended, another worker can claim the job, and the
+		// first worker has lost it.
 		same(t, claim("c", 32, 10), []incident.Job{leased(jobs[2], "c", 32, 2)})
 		check(t, s.FinishJob(ctx, leased(jobs[2], "b", 2, 1), incident.JobDone))
 		check(t, s.RetryJob(ctx, leased(jobs[2], "b", 2, 1), after(0)))
@@ -104,7 +105,7 @@ func TestClaimJob(t *testing.T) {
 	})
 }
 
-// Sixteen workers, no job twice.
+// Sixteen workers never claim the same job twice.
 func TestClaimJobsRace(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		const n = 400

@@ -12,7 +12,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 )
 
-// The two folders hold the same numbers and names, and a file for each version.
+// The two folders have the same numbers and names, and a file for each version.
 func TestMigrationFiles(t *testing.T) {
 	names := func(dir string) (list []string) {
 		files, err := os.ReadDir(dir)
@@ -40,7 +40,7 @@ func TestMigrationFiles(t *testing.T) {
 	same(t, numbers, versions)
 }
 
-// version1 is an empty database of the first version of the schema.
+// version1 returns an empty database with the first version of the schema.
 func version1(t *testing.T, cfg db.Config) *sql.DB {
 	folder := "sqlite"
 	if cfg.DatabaseURL != "" {
@@ -61,9 +61,9 @@ func version1(t *testing.T, cfg db.Config) *sql.DB {
 	return conn
 }
 
-// schema is what the two engines must agree on, a line for each column, index
-// and foreign key. The search index is each engine's own, and PostgreSQL's
-// partitions are as their tables.
+// schema returns what the two engines must agree on, one line for each column,
+// index and foreign key. It leaves out the search index, which differs, and
+// treats a partition of PostgreSQL as part of its table.
 type schema []string
 
 func rows(t *testing.T, conn *sql.DB, query string, args ...any) (list [][]string) {
@@ -90,8 +90,8 @@ func rows(t *testing.T, conn *sql.DB, query string, args ...any) (list [][]strin
 	return list
 }
 
-// flags are the columns that PostgreSQL keeps as BOOLEAN and SQLite, which has
-// none, as INTEGER.
+// flags are the columns that are BOOLEAN on PostgreSQL and INTEGER on SQLite,
+// which has no BOOLEAN.
 var flags = []string{"execute_automatically", "stale", "used_backup_user"}
 
 func sqliteSchema(t *testing.T, conn *sql.DB) (list schema) {
@@ -163,8 +163,8 @@ func postgresSchema(t *testing.T, conn *sql.DB) (list schema) {
 	return list
 }
 
-// condition is the WHERE of a partial index, written one way: the words and
-// values in their order.
+// condition returns the WHERE of a partial index in a common form: its words
+// and values in order.
 func condition(definition string) string {
 	_, where, ok := strings.Cut(definition, " WHERE ")
 	if !ok {
@@ -188,7 +188,7 @@ func TestSchemaParity(t *testing.T) {
 	}
 }
 
-// Every table refuses values of the wrong type on SQLite as PostgreSQL does.
+// Every table rejects values of the wrong type, on SQLite as on PostgreSQL.
 func TestStrict(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	dbtest.Open(t, cfg)
@@ -198,8 +198,8 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// One SQL text works on both engines because SQLite's driver takes $1 by its
-// number, out of order and repeated.
+// The same SQL works on both engines because SQLite's driver takes $1 by its
+// number, even out of order and repeated.
 func TestPlaceholders(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		got := rows(t, raw(t, cfg), `SELECT CAST($2 AS TEXT), CAST($1 AS TEXT), CAST($2 AS TEXT)`, "one", "two")

@@ -19,7 +19,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// raw opens the database beside the store, as another program would.
+// raw opens the database in addition to the store, as another program would.
 func raw(t testing.TB, cfg db.Config) *sql.DB {
 	t.Helper()
 	driver, source := "pgx", cfg.DatabaseURL
@@ -43,7 +43,7 @@ func TestOpenAgain(t *testing.T) {
 	})
 }
 
-// Servers and commands that start at once on a new database: D-16.
+// Servers and commands that start at the same time on a new database: D-16.
 func TestOpenTogether(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		var wg sync.WaitGroup
@@ -91,10 +91,10 @@ func TestOpenRefuses(t *testing.T) {
 			_, err = other.Exec(`CREATE TABLE bookmarks (url TEXT)`)
 			return errors.Join(err, other.Close())
 		}, "was made by another program"},
-		{"gone, and the key is there", func(path string) error {
+		{"missing, but the key exists", func(path string) error {
 			return os.WriteFile(filepath.Join(filepath.Dir(path), db.KeyFile), []byte("key"), 0o600)
 		}, "cp BACKUP"},
-		{"empty, and its log is there", func(path string) error {
+		{"empty, but its log exists", func(path string) error {
 			return errors.Join(os.WriteFile(path, nil, 0o600), os.WriteFile(path+"-wal", []byte("log"), 0o600))
 		}, "cp BACKUP"},
 	} {
@@ -117,7 +117,7 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
-// A path is data, not part of the address with its options.
+// A path is data and not a part of the address with its options.
 func TestOpenPath(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	cfg.DataDir = filepath.Join(cfg.DataDir, "a b?_pragma=x#%41&é;")
@@ -180,7 +180,7 @@ func TestLock(t *testing.T) {
 	release()
 }
 
-// call calls a method by name with values that are not empty.
+// call calls a method by name with arguments that are not empty.
 func call(s *db.Store, m reflect.Method) error {
 	args := []reflect.Value{reflect.ValueOf(s)}
 	for i := 1; i < m.Type.NumIn(); i++ {
@@ -206,8 +206,8 @@ func call(s *db.Store, m reflect.Method) error {
 	return err
 }
 
-// Every method of a database that is gone is unavailable and names no cause to
-// people: W-80.
+// After the database is closed, every method returns Unavailable and shows
+// people no cause: W-80.
 func TestClosed(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
@@ -239,7 +239,7 @@ func TestClosed(t *testing.T) {
 	})
 }
 
-// Whatever is called of a store for reading, nothing is written.
+// No method of a read-only store writes anything.
 func TestReadOnly(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
@@ -266,7 +266,7 @@ func TestReadOnly(t *testing.T) {
 	}
 	check(t, s.Ping(t.Context()))
 	if version() == before {
-		t.Error("a write would not have been seen")
+		t.Error("the test would not have noticed a write")
 	}
 }
 
@@ -294,12 +294,12 @@ func TestLocked(t *testing.T) {
 	_, _, err = s.AppendEvent(ctx, incident.NewEvent{ReceivedAt: now, SignedAt: now, Body: []byte("{}")})
 	wantCode(t, err, incident.Unavailable)
 	if ctx.Err() != nil {
-		t.Error("the answer came after the time in which Zoom must have it")
+		t.Error("the answer came after Zoom's time limit")
 	}
 	_, err = s.Users(t.Context())
 	check(t, err) // reads go on
 	if s.Health().WriteProblem == "" {
-		t.Error("P22: that nothing can be written is not known")
+		t.Error("P22: Health does not say that writes fail")
 	}
 	_, err = conn.ExecContext(t.Context(), `ROLLBACK`)
 	check(t, err)
@@ -310,7 +310,7 @@ func TestLocked(t *testing.T) {
 	addEvent(t, s, 0, "{}")
 }
 
-// What no other try can help is a mistake of ours, not a database that is away.
+// An error that a retry cannot help is Internal, not Unavailable.
 func TestMistakes(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)

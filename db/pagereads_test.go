@@ -79,7 +79,7 @@ func TestReadsOfPages(t *testing.T) {
 		check(t, err)
 		same(t, people, []incident.Presence{})
 
-		// A list to choose from stays one, whatever the log holds.
+		// A list of choices stays short, whatever the log contains.
 		var readings []incident.Reading
 		for i := range 201 {
 			readings = append(readings, incident.Reading{EventID: addEvent(t, s, 20, fmt.Sprint(i)), State: incident.EventRead, Event: fmt.Sprintf("a.%03d", i)})

@@ -10,7 +10,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// D-20: PostgreSQL asks for a transaction again.
+// D-20: PostgreSQL asks to repeat a transaction.
 func TestPostgresRetries(t *testing.T) {
 	for _, state := range []string{"40001", "40P01"} {
 		t.Run(state, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestPostgresRetries(t *testing.T) {
 	}
 }
 
-// D-20: the server ends every connection, and the store makes new ones.
+// D-20: the server closes every connection, and the store opens new ones.
 func TestPostgresRestart(t *testing.T) {
 	cfg := dbtest.Postgres(t)
 	s := dbtest.Open(t, cfg)
@@ -55,13 +55,13 @@ func TestPostgresRestart(t *testing.T) {
 	check(t, err)
 }
 
-// What the address says of the pool and of timeouts is obeyed, and not taken
-// for settings of the server.
+// The store follows the settings for the pool and for timeouts in the address,
+// and does not send them to the server.
 func TestPostgresAddress(t *testing.T) {
 	address := dbtest.PostgresURL(t)
 	for _, tt := range []struct{ name, add, wantErr string }{
 		{"a pool and timeouts", "&pool_max_conns=2&connect_timeout=2&idle_in_transaction_session_timeout=1000", ""},
-		{"no number", "&pool_max_conns=many", "pool_max_conns"},
+		{"not a number", "&pool_max_conns=many", "pool_max_conns"},
 		{"too few", "&pool_max_conns=1", "pool_max_conns"},
 		{"no such setting", "&statment_timeout=1", "statment_timeout"},
 	} {

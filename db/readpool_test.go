@@ -9,8 +9,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// More statements than are kept, from many readers at once, answer as the first
-// do, and go on after the schema has changed.
+// With more statements than the pool keeps, many readers at once get the same
+// answers as the first one, also after the schema has changed.
 func TestManyStatements(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)

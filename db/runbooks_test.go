@@ -62,7 +62,8 @@ func TestRunbooks(t *testing.T) {
 		check(t, err)
 		same(t, list, []db.RunbookRow{{Runbook: empty}, {Runbook: outage, Incidents: 1, LastRunAt: i.CreatedAt}})
 
-		// One without incidents is deleted with its steps, another archived.
+		// A runbook without incidents is deleted with its steps; another one is
+		// archived.
 		archived, err := s.DeleteRunbook(ctx, empty.ID, after(5), entry("runbook.delete"))
 		check(t, err)
 		if archived {
@@ -98,8 +99,8 @@ func TestRunbooks(t *testing.T) {
 	})
 }
 
-// A runbook is deleted while incidents are opened with it: none is left without
-// its runbook.
+// A runbook is deleted while incidents are opened with it. No incident is left
+// without its runbook.
 func TestDeleteRunbookRace(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		for range 10 {

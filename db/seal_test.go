@@ -40,7 +40,7 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-// A sealed text opens in its cell with its key, and nowhere else: K-08, K-10.
+// A sealed text opens only in its cell and with its key: K-08, K-10.
 func TestOpenSealedRefuses(t *testing.T) {
 	k := dbtest.Keys(t, "one")
 	sealed := seal(t, k, cell, "CANARY-1")
@@ -86,7 +86,7 @@ func TestOpenSealedRefuses(t *testing.T) {
 	}
 }
 
-// Two keys while one is retired: Q11.
+// Two keys during a rotation: Q11.
 func TestKeyRotation(t *testing.T) {
 	old := seal(t, dbtest.Keys(t, "one"), cell, "x")
 	both := dbtest.Keys(t, "two", "one")
@@ -115,7 +115,7 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// F13: an error or the original, never another text.
+// F13: the original or an error, never another text.
 func FuzzOpenSealed(f *testing.F) {
 	k := dbtest.Keys(f, "one", "two")
 	original := seal(f, k, cell, "the original")
@@ -144,7 +144,7 @@ func TestNewKeyring(t *testing.T) {
 		{"empty", []string{""}, false},
 		{"31 bytes", []string{base64.StdEncoding.EncodeToString(make([]byte, 31))}, false},
 		{"not base64", []string{"CANARY-key"}, false},
-		{"second is bad", []string{good, "CANARY-key"}, false},
+		{"the second is invalid", []string{good, "CANARY-key"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := db.NewKeyring(tt.keys...)
@@ -171,7 +171,7 @@ func TestKeyFile(t *testing.T) {
 		return k
 	}
 
-	t.Run("made at the first start and used again", func(t *testing.T) {
+	t.Run("created at the first start and reused", func(t *testing.T) {
 		cfg := dbtest.SQLite(t)
 		path := filepath.Join(cfg.DataDir, "key")
 		cfg.Keys = load(t, path)
@@ -187,7 +187,7 @@ func TestKeyFile(t *testing.T) {
 			t.Errorf("got %+v, %q", a.Secrets, s.KeyProblem())
 		}
 	})
-	t.Run("two programs at once have one key", func(t *testing.T) {
+	t.Run("two programs at once use the same key", func(t *testing.T) {
 		cfg := dbtest.SQLite(t)
 		path := filepath.Join(cfg.DataDir, "key")
 		other := cfg
@@ -264,7 +264,8 @@ func TestKeyFile(t *testing.T) {
 	})
 }
 
-// The database holds no secret in the clear, also not in what is deleted: K-06.
+// The database contains no secret in plain text, not even in deleted data:
+// K-06.
 func TestNoSecretOnDisk(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)

@@ -10,7 +10,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// endsAt is a session that is over at a time when nobody uses it.
+// endsAt returns a session that ends at a time if nobody uses it.
 func endsAt(hash string, u incident.User, end time.Time) incident.Session {
 	return incident.Session{Hash: hash, User: u, BeganAt: end.Add(-12 * time.Hour), SeenAt: end.Add(-12 * time.Hour)}
 }
@@ -72,7 +72,7 @@ func TestSessions(t *testing.T) {
 		check(t, err)
 		same(t, got, used)
 
-		// All of a user's sessions but the one that asks.
+		// All sessions of the user except the current one.
 		clock = now
 		check(t, s.InsertSession(t.Context(), endsAt("4", u1, after(60))))
 		check(t, s.InsertSession(t.Context(), endsAt("5", u2, after(60))))
@@ -87,8 +87,8 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-// A login survives the update from a version that kept a session as JSON, and
-// ends when it would have ended.
+// A login survives the update from a version that stored a session as JSON, and
+// ends at the same time as before.
 func TestUpgradeSessions(t *testing.T) {
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		clock := now

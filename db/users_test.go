@@ -59,7 +59,7 @@ func TestUsers(t *testing.T) {
 func TestLastAdmin(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
-		// Somebody can be changed before there is any admin.
+		// A user can be changed before there is any admin.
 		ana := addUser(t, s, "ana@example.com", incident.Responder)
 		check(t, s.UpdateUser(ctx, ana, false, "", entry("x")))
 
@@ -78,7 +78,7 @@ func TestLastAdmin(t *testing.T) {
 			t.Errorf("%d admins", n)
 		}
 
-		// Each takes the role from the other, again and again.
+		// Each admin takes the role from the other, again and again.
 		for range 20 {
 			var refused atomic.Int64
 			var wg sync.WaitGroup
@@ -104,7 +104,7 @@ func TestLastAdmin(t *testing.T) {
 		}
 		for _, action := range actions(t, s) {
 			if action == "refused" {
-				t.Error("what was refused is in the audit trail")
+				t.Error("a rejected change is in the audit trail")
 			}
 		}
 	})
@@ -130,7 +130,7 @@ func TestSetupLink(t *testing.T) {
 			t.Errorf("expires %v, used %v", expires, used)
 		}
 
-		// Two browsers at once: one is the first admin.
+		// Two browsers at once: only one creates the first admin.
 		var done, refused atomic.Int64
 		var wg sync.WaitGroup
 		for range 8 {
@@ -245,7 +245,7 @@ func TestAudit(t *testing.T) {
 			}
 		}
 		same(t, got, want)
-		// Text that PostgreSQL would refuse is stored all the same.
+		// Text that PostgreSQL would reject is stored anyway.
 		e := entry("odd")
 		e.At, e.Target = after(60), "a\x00b\xffc"
 		check(t, s.AddAudit(ctx, e))
@@ -257,8 +257,8 @@ func TestAudit(t *testing.T) {
 	})
 }
 
-// A search for words that stand in whoever did it, in what it was done to, or in the
-// words for what was done.
+// A search finds words in the actor, in the target, and in the description of
+// the action.
 func TestAuditFilter(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		for i, e := range []incident.AuditEntry{
@@ -280,9 +280,9 @@ func TestAuditFilter(t *testing.T) {
 			{"an actor in any case", db.AuditFilter{Words: []db.AuditWord{word("BOB")}}, "2 1"},
 			{"a target in any case", db.AuditFilter{Words: []db.AuditWord{word("outage")}}, "3 1 0"},
 			{"every word", db.AuditFilter{Words: []db.AuditWord{word("bob"), word("OUTAGE")}}, "1"},
-			{"signs of LIKE are signs", db.AuditFilter{Words: []db.AuditWord{word("100%")}}, "1 0"},
+			{"wildcards of LIKE are literal", db.AuditFilter{Words: []db.AuditWord{word("100%")}}, "1 0"},
 			{"an underscore", db.AuditFilter{Words: []db.AuditWord{word("slash_token")}}, "3"},
-			{"an underscore that is no sign", db.AuditFilter{Words: []db.AuditWord{word("slash-token")}}, ""},
+			{"an underscore is literal", db.AuditFilter{Words: []db.AuditWord{word("slash-token")}}, ""},
 			{"a backslash", db.AuditFilter{Words: []db.AuditWord{word(`k\s`)}}, "3"},
 			{"words of actions", db.AuditFilter{Words: []db.AuditWord{word("changed", "runbook.update", "account.save"), word("zoom", "account.save")}}, "2"},
 			{"words of actions or a target", db.AuditFilter{Words: []db.AuditWord{word("outages", "account.save")}}, "3 2"},
@@ -307,7 +307,7 @@ func TestAuditFilter(t *testing.T) {
 	})
 }
 
-// F17: a cursor that we did not make is refused, whatever it is.
+// F17: any cursor that we did not create is rejected.
 func TestBadCursors(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()

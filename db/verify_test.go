@@ -13,7 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 )
 
-// Verify sees what is wrong, and changes nothing.
+// Verify finds what is wrong and changes nothing.
 func TestVerify(t *testing.T) {
 	cfg, path, whole := damagedDB(t)
 	change := func(query string) func(*testing.T) {
@@ -30,8 +30,8 @@ func TestVerify(t *testing.T) {
 	}{
 		{"good", func(*testing.T) {}, ""},
 		{"an event's content", change(`UPDATE events SET content = (SELECT content FROM events ORDER BY id DESC LIMIT 1) WHERE id = (SELECT MIN(id) FROM events)`), "not what Drawbridge acknowledged"},
-		{"content of no known form", change(`UPDATE events SET encoding = 9 WHERE id = (SELECT MIN(id) FROM events)`), "encoding 9"},
-		{"hashes forgotten", change(`DELETE FROM event_keys WHERE at = 0`), "not what Drawbridge acknowledged"}, // those without event_ts are kept always
+		{"content in an unknown form", change(`UPDATE events SET encoding = 9 WHERE id = (SELECT MIN(id) FROM events)`), "encoding 9"},
+		{"hashes deleted", change(`DELETE FROM event_keys WHERE at = 0`), "not what Drawbridge acknowledged"}, // those without event_ts are kept always
 		{"a reference", change(`PRAGMA foreign_keys = 0; INSERT INTO presences VALUES ('x', 'x', 'x', '', '', '', 1, 1)`), "refer to a missing row"},
 		{"a secret", change(`INSERT INTO secrets VALUES ('zoom', 'client_secret', 'v1.00000000.AAAA', 1, '')`), "does not open"},
 		{"a newer schema", change(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`), "version 99999"},
@@ -66,7 +66,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A backup that is broken off leaves nothing, and one that stands is not written over.
+// An interrupted backup leaves nothing behind, and an existing backup is not
+// overwritten.
 func TestBackupFile(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
@@ -95,6 +96,6 @@ func TestBackupFile(t *testing.T) {
 		t.Errorf("%+v after %d pages", report, pages)
 	}
 	if _, err := db.Backup(t.Context(), cfg.DataDir, file, nil); err == nil {
-		t.Error("a backup was written over")
+		t.Error("a backup was overwritten")
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// A database of version 8 of the schema opens, and nothing in it is lost.
+// A database with version 8 of the schema opens, and nothing in it is lost.
 func TestUpgradeFromVersion8(t *testing.T) {
 	want := map[string]int{}
 	for _, r := range dbtest.Version8Rows(t) {
@@ -68,7 +68,7 @@ func TestUpgradeFromVersion8(t *testing.T) {
 
 		checkConverted(t, conn)
 
-		// It has become what a new database is.
+		// Its schema is that of a new database.
 		fresh := dbtest.SQLite(t)
 		of := sqliteSchema
 		if cfg.DatabaseURL != "" {
@@ -82,7 +82,7 @@ func TestUpgradeFromVersion8(t *testing.T) {
 
 var update = flag.Bool("update", false, "write testdata/version8.converted.json anew")
 
-// converted is a sentence of version 8 and what became of it.
+// converted is a sentence of version 8 and what it became.
 type converted struct {
 	Table string `json:"table"`
 	Of    string `json:"of,omitempty"` // the incident
@@ -91,8 +91,8 @@ type converted struct {
 	Is    any    `json:"is"`
 }
 
-// checkConverted compares what became of the sentences with the golden file, which
-// has been read by people, and looks whether their data are still there.
+// checkConverted compares what the sentences became with the golden file, which
+// people have reviewed, and checks that their data is still there.
 func checkConverted(t *testing.T, conn *sql.DB) {
 	t.Helper()
 	column := func(table, id, column string) string {
@@ -191,9 +191,9 @@ func checkConverted(t *testing.T, conn *sql.DB) {
 	same(t, strings.Split(got, "\n"), strings.Split(string(want), "\n"))
 }
 
-// checkData looks for what a sentence named: addresses, numbers and what it quoted.
-// A step has only the last of its bridge's reasons, and some numbers of a check are
-// only words.
+// checkData looks for what a sentence named: addresses, numbers and quoted
+// texts. A step has only the last reason of its bridge, and some numbers of a
+// check are only words.
 func checkData(t *testing.T, c converted) {
 	t.Helper()
 	is := asText(t, c.Is)
@@ -208,7 +208,7 @@ func checkData(t *testing.T, c converted) {
 	}
 }
 
-// asText is all that JSON holds, in a text.
+// asText returns everything that JSON contains, as a text.
 func asText(t *testing.T, v any) string {
 	switch v := v.(type) {
 	case map[string]any:
@@ -223,7 +223,7 @@ func asText(t *testing.T, v any) string {
 	return fmt.Sprint(v)
 }
 
-// versions are the steps that the schema has taken.
+// versions returns the schema steps that were applied.
 func versions(t *testing.T, conn *sql.DB) [][]string {
 	t.Helper()
 	return rows(t, conn, `SELECT version_id, is_applied FROM goose_db_version ORDER BY id`)
