@@ -19,7 +19,7 @@ var readme = map[string]string{
 	"day-account-check":     "account.png",
 }
 
-// TestShots writes a screenshot of every page, light and dark, wide and narrow,
+// TestShots writes a screenshot of every page, light and dark, in three widths,
 // into the directory DRAWBRIDGE_SHOTS, and those of the README into its subdirectory
 // readme.
 func TestShots(t *testing.T) {
@@ -45,7 +45,7 @@ func TestShots(t *testing.T) {
 				for _, size := range []struct {
 					name          string
 					width, height int64
-				}{{"wide", 1280, 900}, {"narrow", 390, 844}} {
+				}{{"widest", 1920, 1080}, {"wide", 1280, 900}, {"narrow", 390, 844}} {
 					b.size(size.width, size.height)
 					for _, theme := range []string{"light", "dark"} {
 						b.theme(theme)
