@@ -149,6 +149,11 @@ func openSnapshot(ctx context.Context, path string) (*sql.Conn, func(), error) {
 	if info, statErr := os.Stat(path + "-wal"); statErr == nil && info.Size() > 0 || isDamage(err) {
 		return nil, nil, err
 	}
+	return openImmutable(ctx, path)
+}
+
+// openImmutable opens a database that no program writes.
+func openImmutable(ctx context.Context, path string) (*sql.Conn, func(), error) {
 	return openFile(ctx, path, "mode=ro&immutable=1")
 }
 
@@ -157,7 +162,7 @@ func backupReport(ctx context.Context, file string) (report BackupReport, err er
 	if err != nil {
 		return report, err
 	}
-	conn, closeFile, err := openFile(ctx, file, "mode=ro&immutable=1")
+	conn, closeFile, err := openImmutable(ctx, file)
 	if err != nil {
 		return report, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -46,7 +47,12 @@ func Verify(ctx context.Context, file string, keys *Keyring, progress func(what 
 	if err != nil {
 		return report, err
 	}
-	conn, closeFile, err := openSnapshot(ctx, file)
+	open := openSnapshot
+	if _, err := os.Stat(file + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		// No program has it open, and SQLite would leave a log next to it.
+		open = openImmutable
+	}
+	conn, closeFile, err := open(ctx, file)
 	if isDamage(err) {
 		report.problem("The file is damaged: %v.", err)
 		return report, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/google/go-cmp/cmp"
 )
 
 // Verify finds what is wrong and changes nothing.
@@ -47,6 +48,7 @@ func TestVerify(t *testing.T) {
 			tt.damage(t)
 			before, err := os.ReadFile(path)
 			check(t, err)
+			names := files(t, filepath.Dir(path))
 			report, err := db.Verify(t.Context(), path, cfg.Keys, nil)
 			check(t, err)
 			said := strings.Join(report.Problems, "\n")
@@ -61,6 +63,9 @@ func TestVerify(t *testing.T) {
 			check(t, err)
 			if !bytes.Equal(before, after) {
 				t.Error("the file was changed")
+			}
+			if diff := cmp.Diff(names, files(t, filepath.Dir(path))); diff != "" {
+				t.Errorf("the files next to it changed (-before +after):\n%s", diff)
 			}
 		})
 	}
@@ -98,4 +103,14 @@ func TestBackupFile(t *testing.T) {
 	if _, err := db.Backup(t.Context(), cfg.DataDir, file, nil); err == nil {
 		t.Error("a backup was overwritten")
 	}
+}
+
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
