@@ -16,7 +16,7 @@ func (s *Service) RetryBridge(ctx context.Context, actor Actor, bridgeID string)
 	return s.RunStep(ctx, actor, bridge.StepRunID)
 }
 
-// UseLink makes a link of a person's own the bridge. It is possible only while
+// UseLink uses a person's own link as the bridge. This is possible only while
 // the bridge has no meeting. The link must be https.
 func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, passcode string) error {
 	if err := need(actor, Responder); err != nil {

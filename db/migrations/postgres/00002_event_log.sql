@@ -1,7 +1,7 @@
 -- +goose Up
--- The log anew, for tens of millions of events: bodies are compressed, what
--- was received once is kept beside it and can be forgotten, and a search index.
--- Version 7 moves the events over.
+-- A new log for tens of millions of events: with compressed bodies, a separate
+-- table that recognizes redeliveries and can be cleaned up, and a search index.
+-- Version 7 moves the events here.
 DROP INDEX events_new;
 DROP INDEX events_event;
 DROP INDEX events_meeting;
@@ -10,8 +10,8 @@ ALTER TABLE events RENAME TO events_1;
 ALTER INDEX events_pkey RENAME TO events_1_pkey;
 
 -- Ids grow with time: milliseconds shifted left by 12 bits, below 2^53. There
--- is a partition for each month (see event_months.go), so that the old ones can be
--- dropped whole; what is in none of them is in events_rest.
+-- is a partition for each month (see event_months.go), so that an old month can be
+-- dropped as a whole. Events of other months are in events_rest.
 CREATE TABLE events (
     id           BIGINT PRIMARY KEY,
     received_at  BIGINT NOT NULL,
@@ -29,14 +29,14 @@ CREATE TABLE events (
     topic        TEXT NOT NULL,
     who          TEXT NOT NULL,
     bridge_id    TEXT NOT NULL,
-    twin_of      BIGINT,                  -- the event of which this is another writing
-    blanked_at   BIGINT,                  -- personal data was taken out
+    twin_of      BIGINT,                  -- the earlier event of which this is a variant
+    blanked_at   BIGINT,                  -- when personal data was erased
     encoding     BIGINT NOT NULL,         -- of content
     content      BYTEA NOT NULL           -- headers, and the body as received
 ) PARTITION BY RANGE (id);
 CREATE TABLE events_rest PARTITION OF events DEFAULT;
--- Every index is partial: an event is in none but the first until it is read,
--- which happens after it was answered.
+-- Every index is partial. Until an event is read, which happens after it was
+-- acknowledged, it is only in the first one.
 CREATE INDEX events_new ON events (id) WHERE state = 'new';
 CREATE INDEX events_event ON events (event, id) WHERE event <> '';
 CREATE INDEX events_meeting ON events (meeting_id, id) WHERE meeting_id <> '';
@@ -46,10 +46,10 @@ CREATE INDEX events_unreadable ON events (id) WHERE state = 'unreadable';
 CREATE INDEX events_twin ON events (id) WHERE twin_of IS NOT NULL;
 CREATE INDEX events_origin ON events (origin, id) WHERE origin <> 'webhook';
 
--- What arrived once: a kind and the first 15 bytes of a SHA-256, of the body
--- (b), of Zoom's request id (r), or of what the event says (e). at is the
--- event_ts in the body, equal in every delivery, so that new keys stand at the
--- end of the index.
+-- What has arrived: a kind and the first 15 bytes of a SHA-256 of the body (b),
+-- of Zoom's request id (r), or of the meaning of the event (e). at is the
+-- event_ts in the body, which is the same in every delivery. New keys are
+-- therefore added at the end of the index.
 CREATE TABLE event_keys (
     at       BIGINT NOT NULL,
     key      BYTEA NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE event_keys (
     PRIMARY KEY (at, key)
 );
 
--- How many events were read that arrived in the minute, or the hour, from start on.
+-- The number of events that arrived in the minute or hour that begins at start and were read.
 CREATE TABLE event_counts (
     width BIGINT NOT NULL,                -- milliseconds
     start BIGINT NOT NULL,
@@ -66,7 +66,7 @@ CREATE TABLE event_counts (
     PRIMARY KEY (width, start, event)
 );
 
--- The words of an event, for searching. Partitioned as the events are.
+-- The words of an event, for searching, in partitions like the events.
 CREATE TABLE event_words (
     event_id BIGINT PRIMARY KEY,
     words    TSVECTOR NOT NULL

@@ -1,24 +1,24 @@
 -- +goose Up
--- Zoom's own log of its deliveries: which app it is asked for, and how far it
--- was compared with the events here. One row, id 'zoom'.
+-- Zoom's log of deliveries: the app whose log is read, and how far the log is
+-- compared with the stored events. One row, id 'zoom'.
 CREATE TABLE delivery_log (
     id                   TEXT PRIMARY KEY,
     app_id               TEXT NOT NULL,
-    claimed_at           BIGINT,         -- when a look last began
-    looked_to            BIGINT,         -- what was delivered before is compared
-    failed_validations   BIGINT NOT NULL, -- in a row, up to the last
-    validation_failed_at BIGINT          -- the last
+    claimed_at           BIGINT,         -- when the last check started
+    looked_to            BIGINT,         -- deliveries before this are compared
+    failed_validations   BIGINT NOT NULL, -- in a row
+    validation_failed_at BIGINT          -- the last one
 );
 
--- Looks into it.
+-- The checks for missing events.
 CREATE TABLE gap_looks (
     id         TEXT PRIMARY KEY,
     at         BIGINT NOT NULL,
-    actor      TEXT NOT NULL,             -- '' = the program
+    actor      TEXT NOT NULL,             -- '': Drawbridge
     deliveries BIGINT NOT NULL,          -- compared
-    recovered  BIGINT NOT NULL,          -- events that were not here, and are now
-    lost       BIGINT NOT NULL,          -- events whose bodies Zoom did not keep
-    problem    TEXT NOT NULL,             -- '' = it came to its end
+    recovered  BIGINT NOT NULL,          -- events that were missing and are stored now
+    lost       BIGINT NOT NULL,          -- events that are missing and whose bodies Zoom did not keep
+    problem    TEXT NOT NULL,             -- '': the check finished
     fix        TEXT NOT NULL
 );
 CREATE INDEX gap_looks_at ON gap_looks (at, id);

@@ -1,5 +1,5 @@
 -- +goose Up
--- A session says what it is in columns. Those of people who are logged in go on.
+-- Sessions get columns of their own. People stay logged in.
 DELETE FROM sessions WHERE user_id = '';
 
 ALTER TABLE sessions ADD COLUMN began_at BIGINT, ADD COLUMN seen_at BIGINT;

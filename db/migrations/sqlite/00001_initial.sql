@@ -1,5 +1,5 @@
 -- +goose Up
--- Times are Unix milliseconds; NULL is "not yet". Ids are UUIDv7 texts unless said.
+-- Times are Unix milliseconds; NULL means "not yet". Ids are UUIDv7 texts unless a comment says otherwise.
 
 CREATE TABLE users (
     id            TEXT PRIMARY KEY,
@@ -69,7 +69,7 @@ CREATE TABLE accounts (
     standby_meetings     INTEGER NOT NULL,
     static_links         TEXT NOT NULL,   -- JSON
     webhook_validated_at INTEGER,
-    check_report         TEXT NOT NULL,   -- JSON, '' = never checked
+    check_report         TEXT NOT NULL,   -- JSON; '': never checked
     version              INTEGER NOT NULL,
     updated_at           INTEGER NOT NULL
 ) STRICT;
@@ -104,12 +104,12 @@ CREATE TABLE steps (
     kind                  TEXT NOT NULL,
     execute_automatically INTEGER NOT NULL,
     settings              TEXT NOT NULL,  -- JSON, by kind
-    conditions            TEXT NOT NULL,  -- JSON, '' = always
-    schedule              TEXT NOT NULL   -- JSON, '' = at once
+    conditions            TEXT NOT NULL,  -- JSON; '': always
+    schedule              TEXT NOT NULL   -- JSON; '': at once
 ) STRICT;
 CREATE INDEX steps_runbook ON steps (runbook_id, position);
 
--- Counters that must not skip or repeat: 'incident' holds the last number given.
+-- Counters that must not skip or repeat a number. 'incident' has the number of the last incident.
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
@@ -144,7 +144,7 @@ CREATE TABLE step_runs (
     id              TEXT PRIMARY KEY,
     incident_number INTEGER NOT NULL REFERENCES incidents (number),
     position        INTEGER NOT NULL,
-    step            TEXT NOT NULL,        -- JSON: the step as it was
+    step            TEXT NOT NULL,        -- JSON: the step when the incident was opened
     state           TEXT NOT NULL,
     reason          TEXT NOT NULL,
     started_at      INTEGER,
@@ -159,7 +159,7 @@ CREATE TABLE bridges (
     kind             TEXT NOT NULL,       -- meeting, standby, static
     state            TEXT NOT NULL,
     rung             TEXT NOT NULL,
-    asked            TEXT NOT NULL,       -- JSON: what was asked, rendered
+    asked            TEXT NOT NULL,       -- JSON: what was asked for
     meeting_id       TEXT,
     meeting_uuid     TEXT,
     pmi              TEXT,
@@ -201,7 +201,7 @@ CREATE TABLE bridge_attempts (
     meeting_id  TEXT NOT NULL,
     code        INTEGER NOT NULL,
     cause       TEXT NOT NULL,
-    looks       INTEGER NOT NULL,     -- answered looks for its meeting that did not find it
+    looks       INTEGER NOT NULL,     -- searches that Zoom answered and that did not find its meeting
     started_at  INTEGER NOT NULL,
     finished_at INTEGER
 ) STRICT;
@@ -246,7 +246,7 @@ CREATE TABLE events (
     signed_at    INTEGER NOT NULL,
     slot         INTEGER NOT NULL,
     stale        INTEGER NOT NULL,
-    body_hash    BLOB NOT NULL UNIQUE,    -- SHA-256: one body, one row
+    body_hash    BLOB NOT NULL UNIQUE,    -- SHA-256; one row for each body
     body         BLOB NOT NULL,           -- as received
     headers      TEXT NOT NULL,           -- JSON
     state        TEXT NOT NULL,           -- new, read, unreadable
@@ -286,7 +286,7 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE INDEX jobs_due ON jobs (run_at, id) WHERE state IN ('queued', 'running');
 
--- What a page shows has changed when the version of its topic has.
+-- The content of a page has changed if the version of one of its topics has.
 CREATE TABLE topics (
     topic   TEXT PRIMARY KEY,
     version INTEGER NOT NULL

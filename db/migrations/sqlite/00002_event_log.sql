@@ -1,7 +1,7 @@
 -- +goose Up
--- The log anew, for tens of millions of events: bodies are compressed, what
--- was received once is kept beside it and can be forgotten, and a search index.
--- Version 7 moves the events over.
+-- A new log for tens of millions of events: with compressed bodies, a separate
+-- table that recognizes redeliveries and can be cleaned up, and a search index.
+-- Version 7 moves the events here.
 DROP INDEX events_new;
 DROP INDEX events_event;
 DROP INDEX events_meeting;
@@ -26,13 +26,13 @@ CREATE TABLE events (
     topic        TEXT NOT NULL,
     who          TEXT NOT NULL,
     bridge_id    TEXT NOT NULL,
-    twin_of      INTEGER,                 -- the event of which this is another writing
-    blanked_at   INTEGER,                 -- personal data was taken out
+    twin_of      INTEGER,                 -- the earlier event of which this is a variant
+    blanked_at   INTEGER,                 -- when personal data was erased
     encoding     INTEGER NOT NULL,        -- of content
     content      BLOB NOT NULL            -- headers, and the body as received
 ) STRICT;
--- Every index is partial: an event is in none but the first until it is read,
--- which happens after it was answered.
+-- Every index is partial. Until an event is read, which happens after it was
+-- acknowledged, it is only in the first one.
 CREATE INDEX events_new ON events (id) WHERE state = 'new';
 CREATE INDEX events_event ON events (event, id) WHERE event <> '';
 CREATE INDEX events_meeting ON events (meeting_id, id) WHERE meeting_id <> '';
@@ -42,10 +42,10 @@ CREATE INDEX events_unreadable ON events (id) WHERE state = 'unreadable';
 CREATE INDEX events_twin ON events (id) WHERE twin_of IS NOT NULL;
 CREATE INDEX events_origin ON events (origin, id) WHERE origin <> 'webhook';
 
--- What arrived once: a kind and the first 15 bytes of a SHA-256, of the body
--- (b), of Zoom's request id (r), or of what the event says (e). at is the
--- event_ts in the body, equal in every delivery, so that new keys stand at the
--- end of the index.
+-- What has arrived: a kind and the first 15 bytes of a SHA-256 of the body (b),
+-- of Zoom's request id (r), or of the meaning of the event (e). at is the
+-- event_ts in the body, which is the same in every delivery. New keys are
+-- therefore added at the end of the index.
 CREATE TABLE event_keys (
     at       INTEGER NOT NULL,
     key      BLOB NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE event_keys (
     PRIMARY KEY (at, key)
 ) STRICT, WITHOUT ROWID;
 
--- How many events were read that arrived in the minute, or the hour, from start on.
+-- The number of events that arrived in the minute or hour that begins at start and were read.
 CREATE TABLE event_counts (
     width INTEGER NOT NULL,               -- milliseconds
     start INTEGER NOT NULL,
@@ -62,7 +62,7 @@ CREATE TABLE event_counts (
     PRIMARY KEY (width, start, event)
 ) STRICT, WITHOUT ROWID;
 
--- The words of an event, for searching. Only the index is kept.
+-- The words of an event, for searching. Only the index is stored.
 CREATE VIRTUAL TABLE event_words USING fts5 (
     words, content='', contentless_delete=1, detail='none', tokenize='ascii'
 );

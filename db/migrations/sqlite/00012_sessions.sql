@@ -1,5 +1,5 @@
 -- +goose Up
--- A session says what it is in columns. Those of people who are logged in go on.
+-- Sessions get columns of their own. People stay logged in.
 ALTER TABLE sessions RENAME TO sessions_1;
 
 CREATE TABLE sessions (
