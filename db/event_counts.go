@@ -177,7 +177,6 @@ func HistogramOf(events []incident.Event, from, to time.Time, buckets int) Histo
 	return h
 }
 
-// fill creates the buckets of events.
 func (h *Histogram) fill(matches []eventMatch) {
 	byStart := map[int64]map[string]int64{}
 	for _, m := range matches {

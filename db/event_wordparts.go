@@ -60,7 +60,6 @@ func (s *Store) makeWordParts(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// table returns the name of the part's table.
 func (p wordPart) table() string {
 	if p.number == 0 {
 		return "event_words"

@@ -163,7 +163,6 @@ func (c calls) of(cause string) call {
 	return call{code: unknownCode}
 }
 
-// readReason parses one reason.
 func readReason(cause, fix string, c call) incident.Reason {
 	code, found, ok := match(reasonForms(), cause)
 	r := incident.Reason{Code: code, Host: found["host"]}

@@ -28,7 +28,6 @@ func Lock(dataDir string) (release func(), err error) {
 	return release, nil
 }
 
-// lockFile waits for the lock of path until ctx ends.
 func lockFile(ctx context.Context, path string) (release func(), err error) {
 	for {
 		release, ok, err := tryLock(path)

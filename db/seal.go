@@ -20,7 +20,6 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// keySize is the length of a master key in bytes.
 const keySize = 32
 
 // sealVersion is the format of a sealed text: "v1.<key id>.<base64 of nonce,

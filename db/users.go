@@ -10,7 +10,6 @@ import (
 
 const userColumns = `id, email, name, role, password_hash, disabled_at, last_seen_at, created_at`
 
-// userFields returns where the userColumns of a row go.
 func userFields(u *incident.User) []any {
 	return []any{&u.ID, &u.Email, &u.Name, &u.Role, &u.PasswordHash, timeOf(&u.DisabledAt), timeOf(&u.LastSeenAt), timeOf(&u.CreatedAt)}
 }

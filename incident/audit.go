@@ -72,7 +72,6 @@ const (
 	SecretRemoved  = "removed"
 )
 
-// audit returns the audit entry for what actor did to target.
 func (s *Service) audit(actor Actor, action AuditAction, target string, changes ...Change) AuditEntry {
 	return AuditEntry{
 		ID: newID(), At: s.now(), ActorKind: actor.Kind, Actor: actor.Email, Address: actor.Address,

@@ -8,7 +8,6 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// checkLimit limits the duration of a whole check.
 const checkLimit = 20 * time.Second
 
 // CheckConnection asks Zoom about everything that could prevent the next bridge:

@@ -192,7 +192,6 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	return err == nil, false, err
 }
 
-// codeAlternativeHost is Zoom's error code for a rejected alternative host.
 const codeAlternativeHost = 1114
 
 // dropAlternatives reports whether to repeat the call without alternative hosts.

@@ -20,7 +20,6 @@ type TemplateData struct {
 	URL, JoinPage string
 }
 
-// templateData returns the data of an incident for templates.
 func (s *Service) templateData(i Incident) TemplateData {
 	return TemplateData{i, fmt.Sprintf("%s/incidents/%d", s.publicURL, i.Number), s.JoinPage(i)}
 }
@@ -90,7 +89,6 @@ var insteadNames = map[string]string{
 	"runbook":                          "runbook.name",
 }
 
-// values returns the values of all names.
 func (d TemplateData) values() map[string]any {
 	values := map[string]any{}
 	for _, n := range fixedNames {

@@ -219,7 +219,6 @@ func count(r gjson.Result) int {
 	return 0
 }
 
-// size reads a size in bytes.
 func size(r gjson.Result) int64 {
 	if s := number(r); s != "" && len(s) <= 18 {
 		return r.Int()

@@ -76,7 +76,6 @@ var problemOfCode = map[int]ProblemCode{
 	3018: ProblemPersonalMeeting, 3037: ProblemPersonalAudio, 3063: ProblemOnPremise, 3161: ProblemMayNotHost,
 }
 
-// problemOfOAuth maps the errors of the token endpoint.
 var problemOfOAuth = map[string]ProblemCode{
 	"invalid_client": ProblemWrongClient, "invalid_request": ProblemWrongAccount, "unsupported_grant_type": ProblemNotServerToServer,
 }

@@ -16,10 +16,8 @@ var blocks = map[string][]string{
 	"case":   {"when", "else"},
 }
 
-// tags are all tags that templates may use.
 var tags = []string{"if", "elsif", "else", "endif", "unless", "endunless", "case", "when", "endcase"}
 
-// checker collects the errors of one template.
 type checker struct {
 	src     string
 	names   Names

@@ -231,7 +231,6 @@ func (s *Sim) Settle() {
 	}
 }
 
-// apiError is the body of Zoom's error answers.
 type apiError struct {
 	Code    int          `json:"code"`
 	Message string       `json:"message"`

@@ -64,7 +64,6 @@ func logRange(fromText, toText string, now time.Time) (from, to time.Time, a ans
 	return from, to, answer{}, true
 }
 
-// logged returns an attempt as it appears in Zoom's log of deliveries.
 func (s *Sim) logged(d Delivery) json.RawMessage {
 	status, body, failed := d.Status, string(d.Answer), []any(nil)
 	if d.Err != "" {

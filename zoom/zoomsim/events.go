@@ -58,9 +58,6 @@ func escapeAstral(b []byte) []byte {
 	return out
 }
 
-// topic returns the topic that the events of the instance show.
-func (i *instance) topic() string { return i.room.body.Topic }
-
 func (i *instance) duration() int {
 	if i.room.body.Type == 1 {
 		return 0
@@ -75,7 +72,7 @@ func (s *Sim) instanceEvent(name string, i *instance, now time.Time) Event {
 	if !i.ended.IsZero() {
 		pairs = append(pairs, "end_time", utc(i.ended))
 	}
-	pairs = append(pairs, "topic", i.topic(), "id", number(b.ID), "type", b.Type, "uuid", i.uuid, "host_id", b.HostID, "host_email", b.HostEmail)
+	pairs = append(pairs, "topic", b.Topic, "id", number(b.ID), "type", b.Type, "uuid", i.uuid, "host_id", b.HostID, "host_email", b.HostEmail)
 	return s.event(name, object("account_id", s.opts.AccountID, "object", object(pairs...)), now)
 }
 
@@ -99,7 +96,7 @@ func (s *Sim) participantLeft(i *instance, who *participant, now time.Time, reas
 func (s *Sim) participantObject(name string, i *instance, now time.Time, who json.RawMessage) Event {
 	b := i.room.body
 	return s.event(name, object("account_id", s.opts.AccountID, "object", object(
-		"uuid", i.uuid, "participant", who, "id", number(b.ID), "type", b.Type, "topic", i.topic(), "host_id", b.HostID,
+		"uuid", i.uuid, "participant", who, "id", number(b.ID), "type", b.Type, "topic", b.Topic, "host_id", b.HostID,
 		"duration", i.duration(), "start_time", utc(i.started), "timezone", b.Timezone)), now)
 }
 
@@ -174,7 +171,7 @@ func changes(before, after any) (was, is map[string]any) {
 func (s *Sim) recordingEvent(name string, i *instance, end any, now time.Time) Event {
 	b := i.room.body
 	return s.event(name, object("account_id", s.opts.AccountID, "object", object(
-		"id", b.ID, "uuid", i.uuid, "host_id", b.HostID, "topic", i.topic(), "type", b.Type, "start_time", utc(i.started),
+		"id", b.ID, "uuid", i.uuid, "host_id", b.HostID, "topic", b.Topic, "type", b.Type, "start_time", utc(i.started),
 		"timezone", b.Timezone, "duration", i.duration(),
 		"recording_file", object("recording_start", utc(i.wasRecorded), "recording_end", end))), now)
 }
@@ -212,7 +209,7 @@ func (s *Sim) completedEvent(i *instance, now time.Time) Event {
 	b := i.room.body
 	files := s.recordingFiles(i)
 	return s.event("recording.completed", object("account_id", s.opts.AccountID, "object", object(
-		"uuid", i.uuid, "id", b.ID, "account_id", s.opts.AccountID, "host_id", b.HostID, "topic", i.topic(), "type", b.Type,
+		"uuid", i.uuid, "id", b.ID, "account_id", s.opts.AccountID, "host_id", b.HostID, "topic", b.Topic, "type", b.Type,
 		"start_time", utc(i.started), "timezone", b.Timezone, "host_email", b.HostEmail, "duration", minutes(i.ended.Sub(i.started)),
 		"total_size", recordingSize, "recording_count", len(files), "share_url", s.link("/rec/"+hash(s.seed, "share", 0, i.uuid)[:27]),
 		"recording_files", files, "password", i.playPasscode[:6], "recording_play_passcode", i.playPasscode, "on_prem", false)),

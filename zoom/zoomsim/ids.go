@@ -49,7 +49,6 @@ func (s *Sim) newUUID() string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// newPassword returns letters and digits.
 func (s *Sim) newPassword() string {
 	return strings.NewReplacer("-", "k", "_", "W").Replace(s.random("password", 6))
 }

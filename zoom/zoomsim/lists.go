@@ -83,7 +83,6 @@ func (s *Sim) getPast(q *request) answer {
 		"total_minutes", minutes(total), "participants_count", len(i.people), "dept", "", "source", "Zoom", "has_meeting_summary", false)}
 }
 
-// minutes converts to minutes and rounds up.
 func minutes(d time.Duration) int { return int((d + time.Minute - 1) / time.Minute) }
 
 func (s *Sim) listPastParticipants(q *request) answer {
@@ -115,7 +114,7 @@ func (s *Sim) getRecordings(q *request) answer {
 	b := i.room.body
 	files := s.recordingFiles(i)
 	// The id and the type are strings here.
-	pairs := []any{"uuid", i.uuid, "id", number(b.ID), "account_id", s.opts.AccountID, "host_id", b.HostID, "topic", i.topic(),
+	pairs := []any{"uuid", i.uuid, "id", number(b.ID), "account_id", s.opts.AccountID, "host_id", b.HostID, "topic", b.Topic,
 		"type", number(int64(b.Type)), "start_time", utc(i.started), "duration", minutes(i.ended.Sub(i.started)),
 		"total_size", recordingSize, "recording_count", len(files), "auto_delete", false, "recording_files", files,
 		"password", i.playPasscode[:6], "recording_play_passcode", i.playPasscode, "participant_audio_files", []any{}}

@@ -369,7 +369,6 @@ func (s *Sim) alternativeHosts(list string) (answer, bool) {
 	return answer{}, true
 }
 
-// isHost reports whether the address belongs to the host or to an alternative host.
 func (m *meeting) isHost(email string) bool {
 	return email != "" && (strings.EqualFold(email, m.host.Email) ||
 		slices.ContainsFunc(strings.Split(m.body.Settings.AlternativeHosts, ";"), func(a string) bool { return strings.EqualFold(strings.TrimSpace(a), email) }))

@@ -13,7 +13,6 @@ import (
 	"time"
 )
 
-// token describes what a Bearer token stands for.
 type token struct {
 	expires time.Time
 	jwt     bool // issued to a JWT app: no scopes, and "me" is allowed
@@ -100,7 +99,6 @@ func (s *Sim) scopes(f Faults) []string {
 	return slices.DeleteFunc(slices.Clone(have), func(scope string) bool { return slices.Contains(f.MissingScopes, scope) })
 }
 
-// authenticate checks the Bearer token.
 func (s *Sim) authenticate(q *request) (answer, bool) {
 	status := http.StatusUnauthorized
 	if q.faults.SwapAuthStatus {

@@ -85,7 +85,6 @@ func (s *Sim) meetingAction(w http.ResponseWriter, r *http.Request) {
 	s.done(w, r, back, err)
 }
 
-// pageFault is a fault that the page can switch.
 type pageFault struct {
 	name, label, text string
 	get               func(Faults) bool

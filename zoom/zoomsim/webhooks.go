@@ -48,7 +48,6 @@ type retry struct {
 	signed  time.Time
 }
 
-// deliverFirst makes the first attempt to deliver an event.
 func (s *Sim) deliverFirst(ctx context.Context, e Event) Delivery {
 	now := s.opts.Now()
 	s.mu.Lock()
@@ -57,7 +56,6 @@ func (s *Sim) deliverFirst(ctx context.Context, e Event) Delivery {
 	return s.deliver(ctx, retry{e, id, 1, now, now})
 }
 
-// requestID returns a new X-Zm-Request-Id.
 func (s *Sim) requestID() string {
 	x := hex.EncodeToString([]byte(s.random("request", 43)))
 	return x[:8] + "_" + x[8:12] + "_" + x[12:16] + "_" + x[16:20] + "_" + x[20:32]
