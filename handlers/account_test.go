@@ -39,7 +39,7 @@ const (
 	thePassword  = "correct horse battery"
 )
 
-// office is the whole site as an admin uses it, with a database of its own and
+// office is a whole site with its own database and
 // the simulator as Zoom.
 type office struct {
 	t       testing.TB
@@ -75,7 +75,7 @@ func newOffice(t testing.TB) *office {
 	o.dataDir, o.store = cfg.DataDir, dbtest.Open(t, cfg)
 	log := slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 
-	// Nobody listens there: tests deliver events themselves, or find them in Zoom's log.
+	// Nobody listens there. Tests deliver events themselves or read them from Zoom's log.
 	o.sim = zoomsim.New(zoomsim.Options{Now: o.clock, AccountID: zoomAccount, AppID: zoomApp, ClientID: zoomClient, ClientSecret: zoomSecret, SecretToken: webhookToken, WebhookURL: "http://127.0.0.1:1/webhook"})
 	o.sim.AddUser(zoomsim.User{Email: "oncall@example.com", JoinBeforeHost: true, CloudRecording: true})
 	o.sim.AddUser(zoomsim.User{Email: "pmi@example.com", JoinBeforeHost: true, CloudRecording: true, UsePMIForScheduled: true})
@@ -125,7 +125,7 @@ func (o *office) account() incident.Account {
 
 var theConsole = incident.Actor{Kind: "cli", Email: "command line", Role: incident.Admin}
 
-// cheapHash is of thePassword, made with so little work that tests can log in often.
+// cheapHash is a hash of thePassword, cheap enough that tests can log in often.
 var cheapHash = sync.OnceValue(func() string {
 	hash, err := argon2id.CreateHash(thePassword, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
@@ -141,7 +141,7 @@ func (o *office) person(name string, role incident.Role) incident.User {
 	return u
 }
 
-// as is a browser in which a new person of this role has logged in.
+// as returns a browser in which a new user with this role is logged in.
 func (o *office) as(role incident.Role) *tab {
 	o.t.Helper()
 	return o.logIn(o.person(string(role), role).Email)
@@ -156,7 +156,7 @@ func (o *office) logIn(email string) *tab {
 	return b
 }
 
-// breakTable makes everything fail that touches a table, while sessions go on.
+// breakTable makes everything fail that uses a table, while sessions still work.
 func (o *office) breakTable(name string) {
 	o.t.Helper()
 	conn, err := sql.Open("sqlite", filepath.Join(o.dataDir, db.SQLiteFile))
@@ -166,7 +166,7 @@ func (o *office) breakTable(name string) {
 	o.must(err)
 }
 
-// trail is the audit trail, oldest first, as "action target".
+// trail returns the audit trail, oldest first, as "action target".
 func (o *office) trail() []string {
 	o.t.Helper()
 	page, err := o.store.Audit(context.Background(), db.AuditFilter{}, "", 200)
@@ -185,7 +185,7 @@ func (o *office) wantTrail(want ...string) {
 	}
 }
 
-// tab is a browser: it keeps cookies and follows no redirect.
+// tab is a browser that keeps cookies and doesn't follow redirects.
 type tab struct {
 	o       *office
 	cookies map[string]string
@@ -199,7 +199,7 @@ type reply struct {
 
 func (b *tab) get(path string) reply { return b.send(http.MethodGet, path, nil) }
 
-// post sends names and values in turn.
+// post posts a form, given as name, value, name, value ….
 func (b *tab) post(path string, fields ...string) reply {
 	return b.send(http.MethodPost, path, pairs(fields...))
 }
@@ -251,13 +251,13 @@ var (
 	spaces   = regexp.MustCompile(`\s+`)
 )
 
-// text is what a person reads on the page.
+// text returns what a person reads on the page.
 func (r reply) text() string {
 	s := tags.ReplaceAllString(drawings.ReplaceAllString(r.body, ""), " ")
 	return strings.TrimSpace(spaces.ReplaceAllString(html.UnescapeString(s), " "))
 }
 
-// value is that of a form's field on the page.
+// value returns the value of a form's field on the page.
 func (r reply) value(name string) string {
 	m := regexp.MustCompile(`<(?:input|textarea)[^>]*\sname="` + regexp.QuoteMeta(name) + `"[^>]*?(?:\svalue="([^"]*)"|>([^<]*)</textarea>)`).FindStringSubmatch(r.body)
 	if m == nil {
@@ -278,7 +278,7 @@ func (r reply) want(t testing.TB, status int, texts ...string) {
 	}
 }
 
-// leadsTo follows a redirect and wants what the next page says.
+// leadsTo follows a redirect to path and checks what that page says.
 func (r reply) leadsTo(b *tab, path string, texts ...string) reply {
 	b.o.t.Helper()
 	if r.status != http.StatusSeeOther || r.header.Get("Location") != path {
@@ -289,8 +289,8 @@ func (r reply) leadsTo(b *tab, path string, texts ...string) reply {
 	return next
 }
 
-// testGuard wants an action refused to nobody, to a role below the one it
-// needs, and to a page of another site; and that nothing is written then.
+// testGuard checks that an action is rejected without a login, for a role below the
+// required one, and from another site, and that nothing is written then.
 func testGuard(t *testing.T, o *office, path string, need incident.Role, fields ...string) {
 	t.Helper()
 	before := o.trail()
@@ -307,8 +307,8 @@ func testGuard(t *testing.T, o *office, path string, need incident.Role, fields 
 	}
 }
 
-// testBroken wants a page without the cause when a table is gone. The request
-// fails after the session was read, in the action itself.
+// testBroken checks that a page doesn't show the cause if a table is broken. The request
+// fails in the action itself, after the session was read.
 func testBroken(t *testing.T, o *office, table string, request func() reply) {
 	t.Helper()
 	o.breakTable(table)
@@ -344,7 +344,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// accountFields are the form of a whole account.
+// accountFields is the form of a complete account.
 func accountFields(version int64, changes ...string) []string {
 	v := pairs("auth", "server_to_server", "account_id", zoomAccount, "client_id", zoomClient, "client_secret", zoomSecret,
 		"backup_user_email", "oncall@example.com", "webhook_secret_token_1", webhookToken, "cluster", "zoom.us",
@@ -439,7 +439,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Error("the account was saved")
 		}
 	})
-	t.Run("a good secret beside a bad field", func(t *testing.T) {
+	t.Run("a valid secret next to an invalid field", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		page := o.as(incident.Admin).post("/account", accountFields(0, "account_id", "")...)
@@ -451,11 +451,11 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("%d secrets have to be typed again, want 2", n)
 		}
 	})
-	t.Run("field nobody asked for", func(t *testing.T) {
+	t.Run("unknown field", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/account", accountFields(0, "role", "admin")...).want(t, http.StatusBadRequest)
 	})
-	t.Run("version that is no number", func(t *testing.T) {
+	t.Run("version that isn’t a number", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/account", accountFields(0, "version", "1; DROP")...).want(t, http.StatusBadRequest)
 	})
@@ -553,7 +553,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Error("the older token is still there")
 		}
 	})
-	t.Run("replace the secret token at once", func(t *testing.T) {
+	t.Run("replace the secret token without overlap", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.connect()
@@ -576,7 +576,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Error("moving lost something besides the way to get a token")
 		}
 	})
-	t.Run("Zoom does not know the secret", func(t *testing.T) {
+	t.Run("Zoom doesn’t know the secret", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
@@ -637,7 +637,7 @@ func TestCheckAccount(t *testing.T) {
 			t.Error("the result is not kept")
 		}
 	})
-	t.Run("scopes that are missing", func(t *testing.T) {
+	t.Run("missing scopes", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.connect()

@@ -54,7 +54,7 @@ func TestHealthPanel(t *testing.T) {
 			t.Error("it is not among what needs somebody, with a way to more")
 		}
 	})
-	t.Run("validations that do not come", func(t *testing.T) {
+	t.Run("missing validations", func(t *testing.T) {
 		o.wait(10 * 24 * time.Hour)
 		viewer = o.logIn(email)
 		viewer.get("/").want(t, http.StatusOK, "3 of 6", "That makes 3 failures in a row", "press Validate")
@@ -83,7 +83,7 @@ func TestClockBanner(t *testing.T) {
 		o.must(err)
 		o.as(incident.Viewer).get("/bridges").want(t, http.StatusOK, "This server’s clock is 3 min ahead of Zoom’s.", "timedatectl", "chronyc")
 	})
-	t.Run("W-16 events say it before any answer", func(t *testing.T) {
+	t.Run("W-16 events show the skew before any answer", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.connect()
@@ -120,7 +120,7 @@ func TestFindGaps(t *testing.T) {
 		admin.post("/account/gaps").want(t, http.StatusSeeOther)
 		admin.get("/account").want(t, http.StatusOK, "Enter the App ID of the Zoom app first.")
 	})
-	t.Run("an App ID that is none", func(t *testing.T) {
+	t.Run("an invalid App ID", func(t *testing.T) {
 		page := admin.post("/account", accountFields(o.account().Version, "app_id", "my app")...)
 		page.want(t, http.StatusUnprocessableEntity, "This is not an App ID.")
 		if got := page.value("app_id"); got != "my app" {

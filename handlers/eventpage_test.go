@@ -19,7 +19,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// events are the ids in the log, newest first.
+// events returns the IDs in the log, newest first.
 func (o *office) events() (ids []int64) {
 	o.t.Helper()
 	all, err := o.store.EventRows(context.Background(), db.EventFilter{}, "", 200)
@@ -30,7 +30,7 @@ func (o *office) events() (ids []int64) {
 	return ids
 }
 
-// Every event that Zoom documents has a page that says what it says, and none
+// Every event that Zoom documents has a page with its contents, and none
 // shows a passcode or a token.
 func TestEventPageOfEverySample(t *testing.T) {
 	t.Parallel()
@@ -74,7 +74,7 @@ var eventPageSays = map[string][]string{
 	"user.updated":               {"Email xxxxxx.old@zoom.us xxxxxx@zoom.us"},
 }
 
-// What an event did stands on its page, with the person's stay.
+// The page of an event shows its effects and the person's stay.
 func TestEventPageEffects(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -112,7 +112,7 @@ func TestEventPageEffects(t *testing.T) {
 }
 
 // The command on an event's page sends its body again, byte for byte, and the
-// server knows it.
+// server recognizes the duplicate.
 func TestCopyAsCurl(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "curl", "openssl"} {
@@ -176,7 +176,7 @@ func TestCopyAsCurl(t *testing.T) {
 	}
 }
 
-// How an event came here, and what became of it, is said.
+// The page of an event shows its origin, its variants and that it was blanked.
 func TestEventPageNotes(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -204,7 +204,7 @@ func TestEventPageNotes(t *testing.T) {
 		}
 		admin.get(strings.TrimSuffix(page.leads, "#here")).want(t, http.StatusOK)
 	}
-	t.Run("twice reprocessed it is one twin still", func(t *testing.T) {
+	t.Run("reprocessing twice keeps one variant", func(t *testing.T) {
 		for range 2 {
 			admin.post(second+"/reprocess").leadsTo(admin, second, "Drawbridge read the event again. Nothing changed.", "A variant of an earlier event")
 			admin.post(first+"/reprocess").leadsTo(admin, first, "Drawbridge read the event again. Nothing changed.", "A variant of this event arrived")

@@ -18,7 +18,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// manyEvents has n events, one every four seconds until now, of five types.
+// manyEvents is an office with n events of five types, one every four seconds until now.
 func (o *office) manyEvents(n int) {
 	o.t.Helper()
 	now := o.clock().UnixMilli()
@@ -81,11 +81,11 @@ func TestEventFilters(t *testing.T) {
 		{"an hour", "?range=1h", []string{unread, stale, user, recording, ended}},
 		{"a week of a type", "?range=7d&event=meeting.started", []string{started}},
 		{"all", "?range=all", ids},
-		{"two times say more than a range", "?range=1h&before=2026-11-22T12:00", []string{started}},
+		{"two times override a range", "?range=1h&before=2026-11-22T12:00", []string{started}},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/events"+test.query, rowOfEvent, test.want...) })
 	}
-	t.Run("says what is on, and leads on without it", func(t *testing.T) {
+	t.Run("shows the active filters with links that remove them", func(t *testing.T) {
 		page := viewer.get("/events?event=meeting.*&stale=1&range=7d&cursor=" + ids[0])
 		page.want(t, http.StatusOK, "Copy link", "Newest")
 		for _, link := range []string{`db-chip-drop" href="/events?range=7d&amp;stale=1"`, `db-chip-drop" href="/events?event=meeting.%2A&amp;range=7d"`, `href="/events">Clear`,
@@ -95,23 +95,23 @@ func TestEventFilters(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a type that never came", func(t *testing.T) {
+	t.Run("a type that has never arrived", func(t *testing.T) {
 		viewer.get("/events?event=meeting.startet").want(t, http.StatusOK, "No event of the type meeting.startet has ever arrived.")
 	})
-	t.Run("a day has its line, and a late event its date", func(t *testing.T) {
+	t.Run("each day has a line, and a late event its date", func(t *testing.T) {
 		viewer.get("/events").want(t, http.StatusOK, "Sunday 22 November 2026")
 	})
-	t.Run("what cannot be asked", func(t *testing.T) {
+	t.Run("invalid queries", func(t *testing.T) {
 		for _, query := range []string{"?range=2h", "?newer=x", "?newer=-1", "?seen=x", "?event=" + strings.Repeat("a,", 21)} {
 			viewer.get("/events"+query).want(t, http.StatusBadRequest)
 		}
 	})
-	t.Run("a moment that is none", func(t *testing.T) {
+	t.Run("an invalid time", func(t *testing.T) {
 		for _, at := range []string{"now", "2026-02-30T10:00", "-5", "99999999999999999999", hostile} {
 			viewer.get("/events?around="+url.QueryEscape(at)).want(t, http.StatusUnprocessableEntity, "Enter a time such as 2026-01-31T14:30.")
 		}
 	})
-	t.Run("the API takes them too", func(t *testing.T) {
+	t.Run("the API accepts them too", func(t *testing.T) {
 		_, err := o.store.EventTypes(context.Background())
 		o.must(err)
 		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "script", []string{"read"})
@@ -136,7 +136,7 @@ func TestEventFilters(t *testing.T) {
 	})
 }
 
-// Forth and back through a long log by cursor, and into its middle.
+// Paging by cursor through a long log, forwards, backwards, and from the middle.
 func TestEventPages(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -199,11 +199,11 @@ func TestEventPages(t *testing.T) {
 			}
 		}
 	})
-	t.Run("around what is before or after everything", func(t *testing.T) {
+	t.Run("around a time before or after all events", func(t *testing.T) {
 		viewer.get("/events?around=1000").want(t, http.StatusOK, "newer above, older below")
 		viewer.get("/events?around=2030-01-01T00:00").want(t, http.StatusOK, "newer above, older below")
 	})
-	t.Run("a page of newer ones that is the first leads to it", func(t *testing.T) {
+	t.Run("a page of newer events that is the first page redirects to it", func(t *testing.T) {
 		if r := viewer.get("/events?event=meeting.*&newer=" + o.eventIDs(db.EventFilter{})[10]); r.status != http.StatusSeeOther || r.header.Get("Location") != "/events?event=meeting.%2A" {
 			t.Errorf("status %d, to %q", r.status, r.header.Get("Location"))
 		}
@@ -217,7 +217,7 @@ func TestEventPages(t *testing.T) {
 			}
 		}
 	})
-	t.Run("the chart narrows, and the way back is wider", func(t *testing.T) {
+	t.Run("the chart zooms in, and a link zooms out", func(t *testing.T) {
 		page := viewer.get("/events?event=meeting.type_1&cursor=" + o.eventIDs(db.EventFilter{})[0])
 		bar := regexp.MustCompile(`<a href="([^"]+)" title="02:00–03:00: 42 events"`).FindStringSubmatch(page.body)
 		if bar == nil {
@@ -235,8 +235,8 @@ func TestEventPages(t *testing.T) {
 	})
 }
 
-// What no index answers is looked at within bounds; the page says how far, and
-// goes on from there.
+// A search without an index reads a limited number of events. The page says how far it
+// went, and continues from there.
 func TestEventSearchGoesOn(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -282,7 +282,7 @@ func TestEventTail(t *testing.T) {
 			t.Errorf("%s: %d %q, want %q", test.query, r.status, r.body, test.want)
 		}
 	}
-	t.Run("a page that is asked for again says what came in between", func(t *testing.T) {
+	t.Run("a refreshed page says how many events it skips", func(t *testing.T) {
 		viewer.get("/events?seen="+ids[100]).want(t, http.StatusOK, "Showing the newest 50; 50 more arrived in between")
 		for _, query := range []string{"?seen=" + ids[49], "?seen=" + ids[100] + "&cursor=" + ids[0], ""} {
 			if r := viewer.get("/events" + query); strings.Contains(r.text(), "arrived in between") {
@@ -293,7 +293,7 @@ func TestEventTail(t *testing.T) {
 			t.Error("a link goes on with what was seen")
 		}
 	})
-	t.Run("how fast they come", func(t *testing.T) {
+	t.Run("how fast events arrive", func(t *testing.T) {
 		o.sql(`
 			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
 			INSERT INTO events (id, received_at, signed_at, slot, stale, origin, encoding, content, state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id)
@@ -305,7 +305,7 @@ func TestEventTail(t *testing.T) {
 			t.Error("the rate is not that of the filter")
 		}
 	})
-	t.Run("what cannot be asked", func(t *testing.T) {
+	t.Run("invalid queries", func(t *testing.T) {
 		for _, query := range []string{"seen=x", "cursor=1", "evil=1"} {
 			viewer.get("/events/tail?"+query).want(t, http.StatusBadRequest)
 		}
@@ -339,7 +339,7 @@ func TestSavedFilters(t *testing.T) {
 		ana.post(list, "name", "all", "query", "%zz").want(t, http.StatusBadRequest)
 	})
 	t.Run("done", func(t *testing.T) {
-		// What is no filter is left out, and the rest is written in one way.
+		// Fields that aren't filters are dropped, and the rest is normalized.
 		ana.post(list, "name", "Late <b>ones", "query", "stale=1&event=meeting.*&cursor=5&q=&range=7d&before=2026-11-22T12:00").leadsTo(ana, "/events?before=2026-11-22T12%3A00&event=meeting.%2A&stale=1",
 			"The filter was saved.", "Late <b>ones", "Delete filter")
 		ana.post(list, "name", "Late <b>ones", "query", "unread=1").want(t, http.StatusUnprocessableEntity, "A saved filter with this name already exists.")
@@ -368,8 +368,8 @@ func TestSavedFilters(t *testing.T) {
 	})
 }
 
-// Of a large log, what is said of all its events may be some seconds old; of a
-// small one it may not.
+// Sums over a large log may be a few seconds old; those over a
+// small one may not.
 func TestEventSummariesAreRemembered(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -407,7 +407,7 @@ func TestEventSummariesAreRemembered(t *testing.T) {
 		want("/events", step.total, step.inHour)
 	}
 
-	// A chart of some events is of now.
+	// A chart with a filter is current.
 	logged(400_000, time.Second)
 	want("/events", ": 400,000 events")
 	logged(500_000, time.Second)

@@ -2,7 +2,7 @@ package handlers
 
 import "github.com/drawbridge-hq/drawbridge/incident"
 
-// For tests: one field and one line of an export.
+// For tests: one cell and one line of an export.
 var (
 	AppendCell     = appendCell
 	AppendJSONText = appendJSONText

@@ -19,7 +19,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// lines are the events of an export as NDJSON.
+// lines parses an NDJSON export.
 func lines(t *testing.T, text string) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -32,7 +32,7 @@ func lines(t *testing.T, text string) (all []map[string]any) {
 	return all
 }
 
-// rowsOf are the rows of an export as CSV, without the names of the columns.
+// rowsOf parses a CSV export and drops its header.
 func rowsOf(t *testing.T, text string) (rows []map[string]string) {
 	t.Helper()
 	text, hadBOM := strings.CutPrefix(text, "\ufeff")
@@ -80,7 +80,7 @@ func TestExportEvents(t *testing.T) {
 		viewer.get("/events").want(t, http.StatusOK, "Export")
 		wantInert(t, viewer.get("/events/export?event=x&q="+"%22%3E%3Cscript%3E"))
 	})
-	t.Run("what it has", func(t *testing.T) {
+	t.Run("contents", func(t *testing.T) {
 		for _, tt := range []struct {
 			query string
 			want  []int64
@@ -107,7 +107,7 @@ func TestExportEvents(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what it says of one", func(t *testing.T) {
+	t.Run("contents of one event", func(t *testing.T) {
 		r := viewer.get("/events/export?format=ndjson&event=participant.*")
 		e := lines(t, r.body)[0]
 		delete(e, "id")
@@ -142,7 +142,7 @@ func TestExportEvents(t *testing.T) {
 			t.Errorf("bodies %v", all[:2])
 		}
 	})
-	t.Run("what cannot be asked", func(t *testing.T) {
+	t.Run("invalid queries", func(t *testing.T) {
 		for _, query := range []string{"format=xml", "format=csv&evil=1", "format=csv&range=evil", "format=csv&after=noon", "format=csv&format=csv"} {
 			viewer.get("/events/export?"+query).want(t, http.StatusBadRequest)
 		}
@@ -176,14 +176,14 @@ func TestExportEvents(t *testing.T) {
 	})
 }
 
-// F-11: a cell that a spreadsheet would run gets an apostrophe in front, and
-// nothing else is changed.
+// F-11: a cell that looks like a formula is prefixed with an apostrophe, and
+// nothing else changes.
 func TestCells(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"plain", "SEV1 db down", "SEV1 db down"},
 		{"empty", "", ""},
 		{"comma", "a,b", `"a,b"`},
-		{"semicolon, where that is the separator", "a;b", `"a;b"`},
+		{"semicolon, a separator in some locales", "a;b", `"a;b"`},
 		{"quotes", `say "a"`, `"say ""a"""`},
 		{"line feed", "a\nb", "\"a\nb\""},
 		{"space at the ends", " a ", `" a "`},
@@ -205,7 +205,7 @@ func TestCells(t *testing.T) {
 	}
 }
 
-// F15: one field in is one field out.
+// F15: a CSV reader reads one cell for each cell written.
 func FuzzExportFields(f *testing.F) {
 	for _, s := range []string{"", "a", `"`, "\r\n", "=1,2", "\xff\x00", "\u2028", `\`, "a\"\r\n,b"} {
 		f.Add(s)
@@ -216,7 +216,7 @@ func FuzzExportFields(f *testing.F) {
 		if err != nil || len(rows) != 1 || len(rows[0]) != 3 || rows[0][0] != "a" || rows[0][2] != "z" {
 			t.Fatalf("%q is read as %q: %v", line, rows, err)
 		}
-		// The reader takes CR LF for LF.
+		// The reader turns CR LF into LF.
 		if got, want := strings.TrimPrefix(rows[0][1], "'"), strings.TrimPrefix(strings.ReplaceAll(s, "\r\n", "\n"), "'"); got != want {
 			t.Errorf("%q came out as %q", s, rows[0][1])
 		}
@@ -227,7 +227,7 @@ func FuzzExportFields(f *testing.F) {
 	})
 }
 
-// longLog fills the log with n events, more than any buffer holds.
+// longLog fills the log with n events, more than any buffer can hold.
 func (o *office) longLog(n int) {
 	o.t.Helper()
 	now := o.clock().UnixMilli()
@@ -239,7 +239,7 @@ func (o *office) longLog(n int) {
 			'read', '', 'meeting.started', ? - i, '', '', '', printf('%.300c', 'x'), '', '' FROM n`, n, now, now, now, now)
 }
 
-// download begins an export and reads one line of it.
+// download starts an export and reads its first line.
 func (b *tab) download(ctx context.Context, path string) (*http.Response, *bufio.Reader) {
 	b.o.t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.o.url+path, nil)
@@ -278,7 +278,7 @@ func TestExportBreaksOff(t *testing.T) {
 		}
 	}
 	// brokenOff reads the rest, which must end with a line that says why and
-	// with a connection that is cut.
+	// with an aborted connection.
 	brokenOff := func(body io.Reader, why string) {
 		t.Helper()
 		rest, err := io.ReadAll(body)
@@ -309,7 +309,7 @@ func TestExportBreaksOff(t *testing.T) {
 		brokenOff(body, "The export was cancelled.")
 		says(viewer, "Cancelled after")
 	})
-	t.Run("the client leaves", func(t *testing.T) {
+	t.Run("the client disconnects", func(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		viewer.download(ctx, path)
 		leave()

@@ -17,8 +17,8 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// mayHoldSentences are columns, and within JSON keys, that hold what a person or Zoom
-// wrote. Everything else is a code, a number, an address or a name without spaces.
+// mayHoldSentences are the columns, and the keys within JSON, with texts that a person or Zoom
+// wrote. Every other value is a code, a number, an address or a name without spaces.
 var mayHoldSentences = []string{
 	"users.name", "secrets.set_by", "api_tokens.name", "api_tokens.created_by", "audit_entries.actor", "audit_entries.target",
 	"audit_entries.before", "audit_entries.after", "audit_entries.changes.before", "audit_entries.changes.after",
@@ -30,8 +30,8 @@ var mayHoldSentences = []string{
 	"timeline_entries.actor", "timeline_entries.data.runbook", "timeline_entries.data.who", "timeline_entries.data.topic",
 }
 
-// TestNothingStoredIsASentence makes many kinds of rows and looks at every text of the
-// database: what happened is stored as codes with data, see package words.
+// TestNothingStoredIsASentence writes many kinds of rows and checks every text in the
+// database, because what happened is stored as codes with data; see package words.
 func TestNothingStoredIsASentence(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -57,7 +57,7 @@ func TestNothingStoredIsASentence(t *testing.T) {
 		return i, o.bridge(i.Number)
 	}
 
-	// The backup user hosts, and Zoom sets other things than asked.
+	// The backup user hosts, and Zoom's settings differ from what was asked for.
 	i, b := open("stranger@example.com", zoomsim.Faults{OverwriteSettings: true})
 	for _, event := range []string{"meeting.participant_jbh_waiting", "meeting.participant_joined_waiting_room"} {
 		o.happened(event, b.MeetingID, "participant", o.participant("Ana Maria"))
@@ -135,7 +135,7 @@ func TestNothingStoredIsASentence(t *testing.T) {
 
 type storedText struct{ column, text string }
 
-// texts are all texts of the database with their columns, and inside JSON with the keys
+// texts returns all texts in the database with their columns, and those within JSON with the keys
 // that lead to them.
 func (o *office) texts() (all []storedText) {
 	o.t.Helper()

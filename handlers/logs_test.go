@@ -36,14 +36,14 @@ func (o *office) deliver(body string, signed time.Time) {
 		if response.StatusCode == http.StatusOK {
 			return
 		}
-		// A machine that is slow answers 503, and Zoom sends again.
+		// A slow machine answers 503, and Zoom retries.
 		if response.StatusCode != http.StatusServiceUnavailable || try == 5 {
 			o.t.Fatalf("the webhook is answered with %d", response.StatusCode)
 		}
 	}
 }
 
-// work does what is due.
+// work runs the due jobs.
 func (o *office) work() {
 	o.t.Helper()
 	for range 100 {
@@ -56,7 +56,7 @@ func (o *office) work() {
 	o.t.Fatal("the worker does not come to an end")
 }
 
-// event is the body of a webhook about a meeting; more are names and values of
+// event is the body of a webhook about a meeting. more are names and values of
 // its object.
 func (o *office) event(name, meetingID string, more ...any) string {
 	o.t.Helper()
@@ -73,7 +73,7 @@ func (o *office) participant(name string) map[string]any {
 	return map[string]any{"user_id": "u-" + name, "participant_uuid": "p-" + name, "user_name": name, "email": "", "id": "", "join_time": o.clock().UTC().Format(time.RFC3339), "date_time": o.clock().UTC().Format(time.RFC3339)}
 }
 
-// happened stores an event and lets it be read.
+// happened delivers an event and runs the worker.
 func (o *office) happened(name, meetingID string, more ...any) {
 	o.t.Helper()
 	o.deliver(o.event(name, meetingID, more...), o.clock())
@@ -97,7 +97,7 @@ var (
 	newerPage     = regexp.MustCompile(`rel="prev" href="([^"]+)"`)
 )
 
-// rows are what a pattern finds on a page, in order.
+// rows returns the matches of a pattern on a page, in order.
 func (r reply) rows(pattern *regexp.Regexp) (list []string) {
 	for _, m := range pattern.FindAllStringSubmatch(r.body, -1) {
 		list = append(list, m[1])
@@ -105,7 +105,7 @@ func (r reply) rows(pattern *regexp.Regexp) (list []string) {
 	return list
 }
 
-// wantRows wants a list to have these rows, newest first.
+// wantRows checks the rows of a list, newest first.
 func wantRows(t *testing.T, b *tab, path string, pattern *regexp.Regexp, want ...string) {
 	t.Helper()
 	r := b.get(path)
@@ -115,7 +115,7 @@ func wantRows(t *testing.T, b *tab, path string, pattern *regexp.Regexp, want ..
 	}
 }
 
-// allPages walks from a page to the end and returns every row.
+// allPages follows the links from a page to the last one and returns all rows.
 func allPages(t *testing.T, b *tab, path string, pattern *regexp.Regexp) (rows []string, pages int) {
 	t.Helper()
 	for path != "" && pages < 300 {
@@ -169,12 +169,12 @@ func TestIncidentsPage(t *testing.T) {
 		{"F-20 _ is a sign", "?q=l_d", []string{"INC-2"}},
 		{"F-20 \\ is a sign", "?q=%5C", []string{"INC-2"}},
 		{"F-20 a statement", "?q=" + url.QueryEscape("' OR 1=1 --"), nil},
-		{"nothing fits", "?status=evil", nil},
-		{"behind the last", "?cursor=1", nil},
+		{"no match", "?status=evil", nil},
+		{"after the last", "?cursor=1", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/incidents"+test.query, rowOfIncident, test.want...) })
 	}
-	t.Run("what is shown of a row", func(t *testing.T) {
+	t.Run("contents of the rows", func(t *testing.T) {
 		viewer.get("/incidents?q=down").want(t, http.StatusOK, "2 open", "SEV1", "Production outage", "command line", "Join", "Clear")
 		page := viewer.get("/incidents?q=" + url.QueryEscape(hostile))
 		page.want(t, http.StatusOK, "No incidents match")
@@ -183,7 +183,7 @@ func TestIncidentsPage(t *testing.T) {
 		}
 		wantInert(t, page)
 	})
-	t.Run("what cannot be asked", func(t *testing.T) {
+	t.Run("invalid queries", func(t *testing.T) {
 		for _, query := range []string{"?evil=1", "?q=a&q=b", "?cursor=x", "?cursor=-1", "?cursor=1e3", "?cursor=99999999999999999999", "?q=%zz", "?q=%ff", "?q=%00"} {
 			viewer.get("/incidents"+query).want(t, http.StatusBadRequest)
 		}
@@ -246,23 +246,23 @@ func TestBridgesPage(t *testing.T) {
 		{"live", "?view=live", []string{one.ID}},
 		{"needs attention", "?view=attention", []string{three.ID}},
 		{"backup user", "?view=backup", []string{two.ID}},
-		{"host, also one that was asked in vain", "?host=+ANA%40example.com", []string{three.ID, one.ID}},
+		{"host, including one that failed", "?host=+ANA%40example.com", []string{three.ID, one.ID}},
 		{"from", "?after=2026-11-23", []string{three.ID, two.ID}},
-		{"until, the day included", "?before=2026-11-22", []string{one.ID}},
+		{"until, including the day", "?before=2026-11-22", []string{one.ID}},
 		{"one day", "?after=2026-11-22&before=2026-11-22", []string{one.ID}},
 		{"F-36 the last day there is", "?before=9999-12-31", []string{three.ID, two.ID, one.ID}},
-		{"nothing fits", "?host=nobody%40example.com", nil},
+		{"no match", "?host=nobody%40example.com", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/bridges"+test.query, rowOfBridge, test.want...) })
 	}
-	t.Run("days are those of the person who looks", func(t *testing.T) {
+	t.Run("days are in the viewer’s zone", func(t *testing.T) {
 		far := &tab{o: o, cookies: map[string]string{"tz": "America/Los_Angeles"}}
 		for name, value := range viewer.cookies {
 			far.cookies[name] = value
 		}
 		wantRows(t, far, "/bridges?before=2026-11-21", rowOfBridge, one.ID) // 02:14 UTC is the evening before
 	})
-	t.Run("F-36 days that are none", func(t *testing.T) {
+	t.Run("F-36 invalid days", func(t *testing.T) {
 		for _, day := range []string{"2026-02-30", "yesterday", "0000-01-01", "2026-11-22T10:00", "99999-01-01", hostile} {
 			for _, field := range []string{"after", "before"} {
 				r := viewer.get("/bridges?" + field + "=" + url.QueryEscape(day))
@@ -274,7 +274,7 @@ func TestBridgesPage(t *testing.T) {
 			}
 		}
 	})
-	t.Run("F-36 zones that are none", func(t *testing.T) {
+	t.Run("F-36 invalid zones", func(t *testing.T) {
 		for _, zone := range []string{"../../etc/passwd", "Local", "", strings.Repeat("A", 10<<10), "Europe/Nowhere", "/etc/localtime"} {
 			odd := &tab{o: o, cookies: map[string]string{"tz": zone}}
 			for name, value := range viewer.cookies {
@@ -283,7 +283,7 @@ func TestBridgesPage(t *testing.T) {
 			wantRows(t, odd, "/bridges?before=2026-11-22", rowOfBridge, one.ID)
 		}
 	})
-	t.Run("what cannot be asked", func(t *testing.T) {
+	t.Run("invalid queries", func(t *testing.T) {
 		for _, query := range []string{"?view=evil", "?evil=1", "?cursor=x", "?cursor=1", "?cursor=-1.a", "?host=a&host=b", "?host=%00"} {
 			viewer.get("/bridges"+query).want(t, http.StatusBadRequest)
 		}
@@ -343,22 +343,22 @@ func TestEventsPage(t *testing.T) {
 		{"meeting", "?meeting_id=" + meeting, []string{ended, joined, started}},
 		{"meeting as Zoom writes it", "?meeting_id=123+4567+8901", []string{elsewhere}},
 		{"bridge", "?bridge=inc-1", []string{ended, joined, started}},
-		{"bridge of no incident", "?bridge=INC-99", nil},
-		{"bridge that is no key", "?bridge=evil", nil},
+		{"bridge of an unknown incident", "?bridge=INC-99", nil},
+		{"bridge that isn’t a key", "?bridge=evil", nil},
 		{"text", "?q=ravi+50%25", []string{elsewhere}},
-		{"text that is no pattern", "?q=rav__", nil},
+		{"text with wildcards", "?q=rav__", nil},
 		{"time", "?after=2026-11-22T02:15&before=2026-11-22T03:00", []string{elsewhere, joined}},
 		{"seconds", "?before=2026-11-22T02:15:00", []string{started}},
 		{"all at once", "?event=meeting.ended&meeting_id=" + meeting + "&bridge=INC-1&q=acme&after=2026-11-22T03:00", []string{ended}},
 	} {
 		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/events"+test.query, rowOfEvent, test.want...) })
 	}
-	t.Run("what a row says", func(t *testing.T) {
+	t.Run("contents of a row", func(t *testing.T) {
 		page := viewer.get("/events")
 		page.want(t, http.StatusOK, "participant joined", "meeting ended", "INC-1", "unread", "<script>alert(1)</script>", "in the last hour")
 		wantInert(t, page)
 	})
-	t.Run("F-36 times that are none", func(t *testing.T) {
+	t.Run("F-36 invalid times", func(t *testing.T) {
 		for _, at := range []string{"2026-02-30T10:00", "noon", "2026-11-22T24:00", "0000-01-01T00:00", hostile} {
 			r := viewer.get("/events?before=" + url.QueryEscape(at))
 			r.want(t, http.StatusUnprocessableEntity, "Enter a time such as 2026-01-31T14:30.")
@@ -367,7 +367,7 @@ func TestEventsPage(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what cannot be asked", func(t *testing.T) {
+	t.Run("invalid queries", func(t *testing.T) {
 		for _, query := range []string{"?evil=1", "?cursor=x", "?cursor=-1", "?q=a&q=b", "?q=%ff"} {
 			viewer.get("/events"+query).want(t, http.StatusBadRequest)
 			viewer.get("/events/"+joined+query).want(t, http.StatusBadRequest)
@@ -397,14 +397,14 @@ func TestEventsPage(t *testing.T) {
 		viewer.get("/events/"+elsewhere+"?q=nothing").want(t, http.StatusOK, "No events match", "Ravi 50% joined the meeting.")
 	})
 	admin := o.as(incident.Admin)
-	t.Run("T-ids an event that is not there", func(t *testing.T) {
+	t.Run("T-ids an event that doesn’t exist", func(t *testing.T) {
 		for _, id := range []string{"1", "0", "-1", "x", "99999999999999999999", "1e3", joined + "0", "%2e%2e"} {
 			viewer.get("/events/"+id).want(t, http.StatusNotFound)
 			admin.get("/events/"+id+"/raw").want(t, http.StatusNotFound)
 		}
 	})
-	t.Run("the bytes as they came", func(t *testing.T) {
-		guardPage(t, o, "/events/"+joined+"/raw", viewer) // it holds passcodes and download tokens
+	t.Run("the bytes as received", func(t *testing.T) {
+		guardPage(t, o, "/events/"+joined+"/raw", viewer) // it contains passcodes and download tokens
 		r := admin.get("/events/" + unread + "/raw")
 		if r.body != `{"not":"a Zoom event"` || r.header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(r.header.Get("Content-Disposition"), "attachment") || r.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%q as %v", r.body, r.header)
@@ -413,7 +413,7 @@ func TestEventsPage(t *testing.T) {
 			t.Errorf("the body is not what came: %s", r.body)
 		}
 	})
-	t.Run("requests that were refused are counted by reason", func(t *testing.T) {
+	t.Run("rejected requests are counted by reason", func(t *testing.T) {
 		for range 3 {
 			r, err := http.NewRequest(http.MethodPost, o.url+"/webhook", strings.NewReader(`{}`))
 			o.must(err)
@@ -507,7 +507,7 @@ func TestManyEvents(t *testing.T) {
 		{"meeting", "/events?meeting_id=m42", 100, 2},
 		{"meeting and type", "/events?meeting_id=m42&event=meeting.type_2", 100, 2},
 		{"meeting and another type", "/events?meeting_id=m42&event=meeting.type_1", 0, 1},
-		{"text that is rare", "/events?q=needle", 3, 1},
+		{"rare text", "/events?q=needle", 3, 1},
 		{"the last hour", "/events?after=2026-11-22T01:14", 902, 19},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -577,7 +577,7 @@ func TestOverview(t *testing.T) {
 		}
 		viewer.get("/incidents/1").want(t, http.StatusOK, "1 inside", "Inside now", "Ravi")
 	})
-	t.Run("a bridge that failed, and Zoom that refuses", func(t *testing.T) {
+	t.Run("a failed bridge while Zoom rejects calls", func(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)
 		o.open(r)
@@ -589,7 +589,7 @@ func TestOverview(t *testing.T) {
 			t.Error("an incident that is resolved still needs somebody")
 		}
 	})
-	t.Run("it is not known whether there is a bridge", func(t *testing.T) {
+	t.Run("unknown whether there is a bridge", func(t *testing.T) {
 		o.faults(zoomsim.Faults{ResetAfterCommit: true, Only: create})
 		o.open(r)
 		viewer.get("/").want(t, http.StatusOK, "INC-3: we don’t know yet whether Zoom created the meeting.")

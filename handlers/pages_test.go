@@ -20,10 +20,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
-// hostile is text that would be a script if any page took it for HTML.
+// hostile is text that would run as a script if a page treated it as HTML.
 const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>'{{7*7}}` + "\u202e"
 
-// open opens an incident as the command line, so that the backup user hosts.
+// open opens an incident from the command line, so that the backup user hosts.
 func (o *office) open(r incident.Runbook, change ...func(*incident.OpenRequest)) incident.Incident {
 	o.t.Helper()
 	req := incident.OpenRequest{RunbookID: r.ID, Name: "db down", Severity: "SEV1", Description: "It does not answer.", Source: "form"}
@@ -42,7 +42,7 @@ func (o *office) incident(number int64) incident.Incident {
 	return i
 }
 
-// bridge is the only bridge of an incident.
+// bridge returns the only bridge of an incident.
 func (o *office) bridge(number int64) incident.Bridge {
 	o.t.Helper()
 	list, err := o.store.Bridges(context.Background(), number)
@@ -60,7 +60,7 @@ func (o *office) stepRun(number int64) incident.StepRun {
 	return list[0]
 }
 
-// manual is a runbook whose step waits for a person.
+// manual returns a runbook with a step that waits for a person.
 func (o *office) manual() incident.Runbook {
 	o.t.Helper()
 	r, _, err := o.service.SaveRunbook(context.Background(), theConsole, incident.Runbook{
@@ -74,7 +74,7 @@ func (o *office) faults(f zoomsim.Faults) {
 	o.sim.SetFaults(func(have *zoomsim.Faults) { *have = f })
 }
 
-// asked is how often Zoom was asked for an operation.
+// asked counts the calls of a Zoom operation.
 func (o *office) asked(operation string) (n int) {
 	for _, c := range o.sim.Calls() {
 		if c.Operation == operation {
@@ -88,8 +88,8 @@ const create = "POST /users/{userId}/meetings"
 
 func (o *office) nobody() *tab { return &tab{o: o, cookies: map[string]string{}} }
 
-// guardPage wants a page shown to nobody who is not logged in, and to no role
-// below the one it needs.
+// guardPage checks that a page is shown only to people who are logged in with the role
+// that it needs, or a higher one.
 func guardPage(t *testing.T, o *office, path string, below *tab) {
 	t.Helper()
 	want := "/login"
@@ -104,8 +104,8 @@ func guardPage(t *testing.T, o *office, path string, below *tab) {
 	}
 }
 
-// wantInert wants a page on which hostile text is text: no script but ours, no
-// handler, no frame, no link that runs something.
+// wantInert checks that hostile text on a page is only text: no script but ours, no
+// handler, no frame, and no link that runs code.
 func wantInert(t testing.TB, r reply) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(r.body))
@@ -168,7 +168,7 @@ func TestRunForm(t *testing.T) {
 		return append([]string{"name", "db down", "severity", "SEV2", "description", "Since 9.\r\nAll of it.", "opener_email", "responder@example.com", "vars.customer", "Acme", "idempotency_key", key}, changes...)
 	}
 
-	t.Run("refused: what was typed comes back", func(t *testing.T) {
+	t.Run("rejected: what was typed comes back", func(t *testing.T) {
 		r := b.post(path, "name", "", "severity", "SEV2", "description", hostile, "opener_email", "x"+hostile, "vars.customer", hostile, "idempotency_key", key)
 		r.want(t, http.StatusUnprocessableEntity, "Describe in a few words what is wrong.", "This is not an e-mail address.")
 		for name, want := range map[string]string{"description": hostile, "opener_email": "x" + hostile, "vars.customer": hostile, "idempotency_key": key} {
@@ -191,12 +191,12 @@ func TestRunForm(t *testing.T) {
 			t.Errorf("name is cut to %d bytes", len(got))
 		}
 	})
-	t.Run("F-31 fields nobody asked for", func(t *testing.T) {
+	t.Run("F-31 unknown fields", func(t *testing.T) {
 		b.post(path, fields("role", "admin")...).want(t, http.StatusBadRequest)
 		b.post(path, fields("name", "twice")...).want(t, http.StatusBadRequest)
 		b.post(path, fields("dedup_key", "x")...).want(t, http.StatusBadRequest)
 	})
-	t.Run("a runbook that is not there", func(t *testing.T) {
+	t.Run("a runbook that doesn’t exist", func(t *testing.T) {
 		b.get("/runbooks/nothing/run").want(t, http.StatusNotFound)
 		b.post("/runbooks/nothing/run", fields()...).want(t, http.StatusNotFound)
 	})
@@ -321,7 +321,7 @@ func TestIncidentPage(t *testing.T) {
 			wantInert(t, r)
 		}
 	})
-	t.Run("what a viewer may not do is not offered", func(t *testing.T) {
+	t.Run("a viewer isn’t offered what only others may do", func(t *testing.T) {
 		page := viewer.get("/incidents/1")
 		page.want(t, http.StatusOK, "Join")
 		if strings.Contains(page.body, `<form method="post" action="/incidents`) || strings.Contains(page.body, `action="/bridges`) {
@@ -422,7 +422,7 @@ func TestRunStep(t *testing.T) {
 	if got := o.trail(); got[len(got)-1] != "step.run INC-1" {
 		t.Errorf("audit trail %q", got)
 	}
-	// The button pressed twice, or in another tab.
+	// The button was pressed twice, or in another tab.
 	if page := b.post(path).leadsTo(b, "/incidents/1"); o.asked(create) != 1 || strings.Contains(page.text(), "The step was started.") {
 		t.Errorf("Zoom was asked %d times, and the page says that the step was run", o.asked(create))
 	}
@@ -435,7 +435,7 @@ func TestRunStep(t *testing.T) {
 	})
 }
 
-// failedBridge is an office with an incident whose bridge failed.
+// failedBridge returns an office with an incident whose bridge failed.
 func failedBridge(t *testing.T) (*office, incident.Bridge) {
 	o := newOffice(t)
 	o.connect()
@@ -513,7 +513,7 @@ func TestUseLink(t *testing.T) {
 	})
 }
 
-// onDisk reports whether any file of the database holds the text.
+// onDisk reports whether a file of the database contains the text.
 func (o *office) onDisk(text string) bool {
 	o.t.Helper()
 	found := false
@@ -528,7 +528,7 @@ func (o *office) onDisk(text string) bool {
 	return found
 }
 
-// K-16: the start link is for one person, at one moment, and is kept nowhere.
+// K-16: the start link is shown to one person once, and stored nowhere.
 func TestStartBridge(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -588,7 +588,7 @@ func TestStartBridge(t *testing.T) {
 		}
 		o.faults(zoomsim.Faults{})
 	})
-	t.Run("a bridge that is no meeting", func(t *testing.T) {
+	t.Run("a bridge that isn’t a meeting", func(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)
 		i := o.open(o.runbook(o.incident(1).RunbookID))
@@ -632,7 +632,7 @@ func TestJoinPage(t *testing.T) {
 		viewer.get("/j/INC-99").want(t, http.StatusNotFound, "There is no incident with this number.")
 		viewer.get("/j/evil").want(t, http.StatusNotFound)
 	})
-	t.Run("without the key nothing is told, not even whether the incident is there", func(t *testing.T) {
+	t.Run("without the key it doesn’t reveal whether the incident exists", func(t *testing.T) {
 		for _, path := range []string{"/j/INC-1", "/j/INC-1?k=", "/j/INC-1?k=wrong", "/j/INC-1?k=" + i.JoinKey[:15], "/j/INC-1?k=" + i.JoinKey + "A", "/j/INC-1?k=" + strings.ToUpper(i.JoinKey) + "x", "/j/INC-99", "/j/INC-99?k=" + i.JoinKey, "/j/evil"} {
 			r := o.nobody().get(path)
 			to := r.header.Get("Location")
@@ -641,7 +641,7 @@ func TestJoinPage(t *testing.T) {
 			}
 		}
 	})
-	t.Run("resolved, and the bridge over", func(t *testing.T) {
+	t.Run("resolved, with an ended bridge", func(t *testing.T) {
 		o.must(o.service.ResolveIncident(context.Background(), theConsole, 1))
 		o.nobody().get(whole).want(t, http.StatusOK, "resolved", "Join")
 		b := bridge
@@ -669,7 +669,7 @@ func TestJoinPage(t *testing.T) {
 			t.Errorf("the API gives another reason: %s", answer.body)
 		}
 	})
-	t.Run("failed for the whole Zoom app: what is wrong is for admins", func(t *testing.T) {
+	t.Run("a problem of the Zoom app is for admins only", func(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)
 		i := o.open(r)

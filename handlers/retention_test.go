@@ -13,7 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// oldEvents stores and reads n events about people, that arrived so long ago.
+// oldEvents stores and reads n events about people that arrived that long ago.
 func (o *office) oldEvents(n int, ago time.Duration) {
 	o.t.Helper()
 	for i := range n {
@@ -85,7 +85,7 @@ func TestRetention(t *testing.T) {
 		if len(stored) > 0 {
 			t.Error("the preview saved the rules")
 		}
-		// What was not previewed is not saved.
+		// Rules that weren't previewed aren't saved.
 		b.post("/settings/retention", rules...).want(t, http.StatusUnprocessableEntity, "Check what they do, then save.", "Save and start")
 		rules = append(rules, "shown", preview.value("shown"))
 		other := form("keep_participant", "91", "blank_participant", "10", "shown", preview.value("shown"))

@@ -15,7 +15,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-// outage is a runbook with one step and one variable.
+// outage saves a runbook with one step and one variable.
 func (o *office) outage() incident.Runbook {
 	o.t.Helper()
 	meeting := incident.NewMeetingTemplate()
@@ -43,7 +43,7 @@ func (o *office) runbook(id string) incident.Runbook {
 	return r
 }
 
-// runbookFields are the form of a whole runbook.
+// runbookFields is the form of a complete runbook.
 func runbookFields(version int64, changes ...string) []string {
 	v := pairs("version", strconv.FormatInt(version, 10), "name", "Database down", "incident_type", "outage", "description", "Run it early.",
 		"step.0.id", "", "step.0.kind", "create_meeting", "step.0.topic", "{{ incident.name }} {{ vars.region }}", "step.0.agenda", "Line one\r\nline two",
@@ -116,7 +116,7 @@ func TestRunbookPage(t *testing.T) {
 			t.Errorf("variable %q", got)
 		}
 	})
-	t.Run("a viewer looks only", func(t *testing.T) {
+	t.Run("a viewer only reads", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		r := o.outage()
@@ -167,7 +167,7 @@ func TestSaveRunbook(t *testing.T) {
 		}
 		o.wantTrail()
 	})
-	t.Run("name that is taken", func(t *testing.T) {
+	t.Run("a name that is taken", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.outage()
@@ -246,13 +246,13 @@ func TestSaveRunbook(t *testing.T) {
 	})
 }
 
-// TestRunbookForm presses the buttons of the editor that save nothing.
+// TestRunbookForm presses the buttons of the editor that don't save.
 func TestRunbookForm(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	b := o.as(incident.Admin)
 
-	// Rows are known by their topics and names; numbers may have gaps.
+	// Rows are identified by their topics and names; their numbers may have gaps.
 	form := func(op string, steps, variables []string) []string {
 		fields := []string{"version", "3", "name", "Kept", "op", op}
 		for i, topic := range steps {
@@ -324,9 +324,9 @@ func TestRunbookForm(t *testing.T) {
 	}{
 		{"unknown button", form("explode", nil, nil)},
 		{"unknown kind", form("add-step:send_money", nil, nil)},
-		{"row that is not there", form("remove-step:1", []string{"a"}, nil)},
+		{"row that doesn’t exist", form("remove-step:1", []string{"a"}, nil)},
 		{"row below zero", form("step-up:-1", []string{"a"}, nil)},
-		{"row that is no number", form("variable-up:x", nil, []string{"a"})},
+		{"row that isn’t a number", form("variable-up:x", nil, []string{"a"})},
 		{"unknown field of a step", []string{"step.0.evil", "x"}},
 		{"deeper field", []string{"step.0.topic.x", "x"}},
 		{"no number", []string{"step.x.topic", "x"}},
@@ -337,7 +337,7 @@ func TestRunbookForm(t *testing.T) {
 		{"unknown field", []string{"archived_at", "1"}},
 		{"field sent twice", []string{"step.0.topic", "a", "step.0.topic", "b"}},
 		{"too many rows", many},
-		{"version that is no number", []string{"version", "x"}},
+		{"version that isn’t a number", []string{"version", "x"}},
 	}
 	for _, tt := range refused {
 		t.Run(tt.name, func(t *testing.T) {
@@ -357,7 +357,7 @@ func TestRunbookForm(t *testing.T) {
 	})
 }
 
-// focused reports whether the element with this attribute has the cursor.
+// focused reports whether the element with this attribute has the focus.
 func focused(body, attribute string) bool {
 	for _, tag := range strings.Split(body, "<") {
 		element, _, _ := strings.Cut(tag, ">")

@@ -90,7 +90,7 @@ func TestCreateUser(t *testing.T) {
 			want(t, http.StatusUnprocessableEntity, "Another user has this e-mail address.")
 		o.wantTrail()
 	})
-	t.Run("a field that makes somebody admin", func(t *testing.T) {
+	t.Run("a field that would make somebody an admin", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/settings/users", append(slices.Clone(good), "disabled_at", "0")...).want(t, http.StatusBadRequest)
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// request is a context of a request with these cookies, names and values in turn.
+// request returns the context of a request with cookies, given as name, value, name, value ….
 func request(cookies ...string) (echo.Context, *httptest.ResponseRecorder) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for i := 0; i < len(cookies); i += 2 {
@@ -62,7 +62,7 @@ func TestFlash(t *testing.T) {
 			t.Errorf("%d bytes", len(cookie.Value))
 		}
 	})
-	t.Run("a cookie that is not ours says nothing", func(t *testing.T) {
+	t.Run("an invalid cookie is ignored", func(t *testing.T) {
 		for _, value := range []string{"", "x", "!!!", base64.RawURLEncoding.EncodeToString([]byte("nospace"))} {
 			c, _ := request("drawbridge_flash", value)
 			if flash := site.Frame(c, "", "").Flash; flash != nil {

@@ -20,8 +20,8 @@ import (
 var update = flag.Bool("update", false, "write testdata/golden anew")
 
 // TestStates drives the service with the simulator through the states of a bridge and
-// compares what the pages say with files: the fixtures of package views are typed by
-// hand, these are rows that the program really makes.
+// compares what the pages say with files. Unlike the fixtures of package views, these
+// pages show rows that the program really writes.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -70,7 +70,7 @@ func TestStates(t *testing.T) {
 	o.must(o.service.ResolveIncident(ctx, theConsole, live.Number))
 	golden("resolved", live)
 
-	// The page of a bridge that is being created is read while Zoom thinks.
+	// The page of a bridge that is being created is read before Zoom answers.
 	var creating string
 	open("stranger@example.com", zoomsim.Faults{Only: create, Mangle: func(string, map[string]any) {
 		if creating == "" {
@@ -95,7 +95,7 @@ var (
 	}
 )
 
-// golden compares what a page says, a text or link a line, with a file.
+// golden compares the texts, links and tones of a page, one per line, with a file.
 func (o *office) golden(t *testing.T, name, page string) {
 	t.Helper()
 	page = mainPart.FindString(drawings.ReplaceAllString(page, ""))
@@ -135,7 +135,7 @@ func (o *office) golden(t *testing.T, name, page string) {
 	}
 }
 
-// passcodes are those of all bridges.
+// passcodes returns the passcodes of all bridges.
 func (o *office) passcodes() (all []string) {
 	o.t.Helper()
 	for number := int64(1); ; number++ {

@@ -23,10 +23,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// The tests below read the program's source for its codes, so that no new code can
-// be forgotten: each has words, and words are of codes that exist.
+// The tests below read the codes from the program's source, so that no new code can
+// be forgotten: every code has words, and all words belong to a code.
 
-// files parses what package dir consists of, without its tests.
+// files parses the package in dir, without its tests.
 func files(t *testing.T, dir string) []*ast.File {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
@@ -47,7 +47,7 @@ func files(t *testing.T, dir string) []*ast.File {
 	return list
 }
 
-// constant is one constant of a closed type, with the comment that names its data.
+// constant is a constant of a closed type, with the comment that names its data.
 type constant struct{ name, code, comment string }
 
 // constants lists the constants of a type.
@@ -89,7 +89,7 @@ func codes(list []constant) (all []string) {
 	return all
 }
 
-// closed are the types of the codes that are stored and put into words.
+// closed are the types of the codes that are stored and worded.
 var closed = []struct{ dir, typ string }{
 	{"incident", "TimelineKind"}, {"incident", "ReasonCode"}, {"incident", "FindingCode"}, {"incident", "Difference"}, {"incident", "ReadProblem"},
 	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"incident", "AuditAction"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
@@ -99,7 +99,7 @@ const somebody = "host@example.com"
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
-// fill gives the fields of a struct that a comment names a value each.
+// fill sets the fields of a struct that a comment names.
 func fill(t *testing.T, data any, comment string) {
 	t.Helper()
 	v := reflect.ValueOf(data).Elem()
@@ -152,7 +152,7 @@ func fill(t *testing.T, data any, comment string) {
 
 var rawCode = regexp.MustCompile(`^[a-z0-9_ ]+\.?$`)
 
-// wantSentence wants a text that a person can read, and that says more than its code.
+// wantSentence checks that a text is a sentence that says more than its code.
 func wantSentence(t *testing.T, code, text string) {
 	t.Helper()
 	first, _ := utf8.DecodeRuneInString(text)
@@ -215,7 +215,7 @@ func TestReasonWords(t *testing.T) {
 	}
 }
 
-// withoutFix are findings that are never bad, or that nobody can mend.
+// withoutFix are findings that are never bad, or that nobody can fix.
 var withoutFix = map[incident.FindingCode]string{
 	incident.FoundToken:     "is only ever fine",
 	incident.FoundUser:      "is only ever fine",
@@ -318,8 +318,8 @@ func TestOtherWords(t *testing.T) {
 // noSample are events of Zoom that zoom/testdata/events has no sample of.
 var noSample = []string{"recording.resumed", "user.signed_out"}
 
-// TestWordsOfCodesThatExist wants every text that package words compares with, or has
-// in a table, to be a code that somebody makes.
+// TestWordsOfCodesThatExist checks that every code that package words compares with, or
+// has in a table, is a code of the program.
 func TestWordsOfCodesThatExist(t *testing.T) {
 	events := slices.Clone(noSample)
 	samples, err := filepath.Glob("../zoom/testdata/events/*.json")
@@ -337,8 +337,8 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 			changed = append(changed, f.Tag.Get("json"))
 		}
 	}
-	// What is compared, and with what: a field, a parameter or variable of a
-	// function, or a table.
+	// Which codes each field, parameter, variable or table may have: a parameter or variable
+	// is named after its function.
 	may := map[string][]string{
 		"Entry.Kind": of("incident", "TimelineKind"), "entryTexts": of("incident", "TimelineKind"), "Entry.Field": {"topic", "agenda"},
 		"Reason.Code": append(of("incident", "ReasonCode"), ""), "reasonTexts": of("incident", "ReasonCode"),
@@ -377,7 +377,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 			if f != nil && f.Recv != nil {
 				receiver[f.Recv.List[0].Names[0].Name] = f.Recv.List[0].Type.(*ast.Ident).Name
 			}
-			// name is what an expression stands for in the table above.
+			// name is the name of an expression in the table above.
 			name := func(e ast.Expr) string {
 				switch e := e.(type) {
 				case *ast.SelectorExpr:
@@ -430,8 +430,8 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	}
 }
 
-// TestCodesAreMade wants every code to be used by the program outside its own
-// declaration: no state that nobody makes.
+// TestCodesAreMade checks that the program uses every code outside its own
+// declaration.
 func TestCodesAreMade(t *testing.T) {
 	used := map[string]map[string]bool{} // by package and name
 	for _, dir := range []string{"incident", "zoom", "db", "handlers", "cli"} {

@@ -8,7 +8,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// BenchmarkEventsPage draws the list of events with 50 rows and its chart.
+// BenchmarkEventsPage renders the list of events with 50 rows and its chart.
 func BenchmarkEventsPage(b *testing.B) {
 	page := views.EventsPage{Frame: in("Events", "events"), Chart: hours(), Pager: views.EventPager{Older: "/events?cursor=abc"}}
 	for n := range 50 {

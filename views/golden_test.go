@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/*.golden.html anew")
 
-// hostile tries to leave every context a page has: text, attribute, URL, script.
+// hostile tries to escape from every context of a page: text, attribute, URL, script.
 const hostile = `"><img src=x onerror=alert(1)></bdi></title><script>alert('x')</script>'` + "\u202e javascript:alert(1)"
 
 var (
@@ -36,7 +36,7 @@ var (
 	frame = views.Frame{User: ana, Version: "v0.1.0", Theme: "light"}
 )
 
-// in is frame with its title and section.
+// in is frame with a title and a section.
 func in(title, section string) views.Frame {
 	f := frame
 	f.Title, f.Section = title, section
@@ -48,8 +48,8 @@ type golden struct {
 	page templ.Component
 }
 
-// testGolden renders every case, compares it with its file, and checks what holds for every page:
-// hostile text stays text, nothing inline, every control has a name, every id is unique.
+// testGolden renders every case, compares it with its file, and checks rules for all pages:
+// hostile text stays text, nothing is inline, every control has a label, and every id is unique.
 func testGolden(t *testing.T, cases []golden) {
 	t.Helper()
 	for _, tc := range cases {
@@ -78,9 +78,9 @@ func testGolden(t *testing.T, cases []golden) {
 	}
 }
 
-// stable is what a golden file holds: the page with one tag, or one element of text, a line, without the hashes of
-// static files and with icons by their names, so that a diff shows what changed and a style sheet may change without
-// it. The shell round <main> is in the files frame-* alone; of it the others have the title and <body>.
+// stable is the content of a golden file: the page with one tag or one element with text per line, without the hashes of
+// static files and with the names of icons, so that a diff shows what changed and a change of a style sheet is none.
+// Only the files frame-* have the frame around <main>; the others have the title, the start of <body> and <main>.
 func stable(t *testing.T, name, page string) string {
 	t.Helper()
 	for _, file := range []string{"app.css", "app.js", "pages.css", "editor.js", "events.css", "events.js", "theme.js", "mark.svg", "vendor/tabler.css", "vendor/htmx.js"} {
@@ -120,7 +120,7 @@ func stable(t *testing.T, name, page string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// between is the part of a page from the first from to the next to, both included.
+// between is the part of a page from the first from to the next to, inclusive.
 func between(t *testing.T, page, from, to string) string {
 	t.Helper()
 	start := max(0, strings.Index(page, from))
@@ -149,10 +149,10 @@ var icons = sync.OnceValue(func() *strings.Replacer {
 
 var void = map[string]bool{"meta": true, "link": true, "input": true, "br": true, "hr": true, "img": true}
 
-// urlAttributes may only hold paths of our own, fragments, or http(s) links.
+// urlAttributes may contain only our own paths, fragments, or http(s) and tel links.
 var urlAttributes = map[string]bool{"href": true, "src": true, "action": true, "formaction": true, "hx-get": true, "sse-connect": true}
 
-// banned elements have no place on a page, whatever they hold.
+// banned elements may not be on any page.
 var banned = map[string]bool{"style": true, "iframe": true, "object": true, "embed": true, "base": true, "img": true, "foreignObject": true}
 
 func checkPage(t *testing.T, page string) {

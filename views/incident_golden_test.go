@@ -9,7 +9,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
-// What happened gets its words from package words here too, so that no page is tested with a text that the program
+// The fixtures take their words from package words, so that no page is tested with a text that the program
 // never writes.
 
 func entry(ago time.Duration, e words.Entry) views.TimelineEntry {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// F-12: what no template may contain, whatever the data.
+// F-12: patterns that no template may contain.
 var lints = []struct{ name, pattern string }{
 	{"raw markup", `templ\.Raw|@templ\.JSONScript`},
 	{"URL declared safe without a look", `templ\.SafeURL\(`},
@@ -43,7 +43,7 @@ func TestTemplatesF12(t *testing.T) {
 	}
 }
 
-// A page without a golden file is one that nobody would see break.
+// Every page has golden files, so that a change of it is noticed.
 func TestPagesHaveGoldens(t *testing.T) {
 	t.Parallel()
 	read := func(pattern string) (all string) {

@@ -13,7 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
-// together renders components one after the other, and page puts them into the frame.
+// together renders components one after the other.
 func together(all ...templ.Component) templ.Component {
 	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
 		for _, c := range all {
