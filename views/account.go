@@ -106,7 +106,7 @@ func inUse(p AccountPage, auth string) string {
 	return ""
 }
 
-func scopeName(s AccountScope, classic bool) string {
+func (s AccountScope) name(classic bool) string {
 	if classic {
 		return s.Classic
 	}
@@ -116,7 +116,7 @@ func scopeName(s AccountScope, classic bool) string {
 func scopeNames(scopes []AccountScope, classic bool) string {
 	names := make([]string, len(scopes))
 	for i, s := range scopes {
-		names[i] = scopeName(s, classic)
+		names[i] = s.name(classic)
 	}
 	return strings.Join(names, "\n")
 }

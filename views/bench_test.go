@@ -10,7 +10,7 @@ import (
 
 // BenchmarkEventsPage renders the list of events with 50 rows and its chart.
 func BenchmarkEventsPage(b *testing.B) {
-	page := views.EventsPage{Frame: in("Events", "events"), Chart: hours(), Pager: views.EventPager{Older: "/events?cursor=abc"}}
+	page := views.EventsPage{Frame: in("Events", "events"), Chart: hours(), Pager: views.Pager{Older: "/events?cursor=abc"}}
 	for n := range 50 {
 		row := rows()[n%8]
 		row.ID = strconv.Itoa(n)

@@ -22,7 +22,7 @@ type EventsPage struct {
 
 	Rows   []EventRow
 	Moment When // the time that was asked for, if it is older than the last row
-	Pager  EventPager
+	Pager  Pager
 	Detail *EventDetail // the event that is open
 
 	Empty      bool   // no event has ever been stored
@@ -34,13 +34,6 @@ type EventCount struct {
 	Number string // "1,204", "10,000+"
 	Words  string // "in the last hour", "match"
 	Total  string // "about 9.8 million in the log"; empty with a filter
-}
-
-// EventPager links to other pages of the log.
-type EventPager struct {
-	Newest, Newer, Older string // hrefs
-	Says                 string // "Searched back to 22 Nov 2026, 03:14:07 CET"
-	GoesOn               bool   // the search stopped early and can continue
 }
 
 // EventFilter is the filter form, GET. Fields: event, meeting_id, bridge, q, range, after, before, around, stale, unread,

@@ -1,9 +1,6 @@
 package views
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // ExportPage offers a filter of the event log as a file. GET /events/export with the fields of EventFilter shows it. With
 // format=ndjson|csv, body=1 and key the same address is the file.
@@ -32,18 +29,4 @@ func (p ExportProgress) href() string {
 		href += "?try=" + strconv.Itoa(p.Try)
 	}
 	return href
-}
-
-func (p ExportPage) what() string {
-	if len(p.What) == 0 {
-		return "The whole log"
-	}
-	return strings.Join(p.What, ", ")
-}
-
-func (p EventsPage) exportHref() string {
-	if p.Filter.Query == "" {
-		return "/events/export"
-	}
-	return "/events/export?" + p.Filter.Query
 }

@@ -38,13 +38,6 @@ func (p JoinPage) tone() string {
 	return "over"
 }
 
-func (p JoinPage) shape() string {
-	if p.State == "" {
-		return "ended"
-	}
-	return p.State
-}
-
 func (p JoinPage) title() string {
 	switch {
 	case p.waiting():

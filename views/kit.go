@@ -88,7 +88,9 @@ type Chip struct {
 
 // Pager leads through a list by cursor. An empty link is not shown.
 type Pager struct {
-	Newer, Older string // hrefs
+	Newest, Newer, Older string // hrefs
+	Says                 string // "Searched back to 22 Nov 2026, 03:14:07 CET"
+	GoesOn               bool   // the search stopped early and can continue
 }
 
 // KeyValue is a line of a detail list: text from outside or a time, with a copy button if Copy is set.

@@ -221,7 +221,7 @@ func TestEvents(t *testing.T) {
 	full := views.EventsPage{
 		Frame: f, Live: true, Tail: "1,012/s now · Showing the newest 50; 1,950 more arrived in between", Link: "https://drawbridge.example.com/events",
 		Count: views.EventCount{Number: "1,204", Words: "in the last hour", Total: "about 9.8 million in the log"}, Chart: hours(), Filter: filter,
-		Rows: rows(), Pager: views.EventPager{Older: "/events?cursor=abc"},
+		Rows: rows(), Pager: views.Pager{Older: "/events?cursor=abc"},
 	}
 	full.Rows[5].Day, full.Rows[5].Recovered, full.Rows[6].Twin = "Saturday 21 November 2026", true, true
 	filtered := full
@@ -233,7 +233,7 @@ func TestEvents(t *testing.T) {
 	filtered.Filter.On = []views.Chip{{Label: "meeting.*, user.created", Href: "/events?stale=1&twin=1"}, {Label: "stale", Href: "/events?twin=1"}, {Label: "twins", Href: "/events?stale=1"}}
 	filtered.Filter.ZoomOut, filtered.Filter.Around = "/events?after=2026-11-21T00%3A00", "7353605300224000"
 	filtered.Filter.Save = views.SaveFilter{Allowed: true, Name: "Late ones", Error: "A saved filter with this name already exists. Choose another name."}
-	filtered.Pager = views.EventPager{Newest: "/events", Newer: "/events?newer=9", Older: "/events?cursor=1", Says: "Searched back to 22 Nov 2026, 03:14:07 CET", GoesOn: true}
+	filtered.Pager = views.Pager{Newest: "/events", Newer: "/events?newer=9", Older: "/events?cursor=1", Says: "Searched back to 22 Nov 2026, 03:14:07 CET", GoesOn: true}
 	filtered.Rows = rows()
 	filtered.Rows[2].Moment, filtered.Rows[2].Here, filtered.Rows[2].AroundHref = when(33*time.Second), true, "/events?around=906#here"
 	saved := full
@@ -304,7 +304,7 @@ func TestEvents(t *testing.T) {
 	evil.Detail = &worse
 	evil.Refused = []views.RefusedReason{{Count: 1, Reason: hostile, Advice: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
 	none := full
-	none.Rows, none.Pager, none.Filter.Q, none.Filter.ClearHref = nil, views.EventPager{}, "nothing like it", "/events"
+	none.Rows, none.Pager, none.Filter.Q, none.Filter.ClearHref = nil, views.Pager{}, "nothing like it", "/events"
 	unknown := none
 	unknown.Filter.Event, unknown.Filter.Unknown = "meeting.startet", []string{"meeting.startet"}
 	bad := full

@@ -7,13 +7,6 @@ import (
 
 func (p RunbookPage) editable() bool { return p.CanEdit && !p.Archived }
 
-func (p RunbookPage) action() string {
-	if p.ID == "" {
-		return "/runbooks"
-	}
-	return "/runbooks/" + p.ID
-}
-
 // stepErrors counts the rejected fields of step i.
 func (p RunbookPage) stepErrors(i int) int {
 	n := 0

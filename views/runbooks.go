@@ -161,13 +161,6 @@ func (e TemplateError) place() string {
 	return fmt.Sprintf("Line %d, column %d", e.Line, e.Column)
 }
 
-func trueFalse(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
-}
-
 // onOff is the last part of the path that toggles a runbook.
 func onOff(enabled bool) string {
 	if enabled {

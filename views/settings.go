@@ -126,32 +126,6 @@ func settingsTabs(admin bool, current string) []Tab {
 	return tabs
 }
 
-func roleName(role string) string {
-	switch role {
-	case "admin":
-		return "Admin"
-	case "responder":
-		return "Responder"
-	case "viewer":
-		return "Viewer"
-	}
-	return role
-}
-
-func userAction(id string) string {
-	if id == "" {
-		return "/settings/users"
-	}
-	return "/settings/users/" + id
-}
-
-func afterOrNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
-}
-
 // curl is a command that opens an incident at address with the token in $TOKEN.
 func curl(address string) string {
 	return `curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"runbook": "Production outage", "name": "Try the API"}' ` + address
