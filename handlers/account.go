@@ -79,7 +79,7 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	if err != nil {
 		s.Log.Warn("saved the Zoom account but could not check the connection", "id", RequestID(c), "error", err)
 		level, text = views.LevelWarning, text+" Drawbridge couldn’t check the connection."
-	} else if n := toFix(report); n > 0 {
+	} else if n := len(slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Level.Fine() })); n > 0 {
 		level, text = views.LevelWarning, text+" The check found "+views.Plural(n, "thing", "things")+" to check."
 	} else {
 		text += " The check found nothing wrong."
@@ -151,16 +151,6 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 		page.Conflict = message
 	}
 	return Render(c, http.StatusUnprocessableEntity, views.Account(page))
-}
-
-func toFix(r incident.CheckReport) int {
-	n := 0
-	for _, l := range r.Lines {
-		if !l.Level.Fine() {
-			n++
-		}
-	}
-	return n
 }
 
 // CheckAccount is POST /account/check. htmx gets the result, and a browser without
@@ -243,10 +233,7 @@ func (s *Site) storedSecret(a incident.Account, name incident.SecretName) views.
 }
 
 func (s *Site) accountGuide(c echo.Context) views.AccountGuide {
-	base := s.PublicURL
-	if base == "" {
-		base = c.Scheme() + "://" + c.Request().Host
-	}
+	base := s.base(c)
 	g := views.AccountGuide{WebhookURL: base + "/webhook"}
 	if !s.Demo {
 		g.WebhookURLError = unreachable(base)

@@ -246,7 +246,7 @@ func (s *Site) ListEvents(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// RawEvent is GET /api/v1/events/{id}/raw: the bytes as Zoom sent them. The content
+// RawEvent is GET /api/v1/events/{id}/raw and GET /events/:id/raw: the bytes as Zoom sent them. The content
 // type is octet-stream and not JSON, because even signed bytes are untrusted.
 func (s *Site) RawEvent(c echo.Context) error {
 	id, err := strconv.ParseInt(c.Param("id"), 10, 64)

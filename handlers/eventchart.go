@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,10 +103,8 @@ func (s *Site) firstEvent(ctx context.Context) (time.Time, error) {
 }
 
 func seriesOf(family string) int {
-	for i, f := range eventFamilies {
-		if f == family {
-			return i
-		}
+	if i := slices.Index(eventFamilies, family); i >= 0 {
+		return i
 	}
 	return len(eventFamilies) - 1
 }

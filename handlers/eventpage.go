@@ -291,9 +291,6 @@ func eventChecks(e incident.Event, row views.EventRow) []views.Check {
 	return checks
 }
 
-// EventRaw is GET /events/:id/raw: the bytes as received.
-func (s *Site) EventRaw(c echo.Context) error { return s.RawEvent(c) }
-
 // ReprocessEvent is POST /events/:id/reprocess.
 func (s *Site) ReprocessEvent(c echo.Context) error {
 	ctx := c.Request().Context()

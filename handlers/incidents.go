@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -54,7 +55,7 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 	i := row.Incident
 	v := views.IncidentRow{
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,
-		OpenedAt: s.When(c, i.CreatedAt), Opener: opener(i), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
+		OpenedAt: s.When(c, i.CreatedAt), Opener: cmp.Or(i.OpenerEmail, i.CreatedBy), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 	}
 	if b := row.Bridge; b != nil {
 		v.BridgeState, v.Inside = string(b.State), b.Inside
@@ -78,13 +79,6 @@ func runHref(rows []db.RunbookRow) string {
 		return "/runbooks/" + only + "/run"
 	}
 	return "/runbooks"
-}
-
-func opener(i incident.Incident) string {
-	if i.OpenerEmail != "" {
-		return i.OpenerEmail
-	}
-	return i.CreatedBy
 }
 
 // lasted is how long something took, or has taken so far, or "" before it began.

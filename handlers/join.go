@@ -63,14 +63,9 @@ func (s *Site) JoinPage(c echo.Context) error {
 // bridgeToJoin is the bridge with the ID that the link names, else the first bridge that
 // people can join, else the newest.
 func bridgeToJoin(bridges []incident.Bridge, id string) (incident.Bridge, bool) {
-	for _, b := range bridges {
-		if b.ID == id {
-			return b, true
-		}
-	}
-	for _, b := range bridges {
-		if joinable(b) {
-			return b, true
+	for _, fits := range []func(incident.Bridge) bool{func(b incident.Bridge) bool { return b.ID == id }, joinable} {
+		if i := slices.IndexFunc(bridges, fits); i >= 0 {
+			return bridges[i], true
 		}
 	}
 	if len(bridges) == 0 {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -85,7 +84,7 @@ func ReadQuery(c echo.Context, names ...string) (Form, error) {
 }
 
 func checkValues(values url.Values, names []string) error {
-	for _, name := range slices.Sorted(maps.Keys(values)) {
+	for _, name := range sortedNames(values) {
 		if !slices.ContainsFunc(names, func(n string) bool {
 			prefix, open := strings.CutSuffix(n, "*")
 			return n == name || open && strings.HasPrefix(name, prefix)
@@ -123,13 +122,7 @@ func (f Form) Has(name string) bool { return f.values.Has(name) }
 
 // Names are the sent fields that begin with prefix, sorted.
 func (f Form) Names(prefix string) []string {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(f.values)) {
-		if strings.HasPrefix(name, prefix) {
-			names = append(names, name)
-		}
-	}
-	return names
+	return slices.DeleteFunc(sortedNames(f.values), func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }
 
 // Int is a field as a whole number; "" is 0. Anything else is a BadRequest.
@@ -207,10 +200,10 @@ func ReadJSON(c echo.Context, fields map[string]any) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(object)) {
+	for _, name := range sortedNames(object) {
 		into, ok := fields[name]
 		if !ok {
-			return BadRequest("There is no field %s here. Known fields: %s.", quote(name), strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+			return BadRequest("There is no field %s here. Known fields: %s.", quote(name), strings.Join(sortedNames(fields), ", "))
 		}
 		if err := json.Unmarshal(object[name], into); err != nil {
 			var refused *echo.HTTPError

@@ -138,12 +138,11 @@ func (s *Site) showRetention(c echo.Context, f retentionForm, status int, messag
 	if len(f.problems) > 0 {
 		return Render(c, http.StatusUnprocessableEntity, views.SettingsRetention(page))
 	}
-	effects, err := s.retentionEffects(c, f.rules)
+	effects, people, err := s.retentionEffects(c, f.rules)
 	if err != nil {
 		return err
 	}
-	page.Message, page.Previewed, page.Shown, page.Preview = message, true, shownRules(f.rules), effects.rows
-	page.People = effects.people
+	page.Message, page.Previewed, page.Shown, page.Preview, page.People = message, true, shownRules(f.rules), effects, people
 	return Render(c, status, views.SettingsRetention(page))
 }
 
@@ -178,35 +177,31 @@ func (s *Site) retentionPage(c echo.Context, typed, problems map[string]string) 
 		return page, err
 	}
 	page.Saved = true
-	effects, err := s.retentionEffects(c, rules)
+	effects, _, err := s.retentionEffects(c, rules)
 	if err != nil {
 		return page, err
 	}
 	done, err := s.Store.RetentionProgress(ctx)
 	page.Removed, page.Blanked = done.Removed, done.Blanked
-	for _, e := range effects.rows {
+	for _, e := range effects {
 		page.ToRemove += e.Remove
 		page.ToBlank += e.Blank
 	}
 	return page, err
 }
 
-// retentionEffect is what rules would do now.
-type retentionEffect struct {
-	rows   []views.RetentionEffect
-	people int64 // number of bridges whose people would be blanked
-}
-
-func (s *Site) retentionEffects(c echo.Context, rules []incident.RetentionRule) (e retentionEffect, err error) {
+// retentionEffects are what rules would do now. people is the number of bridges whose
+// people would be blanked.
+func (s *Site) retentionEffects(c echo.Context, rules []incident.RetentionRule) (rows []views.RetentionEffect, people int64, err error) {
 	ctx := c.Request().Context()
 	types, err := s.Store.EventTypes(ctx)
 	if err != nil {
-		return e, err
+		return nil, 0, err
 	}
 	cuts := incident.RetentionCuts(rules, types, s.Now())
 	effects, err := s.Store.RetentionEffects(ctx, cuts)
 	if err != nil {
-		return e, err
+		return nil, 0, err
 	}
 	named := map[string]bool{}
 	for _, r := range rules {
@@ -233,9 +228,9 @@ func (s *Site) retentionEffects(c echo.Context, rules []incident.RetentionRule) 
 	}
 	for family, row := range byRule {
 		row.Oldest = s.When(c, oldest[family])
-		e.rows = append(e.rows, *row)
+		rows = append(rows, *row)
 	}
-	slices.SortFunc(e.rows, func(a, b views.RetentionEffect) int {
+	slices.SortFunc(rows, func(a, b views.RetentionEffect) int {
 		switch {
 		case a.Others:
 			return -1
@@ -245,7 +240,7 @@ func (s *Site) retentionEffects(c echo.Context, rules []incident.RetentionRule) 
 		return strings.Compare(a.Family, b.Family)
 	})
 	if before := incident.RetentionPeople(rules, s.Now()); !before.IsZero() {
-		e.people, err = s.Store.BridgesToBlank(ctx, before)
+		people, err = s.Store.BridgesToBlank(ctx, before)
 	}
-	return e, err
+	return rows, people, err
 }

@@ -216,11 +216,7 @@ func (s *Site) tokensPage(c echo.Context) (views.SettingsTokensPage, error) {
 	if err != nil {
 		return views.SettingsTokensPage{}, err
 	}
-	base := s.PublicURL
-	if base == "" {
-		base = c.Scheme() + "://" + c.Request().Host
-	}
-	page := views.SettingsTokensPage{Frame: s.Frame(c, "API tokens", "settings"), ExampleURL: base + "/api/v1/incidents"}
+	page := views.SettingsTokensPage{Frame: s.Frame(c, "API tokens", "settings"), ExampleURL: s.base(c) + "/api/v1/incidents"}
 	for _, t := range tokens {
 		page.Rows = append(page.Rows, views.TokenRow{
 			ID: t.ID, Name: t.Name, Scopes: t.Scopes, CreatedBy: t.CreatedBy,

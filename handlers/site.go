@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -56,6 +57,11 @@ func New(s Site) *Site {
 		site.Live = NewLive(site.Store.Pulse, site.Log)
 	}
 	return site
+}
+
+// base is PublicURL, or the address of the request if that isn't known.
+func (s *Site) base(c echo.Context) string {
+	return cmp.Or(s.PublicURL, c.Scheme()+"://"+c.Request().Host)
 }
 
 type contextKey int

@@ -131,10 +131,8 @@ type IncidentStartPage struct {
 
 // here is the page's own path if the page is the answer to a form, else "".
 func (p IncidentPage) here() string {
-	for _, b := range p.Bridges {
-		if b.LinkError != "" {
-			return "/incidents/" + strconv.FormatInt(p.Number, 10)
-		}
+	if slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool { return b.LinkError != "" }) {
+		return "/incidents/" + strconv.FormatInt(p.Number, 10)
 	}
 	return ""
 }

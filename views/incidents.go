@@ -83,18 +83,18 @@ func (p IncidentsPage) statusChips() []Chip {
 }
 
 func (p IncidentsPage) severityChoices() []Choice {
-	all := []Choice{{Value: "", Label: "Any"}}
+	var all []Choice
 	for _, s := range []string{"SEV1", "SEV2", "SEV3", "SEV4"} {
-		all = append(all, Choice{Value: s, Label: s, Selected: s == p.Severity})
+		all = append(all, Choice{Value: s, Label: s})
 	}
-	return all
+	return anyOr(p.Severity, all)
 }
 
-func (p IncidentsPage) runbookChoices() []Choice {
-	all := []Choice{{Value: "", Label: "Any"}}
-	for _, r := range p.Runbooks {
-		r.Selected = r.Value == p.Runbook
-		all = append(all, r)
+// anyOr is the choice Any and the given choices, of which value is selected.
+func anyOr(value string, choices []Choice) []Choice {
+	all := append([]Choice{{Label: "Any"}}, choices...)
+	for i := range all {
+		all[i].Selected = i > 0 && all[i].Value == value
 	}
 	return all
 }

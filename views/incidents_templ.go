@@ -154,7 +154,7 @@ func Incidents(p IncidentsPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Runbooks) > 0 {
-				templ_7745c5c3_Err = Select(Field{Label: "Runbook", Name: "runbook"}, p.runbookChoices()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Select(Field{Label: "Runbook", Name: "runbook"}, anyOr(p.Runbook, p.Runbooks)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -1,6 +1,9 @@
 package views
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // JoinPage is GET /j/{key}.
 type JoinPage struct {
@@ -59,9 +62,9 @@ func (p JoinPage) says() string {
 	case p.waiting():
 		return "This page updates when Zoom answers, usually within seconds."
 	case p.State == "failed":
-		return sentence(cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.")) + "The people handling the incident can add another link here. Keep this page open; it updates automatically."
+		return cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.") + " The people handling the incident can add another link here. Keep this page open; it updates automatically."
 	case p.State == "unknown":
-		return sentence(p.Cause) + "Checking automatically. Keep this page open; it updates automatically."
+		return strings.TrimSpace(p.Cause + " Checking automatically. Keep this page open; it updates automatically.")
 	case p.joinable() && p.Kind == "static":
 		return "External link. Drawbridge can’t see who joins."
 	case p.joinable() && p.Inside > 0:
@@ -74,11 +77,4 @@ func (p JoinPage) says() string {
 		return "This incident has no bridge yet. When it gets one, it appears here."
 	}
 	return "If the incident continues, this link leads to its next bridge."
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return ""
-	}
-	return s + " "
 }

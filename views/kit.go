@@ -1,6 +1,7 @@
 package views
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -42,16 +43,8 @@ func severityLevel(severity string) int {
 	case "low", "info", "informational", "cosmetic":
 		return 4
 	}
-	digits := strings.TrimLeft(s, "sevpriotyl -_")
-	switch digits {
-	case "0", "1":
-		return 1
-	case "2":
-		return 2
-	case "3":
-		return 3
-	case "4", "5":
-		return 4
+	if n, err := strconv.Atoi(strings.TrimLeft(s, "sevpriotyl -_")); err == nil && n <= 5 {
+		return min(max(n, 1), 4)
 	}
 	return 0
 }

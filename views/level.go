@@ -23,13 +23,10 @@ func (l Level) known() Level {
 
 // found is l, or LevelUnknown if a finding can't have the level l.
 func (l Level) found() Level {
-	if l == LevelNote {
+	if l == LevelNote || l.known() != LevelNote {
 		return l
 	}
-	if l = l.known(); l == LevelNote {
-		return LevelUnknown
-	}
-	return l
+	return LevelUnknown
 }
 
 // judged is l, or LevelWarning if a verdict can't have the level l.

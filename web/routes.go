@@ -101,7 +101,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Part, GET, "/events/exports/:key", viewer, s.ExportProgress},
 		{Form, POST, "/events/exports/:key/cancel", viewer, s.CancelExport},
 		{Page, GET, "/events/:id", viewer, s.EventsPage},
-		{Part, GET, "/events/:id/raw", admin, s.EventRaw},
+		{Part, GET, "/events/:id/raw", admin, s.RawEvent},
 		{Form, POST, "/events/:id/reprocess", admin, s.ReprocessEvent},
 
 		{Page, GET, "/account", viewer, s.AccountPage},
