@@ -124,7 +124,6 @@ func (s *Service) newJob(kind JobKind, subject string, at time.Time) Job {
 }
 
 func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, error) {
-	missing := invalid("This runbook does not exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted."})
 	var r Runbook
 	var err error
 	switch {
@@ -136,12 +135,10 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 		return Runbook{}, invalid("Choose a runbook.", map[string]string{"runbook": "Enter the name of a runbook."})
 	}
 	switch {
-	case CodeOf(err) == NotFound:
-		return Runbook{}, missing
+	case CodeOf(err) == NotFound || err == nil && !r.ArchivedAt.IsZero():
+		return Runbook{}, invalid("This runbook does not exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted."})
 	case err != nil:
 		return Runbook{}, err
-	case !r.ArchivedAt.IsZero():
-		return Runbook{}, missing
 	case !r.DisabledAt.IsZero():
 		return Runbook{}, invalid("This runbook is disabled.", map[string]string{"runbook": "This runbook is disabled. An admin can enable it."})
 	}

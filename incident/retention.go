@@ -136,12 +136,9 @@ type RetentionCut struct {
 // for events that cannot be read. The times are full hours, because events are
 // counted by the hour.
 func RetentionCuts(rules []RetentionRule, types []string, now time.Time) []RetentionCut {
-	var others RetentionRule
 	byFamily := map[string]RetentionRule{}
 	for _, r := range rules {
-		if byFamily[r.Family] = r; r.Family == "" {
-			others = r
-		}
+		byFamily[r.Family] = r
 	}
 	ago := func(days int) time.Time {
 		if days == 0 {
@@ -153,7 +150,7 @@ func RetentionCuts(rules []RetentionRule, types []string, now time.Time) []Reten
 	for _, event := range append([]string{""}, types...) {
 		r, ok := byFamily[EventFamily(event)]
 		if !ok {
-			r = others
+			r = byFamily[""]
 		}
 		cuts = append(cuts, RetentionCut{Event: event, Remove: ago(r.KeepDays), Blank: ago(r.BlankDays)})
 	}

@@ -80,7 +80,9 @@ func (c *Client) renew(ctx context.Context) (SharedToken, *Error) {
 		if t.Version > refused && !t.Value.IsZero() && c.now().Before(t.RenewAt) {
 			return t, nil
 		}
-		mine, err := c.claim(ctx, t.Version)
+		claimCtx, cancel := context.WithTimeout(ctx, tokenStoreTime)
+		mine, err := c.shared.Claim(claimCtx, t.Version, tokenLease)
+		cancel()
 		// A server that has waited for the whole lease asks Zoom too, even if the
 		// clocks of the servers disagree.
 		if mine || err != nil || !sleep(patience, tokenLook) {
@@ -113,10 +115,4 @@ func (c *Client) load(ctx context.Context) (SharedToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenStoreTime)
 	defer cancel()
 	return c.shared.Load(ctx)
-}
-
-func (c *Client) claim(ctx context.Context, version int64) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, tokenStoreTime)
-	defer cancel()
-	return c.shared.Claim(ctx, version, tokenLease)
 }

@@ -41,7 +41,6 @@ type settings struct {
 	RequestPermissionToUnmute     bool           `json:"request_permission_to_unmute_participants"`
 	MeetingAuthentication         bool           `json:"meeting_authentication"`
 	AuthenticationOption          string         `json:"authentication_option,omitempty"`
-	AuthenticationDomains         string         `json:"authentication_domains,omitempty"`
 	EncryptionType                string         `json:"encryption_type"`
 	Countries                     switchedOff    `json:"approved_or_denied_countries_or_regions"`
 	BreakoutRoom                  switchedOff    `json:"breakout_room"`
@@ -60,7 +59,6 @@ type settings struct {
 	SignLanguageInterpretation    switchedOff    `json:"sign_language_interpretation"`
 	QuestionAndAnswer             switchedOff    `json:"question_and_answer"`
 	EmailInAttendeeReport         bool           `json:"email_in_attendee_report"`
-	MeetingInvitees               []invitee      `json:"meeting_invitees,omitempty"`
 	GlobalDialInNumbers           []dialInNumber `json:"global_dial_in_numbers"`
 }
 
@@ -75,10 +73,6 @@ type meetingChat struct {
 	Enable  bool   `json:"enable"`
 	AutoAdd bool   `json:"auto_add_invited_external_users"`
 	Channel string `json:"channel_id"`
-}
-
-type invitee struct {
-	Email string `json:"email"`
 }
 
 type dialInNumber struct {
