@@ -27,8 +27,13 @@ func TestStates(t *testing.T) {
 	o := newOffice(t)
 	ctx := context.Background()
 	o.sim.AddUser(zoomsim.User{Email: "bo@example.com", JoinBeforeHost: true, CloudRecording: true})
+	admin, responder := o.as(incident.Admin), o.as(incident.Responder)
+	o.golden(t, "account-new", admin.get("/account").body)
 	o.connect()
-	responder := o.as(incident.Responder)
+	_, err := o.service.CheckConnection(ctx, theConsole, "bo@example.com")
+	o.must(err)
+	o.golden(t, "account-connected", admin.get("/account").body)
+	o.golden(t, "account-responder", responder.get("/account").body)
 	outage := o.outage()
 	golden := func(name string, i incident.Incident) {
 		t.Helper()
@@ -71,16 +76,19 @@ func TestStates(t *testing.T) {
 	golden("resolved", live)
 
 	// The page of a bridge that is being created is read before Zoom answers.
-	var creating string
+	var page, join string
 	open("stranger@example.com", zoomsim.Faults{Only: create, Mangle: func(string, map[string]any) {
-		if creating == "" {
-			creating = responder.get("/incidents/" + incident.Key(live.Number+1)).body
+		if page == "" {
+			key := incident.Key(live.Number + 1)
+			page, join = responder.get("/incidents/"+key).body, responder.get("/j/"+key).body
 		}
 	}})
-	o.golden(t, "incident-creating", creating)
+	o.golden(t, "incident-creating", page)
+	o.golden(t, "join-creating", join)
 }
 
 var (
+	tones    = regexp.MustCompile(`\bdb-(tl|bridge|join|progress|found|found-sum|st)-(ok|note|warning|bad|busy|over|plain|done|running|failed|creating|ready|live|ended|unknown)\b`)
 	mainPart = regexp.MustCompile(`(?s)<main.*</main>`)
 	random   = []struct {
 		pattern *regexp.Regexp
@@ -116,8 +124,10 @@ func (o *office) golden(t *testing.T, name, page string) {
 			continue
 		}
 		for _, a := range token.Attr {
-			if a.Key == "href" || a.Key == "action" || a.Key == "class" && strings.Contains(a.Val, "db-tl-") {
+			if a.Key == "href" || a.Key == "action" {
 				lines = append(lines, "  "+a.Key+" "+a.Val)
+			} else if found := tones.FindAllString(a.Val, -1); a.Key == "class" && found != nil {
+				lines = append(lines, "  class "+strings.Join(found, " "))
 			}
 		}
 	}

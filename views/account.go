@@ -133,8 +133,10 @@ func classicScopes(scopes []AccountScope) []AccountScope {
 			continue
 		}
 		once[i].Optional = once[i].Optional && s.Optional
-		if !strings.Contains(once[i].For, s.For) {
-			once[i].For += "; " + strings.ToLower(s.For[:1]) + s.For[1:]
+		for use := range strings.SplitSeq(s.For, "; ") {
+			if !strings.Contains(strings.ToLower(once[i].For), strings.ToLower(use)) {
+				once[i].For += "; " + strings.ToLower(use[:1]) + use[1:]
+			}
 		}
 	}
 	return once

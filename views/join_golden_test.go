@@ -28,14 +28,7 @@ func TestJoin(t *testing.T) {
 		page views.JoinPage
 	}{
 		{"full", joinFull()},
-		{"ready", state("ready", func(p *views.JoinPage) { p.Inside = 0 })},
 		{"creating", state("creating", none)},
-		{"unknown", state("unknown", none)},
-		{"error", state("failed", func(p *views.JoinPage) { none(p); p.Cause = "Zoom does not answer." })},
-		{"ended", state("ended", none)},
-		{"resolved", state("ended", func(p *views.JoinPage) { none(p); p.Resolved = true })},
-		{"static", state("ready", func(p *views.JoinPage) { none(p); p.Kind, p.JoinURL = "static", "https://meet.example.com/war" })},
-		{"empty", state("", none)},
 		{"long", state("live", func(p *views.JoinPage) {
 			p.Name, p.Passcode, p.DialIn[0].Place = longWords+longWord, longWord, longWords
 		})},
