@@ -156,7 +156,7 @@ func journeySameFormTwice(t *testing.T, w *world) {
 		return true;
 	})()`)
 	b.at("/incidents/3")
-	b.see("This form was sent before")
+	b.see("This form was already submitted")
 	bridges, err := w.store.Bridges(t.Context(), 3)
 	if err != nil || len(bridges) != 1 {
 		t.Errorf("bridges: %v, %v", bridges, err)
