@@ -639,7 +639,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 		templ_7745c5c3_Err = Segments(Field{Label: "Recording", Name: stepName(i, "recording"), Error: p.Errors[stepName(i, "recording")]}, []Choice{
 			{Value: "none", Label: "None", Selected: s.Recording != "cloud" && s.Recording != "local"},
 			{Value: "cloud", Label: "Cloud", Selected: s.Recording == "cloud"},
-			{Value: "local", Label: "On the host's computer", Selected: s.Recording == "local"},
+			{Value: "local", Label: "On the host’s computer", Selected: s.Recording == "local"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
