@@ -215,7 +215,7 @@ func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, e
 	var list []views.Participant
 	for _, p := range people {
 		list = append(list, views.Participant{
-			Name: p.Name, Email: p.Email, Since: s.When(c, p.JoinedAt),
+			Name: words.Person(cmp.Or(strings.TrimSpace(p.Name), p.Email)), Email: p.Email, Since: s.When(c, p.JoinedAt),
 			Host: p.Email != "" && strings.EqualFold(p.Email, b.HostEmail),
 		})
 	}

@@ -577,6 +577,17 @@ func TestOverview(t *testing.T) {
 		}
 		viewer.get("/incidents/1").want(t, http.StatusOK, "1 inside", "Inside now", "Ravi")
 	})
+	t.Run("guests without a name", func(t *testing.T) {
+		meeting := o.bridge(1).MeetingID
+		for n, name := range []string{"", " ", "\t", "\u00a0"} {
+			guest := o.participant(name)
+			guest["participant_uuid"] = fmt.Sprint("nameless ", n)
+			o.happened("meeting.participant_joined", meeting, "participant", guest)
+			viewer.get("/incidents/1").want(t, http.StatusOK, "2 inside", "Someone joined.")
+			viewer.get("/j/INC-1").want(t, http.StatusOK, "2 people inside")
+			o.happened("meeting.participant_left", meeting, "participant", guest)
+		}
+	})
 	t.Run("a failed bridge while Zoom rejects calls", func(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)

@@ -55,14 +55,18 @@ func initials(name, email string) string {
 	}
 	words := strings.Fields(name)
 	out := ""
-	for _, i := range []int{0, len(words) - 1} {
-		if i < 0 || i == 0 && out != "" {
-			continue
-		}
-		r, _ := utf8.DecodeRuneInString(words[i])
-		out += string(r)
+	if len(words) > 0 {
+		out = firstRune(words[0])
+	}
+	if len(words) > 1 {
+		out += firstRune(words[len(words)-1])
 	}
 	return strings.ToUpper(Visible(out))
+}
+
+func firstRune(word string) string {
+	r, _ := utf8.DecodeRuneInString(word)
+	return string(r)
 }
 
 // Tab is one of several views of a page; each is a link, so it works without JavaScript.

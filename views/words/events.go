@@ -13,7 +13,7 @@ func Event(event, who string, number int64) string {
 		of = " of " + Key(number)
 	}
 	if form, ok := eventSentences[event]; ok {
-		return strings.NewReplacer("{who}", cmp.Or(who, Somebody), "{of}", of).Replace(form)
+		return strings.NewReplacer("{who}", Person(who), "{of}", of).Replace(form)
 	}
 	if event == "" {
 		return "We don’t know what this event says."

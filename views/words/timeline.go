@@ -13,8 +13,8 @@ type Entry struct {
 	Reasons                                            []Reason
 }
 
-// Somebody stands for a person whose name isn't known, or is no longer known.
-const Somebody = "Somebody"
+// Person names a person. A guest may have no name, or one of spaces.
+func Person(name string) string { return cmp.Or(strings.TrimSpace(name), "Someone") }
 
 // entryTexts has the words of each kind of entry.
 var entryTexts = map[string]string{
@@ -56,5 +56,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", StepKind(e.Step), "{topic}", e.Topic, "{host}", e.Host,
-		"{link}", e.Link, "{who}", cmp.Or(e.Who, Somebody), "{text}", e.Text).Replace(form), because)
+		"{link}", e.Link, "{who}", Person(e.Who), "{text}", e.Text).Replace(form), because)
 }
