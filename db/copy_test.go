@@ -197,6 +197,6 @@ func TestCopyRefused(t *testing.T) {
 	u, err := from.UserByEmail(t.Context(), "åsa@example.com")
 	check(t, err)
 	u.Name = "Åsa Ødegård"
-	check(t, from.UpdateUser(t.Context(), u, false, "", incident.AuditEntry{}))
+	check(t, from.UpdateUser(t.Context(), u.ID, false, "", dbtest.Become(u, incident.AuditEntry{})))
 	refused("the source was changed", source, empty, "empty the target database")
 }

@@ -17,7 +17,12 @@ func (s *Store) Session(ctx context.Context, hash string) (incident.Session, err
 // InsertSession implements incident.People.
 func (s *Store) InsertSession(ctx context.Context, x incident.Session) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		err := exec(ctx, tx, `INSERT INTO sessions (token_hash, user_id, began_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		_, err := one(ctx, tx, "user", scalar[string],
+			`SELECT id FROM users WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL`+s.forUpdate(), x.User.ID, x.User.PasswordHash)
+		if err != nil {
+			return err
+		}
+		err = exec(ctx, tx, `INSERT INTO sessions (token_hash, user_id, began_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
 			x.Hash, x.User.ID, x.BeganAt, x.SeenAt, x.ExpiresAt())
 		if err != nil {
 			return err

@@ -76,12 +76,12 @@ func TestSessions(t *testing.T) {
 		clock = now
 		check(t, s.InsertSession(t.Context(), endsAt("4", u1, after(60))))
 		check(t, s.InsertSession(t.Context(), endsAt("5", u2, after(60))))
-		check(t, s.UpdateUser(t.Context(), u1, true, "4", incident.AuditEntry{}))
+		check(t, s.UpdateUser(t.Context(), u1.ID, true, "4", dbtest.Become(u1, incident.AuditEntry{})))
 		count(u1, 1)
 		if _, err := s.Session(t.Context(), "4"); err != nil {
 			t.Errorf("the session that asked is gone: %v", err)
 		}
-		check(t, s.UpdateUser(t.Context(), u1, true, "", incident.AuditEntry{}))
+		check(t, s.UpdateUser(t.Context(), u1.ID, true, "", dbtest.Become(u1, incident.AuditEntry{})))
 		count(u1, 0)
 		count(u2, 1)
 	})

@@ -57,26 +57,36 @@ func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.
 }
 
 // UpdateUser implements incident.People.
-func (s *Store) UpdateUser(ctx context.Context, u incident.User, endSessions bool, keepSession string, audit incident.AuditEntry) error {
-	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
+func (s *Store) UpdateUser(ctx context.Context, id string, endSessions bool, keepSession string, change func(*incident.User) (incident.AuditEntry, error)) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
 		// Two admins may take the role from each other at the same time.
-		before, err := activeAdmins(ctx, tx, s.forUpdate())
+		admins, err := activeAdmins(ctx, tx, s.forUpdate())
 		if err != nil {
 			return err
 		}
-		err = execOne(ctx, tx, notFound("user"), `UPDATE users SET name = $2, role = $3, password_hash = $4, disabled_at = $5 WHERE id = $1`,
-			u.ID, u.Name, u.Role, u.PasswordHash, u.DisabledAt)
+		u, err := one(ctx, tx, "user", userFields, `SELECT `+userColumns+` FROM users WHERE id = $1`+s.forUpdate(), id)
+		if err != nil {
+			return err
+		}
+		audit, err := change(&u)
 		if err != nil {
 			return err
 		}
 		isAdmin := u.Role == incident.Admin && u.DisabledAt.IsZero()
-		if len(before) == 1 && before[0] == u.ID && !isAdmin {
+		if len(admins) == 1 && admins[0] == id && !isAdmin {
 			return conflict("This is the only admin. Make someone else an admin first.")
 		}
-		if endSessions {
-			return exec(ctx, tx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2`, u.ID, keepSession)
+		err = exec(ctx, tx, `UPDATE users SET name = $2, role = $3, password_hash = $4, disabled_at = $5 WHERE id = $1`,
+			id, u.Name, u.Role, u.PasswordHash, u.DisabledAt)
+		if err != nil {
+			return err
 		}
-		return nil
+		if endSessions {
+			if err := exec(ctx, tx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2`, id, keepSession); err != nil {
+				return err
+			}
+		}
+		return insertAudit(ctx, tx, audit)
 	})
 }
 

@@ -48,11 +48,11 @@ func TestUsers(t *testing.T) {
 
 		check(t, s.TouchSession(ctx, incident.Session{User: ana, SeenAt: after(5)}))
 		ana.Name, ana.Role, ana.PasswordHash, ana.LastSeenAt = "Ana B", incident.Viewer, "new", after(5)
-		check(t, s.UpdateUser(ctx, ana, false, "", entry("user.update")))
+		check(t, s.UpdateUser(ctx, ana.ID, false, "", dbtest.Become(ana, entry("user.update"))))
 		got, err = s.User(ctx, ana.ID)
 		check(t, err)
 		same(t, got, ana)
-		wantCode(t, s.UpdateUser(ctx, user("x", incident.Viewer), false, "", entry("user.update")), incident.NotFound)
+		wantCode(t, s.UpdateUser(ctx, "nobody", false, "", dbtest.Become(user("x", incident.Viewer), entry("user.update"))), incident.NotFound)
 	})
 }
 
@@ -61,15 +61,15 @@ func TestLastAdmin(t *testing.T) {
 		ctx := t.Context()
 		// A user can be changed before there is any admin.
 		ana := addUser(t, s, "ana@example.com", incident.Responder)
-		check(t, s.UpdateUser(ctx, ana, false, "", entry("x")))
+		check(t, s.UpdateUser(ctx, ana.ID, false, "", dbtest.Become(ana, entry("x"))))
 
 		root := addUser(t, s, "root@example.com", incident.Admin)
 		demoted, disabled := root, root
 		demoted.Role, disabled.DisabledAt = incident.Viewer, now
-		wantCode(t, s.UpdateUser(ctx, demoted, true, "", entry("refused")), incident.Conflict)
-		wantCode(t, s.UpdateUser(ctx, disabled, true, "", entry("refused")), incident.Conflict)
+		wantCode(t, s.UpdateUser(ctx, demoted.ID, true, "", dbtest.Become(demoted, entry("refused"))), incident.Conflict)
+		wantCode(t, s.UpdateUser(ctx, disabled.ID, true, "", dbtest.Become(disabled, entry("refused"))), incident.Conflict)
 		root.PasswordHash = "new"
-		check(t, s.UpdateUser(ctx, root, false, "", entry("x")))
+		check(t, s.UpdateUser(ctx, root.ID, false, "", dbtest.Become(root, entry("x"))))
 
 		second := addUser(t, s, "second@example.com", incident.Admin)
 		n, err := s.CountAdmins(ctx)
@@ -85,7 +85,7 @@ func TestLastAdmin(t *testing.T) {
 			for _, u := range []incident.User{root, second} {
 				wg.Go(func() {
 					u.Role = incident.Viewer
-					if err := s.UpdateUser(ctx, u, false, "", incident.AuditEntry{}); incident.CodeOf(err) == incident.Conflict {
+					if err := s.UpdateUser(ctx, u.ID, false, "", dbtest.Become(u, incident.AuditEntry{})); incident.CodeOf(err) == incident.Conflict {
 						refused.Add(1)
 					} else if err != nil {
 						t.Error(err)
@@ -99,7 +99,7 @@ func TestLastAdmin(t *testing.T) {
 				t.Fatalf("%d admins are left, %d were refused", n, refused.Load())
 			}
 			for _, u := range []incident.User{root, second} {
-				check(t, s.UpdateUser(ctx, u, false, "", incident.AuditEntry{}))
+				check(t, s.UpdateUser(ctx, u.ID, false, "", dbtest.Become(u, incident.AuditEntry{})))
 			}
 		}
 		for _, action := range actions(t, s) {

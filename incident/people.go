@@ -289,13 +289,11 @@ func (s *Service) changeUser(ctx context.Context, actor Actor, userID string, ac
 	if err := need(actor, Admin); err != nil {
 		return err
 	}
-	u, err := s.store.User(ctx, userID)
-	if err != nil {
-		return err
-	}
-	old := u
-	change(&u)
-	return s.store.UpdateUser(ctx, u, true, "", s.audit(actor, action, u.Email, changesOf(old, u)...))
+	return s.store.UpdateUser(ctx, userID, true, "", func(u *User) (AuditEntry, error) {
+		old := *u
+		change(u)
+		return s.audit(actor, action, u.Email, changesOf(old, *u)...), nil
+	})
 }
 
 // ChangePassword changes the actor's own password. It ends all of the actor's
@@ -308,19 +306,26 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password
 	}
 	// LogIn limits the attempts, so that the holder of a stolen session cannot
 	// guess the password.
-	if _, err := s.LogIn(ctx, u.Email, old, actor.Address); err != nil {
-		if CodeOf(err) == Unauthorized {
-			return invalid("The password was not changed.", map[string]string{"old_password": "This is not your current password."})
-		}
+	wrong := invalid("The password was not changed.", map[string]string{"old_password": "This is not your current password."})
+	if u, err = s.LogIn(ctx, u.Email, old, actor.Address); CodeOf(err) == Unauthorized {
+		return wrong
+	} else if err != nil {
 		return err
 	}
 	if problem := passwordProblem(password); problem != "" {
 		return invalid("The password was not changed.", map[string]string{"new_password": problem})
 	}
-	if u.PasswordHash, err = s.hashPassword(ctx, password); err != nil {
+	hash, err := s.hashPassword(ctx, password)
+	if err != nil {
 		return err
 	}
-	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, AuditUserPassword, u.Email))
+	return s.store.UpdateUser(ctx, u.ID, true, hashToken(keepSession), func(now *User) (AuditEntry, error) {
+		if now.PasswordHash != u.PasswordHash { // an admin has just reset it
+			return AuditEntry{}, wrong
+		}
+		now.PasswordHash = hash
+		return s.audit(actor, AuditUserPassword, u.Email), nil
+	})
 }
 
 // SetName changes a user's display name. Admins may change any name, and everyone
@@ -342,9 +347,11 @@ func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string)
 	if err != nil || u.Name == name {
 		return err
 	}
-	old := u
-	u.Name = name
-	return s.store.UpdateUser(ctx, u, false, "", s.audit(actor, AuditUserSetName, u.Email, changesOf(old, u)...))
+	return s.store.UpdateUser(ctx, userID, false, "", func(u *User) (AuditEntry, error) {
+		old := *u
+		u.Name = name
+		return s.audit(actor, AuditUserSetName, u.Email, changesOf(old, *u)...), nil
+	})
 }
 
 // CreateToken creates an API token and returns it. Only its hash is stored, so it

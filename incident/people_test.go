@@ -13,6 +13,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
@@ -235,7 +236,7 @@ func TestLogIn(t *testing.T) {
 			hash, err := argon2id.CreateHash(secret, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 			w.ok(err)
 			u.PasswordHash = hash
-			w.ok(w.store.UpdateUser(t.Context(), u, false, "", incident.AuditEntry{}))
+			w.ok(w.store.UpdateUser(t.Context(), u.ID, false, "", dbtest.Become(u, incident.AuditEntry{})))
 			if _, err := logIn(u.Email, secret); err != nil {
 				t.Errorf("%.20q: %v", secret, err)
 			}
@@ -253,7 +254,7 @@ func TestLogIn(t *testing.T) {
 		for n, hash := range []string{"", "x", cheapHash()[:len(cheapHash())-3]} {
 			u := w.person(fmt.Sprint("damaged", n), incident.Viewer)
 			u.PasswordHash = hash
-			w.ok(w.store.UpdateUser(t.Context(), u, false, "", incident.AuditEntry{}))
+			w.ok(w.store.UpdateUser(t.Context(), u.ID, false, "", dbtest.Become(u, incident.AuditEntry{})))
 			for _, secret := range []string{"", password} {
 				if _, err := logIn(u.Email, secret); incident.CodeOf(err) != incident.Unauthorized {
 					t.Errorf("hash %q: %v", hash, err)
@@ -503,6 +504,7 @@ func TestUsers(t *testing.T) {
 		wantCode(t, err, incident.Unauthorized)
 	})
 	t.Run("A-15 changing one's own password keeps only the current session", func(t *testing.T) {
+		ana := read(ana)
 		w.session(ana)
 		mine := w.session(ana)
 		w.ok(w.service.ChangePassword(t.Context(), actorOf(ana), "reset horse battery", "changed horse battery", mine))
@@ -513,7 +515,7 @@ func TestUsers(t *testing.T) {
 		if _, err := w.service.LogIn(t.Context(), ana.Email, "changed horse battery", "192.0.2.5"); err != nil {
 			t.Errorf("the new password: %v", err)
 		}
-		mine = w.session(ana)
+		mine = w.session(read(ana))
 		w.ok(w.service.EndOtherSessions(t.Context(), actorOf(ana), mine))
 		w.wantSessions(ana, 1)
 		if u, err := w.service.SessionUser(t.Context(), mine); u.ID != ana.ID || err != nil {
@@ -759,4 +761,57 @@ func TestRoleIncludes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What an admin does to a user is not undone by what the user does at the same time,
+// and a login that began before it opens no session after it.
+func TestUserChangesAtTheSameTime(t *testing.T) {
+	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
+		w := worldWith(t, dbtest.Open(t, cfg))
+		w.person("root", incident.Admin)
+		ana := w.person("ana", incident.Responder)
+		self := incident.Actor{Kind: "user", UserID: ana.ID, Email: ana.Email, Role: ana.Role}
+		stored := func() incident.User {
+			t.Helper()
+			u, err := w.store.User(t.Context(), ana.ID)
+			w.ok(err)
+			return u
+		}
+
+		var wg sync.WaitGroup
+		for worker := range 4 {
+			wg.Go(func() {
+				for n := range 8 {
+					if err := w.service.SetName(t.Context(), self, ana.ID, fmt.Sprint("Ana ", worker, n)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		w.ok(w.service.SetRole(t.Context(), admin, ana.ID, incident.Viewer))
+		w.ok(w.service.SetDisabled(t.Context(), admin, ana.ID, true))
+		wg.Wait()
+		if u := stored(); u.Role != incident.Viewer || u.DisabledAt.IsZero() {
+			t.Errorf("the user is %s, disabled at %v", u.Role, u.DisabledAt)
+		}
+		_, err := w.service.StartSession(t.Context(), ana)
+		wantCode(t, err, incident.Unauthorized)
+		w.ok(w.service.SetDisabled(t.Context(), admin, ana.ID, false))
+
+		const reset = "the password of the admin"
+		wg.Go(func() {
+			err := w.service.ChangePassword(t.Context(), self, password, "the password of the user", "")
+			if err != nil && incident.CodeOf(err) != incident.Invalid {
+				t.Error(err)
+			}
+		})
+		w.ok(w.service.ResetPassword(t.Context(), admin, ana.ID, reset))
+		wg.Wait()
+		if _, err := w.service.LogIn(t.Context(), ana.Email, reset, "192.0.2.9"); err != nil {
+			t.Errorf("the new password: %v", err)
+		}
+		_, err = w.service.StartSession(t.Context(), ana) // LogIn returned it before
+		wantCode(t, err, incident.Unauthorized)
+		w.wantSessions(ana, 0)
+	})
 }

@@ -30,12 +30,18 @@ func (x Session) ExpiresAt() time.Time {
 	return end
 }
 
-// StartSession logs a user in and returns the token of the session. The token is
-// always new, so that a token planted in the browser before the login is useless.
+// StartSession logs in a user whom LogIn returned, and returns the token of the
+// session. It returns Unauthorized if the user was disabled or got another password
+// meanwhile. The token is always new, so that a token planted in the browser before
+// the login is useless.
 func (s *Service) StartSession(ctx context.Context, u User) (token string, err error) {
 	token = newToken()
 	now := s.now()
-	return token, s.store.InsertSession(ctx, Session{Hash: hashToken(token), User: u, BeganAt: now, SeenAt: now})
+	err = s.store.InsertSession(ctx, Session{Hash: hashToken(token), User: u, BeganAt: now, SeenAt: now})
+	if CodeOf(err) == NotFound {
+		return "", errLogin
+	}
+	return token, err
 }
 
 // SessionUser returns the user of the session with this token. It returns the
@@ -81,9 +87,7 @@ func (s *Service) EndSession(ctx context.Context, token string) error {
 // EndOtherSessions ends all sessions of the actor except the one with the token
 // keepSession.
 func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession string) error {
-	u, err := s.store.User(ctx, actor.UserID)
-	if err != nil {
-		return err
-	}
-	return s.store.UpdateUser(ctx, u, true, hashToken(keepSession), s.audit(actor, AuditUserEndSessions, u.Email))
+	return s.store.UpdateUser(ctx, actor.UserID, true, hashToken(keepSession), func(u *User) (AuditEntry, error) {
+		return s.audit(actor, AuditUserEndSessions, u.Email), nil
+	})
 }

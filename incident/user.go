@@ -72,12 +72,16 @@ type People interface {
 	UserByEmail(ctx context.Context, email string) (User, error)
 	CountAdmins(ctx context.Context) (int, error)                   // without disabled ones
 	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the e-mail address is taken
-	// UpdateUser stores name, role, password hash and DisabledAt. With
-	// endSessions it also deletes the user's sessions except the one with the
-	// hash keepSession. It returns Conflict if no active admin would be left.
-	UpdateUser(ctx context.Context, u User, endSessions bool, keepSession string, audit AuditEntry) error
+	// UpdateUser runs change on the user in a transaction and stores name, role,
+	// password hash and DisabledAt, so that changes made at the same time do not
+	// undo each other. It returns the error of change, which may run more than
+	// once, and Conflict if no active admin would be left. With endSessions it
+	// also deletes the user's sessions except the one with the hash keepSession.
+	UpdateUser(ctx context.Context, id string, endSessions bool, keepSession string, change func(*User) (AuditEntry, error)) error
 
 	Session(ctx context.Context, hash string) (Session, error) // finds expired sessions too; User is the current state of the user
+	// InsertSession returns NotFound if the user is disabled or no longer has the
+	// password hash of x.User: such a session would outlive its end.
 	// InsertSession and TouchSession also store when the user was last seen.
 	// TouchSession does not bring back a session that has ended meanwhile.
 	InsertSession(ctx context.Context, x Session) error

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
@@ -396,7 +397,7 @@ func TestSession(t *testing.T) {
 		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
 		w.must(err)
 		u.DisabledAt = w.clock.now()
-		w.must(w.store.UpdateUser(t.Context(), u, false, "", incident.AuditEntry{}))
+		w.must(w.store.UpdateUser(t.Context(), u.ID, false, "", dbtest.Become(u, incident.AuditEntry{})))
 		if got := page(b); got != out {
 			t.Errorf("status %d, want %d", got, out)
 		}
@@ -407,7 +408,7 @@ func TestSession(t *testing.T) {
 		u, err := w.store.UserByEmail(t.Context(), "viewer@example.com")
 		w.must(err)
 		u.Role = "nobody"
-		w.must(w.store.UpdateUser(t.Context(), u, false, "", incident.AuditEntry{}))
+		w.must(w.store.UpdateUser(t.Context(), u.ID, false, "", dbtest.Become(u, incident.AuditEntry{})))
 		if r := b.get("/live?topic=nothing"); r.status != http.StatusForbidden {
 			t.Errorf("status %d, want 403", r.status)
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
 // Now is what the clock of these databases always shows.
@@ -101,4 +102,12 @@ func Open(t testing.TB, cfg db.Config) *db.Store {
 		}
 	})
 	return s
+}
+
+// Become returns a change for Store.UpdateUser that stores u.
+func Become(u incident.User, audit incident.AuditEntry) func(*incident.User) (incident.AuditEntry, error) {
+	return func(stored *incident.User) (incident.AuditEntry, error) {
+		*stored = u
+		return audit, nil
+	}
 }
