@@ -195,7 +195,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 		}
 	}
 	if part {
-		return Render(c, status, views.AccountCheckResult(page.Check, true))
+		return Render(c, status, views.AccountChecked(page.Check))
 	}
 	return Render(c, status, views.Account(page))
 }

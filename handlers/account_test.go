@@ -637,6 +637,29 @@ func TestCheckAccount(t *testing.T) {
 			t.Error("the result is not kept")
 		}
 	})
+	t.Run("the line above the form is replaced too", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.connect()
+		b := o.as(incident.Admin)
+		check := func() reply {
+			return b.send(http.MethodPost, "/account/check", url.Values{}, "HX-Request", "true")
+		}
+		green := "Everything that was checked works."
+		check()
+		o.must(o.service.NoteValidation(t.Context()))
+		check().want(t, http.StatusOK, green)
+		b.get("/account").want(t, http.StatusOK, green)
+		o.sim.SetFaults(func(f *zoomsim.Faults) { f.TokenRefused = true })
+		part := check()
+		part.want(t, http.StatusOK, "1 thing doesn’t work.")
+		if !regexp.MustCompile(`<div id="check-verdict"\s+hx-swap-oob="true">`).MatchString(part.body) || strings.Contains(part.body, green) {
+			t.Errorf("the verdict is not replaced: %s", part.body)
+		}
+		if !strings.Contains(b.get("/account").body, `<div id="check-verdict"`) {
+			t.Error("the page has no place for the verdict")
+		}
+	})
 	t.Run("missing scopes", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
