@@ -189,7 +189,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 		return err
 	}
 	if refused {
-		page.Check.Email, page.Check.Other = form.Get("email"), nil
+		page.Check.Typed = form.Get("email")
 		if page.Check.EmailErr = fields["email"]; page.Check.EmailErr == "" {
 			page.Check.EmailErr = message
 		}
@@ -273,7 +273,7 @@ func unreachable(base string) string {
 func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.AccountCheck {
 	check := views.AccountCheck{CheckedAt: s.When(c, r.At)}
 	if i := slices.IndexFunc(r.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicPerson }); i >= 0 {
-		check.Email = r.Lines[i].Email
+		check.Email, check.Typed = r.Lines[i].Email, r.Lines[i].Email
 	}
 	for _, f := range r.Lines {
 		line := checkLine(f, s.Now())

@@ -660,6 +660,17 @@ func TestCheckAccount(t *testing.T) {
 			t.Error("the page has no place for the verdict")
 		}
 	})
+	t.Run("the line above the form counts what was found about the other user", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.connect()
+		b := o.as(incident.Admin)
+		o.must(o.service.NoteValidation(t.Context()))
+		const amber = "1 thing to check."
+		b.post("/account/check", "email", "pmi@example.com").want(t, http.StatusOK, amber, "use_pmi_for_scheduled_meetings")
+		b.get("/account").want(t, http.StatusOK, amber)
+		b.post("/account/check", "email", "ana@").want(t, http.StatusUnprocessableEntity, amber, "use_pmi_for_scheduled_meetings")
+	})
 	t.Run("missing scopes", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)

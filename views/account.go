@@ -1,6 +1,9 @@
 package views
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // AccountPage is GET /account, and the answer to a rejected POST /account (422).
 //
@@ -69,8 +72,9 @@ type AccountCheck struct {
 	Lines     []CheckLine
 	Features  []ScopeFeature
 	Email     string // other user whose settings were checked; "" for none
-	EmailErr  string
 	Other     []CheckLine
+	Typed     string // what the field for the other user holds
+	EmailErr  string
 }
 
 // CheckLine is one thing that was checked.
@@ -154,7 +158,7 @@ func missingScopes(features []ScopeFeature) string {
 
 // all lists the levels of all lines and features of c.
 func (c AccountCheck) all() (levels []Level) {
-	for _, l := range c.Lines {
+	for _, l := range slices.Concat(c.Lines, c.Other) {
 		levels = append(levels, l.Level.found())
 	}
 	for _, f := range c.Features {

@@ -56,7 +56,7 @@ func accountFull() views.AccountPage {
 				{Level: "warning", Feature: words.Feature("delete_twin"), Scope: "meeting:delete:meeting:admin", Classic: "meeting:write:admin"},
 				{Level: "ok", Feature: words.Feature("check_people"), Scope: "user:read:admin"},
 			},
-			Email: "ana@example.com",
+			Email: "ana@example.com", Typed: "ana@example.com",
 			Other: []views.CheckLine{
 				found("ok", words.Finding{Code: "user", Email: "ana@example.com"}),
 				found("ok", words.Finding{Code: "pmi_scheduled", Email: "ana@example.com"}),
@@ -74,7 +74,7 @@ func TestAccount(t *testing.T) {
 	jwt.AccountID, jwt.ClientID = "", ""
 	jwt.WebhookToken2 = views.StoredSecret{}
 	jwt.Check.Lines = []views.CheckLine{found("bad", words.Finding{Code: "no_token", Zoom: &words.Problem{Code: "wrong_api_key"}})}
-	jwt.Check.Features, jwt.Check.Other, jwt.Check.Email = nil, nil, ""
+	jwt.Check.Features, jwt.Check.Other, jwt.Check.Email, jwt.Check.Typed = nil, nil, "", ""
 
 	refused := accountFull()
 	refused.BackupUserEmail = "oncall@"
@@ -90,7 +90,7 @@ func TestAccount(t *testing.T) {
 	hostilePage := accountFull()
 	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUserEmail = hostile, longWord, hostile
 	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{Level: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
-	hostilePage.Check.Email = hostile
+	hostilePage.Check.Email, hostilePage.Check.Typed = hostile, hostile
 	hostilePage.ClientSecret.By = longWord
 	hostilePage.Gaps = &views.DeliveriesCard{AppID: true, CanLook: true, Scope: hostile, LastLook: when(0), By: hostile, Lost: 1204, Recovered: 2, RecoveredHref: "javascript:alert(1)", Problem: hostile, Fix: longWord}
 

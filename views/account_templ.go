@@ -887,7 +887,7 @@ func accountCheckResult(c AccountCheck, canEdit bool) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Input(Field{Label: "Also check this user", Name: "email", ID: "check-email", Type: "email", Value: c.Email, Placeholder: "ana@example.com", Optional: true, Error: c.EmailErr}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Input(Field{Label: "Also check this user", Name: "email", ID: "check-email", Type: "email", Value: c.Typed, Placeholder: "ana@example.com", Optional: true, Error: c.EmailErr}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
