@@ -299,6 +299,34 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Zoom's times are whole seconds. People who joined and left within one second were
+// in the call, together with the others of that second, but not together with
+// those who had left by then.
+func TestMostInsideWithinOneSecond(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(1_700_000_000+s, 0) }
+	in := func(session string, joined, left time.Time) incident.Presence {
+		return incident.Presence{UUID: "u", Person: session, SessionID: session, JoinedAt: joined, LeftAt: left}
+	}
+	for name, c := range map[string]struct {
+		ended     time.Time
+		presences []incident.Presence
+		want      int
+	}{
+		"the call ended":    {at(0), []incident.Presence{in("p", at(0), time.Time{}), in("q", at(0), time.Time{}), in("r", at(0), time.Time{})}, 3},
+		"all left":          {time.Time{}, []incident.Presence{in("p", at(0), at(0)), in("q", at(0), at(0))}, 2},
+		"one joined again":  {time.Time{}, []incident.Presence{in("p1", at(0), at(5)), in("p2", at(5), at(9))}, 1},
+		"one was there":     {time.Time{}, []incident.Presence{in("p", at(0), at(5)), in("q", at(5), at(5)), in("r", at(5), at(9))}, 2},
+		"one stayed inside": {time.Time{}, []incident.Presence{in("p", at(0), time.Time{}), in("q", at(5), at(5))}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			instances := []incident.Instance{{UUID: "u", StartedAt: at(0), EndedAt: c.ended}}
+			if got := incident.DeriveBridge(incident.BridgeReady, instances, c.presences).InsideMost; got != c.want {
+				t.Errorf("at most %d inside, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 // DeriveBridge gives the same result for any order of instances and presences,
 // and nobody is inside a call that has ended.
 func TestDeriveBridge(t *testing.T) {

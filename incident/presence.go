@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -89,9 +90,12 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence)
 	}
 
 	inside := map[string]bool{}
+	// Zoom's times are whole seconds. Within a second, people leave who joined
+	// earlier, then people join, then people leave who joined in this second.
+	const leavesEarlier, joins, leavesSameSecond = 0, 1, 2
 	type step struct {
-		at    time.Time
-		delta int
+		at           time.Time
+		order, delta int
 	}
 	var steps []step
 	for _, p := range presences {
@@ -106,19 +110,17 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence)
 		if p.Inside() {
 			left = end
 		}
-		steps = append(steps, step{p.JoinedAt, +1})
-		if !left.IsZero() {
-			steps = append(steps, step{left, -1})
+		steps = append(steps, step{p.JoinedAt, joins, +1})
+		switch {
+		case left.IsZero():
+		case left.After(p.JoinedAt):
+			steps = append(steps, step{left, leavesEarlier, -1})
+		default:
+			steps = append(steps, step{p.JoinedAt, leavesSameSecond, -1})
 		}
 	}
 	d.Inside = len(inside)
-	// People who leave at the moment others join were not in the call together.
-	slices.SortFunc(steps, func(a, b step) int {
-		if c := a.at.Compare(b.at); c != 0 {
-			return c
-		}
-		return a.delta - b.delta
-	})
+	slices.SortFunc(steps, func(a, b step) int { return cmp.Or(a.at.Compare(b.at), a.order-b.order) })
 	now := 0
 	for _, s := range steps {
 		now += s.delta
