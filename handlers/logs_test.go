@@ -600,6 +600,29 @@ func TestOverview(t *testing.T) {
 			t.Error("an incident that is resolved still needs somebody")
 		}
 	})
+	t.Run("only the second bridge failed", func(t *testing.T) {
+		o := newOffice(t)
+		o.connect()
+		meeting := incident.NewMeetingTemplate()
+		review := incident.NewMeetingTemplate()
+		review.Topic = "Review of {{ incident.key }}"
+		r, _, err := o.service.SaveRunbook(t.Context(), theConsole, incident.Runbook{Name: "Two", Steps: []incident.Step{
+			{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting},
+			{Kind: incident.StepCreateMeeting, Meeting: review},
+		}})
+		o.must(err)
+		i := o.open(r)
+		o.faults(zoomsim.Faults{TokenRefused: true})
+		o.wait(2 * time.Hour)
+		runs, err := o.store.StepRuns(t.Context(), i.Number)
+		o.must(err)
+		o.must(o.service.RunStep(t.Context(), theConsole, runs[1].ID))
+		page := o.as(incident.Viewer).get("/")
+		page.want(t, http.StatusOK, "INC-1, bridge 2 (Review of INC-1) failed. Zoom doesn’t know the client ID")
+		if strings.Contains(page.text(), "has no bridge") {
+			t.Error("an incident with a bridge has none")
+		}
+	})
 	t.Run("unknown whether there is a bridge", func(t *testing.T) {
 		o.faults(zoomsim.Faults{ResetAfterCommit: true, Only: create})
 		o.open(r)

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -60,7 +61,9 @@ func (s *Site) Overview(c echo.Context) error {
 		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role),
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
-		Needs: needs(account.Report(now), health, needy.Items, now),
+	}
+	if page.Needs, err = s.needs(ctx, account.Report(now), health, needy.Items); err != nil {
+		return err
 	}
 	if page.Health, err = s.healthPanel(c, account, health); err != nil {
 		return err
@@ -153,18 +156,26 @@ func factOf(f incident.Finding, now time.Time) string {
 
 // needs is what needs attention: failed bridges, findings of the last check, and
 // problems with Zoom's deliveries.
-func needs(report incident.CheckReport, health incident.Health, bridges []db.BridgeRow, now time.Time) []views.Need {
+func (s *Site) needs(ctx context.Context, report incident.CheckReport, health incident.Health, bridges []db.BridgeRow) ([]views.Need, error) {
+	now := s.Now()
 	var list []views.Need
 	for _, b := range bridges {
 		if b.IncidentStatus != incident.StatusOpen {
 			continue
 		}
-		key := incident.Key(b.IncidentNumber)
-		n := views.Need{Level: views.LevelBad, LinkText: "Open", Href: incidentPath(b.IncidentNumber), Text: key + " has no bridge. " + why(b.Bridge, now).Cause}
+		all, err := s.Store.Bridges(ctx, b.IncidentNumber)
+		if err != nil {
+			return nil, err
+		}
+		name, failed := incident.Key(b.IncidentNumber), " has no bridge. "
+		if len(all) > 1 {
+			name, failed = name+", "+bridgeName(all, b.Bridge), " failed. "
+		}
+		n := views.Need{Level: views.LevelBad, LinkText: "Open", Href: incidentPath(b.IncidentNumber), Text: name + failed + why(b.Bridge, now).Cause}
 		if b.State == incident.BridgeUnknown {
-			n.Level, n.Text = views.LevelWarning, key+": we don’t know yet whether Zoom created the meeting."
+			n.Level, n.Text = views.LevelWarning, name+": we don’t know yet whether Zoom created the meeting."
 		} else if b.State != incident.BridgeFailed && len(b.Findings) > 0 {
-			n.Text = key + ": " + checkLine(b.Findings[0], now).Reason
+			n.Text = name + ": " + checkLine(b.Findings[0], now).Reason
 		}
 		list = append(list, n)
 	}
@@ -180,5 +191,14 @@ func needs(report incident.CheckReport, health incident.Health, bridges []db.Bri
 		}
 		list = append(list, need)
 	}
-	return list
+	return list, nil
+}
+
+// bridgeName names b, one of several bridges of an incident, by its number and topic.
+func bridgeName(all []incident.Bridge, b incident.Bridge) string {
+	name := fmt.Sprintf("bridge %d", 1+slices.IndexFunc(all, func(one incident.Bridge) bool { return one.ID == b.ID }))
+	if b.Topic != "" {
+		name += " (" + b.Topic + ")"
+	}
+	return name
 }
