@@ -625,8 +625,13 @@ func TestOverview(t *testing.T) {
 	})
 	t.Run("unknown whether there is a bridge", func(t *testing.T) {
 		o.faults(zoomsim.Faults{ResetAfterCommit: true, Only: create})
+		o.wait(time.Second) // since the check
 		o.open(r)
-		viewer.get("/").want(t, http.StatusOK, "INC-3: we don’t know yet whether Zoom created the meeting.")
+		page := viewer.get("/")
+		page.want(t, http.StatusOK, "INC-3: we don’t know yet whether Zoom created the meeting.", "We don’t know yet whether Zoom created the last bridge’s meeting.")
+		if strings.Contains(page.text(), "The last bridge failed.") || strings.Contains(page.body, "db-ready-bad") {
+			t.Error("a bridge that may exist is called failed")
+		}
 		viewer.get("/incidents/3").want(t, http.StatusOK, "The meeting may have been created anyway.")
 		viewer.get("/bridges?view=attention").want(t, http.StatusOK, "INC-3")
 	})

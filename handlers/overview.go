@@ -117,15 +117,20 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 }
 
 // ready says whether the next incident will get a bridge, judged by the last check, or by
-// the newest bridge if it is newer than the check and failed.
+// the newest bridge if it is newer than the check and failed or is unknown.
 func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
 	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, a.Check.At)}
 	for _, b := range newest {
-		if b.CreatedAt.After(a.Check.At) && (b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown) {
-			return views.Ready{Level: views.LevelBad, Title: "The last bridge failed.", AsOf: s.When(c, b.CreatedAt),
-				Facts: []string{incident.Key(b.IncidentNumber) + ": " + why(b.Bridge, s.Now()).Cause}}
+		if !b.CreatedAt.After(a.Check.At) || !slices.Contains(incident.AttentionStates, b.State) {
+			continue
 		}
+		r := views.Ready{Level: views.LevelBad, Title: "The last bridge failed.", AsOf: s.When(c, b.CreatedAt),
+			Facts: []string{incident.Key(b.IncidentNumber) + ": " + why(b.Bridge, s.Now()).Cause}}
+		if b.State == incident.BridgeUnknown {
+			r.Level, r.Title = views.LevelWarning, "We don’t know yet whether Zoom created the last bridge’s meeting."
+		}
+		return r
 	}
 	switch level {
 	case incident.LevelWarning:
