@@ -226,7 +226,7 @@ func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, e
 func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridge) (views.BridgeBlock, error) {
 	said := why(b, s.Now())
 	block := views.BridgeBlock{
-		ID: b.ID, State: string(b.State), Kind: string(b.Kind),
+		ID: b.ID, State: string(b.State), Kind: string(b.Kind), Resolved: i.Status == incident.StatusResolved,
 		JoinURL: b.JoinURL, PagePath: "/j/" + i.Key(), PageURL: s.Service.JoinPage(i),
 		MeetingID: views.MeetingGroups(b.MeetingID), Passcode: b.Passcode, DialIn: dialIn(b),
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording), Topic: b.Topic,

@@ -643,7 +643,12 @@ func TestJoinPage(t *testing.T) {
 	})
 	t.Run("resolved, with an ended bridge", func(t *testing.T) {
 		o.must(o.service.ResolveIncident(context.Background(), theConsole, 1))
-		o.nobody().get(whole).want(t, http.StatusOK, "resolved", "Join")
+		for _, page := range []reply{o.nobody().get(whole), viewer.get("/incidents/1")} {
+			page.want(t, http.StatusOK, "resolved The link still leads to this bridge.", "Join")
+			if strings.Contains(page.text(), "Ready to join") {
+				t.Errorf("a resolved incident invites to join: %s", page.text())
+			}
+		}
 		b := bridge
 		b.State, b.StartedAt, b.EndedAt = incident.BridgeEnded, o.clock(), o.clock()
 		o.must(o.store.ChangeBridge(context.Background(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{incident.BridgeReady}}))

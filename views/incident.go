@@ -43,9 +43,10 @@ type IncidentPage struct {
 
 // BridgeBlock is one bridge on its incident's page.
 type BridgeBlock struct {
-	ID    string
-	State string // new, creating, ready, live, ended, unknown, failed
-	Kind  string // meeting, static
+	ID       string
+	State    string // new, creating, ready, live, ended, unknown, failed
+	Kind     string // meeting, static
+	Resolved bool   // its incident is
 
 	JoinURL   string // "" until there is one
 	PagePath  string // "/j/INC-42"
@@ -176,9 +177,20 @@ func (p IncidentPage) details() []KeyValue {
 	return append(all, p.Variables...)
 }
 
+// shownState is the state of a bridge as its incident's pages show it: an unused bridge of
+// a resolved incident is no invitation to join.
+func shownState(state string, resolved bool) string {
+	if state == "ready" && resolved {
+		return "resolved"
+	}
+	return state
+}
+
+const stillLeadsHere = "The link still leads to this bridge."
+
 // tone is the color of the bridge's block: green only if it works, red only if it doesn't.
 func (b BridgeBlock) tone() string {
-	switch b.State {
+	switch shownState(b.State, b.Resolved) {
 	case "ready", "live":
 		levels := make([]Level, len(b.Checks))
 		for i, c := range b.Checks {
@@ -209,7 +221,9 @@ func (b BridgeBlock) open() bool {
 func (b BridgeBlock) making() bool { return b.State == "new" || b.State == "creating" }
 
 func (b BridgeBlock) says() string {
-	switch b.State {
+	switch shownState(b.State, b.Resolved) {
+	case "resolved":
+		return stillLeadsHere
 	case "new", "creating":
 		return "Creating the bridge"
 	case "ready":

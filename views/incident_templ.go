@@ -479,7 +479,7 @@ func bridgeBlock(p IncidentPage, b BridgeBlock, i int) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = StateMark(b.State).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = StateMark(shownState(b.State, b.Resolved)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -65,6 +65,8 @@ func (p JoinPage) says() string {
 		return cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.") + " The people handling the incident can add another link here. Keep this page open; it updates automatically."
 	case p.State == "unknown":
 		return strings.TrimSpace(p.Cause + " Checking automatically. Keep this page open; it updates automatically.")
+	case shownState(p.State, p.Resolved) == "resolved":
+		return stillLeadsHere
 	case p.joinable() && p.Kind == "static":
 		return "External link. Drawbridge can’t see who joins."
 	case p.joinable() && p.Inside > 0:

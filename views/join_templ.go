@@ -204,7 +204,7 @@ func joinBody(p JoinPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = StateMark(p.State).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = StateMark(shownState(p.State, p.Resolved)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
