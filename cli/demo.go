@@ -72,17 +72,24 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		if err := p.SeedDemo(ctx, sim, c.Empty); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("prepare the demo: %w", err)
 		}
-		fmt.Fprintf(t.out, `The Drawbridge demo is at %[1]s
+		_, err := fmt.Fprintf(t.out, `The Drawbridge demo is at %[1]s
 
   log in as  %[2]s
   password   %[3]s
 
-Other logins, same password: ravi@example.com (responder), vera@example.com (viewer).
+%[4]s
 Zoom is simulated; play Zoom at %[1]s/simulator/
 Press Ctrl-C to stop the demo; its data is deleted.
-`, cfg.publicURL(), DemoEmail, DemoPassword)
-		return nil
+`, cfg.publicURL(), DemoEmail, DemoPassword, demoHint(c.Empty))
+		return err
 	})
+}
+
+func demoHint(empty bool) string {
+	if empty {
+		return "Drawbridge isn't connected to Zoom yet; the Zoom page below shows the credentials to enter."
+	}
+	return "Other logins, same password: ravi@example.com (responder), vera@example.com (viewer)."
 }
 
 // demoListener listens on the configured port of this machine, or on a free one

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net"
+	"strings"
 	"testing"
 )
 
@@ -17,4 +18,14 @@ func TestDemoListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
+}
+
+// The empty demo has one login, and names no other.
+func TestDemoHint(t *testing.T) {
+	if got := demoHint(true); strings.Contains(got, "@example.com") || !strings.Contains(got, "credentials") {
+		t.Errorf("the empty demo says %q", got)
+	}
+	if got := demoHint(false); !strings.Contains(got, "ravi@example.com") || !strings.Contains(got, "vera@example.com") {
+		t.Errorf("the demo says %q", got)
+	}
 }

@@ -31,6 +31,19 @@ func (w *world) visit(path string, form url.Values, header ...string) *httptest.
 	return rec
 }
 
+// The page shows what an admin enters in Drawbridge to connect the simulator.
+func TestPageShowsCredentials(t *testing.T) {
+	w := newWorld(t, func(o *zoomsim.Options) {
+		o.AccountID, o.ClientID, o.ClientSecret, o.SecretToken = "acc_page", "client_page", "secret_page", "token_page"
+	})
+	body := w.visit("/simulator/", nil).Body.String()
+	for _, value := range []string{"acc_page", "client_page", "secret_page", "token_page"} {
+		if !strings.Contains(body, "<code class=\"text-break\">"+value+"</code>") {
+			t.Errorf("the page does not show %q", value)
+		}
+	}
+}
+
 func TestPagePlaysAMeeting(t *testing.T) {
 	w := newWorld(t)
 	m := id(w.create(ana, bridge))

@@ -16,6 +16,7 @@ type pageView struct {
 	Meetings    []meetingView // newest first
 	Faults      []faultView
 	Hosts       []hostView
+	App         []credential
 	WebhookURL  string
 	Validation  string
 	Deliveries  []deliveryView // newest first
@@ -36,6 +37,9 @@ type faultView struct {
 	Name, Label, Text string
 	On                bool
 }
+
+// credential is a value of the simulated app that a person enters in Drawbridge.
+type credential struct{ Label, Value string }
 
 type hostView struct{ ID, Name, Email, State string }
 
@@ -65,6 +69,8 @@ func (s *Sim) view(r *http.Request) pageView {
 	for i, u := range s.Users() {
 		p.Hosts = append(p.Hosts, hostView{strconv.Itoa(i), u.DisplayName, u.Email, u.state()})
 	}
+	o := s.opts
+	p.App = []credential{{"Account ID", o.AccountID}, {"Client ID", o.ClientID}, {"Client secret", o.ClientSecret}, {"App ID", o.AppID}, {"Secret token", o.SecretToken}}
 	s.mu.Lock()
 	v := s.crc
 	s.mu.Unlock()
