@@ -639,6 +639,10 @@ func TestJoinPage(t *testing.T) {
 			if r.status != http.StatusSeeOther || !strings.HasPrefix(to, "/login?next=%2Fj%2F") || strings.Contains(r.body, "db down") || strings.Contains(to, "k%3D") {
 				t.Errorf("%s: status %d to %q", path, r.status, to)
 			}
+			o.nobody().get(to).want(t, http.StatusOK, "This link is incomplete or no longer valid. Copy it again, or log in.")
+		}
+		if page := o.nobody().get("/login?next=%2Fbridges"); strings.Contains(page.text(), "This link is incomplete") {
+			t.Error("another page than the join page is called an incomplete link")
 		}
 	})
 	t.Run("resolved, with an ended bridge", func(t *testing.T) {

@@ -64,7 +64,11 @@ func (s *Site) LoginPage(c echo.Context) error {
 	if CurrentUser(c) != nil {
 		return c.Redirect(http.StatusSeeOther, next)
 	}
-	return Render(c, http.StatusOK, views.Login(views.LoginPage{Frame: s.Frame(c, "Log in", ""), Next: next}))
+	page := views.LoginPage{Frame: s.Frame(c, "Log in", ""), Next: next}
+	if strings.HasPrefix(next, "/j/") { // JoinPage sends people here without saying whether the incident exists
+		page.Note = "This link is incomplete or no longer valid. Copy it again, or log in."
+	}
+	return Render(c, http.StatusOK, views.Login(page))
 }
 
 // Login is POST /login.
