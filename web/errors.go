@@ -87,7 +87,7 @@ func (m *middleware) answer(err error, c echo.Context) {
 			Frame: m.site.Frame(c, "", ""), Status: p.Status, Text: p.Detail, RequestID: p.RequestID,
 		}))
 	}
-	if err != nil {
+	if err != nil && !clientGone(c.Request(), err) {
 		m.site.Log.Error("could not send the error page", "error", err, "id", p.RequestID)
 		_ = c.NoContent(http.StatusInternalServerError)
 	}

@@ -116,12 +116,20 @@ func (m *middleware) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// clientGone reports whether err says that the client ended the request or its
+// connection.
+func clientGone(r *http.Request, err error) bool {
+	var lost *net.OpError
+	return r.Context().Err() != nil && errors.Is(err, r.Context().Err()) ||
+		errors.As(err, &lost) && lost.Addr != nil && lost.Addr.String() == r.RemoteAddr
+}
+
 // logError logs the cause of an error answer, once. Answers of 500 and above are
 // logged as errors, all others as debug.
 func (m *middleware) logError(c echo.Context, status int, err error) {
 	r := c.Request()
-	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
-		return // the client has gone
+	if clientGone(r, err) {
+		return
 	}
 	line := func(level slog.Level) {
 		m.site.Log.Log(r.Context(), level, "request refused", "id", handlers.RequestID(c), "method", clip(r.Method),
