@@ -2,7 +2,6 @@ package db
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -72,7 +71,7 @@ func coded(err error) error {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return unavailable("The database file "+SQLiteFile+" is damaged. Stop Drawbridge and restore the last backup as described in docs/backup.md.", err)
 	}
-	return unavailable("The database does not answer. Try again in a moment.", err)
+	return unavailable("The database doesn’t answer. Try again in a moment.", err)
 }
 
 // isWrongStatement reports whether the statement or its values are wrong, so
@@ -101,7 +100,11 @@ func (e *scanError) Error() string { return "read a row: " + e.err.Error() }
 func (e *scanError) Unwrap() error { return e.err }
 
 func notFound(noun string) error {
-	return &incident.Error{Code: incident.NotFound, Message: fmt.Sprintf("This %s does not exist. It may have been deleted.", noun)}
+	message := "This " + noun + " doesn’t exist."
+	if noun == "event" || noun == "runbook" || noun == "saved filter" {
+		message += " It may have been deleted."
+	}
+	return &incident.Error{Code: incident.NotFound, Message: message}
 }
 
 func conflict(message string) error {

@@ -68,7 +68,7 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	case r := <-p.done:
 		return r.id, r.duplicate, r.err
 	case <-ctx.Done():
-		return 0, false, unavailable("The event could not be stored in time.", ctx.Err())
+		return 0, false, unavailable("The event couldn’t be stored in time.", ctx.Err())
 	case <-s.stopped:
 	}
 	select {

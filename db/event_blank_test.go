@@ -24,7 +24,7 @@ func TestBlankEvents(t *testing.T) {
 		}
 		other := addPerson(t, s, daysAgo(40)+10, "meeting.participant_left", "")
 		young := addPerson(t, s, daysAgo(20), event, "")
-		check(t, s.ReprocessEvent(ctx, old[3], entry("event.reprocess"))) // somebody reads it just now
+		check(t, s.ReprocessEvent(ctx, old[3], entry("event.reprocess"))) // someone reads it just now
 		blank := func() (int64, error) { return s.BlankEvents(ctx, event, after(daysAgo(30)), now, 2) }
 
 		same(t, all(t, blank), int64(3))

@@ -421,8 +421,8 @@ func pageLimit(limit int) int {
 // A cursor is the key of the last row of a page: "number", or "milliseconds.id".
 
 func errCursor() error {
-	return &incident.Error{Code: incident.Invalid, Message: "This page of the list does not exist. Go back to the start of the list.",
-		Fields: map[string]string{"cursor": "This cursor does not belong to this list."}}
+	return &incident.Error{Code: incident.Invalid, Message: "This page of the list doesn’t exist. Go back to the start of the list.",
+		Fields: map[string]string{"cursor": "This cursor doesn’t belong to this list."}}
 }
 
 func numberCursor(cursor string) (int64, error) {

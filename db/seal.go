@@ -140,7 +140,7 @@ func (k *Keyring) Open(at Cell, sealed string) (incident.Secret, error) {
 	version, rest, _ := strings.Cut(sealed, ".")
 	keyID, text, ok := strings.Cut(rest, ".")
 	if !ok || version != sealVersion {
-		return incident.Secret{}, lockedError("A stored secret has a format that this version of Drawbridge does not know. Start the newer version that stored it, or enter the secret again.", at, "format "+printable(version))
+		return incident.Secret{}, lockedError("A stored secret has a format that this version of Drawbridge doesn’t know. Start the newer version that stored it, or enter the secret again.", at, "format "+printable(version))
 	}
 	for _, key := range k.keys {
 		if key.id != keyID {
@@ -156,7 +156,7 @@ func (k *Keyring) Open(at Cell, sealed string) (incident.Secret, error) {
 		}
 		return zoom.NewSecret(string(plain)), nil
 	}
-	return incident.Secret{}, lockedError("A stored secret was sealed with a master key that is not set. Restore that key, or enter the secret again.", at, "key "+printable(keyID))
+	return incident.Secret{}, lockedError("A stored secret was sealed with a master key that isn’t set. Restore that key, or enter the secret again.", at, "key "+printable(keyID))
 }
 
 func lockedError(message string, at Cell, cause string) error {
@@ -189,7 +189,7 @@ func (s *Store) admitKeys(ctx context.Context) error {
 		if given != "" { // a key that was just created would hide that the old one is lost
 			s.keys = &Keyring{problem: fmt.Sprintf("The key file %s is missing, and stored secrets need its key. Restore the file, or set a new key with DRAWBRIDGE_KEY and enter the secrets again.", given)}
 		} else if s.keys.problem == "" {
-			s.keys.problem = fmt.Sprintf("Some stored secrets were sealed with master key %s, which is not set. Add that key, or enter the secrets again.", printable(keyID))
+			s.keys.problem = fmt.Sprintf("Some stored secrets were sealed with master key %s, which isn’t set. Add that key, or enter the secrets again.", printable(keyID))
 		}
 		break
 	}

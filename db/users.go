@@ -45,8 +45,8 @@ func insertUser(ctx context.Context, tx *sql.Tx, u incident.User) error {
 	err := exec(ctx, tx, `INSERT INTO users (`+userColumns+`) VALUES (`+placeholders(1, 8)+`)`,
 		u.ID, u.Email, u.Name, u.Role, u.PasswordHash, u.DisabledAt, u.LastSeenAt, u.CreatedAt)
 	if isUnique(err) {
-		return &incident.Error{Code: incident.Conflict, Message: "Another user has this e-mail address.",
-			Fields: map[string]string{"email": "Another user has this e-mail address."}, Err: err}
+		return &incident.Error{Code: incident.Conflict, Message: "Another user has this email address.",
+			Fields: map[string]string{"email": "Another user has this email address."}, Err: err}
 	}
 	return err
 }

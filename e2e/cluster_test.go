@@ -382,7 +382,7 @@ func TestTwoServers(t *testing.T) {
 		if at(b).in() {
 			t.Error("a logout at one server does not count at the other")
 		}
-		wrong := url.Values{"email": {"somebody@example.com"}, "password": {"wrong"}}
+		wrong := url.Values{"email": {"someone@example.com"}, "password": {"wrong"}}
 		slowed := 0
 		for n := range 12 {
 			if status, _ := newPerson(t, c.servers[n%2].url).do("POST", "/login", wrong); status == http.StatusTooManyRequests {

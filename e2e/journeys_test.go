@@ -429,7 +429,7 @@ func TestJourneyDialogFocus(t *testing.T) {
 	b.wait("the focus to stay", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
 	b.press("Enter")
 	b.wait("the dialog", `document.querySelector("#delete").open`)
-	b.click("#delete a >> Keep it")
+	b.click("#delete a >> Cancel")
 	b.wait("the focus to stay", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
 }
 

@@ -489,7 +489,7 @@ func TestApplyRetention(t *testing.T) {
 	if out := ok(t, "", "export"); strings.Contains(out, "retention") {
 		t.Errorf("--dry-run saved:\n%s", out)
 	}
-	want := "retention: others: keep 400 days, never blank\nretention: participant: keep 90 days, blank after 30 days\nretention: deletes about 0 events now, erases personal data in about 0\n"
+	want := "retention: others: keep 400 days, never erase personal data\nretention: participant: keep 90 days, erase personal data after 30 days\nretention: deletes about 0 events now, erases personal data in about 0\n"
 	if did := ok(t, rules, "apply", "-"); did != want || strings.ReplaceAll(dry, "would change: ", "") != want {
 		t.Errorf("apply printed\n%s--dry-run printed\n%s", did, dry)
 	}
@@ -677,7 +677,7 @@ func TestRestartContinues(t *testing.T) {
 	})
 	state := func(i map[string]any) any { return i["bridges"].([]any)[0].(map[string]any)["state"] }
 	if state(opened) != "unknown" {
-		t.Fatalf("the bridge is %v after Zoom's answer was lost", state(opened))
+		t.Fatalf("the bridge is %v after Zoom’s answer was lost", state(opened))
 	}
 	if code := first.stop(); code != 0 {
 		t.Errorf("exit status %d", code)

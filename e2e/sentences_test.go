@@ -182,7 +182,7 @@ func TestSentencesAreFound(t *testing.T) {
 		{"refused at once", "incident", `func f() error { return refuse(Conflict, "The step runs already.") }`, 0},
 		{"matched", "handlers", `import "strings"; import "regexp"; var a, b = strings.HasSuffix(x, " joined."), regexp.MustCompile("^The call (began|ended)")`, 2},
 		{"compared", "views", `const done = "The call ended."; func f() { if x == done {}; switch x { case "not connected": } }; var a = map[string]int{"Resolved.": 1}`, 3},
-		{"in a statement", "db", "const q = `UPDATE t SET text = 'Somebody joined.' WHERE text LIKE '% waits for %'`", 2},
+		{"in a statement", "db", "const q = `UPDATE t SET text = 'Someone joined.' WHERE text LIKE '% waits for %'`", 2},
 		{"codes", "incident", `import "strings"; var a = Reason{Code: "zoom", Text: x}; func f() { if x == "not_connected" {}; strings.HasPrefix(x, "meeting.") }`, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -80,7 +80,7 @@ func (s *Site) SaveAccount(c echo.Context) error {
 		s.Log.Warn("saved the Zoom account but could not check the connection", "id", RequestID(c), "error", err)
 		level, text = views.LevelWarning, text+" Drawbridge couldn’t check the connection."
 	} else if n := len(slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Level.Fine() })); n > 0 {
-		level, text = views.LevelWarning, text+" The check found "+views.Plural(n, "thing", "things")+" to check."
+		level, text = views.LevelWarning, text+" The check found "+views.Plural(n, "problem", "problems")+"."
 	} else {
 		text += " The check found nothing wrong."
 	}

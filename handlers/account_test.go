@@ -298,7 +298,7 @@ func testGuard(t *testing.T, o *office, path string, need incident.Role, fields 
 	nobody.post(path, fields...).want(t, http.StatusUnauthorized)
 	below := map[incident.Role]incident.Role{incident.Admin: incident.Responder, incident.Responder: incident.Viewer}
 	if role, ok := below[need]; ok {
-		o.as(role).post(path, fields...).want(t, http.StatusForbidden, "Your role does not allow this")
+		o.as(role).post(path, fields...).want(t, http.StatusForbidden, "Your role doesn’t allow this")
 	}
 	o.person("crossed", need)
 	o.logIn("crossed@example.com").send(http.MethodPost, path, pairs(fields...), "Sec-Fetch-Site", "cross-site").want(t, http.StatusForbidden)
@@ -374,7 +374,7 @@ func TestAccountPage(t *testing.T) {
 		o.connect()
 		o.wait(3 * 24 * time.Hour)
 		page := o.as(incident.Admin).get("/account")
-		page.want(t, http.StatusOK, "Connected by Server-to-Server OAuth", "Set 3 days ago by command line", "1f0c")
+		page.want(t, http.StatusOK, "Uses Server-to-Server OAuth", "Set 3 days ago by command line", "1f0c")
 		if got := page.value("account_id"); got != zoomAccount {
 			t.Errorf("account_id is %q", got)
 		}
@@ -425,7 +425,7 @@ func TestSaveAccount(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Admin)
 		page := b.post("/account", accountFields(0, "account_id", "", "backup_user_email", "oncall@", "client_secret", "SHY has spaces", "webhook_secret_token_1", "short")...)
-		page.want(t, http.StatusUnprocessableEntity, "Copy the account ID", "This is not an e-mail address.", "This does not look like a value from Zoom", "at least 16 characters")
+		page.want(t, http.StatusUnprocessableEntity, "Copy the account ID", "This isn’t an email address.", "This doesn’t look like a value from Zoom", "at least 16 characters")
 		if got := page.value("client_id"); got != zoomClient {
 			t.Errorf("what was typed is not kept: client_id is %q", got)
 		}
@@ -493,7 +493,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found 1 thing to check.", "Active and licensed.")
+		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found 1 problem.", "Active and licensed.")
 		if strings.Contains(page.body, "CANARY") || strings.Contains(o.log.String(), "CANARY") {
 			t.Error("a secret came out")
 		}
@@ -568,9 +568,9 @@ func TestSaveAccount(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Admin)
 		b.post("/account", "auth", "jwt", "api_key", "TheApiKey", "api_secret", "the-api-secret-of-the-app", "backup_user_email", "oncall@example.com",
-			"webhook_secret_token_1", webhookToken, "cluster", "zoom.us", "version", "0", "op", "save").leadsTo(b, "/account", "Connected by a JWT app")
+			"webhook_secret_token_1", webhookToken, "cluster", "zoom.us", "version", "0", "op", "save").leadsTo(b, "/account", "Uses a JWT app")
 		b.get("/account?auth=server_to_server").want(t, http.StatusOK, "Moving from the JWT app")
-		b.post("/account", accountFields(1, "webhook_secret_token_1", "")...).leadsTo(b, "/account", "Connected by Server-to-Server OAuth", "way to connect")
+		b.post("/account", accountFields(1, "webhook_secret_token_1", "")...).leadsTo(b, "/account", "Uses Server-to-Server OAuth", "connection type")
 		a := o.account()
 		if a.APIKey != "TheApiKey" || a.Secrets[incident.APISecret].Value.IsZero() || a.Secrets[incident.WebhookToken1].Value.Reveal() != webhookToken {
 			t.Error("moving lost something besides the way to get a token")
@@ -580,7 +580,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "Saved:", "things to check", "bad Access token")
+		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "Saved:", "problems.", "bad Access token")
 	})
 }
 
@@ -601,12 +601,12 @@ func TestCheckAccount(t *testing.T) {
 		o.connect()
 		b := o.as(incident.Admin)
 		page := b.post("/account/check", "email", "ana@")
-		page.want(t, http.StatusUnprocessableEntity, "This is not an e-mail address.")
+		page.want(t, http.StatusUnprocessableEntity, "This isn’t an email address.")
 		if got := page.value("email"); got != "ana@" {
 			t.Errorf("email is %q", got)
 		}
 		part := b.send(http.MethodPost, "/account/check", pairs("email", "ana@"), "HX-Request", "true")
-		part.want(t, http.StatusOK, "This is not an e-mail address.")
+		part.want(t, http.StatusOK, "This isn’t an email address.")
 		if strings.Contains(part.body, "<html") {
 			t.Error("htmx got a whole page")
 		}

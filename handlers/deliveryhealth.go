@@ -37,8 +37,7 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 		p.FailedOf = fmt.Sprintf("%d of %d", min(h.FailedValidations, incident.ValidationsToFail), incident.ValidationsToFail)
 	}
 	if h.Measured > 0 {
-		const exact = 100 * time.Millisecond // clocks don't agree more closely
-		p.Median, p.P95 = views.Length(max(exact, h.Median)), views.Length(max(exact, h.P95))
+		p.Median, p.P95 = delay(h.Median), delay(h.P95)
 	}
 	switch {
 	case h.Level() == incident.LevelBad:
@@ -46,7 +45,13 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 	case h.LastEventAt.IsZero():
 		p.Title = "No event has arrived from Zoom yet."
 	case h.Level() == incident.LevelWarning:
-		p.Title = "Something needs attention."
+		counts := map[string]int{}
+		for _, l := range h.Lines {
+			if !l.Level.Fine() {
+				counts[string(l.Code)] = l.Count
+			}
+		}
+		p.Title = words.HealthTitle(counts)
 	default:
 		p.Title = "Zoom’s events are arriving."
 	}
@@ -65,6 +70,15 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 	var err error
 	p.Refused, err = s.refusedReasons(c)
 	return p, err
+}
+
+// delay writes a delay as exactly as two clocks agree.
+func delay(d time.Duration) string {
+	const exact = 100 * time.Millisecond
+	if d < exact {
+		return "under " + views.Length(exact)
+	}
+	return views.Length(d)
 }
 
 // clockBanner says that this server's clock is wrong. It is nil if the clock is right
@@ -128,7 +142,7 @@ func (s *Site) FindGaps(c echo.Context) error {
 	}
 	level, text := views.LevelOK, "Compared "+views.Plural(look.Deliveries, "delivery", "deliveries")+". Nothing is missing."
 	if look.Recovered > 0 {
-		text = views.Plural(look.Recovered, "event", "events") + " that didn’t arrive came from Zoom’s own log."
+		text = "Recovered " + views.Plural(look.Recovered, "missing event", "missing events") + " from Zoom’s delivery log."
 	}
 	if look.Lost > 0 {
 		level, text = views.LevelWarning, text+" "+views.Plural(look.Lost, "event", "events")+" can’t be recovered: Zoom didn’t keep what it sent."

@@ -44,14 +44,14 @@ func TestHealthPanel(t *testing.T) {
 			o.deliver(body, o.clock())
 		}
 		o.work()
-		viewer.get("/").want(t, http.StatusOK, "Something needs attention.", "Zoom needs a second attempt", "under 6 min")
+		viewer.get("/").want(t, http.StatusOK, "Events arrive, but some are late.", "Zoom needs a second attempt", "p95 delay 6 min")
 	})
 	t.Run("silence", func(t *testing.T) {
 		o.wait(4 * time.Hour)
 		page := viewer.get("/")
 		page.want(t, http.StatusOK, "Zoom has sent nothing for 4 hours, although INC-1 is live.")
 		if strings.Count(page.text(), "nothing for 4 hours") != 2 || !strings.Contains(page.body, `href="/account#health"`) {
-			t.Error("it is not among what needs somebody, with a way to more")
+			t.Error("it is not among what needs someone, with a way to more")
 		}
 	})
 	t.Run("missing validations", func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestFindGaps(t *testing.T) {
 	})
 	t.Run("an invalid App ID", func(t *testing.T) {
 		page := admin.post("/account", accountFields(o.account().Version, "app_id", "my app")...)
-		page.want(t, http.StatusUnprocessableEntity, "This is not an App ID.")
+		page.want(t, http.StatusUnprocessableEntity, "This isn’t an App ID.")
 		if got := page.value("app_id"); got != "my app" {
 			t.Errorf("what was typed is not kept: %q", got)
 		}
@@ -131,7 +131,7 @@ func TestFindGaps(t *testing.T) {
 		o.faults(zoomsim.Faults{MissingScopes: []string{"marketplace_app:read:admin"}})
 		account("app_id", "https://marketplace.zoom.us/develop/apps/"+zoomApp+"/scopes")
 		page := admin.get("/account")
-		page.want(t, http.StatusOK, "Add scopes, and add marketplace_app:read:admin", "App ID")
+		page.want(t, http.StatusOK, "Add Scopes, and add marketplace_app:read:admin", "App ID")
 		if page.value("app_id") != zoomApp || strings.Contains(page.text(), "Copy missing scopes") {
 			t.Error("the App ID is not there, or a scope that nobody needs is called missing")
 		}
@@ -154,13 +154,13 @@ func TestFindGaps(t *testing.T) {
 			t.Errorf("status %d to %q", got.status, got.header.Get("Location"))
 		}
 		page := admin.get("/account")
-		page.want(t, http.StatusOK, "events that didn’t arrive came from Zoom’s own log.", "Missing in 7 days", "in 60 min")
+		page.want(t, http.StatusOK, "missing events from Zoom’s delivery log.", "Missing in 7 days", "in 60 min")
 		if !strings.Contains(page.body, `href="/events?recovered=1"`) {
 			t.Error("no way to the events")
 		}
 		o.work()
 		viewer.get("/incidents/1").want(t, http.StatusOK, "1 inside", "Ravi joined.")
-		viewer.get("/").want(t, http.StatusOK, "didn’t arrive and came from Zoom’s own log.")
+		viewer.get("/").want(t, http.StatusOK, "didn’t arrive. Drawbridge recovered them from Zoom’s delivery log.")
 		admin.post("/account/gaps")
 		admin.get("/account").want(t, http.StatusOK, "Nothing is missing.")
 	})

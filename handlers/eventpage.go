@@ -27,7 +27,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 	facts := zoom.ReadFacts(e.Body)
 	d := &views.EventDetail{
 		ID: text, Words: row.Words, Event: e.Event, State: string(e.State), Stale: e.Stale, Unread: row.Unread,
-		Sentence: words.Event(e.Event, cmp.Or(e.Who, facts.Text("Who"), facts.Text("E-mail")), e.IncidentNumber), Why: eventWhy(e),
+		Sentence: words.Event(e.Event, cmp.Or(e.Who, facts.Text("Who"), facts.Text("Email")), e.IncidentNumber), Why: eventWhy(e),
 		At: s.When(c, e.EventAt), Received: s.When(c, e.ReceivedAt), Key: row.Key, IncidentHref: row.IncidentHref,
 		Checks: eventChecks(e, row), Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), CloseHref: listHref(c), AroundHref: row.AroundHref,
 	}
@@ -84,7 +84,7 @@ func (s *Site) eventNeighbours(c echo.Context, d *views.EventDetail, e incident.
 	return nil
 }
 
-// eventNotes adds what is special about an event: its origin, that it was blanked,
+// eventNotes adds what is special about an event: its origin, that its personal data was erased,
 // and its variants.
 func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event) error {
 	note := func(text string) { d.Notes = append(d.Notes, views.EventNote{Text: text}) }
@@ -96,7 +96,7 @@ func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event
 		note("Imported from another log. It changes no bridge.")
 	}
 	if !e.BlankedAt.IsZero() {
-		note("Its personal data was blanked on " + s.When(c, e.BlankedAt).Exact + ". This is what remains.")
+		note("Its personal data was erased on " + s.When(c, e.BlankedAt).Exact + ". This is what remains.")
 	}
 	if e.TwinOf != 0 {
 		id := strconv.FormatInt(e.TwinOf, 10)
@@ -209,7 +209,7 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 	for _, entry := range entries {
 		effects = append(effects, s.eventEffect(c, e, entry, bridge, people))
 	}
-	return effects, "Nothing: events of this type change no bridge.", nil
+	return effects, "Nothing. Drawbridge doesn&#39;t act on this event type.", nil
 }
 
 // eventEffect words the effect behind one entry of the timeline.

@@ -334,7 +334,7 @@ func TestSavedFilters(t *testing.T) {
 				t.Error("the page would ask again at the address of the form")
 			}
 		}
-		ana.post(list, "name", "all", "query", "").want(t, http.StatusUnprocessableEntity, "The filter was not saved.")
+		ana.post(list, "name", "all", "query", "").want(t, http.StatusUnprocessableEntity, "The filter wasn’t saved.")
 		ana.post(list, "name", "all", "query", "evil=1&cursor=5").want(t, http.StatusUnprocessableEntity)
 		ana.post(list, "name", "all", "query", "%zz").want(t, http.StatusBadRequest)
 	})
@@ -346,7 +346,7 @@ func TestSavedFilters(t *testing.T) {
 		page := ravi.get("/events?stale=1&event=meeting.%2A&before=2026-11-22T12:00")
 		page.want(t, http.StatusOK, "Late <b>ones")
 		if strings.Contains(page.text(), "Delete filter") || strings.Contains(page.text(), "Save filter") {
-			t.Error("somebody else may delete it, or save it again")
+			t.Error("someone else may delete it, or save it again")
 		}
 		wantInert(t, page)
 	})
@@ -354,7 +354,7 @@ func TestSavedFilters(t *testing.T) {
 	o.must(err)
 	path := list + "/" + saved[0].ID + "/delete"
 	t.Run("only its maker and admins delete it", func(t *testing.T) {
-		o.logIn("viewer@example.com").post(path).want(t, http.StatusForbidden, "Your role does not allow this.")
+		o.logIn("viewer@example.com").post(path).want(t, http.StatusForbidden, "Your role doesn’t allow this.")
 		ravi.post(path).want(t, http.StatusForbidden, "Someone else saved this filter.")
 		ana.post(path).leadsTo(ana, "/events", "The saved filter was deleted.")
 		ana.post(path).want(t, http.StatusNotFound)

@@ -303,7 +303,7 @@ func TestExportBreaksOff(t *testing.T) {
 		viewer.get(path).want(t, http.StatusConflict, "This export is already running")
 		other.post("/events/exports/"+key+"/cancel").want(t, http.StatusNotFound)
 		if r := other.get("/events/exports/" + key + "?try=5"); strings.Contains(r.text(), "Exported") {
-			t.Error("somebody else is told of it")
+			t.Error("someone else is told of it")
 		}
 		viewer.post("/events/exports/"+key+"/cancel").leadsTo(viewer, "/events/export", "The export was cancelled.")
 		brokenOff(body, "The export was cancelled.")

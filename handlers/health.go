@@ -39,7 +39,7 @@ func (s *Site) Readyz(c echo.Context) error {
 }
 
 // pingDatabase is "ok" or what is wrong. It remembers the answer for a second, because
-// it costs a write and anybody may ask.
+// it costs a write and anyone may ask.
 func (s *Site) pingDatabase(ctx context.Context) string {
 	answer, _ := s.database.get(ctx, s.Now(), time.Second, func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)

@@ -52,7 +52,7 @@ func NewLive(pulse func(ctx context.Context, topics []string) (map[string]int64,
 	return &Live{pulse: pulse, log: log, readers: map[*liveReader]struct{}{}, arrived: make(chan struct{}, 1)}
 }
 
-// Run polls for changes while somebody listens. When ctx ends, it ends all
+// Run polls for changes while someone listens. When ctx ends, it ends all
 // streams and returns nil.
 func (l *Live) Run(ctx context.Context) error {
 	defer l.Stop()

@@ -597,7 +597,7 @@ func TestOverview(t *testing.T) {
 		viewer.get("/").want(t, http.StatusOK, "Not ready. New incidents won’t get a bridge.", "client secret is wrong")
 		o.must(o.service.ResolveIncident(context.Background(), theConsole, 2))
 		if page := viewer.get("/"); strings.Contains(page.text(), "INC-2 has no bridge") {
-			t.Error("an incident that is resolved still needs somebody")
+			t.Error("an incident that is resolved still needs someone")
 		}
 	})
 	t.Run("only the second bridge failed", func(t *testing.T) {

@@ -100,7 +100,7 @@ func guardPage(t *testing.T, o *office, path string, below *tab) {
 		t.Errorf("%s: nobody gets status %d to %q, want %q", path, r.status, r.header.Get("Location"), want)
 	}
 	if below != nil {
-		below.get(path).want(t, http.StatusForbidden, "Your role does not allow this")
+		below.get(path).want(t, http.StatusForbidden, "Your role doesn’t allow this")
 	}
 }
 
@@ -170,7 +170,7 @@ func TestRunForm(t *testing.T) {
 
 	t.Run("rejected: what was typed comes back", func(t *testing.T) {
 		r := b.post(path, "name", "", "severity", "SEV2", "description", hostile, "opener_email", "x"+hostile, "vars.customer", hostile, "idempotency_key", key)
-		r.want(t, http.StatusUnprocessableEntity, "Describe in a few words what is wrong.", "This is not an e-mail address.")
+		r.want(t, http.StatusUnprocessableEntity, "Describe in a few words what is wrong.", "This isn’t an email address.")
 		for name, want := range map[string]string{"description": hostile, "opener_email": "x" + hostile, "vars.customer": hostile, "idempotency_key": key} {
 			if got := r.value(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
@@ -263,7 +263,7 @@ func TestRunForm(t *testing.T) {
 		if r := b.get(path + "?form=" + again); r.status != http.StatusSeeOther || r.header.Get("Location") != opened || !strings.HasPrefix(opened, "/incidents/") {
 			t.Errorf("status %d to %q, want the incident the form opened", r.status, r.header.Get("Location"))
 		}
-		b.get(path+"?form=x%22").want(t, http.StatusOK, "What is wrong?")
+		b.get(path+"?form=x%22").want(t, http.StatusOK, "What’s wrong?")
 	})
 	t.Run("disabled", func(t *testing.T) {
 		o.must(o.service.SetRunbookDisabled(context.Background(), theConsole, r.ID, true))
@@ -277,8 +277,8 @@ func TestRunForm(t *testing.T) {
 		if !archived {
 			t.Fatal("not archived")
 		}
-		b.get(path).want(t, http.StatusOK, "This runbook was deleted")
-		b.post(path, "name", "x", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "This runbook was deleted")
+		b.get(path).want(t, http.StatusOK, "This runbook is archived")
+		b.post(path, "name", "x", "vars.customer", "y").want(t, http.StatusUnprocessableEntity, "This runbook is archived")
 	})
 	t.Run("broken", func(t *testing.T) {
 		path := "/runbooks/" + o.manual().ID + "/run"
@@ -454,7 +454,7 @@ func TestRetryBridge(t *testing.T) {
 	path := "/bridges/" + bridge.ID + "/retry"
 	testGuard(t, o, path, incident.Responder)
 	b := o.as(incident.Responder)
-	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "copy both again", "Retry", "Use another link")
+	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "copy the client ID and client secret again", "Retry", "Use another link")
 	b.post("/bridges/nothing/retry").want(t, http.StatusNotFound)
 
 	b.post(path).leadsTo(b, "/incidents/1", "Retrying.", "client secret is wrong")
@@ -552,7 +552,7 @@ func TestStartBridge(t *testing.T) {
 	host.post("/bridges/nothing/start").want(t, http.StatusNotFound)
 
 	page := host.post(path)
-	page.want(t, http.StatusOK, "Start as host", "Start the meeting", "as responder@example.com")
+	page.want(t, http.StatusOK, "Start as host", "Start the meeting", "Zoom opens with you as host (responder@example.com).")
 	link := regexp.MustCompile(`href="([^"]*zak=[^"]*)"`).FindStringSubmatch(page.body)
 	if link == nil {
 		t.Fatalf("no start link on the page: %s", page.text())
@@ -620,7 +620,7 @@ func TestJoinPage(t *testing.T) {
 		page := o.nobody().get(whole)
 		page.want(t, http.StatusOK, "INC-1", "db down", "Join", bridge.Passcode, "Ready to join. Nobody has joined yet.", "Or call")
 		if !strings.Contains(page.body, html.EscapeString(bridge.JoinURL)) || strings.Contains(page.body, "/incidents/1") {
-			t.Error("the page lacks the link, or leads somebody who is not logged in to the incident")
+			t.Error("the page lacks the link, or leads someone who is not logged in to the incident")
 		}
 		for _, path := range []string{"/j/inc-1?k=" + i.JoinKey, "/j/1?k=" + i.JoinKey} {
 			o.nobody().get(path).want(t, http.StatusOK, "INC-1")

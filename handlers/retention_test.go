@@ -99,12 +99,12 @@ func TestRetention(t *testing.T) {
 		}
 		o.must(work(o))
 		page := b.get("/settings/retention")
-		page.want(t, http.StatusOK, "3 events removed.", "2 events blanked.")
+		page.want(t, http.StatusOK, "3 events removed.", "2 events with personal data erased.")
 		if got := page.value("keep_participant") + "/" + page.value("blank_participant"); got != "90/10" {
 			t.Errorf("the form has %q", got)
 		}
 		trail := b.get("/settings/audit")
-		trail.want(t, http.StatusOK, "changed the retention of", "participant keep for days 90 participant blank after days 10")
+		trail.want(t, http.StatusOK, "changed the retention of", "participant keep (days) 90 participant erase personal data after (days) 10")
 		left, err := o.store.EventRows(t.Context(), db.EventFilter{}, "", 10)
 		o.must(err)
 		for _, e := range left.Items {

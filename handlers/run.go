@@ -97,7 +97,7 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) views.RunPage {
 	}
 	switch {
 	case !r.ArchivedAt.IsZero():
-		page.Disabled = "This runbook was deleted. Choose another one."
+		page.Disabled = "This runbook is archived. Choose another one."
 	case !r.DisabledAt.IsZero():
 		page.Disabled = "This runbook is disabled. An admin can enable it."
 	}

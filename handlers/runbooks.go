@@ -72,7 +72,7 @@ func whenItRuns(step incident.Step) string {
 	if step.ExecuteAutomatically {
 		return "automatically"
 	}
-	return "when somebody runs it"
+	return "manually"
 }
 
 // NewRunbookPage is GET /runbooks/new.
@@ -121,7 +121,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 
 	if _, fields, ok := Refusal(err); ok {
 		notes := editorNotes{changed: true, errors: formFields(fields)}
-		if len(fields) == 0 { // somebody else saved in the meantime
+		if len(fields) == 0 { // someone else saved in the meantime
 			notes.conflict = s.lastChange(c, stored.Name, incident.AuditRunbookCreate, incident.AuditRunbookUpdate, incident.AuditRunbookEnable, incident.AuditRunbookDisable) + " What you typed is kept below; saving now replaces their version."
 			form.Version = stored.Version
 		}
@@ -144,7 +144,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 func (s *Site) usableRunbook(c echo.Context) (incident.Runbook, error) {
 	r, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
 	if err == nil && !r.ArchivedAt.IsZero() {
-		err = &incident.Error{Code: incident.Conflict, Message: "This runbook was deleted and can’t be changed."}
+		err = &incident.Error{Code: incident.Conflict, Message: "This runbook is archived and can’t be changed."}
 	}
 	return r, err
 }
@@ -162,7 +162,7 @@ func someOf(things []string) string {
 func (s *Site) lastChange(c echo.Context, target string, actions ...incident.AuditAction) string {
 	trail, err := s.Store.Audit(c.Request().Context(), db.AuditFilter{Actions: actions, Target: target}, "", 1)
 	if err != nil || len(trail.Items) == 0 {
-		return "Somebody else changed this."
+		return "Someone else changed this."
 	}
 	return trail.Items[0].Actor + " changed this " + s.When(c, trail.Items[0].At).Ago + "."
 }
@@ -235,7 +235,7 @@ func (s *Site) DeleteRunbook(c echo.Context) error {
 
 	said := "“" + stored.Name + "” was deleted."
 	if archived {
-		said = "“" + stored.Name + "” was archived, because incidents were opened with it."
+		said = "“" + stored.Name + "” was archived, because incidents used it."
 	}
 	return s.done(c, "/runbooks", said)
 }
@@ -273,7 +273,7 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 		Enabled: stored.DisabledAt.IsZero(), Archived: archived,
 		Steps: form.Steps, Variables: form.Variables,
 		Kinds: []views.StepKind{{Kind: string(incident.StepCreateMeeting), Label: words.StepKind(string(incident.StepCreateMeeting)),
-			Help: "Gives the incident a bridge of its own."}},
+			Help: "Creates a Zoom bridge for the incident."}},
 		CanEdit: Actor(c).Role.Includes(incident.Admin), CanRun: Actor(c).Role.Includes(incident.Responder),
 		Changed: notes.changed, Conflict: notes.conflict, Errors: notes.errors, Focus: notes.focus,
 		Preview: preview, Insert: insertGroups(form),

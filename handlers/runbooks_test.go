@@ -159,7 +159,7 @@ func TestSaveRunbook(t *testing.T) {
 		page := o.as(incident.Admin).post("/runbooks", runbookFields(0, "name", "", "step.0.topic", "{{ incident.severty }} {% for x in y %}", "step.0.duration", "soon",
 			"step.0.alternative_hosts", "ops@", "step.0.recording", "tape", "step.0.host", "nobody", "variable.0.name", "Re gion", "variable.0.default", "mars")...)
 		page.want(t, http.StatusUnprocessableEntity, "Not saved", "Give the runbook a name.", "Line 1, column 4", "Did you mean incident.severity?",
-			"Enter 1 to 1440 minutes.", "is not an e-mail address", "Choose none, cloud or local.", "Use lowercase letters", "Choose one of: eu, us.")
+			"Enter 1 to 1440 minutes.", "isn’t an email address", "Choose none, cloud or local.", "Use lowercase letters", "Choose one of: eu, us.")
 		for name, want := range map[string]string{"step.0.duration": "soon", "variable.0.name": "Re gion", "step.0.alternative_hosts": "ops@", "description": "Run it early."} {
 			if got := page.value(name); got != want {
 				t.Errorf("what was typed is not kept: %s is %q, want %q", name, got, want)
@@ -179,17 +179,17 @@ func TestSaveRunbook(t *testing.T) {
 		o := newOffice(t)
 		r := o.outage()
 		b := o.as(incident.Admin)
-		r.Description = "Changed by somebody else."
+		r.Description = "Changed by someone else."
 		_, _, err := o.service.SaveRunbook(context.Background(), theConsole, r)
 		o.must(err)
 		o.wait(3 * time.Minute)
 
 		page := b.post("/runbooks/"+r.ID, runbookFields(1)...)
-		page.want(t, http.StatusUnprocessableEntity, "Somebody else saved this runbook", "command line changed this 3 min ago.", "saving now replaces their version")
+		page.want(t, http.StatusUnprocessableEntity, "Someone else saved this runbook", "command line changed this 3 min ago.", "saving now replaces their version")
 		if got := page.value("name"); got != "Database down" {
 			t.Errorf("what was typed is not kept: %q", got)
 		}
-		if got := o.runbook(r.ID).Description; got != "Changed by somebody else." {
+		if got := o.runbook(r.ID).Description; got != "Changed by someone else." {
 			t.Errorf("overwritten with %q", got)
 		}
 		version, err := strconv.ParseInt(page.value("version"), 10, 64)
@@ -241,7 +241,7 @@ func TestSaveRunbook(t *testing.T) {
 		b.post("/runbooks/"+r.ID+"/delete", "version", "1")
 		b.get("/runbooks/"+r.ID).want(t, http.StatusOK, "Archived", "1 incident")
 		for _, action := range []string{"", "/duplicate", "/enable", "/disable", "/delete"} {
-			b.post("/runbooks/"+r.ID+action, runbookFields(1)...).want(t, http.StatusConflict, "was deleted and can’t be changed")
+			b.post("/runbooks/"+r.ID+action, runbookFields(1)...).want(t, http.StatusConflict, "is archived and can’t be changed")
 		}
 	})
 }
@@ -515,7 +515,7 @@ func TestDeleteRunbook(t *testing.T) {
 		o := newOffice(t)
 		r, b := o.outage(), o.as(incident.Admin)
 		o.run(r, "db down")
-		b.post("/runbooks/"+r.ID+"/delete", "version", "1").leadsTo(b, "/runbooks", "“Production outage” was archived, because incidents were opened with it.", "1 archived runbook")
+		b.post("/runbooks/"+r.ID+"/delete", "version", "1").leadsTo(b, "/runbooks", "“Production outage” was archived, because incidents used it.", "1 archived runbook")
 		if o.runbook(r.ID).ArchivedAt.IsZero() {
 			t.Error("it is not archived")
 		}

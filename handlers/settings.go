@@ -178,7 +178,7 @@ func (s *Site) switchUser(c echo.Context, disabled bool, said string) error {
 }
 
 // tokensLeft adds to said how many API tokens of a user still work. They
-// belong to scripts, which must not stop because somebody left, so an admin decides.
+// belong to scripts, which must not stop because someone left, so an admin decides.
 func (s *Site) tokensLeft(ctx context.Context, userID, said string) (string, error) {
 	user, err := s.Store.User(ctx, userID)
 	if err != nil {
@@ -249,7 +249,7 @@ func (s *Site) CreateToken(c echo.Context) error {
 		page.ScopeWrite, page.ScopeRead = slices.Contains(scopes, incident.ScopeIncidentsWrite), slices.Contains(scopes, incident.ScopeRead)
 		return Render(c, http.StatusUnprocessableEntity, views.SettingsTokens(page))
 	}
-	page.New, page.NewName = plain, token.Name
+	page.New, page.NewName, page.NewReads = plain, token.Name, !slices.Contains(token.Scopes, incident.ScopeIncidentsWrite)
 	return Render(c, http.StatusOK, views.SettingsTokens(page))
 }
 

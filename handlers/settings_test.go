@@ -82,15 +82,15 @@ func TestCreateUser(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Admin)
 		page := b.post("/settings/users", "name", "Ana", "email", "ana@", "role", "root", "password", "SHY")
-		page.want(t, http.StatusUnprocessableEntity, "This is not an e-mail address.", "Choose admin, responder or viewer.", "Use at least 12 characters.")
+		page.want(t, http.StatusUnprocessableEntity, "This isn’t an email address.", "Choose admin, responder or viewer.", "Use at least 12 characters.")
 		if page.value("name") != "Ana" || page.value("email") != "ana@" || strings.Contains(page.body, "SHY") {
 			t.Error("what was typed is not kept, or the password is")
 		}
 		b.post("/settings/users", "name", "", "email", "ADMIN@example.com", "role", "viewer", "password", "a few unrelated words").
-			want(t, http.StatusUnprocessableEntity, "Another user has this e-mail address.")
+			want(t, http.StatusUnprocessableEntity, "Another user has this email address.")
 		o.wantTrail()
 	})
-	t.Run("a field that would make somebody an admin", func(t *testing.T) {
+	t.Run("a field that would make someone an admin", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/settings/users", append(slices.Clone(good), "disabled_at", "0")...).want(t, http.StatusBadRequest)
 	})
@@ -354,7 +354,7 @@ func TestRevokeToken(t *testing.T) {
 		if _, _, err := o.service.TokenActor(t.Context(), plain, ""); incident.CodeOf(err) != incident.Unauthorized {
 			t.Errorf("the token still works: %v", err)
 		}
-		b.get("/settings/audit").want(t, http.StatusOK, "revoked token pager")
+		b.get("/settings/audit").want(t, http.StatusOK, "revoked token “pager”")
 	})
 }
 
@@ -376,8 +376,8 @@ func TestAuditPage(t *testing.T) {
 		o.must(o.service.ResolveIncident(t.Context(), theConsole, 1))
 		o.must(o.store.AddAudit(t.Context(), incident.AuditEntry{ID: "z", At: o.clock(), Actor: "<i>eve</i>", Action: "drill.new_kind", Target: "t", Address: "192.0.2.7"}))
 		page := o.as(incident.Admin).get("/settings/audit")
-		page.want(t, http.StatusOK, "changed the Zoom account", "created runbook Production outage", "changed runbook Production outage",
-			"When customers notice. → First line", "opened incident db down", "resolved INC-1 status open → resolved", "command line",
+		page.want(t, http.StatusOK, "changed the Zoom account", "created runbook “Production outage”", "changed runbook “Production outage”",
+			"When customers notice. → First line", "opened incident “db down”", "resolved INC-1 status open → resolved", "command line",
 			"<i>eve</i> drill new kind t", "192.0.2.7", "client secret replaced")
 		if !strings.Contains(page.body, `href="/incidents/1"`) || !strings.Contains(page.body, `href="/account"`) || strings.Contains(page.body, "CANARY") || strings.Contains(page.body, "<i>") {
 			t.Error("links are missing, a secret is shown, or a name is markup")
@@ -433,7 +433,7 @@ func TestAuditPage(t *testing.T) {
 		}
 		b.get("/settings/audit?q="+strings.Repeat("a+", 21)).want(t, http.StatusBadRequest, "Search for fewer words.")
 		b.get("/settings/audit?q=nobody").want(t, http.StatusOK, "Nothing matches")
-		b.get("/settings/audit?cursor=x").want(t, http.StatusBadRequest, "This page of the list does not exist.")
+		b.get("/settings/audit?cursor=x").want(t, http.StatusBadRequest, "This page of the list doesn’t exist.")
 	})
 	t.Run("broken", func(t *testing.T) {
 		t.Parallel()
@@ -488,7 +488,7 @@ func TestChangePassword(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Viewer)
 		for _, tt := range []struct{ old, password, again, want string }{
-			{"SHY-wrong", next, next, "This is not your current password."},
+			{"SHY-wrong", next, next, "This isn’t your current password."},
 			{thePassword, "short", "short", "Use at least 12 characters."},
 			{thePassword, next, next + "!", "The new passwords don’t match."},
 		} {
@@ -523,7 +523,7 @@ func TestChangePassword(t *testing.T) {
 		b := o.as(incident.Viewer)
 		other := o.logIn("viewer@example.com")
 		b.get("/settings/me").want(t, http.StatusOK, "You are logged in on 2 browsers.")
-		b.post("/settings/me/password", form(thePassword, next, next)...).leadsTo(b, "/settings/me", "The password was changed.", "on this browser only")
+		b.post("/settings/me/password", form(thePassword, next, next)...).leadsTo(b, "/settings/me", "The password was changed.", "only in this browser")
 		if r := other.get("/settings/me"); r.status != http.StatusSeeOther {
 			t.Errorf("the other session goes on: %d", r.status)
 		}
@@ -553,7 +553,7 @@ func TestEndOtherSessions(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Viewer)
 		other, stranger := o.logIn("viewer@example.com"), o.as(incident.Responder)
-		b.post("/settings/me/sessions").leadsTo(b, "/settings/me", "The other browsers were logged out.", "on this browser only")
+		b.post("/settings/me/sessions").leadsTo(b, "/settings/me", "The other browsers were logged out.", "only in this browser")
 		if r := other.get("/settings/me"); r.status != http.StatusSeeOther {
 			t.Errorf("the other session goes on: %d", r.status)
 		}

@@ -348,7 +348,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"),
 		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
-		"auditActions": of("incident", "AuditAction"), "fields": changed,
+		"auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"eventSentences": events, "eventUses": events,
 		"EventName family": {"meeting", "recording", "user"},
 	}

@@ -21,7 +21,7 @@ func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...st
 	var people []string
 	for _, e := range emails {
 		if e = CanonicalEmail(e); e != "" && !validEmail(e) {
-			return CheckReport{}, invalid("This is not an e-mail address.", map[string]string{"email": "This is not an e-mail address."})
+			return CheckReport{}, invalid("This isn’t an email address.", map[string]string{"email": "This isn’t an email address."})
 		} else if e != "" {
 			people = append(people, e)
 		}

@@ -99,7 +99,7 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 
 // failedValidations estimates how many validations in a row have failed. It
 // counts validations that are overdue, and those that failed according to Zoom's
-// log of deliveries. It does not count requests with a wrong signature: anybody
+// log of deliveries. It does not count requests with a wrong signature: anyone
 // can send those, and could raise false alarms.
 func (a Account) failedValidations(now time.Time) int {
 	if a.WebhookValidatedAt.IsZero() {

@@ -136,7 +136,7 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 	}
 	switch {
 	case CodeOf(err) == NotFound || err == nil && !r.ArchivedAt.IsZero():
-		return Runbook{}, invalid("This runbook does not exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted."})
+		return Runbook{}, invalid("This runbook doesn’t exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted."})
 	case err != nil:
 		return Runbook{}, err
 	case !r.DisabledAt.IsZero():
@@ -189,7 +189,7 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 	tooLong(fields, "dedup_key", i.DedupKey, maxKey)
 	tooLong(fields, "form_key", i.FormKey, maxKey)
 	if i.OpenerEmail != "" && !validEmail(i.OpenerEmail) {
-		fields["opener_email"] = "This is not an e-mail address."
+		fields["opener_email"] = "This isn’t an email address."
 	}
 	for _, v := range r.Variables {
 		value := strings.TrimSpace(req.Vars[v.Name])
@@ -259,7 +259,7 @@ func tooLong(fields map[string]string, name, value string, limit int) {
 // length in characters.
 func textProblem(value string, limit int) string {
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return "This text contains characters that cannot be stored."
+		return "This text contains characters that can’t be stored."
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
 		return fmt.Sprintf("Use at most %d characters. This text has %d.", limit, n)

@@ -38,7 +38,7 @@ const (
 )
 
 var (
-	errLogin = refuse(Unauthorized, "The e-mail address or the password is wrong.")
+	errLogin = refuse(Unauthorized, "The email address or the password is wrong.")
 	errBusy  = &Error{Code: Limited, Message: "The server is busy. Try again in a moment.", RetryAfter: time.Second}
 	errToken = refuse(Unauthorized, "This request needs a valid API token: Authorization: Bearer …")
 )
@@ -109,7 +109,7 @@ func (s *Service) CheckSetup(ctx context.Context, token string) error {
 	case err != nil:
 		return err
 	case !used.IsZero():
-		return refuse(Conflict, "This link has already been used. If that wasn’t you, find out who can read the server’s log, and reset the password with “drawbridge user reset-password”.")
+		return refuse(Conflict, "This link has already been used. If that wasn’t you, find out who can read the server’s log, and reset the password with “drawbridge user reset-password EMAIL --password-stdin”.")
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (s *Service) newUser(ctx context.Context, email, name string, role Role, pa
 	u := User{ID: newID(), Email: CanonicalEmail(email), Name: strings.TrimSpace(name), Role: role, CreatedAt: s.now()}
 	fields := map[string]string{}
 	if !validEmail(u.Email) || strings.ContainsFunc(u.Email, func(r rune) bool { return r > unicode.MaxASCII }) {
-		fields["email"] = "This is not an e-mail address."
+		fields["email"] = "This isn’t an email address."
 	}
 	if tooLong(fields, "name", u.Name, 100); u.Name == "" {
 		u.Name, _, _ = strings.Cut(u.Email, "@")
@@ -306,14 +306,14 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password
 	}
 	// LogIn limits the attempts, so that the holder of a stolen session cannot
 	// guess the password.
-	wrong := invalid("The password was not changed.", map[string]string{"old_password": "This is not your current password."})
+	wrong := invalid("The password wasn’t changed.", map[string]string{"old_password": "This isn’t your current password."})
 	if u, err = s.LogIn(ctx, u.Email, old, actor.Address); CodeOf(err) == Unauthorized {
 		return wrong
 	} else if err != nil {
 		return err
 	}
 	if problem := passwordProblem(password); problem != "" {
-		return invalid("The password was not changed.", map[string]string{"new_password": problem})
+		return invalid("The password wasn’t changed.", map[string]string{"new_password": problem})
 	}
 	hash, err := s.hashPassword(ctx, password)
 	if err != nil {
@@ -341,7 +341,7 @@ func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string)
 		fields["name"] = "Enter a name."
 	}
 	if tooLong(fields, "name", name, 100); len(fields) > 0 {
-		return invalid("The name was not changed.", fields)
+		return invalid("The name wasn’t changed.", fields)
 	}
 	u, err := s.store.User(ctx, userID)
 	if err != nil || u.Name == name {

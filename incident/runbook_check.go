@@ -100,7 +100,7 @@ func (r Runbook) VariableNames() []string {
 
 func (step *Step) normalise(p string, names []string, fields map[string]string) {
 	if step.Kind != StepCreateMeeting {
-		fields[p+"kind"] = "This kind of step does not exist."
+		fields[p+"kind"] = "This kind of step doesn’t exist."
 		return
 	}
 	m := &step.Meeting
@@ -140,7 +140,7 @@ func (step *Step) normalise(p string, names []string, fields map[string]string) 
 			continue
 		}
 		if !validEmail(h) || strings.ContainsAny(h, ";,") {
-			fields[p+"alternative_hosts"] = "“" + cutRunes(h, 60) + "” is not an e-mail address."
+			fields[p+"alternative_hosts"] = "“" + cutRunes(h, 60) + "” isn’t an email address."
 		}
 		hosts = append(hosts, h)
 	}

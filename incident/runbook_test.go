@@ -105,7 +105,7 @@ func TestSaveRunbookRefuses(t *testing.T) {
 		{"recording", template(func(m *incident.MeetingTemplate) { m.Recording = "everything" }), []string{"steps.0.recording"}},
 		{"less than a minute", template(func(m *incident.MeetingTemplate) { m.DurationMinutes = -1 }), []string{"steps.0.duration_minutes"}},
 		{"more than a day", template(func(m *incident.MeetingTemplate) { m.DurationMinutes = 1441 }), []string{"steps.0.duration_minutes"}},
-		{"host", template(func(m *incident.MeetingTemplate) { m.Host = "anybody" }), []string{"steps.0.host"}},
+		{"host", template(func(m *incident.MeetingTemplate) { m.Host = "anyone" }), []string{"steps.0.host"}},
 		{"alternative host that is not an address", template(func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"ana"} }), []string{"steps.0.alternative_hosts"}},
 		{"two alternative hosts as one", template(func(m *incident.MeetingTemplate) { m.AlternativeHosts = []string{"a@example.com;b@example.com"} }), []string{"steps.0.alternative_hosts"}},
 		{"11 alternative hosts", template(func(m *incident.MeetingTemplate) {
@@ -311,7 +311,7 @@ func TestDuplicateRunbook(t *testing.T) {
 		t.Errorf("copies are called %q and %q", first.Name, second.Name)
 	}
 	if first.DisabledAt.IsZero() {
-		t.Error("a copy can be run before anybody looked at it")
+		t.Error("a copy can be run before anyone looked at it")
 	}
 	if first.ID == r.ID || first.Steps[0].ID == r.Steps[0].ID || first.Version != 1 {
 		t.Errorf("the copy shares ids with the original: %+v", first)

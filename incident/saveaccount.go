@@ -99,7 +99,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 			next.AppID, _, _ = strings.Cut(rest, "/")
 		}
 		if next.AppID != "" && !zoom.IsAppID(next.AppID) {
-			fields["app_id"] = "This is not an App ID. Copy it from the address of the app’s page in the Zoom App Marketplace: marketplace.zoom.us/develop/apps/<App ID>/…"
+			fields["app_id"] = "This isn’t an App ID. Copy it from the address of the app’s page in the Zoom App Marketplace: marketplace.zoom.us/develop/apps/<App ID>/…"
 		}
 	}
 	if f.StaticLinks != nil {
@@ -116,7 +116,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		}
 		set[name] = zoom.NewSecret(value)
 		if len(value) > 512 || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			fields[string(name)] = "This does not look like a value from Zoom. Copy it again."
+			fields[string(name)] = "This doesn’t look like a value from Zoom. Copy it again."
 		}
 		if (name == WebhookToken1 || name == WebhookToken2) && len(value) < minWebhookToken {
 			fields[string(name)] = fmt.Sprintf("A secret token has at least %d characters. Copy it from Zoom: your app → Feature → Access.", minWebhookToken)
@@ -153,7 +153,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		fields["cluster"] = "Choose zoom.us or zoomgov.com."
 	}
 	if next.BackupUser != "" && !validEmail(next.BackupUser) {
-		fields["backup_user_email"] = "This is not an e-mail address."
+		fields["backup_user_email"] = "This isn’t an email address."
 	}
 	if next.StandbyMeetings < 0 || next.StandbyMeetings > 20 {
 		fields["standby_meetings"] = "Enter a number from 0 to 20."

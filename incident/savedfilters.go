@@ -39,14 +39,14 @@ func (s *Service) SaveFilter(ctx context.Context, actor Actor, name, query strin
 		fields["query"] = "Choose a filter first."
 	}
 	if len(fields) > 0 {
-		return SavedFilter{}, invalid("The filter was not saved.", fields)
+		return SavedFilter{}, invalid("The filter wasn’t saved.", fields)
 	}
 	saved, err := s.store.SavedFilters(ctx)
 	if err != nil {
 		return SavedFilter{}, err
 	}
 	if len(saved) >= maxSavedFilters {
-		return SavedFilter{}, invalid("The filter was not saved.", map[string]string{"name": "There are already 50 saved filters. Delete one first."})
+		return SavedFilter{}, invalid("The filter wasn’t saved.", map[string]string{"name": "There are already 50 saved filters. Delete one first."})
 	}
 	f := SavedFilter{ID: newID(), Name: name, Query: query, CreatedBy: actor.UserID, CreatedAt: s.now()}
 	return f, s.store.InsertSavedFilter(ctx, f)

@@ -145,7 +145,7 @@ func need(actor Actor, role Role) error {
 	if actor.Role.Includes(role) {
 		return nil
 	}
-	return refuse(Forbidden, "Your role does not allow this. Ask an admin.")
+	return refuse(Forbidden, "Your role doesn’t allow this. Ask an admin.")
 }
 
 // nudge wakes a loop of the worker. It never blocks.

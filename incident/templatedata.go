@@ -49,7 +49,7 @@ var fixedNames = []struct {
 	{"incident.type", "Type of incident", func(d TemplateData) any { return d.Type }},
 	{"incident.description", "Description", func(d TemplateData) any { return d.Description }},
 	{"incident.opener.name", "Opener, name", func(d TemplateData) any { return d.OpenerName }},
-	{"incident.opener.email", "Opener, e-mail address", func(d TemplateData) any { return d.OpenerEmail }},
+	{"incident.opener.email", "Opener, email address", func(d TemplateData) any { return d.OpenerEmail }},
 	{"incident.started_at", "Start time, in UTC unless you add the filter tz", func(d TemplateData) any { return d.CreatedAt }},
 	{"incident.url", "Page of the incident", func(d TemplateData) any { return d.URL }},
 	{"incident.join_page", "Join page, a link that never changes", func(d TemplateData) any { return d.JoinPage }},

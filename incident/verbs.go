@@ -28,14 +28,16 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	switch {
 	case link == "":
 		fields["url"] = "Paste the link that people should use."
-	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(link) > 2000 || strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' }):
+	case strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' }):
+		fields["url"] = "The link contains a space or another character that isn’t allowed."
+	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(link) > 2000:
 		fields["url"] = "Paste a complete link that starts with https://."
 	}
 	if utf8.RuneCountInString(passcode) > 50 {
 		fields["passcode"] = "Use at most 50 characters."
 	}
 	if len(fields) > 0 {
-		return invalid("The link cannot be used.", fields)
+		return invalid("The link can’t be used.", fields)
 	}
 
 	bridge, err := s.store.Bridge(ctx, bridgeID)
@@ -104,7 +106,7 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	meeting, err := client.GetMeeting(zctx, bridge.MeetingID)
 	if err != nil || meeting.StartURL.IsZero() {
 		why := reasonOf(err, bridge.HostEmail)
-		return Secret{}, &Error{Code: Unavailable, Message: "Zoom did not return a link to start the meeting. Use the join link instead.", Reason: &why, Err: err}
+		return Secret{}, &Error{Code: Unavailable, Message: "Zoom didn’t return a link to start the meeting. Use the join link instead.", Reason: &why, Err: err}
 	}
 	if err := s.store.AddAudit(ctx, s.audit(actor, AuditBridgeStart, Key(bridge.IncidentNumber))); err != nil {
 		return Secret{}, err // no link without an audit entry

@@ -66,7 +66,7 @@ func TestServersShareToken(t *testing.T) {
 
 		_, err := w.zoom().GetUser(t.Context(), backup)
 		w.ok(err)
-		asked("somebody else ends the token", 1)
+		asked("someone else ends the token", 1)
 		w.all(w.service, b)
 		asked("after 124", 1)
 

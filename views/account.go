@@ -98,9 +98,9 @@ func accountSub(p AccountPage) string {
 	case "":
 		return "Not connected yet"
 	case "jwt":
-		return "Connected by a JWT app"
+		return "Uses a JWT app"
 	}
-	return "Connected by Server-to-Server OAuth"
+	return "Uses Server-to-Server OAuth"
 }
 
 func inUse(p AccountPage, auth string) string {

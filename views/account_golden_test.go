@@ -21,10 +21,10 @@ func accountGuide() views.AccountGuide {
 		LastEventAt: when(40 * time.Second),
 		Scopes: []views.AccountScope{
 			{Granular: "meeting:write:meeting:admin", Classic: "meeting:write:admin", For: "Create bridges"},
-			{Granular: "meeting:delete:meeting:admin", Classic: "meeting:write:admin", For: "Delete a meeting that was created twice"},
+			{Granular: "meeting:delete:meeting:admin", Classic: "meeting:write:admin", For: "Delete a duplicate meeting"},
 			{Granular: "cloud_recording:read:recording:admin", Classic: "recording:read:admin", For: "Get the recording", Optional: true},
 		},
-		Events: []views.AccountEvent{{Event: "meeting.started", Name: "Start Meeting", For: "The bridge turns live."}},
+		Events: []views.AccountEvent{{Event: "meeting.started", Name: "Start Meeting", For: "The bridge goes live."}},
 	}
 }
 
@@ -80,12 +80,12 @@ func TestAccount(t *testing.T) {
 	refused.BackupUserEmail = "oncall@"
 	refused.AccountID = ""
 	refused.Errors = map[string]string{
-		"backup_user_email": "That is not an e-mail address. Type it in full, such as oncall@example.com.",
+		"backup_user_email": "That isn’t an email address. Type it in full, such as oncall@example.com.",
 		"account_id":        "Copy the account ID from the app's page in Zoom's marketplace.",
 		"client_secret":     "A client secret has no spaces in it.",
 	}
 	refused.Conflict = "ana@example.com changed this page 1 min ago. Saving now replaces that change."
-	refused.Check.EmailErr = "Type an e-mail address."
+	refused.Check.EmailErr = "Type an email address."
 
 	hostilePage := accountFull()
 	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUserEmail = hostile, longWord, hostile

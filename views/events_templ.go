@@ -136,7 +136,7 @@ func Events(p EventsPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = EmptyState(IconWebhook, "No events yet", "Zoom sends an event when a meeting starts, somebody joins, or a recording is ready. First give the Zoom app this webhook URL and the event types.", "Set up the webhook", "/account").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = EmptyState(IconWebhook, "No events yet", "Zoom sends an event when a meeting starts, someone joins, or a recording is ready. First give the Zoom app this webhook URL and the event types.", "Set up the webhook", "/account").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -761,7 +761,7 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Meeting id", Name: "meeting_id", Value: f.MeetingID, Mono: true, InputMode: "numeric", MaxLength: 64}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Meeting ID", Name: "meeting_id", Value: f.MeetingID, Mono: true, InputMode: "numeric", MaxLength: 64}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -130,6 +130,13 @@ type IncidentStartPage struct {
 	BackURL  string
 }
 
+func (p IncidentStartPage) says() string {
+	if p.Host == "" {
+		return "Zoom opens with you as host."
+	}
+	return "Zoom opens with you as host (" + p.Host + ")."
+}
+
 // here is the page's own path if the page is the answer to a form, else "".
 func (p IncidentPage) here() string {
 	if slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool { return b.LinkError != "" }) {

@@ -201,7 +201,7 @@ func Incidents(p IncidentsPage) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					} else {
-						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "An incident appears here with its bridge when somebody opens one or a tool reports one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = EmptyState(IconUrgent, "No incidents yet", "An incident appears here with its bridge when someone opens one or a tool reports one.", "", "").Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}

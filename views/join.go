@@ -62,9 +62,9 @@ func (p JoinPage) says() string {
 	case p.waiting():
 		return "This page updates when Zoom answers, usually within seconds."
 	case p.State == "failed":
-		return cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.") + " The people handling the incident can add another link here. Keep this page open; it updates automatically."
+		return cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.") + " The people handling the incident can provide another link. It will appear here. Keep this page open; it updates automatically."
 	case p.State == "unknown":
-		return strings.TrimSpace(p.Cause + " Checking automatically. Keep this page open; it updates automatically.")
+		return strings.TrimSpace(p.Cause + " Drawbridge checks again automatically. Keep this page open.")
 	case shownState(p.State, p.Resolved) == "resolved":
 		return stillLeadsHere
 	case p.joinable() && p.Kind == "static":

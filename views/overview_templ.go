@@ -645,7 +645,7 @@ func overviewSteps(steps []SetupStep) templ.Component {
 			templ_7745c5c3_Var20 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<header class=\"db-head\"><div class=\"db-head-text\"><h1>Three steps to the first bridge</h1><p class=\"db-sub\">Incidents get no bridge until all three are done.</p></div></header><ol class=\"db-steps\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<header class=\"db-head\"><div class=\"db-head-text\"><h1>Three steps to the first bridge</h1><p class=\"db-sub\">Incidents get no bridge until the first two are done.</p></div></header><ol class=\"db-steps\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -43,7 +43,7 @@ func TestEntryPages(t *testing.T) {
 	id := "01J9Z6K3QF8W2M"
 	testGolden(t, []golden{
 		{"setup-form", views.Setup(views.SetupPage{Frame: bare, Token: "tok", MinPassword: 12})},
-		{"setup-refused", views.Setup(views.SetupPage{Frame: bare, Token: "tok", MinPassword: 12, Name: "Ana", Email: "ana@", EmailError: "This is not an e-mail address.", PasswordError: "It has 5 characters; 12 are needed."})},
+		{"setup-refused", views.Setup(views.SetupPage{Frame: bare, Token: "tok", MinPassword: 12, Name: "Ana", Email: "ana@", EmailError: "This isn’t an email address.", PasswordError: "It has 5 characters; 12 are needed."})},
 		{"setup-hostile", views.Setup(views.SetupPage{Frame: evil, Token: hostile, Name: hostile, Email: hostile, NameError: hostile, EmailError: hostile, PasswordError: hostile})},
 		{"setup-expired", views.Setup(views.SetupPage{Frame: bare, State: "expired"})},
 		{"setup-used", views.Setup(views.SetupPage{Frame: bare, State: "used"})},
@@ -111,7 +111,7 @@ func unwell() *views.HealthPanel {
 		found("bad", words.Finding{Code: "validations_failed", Span: 13 * 24 * time.Hour, Count: 4}),
 		found("warning", words.Finding{Code: "silence", Span: 4 * time.Hour, Incident: 42}),
 	}
-	p.Refused = []views.RefusedReason{{Count: 14, Reason: "with a wrong signature", Advice: "Check that the secret token here is the Zoom app’s. If it is, somebody other than Zoom sent them."}}
+	p.Refused = []views.RefusedReason{{Count: 14, Reason: "with a wrong signature", Advice: "Check that the secret token here is the Zoom app’s. If it is, someone other than Zoom sent them."}}
 	return p
 }
 
@@ -216,7 +216,7 @@ func TestEvents(t *testing.T) {
 	}
 	reasons := []views.RefusedReason{
 		{Count: 14, Reason: "with a wrong signature", Advice: "Is the secret token here the one of the Zoom app?", LinkText: "Check it", Href: "/account"},
-		{Count: 3, Reason: "without a signature", Advice: "Somebody who is not Zoom knocks. Nothing to do."},
+		{Count: 3, Reason: "without a signature", Advice: "Someone who is not Zoom knocks. Nothing to do."},
 	}
 	full := views.EventsPage{
 		Frame: f, Live: true, Tail: "1,012/s now · Showing the newest 50; 1,950 more arrived in between", Link: "https://drawbridge.example.com/events",
@@ -238,7 +238,7 @@ func TestEvents(t *testing.T) {
 	filtered.Rows[2].Moment, filtered.Rows[2].Here, filtered.Rows[2].AroundHref = when(33*time.Second), true, "/events?around=906#here"
 	saved := full
 	saved.Filter.Saved = []views.Chip{{Label: "Late ones", Href: "/events?stale=1", On: true}}
-	saved.Filter.Delete = &views.ConfirmForm{ID: "delete-filter", Title: "Delete the saved filter “Late ones”?", Text: "It goes for everybody.", Action: "/events/filters/1/delete", Button: "Delete filter"}
+	saved.Filter.Delete = &views.ConfirmForm{ID: "delete-filter", Title: "Delete the saved filter “Late ones”?", Text: "It goes for everyone.", Action: "/events/filters/1/delete", Button: "Delete filter"}
 	searching := filtered
 	searching.Rows, searching.Moment = nil, when(0)
 	withRefused := full

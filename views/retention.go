@@ -44,9 +44,9 @@ type RetentionEffect struct {
 func retentionField(p SettingsRetentionPage, row int, kind string) Field {
 	r := p.Rows[row]
 	name := kind + "_" + r.Family
-	f := Field{Name: name, ID: "f-" + kind + "-" + strconv.Itoa(row), Value: r.Keep, Error: p.Errors[name], Label: "Days to keep: ", Placeholder: "as others", LabelHidden: true, InputMode: "numeric", MaxLength: 6}
+	f := Field{Name: name, ID: "f-" + kind + "-" + strconv.Itoa(row), Value: r.Keep, Error: p.Errors[name], Label: "Days to keep: ", Placeholder: "same as others", LabelHidden: true, InputMode: "numeric", MaxLength: 6}
 	if kind == "blank" {
-		f.Value, f.Label = r.Blank, "Days until blanked: "
+		f.Value, f.Label = r.Blank, "Days until personal data is erased: "
 	}
 	if f.Label += r.Family; r.Others {
 		f.Placeholder = "0"

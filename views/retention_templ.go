@@ -8,7 +8,7 @@ package views
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// SettingsRetention sets how long events are kept, and when their personal data is blanked.
+// SettingsRetention sets how long events are kept, and when their personal data is erased.
 func SettingsRetention(p SettingsRetentionPage) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -89,15 +89,15 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						var templ_7745c5c3_Var6 string
-						templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(retentionProgress(p.Blanked, p.ToBlank, "blanked"))
+						templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(retentionProgress(p.Blanked, p.ToBlank, "with personal data erased"))
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 11, Col: 61}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 11, Col: 79}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, ".</p><p class=\"db-muted\">Counted since the rules were saved. Drawbridge works in the background, in small steps that give way to new events.</p>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, ".</p><p class=\"db-muted\">Counted since the rules were saved. Drawbridge works in the background, in small steps; new events come first.</p>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -130,7 +130,7 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<section class=\"db-card\" aria-labelledby=\"retention-title\"><h2 class=\"db-card-title\" id=\"retention-title\">How long events are kept</h2><p>Events contain personal data: names, email addresses, IP addresses and phone numbers. Drawbridge can blank it before it deletes the event. Without a rule, it does neither.</p><p class=\"db-muted\">Days count from an event’s arrival. 0 means keep forever, or never blank. An empty row follows “All other events”. The minimum is ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<section class=\"db-card\" aria-labelledby=\"retention-title\"><h2 class=\"db-card-title\" id=\"retention-title\">How long events are kept</h2><p>Events contain personal data: names, email addresses, IP addresses and phone numbers. Drawbridge can erase this data before it deletes the event. By default it does neither.</p><p class=\"db-muted\">Days count from an event’s arrival. 0 means keep forever, or never erase. An empty row follows “All other events”. The minimum is ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -147,7 +147,7 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = tableHead(th("Events"), th("Keep for days"), th("Blank after days")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = tableHead(th("Events"), th("Keep (days)"), th("Erase personal data after (days)")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -179,7 +179,7 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</td><td data-label=\"Keep for days\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</td><td data-label=\"Keep (days)\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -187,7 +187,7 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</td><td data-label=\"Blank after days\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</td><td data-label=\"Erase personal data after (days)\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -276,7 +276,7 @@ func SettingsRetention(p SettingsRetentionPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<ul><li>Events of open incidents until they are resolved, and events that haven’t been read yet.</li><li>Meeting topics, which can contain a name, and Zoom’s IDs, which link events to bridges.</li><li>Incidents with their opener, the hosts of their bridges, and the audit trail.</li><li>Backups made earlier.</li></ul><p>When participant events are blanked, so are the people on bridges that ended as long ago, if the incident is resolved: “Ana joined.” becomes “Somebody joined.”</p><p class=\"db-muted\">Events redelivered within 35 days are still recognized, even if they were removed or blanked.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<ul><li>Events of open incidents until they are resolved, and events that haven’t been read yet.</li><li>Meeting topics, which can contain a name, and Zoom’s IDs, which link events to bridges.</li><li>Incidents with their opener, the hosts of their bridges, and the audit trail.</li><li>Backups made earlier.</li></ul><p>When Drawbridge erases personal data from participant events, it also erases names from bridges that ended that long ago, if the incident is resolved: “Ana joined.” becomes “Someone joined.”</p><p class=\"db-muted\">Events redelivered within 35 days are still recognized, even if they were removed or their personal data was erased.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -367,7 +367,7 @@ func retentionPreview(p SettingsRetentionPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = tableHead(th("Events"), th("Removed"), th("Oldest kept"), th("Blanked")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = tableHead(th("Events"), th("Removed"), th("Oldest kept"), th("Personal data erased")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -443,14 +443,14 @@ func retentionPreview(p SettingsRetentionPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "</td><td data-label=\"Blanked\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "</td><td data-label=\"Personal data erased\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var16 string
 			templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(eventsText(e.Blank))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 119, Col: 52}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/retention.templ`, Line: 119, Col: 65}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 			if templ_7745c5c3_Err != nil {
@@ -466,7 +466,7 @@ func retentionPreview(p SettingsRetentionPage) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.People > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<p>Drawbridge also blanks the names of people on ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<p>Drawbridge also erases the names of people on ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -484,7 +484,7 @@ func retentionPreview(p SettingsRetentionPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p class=\"db-muted\">Counted by hour of arrival. Unreadable events count as other events. Nothing has changed yet. You can’t restore what is removed or blanked.</p></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 45, "<p class=\"db-muted\">Counted by hour of arrival. Unreadable events count as other events. Nothing has changed yet. You can’t restore what is removed or erased.</p></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -17,7 +17,7 @@ type RunPage struct {
 	RunbookName    string
 	Description    string   // of the runbook
 	Automatic      []string // steps that run automatically: "Create Zoom meeting"
-	Manual         []string // steps that somebody runs
+	Manual         []string // steps that someone runs
 	IdempotencyKey string
 
 	Name        string

@@ -26,7 +26,7 @@ func TestRun(t *testing.T) {
 	empty := views.RunPage{Frame: in("Production outage", "incidents"), RunbookID: "1", RunbookName: "Production outage", Automatic: []string{"Create Zoom meeting"}, IdempotencyKey: "k", OpenerEmail: "ana@example.com"}
 	refused := runFull()
 	refused.Text = "Checkout answers 500 since 02:10."
-	refused.Errors = map[string]string{"name": "Say in a few words what is wrong.", "vars.customer": "This runbook needs a customer.", "opener_email": "That is not an e-mail address."}
+	refused.Errors = map[string]string{"name": "Say in a few words what is wrong.", "vars.customer": "This runbook needs a customer.", "opener_email": "That isn’t an email address."}
 	refused.OpenerEmail = "ana@"
 	refused.Problem = "Zoom does not answer. The incident opens all the same, and you can paste a link of your own."
 	long := runFull()

@@ -39,17 +39,25 @@ func (p RunbookPage) templateField(i int, key, label, value string) Field {
 	}
 }
 
+// removal is what deleting the runbook does.
+func (p RunbookPage) removal() string {
+	if p.Incidents > 0 {
+		return "Archive"
+	}
+	return "Delete"
+}
+
 func (p RunbookPage) deleteForm() ConfirmForm {
 	c := ConfirmForm{
 		ID:     "delete",
-		Title:  "Delete runbook “" + p.Name + "”?",
+		Title:  p.removal() + " runbook “" + p.Name + "”?",
 		Text:   "This deletes it permanently, with " + Plural(len(p.Steps), "step", "steps") + " and " + Plural(len(p.Variables), "variable", "variables") + ". No incident was opened with it.",
 		Action: "/runbooks/" + p.ID + "/delete",
-		Button: "Delete runbook",
+		Button: p.removal() + " runbook",
 		Hidden: []Hidden{{Name: "version", Value: strconv.FormatInt(p.Version, 10)}},
 	}
 	if p.Incidents > 0 {
-		c.Text = Plural(p.Incidents, "incident was", "incidents were") + " opened with it and stay as they are. The runbook is archived: people can view it but not use or change it."
+		c.Text = Plural(p.Incidents, "incident used it and stays", "incidents used it and stay") + " as before. People can view an archived runbook but not use or change it."
 	}
 	return c
 }
@@ -86,7 +94,7 @@ func op(name string, i int) string      { return name + ":" + strconv.Itoa(i) }
 
 // stepSummary describes a step on its closed card.
 func stepSummary(s StepForm) string {
-	parts := []string{"When somebody runs it"}
+	parts := []string{"Manually"}
 	if s.ExecuteAutomatically {
 		parts[0] = "Automatically"
 	}

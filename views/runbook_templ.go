@@ -115,7 +115,7 @@ func Runbook(p RunbookPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Archived {
-				templ_7745c5c3_Err = Alert("note", "Archived", "This runbook was deleted. Drawbridge keeps it because incidents refer to it. It can’t be used or changed.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("note", "Archived", "Drawbridge keeps this runbook because incidents used it. It can’t be used or changed.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -152,13 +152,13 @@ func Runbook(p RunbookPage) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Alert("warning", "Somebody else saved this runbook", p.Conflict).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("warning", "Someone else saved this runbook", p.Conflict).Render(templ.WithChildren(ctx, templ_7745c5c3_Var5), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
 			if len(p.Errors) > 0 {
-				templ_7745c5c3_Err = Alert("bad", "Not saved", Plural(len(p.Errors), "field needs", "fields need")+" another look. What you typed is kept.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Alert("bad", "Not saved", "Fix "+Plural(len(p.Errors), "field", "fields")+". What you typed is kept.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -593,9 +593,9 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var23 string
-			templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(Plural(p.stepErrors(i), "field needs another look", "fields need another look"))
+			templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs("Fix " + Plural(p.stepErrors(i), "field", "fields"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/runbook.templ`, Line: 145, Col: 112}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/runbook.templ`, Line: 145, Col: 84}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 			if templ_7745c5c3_Err != nil {
@@ -648,7 +648,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Checkbox(Field{Label: "Execute automatically", Name: stepName(i, "execute_automatically"), ID: stepID(i, "execute_automatically"), Value: "true", Help: "Runs as soon as the incident is opened. Otherwise somebody runs it on the incident’s page."}, s.ExecuteAutomatically).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Checkbox(Field{Label: "Execute automatically", Name: stepName(i, "execute_automatically"), ID: stepID(i, "execute_automatically"), Value: "true", Help: "Runs as soon as the incident is opened. Otherwise someone runs it manually on the incident’s page."}, s.ExecuteAutomatically).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -680,7 +680,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = RadioCards(Field{Label: "Host", Name: stepName(i, "host"), Error: p.Errors[stepName(i, "host")]}, []Choice{
-			{Value: "opener_with_backup", Label: "The opener, or else the backup user", Help: "Somebody who is in the incident can manage the meeting.", Selected: s.Host != "always_backup"},
+			{Value: "opener_with_backup", Label: "The opener, or else the backup user", Help: "Someone who is in the incident can manage the meeting.", Selected: s.Host != "always_backup"},
 			{Value: "always_backup", Label: "Always the backup user", Help: "The same host, no matter who opens the incident.", Selected: s.Host == "always_backup"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
@@ -965,7 +965,7 @@ func variablesCard(p RunbookPage) templ.Component {
 			templ_7745c5c3_Var37 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 88, "<section class=\"db-stack db-stack-tight\" aria-labelledby=\"variables-title\"><div class=\"db-section-head\"><h2 id=\"variables-title\">Variables</h2><span class=\"db-muted\">Questions the form asks besides name and severity</span></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 88, "<section class=\"db-stack db-stack-tight\" aria-labelledby=\"variables-title\"><div class=\"db-section-head\"><h2 id=\"variables-title\">Variables</h2><span class=\"db-muted\">Questions the form asks besides “What’s wrong?” and severity</span></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1752,7 +1752,7 @@ func runbookMore(p RunbookPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ConfirmLink("delete", "Delete", "btn btn-quiet-danger").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ConfirmLink("delete", p.removal(), "btn btn-quiet-danger").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -12,7 +12,7 @@ func runbooksFull() views.RunbooksPage {
 		Frame: in("Runbooks", "runbooks"), CanEdit: true, CanRun: true,
 		Rows: []views.RunbookRow{
 			{ID: "1", Name: "Production outage", IncidentType: "outage", Description: "Customers cannot use the product.", Steps: []string{"Create Zoom meeting, automatically"}, Incidents: 41, LastRunAt: when(14 * time.Minute), LastRunKey: "INC-42", LastRunURL: "/incidents/42", Enabled: true},
-			{ID: "2", Name: "Security incident", IncidentType: "security", Steps: []string{"Create Zoom meeting, automatically", "Create Zoom meeting, when somebody runs it"}, Incidents: 3, LastRunAt: when(6 * 7 * 24 * time.Hour), LastRunKey: "INC-17", LastRunURL: "/incidents/17", Enabled: true, Problem: "The agenda of step 2 asks for a variable that was removed: vars.team."},
+			{ID: "2", Name: "Security incident", IncidentType: "security", Steps: []string{"Create Zoom meeting, automatically", "Create Zoom meeting, manually"}, Incidents: 3, LastRunAt: when(6 * 7 * 24 * time.Hour), LastRunKey: "INC-17", LastRunURL: "/incidents/17", Enabled: true, Problem: "The agenda of step 2 asks for a variable that was removed: vars.team."},
 			{ID: "3", Name: "Database migration", IncidentType: "change", Enabled: false},
 		},
 		Archived: []views.RunbookRow{{ID: "4", Name: "Old data centre", IncidentType: "outage", Incidents: 12, LastRunAt: when(2 * 365 * 24 * time.Hour), LastRunKey: "INC-3", LastRunURL: "/incidents/3"}},
@@ -45,7 +45,7 @@ func TestRunbooks(t *testing.T) {
 }
 
 func stepKinds() []views.StepKind {
-	return []views.StepKind{{Kind: "create_meeting", Label: "Create Zoom meeting", Help: "Gives the incident a bridge of its own and a link that never changes."}}
+	return []views.StepKind{{Kind: "create_meeting", Label: "Create Zoom meeting", Help: "Creates a Zoom bridge for the incident."}}
 }
 
 func insertGroups() []views.InsertGroup {
@@ -67,7 +67,7 @@ func insertGroups() []views.InsertGroup {
 		}},
 		{Title: "Opener", Items: []views.InsertItem{
 			{Code: "{{ incident.opener.name }}", Help: "Name", Value: "Ana Ruud"},
-			{Code: "{{ incident.opener.email }}", Help: "E-mail", Value: "ana@example.com"},
+			{Code: "{{ incident.opener.email }}", Help: "Email", Value: "ana@example.com"},
 		}},
 	}
 }
@@ -114,7 +114,7 @@ func TestRunbook(t *testing.T) {
 		"step.0.topic":             "Line 1, column 4: there is no incident.severty. Did you mean incident.severity?",
 		"step.1.duration":          "Type a number of minutes between 1 and 1440.",
 		"variable.1.name":          "Use lower-case letters, digits and _ only.",
-		"step.1.alternative_hosts": "ops@ is not an e-mail address.",
+		"step.1.alternative_hosts": "ops@ isn’t an email address.",
 	}
 	refused.Preview.Steps[0].Topic = views.TextPreview{Text: "INC-42 db down", Length: 14, Max: 200, Errors: []views.TemplateError{
 		{Line: 1, Column: 4, Message: "There is no incident.severty.", DidYouMean: "incident.severity"},

@@ -44,7 +44,8 @@ type SettingsTokensPage struct {
 	ScopeRead  bool
 	Open       bool // the form is open
 	Errors     map[string]string
-	ExampleURL string // the address scripts post incidents to
+	ExampleURL string // the address of incidents in the API
+	NewReads   bool   // the new token may only read
 }
 
 // TokenRow is one API token.
@@ -126,7 +127,11 @@ func settingsTabs(admin bool, current string) []Tab {
 	return tabs
 }
 
-// curl is a command that opens an incident at address with the token in $TOKEN.
-func curl(address string) string {
-	return `curl -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"runbook": "Production outage", "name": "Try the API"}' ` + address
+// example is a command that tries the new token, from $TOKEN, with what its scopes allow.
+func (p SettingsTokensPage) example() string {
+	const curl = `curl -H "Authorization: Bearer $TOKEN" `
+	if p.NewReads {
+		return curl + p.ExampleURL
+	}
+	return curl + `-H "Content-Type: application/json" -d '{"runbook": "Production outage", "name": "Try the API"}' ` + p.ExampleURL
 }

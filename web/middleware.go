@@ -256,7 +256,7 @@ func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 			case need.role != "" && user == nil:
 				return askToLogIn(c)
 			case need.role != "" && !user.Role.Includes(need.role):
-				return &incident.Error{Code: incident.Forbidden, Message: "Your role does not allow this. Ask an admin to do it or to change your role under Settings."}
+				return &incident.Error{Code: incident.Forbidden, Message: "Your role doesn’t allow this. Ask an admin to do it or to change your role under Settings."}
 			case need.scope != "" && !(need.loopback && isLocal(c)):
 				if err := m.checkToken(c, need.scope); err != nil {
 					return err

@@ -151,7 +151,7 @@ func (r *factReader) meeting() {
 
 func (r *factReader) participant(event string, p gjson.Result) {
 	r.text("Who", word(p.Get("user_name")))
-	r.text("E-mail", word(p.Get("email")))
+	r.text("Email", word(p.Get("email")))
 	// Zoom sends an empty id for guests and for people from other accounts.
 	switch id := p.Get("id"); {
 	case word(id) != "":
@@ -224,7 +224,7 @@ func (r *factReader) recording() {
 func (r *factReader) user() {
 	o := r.object
 	r.text("Who", cmp.Or(word(o.Get("display_name")), strings.TrimSpace(word(o.Get("first_name"))+" "+word(o.Get("last_name")))))
-	r.text("E-mail", word(o.Get("email")))
+	r.text("Email", word(o.Get("email")))
 	r.text("Type", typeName(userTypes, word(o.Get("type"))))
 	r.text("Department", word(o.Get("dept")))
 	r.text("Status", word(o.Get("presence_status")))

@@ -67,7 +67,7 @@ func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
 	slot := -1
 	for i, t := range tokens { // check all of them, so that the timing does not reveal which one matched
 		if t.IsZero() {
-			continue // anybody can sign with an empty token
+			continue // anyone can sign with an empty token
 		}
 		mac := hmac.New(sha256.New, []byte(t.Reveal()))
 		mac.Write([]byte("v0:" + ts + ":"))
@@ -96,7 +96,7 @@ func allDigits(s string, n int) bool {
 }
 
 // LooksLikeValidation reports whether a body that did not verify appears to ask
-// for URL validation. It only searches the bytes, since anybody can send such a
+// for URL validation. It only searches the bytes, since anyone can send such a
 // body.
 func LooksLikeValidation(body []byte) bool {
 	return len(body) < 1024 && bytes.Contains(body, []byte(`"endpoint.url_validation"`))

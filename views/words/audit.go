@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// action is what somebody did, and its target if that is always the same.
+// action is what someone did, and its target if that is always the same.
 type action struct{ did, target string }
 
 // auditActions has the words of the audit trail's actions.
@@ -23,14 +23,14 @@ var auditActions = map[string]action{
 	"incident.resolved":    {"resolved", ""},
 	"incident.reopened":    {"reopened", ""},
 	"step.run":             {"ran a step of", ""},
-	"bridge.use_link":      {"gave a link for the bridge of", ""},
+	"bridge.use_link":      {"set another link for the bridge of", ""},
 	"bridge.start":         {"started the bridge of", ""},
 	"event.reprocess":      {"reprocessed event", ""},
 	"retention.save":       {"changed the retention of", "events"},
-	"gaps.find":            {"looked for missing events in", "Zoom’s delivery log"},
+	"gaps.find":            {"checked for missing events in", "Zoom’s delivery log"},
 	"token.create":         {"created token", ""},
 	"token.revoke":         {"revoked token", ""},
-	"user.first_admin":     {"became the first admin,", ""},
+	"user.first_admin":     {"became the first admin", ""},
 	"user.create":          {"added user", ""},
 	"user.set_role":        {"changed the role of", ""},
 	"user.set_name":        {"changed the name of", ""},
@@ -42,11 +42,17 @@ var auditActions = map[string]action{
 }
 
 // Audit words an entry of the audit trail: "created runbook",
-// "Production outage".
+// "“Production outage”".
 func Audit(code, target string) (did, to string) {
 	a, ok := auditActions[code]
 	if !ok {
 		a.did = strings.NewReplacer(".", " ", "_", " ").Replace(code)
+	}
+	switch {
+	case code == "user.first_admin": // it is the person who did it
+		return a.did, ""
+	case target != "" && (code == "incident.open" || strings.HasPrefix(code, "runbook.") || strings.HasPrefix(code, "token.")):
+		return a.did, "“" + target + "”"
 	}
 	return a.did, cmp.Or(target, a.target)
 }
@@ -63,10 +69,10 @@ func AuditActions(text string) (codes []string) {
 
 // fields has the names of fields that differ from their codes.
 var fields = map[string]string{
-	"auth": "way to connect", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
+	"auth": "connection type", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
 	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
 	"cluster": "Zoom cluster", "backup_user_email": "backup user", "duration_minutes": "duration in minutes", "url": "link",
-	"keep_days": "keep for days", "blank_days": "blank after days", "lost": "lost for good",
+	"keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable",
 }
 
 // Field names a field, "steps.0.topic", as people do: "step 1 topic".
@@ -88,12 +94,12 @@ func Retention(family string, own bool, keepDays, blankDays int) string {
 	if !own {
 		return family + ": no rule of its own"
 	}
-	keep, blank := "keep forever", "never blank"
+	keep, erase := "keep forever", "never erase personal data"
 	if keepDays > 0 {
 		keep = "keep " + plural(keepDays, "day", "days")
 	}
 	if blankDays > 0 {
-		blank = "blank after " + plural(blankDays, "day", "days")
+		erase = "erase personal data after " + plural(blankDays, "day", "days")
 	}
-	return family + ": " + keep + ", " + blank
+	return family + ": " + keep + ", " + erase
 }

@@ -16,7 +16,7 @@ func Event(event, who string, number int64) string {
 		return strings.NewReplacer("{who}", Person(who), "{of}", of).Replace(form)
 	}
 	if event == "" {
-		return "We don’t know what this event says."
+		return "Drawbridge can’t read this event."
 	}
 	return "Zoom says: " + EventName(event) + "."
 }
@@ -62,7 +62,7 @@ var eventSentences = map[string]string{
 	"user.settings_updated":                   "The settings of a Zoom user were changed.",
 	"user.signed_in":                          "{who} signed in to Zoom.",
 	"user.signed_out":                         "{who} signed out of Zoom.",
-	"app_deauthorized":                        "Somebody removed the Zoom app from the Zoom account. Zoom sends no more events.",
+	"app_deauthorized":                        "Someone removed the Zoom app from the Zoom account. Zoom sends no more events.",
 }
 
 // EventName is an event's name for people: "participant joined".
@@ -83,15 +83,15 @@ func EventName(event string) string {
 func EventUse(event string) string { return eventUses[event] }
 
 var eventUses = map[string]string{
-	"meeting.started":                         "The bridge turns live.",
-	"meeting.ended":                           "The bridge turns ended.",
+	"meeting.started":                         "The bridge goes live.",
+	"meeting.ended":                           "The bridge is marked as ended.",
 	"meeting.participant_joined":              "Shows who is inside.",
 	"meeting.participant_left":                "Shows who is inside.",
-	"meeting.participant_jbh_waiting":         "Somebody can’t get in because the host isn’t there.",
-	"meeting.participant_joined_waiting_room": "Somebody can’t get in until the host admits them.",
-	"meeting.participant_left_waiting_room":   "Somebody is no longer kept out.",
-	"meeting.updated":                         "Somebody changed the bridge in Zoom.",
-	"meeting.deleted":                         "Somebody deleted the bridge in Zoom.",
+	"meeting.participant_jbh_waiting":         "Someone can’t get in because the host isn’t there.",
+	"meeting.participant_joined_waiting_room": "Someone can’t get in until the host admits them.",
+	"meeting.participant_left_waiting_room":   "Someone left the waiting room.",
+	"meeting.updated":                         "Someone changed the bridge in Zoom.",
+	"meeting.deleted":                         "Someone deleted the bridge in Zoom.",
 	"recording.started":                       "Shows that the bridge is recorded.",
 	"recording.stopped":                       "Shows that the bridge is no longer recorded.",
 	"recording.completed":                     "Puts the recording on the incident.",
@@ -141,6 +141,6 @@ func (r Reprocessed) difference(d string) string {
 	if d == "bridge" && r.Incident == 0 {
 		return "It no longer belongs to a bridge."
 	}
-	return strings.NewReplacer("{incident}", Key(r.Incident), "{is}", r.Is, "{was}", r.Was, "{who}", cmp.Or(r.Who, "somebody")).
+	return strings.NewReplacer("{incident}", Key(r.Incident), "{is}", r.Is, "{was}", r.Was, "{who}", cmp.Or(r.Who, "someone")).
 		Replace(cmp.Or(differences[d], sentence(code(d))))
 }

@@ -28,12 +28,12 @@ type Finding struct {
 type Line struct{ Subject, Reason, Fix string }
 
 const (
-	eventSubscriptions = "In the Zoom App Marketplace, open your app, Feature, Event Subscriptions"
-	startWithKey       = "Start the server with the key it was stored with, or enter the secret again."
-	activateUser       = "In Zoom, User Management → Users: activate the user."
-	licenseUser        = "In Zoom, User Management → Users: give the user a license."
-	scheduleSettings   = "In Zoom, Settings → Meeting → Schedule Meeting: "
-	findCause          = "Look for the cause in the rejected requests on the Events page and in the server’s log."
+	eventSubscription = "In the Zoom App Marketplace, open your app, then Feature → Access → Event Subscription"
+	startWithKey      = "Start the server with the key it was stored with, or enter the secret again."
+	activateUser      = "In Zoom: User Management → Users. Activate the user."
+	licenseUser       = "In Zoom: User Management → Users. Give {host} a license."
+	scheduleSettings  = "In Zoom: Settings → Meeting → Schedule Meeting. "
+	findCause         = "Look for the cause in the rejected requests on the Events page and in the server’s log."
 )
 
 // Says words the finding.
@@ -66,7 +66,7 @@ func (f Finding) Says() Line {
 	}
 	fill := strings.NewReplacer("{user}", user, "{email}", f.Email, "{host}", cmp.Or(f.Email, "the host"), "{value}", f.Value,
 		"{until}", f.Until.UTC().Format("15:04")+" UTC", "{span}", span(f.Span), "{count}", strconv.Itoa(f.Count),
-		"{events}", plural(f.Count, "event", "events"), "{incident}", Key(f.Incident), "{recording}", f.recording(),
+		"{events}", plural(f.Count, "event", "events"), "{them}", them(f.Count), "{incident}", Key(f.Incident), "{recording}", f.recording(),
 		"{cause}", why.Cause, "{fix}", why.Fix)
 	return Line{fill.Replace(l.Subject), strings.TrimSpace(fill.Replace(l.Reason)), fill.Replace(l.Fix)}
 }
@@ -83,57 +83,57 @@ var findingTexts = map[string]Line{
 	"no_settings":       {"Meeting settings of {email}", "They can’t be read. {cause}", "{fix}"},
 	"clock":             {"Clock", "This server’s clock is {span} off Zoom’s.", "Let the server set its clock with NTP."},
 	"validations_ended": {"Webhook", "Zoom last validated the webhook address {span} ago; it should every three days. After six failures in a row Zoom turns the subscription off, and no more events arrive.",
-		eventSubscriptions + ": turn the subscription on again and press Validate."},
+		eventSubscription + ": turn the subscription on again and press Validate."},
 	"validations_failed": {"Webhook", "Zoom last validated the webhook address {span} ago; it should every three days. That makes {count} failures in a row; after six Zoom turns the subscription off.",
-		eventSubscriptions + ": press Validate. If that fails, check that the address is reachable from the internet and that the secret token is the app’s."},
+		eventSubscription + ": press Validate. If that fails, check that the address is reachable from the internet and that the secret token is the app’s."},
 	"silence": {"Silence", "Zoom has sent nothing for {span}, although {incident} is live.",
-		eventSubscriptions + ": check that the subscription is on. Then check for missing events on the Zoom account page."},
+		eventSubscription + ": check that the subscription is on. Then check for missing events on the Zoom account page."},
 	"silence_of_meeting": {"Silence", "{incident} is live, but Zoom has sent nothing about its meeting for {span}. Either nobody came or left, or the event that ended it is missing.",
 		"Check whether people are still in the call. If not, check for missing events on the Zoom account page."},
-	"recovered":       {"Deliveries", "In the last day, {events} didn’t arrive and came from Zoom’s own log.", findCause},
+	"recovered":       {"Deliveries", "In the last day, {events} didn’t arrive. Drawbridge recovered {them} from Zoom’s delivery log.", findCause},
 	"lost":            {"Deliveries", "In the last day, {events} didn’t arrive and can’t be recovered: Zoom didn’t keep what it sent.", findCause},
 	"look_unfinished": {"Deliveries", "The last missing-event check didn’t finish. {cause}", "{fix}"},
 	"late": {"Delay", "One event in twenty arrives more than {span} after it happened: Zoom needs a second attempt.",
 		"Check the rejected requests on the Events page, and whether this server or a proxy in front of it is slow: Zoom waits three seconds for an answer."},
 	"personal_meeting": {"Personal meeting ID", "Zoom used the personal meeting ID of {host}, which other calls use too.",
-		"In Zoom, as this person, Settings → Meeting: turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."},
-	"meeting_id_taken": {"Meeting ID", "Zoom returned a meeting ID that another incident’s bridge already has.", "In Zoom, Settings → Meeting: turn off personal meeting IDs of {host}."},
+		"In Zoom, as {host}: Settings → Meeting. Turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."},
+	"meeting_id_taken": {"Meeting ID", "Zoom returned a meeting ID that another incident’s bridge already has.", "In Zoom, as {host}: Settings → Meeting. Turn off personal meeting IDs."},
 	"other_recording": {"Recording", "{recording}",
-		"In Zoom, Settings → Recording: check “Automatic recording” and “Cloud recording” of this host. Cloud recording needs a paid plan."},
+		"In Zoom, as {host}: Settings → Recording. Check “Automatic recording” and “Cloud recording”. Cloud recording needs a paid plan."},
 	"no_alternative_host": {"Alternative host", "{email} isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."},
 
 	"not_connected":    {"Zoom account", "No Zoom app is connected.", "Connect one on the Zoom account page."},
 	"never_checked":    {"Connection", "The connection was never checked.", "Press “Check connection”."},
-	"secret_locked":    {"Connection", "The master key of this server can’t open a secret of the Zoom app.", startWithKey},
+	"secret_locked":    {"Connection", "This server’s master key can’t decrypt a secret of the Zoom app.", startWithKey},
 	"jwt_token":        {"Access token", "Drawbridge made a JWT token. Zoom ended JWT apps on 2023-09-08 and may reject it.", "Move to Server-to-Server OAuth on this page."},
 	"no_backup_user":   {"Backup user", "No backup user is set. An opener who isn’t a Zoom user gets no bridge.", "Set the email address of a licensed Zoom user above."},
-	"webhook_locked":   {"Webhook", "The master key of this server can’t open the secret token.", startWithKey},
-	"no_webhook_token": {"Webhook", "No webhook secret token is set, so Zoom’s events are rejected; Zoom retries for about 85 minutes.", "Copy the secret token from your app, Feature, Token."},
-	"not_validated":    {"Webhook", "Zoom hasn’t validated this server’s webhook address yet.", eventSubscriptions + ": enter the address and press Validate."},
+	"webhook_locked":   {"Webhook", "This server’s master key can’t decrypt the secret token.", startWithKey},
+	"no_webhook_token": {"Webhook", "No webhook secret token is set, so Zoom’s events are rejected; Zoom retries for about 85 minutes.", "Copy the Secret Token from your app, under Feature → Access."},
+	"not_validated":    {"Webhook", "Zoom hasn’t validated this server’s webhook address yet.", eventSubscription + ": enter the address and press Validate."},
 	"validated":        {"Webhook", "Zoom has validated this server’s webhook address.", ""},
 	"waiting_room_on": {"Waiting room", "Zoom turned the waiting room on: people wait until a host lets them in.",
-		"In Zoom, an account admin, Account Management → Account Settings → Security → Waiting Room: turn it off or unlock it, and keep “Require a passcode”."},
-	"waiting_room_off": {"Waiting room", "The waiting room is off, although the runbook asks for one.", "In Zoom, Settings → Security: turn on the waiting room of this host."},
+		"As a Zoom account admin: Account Management → Account Settings → Security → Waiting Room. Turn it off or unlock it, and keep “Require a passcode”."},
+	"waiting_room_off": {"Waiting room", "The waiting room is off, although the runbook asks for one.", "In Zoom, as {host}: Settings → Security. Turn on the waiting room."},
 	"no_join_before_host": {"Join before host", "Nobody gets in before the host.",
-		"In Zoom, an account admin, Settings → Meeting → Schedule Meeting → “Allow participants to join before host”: turn it on or unlock it. The waiting room must be off."},
+		"As a Zoom account admin: Settings → Meeting → Schedule Meeting → “Allow participants to join before host”. Turn it on or unlock it. The waiting room must be off."},
 	"sign_in_needed": {"Sign-in", "Only people who are signed in to Zoom get in.",
-		"In Zoom, an account admin, Settings → Security → “Only authenticated users can join meetings”: turn it off or unlock it."},
+		"As a Zoom account admin: Settings → Security → “Only authenticated users can join meetings”. Turn it off or unlock it."},
 }
 
 // settingTexts has what Check connection finds about a host's settings.
 var settingTexts = map[string]struct{ subject, good, bad, fix string }{
 	"pmi_scheduled": {"Personal meeting ID, scheduled meetings", "Off, as it should be.",
 		"On. Bridges could get the personal meeting ID, which other calls use too (use_pmi_for_scheduled_meetings).",
-		scheduleSettings + "turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."},
+		scheduleSettings + "Turn off “Use Personal Meeting ID (PMI) when scheduling a meeting”."},
 	"pmi_instant": {"Personal meeting ID, instant meetings", "Off, as it should be.",
 		"On. Drawbridge makes no instant meetings, but people who start one by hand share one ID (use_pmi_for_instant_meetings).",
-		scheduleSettings + "turn off “Use Personal Meeting ID (PMI) when starting an instant meeting”."},
+		scheduleSettings + "Turn off “Use Personal Meeting ID (PMI) when starting an instant meeting”."},
 	"waiting_room": {"Waiting room", "Off.", "On. If it is locked, people wait until a host lets them in.",
-		"In Zoom, Settings → Meeting → Security → Waiting Room: turn it off, or unlock it so that a bridge can turn it off."},
+		"In Zoom: Settings → Meeting → Security → Waiting Room. Turn it off, or unlock it so that a bridge can turn it off."},
 	"join_before_host": {"Join before host", "On.", "Off. If it is locked, nobody gets in before the host.",
-		scheduleSettings + "turn on “Allow participants to join before host”."},
+		scheduleSettings + "Turn on “Allow participants to join before host”."},
 	"cloud_recording": {"Cloud recording", "On.", "Off. Runbooks that record to the cloud get no recording.",
-		"In Zoom, Settings → Recording: turn on Cloud recording. It needs a paid plan."},
+		"In Zoom: Settings → Recording. Turn on Cloud recording. It needs a paid plan."},
 }
 
 func (f Finding) scopes() Line {
@@ -142,12 +142,42 @@ func (f Finding) scopes() Line {
 		return l
 	}
 	if f.Feature == "find_gaps" {
-		l.Reason = "Bridges work without this. With " + strings.Join(f.Scopes, ", ") + " Drawbridge can read events that didn’t arrive from Zoom’s own delivery log."
+		l.Reason = "Bridges work without this. With " + strings.Join(f.Scopes, ", ") + ", Drawbridge can recover missing events from Zoom’s delivery log."
 	} else {
 		l.Reason = "The app lacks " + strings.Join(f.Scopes, ", ") + " (classic: " + strings.Join(f.Classic, ", ") + ")."
 	}
-	l.Fix = "In the Zoom App Marketplace, open your app, Scopes, Add scopes. Then check again."
+	l.Fix = "In the Zoom App Marketplace, open your app, then Scopes → Add Scopes. Then check again."
 	return l
+}
+
+// healthTitles are the titles of the health panel for findings that need attention, the
+// most serious first.
+var healthTitles = []struct{ code, title string }{
+	{"silence", "Zoom has stopped sending events, although a bridge is live."},
+	{"lost", "Events arrive, but {count} can’t be recovered."},
+	{"recovered", "Events arrive, but {count} had to be recovered."},
+	{"late", "Events arrive, but some are late."},
+	{"silence_of_meeting", "Events arrive, but none about a live bridge."},
+	{"validations_failed", "Events arrive, but Zoom hasn’t validated the address again."},
+	{"not_validated", "Events arrive, but Zoom hasn’t validated the address yet."},
+	{"look_unfinished", "Events arrive, but the last missing-event check didn’t finish."},
+}
+
+// HealthTitle names the most serious finding, given the Count of each finding by code.
+func HealthTitle(counts map[string]int) string {
+	for _, t := range healthTitles {
+		if n, found := counts[t.code]; found {
+			return strings.ReplaceAll(t.title, "{count}", strconv.Itoa(n))
+		}
+	}
+	return "Events arrive, but something needs attention."
+}
+
+func them(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 func (f Finding) recording() string {
@@ -164,7 +194,7 @@ var features = map[string]string{
 	"open_bridge":        "Create bridges",
 	"check_people":       "Check people and their settings",
 	"reconcile":          "Find a meeting again when Zoom didn’t answer",
-	"delete_twin":        "Delete a meeting that was created twice",
+	"delete_twin":        "Delete a duplicate meeting",
 	"host_start_link":    "Give the host the start link",
 	"meeting_events":     "See when a bridge starts and ends",
 	"participant_events": "See who is inside",

@@ -17,7 +17,7 @@ type Reason struct {
 
 const (
 	orAnotherLink = "Retry, or use another link."
-	checking      = "Checking automatically. Can’t wait? Use another link."
+	checking      = "Drawbridge checks again automatically. Can’t wait? Use another link."
 )
 
 // reasonTexts has the words of each reason that is not a problem of Zoom's.
@@ -29,13 +29,13 @@ var reasonTexts = map[string]Text{
 	"meeting_id_taken": {Cause: "Zoom returned a meeting ID that another incident’s bridge already has."},
 	"no_alternatives":  {Cause: "Zoom rejected the alternative hosts. Asking again without them."},
 	"restarted":        {"Drawbridge restarted while it was creating the meeting.", checking},
-	"found_late":       {Cause: "Zoom answered late. The meeting was found."},
+	"found_late":       {Cause: "Zoom&#39;s answer was lost, but the meeting exists."},
 	"not_created":      {Cause: "Zoom didn’t create the meeting."},
 	"no_answer":        {Cause: "Zoom didn’t answer for an hour."},
 	"tried_often":      {"Drawbridge asked Zoom {times}.", "Try again when Zoom answers, or use another link."},
 	"runbook":          {Cause: "The runbook wants the backup user to host."},
 	"link_given":       {Cause: "{by} provided this link."},
-	"meeting_deleted":  {"Somebody deleted the meeting in Zoom.", orAnotherLink},
+	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"log_too_long":     {"Zoom’s delivery log was too long to read at once.", "The next check continues where this one stopped."},
 	"not_stored":       {"Events that Zoom still has couldn’t be stored here.", "Check the disk and the server’s log. The next check continues where this one stopped."},
@@ -58,6 +58,18 @@ func (r Reason) Says() Text {
 	return Text{Cause: sentence(code(r.Code))}
 }
 
+// attempt says what became of an attempt that failed for this reason, "" if Zoom just
+// created no meeting.
+func (r Reason) attempt() string {
+	switch {
+	case r.Zoom != nil && r.Zoom.MaybeCreated:
+		return "No clear answer for a meeting hosted by {host}."
+	case r.Code == "personal_meeting", r.Code == "meeting_id_taken":
+		return "Didn’t use {host}’s meeting."
+	}
+	return ""
+}
+
 // Reasons words all causes of a list, and what to do about the last.
 func Reasons(list []Reason) (t Text) {
 	last := ""
@@ -67,6 +79,9 @@ func Reasons(list []Reason) (t Text) {
 			t.Cause = join(t.Cause, said.Cause)
 		}
 		t.Fix, last = said.Fix, said.Cause
+		if r.Retries {
+			t.Fix = withoutRetry(t.Fix)
+		}
 		switch {
 		case r.Retries && r.RetryIn > 0:
 			t.Fix = join("Drawbridge retries in "+span(r.RetryIn)+".", t.Fix)
@@ -77,6 +92,17 @@ func Reasons(list []Reason) (t Text) {
 	return t
 }
 
+// withoutRetry is a fix without the request to try again, for when Drawbridge does that.
+func withoutRetry(fix string) string {
+	switch fix {
+	case tryAgain:
+		return ""
+	case statusPage:
+		return "Check status.zoom.us."
+	}
+	return fix
+}
+
 // Unknown words the reasons of a bridge when Drawbridge doesn't know whether Zoom
 // created its meeting.
 func Unknown(list []Reason) Text {
@@ -84,6 +110,6 @@ func Unknown(list []Reason) Text {
 	if n := len(list); n == 0 || list[n-1].Zoom == nil || !list[n-1].Zoom.AccountWide {
 		t.Fix = ""
 	}
-	t.Fix = join(t.Fix, checking)
+	t.Fix = join(withoutRetry(t.Fix), checking)
 	return t
 }

@@ -29,7 +29,7 @@ func (m Meeting) Asks() []string {
 	add(m.BackupHosts, "A meeting hosted by the backup user")
 	add(true, "Its own meeting ID, never a personal one")
 	add(true, "A passcode")
-	add(m.JoinBeforeHost && !m.WaitingRoom, "Anybody with the link can join before the host")
+	add(m.JoinBeforeHost && !m.WaitingRoom, "Anyone with the link can join before the host")
 	add(!m.JoinBeforeHost && !m.WaitingRoom, "People wait for the host")
 	add(m.WaitingRoom, "People wait in the waiting room until a host lets them in")
 	add(m.Recording == "cloud", "Recording to the cloud, from the start")

@@ -36,7 +36,7 @@ var entryTexts = map[string]string{
 	"left":            "{who} left.",
 	"waits_for_host":  "{who} is waiting for the host to start the call.",
 	"in_waiting_room": "{who} is in the waiting room.",
-	"meeting_deleted": "Somebody deleted the meeting in Zoom. Its link no longer works.",
+	"meeting_deleted": "Someone deleted the meeting in Zoom. Its link no longer works.",
 	"recording":       "The recording started.",
 	"recording_ready": "The recording is ready.",
 	"note":            "{text}",
@@ -49,7 +49,12 @@ func (e Entry) Says() string {
 		form = sentence(code(e.Kind))
 	}
 	because := Reasons(e.Reasons).Cause
-	if e.Kind == "template_failed" {
+	switch e.Kind {
+	case "attempt_failed":
+		for _, r := range e.Reasons {
+			form = cmp.Or(r.attempt(), form)
+		}
+	case "template_failed":
 		if e.Field == "agenda" {
 			form = "The agenda’s template failed, so the meeting has no agenda."
 		}

@@ -4,7 +4,7 @@
 // not know.
 //
 // A code without words is shown as it is, so that nothing is hidden because
-// somebody forgot to word it. A test in package handlers finds such codes.
+// someone forgot to word it. A test in package handlers finds such codes.
 package words
 
 import (
@@ -22,7 +22,7 @@ func Key(n int64) string { return fmt.Sprintf("INC-%d", n) }
 // code is the text for a code without words.
 func code(c string) string { return strings.ReplaceAll(c, "_", " ") }
 
-// sentence adds a period to a text that somebody else wrote, unless it ends with punctuation.
+// sentence adds a period to a text that someone else wrote, unless it ends with punctuation.
 func sentence(s string) string {
 	if s = strings.TrimSpace(s); s == "" || strings.ContainsAny(s[len(s)-1:], ".!?") || strings.HasSuffix(s, "…") {
 		return s

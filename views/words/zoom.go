@@ -24,6 +24,7 @@ type FieldProblem struct{ Field, Message string }
 
 const (
 	inMarketplace = "In the Zoom App Marketplace, open Manage and your app"
+	tryAgain      = "Try again in a few seconds."
 	statusPage    = "Check status.zoom.us and try again in a minute."
 	proxyBetween  = "Check the address of Zoom’s API in the configuration, and whether a proxy sits in between."
 	noneNeeded    = "Nothing to do."
@@ -32,27 +33,27 @@ const (
 // problemTexts has the words of each problem. {host} is the Zoom user that the call
 // was for, {said} is what Zoom answered.
 var problemTexts = map[string]Text{
-	"server_error":         {"Zoom has a problem of its own (HTTP {status}).", statusPage},
+	"server_error":         {"Zoom returned an error (HTTP {status}).", statusPage},
 	"host_refused":         {"Zoom doesn’t allow this for {host}: {said}", "Check this host’s license and settings in Zoom’s user management."},
 	"account_denied":       {"Zoom doesn’t let this account use its API: {said}", "Ask Zoom support."},
 	"refused":              {"Zoom rejected the request: {said}", "Search Zoom’s documentation for these words."},
 	"refused_without_code": {"Zoom rejected the request: {said}", proxyBetween},
 	"access_refused":       {"Zoom rejected the app’s access token.", inMarketplace + ": the app must be activated, and its credentials must match the ones entered here. Zoom turned JWT apps off in September 2023; they need a Server-to-Server OAuth app now."},
-	"wrong_api_key":        {"Zoom doesn’t know the API key, or the API secret is wrong.", inMarketplace + ": copy both again. Zoom turned JWT apps off in September 2023; use a Server-to-Server OAuth app."},
-	"wrong_client":         {"Zoom doesn’t know the client ID, or the client secret is wrong.", inMarketplace + ": copy both again."},
+	"wrong_api_key":        {"Zoom doesn’t know the API key, or the API secret is wrong.", inMarketplace + ": copy the API key and API secret again. Zoom turned JWT apps off in September 2023; use a Server-to-Server OAuth app."},
+	"wrong_client":         {"Zoom doesn’t know the client ID, or the client secret is wrong.", inMarketplace + ": copy the client ID and client secret again."},
 	"wrong_account":        {"Zoom doesn’t know the account ID, or the app isn’t an activated Server-to-Server OAuth app.", inMarketplace + ": copy the account ID again, and check that the app is activated."},
 	"not_server_to_server": {"The app isn’t a Server-to-Server OAuth app.", "Create a Server-to-Server OAuth app in the Zoom App Marketplace and enter its credentials here."},
 	"credentials_missing":  {"The credentials of the Zoom app are incomplete.", "Enter all of them on the Zoom account page."},
-	"may_not_see":          {"Zoom doesn’t let the app see this.", inMarketplace + ", Scopes: check them. The role of the person who made the app must be allowed to view what the app asks for."},
-	"no_such_user":         {"{host} isn’t a user of the connected Zoom account.", "Add this person to the Zoom account with this email address, or let the backup user host."},
-	"other_account":        {"{host} belongs to another Zoom account.", "Move this person to the connected Zoom account, or let the backup user host."},
+	"may_not_see":          {"Zoom doesn’t let the app see this.", inMarketplace + ", then Scopes: check them. The role of the person who made the app must be allowed to view what the app asks for."},
+	"no_such_user":         {"{host} isn’t a user of the connected Zoom account.", "Add {host} to the Zoom account, or let the backup user host."},
+	"other_account":        {"{host} belongs to another Zoom account.", "Move {host} to the connected Zoom account, or let the backup user host."},
 	"invitation_pending":   {"{host} hasn’t accepted the invitation to the Zoom account, or it has expired.", "Send the invitation again in Zoom’s user management."},
-	"may_not_host":         {"{host} isn’t allowed to host or schedule meetings.", "In Zoom’s user management, give this person a license and the right to host meetings."},
+	"may_not_host":         {"{host} isn’t allowed to host or schedule meetings.", "In Zoom’s user management, give {host} a license and the right to host meetings."},
 	"host_day_limit":       {"{host} has reached Zoom’s limit of 100 new or changed meetings a day.", "This host can create meetings again after midnight UTC. Another host can now."},
 	"alternative_host":     {"One of the alternative hosts isn’t allowed. They must be licensed users of the same Zoom account.", "Remove the alternative host from the runbook, or give them a license in Zoom."},
 	"no_host":              {"There is no host to create a meeting for.", "Give the person who opens the incident an email address, or set a backup user."},
-	"rate_limit":           {"Zoom is rate-limiting this account.", "Try again in a few seconds."},
-	"meeting_gone":         {"The meeting no longer exists in Zoom.", "Somebody may have deleted it in Zoom, or it has expired. Create a new bridge."},
+	"rate_limit":           {"Zoom is rate-limiting this account.", tryAgain},
+	"meeting_gone":         {"The meeting no longer exists in Zoom.", "Someone may have deleted it in Zoom, or it has expired. Create a new bridge."},
 	"meeting_in_progress":  {"The meeting is in progress and can’t be deleted.", "End the meeting in Zoom first."},
 	"meeting_over":         {"The meeting has ended and can’t be deleted.", noneNeeded},
 	"only_host":            {"Only the host can do this with the meeting.", "Do it in Zoom as the host of the meeting."},
@@ -69,7 +70,7 @@ var problemTexts = map[string]Text{
 	"timed_out":            {"Zoom didn’t answer in time.", statusPage},
 	"unreadable":           {"Zoom sent an answer that can’t be read.", statusPage},
 	"bad_value":            {"Zoom rejected a value of the meeting.", "Change the value in the runbook. If it doesn’t come from a runbook, report it as a bug in Drawbridge."},
-	"missing_scopes":       {"The Zoom app lacks a permission.", inMarketplace + ", Scopes: add the missing scope."},
+	"missing_scopes":       {"The Zoom app lacks a permission.", inMarketplace + ", then Scopes → Add Scopes: add the missing scope."},
 	"day_limit":            {"This Zoom account has used up its API calls for today.", "Wait until midnight UTC, and find out which other app of the account makes so many calls."},
 }
 
@@ -83,9 +84,9 @@ func (p Problem) says(host string) Text {
 		}
 	case "missing_scopes":
 		if len(p.Scopes) == 1 {
-			t.Fix = inMarketplace + ", Scopes: add " + p.Scopes[0] + "."
+			t.Fix = inMarketplace + ", then Scopes → Add Scopes: add " + p.Scopes[0] + "."
 		} else if len(p.Scopes) > 1 {
-			t.Fix = inMarketplace + ", Scopes: add one of " + strings.Join(p.Scopes, ", ") + "."
+			t.Fix = inMarketplace + ", then Scopes → Add Scopes: add one of " + strings.Join(p.Scopes, ", ") + "."
 		}
 	case "day_limit":
 		if p.RetrySeconds > 0 {
@@ -100,6 +101,7 @@ func (p Problem) says(host string) Text {
 			t.Cause = sentence(code(p.Code))
 		}
 	}
+	t.Fix = strings.ReplaceAll(t.Fix, "{host}", cmp.Or(host, "the host"))
 	switch {
 	case host == "" && strings.HasPrefix(t.Cause, "{host}"):
 		host = "The host"

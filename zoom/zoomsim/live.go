@@ -69,7 +69,7 @@ func (s *Sim) act(ctx context.Context, id string, change func(*meeting, time.Tim
 }
 
 // Join lets a person join the meeting with this id, personal meeting ID or uuid, and returns the key for Leave.
-// The host starts the meeting by joining, and so does anybody else if people may join before the host.
+// The host starts the meeting by joining, and so does anyone else if people may join before the host.
 // Otherwise the person waits for the host or, with a waiting room, for Admit; Meetings shows for which.
 func (s *Sim) Join(ctx context.Context, meetingID string, p Person) (string, error) {
 	var key string

@@ -100,17 +100,17 @@ var pageFaults = []pageFault{
 	{"limited", "Rate-limited", "Every call is answered 429: too many calls this second.",
 		func(f Faults) bool { return f.RateLimited == "second" },
 		func(f *Faults, on bool) { f.RateLimited = map[bool]string{true: "second"}[on] }},
-	{"token", "Token rejected", "Zoom rejects the app's credentials and tokens, as if the app had been deactivated.",
+	{"token", "Token rejected", "Zoom rejects the app’s credentials and tokens, as if the app had been deactivated.",
 		func(f Faults) bool { return f.TokenRefused }, func(f *Faults, on bool) { f.TokenRefused = on }},
 	{"jwt", "JWT apps switched off", "Zoom rejects the tokens of JWT apps, as it does since 2023-09-08.",
 		func(f Faults) bool { return f.JWTEnded }, func(f *Faults, on bool) { f.JWTEnded = on }},
-	{"pmi", "Personal meeting ID on", "New meetings use the host's personal meeting ID, so two bridges can share one room.",
+	{"pmi", "Personal meeting ID on", "New meetings use the host’s personal meeting ID, so two bridges can share one room.",
 		func(f Faults) bool { return f.PMI }, func(f *Faults, on bool) { f.PMI = on }},
 	{"overwrite", "Settings overwritten", "New meetings have a waiting room and nobody can join before the host, whatever was requested.",
 		func(f Faults) bool { return f.OverwriteSettings }, func(f *Faults, on bool) { f.OverwriteSettings = on }},
 	{"commit", "Answer lost", "Zoom carries out every call, but the connection breaks before the answer.",
 		func(f Faults) bool { return f.ResetAfterCommit }, func(f *Faults, on bool) { f.ResetAfterCommit = on }},
-	{"deaf", "Deliveries fail", "Zoom cannot connect to deliver events, as if your server were down. Zoom's log of deliveries lists them.",
+	{"deaf", "Deliveries fail", "Zoom can’t connect to deliver events, as if your server were down. Zoom’s log of deliveries lists them.",
 		func(f Faults) bool { return f.Unreachable }, func(f *Faults, on bool) { f.Unreachable = on }},
 	{"twice", "Duplicate events", "Zoom delivers each event twice.",
 		func(f Faults) bool { return f.DuplicateEvents }, func(f *Faults, on bool) { f.DuplicateEvents = on }},
@@ -168,7 +168,7 @@ func (s *Sim) hostAction(w http.ResponseWriter, r *http.Request) {
 // done redirects to back, or shows the error.
 func (s *Sim) done(w http.ResponseWriter, r *http.Request, back string, err error) {
 	if err != nil {
-		s.render(w, r, http.StatusConflict, messagePage(s.view(r), "This didn't work", sentence(err.Error())))
+		s.render(w, r, http.StatusConflict, messagePage(s.view(r), "This didn’t work", sentence(err.Error())))
 		return
 	}
 	http.Redirect(w, r, back, http.StatusSeeOther)

@@ -76,7 +76,7 @@ func (s *Sim) view(r *http.Request) pageView {
 	s.mu.Unlock()
 	switch {
 	case v.At.IsZero():
-		p.Validation = "Zoom has not validated this URL yet."
+		p.Validation = "Zoom hasn’t validated this URL yet."
 	case v.OK:
 		p.Validation = "Validated at " + v.At.UTC().Format("15:04:05") + " UTC."
 	default:
