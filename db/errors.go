@@ -101,7 +101,7 @@ func (e *scanError) Unwrap() error { return e.err }
 
 func notFound(noun string) error {
 	message := "This " + noun + " doesn’t exist."
-	if noun == "event" || noun == "runbook" || noun == "saved filter" {
+	if noun == "event" || noun == "runbook" {
 		message += " It may have been deleted."
 	}
 	return &incident.Error{Code: incident.NotFound, Message: message}

@@ -344,7 +344,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"Reason.Code": append(of("incident", "ReasonCode"), ""), "reasonTexts": of("incident", "ReasonCode"),
 		"Finding.Code": of("incident", "FindingCode"), "Finding.Topic": of("incident", "Topic"), "Finding.Feature": of("zoom", "Feature"),
 		"Finding.Value": recordings, "Finding.Asked": recordings, "Meeting.Recording": recordings,
-		"Problem.Code": of("zoom", "ProblemCode"), "problemTexts": of("zoom", "ProblemCode"),
+		"Problem.Code": of("zoom", "ProblemCode"), "problemTexts": of("zoom", "ProblemCode"), "tryAgain": of("zoom", "ProblemCode"),
 		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"),
 		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),

@@ -57,7 +57,7 @@ func (f Finding) Says() Line {
 	why, user := Text{}, f.Email
 	switch {
 	case f.Zoom != nil:
-		why = f.Zoom.says(f.Email)
+		why = f.Zoom.says(f.Email, true)
 	case f.Reason != nil:
 		why = f.Reason.Says()
 	}

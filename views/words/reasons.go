@@ -42,14 +42,17 @@ var reasonTexts = map[string]Text{
 }
 
 // Says words one reason.
-func (r Reason) Says() Text {
+func (r Reason) Says() Text { return r.says(!r.Retries) }
+
+// says is Says. byHand is false if people can't or needn't try again.
+func (r Reason) says(byHand bool) Text {
 	t, ok := reasonTexts[r.Code]
 	switch {
 	case ok:
 		t.Cause = strings.NewReplacer("{host}", cmp.Or(r.Host, "the host"), "{by}", r.By, "{times}", plural(r.Count, "time", "times")).Replace(t.Cause)
 		return t
 	case r.Code == "zoom" && r.Zoom != nil:
-		return r.Zoom.says(r.Host)
+		return r.Zoom.says(r.Host, byHand)
 	case r.Code == "zoom":
 		return Text{Cause: "A call to Zoom failed."}
 	case r.Code == "note":
@@ -71,17 +74,17 @@ func (r Reason) attempt() string {
 }
 
 // Reasons words all causes of a list, and what to do about the last.
-func Reasons(list []Reason) (t Text) {
+func Reasons(list []Reason) Text { return reasons(list, true) }
+
+// reasons is Reasons. byHand is false if people can't try again.
+func reasons(list []Reason, byHand bool) (t Text) {
 	last := ""
 	for _, r := range list {
-		said := r.Says()
+		said := r.says(byHand && !r.Retries)
 		if said.Cause != last { // two hosts may have failed in the same way
 			t.Cause = join(t.Cause, said.Cause)
 		}
 		t.Fix, last = said.Fix, said.Cause
-		if r.Retries {
-			t.Fix = withoutRetry(t.Fix)
-		}
 		switch {
 		case r.Retries && r.RetryIn > 0:
 			t.Fix = join("Drawbridge retries in "+span(r.RetryIn)+".", t.Fix)
@@ -92,24 +95,13 @@ func Reasons(list []Reason) (t Text) {
 	return t
 }
 
-// withoutRetry is a fix without the request to try again, for when Drawbridge does that.
-func withoutRetry(fix string) string {
-	switch fix {
-	case tryAgain:
-		return ""
-	case statusPage:
-		return "Check status.zoom.us."
-	}
-	return fix
-}
-
 // Unknown words the reasons of a bridge when Drawbridge doesn't know whether Zoom
 // created its meeting.
 func Unknown(list []Reason) Text {
-	t := Reasons(list)
+	t := reasons(list, false)
 	if n := len(list); n == 0 || list[n-1].Zoom == nil || !list[n-1].Zoom.AccountWide {
 		t.Fix = ""
 	}
-	t.Fix = join(withoutRetry(t.Fix), checking)
+	t.Fix = join(t.Fix, checking)
 	return t
 }

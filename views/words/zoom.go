@@ -24,8 +24,7 @@ type FieldProblem struct{ Field, Message string }
 
 const (
 	inMarketplace = "In the Zoom App Marketplace, open Manage and your app"
-	tryAgain      = "Try again in a few seconds."
-	statusPage    = "Check status.zoom.us and try again in a minute."
+	statusPage    = "Check status.zoom.us."
 	proxyBetween  = "Check the address of Zoom’s API in the configuration, and whether a proxy sits in between."
 	noneNeeded    = "Nothing to do."
 )
@@ -52,7 +51,7 @@ var problemTexts = map[string]Text{
 	"host_day_limit":       {"{host} has reached Zoom’s limit of 100 new or changed meetings a day.", "This host can create meetings again after midnight UTC. Another host can now."},
 	"alternative_host":     {"One of the alternative hosts isn’t allowed. They must be licensed users of the same Zoom account.", "Remove the alternative host from the runbook, or give them a license in Zoom."},
 	"no_host":              {"There is no host to create a meeting for.", "Give the person who opens the incident an email address, or set a backup user."},
-	"rate_limit":           {"Zoom is rate-limiting this account.", tryAgain},
+	"rate_limit":           {"Zoom is rate-limiting this account.", ""},
 	"meeting_gone":         {"The meeting no longer exists in Zoom.", "Someone may have deleted it in Zoom, or it has expired. Create a new bridge."},
 	"meeting_in_progress":  {"The meeting is in progress and can’t be deleted.", "End the meeting in Zoom first."},
 	"meeting_over":         {"The meeting has ended and can’t be deleted.", noneNeeded},
@@ -74,8 +73,17 @@ var problemTexts = map[string]Text{
 	"day_limit":            {"This Zoom account has used up its API calls for today.", "Wait until midnight UTC, and find out which other app of the account makes so many calls."},
 }
 
-// says words the problem of a call for a host; host is "" for other calls.
-func (p Problem) says(host string) Text {
+// tryAgain has what people do about problems that pass, unless Drawbridge retries.
+var tryAgain = map[string]string{
+	"server_error": "Try again in a minute.",
+	"timed_out":    "Try again in a minute.",
+	"unreadable":   "Try again in a minute.",
+	"rate_limit":   "Try again in a few seconds.",
+}
+
+// says words the problem of a call for a host; host is "" for other calls. byHand adds
+// that people should try again, if that helps.
+func (p Problem) says(host string, byHand bool) Text {
 	t, known := problemTexts[p.Code]
 	switch p.Code {
 	case "bad_value":
@@ -100,6 +108,9 @@ func (p Problem) says(host string) Text {
 		if !known {
 			t.Cause = sentence(code(p.Code))
 		}
+	}
+	if byHand {
+		t.Fix = join(t.Fix, tryAgain[p.Code])
 	}
 	t.Fix = strings.ReplaceAll(t.Fix, "{host}", cmp.Or(host, "the host"))
 	switch {
