@@ -80,7 +80,7 @@ func Setup(p SetupPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			case "used":
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<h1>The first admin exists</h1><p>The link works once, and somebody has used it.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<h1>The first admin exists</h1><p>The link works once, and someone has used it.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -275,7 +275,7 @@ func Login(p LoginPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<button class=\"btn btn-primary\" type=\"submit\">Log in</button></form><details class=\"db-forgot\"><summary>Forgot your password?</summary><p>An admin can set a new one under Settings. If no admin can log in, run <code>drawbridge user reset-password EMAIL</code> on the server.</p></details></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<button class=\"btn btn-primary\" type=\"submit\">Log in</button></form><details class=\"db-forgot\"><summary>Forgot your password?</summary><p>An admin can set a new one under Settings. If no admin can log in, run <code>drawbridge user reset-password EMAIL --password-stdin</code> on the server.</p></details></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -303,8 +303,8 @@ var errorWords = map[int]struct{ title, text string }{
 	401: {"Log in first", "You aren’t logged in, or your session has ended."},
 	403: {"Your role doesn’t allow this", "An admin can do it for you, or change your role under Settings."},
 	404: {"There is nothing here", "The address is wrong, or the page has been deleted."},
-	405: {"This address doesn’t accept such a request", "The page exists, but not for this kind of request. Open it from the menu."},
-	409: {"Conflict", "It changed while you were looking at it. Reload it to see the current version."},
+	405: {"This address doesn’t accept this kind of request", "Open the page from the menu."},
+	409: {"This page is out of date", "Someone changed this while you were looking at it. Reload the page to see the current version."},
 	410: {"This is gone", "This page or link is no longer valid."},
 	413: {"Drawbridge can’t accept this", "What you sent is too large for this page, or of a type it doesn’t accept."},
 	415: {"Drawbridge can’t accept this", "What you sent is too large for this page, or of a type it doesn’t accept."},
