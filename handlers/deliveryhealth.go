@@ -110,7 +110,7 @@ func (s *Site) deliveriesCard(c echo.Context, a incident.Account, h incident.Hea
 		return nil
 	}
 	card := &views.DeliveriesCard{AppID: a.AppID != "", CanLook: a.AppID != "" && Actor(c).Role.Includes(incident.Admin), RecoveredHref: "/events?recovered=1"}
-	for _, l := range a.Check.Lines {
+	for _, l := range a.Report(s.Now()).Lines {
 		if l.Topic == incident.TopicScopes && l.Level == incident.LevelNote {
 			card.Scope = strings.Join(l.Scopes, "\n")
 		}

@@ -58,7 +58,7 @@ func (s *Site) Overview(c echo.Context) error {
 
 	page := views.OverviewPage{
 		Frame: s.Frame(c, "Overview", "overview"),
-		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role),
+		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role, now),
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
 	}
@@ -91,13 +91,13 @@ func (s *Site) Overview(c echo.Context) error {
 }
 
 // setupSteps are the steps to the first bridge. The first that isn't done is next.
-func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role incident.Role) []views.SetupStep {
+func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role incident.Role, now time.Time) []views.SetupStep {
 	steps := []views.SetupStep{
 		{Title: "Connect Zoom", Text: "Enter the credentials of a Zoom app and a backup user. A setup guide is next to the form.", LinkText: "Connect Zoom", Href: "/account"},
 		{Title: "Write a runbook", Text: "Say what a bridge is called, who hosts it and whether it is recorded.", LinkText: "Write a runbook", Href: "/runbooks/new"},
 		{Title: "Try it", Text: "Open an incident and watch its bridge being created.", LinkText: "Open an incident", Href: runHref(runbooks)},
 	}
-	connected := a.Connected() && (tried || !slices.ContainsFunc(a.Check.Lines, func(l incident.Finding) bool { return l.Topic == incident.TopicToken && l.Level == incident.LevelBad }))
+	connected := a.Connected() && (tried || !slices.ContainsFunc(a.Report(now).Lines, func(l incident.Finding) bool { return l.Topic == incident.TopicToken && l.Level == incident.LevelBad }))
 	done := []bool{connected, len(runbooks) > 0, tried}
 	next := true
 	for i := range steps {
@@ -120,9 +120,10 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 // the newest bridge if it is newer than the check and failed or is unknown.
 func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
-	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, a.Check.At)}
+	report := a.Report(s.Now())
+	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, report.At)}
 	for _, b := range newest {
-		if !b.CreatedAt.After(a.Check.At) || !slices.Contains(incident.AttentionStates, b.State) {
+		if !b.CreatedAt.After(report.At) || !slices.Contains(incident.AttentionStates, b.State) {
 			continue
 		}
 		r := views.Ready{Level: views.LevelBad, Title: "The last bridge failed.", AsOf: s.When(c, b.CreatedAt),
@@ -145,7 +146,7 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 		return r
 	default:
 	}
-	for _, l := range a.Check.Lines {
+	for _, l := range report.Lines {
 		if l.Level == incident.LevelOK && (l.Topic == incident.TopicToken || l.Topic == incident.TopicBackupUser) {
 			r.Facts = append(r.Facts, factOf(l, s.Now()))
 		}

@@ -389,6 +389,8 @@ func TestReadiness(t *testing.T) {
 	jwt.Auth = zoom.JWT
 	noEvents := connected(line("token", "ok"))
 	noEvents.WebhookValidatedAt = time.Time{}
+	saved := connected(line("token", "ok"))
+	saved.UpdatedAt = now
 	for _, test := range []struct {
 		name        string
 		account     incident.Account
@@ -398,6 +400,7 @@ func TestReadiness(t *testing.T) {
 		{"not connected", incident.Account{}, "bad", []string{"bad not_connected"}},
 		{"secret of the other authentication method", jwt, "bad", []string{"bad not_connected"}},
 		{"never checked", connected(), "warning", []string{"warning never_checked"}},
+		{"saved since the check", saved, "warning", []string{"warning never_checked"}},
 		{"everything is fine", connected(line("token", "ok"), line("backup_user", "ok", backup)), "ok", nil},
 		{"warning", connected(line("token", "ok"), line("clock", "warning")), "warning", []string{"warning clock"}},
 		{"token rejected", connected(line("token", "bad")), "bad", []string{"bad token"}},

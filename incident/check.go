@@ -28,11 +28,11 @@ func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...st
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
+	c := checker{report: CheckReport{At: s.now()}} // before the account is read: see Account.Report
 	account, err := s.store.Account(ctx)
 	if err != nil {
 		return CheckReport{}, err
 	}
-	c := checker{report: CheckReport{At: s.now()}}
 	c.all(ctx, s, account, people)
 
 	ctx, cancelWrite := attached(ctx, stateWrite)
@@ -157,11 +157,12 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 }
 
 // Report returns the last check, with the current state of the webhook
-// validation. It returns the zero report if nothing was checked.
+// validation. It returns the zero report if nothing was checked since the account
+// was saved: an older check is about other credentials.
 func (a Account) Report(now time.Time) CheckReport {
 	r := a.Check
-	if r.At.IsZero() {
-		return r
+	if r.At.IsZero() || r.At.Before(a.UpdatedAt) {
+		return CheckReport{}
 	}
 	r.Lines = slices.Clone(r.Lines)
 	r.Lines = slices.DeleteFunc(r.Lines, func(l Finding) bool { return l.Topic == TopicWebhook })
