@@ -37,8 +37,10 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("the database has schema version %d, but this program knows versions only up to %d: "+
 			"a newer Drawbridge has used it; start that version, or restore a backup made before the update", current, known)
 	}
-	if current == known {
-		return nil
+	// Not current == known: a step that was added with a number in a gap would be
+	// skipped. Goose refuses it.
+	if pending, err := p.HasPending(ctx); err != nil || !pending {
+		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
 		var partial *goose.PartialError

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,9 +33,17 @@ func TestMigrationFiles(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	dbtest.Open(t, cfg)
 	var numbers, versions [][]string
+	next := 1
 	for _, name := range files {
 		number, _, _ := strings.Cut(strings.TrimLeft(name, "0"), "_")
 		numbers = append(numbers, []string{number})
+		if next == 10 {
+			next = 12 // a version with the number 12 was used before 10 and 11 were taken
+		}
+		if number != strconv.Itoa(next) {
+			t.Errorf("%s: the next number is %d", name, next)
+		}
+		next++
 	}
 	versions = rows(t, raw(t, cfg), `SELECT version_id FROM goose_db_version WHERE version_id > 0 ORDER BY version_id`)
 	same(t, numbers, versions)

@@ -73,6 +73,18 @@ func TestOpenNewerSchema(t *testing.T) {
 	})
 }
 
+// A step with a number below the newest one is not skipped.
+func TestOpenMissingStep(t *testing.T) {
+	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
+		dbtest.Open(t, cfg)
+		_, err := raw(t, cfg).Exec(`DELETE FROM goose_db_version WHERE version_id = 5`)
+		check(t, err)
+		if _, err := db.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "version 5") {
+			t.Fatalf("a missing step: %v", err)
+		}
+	})
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
