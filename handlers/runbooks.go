@@ -292,11 +292,6 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 	return Render(c, status, views.Runbook(page))
 }
 
-const (
-	maxTopic  = 200  // characters; limit of Zoom's "Create a meeting"
-	maxAgenda = 2000 // the same
-)
-
 // preview renders the form's steps for the chosen incident.
 func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPart, error) {
 	ctx := c.Request().Context()
@@ -319,18 +314,10 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 		if err != nil {
 			return part, err
 		}
-		if len(p.TopicErrors) > 0 {
-			// This is the topic of a bridge whose template fails.
-			literal, err := s.Service.Preview(ctx, incident.MeetingTemplate{Topic: "{{ incident.key }} {{ incident.name }}"}, nil, form.PreviewIncident)
-			if err != nil {
-				return part, err
-			}
-			p.Topic, p.TopicLength = literal.Topic, literal.TopicLength
-		}
 		part.Steps = append(part.Steps, views.StepPreview{
 			Index: n, Label: words.StepKind(string(step.Kind)), Asks: meetingWords(step.Meeting).Asks(),
-			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: maxTopic, Errors: templateErrors(p.TopicErrors)},
-			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: maxAgenda, Errors: templateErrors(p.AgendaErrors)},
+			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors)},
+			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors)},
 		})
 	}
 	return part, nil

@@ -9,15 +9,17 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
-// Zoom's limits for a meeting, in characters.
+// The limits of a meeting's texts, in characters: those of Zoom's "Create a meeting"
+// (200 and 2000), less the mark at the end of the agenda, which ends with a UUID.
 const (
-	maxTopic  = 200
-	maxAgenda = 2000
+	MaxTopic  = 200
+	MaxAgenda = 2000 - len("\n\n"+markStart) - 36
+
+	markStart = "Drawbridge ref "
 )
 
 // rungLimit is the timeout of a rung if others come after it. The last rung gets
@@ -226,9 +228,8 @@ func (c *climber) request(marker string) zoom.MeetingRequest {
 // markAgenda adds the attempt's id to the end of the agenda. Zoom has no
 // idempotency key, so this id is the way to find our meeting again.
 func markAgenda(agenda, marker string) string {
-	mark := "Drawbridge ref " + marker
-	room := maxAgenda - utf8.RuneCountInString(mark) - 2
-	if agenda = cutRunes(agenda, room); agenda == "" {
+	mark := markStart + marker
+	if agenda = cutRunes(agenda, MaxAgenda); agenda == "" {
 		return mark
 	}
 	return agenda + "\n\n" + mark
@@ -246,15 +247,18 @@ func cutRunes(s string, limit int) string {
 func (c *climber) render(first bool) {
 	data := c.s.templateData(c.incident)
 	names := slices.Sorted(maps.Keys(c.incident.Vars))
-	topic, wrong := renderTemplate(c.bridge.Asked.Topic, names, data, maxTopic)
+	topic, wrong := renderTemplate(c.bridge.Asked.Topic, names, data, MaxTopic)
 	if topic = oneLine(topic); topic == "" {
-		topic = cutRunes(c.incident.Key()+" "+oneLine(c.incident.Name), maxTopic)
+		topic = plainTopic(c.incident)
 	}
 	c.templateFailed("topic", topic, wrong, first)
-	agenda, wrong := renderTemplate(c.bridge.Asked.Agenda, names, data, maxAgenda)
+	agenda, wrong := renderTemplate(c.bridge.Asked.Agenda, names, data, MaxAgenda)
 	c.templateFailed("agenda", topic, wrong, first)
 	c.bridge.Topic, c.bridge.Agenda, c.bridge.Recording = topic, agenda, c.bridge.Asked.Recording
 }
+
+// plainTopic is the topic of a meeting whose template gives none.
+func plainTopic(i Incident) string { return cutRunes(i.Key()+" "+oneLine(i.Name), MaxTopic) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 

@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Preview is a rendered meeting template.
+// Preview is a rendered meeting template. If its topic has errors or is empty,
+// Topic is the one that the meeting gets instead.
 type Preview struct {
 	Topic, Agenda             string
 	TopicErrors, AgendaErrors []TemplateError
@@ -42,9 +43,12 @@ func (s *Service) Preview(ctx context.Context, m MeetingTemplate, vars []Variabl
 		}
 	}
 	var p Preview
-	p.Topic, p.TopicLength, p.TopicErrors = previewOne(m.Topic, names, data, maxTopic)
-	p.Topic = oneLine(p.Topic)
-	p.Agenda, p.AgendaLength, p.AgendaErrors = previewOne(m.Agenda, names, data, maxAgenda)
+	p.Topic, p.TopicLength, p.TopicErrors = previewOne(m.Topic, names, data, MaxTopic)
+	if p.Topic = oneLine(p.Topic); p.Topic == "" {
+		p.Topic = plainTopic(data.Incident)
+		p.TopicLength = utf8.RuneCountInString(p.Topic)
+	}
+	p.Agenda, p.AgendaLength, p.AgendaErrors = previewOne(m.Agenda, names, data, MaxAgenda)
 	return p, nil
 }
 

@@ -65,10 +65,18 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 }
 
 // cannotHost reports whether Zoom answered that the host is not a user who can
-// have meetings (codes 1001, 1010 and 1120). Then the meeting cannot exist.
+// have meetings. Then the meeting cannot exist.
 func cannotHost(err error) bool {
 	z, ok := errors.AsType[*zoom.Error](err)
-	return ok && z.Outcome == zoom.Refused && slices.Contains([]int{1001, 1010, 1120}, z.Code)
+	if !ok || z.Outcome != zoom.Refused {
+		return false
+	}
+	switch zoom.ProblemOf(err).Code {
+	case zoom.ProblemNoSuchUser, zoom.ProblemOtherAccount, zoom.ProblemInvitationPending:
+		return true
+	default:
+		return false
+	}
 }
 
 // sayWhy stores on a waiting bridge why Drawbridge cannot look for its meeting,
@@ -298,6 +306,5 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 
 // gone reports Zoom's answer that a meeting does not exist (code 3001).
 func gone(err error) bool {
-	z, ok := errors.AsType[*zoom.Error](err)
-	return ok && z.Code == 3001
+	return err != nil && zoom.ProblemOf(err).Code == zoom.ProblemMeetingGone
 }

@@ -438,11 +438,11 @@ func TestPreview(t *testing.T) {
 			wantTopic: "disk {{ secrets }} full (Acme, eu)", wantAgenda: "{% raw %}<b> " + opener, wantLengths: [2]int{34, 28}},
 		{name: "a topic is one line", topic: "a\n  b", wantTopic: "a b", wantLengths: [2]int{5, 0}},
 		{name: "T-03 longer than Zoom takes, in characters", topic: strings.Repeat("ø", 201), agenda: strings.Repeat("é", 2001),
-			wantTopic: strings.Repeat("ø", 200), wantAgenda: strings.Repeat("é", 2000), wantLengths: [2]int{201, 2001}},
-		{name: "unknown name", topic: "{{ incident.nmae }}", agenda: "x\n {{ vars.custommer }}",
+			wantTopic: strings.Repeat("ø", 200), wantAgenda: strings.Repeat("é", incident.MaxAgenda), wantLengths: [2]int{201, 2001}},
+		{name: "unknown name", topic: "{{ incident.nmae }}", agenda: "x\n {{ vars.custommer }}", wantTopic: "INC-42 Checkout is slow", wantLengths: [2]int{23, 0},
 			wantErrors: [2]string{"1.4 incident.name", "2.5 vars.customer"}},
 		{name: "one of two is wrong", topic: "fine", agenda: "{% for %}", wantTopic: "fine", wantLengths: [2]int{4, 0}, wantErrors: [2]string{"", "1."}},
-		{name: "nothing", wantLengths: [2]int{0, 0}},
+		{name: "nothing", wantTopic: "INC-42 Checkout is slow", wantLengths: [2]int{23, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := incident.NewMeetingTemplate()
