@@ -175,7 +175,7 @@ func readReason(cause, fix string, c call) incident.Reason {
 		r.Count, _ = strconv.Atoi(found["number"])
 	case incident.ReasonZoom:
 		if r.Zoom == nil {
-			return incident.Reason{Code: incident.ReasonNote, Text: cause}
+			return incident.Reason{Code: incident.ReasonNote, Text: strings.TrimSpace(cause + " " + fix)}
 		}
 		if r.Zoom.Code == zoom.ProblemRefused && r.Zoom.ZoomCode == 0 && c.code != unknownCode {
 			if r.Zoom.ZoomCode = c.code; c.code == 0 {

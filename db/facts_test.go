@@ -49,7 +49,7 @@ func TestHostileSentences(t *testing.T) {
 		want        string
 	}{
 		{"", "", nil, `null`},
-		{"Nobody knows.", "Ask.", nil, `[{"code":"note","text":"Nobody knows."}]`},
+		{"Nobody knows.", "Ask.", nil, `[{"code":"note","text":"Nobody knows. Ask."}]`},
 		{"Zoom cannot be reached from this server. Nobody knows.", "", nil, `[{"code":"note","text":"Zoom cannot be reached from this server. Nobody knows."}]`},
 		{"Nobody knows. Zoom cannot be reached from this server.", "", []string{"Nobody knows."}, `[{"code":"note","text":"Nobody knows."},` + unreachable + `]`},
 		{"The link was given by Ops. Zoom did not answer in time.", "", nil, `[{"code":"link_given","by":"Ops. Zoom did not answer in time"}]`},
@@ -122,7 +122,7 @@ func TestHostileSentences(t *testing.T) {
 			{Code: incident.FoundNote, Topic: incident.TopicScopes, Level: incident.LevelOK, Text: &incident.NoteText{Subject: "Fly", Reason: "The app has the scopes for it."}},
 			{Code: incident.FoundUserInactive, Topic: incident.TopicPerson, Level: incident.LevelBad, Email: "a@b.no", Value: "Exists, is active and licensed."},
 		})
-		same(t, rows(t, conn, `SELECT DISTINCT problem FROM gap_looks WHERE problem LIKE '%moon%'`), [][]string{{`{"code":"note","text":"The moon."}`}})
+		same(t, rows(t, conn, `SELECT DISTINCT problem FROM gap_looks WHERE problem LIKE '%moon%'`), [][]string{{`{"code":"note","text":"The moon. Wait."}`}})
 	})
 }
 
