@@ -170,7 +170,7 @@ func lintGo(s source) []string {
 				}
 			}
 		case *ast.CompositeLit:
-			if of(n.Type) == "net/http.Client" && !inCLI && !slices.Contains([]string{"zoom", "zoom/zoomsim", "incident/notify"}, s.dir) {
+			if of(n.Type) == "net/http.Client" && !inCLI && !slices.Contains([]string{"zoom", "zoom/zoomsim"}, s.dir) {
 				fail(n, "only packages that call other servers create an http.Client")
 			}
 		case *ast.CallExpr:

@@ -44,7 +44,7 @@ type apiBridge struct {
 	Kind           string  `json:"kind"`
 	MeetingID      string  `json:"meeting_id"`
 	JoinURL        string  `json:"join_url"`
-	Passcode       string  `json:"passcode"` // "" without the scope read
+	Passcode       string  `json:"passcode"`
 	HostEmail      string  `json:"host_email"`
 	UsedBackupUser bool    `json:"used_backup_user"`
 	Reason         string  `json:"reason"`

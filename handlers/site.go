@@ -82,7 +82,6 @@ func Actor(c echo.Context) incident.Actor {
 
 // Bearer is the API token of the request, "" for none. It must be in the Authorization
 // header: addresses end up in logs, and any page can make a browser send a cookie.
-// by any page.
 func Bearer(c echo.Context) string {
 	headers := c.Request().Header.Values(echo.HeaderAuthorization)
 	if len(headers) != 1 {

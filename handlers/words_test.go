@@ -69,7 +69,7 @@ func constants(t *testing.T, dir, typ string) (list []constant) {
 					t.Fatal(err)
 				}
 				c := constant{s.Names[0].Name, code, s.Comment.Text()}
-				if strings.TrimSpace(c.comment) == "likewise" {
+				if strings.TrimSpace(c.comment) == "the same" {
 					c.comment = list[len(list)-1].comment
 				}
 				list = append(list, c)
