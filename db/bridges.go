@@ -184,7 +184,7 @@ func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Inst
 // BridgeFilter narrows the bridge log. A zero field does not narrow it.
 type BridgeFilter struct {
 	State          string // "live", "attention" (of open incidents, see incident.AttentionStates) or "backup" (hosted by the backup user)
-	Host           string // e-mail address
+	Host           string // email address
 	IncidentNumber int64
 	After, Before  time.Time // created at After ≤ t < Before
 }
@@ -301,7 +301,7 @@ func bridgeForMeeting(ctx context.Context, q queryer, uuid, meetingID string, at
 	return b.id, b.number, err
 }
 
-// BridgeHosts returns the e-mail addresses of up to 200 hosts of bridges,
+// BridgeHosts returns the email addresses of up to 200 hosts of bridges,
 // sorted.
 func (s *Store) BridgeHosts(ctx context.Context) ([]string, error) {
 	return list(ctx, s.r, scalar[string], `

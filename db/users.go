@@ -19,7 +19,7 @@ func (s *Store) User(ctx context.Context, id string) (incident.User, error) {
 	return one(ctx, s.r, "user", userFields, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
-// UserByEmail returns the user with this canonical e-mail address.
+// UserByEmail returns the user with this canonical email address.
 func (s *Store) UserByEmail(ctx context.Context, email string) (incident.User, error) {
 	return one(ctx, s.r, "user", userFields, `SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 }
@@ -51,7 +51,7 @@ func insertUser(ctx context.Context, tx *sql.Tx, u incident.User) error {
 	return err
 }
 
-// InsertUser adds a user. It returns Conflict if the e-mail address is taken.
+// InsertUser adds a user. It returns Conflict if the email address is taken.
 func (s *Store) InsertUser(ctx context.Context, u incident.User, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error { return insertUser(ctx, tx, u) })
 }

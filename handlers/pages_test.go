@@ -489,6 +489,8 @@ func TestUseLink(t *testing.T) {
 		}
 		wantInert(t, r)
 	}
+	b.post(path, "join_url", "http://meet.example.com/x").want(t, http.StatusUnprocessableEntity, "Paste a complete link that starts with https://.")
+	b.post(path, "join_url", "https://meet.example.com/war room").want(t, http.StatusUnprocessableEntity, "The link contains a space or another character that isn’t allowed.")
 	b.post(path, "join_url", "https://meet.example.com/war", "passcode", strings.Repeat("1", 51)).want(t, http.StatusUnprocessableEntity, "Use at most 50 characters.")
 	b.post(path, "join_url", "https://meet.example.com/war", "state", "live").want(t, http.StatusBadRequest)
 	b.post("/bridges/nothing/link", "join_url", "https://meet.example.com/war").want(t, http.StatusNotFound)

@@ -95,7 +95,7 @@ func checkValues(values url.Values, names []string) error {
 			return BadRequest("The field %s appears more than once.", quote(name))
 		}
 		if v := values[name][0]; len(v) > maxFormValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-			return BadRequest("The field %s is too long or is not text.", quote(name))
+			return BadRequest("The field %s is too long or isn’t text.", quote(name))
 		}
 	}
 	return nil
@@ -194,7 +194,7 @@ func ReadJSON(c echo.Context, fields map[string]any) error {
 		return err
 	}
 	if !utf8.Valid(body) {
-		return BadRequest("The body is not UTF-8.")
+		return BadRequest("The body isn’t UTF-8.")
 	}
 	object, err := readObject(body)
 	if err != nil {
@@ -220,26 +220,26 @@ func ReadJSON(c echo.Context, fields map[string]any) error {
 func readObject(body []byte) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, BadRequest("The body is not a JSON object.")
+		return nil, BadRequest("The body isn’t a JSON object.")
 	}
 	object := map[string]json.RawMessage{}
 	for dec.More() {
 		key, err := dec.Token()
 		name, ok := key.(string)
 		if err != nil || !ok {
-			return nil, BadRequest("The body is not valid JSON.")
+			return nil, BadRequest("The body isn’t valid JSON.")
 		}
 		if _, twice := object[name]; twice {
 			return nil, BadRequest("The field %s appears more than once.", quote(name))
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
-			return nil, BadRequest("The body is not valid JSON.")
+			return nil, BadRequest("The body isn’t valid JSON.")
 		}
 		object[name] = value
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, BadRequest("The body is not valid JSON.")
+		return nil, BadRequest("The body isn’t valid JSON.")
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, BadRequest("There is something after the JSON object.")
@@ -275,7 +275,7 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 		case bool:
 			(*t)[name] = strconv.FormatBool(v)
 		default:
-			return BadRequest("The value of %s is not a text, a number or a boolean.", quote(name))
+			return BadRequest("The value of %s isn’t a text, a number or a boolean.", quote(name))
 		}
 	}
 	return nil

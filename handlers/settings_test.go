@@ -303,12 +303,18 @@ func TestCreateToken(t *testing.T) {
 		if page.header.Get("Cache-Control") != "no-store" {
 			t.Error("the page with the token may be kept")
 		}
+		if !strings.Contains(page.text(), "Try the API") {
+			t.Error("the example opens no incident")
+		}
+		if reader := b.post("/settings/tokens", "name", "dashboard", "scope", "read"); strings.Contains(reader.text(), "Try the API") || !strings.Contains(reader.text(), "curl -H") {
+			t.Error("the example for a token that may only read opens an incident")
+		}
 		again := b.get("/settings/tokens")
 		again.want(t, http.StatusOK, "pager", "by admin@example.com")
 		if strings.Contains(again.body, plain) || strings.Contains(o.log.String(), plain) || strings.Contains(again.body, token.Hash) {
 			t.Error("the token is shown twice, or logged")
 		}
-		o.wantTrail("token.create pager")
+		o.wantTrail("token.create pager", "token.create dashboard")
 	})
 }
 

@@ -102,7 +102,7 @@ func (s *Site) Webhook(c echo.Context) error {
 	if answer, is, err := zoom.URLValidation(body, tokens[sig.Slot]); is {
 		if err != nil {
 			s.Service.CountRefusal("validation")
-			return BadRequest("The plainToken of this validation is not in Zoom's form.")
+			return BadRequest("The plainToken of this validation isn’t in Zoom’s form.")
 		}
 		// Answer without a write: after six unanswered validations, Zoom
 		// stops sending events, even if only our disk is full.

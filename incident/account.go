@@ -29,7 +29,7 @@ type Account struct {
 	APIKey        string          `json:"api_key"`
 	Cluster       string          `json:"cluster"`           // "zoom.us" or "zoomgov.com"
 	AppID         string          `json:"app_id"`            // App ID in the Zoom App Marketplace, for the log of deliveries; "": unknown
-	BackupUser    string          `json:"backup_user_email"` // e-mail address
+	BackupUser    string          `json:"backup_user_email"` // email address
 
 	// For the standby and static rungs, which do not exist yet. Configuration
 	// files may already set these.

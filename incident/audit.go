@@ -35,15 +35,15 @@ const (
 	AuditGapsFind          AuditAction = "gaps.find"            //
 	AuditTokenCreate       AuditAction = "token.create"         // name
 	AuditTokenRevoke       AuditAction = "token.revoke"         // name
-	AuditUserFirstAdmin    AuditAction = "user.first_admin"     // e-mail
-	AuditUserCreate        AuditAction = "user.create"          // e-mail
-	AuditUserSetRole       AuditAction = "user.set_role"        // e-mail
-	AuditUserSetName       AuditAction = "user.set_name"        // e-mail
-	AuditUserEnable        AuditAction = "user.enable"          // e-mail
-	AuditUserDisable       AuditAction = "user.disable"         // e-mail
-	AuditUserResetPassword AuditAction = "user.reset_password"  // e-mail
-	AuditUserPassword      AuditAction = "user.change_password" // e-mail
-	AuditUserEndSessions   AuditAction = "user.end_sessions"    // e-mail
+	AuditUserFirstAdmin    AuditAction = "user.first_admin"     // email
+	AuditUserCreate        AuditAction = "user.create"          // email
+	AuditUserSetRole       AuditAction = "user.set_role"        // email
+	AuditUserSetName       AuditAction = "user.set_name"        // email
+	AuditUserEnable        AuditAction = "user.enable"          // email
+	AuditUserDisable       AuditAction = "user.disable"         // email
+	AuditUserResetPassword AuditAction = "user.reset_password"  // email
+	AuditUserPassword      AuditAction = "user.change_password" // email
+	AuditUserEndSessions   AuditAction = "user.end_sessions"    // email
 )
 
 // AuditEntry says who changed what. It contains no secret.

@@ -133,7 +133,7 @@ func TestCheckConnection(t *testing.T) {
 			{"settings", "warning", incident.FoundCloudRecording, backup},
 		}},
 
-		{name: "other person by e-mail address", emails: []string{" Ana@Example.com "}, wrong: user(opener, func(u *zoomsim.User) { u.UsePMIForScheduled = true }), want: []wantLine{
+		{name: "other person by email address", emails: []string{" Ana@Example.com "}, wrong: user(opener, func(u *zoomsim.User) { u.UsePMIForScheduled = true }), want: []wantLine{
 			{"person", "ok", incident.FoundUser, opener}, {"pmi", "warning", incident.FoundPMIScheduled, opener}, {"pmi", "ok", incident.FoundPMIScheduled, backup},
 		}},
 		{name: "person unknown to Zoom: the backup user hosts", emails: []string{ben, "", opener}, want: []wantLine{

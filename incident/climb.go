@@ -43,7 +43,7 @@ var errOutOfTime = errors.New("no time is left to ask Zoom")
 // link.
 type rung struct {
 	name Rung
-	host string // e-mail address of a Zoom user
+	host string // email address of a Zoom user
 }
 
 // rungs returns the rungs for a bridge. It never lists the same host twice.

@@ -48,7 +48,7 @@ type GapLook struct {
 	ID         string    `json:"-"`
 	AppID      string    `json:"-"`
 	At         time.Time `json:"-"`
-	Actor      string    `json:"-"`          // e-mail address; "": Drawbridge
+	Actor      string    `json:"-"`          // email address; "": Drawbridge
 	To         time.Time `json:"-"`          // all deliveries before this time are compared
 	Deliveries int       `json:"deliveries"` // number of deliveries compared
 	Recovered  int       `json:"recovered"`  // events that were missing and are stored now

@@ -267,7 +267,7 @@ func textProblem(value string, limit int) string {
 	return ""
 }
 
-// CanonicalEmail returns the form of an e-mail address that is stored and
+// CanonicalEmail returns the form of an email address that is stored and
 // compared.
 func CanonicalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 

@@ -21,7 +21,7 @@ import (
 var hashParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // dummyHash replaces the stored hash if the user does not exist, so that an
-// unknown e-mail address takes as long as a wrong password. It is the hash of a
+// unknown email address takes as long as a wrong password. It is the hash of a
 // random value.
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$MmsTkR9HVTE29e/7m07kJA$BvRGr+4S6qFGy6TbKpHvzMmUc1FkK9gAQQD4ln9Wy58"
 

@@ -216,7 +216,7 @@ func TestLogIn(t *testing.T) {
 			t.Errorf("took %d bytes, want the %d of a hash", got, want)
 		}
 	})
-	t.Run("A-06 one user for all spellings of the e-mail address", func(t *testing.T) {
+	t.Run("A-06 one user for all spellings of the email address", func(t *testing.T) {
 		for _, email := range []string{"ANA@example.com", " ana@EXAMPLE.com ", "\tAna@Example.Com\r\n", "ana@example.com\u00a0"} {
 			if u, err := logIn(email, password); err != nil || u.ID != ana.ID {
 				t.Errorf("%q: %v", email, err)
@@ -333,7 +333,7 @@ func TestLogInWaits(t *testing.T) {
 			t.Errorf("the next try waits %s, want 1s", wait)
 		}
 	})
-	t.Run("A-06 one counter for all spellings of the e-mail address", func(t *testing.T) {
+	t.Run("A-06 one counter for all spellings of the email address", func(t *testing.T) {
 		w := newWorld(t)
 		ana := w.person("ana", incident.Responder)
 		for _, email := range []string{"ana@example.com", "ANA@example.com", " ana@example.com", "Ana@Example.com\n", "ana@example.COM\u00a0"} {

@@ -37,7 +37,7 @@ const (
 // Reason is one reason, as a code with its data.
 type Reason struct {
 	Code    ReasonCode    `json:"code"`
-	Host    string        `json:"host,omitempty"` // e-mail address of the Zoom user that it is about
+	Host    string        `json:"host,omitempty"` // email address of the Zoom user that it is about
 	By      string        `json:"by,omitempty"`
 	Count   int           `json:"count,omitempty"`
 	RetryAt time.Time     `json:"retry_at,omitzero"` // when Drawbridge retries automatically

@@ -40,7 +40,7 @@ type Incident struct {
 	FormKey     string // "": none; unique forever, so that one form opens one incident
 	Vars        map[string]string
 	Source      Source
-	CreatedBy   string // the actor's e-mail address, or the name of the API token
+	CreatedBy   string // the actor's email address, or the name of the API token
 	JoinKey     string // random; the join page needs no login with it
 	CreatedAt   time.Time
 	ResolvedAt  time.Time

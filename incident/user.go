@@ -71,7 +71,7 @@ type People interface {
 	User(ctx context.Context, id string) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
 	CountAdmins(ctx context.Context) (int, error)                   // without disabled ones
-	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the e-mail address is taken
+	InsertUser(ctx context.Context, u User, audit AuditEntry) error // Conflict if the email address is taken
 	// UpdateUser runs change on the user in a transaction and stores name, role,
 	// password hash and DisabledAt, so that changes made at the same time do not
 	// undo each other. It returns the error of change, which may run more than
@@ -116,7 +116,7 @@ type People interface {
 type Actor struct {
 	Kind    string // "user", "token", "cli", "system"
 	UserID  string
-	Email   string // e-mail address, or the name of the token
+	Email   string // email address, or the name of the token
 	Name    string
 	Role    Role
 	Address string // address of the client; "" for cli and system

@@ -184,5 +184,8 @@ func (c AccountCheck) says() string {
 	if len(parts) == 0 {
 		return "Everything that was checked works."
 	}
+	if len(parts) > 1 {
+		return Plural(n[LevelBad]+n[LevelWarning]+n[LevelUnknown], "problem", "problems") + ": " + strings.Join(parts, ", ") + "."
+	}
 	return strings.Join(parts, ", ") + "."
 }

@@ -16,7 +16,7 @@ type BridgesPage struct {
 
 	// The filter form, GET. Fields: view, host, after, before (dates, 2006-01-02).
 	Host, After, Before     string
-	Hosts                   []string // e-mails to choose from
+	Hosts                   []string // emails to choose from
 	AfterError, BeforeError string
 	ClearHref               string // set while a filter is on
 

@@ -57,7 +57,7 @@ func (p RunbookPage) deleteForm() ConfirmForm {
 		Hidden: []Hidden{{Name: "version", Value: strconv.FormatInt(p.Version, 10)}},
 	}
 	if p.Incidents > 0 {
-		c.Text = Plural(p.Incidents, "incident used it and stays", "incidents used it and stay") + " as before. People can view an archived runbook but not use or change it."
+		c.Text = Plural(p.Incidents, "incident used it and stays as it is", "incidents used it and stay as they are") + ". People can view an archived runbook but not use or change it."
 	}
 	return c
 }

@@ -45,7 +45,7 @@ func TestOpenIncident(t *testing.T) {
 			"no name":                     {map[string]any{"runbook": "Outage"}, 422, `"name"`},
 			"unknown runbook":             {good("runbook", "Nothing"), 422, `"runbook"`},
 			"unknown variable":            {map[string]any{"runbook": "Outage", "name": "x", "vars": map[string]any{"other": "y"}}, 422, "vars.other"},
-			"bad e-mail":                  {good("opener_email", "nobody"), 422, "opener_email"},
+			"bad email":                   {good("opener_email", "nobody"), 422, "opener_email"},
 			"F-31 unknown field":          {good("role", "admin"), 400, "role"},
 			"F-31 wrong case":             {good("Name", "x"), 400, "Name"},
 			"F-31 number":                 {good("number", "7"), 400, "number"},

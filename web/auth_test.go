@@ -141,7 +141,7 @@ func TestLogin(t *testing.T) {
 		if got := strings.ReplaceAll(same(unknown), "ben@example.com", "X"); got != want {
 			t.Errorf("an unknown user gets a different answer:\n%s\nwant\n%s", got, want)
 		}
-		// The length differs because this e-mail address is longer.
+		// The length differs because this email address is longer.
 		if disabled.status != wrong.status || strings.Contains(disabled.body, "disabled") {
 			t.Errorf("a disabled user gets a different answer: status %d", disabled.status)
 		}
@@ -162,7 +162,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("login page with a session: status %d to %q", r.status, r.header.Get("Location"))
 		}
 	})
-	t.Run("A-06 one user for all spellings of the e-mail address", func(t *testing.T) {
+	t.Run("A-06 one user for all spellings of the email address", func(t *testing.T) {
 		for _, email := range []string{"ANA@example.com", " ana@example.com ", "Ana@Example.COM"} {
 			if r := w.browser().post("/login", form(email, password)); r.status != http.StatusSeeOther {
 				t.Errorf("%q: status %d", email, r.status)

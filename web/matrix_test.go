@@ -231,7 +231,7 @@ func TestCrossOrigin(t *testing.T) {
 			} {
 				header = append(header, "Content-Type", "application/x-www-form-urlencoded")
 				r := b.do(route.Method, address(route.Path), strings.NewReader("_method=GET"), header...)
-				if r.status != http.StatusForbidden || !strings.Contains(r.body, "did not come from a Drawbridge page") {
+				if r.status != http.StatusForbidden || !strings.Contains(r.body, "didn’t come from a Drawbridge page") {
 					t.Errorf("%s %s with %s: status %d, want 403", route.Method, route.Path, name, r.status)
 				}
 			}

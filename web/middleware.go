@@ -177,7 +177,7 @@ func (m *middleware) recovers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "This request did not come from a Drawbridge page. Reload the page and try again."}
+var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "This request didn’t come from a Drawbridge page. Reload the page and try again."}
 
 // sameOrigin rejects requests that another site made a browser send. Only signed
 // routes are exempt, by their exact paths: browsers do not use them, and they
@@ -289,7 +289,7 @@ func (m *middleware) checkToken(c echo.Context, scope string) error {
 		return err
 	}
 	if !slices.Contains(token.Scopes, scope) {
-		return &incident.Error{Code: incident.Forbidden, Message: "The token does not have the scope " + scope + "."}
+		return &incident.Error{Code: incident.Forbidden, Message: "The token doesn’t have the scope " + scope + "."}
 	}
 	limit := m.apiReads
 	if scope == incident.ScopeIncidentsWrite {

@@ -32,14 +32,14 @@ func personalKey(key string) bool {
 		strings.Contains(key, "caller") || strings.Contains(key, "callee")
 }
 
-// emailText matches an e-mail address within a text or a link.
+// emailText matches an email address within a text or a link.
 var emailText = regexp.MustCompile("(?i)[^\\s\"'<>()\\[\\],;:/?=&#@%]+(?:(?:@|%40)[^\\s\"'<>()\\[\\],;:/?=&#@%]+)+")
 
 const blanked = "[blanked]"
 
 // Blank returns the body of an event without personal data. It empties names,
-// e-mail addresses, IP addresses, phone numbers and other values whose key is
-// personal, and it also removes e-mail and IP addresses from all other texts.
+// email addresses, IP addresses, phone numbers and other values whose key is
+// personal, and it also removes email and IP addresses from all other texts.
 // Everything else stays byte for byte the same: structure, order, ids, times and
 // topic. If body is not a JSON object, Blank returns an empty slice.
 func Blank(body []byte) []byte {

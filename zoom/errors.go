@@ -92,7 +92,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 var (
 	errUnusable  = errors.New("the answer cannot be used")
-	errNoHost    = errors.New("not a user id or e-mail address")
+	errNoHost    = errors.New("not a user id or email address")
 	errNoMeeting = errors.New("not a meeting id")
 	errBroken    = errors.New("the answer was cut off or is too long")
 )

@@ -18,7 +18,7 @@ const typeScheduled = 2
 // MeetingRequest describes the meeting to create. CreateMeeting also sends all
 // other settings, with values that suit an incident bridge: no personal meeting
 // id, join at any time, no sign-in, no registration, mute on entry, video off,
-// audio by computer or telephone, no e-mails, and a passcode. Meetings created
+// audio by computer or telephone, no emails, and a passcode. Meetings created
 // through the API do not inherit the host's settings in Zoom's scheduler.
 type MeetingRequest struct {
 	Topic            string    // at most 200 characters
@@ -28,7 +28,7 @@ type MeetingRequest struct {
 	AutoRecording    string    // none, local or cloud; "" means none
 	WaitingRoom      bool      // Zoom switches JoinBeforeHost off if this is on
 	JoinBeforeHost   bool
-	AlternativeHosts []string // e-mail addresses of licensed users
+	AlternativeHosts []string // email addresses of licensed users
 }
 
 // Meeting is a meeting as Zoom returned it. All texts are printable and none of
@@ -99,7 +99,7 @@ type settingsBody struct {
 	MailNotification      bool   `json:"email_notification"`
 }
 
-// CreateMeeting creates a meeting hosted by host, a user id or an e-mail address.
+// CreateMeeting creates a meeting hosted by host, a user id or an email address.
 // It never repeats a call whose outcome is Unknown, because Zoom has no
 // idempotency key. If Zoom created a meeting but the answer lacks a usable link,
 // CreateMeeting returns what it could read together with an error whose outcome

@@ -28,7 +28,7 @@ type UserSettings struct {
 	CloudRecording     bool // allowed
 }
 
-// GetUser returns the user with this id or e-mail address. The error has code
+// GetUser returns the user with this id or email address. The error has code
 // 1001 if the account has no such user. (Zoom's call "check a user email" does
 // not find users who log in by SSO.)
 func (c *Client) GetUser(ctx context.Context, idOrEmail string) (User, error) {
@@ -50,7 +50,7 @@ func (c *Client) GetUser(ctx context.Context, idOrEmail string) (User, error) {
 	return u, nil
 }
 
-// GetUserSettings returns the settings of the user with this id or e-mail
+// GetUserSettings returns the settings of the user with this id or email
 // address.
 func (c *Client) GetUserSettings(ctx context.Context, idOrEmail string) (UserSettings, error) {
 	r := userRequest("get user settings", http.MethodGet, idOrEmail, "/settings", nil)

@@ -18,7 +18,7 @@ var auditActions = map[string]action{
 	"runbook.update":       {"changed runbook", ""},
 	"runbook.enable":       {"enabled runbook", ""},
 	"runbook.disable":      {"disabled runbook", ""},
-	"runbook.delete":       {"deleted runbook", ""},
+	"runbook.delete":       {"deleted or archived runbook", ""},
 	"incident.open":        {"opened incident", ""},
 	"incident.resolved":    {"resolved", ""},
 	"incident.reopened":    {"reopened", ""},

@@ -10,7 +10,7 @@ import (
 // be on at once; they apply in the order of the fields.
 type Faults struct {
 	// Only limits the faults to one operation, written as in Zoom's reference ("POST /users/{userId}/meetings",
-	// "POST /oauth/token"), or to calls about one host, given by e-mail address. "" means every call.
+	// "POST /oauth/token"), or to calls about one host, given by email address. "" means every call.
 	Only string
 	// Times is the number of matching calls after which the faults end. 0: they last until they are cleared.
 	Times int
@@ -78,7 +78,7 @@ func (s *Sim) strike(q *request) Faults {
 	return f
 }
 
-// hostOf returns the e-mail address of the user that a call is about, or "".
+// hostOf returns the email address of the user that a call is about, or "".
 func (s *Sim) hostOf(q *request) string {
 	if q.op == nil || q.id == "" {
 		return ""

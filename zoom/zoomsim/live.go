@@ -38,7 +38,7 @@ type participant struct {
 	left       time.Time
 }
 
-// Person is someone who joins a meeting. A person with the e-mail address of the host or of an alternative host
+// Person is someone who joins a meeting. A person with the email address of the host or of an alternative host
 // is the host.
 type Person struct{ Name, Email string }
 
@@ -103,7 +103,7 @@ func (s *Sim) newParticipant(m *meeting, p Person, now time.Time) *participant {
 	s.serial++
 	who := &participant{Participant: Participant{Key: s.random("participant", 22), Name: p.Name, JoinedAt: now},
 		host: m.isHost(p.Email), session: number(16778240 + int64(s.serial)*1024), ip: "203.0.113." + number(1+int64(s.serial%250))}
-	// Zoom leaves the id and the e-mail address of people outside the account empty.
+	// Zoom leaves the id and the email address of people outside the account empty.
 	if u := s.user(p.Email); u != nil && !u.OtherAccount && p.Email != "" {
 		who.userID, who.shownEmail = u.ID, u.Email
 		if who.Name == "" {

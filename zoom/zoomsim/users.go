@@ -17,7 +17,7 @@ const (
 // User is a user of the simulator's Zoom account.
 type User struct {
 	Email       string // required; not case-sensitive
-	ID          string // "": derived from the e-mail address
+	ID          string // "": derived from the email address
 	DisplayName string
 	Type        int    // 1 basic, 2 licensed; 0 means licensed
 	Status      string // "active", "inactive" or "pending"; "" means active
@@ -61,7 +61,7 @@ func (s *Sim) AddUser(u User) {
 	s.users = append(s.users, &u)
 }
 
-// SetUser changes the user with this e-mail address. It does nothing if there is none.
+// SetUser changes the user with this email address. It does nothing if there is none.
 func (s *Sim) SetUser(email string, f func(*User)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *Sim) Users() []User {
 	return list
 }
 
-// user finds a user by id or e-mail address, or returns nil.
+// user finds a user by id or email address, or returns nil.
 func (s *Sim) user(key string) *User {
 	for _, u := range s.users {
 		if u.ID == key || strings.EqualFold(u.Email, key) {
