@@ -425,7 +425,7 @@ func TestSaveAccount(t *testing.T) {
 		o := newOffice(t)
 		b := o.as(incident.Admin)
 		page := b.post("/account", accountFields(0, "account_id", "", "backup_user_email", "oncall@", "client_secret", "SHY has spaces", "webhook_secret_token_1", "short")...)
-		page.want(t, http.StatusUnprocessableEntity, "Copy the account ID", "This isn’t an email address.", "This doesn’t look like a value from Zoom", "at least 16 characters")
+		page.want(t, http.StatusUnprocessableEntity, "Not saved", "fields need another look", "Copy the account ID", "This isn’t an email address.", "This doesn’t look like a value from Zoom", "at least 16 characters")
 		if got := page.value("client_id"); got != zoomClient {
 			t.Errorf("what was typed is not kept: client_id is %q", got)
 		}
