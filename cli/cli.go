@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // templates use time zones, and a small container has no zone files
@@ -144,14 +145,14 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	return 1
 }
 
-// message is the text of an error for the terminal. For a refusal it is the
-// sentence and the fields, otherwise the error itself.
+// message is the text of an error for the terminal. A refusal in it is written as
+// its sentence and the fields.
 func message(err error) string {
 	var refused *incident.Error
 	if !errors.As(err, &refused) {
 		return err.Error()
 	}
-	text := refused.Message
+	text := strings.Replace(err.Error(), refused.Error(), refused.Message, 1)
 	for _, field := range slices.Sorted(maps.Keys(refused.Fields)) {
 		text += "\n  " + field + ": " + refused.Fields[field]
 	}

@@ -111,7 +111,7 @@ func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 	if f.WebhookSecretTokens == nil {
 		return form
 	}
-	for i, name := range []incident.SecretName{incident.WebhookToken1, incident.WebhookToken2} {
+	for i, name := range fileTokens {
 		if i < len(f.WebhookSecretTokens) {
 			set(name, f.WebhookSecretTokens[i])
 		} else if _, stored := old.Secrets[name]; stored {
@@ -119,6 +119,23 @@ func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 		}
 	}
 	return form
+}
+
+// fileTokens are the secret tokens in the order of webhook_secret_tokens.
+var fileTokens = []incident.SecretName{incident.WebhookToken1, incident.WebhookToken2}
+
+// asInFile renames the fields of a refused account that have other names in the
+// file.
+func asInFile(err error) error {
+	if refused, ok := errors.AsType[*incident.Error](err); ok {
+		for i, name := range fileTokens {
+			if text, wrong := refused.Fields[string(name)]; wrong {
+				delete(refused.Fields, string(name))
+				refused.Fields[fmt.Sprintf("webhook_secret_tokens.%d", i)] = text
+			}
+		}
+	}
+	return err
 }
 
 // apply makes the stored configuration match the file and returns what changed.
@@ -135,7 +152,7 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 		}
 		changed, err := service.SaveAccount(ctx, commandLine, f.Account.form(old))
 		if err != nil {
-			return nil, fmt.Errorf("account: %w", err)
+			return nil, fmt.Errorf("account: %w", asInFile(err))
 		}
 		for _, c := range changed {
 			changes = append(changes, "account: "+words.Field(c.Field))

@@ -47,7 +47,7 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 
 	listener, err := demoListener(cfg.Addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s (DRAWBRIDGE_ADDR): %w", cfg.Addr, err)
+		return fmt.Errorf("listen on %s (--addr or DRAWBRIDGE_ADDR): %w", cfg.Addr, err)
 	}
 	cfg.Addr, cfg.PublicURL = listener.Addr().String(), ""
 	api, err := net.Listen("tcp", "127.0.0.1:0")

@@ -18,8 +18,11 @@ func (c *importCommand) Run(ctx context.Context, t terminal, p *Program) error {
 		show.step(c.Table, d, total)
 	})
 	show.end()
-	if err != nil {
+	if err != nil && done > 0 {
 		return fmt.Errorf("%w\n%d events were imported; run the command again to continue", err, added)
+	}
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(t.out, "Read %d rows of %s: imported %d events, %d were already here.\n", done, c.Table, added, done-added)
 	return nil

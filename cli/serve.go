@@ -93,7 +93,7 @@ func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	}
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s (DRAWBRIDGE_ADDR): %w", cfg.Addr, err)
+		return fmt.Errorf("listen on %s (--addr or DRAWBRIDGE_ADDR): %w", cfg.Addr, err)
 	}
 	return p.Serve(ctx, listener, nil, func() error {
 		_, err := io.WriteString(t.out, welcome)

@@ -58,6 +58,9 @@ func inspect(ctx context.Context, path string) (exists, marked bool, err error) 
 		return false, false, fmt.Errorf("open the database: %w", dirProblem(filepath.Dir(path), err))
 	}
 	mark, err := checkHeader(path)
+	if errors.Is(err, errNotSQLite) {
+		err = fmt.Errorf("%w; set another data directory or, if it was Drawbridge's database, %s", err, restoreHint(path))
+	}
 	if err != nil {
 		return true, true, err
 	}
@@ -115,6 +118,8 @@ func restoreHint(path string) string {
 // log contains too.
 var errForeignLog = errors.New("the log belongs to another database")
 
+var errNotSQLite = errors.New("not a SQLite database, or its first bytes were overwritten")
+
 // markOffset is the position of user_version in a file. Source:
 // https://www.sqlite.org/fileformat.html#user_version_number
 const markOffset = 60
@@ -136,7 +141,7 @@ func checkHeader(path string) (mark int32, err error) {
 		return 0, fmt.Errorf("read the database %s: %w", path, err)
 	}
 	if !bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
-		return 0, fmt.Errorf("%s is not a SQLite database, or its first bytes were overwritten; set another data directory or, if it was Drawbridge's database, %s", path, restoreHint(path))
+		return 0, fmt.Errorf("%s is %w", path, errNotSQLite)
 	}
 	return int32(binary.BigEndian.Uint32(head[markOffset:])), nil
 }
