@@ -532,6 +532,9 @@ func TestOverview(t *testing.T) {
 		admin.get("/").want(t, http.StatusOK, "Three steps to the first bridge", "Connect Zoom", "Write a runbook", "Try it")
 		page := viewer.get("/")
 		page.want(t, http.StatusOK, "Three steps to the first bridge")
+		if strings.Contains(page.text(), "webhook secret token") {
+			t.Error("the webhook needs attention before anybody told Zoom to send events")
+		}
 		if strings.Contains(page.body, `href="/runbooks/new"`) || strings.Contains(page.text(), "Open incident") {
 			t.Error("a viewer is led where a viewer may not go")
 		}

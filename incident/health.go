@@ -73,7 +73,9 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 	if !h.ValidatedAt.IsZero() {
 		h.ValidationDue = h.ValidatedAt.Add(validationEvery)
 	}
-	h.Lines = append(h.Lines, a.webhookFinding(now))
+	if len(a.Secrets) > 0 { // before, nobody has told Zoom to send anything
+		h.Lines = append(h.Lines, a.webhookFinding(now))
+	}
 	h.Lines = append(h.Lines, silence(f, now)...)
 	h.Lines = append(h.Lines, gaps(f.Looks, now)...)
 
