@@ -60,12 +60,12 @@ func TestOpenSealedRefuses(t *testing.T) {
 		keys         *db.Keyring
 		want         string // in the sentence
 	}{
-		{"K-08 wrong key", sealed, cell, dbtest.Keys(t, "two"), "master key that is not set"},
+		{"K-08 wrong key", sealed, cell, dbtest.Keys(t, "two"), "master key that isn’t set"},
 		{"K-08 other key under this id", seal(t, dbtest.Keys(t, "two"), cell, "x")[:3] + parts[1] + "." + strings.Split(seal(t, dbtest.Keys(t, "two"), cell, "x"), ".")[2], cell, k, "damaged"},
 		{"K-08 other row", sealed, db.Cell{Table: "secrets", Column: "sealed", Row: "zoom/api_secret"}, k, "damaged or was moved"},
 		{"K-08 other column", sealed, db.Cell{Table: "secrets", Column: "name", Row: cell.Row}, k, "damaged or was moved"},
 		{"K-08 other table", sealed, db.Cell{Table: "targets", Column: "sealed", Row: cell.Row}, k, "damaged or was moved"},
-		{"K-10 unknown key id", "v1.00000000." + parts[2], cell, k, "master key that is not set"},
+		{"K-10 unknown key id", "v1.00000000." + parts[2], cell, k, "master key that isn’t set"},
 		{"K-10 future version", "v2." + parts[1] + "." + parts[2], cell, k, "format"},
 		{"empty", "", cell, k, "format"},
 		{"plain text", "CANARY-1", cell, k, "format"},

@@ -153,11 +153,11 @@ func (f Finding) scopes() Line {
 // healthTitles are the titles of the health panel for findings that need attention, the
 // most serious first.
 var healthTitles = []struct{ code, title string }{
-	{"silence", "Zoom has stopped sending events, although a bridge is live."},
+	{"silence", "Zoom has sent nothing for a while, although a bridge is live."},
 	{"lost", "Events arrive, but {count} can’t be recovered."},
 	{"recovered", "Events arrive, but {count} had to be recovered."},
 	{"late", "Events arrive, but some are late."},
-	{"silence_of_meeting", "Events arrive, but none about a live bridge."},
+	{"silence_of_meeting", "Events arrive, but none lately about a live bridge."},
 	{"validations_failed", "Events arrive, but Zoom hasn’t validated the address again."},
 	{"not_validated", "Events arrive, but Zoom hasn’t validated the address yet."},
 	{"look_unfinished", "Events arrive, but the last missing-event check didn’t finish."},
