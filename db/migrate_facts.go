@@ -16,6 +16,10 @@ import (
 // with data, and the words are chosen where they are shown. Only this code
 // reads the old sentences. A sentence that it cannot parse becomes the text of
 // a note.
+//
+// It writes today's types of package incident. A later version that changes their
+// JSON must convert what this one wrote, and copy the types as they are now to
+// here.
 func (s *Store) keepFacts() *goose.Migration {
 	return goose.NewGoMigration(9, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 		for _, step := range []func(context.Context, *sql.Tx) error{
