@@ -32,7 +32,7 @@ func fill(t *testing.T, s *db.Store, events int) {
 	check(t, s.InsertUser(t.Context(), incident.User{ID: id(), Email: "Zoë@example.com", Name: "Zoë", Role: incident.Viewer, CreatedAt: now, DisabledAt: now}, incident.AuditEntry{}))
 	_, bridge := openIncident(t, s, addRunbook(t, s, "Outage"))
 	readyBridge(t, s, bridge, "81000000001")
-	check(t, s.AddRefusals(t.Context(), now, map[string]int64{"signature": 3}))
+	check(t, s.AddRefusals(t.Context(), now, map[incident.Rejection]int64{"signature": 3}))
 
 	var g sync.WaitGroup
 	for worker := range 50 {

@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
 // AddRefusals adds to the counts of rejected requests of a minute.
-func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error {
+func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[incident.Rejection]int64) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for _, reason := range slices.Sorted(maps.Keys(byReason)) {
 			err := exec(ctx, tx, `
@@ -26,7 +28,7 @@ func (s *Store) AddRefusals(ctx context.Context, minute time.Time, byReason map[
 
 // RefusalCount is how many webhook requests were rejected for one reason.
 type RefusalCount struct {
-	Reason string
+	Reason incident.Rejection
 	Count  int64
 	LastAt time.Time // to the minute
 }

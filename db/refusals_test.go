@@ -5,17 +5,18 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
 func TestRefusals(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		changed := topics(t, s, func() {
-			check(t, s.AddRefusals(ctx, after(61), map[string]int64{"signature": 3, "shape": 1}))
+			check(t, s.AddRefusals(ctx, after(61), map[incident.Rejection]int64{"signature": 3, "shape": 1}))
 		})
 		same(t, changed, []string{db.TopicEvents})
-		check(t, s.AddRefusals(ctx, after(119), map[string]int64{"signature": 2}))
-		check(t, s.AddRefusals(ctx, after(300), map[string]int64{"signature": 1}))
+		check(t, s.AddRefusals(ctx, after(119), map[incident.Rejection]int64{"signature": 2}))
+		check(t, s.AddRefusals(ctx, after(300), map[incident.Rejection]int64{"signature": 1}))
 		want := func(seconds int, want ...db.RefusalCount) {
 			t.Helper()
 			got, err := s.Refusals(ctx, after(seconds))

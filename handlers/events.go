@@ -15,6 +15,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 	"github.com/drawbridge-hq/drawbridge/views/words"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 const (
@@ -336,39 +337,22 @@ func (s *Site) eventAids(c echo.Context, q eventQuery, l eventList, page *views.
 	return err
 }
 
+// mendedByToken are rejections that an admin may end on the Zoom account page.
+var mendedByToken = []incident.Rejection{incident.Rejection(zoom.WrongSignature), incident.RejectedValidation, incident.NoWebhookToken, incident.WebhookTokenLocked}
+
 // refusedReasons counts the rejected requests of the last hour by reason.
 func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	counts, err := s.Store.Refusals(c.Request().Context(), s.Now().Add(-time.Hour))
 	var list []views.RefusedReason
 	for _, r := range counts {
-		text, ok := refusalTexts[r.Reason]
-		if !ok {
-			text.reason, text.advice = "because of "+strings.ReplaceAll(r.Reason, "_", " "), "Check the server’s log."
-		}
-		v := views.RefusedReason{Count: int(r.Count), Reason: text.reason, Advice: text.advice}
-		if Actor(c).Role.Includes(incident.Admin) && slices.Contains([]string{"wrong_signature", "wrong_validation", "not_configured", "locked"}, r.Reason) {
+		v := views.RefusedReason{Count: int(r.Count)}
+		v.Reason, v.Advice = words.Rejection(string(r.Reason))
+		if Actor(c).Role.Includes(incident.Admin) && slices.Contains(mendedByToken, r.Reason) {
 			v.LinkText, v.Href = "Zoom account", "/account"
 		}
 		list = append(list, v)
 	}
 	return list, err
-}
-
-// refusalTexts has the words and the advice for each reason of Service.CountRefusal.
-var refusalTexts = map[string]struct{ reason, advice string }{
-	"wrong_signature":       {"with a wrong signature", "Check that the secret token here is the Zoom app’s. If it is, someone other than Zoom sent them."},
-	"wrong_validation":      {"asking for validation, with a wrong signature", "If you just pressed Validate in Zoom, the secret token here isn’t the app’s. If you didn’t, someone other than Zoom sent them, and they don’t count toward Zoom’s six failures."},
-	"no_signature":          {"without a signature", "Zoom signs every request. Someone other than Zoom sent them, or a proxy removes headers."},
-	"malformed_signature":   {"with a malformed signature", "Someone other than Zoom sent them, or a proxy changes headers."},
-	"malformed_timestamp":   {"with a malformed timestamp", "Someone other than Zoom sent them, or a proxy changes headers."},
-	"millisecond_timestamp": {"with a timestamp in milliseconds", "Zoom uses seconds. A test tool may be sending them."},
-	"not_configured":        {"before a secret token was set", "Set the webhook secret token. Zoom retries each for about 85 minutes."},
-	"locked":                {"that couldn’t be verified because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."},
-	"too_large":             {"that were too large", "Zoom’s events are far smaller than 1 MiB. Someone other than Zoom sent them."},
-	"validation":            {"with a validation that Zoom doesn’t send", "Someone other than Zoom sent them. Drawbridge didn’t answer the validation."},
-	"incomplete":            {"that ended before they were complete", "Zoom retries them. Check the proxy and the network."},
-	"storage":               {"because Drawbridge couldn’t store them", "Zoom retries each for about 85 minutes. Check the disk and the server’s log."},
-	"busy":                  {"because Drawbridge couldn’t store them", "Zoom retries each for about 85 minutes. Check the disk and the server’s log."},
 }
 
 // eventRow is one row of a list. query is the query of the list, which the link to

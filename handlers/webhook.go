@@ -55,7 +55,7 @@ func (b *budgeted) release() { b.budget.n.Add(-b.taken) }
 func (s *Site) Webhook(c echo.Context) error {
 	r := c.Request()
 	if r.ContentLength > maxWebhook {
-		s.Service.CountRefusal("too_large")
+		s.Service.CountRefusal(incident.RejectedTooLarge)
 		return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
 	}
 	limited := &budgeted{Reader: http.MaxBytesReader(c.Response().Writer, r.Body, maxWebhook), budget: s.webhookBytes}
@@ -70,30 +70,29 @@ func (s *Site) Webhook(c echo.Context) error {
 	tokens, locked, err := s.Service.WebhookTokens(ctx, false)
 	switch {
 	case err != nil:
-		return s.webhookFault("storage", "Drawbridge can’t read the secret tokens.", err)
+		return s.webhookFault(incident.NotStored, "Drawbridge can’t read the secret tokens.", err)
 	case len(tokens) == 0 && locked:
-		return s.webhookFault("locked", "The master key can’t open the secret token.", nil)
+		return s.webhookFault(incident.WebhookTokenLocked, "The master key can’t open the secret token.", nil)
 	case len(tokens) == 0:
-		return s.webhookFault("not_configured", "No webhook secret token is stored.", nil)
+		return s.webhookFault(incident.NoWebhookToken, "No webhook secret token is stored.", nil)
 	}
 	sig, err := zoom.Verify(r.Header, body, tokens)
-	if isWrong(err) {
+	problem := verifyProblem(err)
+	if problem == zoom.WrongSignature {
 		var readErr error
 		if tokens, locked, readErr = s.Service.WebhookTokens(ctx, true); readErr != nil {
-			return s.webhookFault("storage", "Drawbridge can’t read the secret tokens.", readErr)
+			return s.webhookFault(incident.NotStored, "Drawbridge can’t read the secret tokens.", readErr)
 		}
 		sig, err = zoom.Verify(r.Header, body, tokens)
+		problem = verifyProblem(err)
 	}
 	if err != nil {
-		reason := "signature"
-		if refused := (*zoom.VerifyError)(nil); errors.As(err, &refused) {
-			reason = refused.Reason
-		}
-		if isWrong(err) && zoom.LooksLikeValidation(body) {
-			reason = "wrong_validation" // for the admin who pressed Validate
+		reason := incident.Rejection(problem)
+		if problem == zoom.WrongSignature && zoom.LooksLikeValidation(body) {
+			reason = incident.RejectedValidation // for the admin who pressed Validate
 		}
 		if locked {
-			return s.webhookFault("locked", "The master key can’t open one of the secret tokens.", nil)
+			return s.webhookFault(incident.WebhookTokenLocked, "The master key can’t open one of the secret tokens.", nil)
 		}
 		s.Service.CountRefusal(reason)
 		return &incident.Error{Code: incident.Unauthorized, Message: "The request has no valid Zoom signature."}
@@ -101,7 +100,7 @@ func (s *Site) Webhook(c echo.Context) error {
 
 	if answer, is, err := zoom.URLValidation(body, tokens[sig.Slot]); is {
 		if err != nil {
-			s.Service.CountRefusal("validation")
+			s.Service.CountRefusal(incident.RejectedChallenge)
 			return BadRequest("The plainToken of this validation isn’t in Zoom’s form.")
 		}
 		// Answer without a write: after six unanswered validations, Zoom
@@ -115,15 +114,17 @@ func (s *Site) Webhook(c echo.Context) error {
 		return err
 	}
 	if _, err := s.Service.KeepEvent(ctx, sig, webhookHeaders(r.Header), body); err != nil {
-		return s.webhookFault("storage", "Drawbridge couldn’t store the event.", err)
+		return s.webhookFault(incident.NotStored, "Drawbridge couldn’t store the event.", err)
 	}
 	return c.JSONBlob(http.StatusOK, []byte("{}"))
 }
 
-// isWrong reports a well-formed signature that none of the tokens made.
-func isWrong(err error) bool {
-	var refused *zoom.VerifyError
-	return errors.As(err, &refused) && refused.Reason == "wrong_signature"
+// verifyProblem is the problem of an error of zoom.Verify, "" for none.
+func verifyProblem(err error) zoom.VerifyProblem {
+	if refused := (*zoom.VerifyError)(nil); errors.As(err, &refused) {
+		return refused.Problem
+	}
+	return ""
 }
 
 // webhookBody reads the body, for at most webhookReadTime.
@@ -138,18 +139,18 @@ func (s *Site) webhookBody(c echo.Context, limited io.Reader) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		s.Service.CountRefusal("too_large")
+		s.Service.CountRefusal(incident.RejectedTooLarge)
 		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
 	case errors.Is(err, errBudget):
-		return nil, s.webhookFault("busy", "Too many requests are arriving at once.", err)
+		return nil, s.webhookFault(incident.TooBusy, "Too many requests are arriving at once.", err)
 	case err != nil:
-		return nil, s.webhookFault("incomplete", "The request ended before its body was complete.", err)
+		return nil, s.webhookFault(incident.RejectedIncomplete, "The request ended before its body was complete.", err)
 	}
 	return body.Bytes(), nil
 }
 
 // webhookFault is a failure on our side, after which Zoom retries.
-func (s *Site) webhookFault(reason, message string, err error) error {
+func (s *Site) webhookFault(reason incident.Rejection, message string, err error) error {
 	s.Service.CountRefusal(reason)
 	return &incident.Error{Code: incident.Unavailable, Message: message, Err: err}
 }

@@ -93,6 +93,7 @@ func codes(list []constant) (all []string) {
 var closed = []struct{ dir, typ string }{
 	{"incident", "TimelineKind"}, {"incident", "ReasonCode"}, {"incident", "FindingCode"}, {"incident", "Difference"}, {"incident", "ReadProblem"},
 	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"incident", "AuditAction"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
+	{"incident", "Rejection"}, {"zoom", "VerifyProblem"},
 }
 
 const somebody = "host@example.com"
@@ -289,6 +290,13 @@ func TestOtherWords(t *testing.T) {
 	for _, c := range constants(t, "zoom", "Feature") {
 		wantSentence(t, c.code, words.Feature(c.code)+".")
 	}
+	for _, c := range rejections(t) {
+		reason, advice := words.Rejection(c)
+		if strings.HasPrefix(reason, "because of ") {
+			t.Errorf("%s has no words", c)
+		}
+		wantSentence(t, c, advice)
+	}
 	for _, c := range constants(t, "incident", "AuditAction") {
 		if !slices.Contains(words.AuditActions(""), c.code) {
 			t.Errorf("%s has no words", c.code)
@@ -313,6 +321,15 @@ func TestOtherWords(t *testing.T) {
 	if shown := codes(constants(t, "views", "Level")); !slices.Equal(shown, append(known, string(views.LevelUnknown))) {
 		t.Errorf("levels of findings: %q, of pages: %q", known, shown)
 	}
+}
+
+// rejections are the codes that are counted. Those of a missing token and of a challenge
+// have a code of the service.
+func rejections(t *testing.T) []string {
+	list := append(codes(constants(t, "incident", "Rejection")), codes(constants(t, "zoom", "VerifyProblem"))...)
+	return slices.DeleteFunc(list, func(c string) bool {
+		return c == string(zoom.NoSecret) || c == string(zoom.MalformedPlainToken)
+	})
 }
 
 // noSample are events of Zoom that zoom/testdata/events has no sample of.
@@ -349,7 +366,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
-		"eventSentences": events, "eventUses": events,
+		"eventSentences": events, "eventUses": events, "rejections": rejections(t),
 		"EventName family": {"meeting", "recording", "user"},
 	}
 	met := map[string]bool{}

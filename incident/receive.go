@@ -30,7 +30,7 @@ type Events interface {
 	ReprocessEvent(ctx context.Context, id int64, audit AuditEntry) error
 	// EventEntries returns the timeline entries that a read event caused.
 	EventEntries(ctx context.Context, e Event) ([]TimelineEntry, error)
-	AddRefusals(ctx context.Context, minute time.Time, byReason map[string]int64) error
+	AddRefusals(ctx context.Context, minute time.Time, byReason map[Rejection]int64) error
 
 	// ClaimGapLook stores that a missing-event check starts now, and returns the
 	// time up to which deliveries are already compared. ok is false if another
@@ -141,9 +141,24 @@ func (s *Service) NoteValidation(ctx context.Context) error {
 	return s.store.SetWebhookValidated(ctx, s.now())
 }
 
+// Rejection is why a request to the webhook address was rejected: one of these, or a
+// zoom.VerifyProblem. The codes are stored.
+type Rejection string
+
+const (
+	RejectedValidation Rejection = "wrong_validation" // asks for validation, with a wrong signature
+	RejectedChallenge  Rejection = "validation"       // asks for validation as Zoom never does
+	RejectedTooLarge   Rejection = "too_large"
+	RejectedIncomplete Rejection = "incomplete"     // ended before its body was complete
+	NoWebhookToken     Rejection = "not_configured" // this and what follows is our fault
+	WebhookTokenLocked Rejection = "locked"
+	NotStored          Rejection = "storage"
+	TooBusy            Rejection = "busy"
+)
+
 // CountRefusal counts a rejected request. Rejected requests are not stored. Their
 // number is stored after a few seconds, so that a flood of them costs little.
-func (s *Service) CountRefusal(reason string) {
+func (s *Service) CountRefusal(reason Rejection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusals[reason]++
@@ -152,7 +167,7 @@ func (s *Service) CountRefusal(reason string) {
 func (s *Service) flushRefusals(ctx context.Context) error {
 	s.mu.Lock()
 	counts := s.refusals
-	s.refusals = map[string]int64{}
+	s.refusals = map[Rejection]int64{}
 	s.mu.Unlock()
 	if len(counts) == 0 {
 		return nil

@@ -57,7 +57,7 @@ type Service struct {
 	clientVersion int64
 	tokens        webhookTokens
 	rereading     sync.Mutex
-	refusals      map[string]int64 // counted since the last flush
+	refusals      map[Rejection]int64 // counted since the last flush
 	gaps          gapSchedule
 	tidied        time.Time
 
@@ -80,7 +80,7 @@ func New(cfg Config) *Service {
 		zoomHTTP:   cfg.ZoomHTTP,
 		zoomAPIURL: cfg.ZoomAPIURL,
 		zoomOAuth:  cfg.ZoomOAuthURL,
-		refusals:   map[string]int64{},
+		refusals:   map[Rejection]int64{},
 		hashing:    make(chan struct{}, 2),
 		wakeReader: make(chan struct{}, 1),
 		wakeJobs:   make(chan struct{}, 1),

@@ -254,7 +254,7 @@ func TestWebhookRefused(t *testing.T) {
 		w.must(err)
 		seen := map[string]bool{}
 		for _, c := range counts {
-			seen[c.Reason] = c.Count > 0
+			seen[string(c.Reason)] = c.Count > 0
 		}
 		for _, reason := range []string{"no_signature", "malformed_signature", "wrong_signature", "malformed_timestamp", "millisecond_timestamp"} {
 			if !seen[reason] {
@@ -502,7 +502,7 @@ func TestWebhookValidation(t *testing.T) {
 		w.must(err)
 		got := map[string]int64{}
 		for _, c := range counts {
-			got[c.Reason] = c.Count
+			got[string(c.Reason)] = c.Count
 		}
 		if got["wrong_validation"] != 2 || got["wrong_signature"] != 1 { // one is from W-51
 			t.Errorf("rejected %v", got)

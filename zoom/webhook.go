@@ -22,17 +22,24 @@ type Signature struct {
 	Timestamp time.Time // when Zoom signed it, according to Zoom, in seconds
 }
 
-// VerifyError says why a webhook was rejected. Its text contains nothing from the
-// request.
-type VerifyError struct {
-	// Reason is one of no_secret (our fault: there is no token), no_signature,
-	// malformed_signature, malformed_timestamp, millisecond_timestamp and
-	// wrong_signature. For URLValidation it is no_secret or
-	// malformed_plain_token.
-	Reason string
-}
+// VerifyProblem is why a request is not one of Zoom's.
+type VerifyProblem string
 
-func (e *VerifyError) Error() string { return "zoom webhook: " + e.Reason }
+const (
+	NoSignature          VerifyProblem = "no_signature"
+	MalformedSignature   VerifyProblem = "malformed_signature"
+	MalformedTimestamp   VerifyProblem = "malformed_timestamp"
+	MillisecondTimestamp VerifyProblem = "millisecond_timestamp"
+	WrongSignature       VerifyProblem = "wrong_signature" // well-formed, but none of the tokens made it
+	NoSecret             VerifyProblem = "no_secret"       // our fault: there is no token
+	MalformedPlainToken  VerifyProblem = "malformed_plain_token"
+)
+
+// VerifyError says why a webhook was rejected. Its text contains nothing from the
+// request. For URLValidation the problem is NoSecret or MalformedPlainToken.
+type VerifyError struct{ Problem VerifyProblem }
+
+func (e *VerifyError) Error() string { return "zoom webhook: " + string(e.Problem) }
 
 var plainToken = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
@@ -48,20 +55,20 @@ var plainToken = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 //
 // Verify does not check how old the timestamp is. Every error is a *VerifyError.
 func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
-	refuse := func(reason string) (Signature, error) { return Signature{}, &VerifyError{reason} }
+	refuse := func(p VerifyProblem) (Signature, error) { return Signature{}, &VerifyError{p} }
 	if !slices.ContainsFunc(tokens, func(t Secret) bool { return !t.IsZero() }) {
-		return refuse("no_secret")
+		return refuse(NoSecret)
 	}
 	signatures, timestamps := h.Values("X-Zm-Signature"), h.Values("X-Zm-Request-Timestamp")
 	switch {
 	case len(signatures) == 0 || len(signatures) == 1 && signatures[0] == "":
-		return refuse("no_signature")
+		return refuse(NoSignature)
 	case len(signatures) != 1 || !signatureShape(signatures[0]):
-		return refuse("malformed_signature")
+		return refuse(MalformedSignature)
 	case len(timestamps) == 1 && allDigits(timestamps[0], 13):
-		return refuse("millisecond_timestamp")
+		return refuse(MillisecondTimestamp)
 	case len(timestamps) != 1 || !allDigits(timestamps[0], 10):
-		return refuse("malformed_timestamp")
+		return refuse(MalformedTimestamp)
 	}
 	got, ts := []byte(signatures[0]), timestamps[0]
 	slot := -1
@@ -78,7 +85,7 @@ func Verify(h http.Header, body []byte, tokens []Secret) (Signature, error) {
 		}
 	}
 	if slot < 0 {
-		return refuse("wrong_signature")
+		return refuse(WrongSignature)
 	}
 	seconds, _ := strconv.ParseInt(ts, 10, 64)
 	return Signature{Slot: slot, Timestamp: time.Unix(seconds, 0).UTC()}, nil
@@ -123,10 +130,10 @@ func URLValidation(body []byte, token Secret) (answer []byte, is bool, err error
 	}
 	challenge := j.Get("payload.plainToken")
 	if challenge.Type != gjson.String || !plainToken.MatchString(challenge.Str) {
-		return nil, true, &VerifyError{"malformed_plain_token"}
+		return nil, true, &VerifyError{MalformedPlainToken}
 	}
 	if token.IsZero() {
-		return nil, true, &VerifyError{"no_secret"}
+		return nil, true, &VerifyError{NoSecret}
 	}
 	mac := hmac.New(sha256.New, []byte(token.Reveal()))
 	mac.Write([]byte(challenge.Str))

@@ -47,7 +47,7 @@ func naive(secret, ts, body string) string {
 func reason(err error) string {
 	var v *zoom.VerifyError
 	if errors.As(err, &v) {
-		return v.Reason
+		return string(v.Problem)
 	}
 	if err != nil {
 		return "not a VerifyError: " + err.Error()
