@@ -394,6 +394,11 @@ func TestAccountPage(t *testing.T) {
 		o.connect()
 		page := o.as(incident.Viewer).get("/account")
 		page.want(t, http.StatusOK)
+		for _, text := range []string{"Replace secret", webhookToken[len(webhookToken)-4:], zoomSecret[len(zoomSecret)-4:], "press Check connection", "when you press"} {
+			if strings.Contains(page.text(), text) {
+				t.Errorf("a viewer reads %q", text)
+			}
+		}
 		if strings.Contains(page.text(), "Save and check") || strings.Contains(page.body, `action="/account/check"`) {
 			t.Error("a viewer is offered to change the account")
 		}

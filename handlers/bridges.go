@@ -61,6 +61,7 @@ func (s *Site) BridgesPage(c echo.Context) error {
 }
 
 func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
+	row.Reasons = told(c, row.Reasons...)
 	said := why(row.Bridge, s.Now())
 	v := views.BridgeRow{
 		ID: row.ID, State: string(row.State),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,6 +142,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 		entries, page.MoreURL = entries[:limit], incidentPath(number)+"?timeline=all"
 	}
 	for _, e := range entries {
+		e.Data.Reasons = told(c, e.Data.Reasons...)
 		page.Entries = append(page.Entries, views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: entryWords(e, s.Now()), Who: e.Actor})
 		if e.Kind == incident.EntryResolved && page.ResolvedBy == "" {
 			page.ResolvedBy = e.Actor
@@ -166,6 +168,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 		page.Inside = append(page.Inside, inside...)
 	}
 	for _, r := range runs {
+		r.Reason = told(c, r.Reason)[0]
 		page.Steps = append(page.Steps, stepLine(r, page.CanAct && !page.Resolved, s.Now()))
 	}
 	return Render(c, status, views.Incident(page))
@@ -224,6 +227,8 @@ func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, e
 
 // bridgeBlock is one bridge as its incident's page shows it.
 func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridge) (views.BridgeBlock, error) {
+	accountWide := slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide)
+	b.Reasons = told(c, b.Reasons...)
 	said := why(b, s.Now())
 	block := views.BridgeBlock{
 		ID: b.ID, State: string(b.State), Kind: string(b.Kind), Resolved: i.Status == incident.StatusResolved,
@@ -240,6 +245,9 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	switch b.State {
 	case incident.BridgeFailed, incident.BridgeUnknown:
 		block.Cause, block.Fix = said.Cause, said.Fix
+		if accountWide && Actor(c).Role.Includes(incident.Admin) {
+			block.FixHref = "/account"
+		}
 		block.Host, block.Recording, block.Why = "", "", "" // they describe a meeting that doesn't exist
 	case incident.BridgeNew, incident.BridgeCreating:
 		attempts, err := s.Store.Attempts(c.Request().Context(), b.ID)
@@ -247,6 +255,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			return block, err
 		}
 		for _, a := range attempts {
+			a.Reason = told(c, a.Reason)[0]
 			block.Progress = append(block.Progress, progress(a, s.Now()))
 		}
 	case incident.BridgeReady, incident.BridgeLive:

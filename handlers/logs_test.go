@@ -296,7 +296,7 @@ func TestBridgesPage(t *testing.T) {
 		}
 	})
 	page := viewer.get("/bridges")
-	page.want(t, http.StatusOK, "client secret is wrong", "backup")
+	page.want(t, http.StatusOK, "Drawbridge can’t use Zoom right now.", "backup")
 	wantInert(t, page)
 	t.Run("broken", func(t *testing.T) {
 		testBroken(t, o, "bridges", func() reply { return viewer.get("/bridges") })
@@ -595,9 +595,22 @@ func TestOverview(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)
 		o.open(r)
-		viewer.get("/").want(t, http.StatusOK, "INC-2 has no bridge. Zoom doesn’t know the client ID")
+		viewer.get("/").want(t, http.StatusOK, "INC-2 has no bridge. Drawbridge can’t use Zoom right now.")
+		admin.get("/").want(t, http.StatusOK, "INC-2 has no bridge. Zoom doesn’t know the client ID")
 		check()
-		viewer.get("/").want(t, http.StatusOK, "Not ready. New incidents won’t get a bridge.", "client secret is wrong")
+		viewer.get("/").want(t, http.StatusOK, "Not ready. New incidents won’t get a bridge.", "Access token: Drawbridge can’t use Zoom right now.")
+		admin.get("/").want(t, http.StatusOK, "Not ready. New incidents won’t get a bridge.", "client secret is wrong", "Fix")
+		responder := o.as(incident.Responder)
+		for _, path := range []string{"/", "/incidents/2", "/bridges", "/account"} {
+			for _, b := range []*tab{viewer, responder} {
+				if page := b.get(path); strings.Contains(page.text(), "client secret is wrong") || strings.HasPrefix(path, "/incidents") && strings.Contains(page.text(), "Marketplace") || strings.Contains(page.body, ">Fix</a>") {
+					t.Errorf("%s tells people about credentials who can’t change them: %s", path, page.text())
+				}
+			}
+		}
+		if page := admin.get("/incidents/2"); !strings.Contains(page.text(), "Marketplace") || !strings.Contains(page.body, `<a href="/account">Zoom account</a>`) {
+			t.Error("the incident does not lead an admin to the Zoom account")
+		}
 		o.must(o.service.ResolveIncident(context.Background(), theConsole, 2))
 		if page := viewer.get("/"); strings.Contains(page.text(), "INC-2 has no bridge") {
 			t.Error("an incident that is resolved still needs someone")
@@ -621,7 +634,7 @@ func TestOverview(t *testing.T) {
 		o.must(err)
 		o.must(o.service.RunStep(t.Context(), theConsole, runs[1].ID))
 		page := o.as(incident.Viewer).get("/")
-		page.want(t, http.StatusOK, "INC-1, bridge 2 (Review of INC-1) failed. Zoom doesn’t know the client ID")
+		page.want(t, http.StatusOK, "INC-1, bridge 2 (Review of INC-1) failed. Drawbridge can’t use Zoom right now.")
 		if strings.Contains(page.text(), "has no bridge") {
 			t.Error("an incident with a bridge has none")
 		}

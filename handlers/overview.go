@@ -45,6 +45,12 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	account.Check.Lines = toldFindings(c, account.Check.Lines)
+	for _, rows := range [][]db.BridgeRow{needy.Items, newest.Items} {
+		for i := range rows {
+			rows[i].Reasons = told(c, rows[i].Reasons...)
+		}
+	}
 	now := s.Now()
 	hours, err := s.eventChart(c, eventQuery{from: now.Add(-24 * time.Hour), to: now.Add(time.Millisecond), lastDay: true}, eventList{}, views.EventFilter{})
 	if err != nil {
@@ -70,6 +76,11 @@ func (s *Site) Overview(c echo.Context) error {
 	}
 	if page.Health != nil {
 		page.Health.DetailsHref = "/account#health"
+	}
+	for i, n := range page.Needs {
+		if n.LinkText == "Fix" && !Actor(c).Role.Includes(incident.Admin) {
+			page.Needs[i].LinkText, page.Needs[i].Href = "", ""
+		}
 	}
 	if page.Frame.RefusedLastHour > 0 {
 		page.Needs = append(page.Needs, views.Need{Level: views.LevelWarning, LinkText: "View them", Href: "/events",

@@ -454,10 +454,11 @@ func TestRetryBridge(t *testing.T) {
 	path := "/bridges/" + bridge.ID + "/retry"
 	testGuard(t, o, path, incident.Responder)
 	b := o.as(incident.Responder)
-	b.get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "copy the client ID and client secret again", "Retry", "Use another link")
+	b.get("/incidents/1").want(t, http.StatusOK, "Drawbridge can’t use Zoom right now.", "An admin can fix it.", "Retry", "Use another link")
+	o.as(incident.Admin).get("/incidents/1").want(t, http.StatusOK, "client secret is wrong", "copy the client ID and client secret again", "Retry", "Use another link")
 	b.post("/bridges/nothing/retry").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, "/incidents/1", "Retrying.", "client secret is wrong")
+	b.post(path).leadsTo(b, "/incidents/1", "Retrying.", "Drawbridge can’t use Zoom right now.")
 	o.faults(zoomsim.Faults{})
 	o.wait(time.Minute)
 	b.post(path).leadsTo(b, "/incidents/1", "Retrying.", "Everyone can get in")

@@ -3,7 +3,10 @@ package handlers
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
@@ -42,6 +45,29 @@ func reasonsWords(list []incident.Reason, now time.Time) []words.Reason {
 		all[i] = reasonWords(r, now)
 	}
 	return all
+}
+
+// told is what a person may read of reasons. Only admins, who can change the Zoom app,
+// read what is wrong with it.
+func told(c echo.Context, list ...incident.Reason) []incident.Reason {
+	list = slices.Clone(list)
+	for i, r := range list {
+		if r.Zoom != nil && r.Zoom.AccountWide && !Actor(c).Role.Includes(incident.Admin) {
+			list[i] = incident.Reason{Code: incident.ReasonZoomApp, RetryAt: r.RetryAt}
+		}
+	}
+	return list
+}
+
+// toldFindings is what a person may read of findings; see told.
+func toldFindings(c echo.Context, list []incident.Finding) []incident.Finding {
+	list = slices.Clone(list)
+	for i, f := range list {
+		if f.Zoom != nil && f.Zoom.AccountWide && !Actor(c).Role.Includes(incident.Admin) {
+			list[i].Zoom, list[i].Reason = nil, &incident.Reason{Code: incident.ReasonZoomApp}
+		}
+	}
+	return list
 }
 
 // why words why a bridge is in its state, and what to do about it.

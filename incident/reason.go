@@ -31,6 +31,7 @@ const (
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
 	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time
 	ReasonNotStored       ReasonCode = "not_stored"       // events that Zoom has kept could not be stored here
+	ReasonZoomApp         ReasonCode = "zoom_app"         // replaces an account-wide reason for people who aren't admins; never stored
 	ReasonNote            ReasonCode = "note"             // Text: from an older version
 )
 

@@ -70,6 +70,7 @@ type BridgeBlock struct {
 	Progress  []BridgeProgress // while creating
 	Cause     string           // of a failed or unknown bridge: what happened
 	Fix       string           // and what to do
+	FixHref   string           // page where the reader can do it; "" for none
 	Checks    []CheckLine      // differences between what was asked for and what Zoom set
 	CanStart  bool             // the person may start it as the host
 	CanRetry  bool

@@ -37,6 +37,7 @@ var reasonTexts = map[string]Text{
 	"link_given":       {Cause: "{by} provided this link."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
+	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. Can’t wait? Use another link."},
 	"log_too_long":     {"Zoom’s delivery log was too long to read at once.", "The next check continues where this one stopped."},
 	"not_stored":       {"Events that Zoom still has couldn’t be stored here.", "Check the disk and the server’s log. The next check continues where this one stopped."},
 }
