@@ -27,7 +27,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 	facts := zoom.ReadFacts(e.Body)
 	d := &views.EventDetail{
 		ID: text, Words: row.Words, Event: e.Event, State: string(e.State), Stale: e.Stale, Unread: row.Unread,
-		Sentence: words.Event(e.Event, cmp.Or(e.Who, facts.Text("Who"), facts.Text("Email")), e.IncidentNumber), Why: eventWhy(e),
+		Sentence: words.Event(e.Event, cmp.Or(e.Who, facts.Text(zoom.FactWho), facts.Text(zoom.FactEmail)), e.IncidentNumber), Why: eventWhy(e),
 		At: s.When(c, e.EventAt), Received: s.When(c, e.ReceivedAt), Key: row.Key, IncidentHref: row.IncidentHref,
 		Checks: eventChecks(e, row), Body: string(zoom.Redact(e.Body)), Bytes: len(e.Body), CloseHref: listHref(c), AroundHref: row.AroundHref,
 	}
@@ -127,7 +127,7 @@ func eventWhy(e incident.Event) string {
 func (s *Site) eventFacts(c echo.Context, d *views.EventDetail, e incident.Event, facts zoom.Facts) {
 	if len(facts.About) == 0 {
 		facts.About = []zoom.Fact{
-			{Name: "Who", Text: e.Who}, {Name: "Topic", Text: e.Topic}, {Name: "Meeting", Text: e.MeetingID, ID: true},
+			{Name: zoom.FactWho, Text: e.Who}, {Name: "Topic", Text: e.Topic}, {Name: zoom.FactMeeting, Text: e.MeetingID, ID: true},
 			{Name: "Meeting UUID", Text: e.MeetingUUID, ID: true}, {Name: "Zoom account", Text: e.AccountID, ID: true},
 		}
 	}
@@ -143,13 +143,13 @@ func (s *Site) eventFacts(c echo.Context, d *views.EventDetail, e incident.Event
 		case f.Text == "":
 			continue
 		}
-		if f.Name == "Meeting" {
+		if f.Name == zoom.FactMeeting {
 			kv.Value, kv.Copied = views.MeetingGroups(f.Text), f.Text
 		}
 		if s.Service.LeadsToZoom(f.Link) {
 			kv.Href = f.Link
 		}
-		if f.ID && f.Link == "" && f.Name != "Meeting" && f.Name != "Phone" {
+		if f.ID && f.Link == "" && f.Name != zoom.FactMeeting && f.Name != zoom.FactPhone {
 			d.IDs = append(d.IDs, kv)
 		} else {
 			d.Facts = append(d.Facts, kv)

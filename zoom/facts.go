@@ -24,7 +24,7 @@ type Facts struct {
 // Fact is one statement of a webhook. Exactly one of Text, At, For and Bytes is
 // set.
 type Fact struct {
-	Name  string // such as "Leave reason"
+	Name  string // such as "Leave reason", or one of FactWho and so on
 	Text  string
 	At    time.Time
 	For   time.Duration
@@ -32,6 +32,14 @@ type Fact struct {
 	ID    bool   // Text is an id or an address, for machines
 	Link  string // URL of the fact; show it as a link only if ZoomLink accepts it
 }
+
+// The names of the facts that code looks for.
+const (
+	FactWho     = "Who"
+	FactEmail   = "Email"
+	FactMeeting = "Meeting"
+	FactPhone   = "Phone"
+)
 
 // Text returns the text of the first fact with that name, or "" if there is none.
 func (f Facts) Text(name string) string {
@@ -115,7 +123,7 @@ func (r *factReader) took(name string, d time.Duration) { r.add(Fact{Name: name,
 func (r *factReader) meeting() {
 	o := r.object
 	r.text("Topic", cmp.Or(word(o.Get("topic")), word(o.Get("meeting_topic"))))
-	r.id("Meeting", cmp.Or(number(o.Get("id")), number(o.Get("meeting_id")), number(r.payload.Get("meeting_id"))))
+	r.id(FactMeeting, cmp.Or(number(o.Get("id")), number(o.Get("meeting_id")), number(r.payload.Get("meeting_id"))))
 	r.id("Meeting UUID", cmp.Or(word(o.Get("uuid")), word(o.Get("meeting_uuid")), word(r.payload.Get("meeting_uuid"))))
 	r.text("Type", typeName(meetingTypes, word(o.Get("type"))))
 	host := cmp.Or(word(o.Get("host_email")), word(o.Get("meeting_host_email")))
@@ -150,8 +158,8 @@ func (r *factReader) meeting() {
 }
 
 func (r *factReader) participant(event string, p gjson.Result) {
-	r.text("Who", word(p.Get("user_name")))
-	r.text("Email", word(p.Get("email")))
+	r.text(FactWho, word(p.Get("user_name")))
+	r.text(FactEmail, word(p.Get("email")))
 	// Zoom sends an empty id for guests and for people from other accounts.
 	switch id := p.Get("id"); {
 	case word(id) != "":
@@ -160,7 +168,7 @@ func (r *factReader) participant(event string, p gjson.Result) {
 	case id.Exists():
 		r.text("Zoom user", "No: guest or user of another account")
 	}
-	r.id("Phone", word(p.Get("phone_number")))
+	r.id(FactPhone, word(p.Get("phone_number")))
 	r.text("Waiting room", waitingRoom[event])
 	r.at("When", instant(p.Get("date_time")))
 	joined, left := instant(p.Get("join_time")), instant(p.Get("leave_time"))
@@ -223,8 +231,8 @@ func (r *factReader) recording() {
 
 func (r *factReader) user() {
 	o := r.object
-	r.text("Who", cmp.Or(word(o.Get("display_name")), strings.TrimSpace(word(o.Get("first_name"))+" "+word(o.Get("last_name")))))
-	r.text("Email", word(o.Get("email")))
+	r.text(FactWho, cmp.Or(word(o.Get("display_name")), strings.TrimSpace(word(o.Get("first_name"))+" "+word(o.Get("last_name")))))
+	r.text(FactEmail, word(o.Get("email")))
 	r.text("Type", typeName(userTypes, word(o.Get("type"))))
 	r.text("Department", word(o.Get("dept")))
 	r.text("Status", word(o.Get("presence_status")))
