@@ -13,7 +13,7 @@ import (
 )
 
 // commandLine is the actor of every command.
-var commandLine = incident.Actor{Kind: "cli", Email: "command line", Role: incident.Admin}
+var commandLine = incident.Actor{Kind: incident.ActorCommandLine, Email: "command line", Role: incident.Admin}
 
 // openQuietly opens the program for a command; a server may be running. It does
 // not start the event writer, because no command appends events.

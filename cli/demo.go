@@ -134,7 +134,7 @@ func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 	if err != nil || empty {
 		return err
 	}
-	actor := incident.Actor{Kind: "user", UserID: admin.ID, Email: admin.Email, Name: admin.Name, Role: admin.Role, Address: "127.0.0.1"}
+	actor := incident.Actor{Kind: incident.ActorUser, UserID: admin.ID, Email: admin.Email, Name: admin.Name, Role: admin.Role, Address: "127.0.0.1"}
 	if _, err := user("ravi@example.com", "Ravi Responder", incident.Responder); err != nil {
 		return err
 	}

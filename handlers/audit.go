@@ -44,20 +44,24 @@ func (s *Site) AuditPage(c echo.Context) error {
 }
 
 func (s *Site) auditRow(c echo.Context, e incident.AuditEntry) views.AuditRow {
-	row := views.AuditRow{At: s.When(c, e.At), Who: e.Actor, From: e.Address}
+	row := views.AuditRow{At: s.When(c, e.At), Who: words.Actor(string(e.ActorKind), e.Actor), From: e.Address}
 	row.What, row.Subject = words.Audit(string(e.Action), e.Target)
 	for _, change := range e.Changes {
 		row.Changes = append(row.Changes, views.AuditChange{Field: words.Field(change.Field), Before: change.Before, After: change.After})
 	}
-	if e.ActorKind == "cli" {
+	if e.ActorKind == incident.ActorCommandLine {
 		row.From = "command line"
 	}
-	if e.Action == incident.AuditAccountSave {
+	switch e.Action {
+	case incident.AuditAccountSave:
 		row.URL = "/account"
-	} else if e.Action == incident.AuditRetentionSave {
+	case incident.AuditRetentionSave:
 		row.URL = "/settings/retention"
-	} else if number, ok := incident.ParseKey(e.Target); ok && e.Target == incident.Key(number) {
-		row.URL = incidentPath(number)
+	case incident.AuditIncidentResolved, incident.AuditIncidentReopened, incident.AuditStepRun, incident.AuditBridgeUseLink, incident.AuditBridgeStart:
+		if number, ok := incident.ParseKey(e.Target); ok {
+			row.URL = incidentPath(number)
+		}
+	default: // the target is a name, which can look like the key of an incident
 	}
 	return row
 }

@@ -24,7 +24,7 @@ func (s *Site) LoadSession(c echo.Context) error {
 		return err
 	}
 	set(c, userKey, &user)
-	SetActor(c, incident.Actor{Kind: "user", UserID: user.ID, Email: user.Email, Name: user.Name, Role: user.Role, Address: c.RealIP()})
+	SetActor(c, incident.Actor{Kind: incident.ActorUser, UserID: user.ID, Email: user.Email, Name: user.Name, Role: user.Role, Address: c.RealIP()})
 	return nil
 }
 

@@ -401,6 +401,22 @@ func TestAuditPage(t *testing.T) {
 		}
 		page.want(t, http.StatusOK, "name bob → Bob role: admin")
 	})
+	t.Run("a token named like a person, and an incident like another", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		r := o.outage()
+		plain, _, err := o.service.CreateToken(t.Context(), theConsole, "ravi@example.com", []string{incident.ScopeIncidentsWrite})
+		o.must(err)
+		token, _, err := o.service.TokenActor(t.Context(), plain, "192.0.2.7")
+		o.must(err)
+		_, _, err = o.service.OpenIncident(t.Context(), token, incident.OpenRequest{RunbookID: r.ID, Name: "INC-7", Vars: map[string]string{"customer": "all"}, Source: incident.SourceAPI})
+		o.must(err)
+		page := o.as(incident.Admin).get("/settings/audit")
+		page.want(t, http.StatusOK, "API token “ravi@example.com” opened incident “INC-7”")
+		if strings.Contains(page.body, `href="/incidents/7"`) {
+			t.Error("the name of an incident leads to another one")
+		}
+	})
 	t.Run("pages and search", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)

@@ -367,7 +367,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"eventSentences": events, "eventUses": events, "rejections": rejections(t),
-		"EventName family": {"meeting", "recording", "user"},
+		"Actor kind": of("incident", "ActorKind"), "EventName family": {"meeting", "recording", "user"},
 	}
 	met := map[string]bool{}
 	met["Reason.Code"] = true

@@ -50,7 +50,7 @@ const (
 type AuditEntry struct {
 	ID        string // UUIDv7, so it sorts by time
 	At        time.Time
-	ActorKind string
+	ActorKind ActorKind
 	Actor     string
 	Action    AuditAction
 	Target    string // such as "Production outage"; "" if the action has only one possible target

@@ -123,7 +123,7 @@ func (s *Service) FirstAdmin(ctx context.Context, token, email, name, password, 
 	if err != nil {
 		return User{}, err
 	}
-	actor := Actor{Kind: "user", Email: u.Email, Address: address}
+	actor := Actor{Kind: ActorUser, Email: u.Email, Address: address}
 	err = s.store.UseSetupLink(ctx, hashToken(token), s.now(), u, s.audit(actor, AuditUserFirstAdmin, u.Email, changesOf(nil, u)...))
 	return u, err
 }
@@ -408,7 +408,7 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 			s.log.Warn("could not store when a token was used", "error", err)
 		}
 	}
-	actor := Actor{Kind: "token", Email: t.Name, Name: t.Name, Role: Viewer, Address: address}
+	actor := Actor{Kind: ActorToken, Email: t.Name, Name: t.Name, Role: Viewer, Address: address}
 	if slices.Contains(t.Scopes, ScopeIncidentsWrite) {
 		actor.Role = Responder
 	}

@@ -111,15 +111,24 @@ type People interface {
 	AddAudit(ctx context.Context, e AuditEntry) error
 }
 
+// ActorKind is a kind of actor. The codes are stored.
+type ActorKind string
+
+const (
+	ActorUser        ActorKind = "user"
+	ActorToken       ActorKind = "token"
+	ActorCommandLine ActorKind = "cli"
+)
+
 // Actor is who does something: a user, an API token, the command line, or
 // Drawbridge itself.
 type Actor struct {
-	Kind    string // "user", "token", "cli", "system"
+	Kind    ActorKind
 	UserID  string
 	Email   string // email address, or the name of the token
 	Name    string
 	Role    Role
-	Address string // address of the client; "" for cli and system
+	Address string // address of the client; "" for the command line
 }
 
 // LoginFailures counts wrong passwords for one key, which is a user and a

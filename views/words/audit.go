@@ -41,6 +41,14 @@ var auditActions = map[string]action{
 	"user.end_sessions":    {"ended other sessions of", ""},
 }
 
+// Actor names who did something. An API token can have the name of a person.
+func Actor(kind, name string) string {
+	if kind == "token" {
+		return "API token “" + name + "”"
+	}
+	return name
+}
+
 // Audit words an entry of the audit trail: "created runbook",
 // "“Production outage”".
 func Audit(code, target string) (did, to string) {
