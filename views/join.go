@@ -33,8 +33,10 @@ func (p JoinPage) joinable() bool { return p.JoinURL != "" }
 
 func (p JoinPage) tone() string {
 	switch p.State {
-	case "failed", "unknown":
+	case "failed":
 		return "bad"
+	case "unknown":
+		return "warning"
 	case "new", "creating":
 		return "busy"
 	}

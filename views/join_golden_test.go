@@ -29,6 +29,7 @@ func TestJoin(t *testing.T) {
 	}{
 		{"full", joinFull()},
 		{"creating", state("creating", none)},
+		{"unknown", state("unknown", none)},
 		{"long", state("live", func(p *views.JoinPage) {
 			p.Name, p.Passcode, p.DialIn[0].Place = longWords+longWord, longWord, longWords
 		})},
