@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +78,8 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	case row.State == incident.BridgeFailed || row.State == incident.BridgeUnknown:
 		v.Attention = said.Cause
 	case len(row.Findings) > 0:
-		v.Attention = checkLine(row.Findings[0], s.Now()).Reason
+		worst := row.Findings[max(0, slices.IndexFunc(row.Findings, func(f incident.Finding) bool { return f.Level == incident.AttentionLevel }))]
+		v.Attention, v.AttentionLevel = checkLine(worst, s.Now()).Reason, views.Level(worst.Level)
 	}
 	for n, r := range row.Recordings {
 		v.Recordings = append(v.Recordings, views.Link{Text: recordingText(n, len(row.Recordings)), Href: r.URL})

@@ -656,3 +656,23 @@ func TestOverview(t *testing.T) {
 		testBroken(t, o, "accounts", func() reply { return viewer.get("/") })
 	})
 }
+
+// The log of bridges shows a personal meeting ID as the incident does: as a blocking
+// problem.
+func TestBridgesPageLevel(t *testing.T) {
+	t.Parallel()
+	for level, fault := range map[incident.Level]zoomsim.Faults{incident.LevelBad: {PMI: true}, incident.LevelWarning: {OverwriteSettings: true}} {
+		t.Run(string(level), func(t *testing.T) {
+			o := newOffice(t)
+			o.connect()
+			o.faults(fault)
+			o.open(o.outage())
+			if got := incident.WorstLevel(o.bridge(1).Findings); got != level {
+				t.Fatalf("the finding is %q", got)
+			}
+			if red := strings.Contains(o.as(incident.Viewer).get("/bridges").body, "db-attention-bad"); red != (level == incident.LevelBad) {
+				t.Errorf("red is %v", red)
+			}
+		})
+	}
+}
