@@ -227,7 +227,7 @@ func logSpots(t *testing.T, w *world) []spot {
 			if err := w.burst(t.Context(), 300, everyKind...); err != nil {
 				t.Fatal(err)
 			}
-			b.wait("the number of new events", `/since you looked/.test(document.querySelector("#tail").textContent)`)
+			b.wait("the number of new events", `/since you paused/.test(document.querySelector("#tail").textContent)`)
 		}},
 	}
 }
