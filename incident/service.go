@@ -138,11 +138,7 @@ var errNotConnected = refuse(Unavailable, "No Zoom app is connected. An admin ca
 // need returns Forbidden if the actor's role does not include role. Routes check
 // roles as well, but a new route could forget to.
 func need(actor Actor, role Role) error {
-	switch actor.Kind {
-	case "system", "cli":
-		return nil
-	}
-	if actor.Role.Includes(role) {
+	if actor.Kind == ActorCommandLine || actor.Role.Includes(role) {
 		return nil
 	}
 	return refuse(Forbidden, "Your role doesn’t allow this. Ask an admin.")
