@@ -722,12 +722,11 @@ func TestNeed(t *testing.T) {
 		{"token that writes", incident.Actor{Kind: "token", Email: "writer", Role: incident.Responder}},
 		{"admin", admin},
 		{"command line", incident.Actor{Kind: "cli", Email: "root"}},
-		{"Drawbridge itself", incident.Actor{Kind: "system"}},
 	}
 	for _, verb := range verbs {
 		t.Run(verb.name, func(t *testing.T) {
 			for _, who := range actors {
-				may := who.actor.Role.Includes(verb.need) || who.actor.Kind == "cli" || who.actor.Kind == "system"
+				may := who.actor.Role.Includes(verb.need) || who.actor.Kind == incident.ActorCommandLine
 				err := verb.do(who.actor)
 				if got := incident.CodeOf(err) != incident.Forbidden; got != may {
 					t.Errorf("%s: %v, want allowed %v", who.name, err, may)
