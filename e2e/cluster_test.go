@@ -517,7 +517,7 @@ func TestTwoServers(t *testing.T) {
 // One of two servers is killed with kill -9 while webhooks arrive and while it waits
 // for Zoom. No acknowledged event is lost, and the other server takes over.
 func TestDeadServer(t *testing.T) {
-	slow(t)
+	long(t)
 	t.Parallel()
 	c := newCluster(t, dbtest.PostgresURL(t))
 	dead, left := c.servers[0], c.servers[1]
@@ -562,7 +562,7 @@ func TestDeadServer(t *testing.T) {
 // recover by themselves. Requests in progress are answered 503 and, when they are
 // retried, stored once, whether or not the first commit succeeded.
 func TestDatabaseRestarts(t *testing.T) {
-	slow(t)
+	long(t)
 	t.Parallel()
 	database, restart := dbtest.OwnPostgres(t)
 	c := newCluster(t, database)

@@ -18,7 +18,7 @@ import (
 // task crash, checks every point of the recording. docs/durability.md says what is
 // tested and what is not.
 func TestCrash(t *testing.T) {
-	slow(t)
+	long(t)
 	needStrace(t)
 	k := newKit(t)
 	t.Run("replay", func(t *testing.T) { testReplay(t, k) })

@@ -80,7 +80,7 @@ var hostile = []string{
 // nothing runs, nothing is fetched, nothing violates the Content-Security-Policy, and
 // the page shows the text as it was written.
 func TestF10HostileText(t *testing.T) {
-	slow(t)
+	long(t)
 	t.Parallel()
 	w := newWorld(t)
 	users, err := seedHostile(t.Context(), w)

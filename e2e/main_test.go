@@ -77,6 +77,18 @@ func built(name, source string, flags ...string) func(t *testing.T) string {
 	}
 }
 
+// allTests is set in CI. Without it, the longest tests are skipped and each page is
+// looked at less often, so that all tests take a few minutes.
+var allTests = os.Getenv("DRAWBRIDGE_TESTS") == "all"
+
+// long skips a test that takes half a minute or more, unless all tests run.
+func long(t *testing.T) {
+	t.Helper()
+	if !allTests {
+		t.Skip("takes more than half a minute: run with DRAWBRIDGE_TESTS=all")
+	}
+}
+
 // slow skips a test that takes more than five seconds when tests run with -short.
 func slow(t *testing.T) {
 	t.Helper()

@@ -50,16 +50,17 @@ var scenes = []scene{
 	{"stranger", "", seedStranger, strangerSpots},
 }
 
-// everyLook is set in CI: then each page is checked in both themes, widths and fonts,
-// otherwise on a wide light and a narrow dark screen.
-var everyLook = os.Getenv("DRAWBRIDGE_PAGES") == "full"
-
 // Every page in every state fits on a phone, and axe finds no problem in either theme.
+// If all tests run, each page is checked in both themes, widths and fonts, otherwise on a
+// wide light and a narrow dark screen.
 func TestPages(t *testing.T) {
 	slow(t)
 	t.Parallel()
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {
+			if s.name == "log" || s.name == "worst" { // most of their pages are also in the day
+				long(t)
+			}
 			t.Parallel()
 			w, b := s.start(t)
 			for _, spot := range s.spots(t, w) {
@@ -69,13 +70,13 @@ func TestPages(t *testing.T) {
 					b.obey(t, "light, wide", axeAll)
 					// The themes differ only in colors.
 					b.theme("dark")
-					if everyLook {
+					if allTests {
 						b.obey(t, "dark, wide", axeColours)
 					}
 					b.size(390, 844)
 					b.obey(t, "dark, narrow", axeColours)
 					b.fits(t, "on a phone")
-					if everyLook {
+					if allTests {
 						b.theme("light")
 						b.obey(t, "light, narrow", axeAll)
 						for family := range families {

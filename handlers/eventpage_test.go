@@ -33,6 +33,9 @@ func (o *office) events() (ids []int64) {
 // Every event that Zoom documents has a page with its contents, and none
 // shows a passcode or a token.
 func TestEventPageOfEverySample(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about five seconds: run without -short")
+	}
 	t.Parallel()
 	o := newOffice(t)
 	o.connect()

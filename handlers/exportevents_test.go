@@ -258,6 +258,9 @@ func (b *tab) download(ctx context.Context, path string) (*http.Response, *bufio
 }
 
 func TestExportBreaksOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about five seconds: run without -short")
+	}
 	t.Parallel()
 	o := newOffice(t)
 	const all = 60_000

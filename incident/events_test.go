@@ -20,6 +20,9 @@ import (
 )
 
 func TestBridgeFollowsEvents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about five seconds: run without -short")
+	}
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		i, b := w.open()

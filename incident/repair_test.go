@@ -78,6 +78,9 @@ func (w *world) wantReady(i incident.Incident, within time.Duration) {
 }
 
 func TestLooksThatZoomDidNotAnswerProveNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about five seconds: run without -short")
+	}
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 	i, _ := w.open()

@@ -67,6 +67,9 @@ func (w *world) runLive(t *testing.T) {
 const changed = "event: changed\ndata: changed\n"
 
 func TestLive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about five seconds: run without -short")
+	}
 	t.Run("a message says that something changed but not what", func(t *testing.T) {
 		w := newWorld(t)
 		w.runLive(t)

@@ -42,6 +42,9 @@ func TestRouteKinds(t *testing.T) {
 // the route table and allowed for the role, every page marks one menu entry as current,
 // and every page can be reached.
 func TestLinks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes about five seconds: run without -short")
+	}
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
 	_, _, err := w.service.OpenIncident(t.Context(), commandLine, incident.OpenRequest{RunbookID: runbook.ID, Name: "db down", Source: "form"})

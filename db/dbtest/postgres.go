@@ -67,6 +67,7 @@ var migrated = sync.OnceValues(func() (string, error) {
 // the server cannot be started.
 func OwnPostgres(t testing.TB) (address string, restart func()) {
 	t.Helper()
+	skipShort(t)
 	address, again, err := startServer()
 	unless(t, err)
 	return address, func() {
@@ -78,15 +79,25 @@ func OwnPostgres(t testing.TB) (address string, restart func()) {
 }
 
 // PostgresURL returns the address of a fresh, empty PostgreSQL database, which
-// is dropped when the test ends. It skips the test if there is no server.
+// is dropped when the test ends. It skips the test if there is no server or if
+// tests run with -short.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
+	skipShort(t)
 	return copyOf(t, "template1")
+}
+
+func skipShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("tests on PostgreSQL take longer: run without -short")
+	}
 }
 
 // migratedURL is PostgresURL for a database that has this program's schema.
 func migratedURL(t testing.TB) string {
 	t.Helper()
+	skipShort(t)
 	if os.Getenv("TEST_POSTGRES_URL") != "" {
 		return PostgresURL(t) // leave nothing behind on that server
 	}
