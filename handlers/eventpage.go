@@ -209,7 +209,7 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 	for _, entry := range entries {
 		effects = append(effects, s.eventEffect(c, e, entry, bridge, people))
 	}
-	return effects, "Nothing. Drawbridge doesn&#39;t act on this event type.", nil
+	return effects, "Nothing. Drawbridge doesn’t act on this event type.", nil
 }
 
 // eventEffect words the effect behind one entry of the timeline.

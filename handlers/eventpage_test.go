@@ -95,7 +95,7 @@ func TestEventPageEffects(t *testing.T) {
 	o.happened("meeting.participant_joined", meeting, "participant", ana)
 	newest("Ana joined. Inside from", "and still inside.")
 	o.happened("meeting.sharing_started", meeting)
-	newest("Nothing. Drawbridge doesn&#39;t act on this event type.")
+	newest("Nothing. Drawbridge doesn’t act on this event type.")
 	ana["leave_time"] = ana["join_time"]
 	o.happened("meeting.participant_left", meeting, "participant", ana)
 	newest("Ana left. Inside from", " to ")

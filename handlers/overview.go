@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -68,7 +67,7 @@ func (s *Site) Overview(c echo.Context) error {
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
 	}
-	if page.Needs, err = s.needs(ctx, account.Report(now), health, needy.Items); err != nil {
+	if page.Needs, err = s.needs(c, account.Report(now), health, needy.Items); err != nil {
 		return err
 	}
 	if page.Health, err = s.healthPanel(c, account, health); err != nil {
@@ -76,11 +75,6 @@ func (s *Site) Overview(c echo.Context) error {
 	}
 	if page.Health != nil {
 		page.Health.DetailsHref = "/account#health"
-	}
-	for i, n := range page.Needs {
-		if n.LinkText == "Fix" && !Actor(c).Role.Includes(incident.Admin) {
-			page.Needs[i].LinkText, page.Needs[i].Href = "", ""
-		}
 	}
 	if page.Frame.RefusedLastHour > 0 {
 		page.Needs = append(page.Needs, views.Need{Level: views.LevelWarning, LinkText: "View them", Href: "/events",
@@ -173,14 +167,14 @@ func factOf(f incident.Finding, now time.Time) string {
 
 // needs is what needs attention: failed bridges, findings of the last check, and
 // problems with Zoom's deliveries.
-func (s *Site) needs(ctx context.Context, report incident.CheckReport, health incident.Health, bridges []db.BridgeRow) ([]views.Need, error) {
+func (s *Site) needs(c echo.Context, report incident.CheckReport, health incident.Health, bridges []db.BridgeRow) ([]views.Need, error) {
 	now := s.Now()
 	var list []views.Need
 	for _, b := range bridges {
 		if b.IncidentStatus != incident.StatusOpen {
 			continue
 		}
-		all, err := s.Store.Bridges(ctx, b.IncidentNumber)
+		all, err := s.Store.Bridges(c.Request().Context(), b.IncidentNumber)
 		if err != nil {
 			return nil, err
 		}
@@ -202,7 +196,10 @@ func (s *Site) needs(ctx context.Context, report incident.CheckReport, health in
 		if f.Level.Fine() || len(list) >= 8 {
 			continue
 		}
-		need := views.Need{Level: views.Level(f.Level), Text: factOf(f, now), LinkText: "Fix", Href: "/account"}
+		need := views.Need{Level: views.Level(f.Level), Text: factOf(f, now)}
+		if Actor(c).Role.Includes(incident.Admin) {
+			need.LinkText, need.Href = "Fix", "/account"
+		}
 		if slices.Contains([]incident.Topic{incident.TopicSilence, incident.TopicDelay, incident.TopicGaps}, f.Topic) {
 			need.Text, need.LinkText, need.Href = checkLine(f, now).Reason, "View", "/account#health"
 		}

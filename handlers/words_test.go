@@ -170,7 +170,7 @@ func wantSentence(t *testing.T, code, text string) {
 	case !strings.ContainsRune(".!?…", last):
 		wrong = "no end"
 	}
-	for _, bad := range []string{"  ", "{", "}", "%!", "“”", "()", " .", " ,", "..", ": .", "<nil>"} {
+	for _, bad := range []string{"  ", "&#", "{", "}", "%!", "“”", "()", " .", " ,", "..", ": .", "<nil>"} {
 		if strings.Contains(text, bad) {
 			wrong = fmt.Sprintf("%q in it", bad)
 		}

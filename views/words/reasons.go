@@ -29,7 +29,7 @@ var reasonTexts = map[string]Text{
 	"meeting_id_taken": {Cause: "Zoom returned a meeting ID that another incident’s bridge already has."},
 	"no_alternatives":  {Cause: "Zoom rejected the alternative hosts. Asking again without them."},
 	"restarted":        {"Drawbridge restarted while it was creating the meeting.", checking},
-	"found_late":       {Cause: "Zoom&#39;s answer was lost, but the meeting exists."},
+	"found_late":       {Cause: "Zoom’s answer was lost, but the meeting exists."},
 	"not_created":      {Cause: "Zoom didn’t create the meeting."},
 	"no_answer":        {Cause: "Zoom didn’t answer for an hour."},
 	"tried_often":      {"Drawbridge asked Zoom {times}.", "Try again when Zoom answers, or use another link."},
