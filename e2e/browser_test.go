@@ -260,7 +260,8 @@ func get[T any](b *tab, expression string) (value T) {
 	return value
 }
 
-// wait waits until a JavaScript expression is true. The page may navigate meanwhile.
+// wait waits until the whole page is there and a JavaScript expression is true. The page
+// may navigate meanwhile.
 func (b *tab) wait(what, condition string) {
 	b.t.Helper()
 	var err error
@@ -268,7 +269,7 @@ func (b *tab) wait(what, condition string) {
 	defer look.Stop()
 	for late := time.After(patience); ; {
 		var yes bool
-		if err = b.js(`(() => { try { return !!(`+condition+`) } catch (e) { return false } })()`, &yes); err == nil && yes {
+		if err = b.js(`(() => { try { return document.readyState !== "loading" && !!(`+condition+`) } catch (e) { return false } })()`, &yes); err == nil && yes {
 			return
 		}
 		select {

@@ -203,12 +203,13 @@ func (w *world) seeded(t *testing.T) *world {
 	return w
 }
 
-// everywhere runs a journey twice, each time in an empty world: on SQLite, and on two
-// servers with PostgreSQL.
+// everywhere runs a journey in an empty world: on two servers with PostgreSQL, and if all
+// tests run, on SQLite too.
 func everywhere(t *testing.T, journey func(t *testing.T, w *world)) {
 	slow(t)
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
+		long(t)
 		t.Parallel()
 		journey(t, newWorld(t))
 	})
