@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/drawbridge-hq/drawbridge/db"
@@ -25,6 +26,7 @@ type Config struct {
 	KeyFile            string   `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"File with the master key. Default: master.key in the data directory, created at the first start."`
 	ZoomAPIURL         string   `env:"DRAWBRIDGE_ZOOM_API_URL" name:"zoom-api-url" placeholder:"URL" help:"Base URL of the Zoom API, if it is not Zoom’s own."`
 	ZoomOAuthURL       string   `env:"DRAWBRIDGE_ZOOM_OAUTH_URL" name:"zoom-oauth-url" placeholder:"URL" help:"Zoom’s token endpoint, if it is not Zoom’s own."`
+	ZoomDomains        []string `env:"DRAWBRIDGE_ZOOM_DOMAINS" name:"zoom-domains" placeholder:"DOMAIN" help:"Domains whose links lead to Zoom, in addition to Zoom’s own."`
 	TrustedProxies     []string `env:"DRAWBRIDGE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted."`
 	OutboundAllowCIDRs []string `env:"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS" name:"outbound-allow-cidrs" placeholder:"CIDR" help:"Private networks the server may call."`
 	LogLevel           string   `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`
@@ -79,6 +81,12 @@ func (c *Config) check() (problems []string) {
 			wrong(u.name, "use an address without a path, such as https://bridge.example.com")
 		}
 	}
+	for i, d := range c.ZoomDomains {
+		c.ZoomDomains[i] = strings.TrimPrefix(strings.TrimSpace(d), "*.")
+		if !domain.MatchString(c.ZoomDomains[i]) {
+			wrong("DRAWBRIDGE_ZOOM_DOMAINS", fmt.Sprintf("%q is not a domain; use a name such as zoom.example.com, with commas between several", d))
+		}
+	}
 	var problem string
 	if c.Proxies, problem = prefixes(c.TrustedProxies); problem != "" {
 		wrong("DRAWBRIDGE_TRUSTED_PROXIES", problem)
@@ -88,6 +96,10 @@ func (c *Config) check() (problems []string) {
 	}
 	return problems
 }
+
+// domain matches a domain with at least two labels. A whole top-level domain would
+// make almost every link one of Zoom's.
+var domain = regexp.MustCompile(`^(?i)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$`)
 
 // prefixes parses networks. A single address is a network of one address.
 func prefixes(list []string) (out []netip.Prefix, problem string) {
@@ -150,6 +162,7 @@ func (c Config) print(w io.Writer) {
 		{"DRAWBRIDGE_KEY_FILE", c.KeyFile},
 		{"DRAWBRIDGE_ZOOM_API_URL", c.ZoomAPIURL},
 		{"DRAWBRIDGE_ZOOM_OAUTH_URL", c.ZoomOAuthURL},
+		{"DRAWBRIDGE_ZOOM_DOMAINS", strings.Join(c.ZoomDomains, ",")},
 		{"DRAWBRIDGE_TRUSTED_PROXIES", strings.Join(c.TrustedProxies, ",")},
 		{"DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS", strings.Join(c.OutboundAllowCIDRs, ",")},
 		{"DRAWBRIDGE_LOG_LEVEL", c.LogLevel},

@@ -44,6 +44,7 @@ func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logge
 		ZoomHTTP:     outbound(cfg),
 		ZoomAPIURL:   cfg.ZoomAPIURL,
 		ZoomOAuthURL: cfg.ZoomOAuthURL,
+		ZoomDomains:  cfg.ZoomDomains,
 		PublicURL:    cfg.publicURL(),
 	})
 	return &Program{Store: store, Service: service, cfg: cfg, now: now, log: log}, nil

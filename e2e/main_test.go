@@ -342,6 +342,7 @@ func TestWrongConfiguration(t *testing.T) {
 	t.Setenv("DRAWBRIDGE_PUBLIC_URL", "bridge.example.com")
 	t.Setenv("DRAWBRIDGE_ZOOM_API_URL", "ftp://zoom")
 	t.Setenv("DRAWBRIDGE_ZOOM_OAUTH_URL", "https://user@zoom.us/oauth/token")
+	t.Setenv("DRAWBRIDGE_ZOOM_DOMAINS", "zoom.example.com,de")
 	t.Setenv("DRAWBRIDGE_TRUSTED_PROXIES", "10.0.0.0/33")
 	t.Setenv("DRAWBRIDGE_OUTBOUND_ALLOW_CIDRS", "everything")
 
@@ -350,7 +351,7 @@ func TestWrongConfiguration(t *testing.T) {
 	if r.code != 2 {
 		t.Errorf("status %d", r.code)
 	}
-	for _, name := range []string{"ADDR", "DATABASE_URL", "KEY", "PUBLIC_URL", "ZOOM_API_URL", "ZOOM_OAUTH_URL", "TRUSTED_PROXIES", "OUTBOUND_ALLOW_CIDRS"} {
+	for _, name := range []string{"ADDR", "DATABASE_URL", "KEY", "PUBLIC_URL", "ZOOM_API_URL", "ZOOM_OAUTH_URL", "ZOOM_DOMAINS", "TRUSTED_PROXIES", "OUTBOUND_ALLOW_CIDRS"} {
 		if !strings.Contains(r.err, "  DRAWBRIDGE_"+name+": ") {
 			t.Errorf("DRAWBRIDGE_%s is not named in:\n%s", name, r.err)
 		}

@@ -23,7 +23,7 @@ func problemWords(p *zoom.Problem) *words.Problem {
 	}
 	w := &words.Problem{
 		Code: string(p.Code), Said: cmp.Or(p.Said, http.StatusText(p.Status)), ZoomCode: p.ZoomCode, Status: p.Status, Scopes: p.Scopes,
-		RetrySeconds: p.RetrySeconds, MaybeCreated: p.MaybeCreated, AccountWide: p.AccountWide,
+		RetrySeconds: p.RetrySeconds, LinkHost: p.LinkHost, MaybeCreated: p.MaybeCreated, AccountWide: p.AccountWide,
 	}
 	for _, f := range p.Fields {
 		w.Fields = append(w.Fields, words.FieldProblem(f))

@@ -125,6 +125,9 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	if err != nil {
 		return c.fail(ctx, reasonOf(err, ""))
 	}
+	if done, err := c.takeForeign(ctx, attempts); done || err != nil {
+		return err
+	}
 	list := rungs(c.account, c.incident, c.bridge.Asked)
 	if len(list) == 0 {
 		return c.fail(ctx, Reason{Code: ReasonNobodyHosts})
@@ -169,6 +172,7 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	zctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	meeting, err := c.client.CreateMeeting(zctx, r.host, c.request(attempt.ID))
+	attempt.MeetingID = meeting.ID
 	if err != nil && c.dropAlternatives(err) {
 		if err := c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, Reason{Code: ReasonNoAlternatives, Host: r.host}, nil); err != nil {
 			return false, false, err
@@ -180,7 +184,6 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 		return false, goOn, err
 	}
 
-	attempt.MeetingID = meeting.ID
 	finding, why, err := c.shared(ctx, meeting)
 	if err != nil {
 		return false, false, err
@@ -296,7 +299,7 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 	if z, ok := errors.AsType[*zoom.Error](err); ok {
 		code = z.Code
 		c.passing = z.Outcome == zoom.NotSent && z.OAuth == "" || z.RateLimit == "second"
-		if z.Outcome == zoom.Unknown {
+		if z.Outcome == zoom.Unknown && !foreignLink(err) {
 			state = AttemptUnknown
 			c.doubt = true
 			jobs = append(jobs, c.s.newJob(JobReconcile, attempt.ID, c.s.now().Add(firstLook)))

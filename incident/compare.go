@@ -47,5 +47,5 @@ func compare(asked MeetingTemplate, m zoom.Meeting) (list []Finding) {
 		there := slices.ContainsFunc(got.AlternativeHosts, func(h string) bool { return strings.EqualFold(h, want) })
 		found(!there, Finding{Code: FoundNoAlternative, Email: want})
 	}
-	return list
+	return append(list, compareLink(m)...)
 }

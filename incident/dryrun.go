@@ -7,7 +7,7 @@ import "context"
 func (s *Service) DryRun() *Service {
 	return New(Config{
 		Store: dryStore{s.store.ReadOnly()}, Now: s.now, Log: s.log, ZoomHTTP: s.zoomHTTP,
-		ZoomAPIURL: s.zoomAPIURL, ZoomOAuthURL: s.zoomOAuth, PublicURL: s.publicURL,
+		ZoomAPIURL: s.zoomAPIURL, ZoomOAuthURL: s.zoomOAuth, ZoomDomains: s.zoomDomains, PublicURL: s.publicURL,
 	})
 }
 

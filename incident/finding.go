@@ -79,6 +79,8 @@ const (
 	FoundSignInNeeded     FindingCode = "sign_in_needed"      //
 	FoundOtherRecording   FindingCode = "other_recording"     // Value: Zoom's setting; Asked
 	FoundNoAlternative    FindingCode = "no_alternative_host" // Email
+	FoundPersonalLink     FindingCode = "personal_link"       // Email: the host; the join link is one of a personal room
+	FoundOtherMeetingLink FindingCode = "other_meeting_link"  // Value: the meeting id in the join link
 	FoundNote             FindingCode = "note"                // Text: from an older version
 )
 

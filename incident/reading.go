@@ -3,7 +3,6 @@ package incident
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -70,7 +69,7 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 		}
 		if bridgeID != "" {
 			r.BridgeID, r.Awaits = bridgeID, false
-			r.follow(bodies[i], number, s.trusted)
+			r.follow(bodies[i], number, s.links)
 			if r.Nameless && r.Presence != nil && r.Presence.SessionID == "" {
 				r.Presence = nil // without the name it cannot be told apart from others
 			}
@@ -123,7 +122,7 @@ func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 }
 
 // follow adds the effects of the event on its bridge.
-func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) bool) {
+func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 	entry := func(kind TimelineKind) {
 		r.Timeline = append(r.Timeline, TimelineEntry{
 			ID: EventEntryID(r.EventID), IncidentNumber: number, BridgeID: r.BridgeID,
@@ -193,30 +192,16 @@ func (r *Reading) follow(z zoom.Event, number int64, trusted func(link string) b
 		if z.Recording == nil {
 			return
 		}
-		r.Recordings = recordingLinks(z.Recording, trusted)
+		r.Recordings = recordingLinks(z.Recording, links)
 		entry(EntryRecordingReady)
 	}
 }
 
-// trusted reports whether a link leads to Zoom, or to the host that the operator
-// configured instead of Zoom.
-func (s *Service) trusted(link string) bool {
-	if zoom.ZoomLink(link) {
-		return true
-	}
-	own, err := url.Parse(s.zoomAPIURL)
-	if err != nil || own.Hostname() == "" {
-		return false
-	}
-	u, err := url.Parse(link)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.Hostname() == own.Hostname()
-}
-
 // recordingLinks returns the links to show: the page with all files, or else the
 // files. It drops links that do not lead to Zoom.
-func recordingLinks(rec *zoom.EventRecording, trusted func(link string) bool) []RecordingLink {
+func recordingLinks(rec *zoom.EventRecording, links zoom.Links) []RecordingLink {
 	var list []RecordingLink
-	if trusted(rec.ShareURL) {
+	if links.Accepts(rec.ShareURL) {
 		link := RecordingLink{URL: rec.ShareURL, Type: "recording"}
 		for _, f := range rec.Files {
 			if link.Start.IsZero() || (!f.Start.IsZero() && f.Start.Before(link.Start)) {
@@ -229,7 +214,7 @@ func recordingLinks(rec *zoom.EventRecording, trusted func(link string) bool) []
 		return []RecordingLink{link}
 	}
 	for _, f := range rec.Files {
-		if trusted(f.PlayURL) {
+		if links.Accepts(f.PlayURL) {
 			list = append(list, RecordingLink{URL: f.PlayURL, Type: strings.ToLower(f.Type), Start: f.Start, End: f.End})
 		}
 	}

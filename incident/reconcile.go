@@ -48,8 +48,8 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	age := s.now().Sub(attempt.StartedAt)
 	meeting, found, err := s.findMarked(ctx, attempt)
 	switch {
-	case err == nil && found:
-		return time.Time{}, s.adopt(ctx, attempt, meeting)
+	case found:
+		return time.Time{}, s.adopt(ctx, attempt, meeting, err)
 	case err == nil && attempt.Looks+1 < looksNeeded:
 		attempt.Looks++
 		return s.now().Add(betweenLooks), s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Reason)
@@ -109,10 +109,10 @@ func backoff(attempt int) time.Duration {
 	return min(time.Minute, time.Second<<min(attempt, 6))
 }
 
-// findMarked searches the host's meetings for the attempt's mark. The list
-// truncates agendas to 250 characters (Zoom, "List meetings"), so it reads each
+// findMarked searches the host's meetings for the attempt's mark. If found is
+// true, err is nil or says that the meeting's link is foreign. The list truncates agendas to 250 characters (Zoom, "List meetings"), so it reads each
 // candidate in full.
-func (s *Service) findMarked(ctx context.Context, a Attempt) (zoom.Meeting, bool, error) {
+func (s *Service) findMarked(ctx context.Context, a Attempt) (m zoom.Meeting, found bool, err error) {
 	account, err := s.store.Account(ctx)
 	if err != nil {
 		return zoom.Meeting{}, false, err
@@ -131,21 +131,20 @@ func (s *Service) findMarked(ctx context.Context, a Attempt) (zoom.Meeting, bool
 			continue
 		}
 		whole, err := client.GetMeeting(ctx, m.ID)
-		if gone(err) {
+		switch {
+		case gone(err), whole.ID != "" && !strings.Contains(whole.Agenda, a.ID):
 			continue
-		}
-		if err != nil {
+		case err != nil && !foreignLink(err):
 			return zoom.Meeting{}, false, err
 		}
-		if strings.Contains(whole.Agenda, a.ID) {
-			return whole, true, nil
-		}
+		return whole, true, err
 	}
 	return zoom.Meeting{}, false, nil
 }
 
 // adopt makes a meeting that was found the bridge, unless the bridge has a link.
-func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
+// foreign is not nil if the meeting's own link cannot be used.
+func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting, foreign error) error {
 	bridge, err := s.store.Bridge(ctx, a.BridgeID)
 	if err != nil {
 		return err
@@ -153,6 +152,9 @@ func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
 	a.MeetingID = m.ID
 	if !slices.Contains([]BridgeState{BridgeUnknown, BridgeFailed}, bridge.State) {
 		return s.discard(ctx, a, AttemptUnknown)
+	}
+	if foreign != nil {
+		return s.notMade(ctx, a, reasonOf(foreign, a.HostEmail))
 	}
 	run, err := s.store.StepRun(ctx, bridge.StepRunID)
 	if err != nil {
@@ -163,8 +165,13 @@ func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
 		return err
 	}
 	c := climber{s: s, bridge: bridge, run: run, account: account}
-	c.bridge.HostEmail = a.HostEmail
 	c.why = []Reason{{Code: ReasonFoundLate}}
+	return c.found(ctx, a, AttemptUnknown, m)
+}
+
+// found makes the meeting of an earlier attempt the bridge.
+func (c *climber) found(ctx context.Context, a Attempt, from AttemptState, m zoom.Meeting) error {
+	c.bridge.HostEmail = a.HostEmail
 	finding, _, err := c.shared(ctx, m)
 	if err != nil {
 		return err
@@ -173,10 +180,10 @@ func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting) error {
 	if finding != nil {
 		findings = []Finding{*finding}
 	}
-	return c.ready(ctx, rung{a.Rung, a.HostEmail}, a, AttemptUnknown, m, findings)
+	return c.ready(ctx, rung{a.Rung, a.HostEmail}, a, from, m, findings)
 }
 
-// notMade closes an attempt whose meeting does not exist, and continues with the
+// notMade closes an attempt whose meeting does not exist or cannot be used, and continues with the
 // bridge.
 func (s *Service) notMade(ctx context.Context, a Attempt, why Reason) error {
 	if err := s.closeAttempt(ctx, a, AttemptRefused, why); err != nil {
@@ -285,6 +292,9 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 		return time.Time{}, err
 	}
 	meeting, err := client.GetMeeting(ctx, attempt.MeetingID)
+	if foreignLink(err) {
+		err = nil
+	}
 	if err == nil && meeting.Status == "started" {
 		bridge, err := s.store.Bridge(ctx, attempt.BridgeID)
 		if err != nil {

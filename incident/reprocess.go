@@ -126,4 +126,4 @@ func (a aftermath) since(was aftermath, r Reading) Reprocessed {
 
 // LeadsToZoom reports whether a link may be shown: it leads to Zoom, or to what
 // the operator configured instead of Zoom.
-func (s *Service) LeadsToZoom(link string) bool { return s.trusted(link) }
+func (s *Service) LeadsToZoom(link string) bool { return s.links.Accepts(link) }

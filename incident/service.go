@@ -39,6 +39,7 @@ type Config struct {
 	ZoomHTTP     *http.Client // the only client for calls to Zoom
 	ZoomAPIURL   string       // "": chosen by the account's cluster
 	ZoomOAuthURL string       // "": chosen by the account's cluster
+	ZoomDomains  []string     // domains whose links lead to Zoom, in addition to Zoom's own
 	PublicURL    string       // the URL at which people reach this server, without a slash at the end; "": unknown
 }
 
@@ -51,6 +52,8 @@ type Service struct {
 
 	zoomHTTP              *http.Client
 	zoomAPIURL, zoomOAuth string
+	zoomDomains           []string
+	links                 zoom.Links
 
 	mu            sync.Mutex
 	client        *zoom.Client // the client of account version clientVersion
@@ -73,17 +76,19 @@ type Service struct {
 // New returns a Service. It starts nothing; Run does.
 func New(cfg Config) *Service {
 	return &Service{
-		store:      cfg.Store,
-		now:        cfg.Now,
-		log:        cfg.Log,
-		publicURL:  strings.TrimRight(cfg.PublicURL, "/"),
-		zoomHTTP:   cfg.ZoomHTTP,
-		zoomAPIURL: cfg.ZoomAPIURL,
-		zoomOAuth:  cfg.ZoomOAuthURL,
-		refusals:   map[Rejection]int64{},
-		hashing:    make(chan struct{}, 2),
-		wakeReader: make(chan struct{}, 1),
-		wakeJobs:   make(chan struct{}, 1),
+		store:       cfg.Store,
+		now:         cfg.Now,
+		log:         cfg.Log,
+		publicURL:   strings.TrimRight(cfg.PublicURL, "/"),
+		zoomHTTP:    cfg.ZoomHTTP,
+		zoomAPIURL:  cfg.ZoomAPIURL,
+		zoomOAuth:   cfg.ZoomOAuthURL,
+		zoomDomains: cfg.ZoomDomains,
+		links:       zoom.NewLinks(cfg.ZoomAPIURL, cfg.ZoomDomains),
+		refusals:    map[Rejection]int64{},
+		hashing:     make(chan struct{}, 2),
+		wakeReader:  make(chan struct{}, 1),
+		wakeJobs:    make(chan struct{}, 1),
 
 		wakeRetention: make(chan struct{}, 1),
 		wakeGaps:      make(chan struct{}, 1),
@@ -119,6 +124,7 @@ func (s *Service) newZoomClient(a Account) *zoom.Client {
 	return zoom.New(zoom.Config{
 		APIURL:   api,
 		OAuthURL: oauth,
+		Domains:  s.zoomDomains,
 		Credentials: zoom.Credentials{
 			Method:       a.Auth,
 			AccountID:    a.ZoomAccountID,

@@ -46,8 +46,9 @@ type Credentials struct {
 
 // Config holds what New needs.
 type Config struct {
-	APIURL      string // such as https://api.zoom.us/v2; see Endpoints
-	OAuthURL    string // such as https://zoom.us/oauth/token
+	APIURL      string   // such as https://api.zoom.us/v2; see Endpoints
+	OAuthURL    string   // such as https://zoom.us/oauth/token
+	Domains     []string // see NewLinks
 	Credentials Credentials
 	HTTP        *http.Client     // nil: a client of its own with a timeout of 15 s
 	Now         func() time.Time // required
@@ -70,13 +71,13 @@ const (
 // unreachable, rejected the token (repeated once), or answered that the
 // per-second limit was exceeded. The Client does not follow redirects.
 type Client struct {
-	api     string
-	apiHost string // host of a simulator or gateway; "" for Zoom itself
-	oauth   string
-	creds   Credentials
-	http    *http.Client
-	now     func() time.Time
-	shared  TokenStore
+	api    string
+	links  Links
+	oauth  string
+	creds  Credentials
+	http   *http.Client
+	now    func() time.Time
+	shared TokenStore
 
 	mu      sync.Mutex
 	current SharedToken
@@ -97,6 +98,7 @@ func New(cfg Config) *Client {
 	hc.Jar = nil
 	c := &Client{
 		api:   strings.TrimRight(cfg.APIURL, "/"),
+		links: NewLinks(cfg.APIURL, cfg.Domains),
 		oauth: cfg.OAuthURL,
 		creds: cfg.Credentials,
 		http:  &hc,
@@ -104,9 +106,6 @@ func New(cfg Config) *Client {
 	}
 	if cfg.Credentials.Method != JWT {
 		c.shared = cfg.Tokens
-	}
-	if u, err := url.Parse(c.api); err == nil && !zoomHost(u.Hostname()) {
-		c.apiHost = strings.ToLower(u.Hostname())
 	}
 	return c
 }

@@ -182,9 +182,18 @@ func TestJoinLink(t *testing.T) {
 		{"scheme only", "https:///j/1", false},
 		{"long", "https://zoom.us/" + strings.Repeat("a", 3000), false},
 		{"other host", "https://example.com/j/1", false},
+		{"domain of the configuration", "https://meet.configured.example/j/1", true},
+		{"below a domain of the configuration", "https://a.meet.configured.example/j/1", true},
+		{"above a domain of the configuration", "https://configured.example/j/1", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := onTheNet(t, &fake{api: replies(201, `{"id":87685621847,"start_url":"`+tt.link+`","join_url":"`+tt.link+`"}`)})
+			f := &fake{api: replies(201, `{"id":87685621847,"start_url":"`+tt.link+`","join_url":"`+tt.link+`"}`)}
+			srv := httptest.NewServer(f)
+			t.Cleanup(srv.Close)
+			c := zoom.New(zoom.Config{
+				APIURL: srv.URL + "/v2", OAuthURL: srv.URL + "/oauth/token", Domains: []string{"Meet.Configured.example"},
+				Credentials: serverToServer, HTTP: srv.Client(), Now: time.Now,
+			})
 			m, err := c.CreateMeeting(t.Context(), "x@example.com", zoom.MeetingRequest{})
 			if (err == nil) != tt.want || (m.JoinURL != "") != tt.want || m.StartURL.IsZero() == tt.want {
 				t.Fatalf("got %+v, %v", m, err)

@@ -56,6 +56,7 @@ type Error struct {
 	Scopes     []string      // the scopes that are missing; any one of them is enough
 	RetryAfter time.Duration // 0: Zoom did not say; at most 24 h
 	RateLimit  string        // the exceeded limit: second, day, user_day, or "" (none, or Zoom did not say)
+	LinkHost   string        // where the meeting's link leads, if Links does not accept it; the meeting exists
 	TrackingID string        // Zoom's support asks for it
 	Outcome    Outcome
 	Err        error // the cause, if Zoom did not answer

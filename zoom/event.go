@@ -72,7 +72,7 @@ type EventParticipant struct {
 // EventRecording is a recording. It does not include its passcode or the token
 // for downloads.
 type EventRecording struct {
-	ShareURL string // an absolute http or https URL; show it as a link only if ZoomLink accepts it
+	ShareURL string // an absolute http or https URL; show it as a link only if Links accepts it
 	Files    []RecordingFile
 }
 

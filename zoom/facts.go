@@ -30,7 +30,7 @@ type Fact struct {
 	For   time.Duration
 	Bytes int64
 	ID    bool   // Text is an id or an address, for machines
-	Link  string // URL of the fact; show it as a link only if ZoomLink accepts it
+	Link  string // URL of the fact; show it as a link only if Links accepts it
 }
 
 // The names of the facts that code looks for.
@@ -56,7 +56,7 @@ func (f Facts) Text(name string) string {
 type Change struct{ Name, Was, Is string }
 
 // RecordedFile is one file of a recording. Its URLs carry no passcode and no
-// token. Show them as links only if ZoomLink accepts them.
+// token. Show them as links only if Links accepts them.
 type RecordedFile struct {
 	Kind        string // such as "Shared screen with speaker view"
 	Format      string // such as MP4

@@ -135,8 +135,8 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 }
 
 // GetMeeting returns the meeting with this id, which must be all digits. It fails
-// if the meeting has no usable link: https on zoom.us, zoomgov.com or one of
-// their subdomains, or a link to the host of Config.APIURL if that is not Zoom's.
+// if the meeting has no link that Links accepts, but returns the meeting all the
+// same.
 func (c *Client) GetMeeting(ctx context.Context, id string) (Meeting, error) {
 	return c.usableMeeting(ctx, meetingRequest("get meeting", http.MethodGet, id))
 }
@@ -179,7 +179,11 @@ func (c *Client) usableMeeting(ctx context.Context, r request) (Meeting, error) 
 	j, _ := readObject(body)
 	m := c.readMeeting(j)
 	if m.ID == "" || m.JoinURL == "" {
-		return m, &Error{Op: r.op, Outcome: Unknown, Message: "The meeting has no usable id or link.", Err: errUnusable}
+		e := &Error{Op: r.op, Outcome: Unknown, Message: "The meeting has no usable id or link.", Err: errUnusable}
+		if host := linkHost(j.Get("join_url").String()); m.ID != "" && host != "" {
+			e.Message, e.LinkHost = "The meeting's link leads to "+host+".", host
+		}
+		return m, e
 	}
 	return m, nil
 }
@@ -205,10 +209,10 @@ func (c *Client) readMeeting(j gjson.Result) Meeting {
 			MeetingAuthentication: s.Get("meeting_authentication").Bool(),
 		},
 	}
-	if link := j.Get("join_url").String(); c.usableLink(link) {
+	if link := j.Get("join_url").String(); c.links.Accepts(link) {
 		m.JoinURL = link
 	}
-	if start := j.Get("start_url").String(); c.usableLink(start) {
+	if start := j.Get("start_url").String(); c.links.Accepts(start) {
 		m.StartURL = NewSecret(start)
 	}
 	for _, h := range strings.FieldsFunc(word(s.Get("alternative_hosts")), func(r rune) bool { return r == ';' || r == ',' }) {
@@ -251,43 +255,4 @@ func userRequest(op, method, idOrEmail, below string, body any) request {
 		r.err = errNoHost
 	}
 	return r
-}
-
-// usableLink reports whether s is a link to Zoom, or to the simulator or gateway
-// that is configured in its place.
-func (c *Client) usableLink(s string) bool {
-	if ZoomLink(s) {
-		return true
-	}
-	u := link(s)
-	return u != nil && c.apiHost != "" && strings.EqualFold(u.Hostname(), c.apiHost)
-}
-
-// ZoomLink reports whether s may be shown as a link to Zoom: https, on zoom.us,
-// zoomgov.com or one of their subdomains, without user and port.
-func ZoomLink(s string) bool {
-	u := link(s)
-	return u != nil && u.Scheme == "https" && u.Port() == "" && zoomHost(u.Host)
-}
-
-// link parses an absolute http or https URL. It returns nil if s is anything
-// else.
-func link(s string) *url.URL {
-	u, err := url.Parse(s)
-	// A browser treats a backslash as a slash, and could end up at another host.
-	if err != nil || len(s) > 2048 || strings.ContainsAny(s, "\\\"'<> ") || printable(s) != s ||
-		u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return nil
-	}
-	return u
-}
-
-func zoomHost(h string) bool {
-	h = strings.ToLower(h)
-	for _, z := range []string{"zoom.us", "zoomgov.com"} {
-		if h == z || strings.HasSuffix(h, "."+z) {
-			return true
-		}
-	}
-	return false
 }

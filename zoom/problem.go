@@ -48,6 +48,7 @@ const (
 	ProblemTimedOut           ProblemCode = "timed_out"            // no answer in time
 	ProblemServerError        ProblemCode = "server_error"         // Status: 5xx
 	ProblemUnreadable         ProblemCode = "unreadable"           // the answer cannot be used
+	ProblemForeignLink        ProblemCode = "foreign_link"         // LinkHost: the meeting exists, but its link leads to this host
 	ProblemRefused            ProblemCode = "refused"              // Said and ZoomCode: any other reason
 	ProblemRefusedWithoutCode ProblemCode = "refused_without_code" // Said: the answer may come from a proxy instead of Zoom
 )
@@ -63,6 +64,7 @@ type Problem struct {
 	Scopes       []string     `json:"scopes,omitempty"`
 	Fields       []FieldError `json:"fields,omitempty"`
 	RetrySeconds int          `json:"retry_seconds,omitempty"` // seconds until Zoom accepts calls again; 0: unknown
+	LinkHost     string       `json:"link_host,omitempty"`
 	MaybeCreated bool         `json:"maybe_created,omitempty"` // the call failed, but the meeting may have been created anyway
 	AccountWide  bool         `json:"account_wide,omitempty"`  // every call of this Zoom app fails in the same way
 }
@@ -96,13 +98,15 @@ func ProblemOf(err error) Problem {
 		p.Fields = e.Fields
 	case ProblemHostRefused, ProblemAccountDenied, ProblemRefused, ProblemRefusedWithoutCode:
 		p.Said, p.ZoomCode, p.Status = e.Message, e.Code, e.Status
+	case ProblemForeignLink:
+		p.LinkHost = e.LinkHost
 	case ProblemServerError, ProblemTimedOut, ProblemUnreadable:
 		p.Status, p.MaybeCreated = e.Status, e.Outcome == Unknown && e.Op == opCreateMeeting
 	default: // the code says it all
 	}
 	switch p.Code {
 	case ProblemAccessRefused, ProblemWrongAddress, ProblemMissingScopes, ProblemDayLimit, ProblemRateLimit, ProblemWrongAPIKey,
-		ProblemAccountDenied, ProblemRedirected:
+		ProblemAccountDenied, ProblemRedirected, ProblemForeignLink:
 		p.AccountWide = true
 	case ProblemNoHost, ProblemNotAMeeting, ProblemTimedOut:
 		p.AccountWide = e.OAuth != ""
@@ -117,6 +121,8 @@ func (e *Error) problem() ProblemCode {
 		return code
 	}
 	switch {
+	case e.LinkHost != "":
+		return ProblemForeignLink
 	case len(e.Scopes) > 0, e.Code == 4711, e.Code == 104:
 		return ProblemMissingScopes
 	case e.Code == http.StatusTooManyRequests, e.Status == http.StatusTooManyRequests:

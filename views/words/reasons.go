@@ -68,7 +68,7 @@ func (r Reason) attempt() string {
 	switch {
 	case r.Zoom != nil && r.Zoom.MaybeCreated:
 		return "No clear answer for a meeting hosted by {host}."
-	case r.Code == "personal_meeting", r.Code == "meeting_id_taken":
+	case r.Code == "personal_meeting", r.Code == "meeting_id_taken", r.Zoom != nil && r.Zoom.LinkHost != "":
 		return "Drawbridge set aside the meeting hosted by {host}."
 	}
 	return ""

@@ -15,6 +15,7 @@ type Problem struct {
 	Scopes           []string
 	Fields           []FieldProblem
 	RetrySeconds     int
+	LinkHost         string
 	MaybeCreated     bool
 	AccountWide      bool
 }
@@ -68,9 +69,11 @@ var problemTexts = map[string]Text{
 	"unreachable":          {"This server can’t reach Zoom.", "Check this server’s network, DNS and firewall."},
 	"timed_out":            {"Zoom didn’t answer in time.", statusPage},
 	"unreadable":           {"Zoom sent an answer that can’t be read.", statusPage},
-	"bad_value":            {"Zoom rejected a value of the meeting.", "Change the value in the runbook. If it doesn’t come from a runbook, report it as a bug in Drawbridge."},
-	"missing_scopes":       {"The Zoom app lacks a permission.", inMarketplace + ", then Scopes → Add Scopes: add the missing scope."},
-	"day_limit":            {"This Zoom account has used up its API calls for today.", "Wait until midnight UTC, and find out which other app of the account makes so many calls."},
+	"foreign_link": {"Zoom created the meeting, but its link leads to {link}, which isn’t one of Zoom’s domains. Drawbridge doesn’t show it.",
+		"If that host belongs to your Zoom account, add its domain to DRAWBRIDGE_ZOOM_DOMAINS, restart Drawbridge and retry. Retrying doesn’t create a second meeting."},
+	"bad_value":      {"Zoom rejected a value of the meeting.", "Change the value in the runbook. If it doesn’t come from a runbook, report it as a bug in Drawbridge."},
+	"missing_scopes": {"The Zoom app lacks a permission.", inMarketplace + ", then Scopes → Add Scopes: add the missing scope."},
+	"day_limit":      {"This Zoom account has used up its API calls for today.", "Wait until midnight UTC, and find out which other app of the account makes so many calls."},
 }
 
 // tryAgain has what people do about problems that pass, unless Drawbridge retries.
@@ -119,7 +122,7 @@ func (p Problem) says(host string, byHand bool) Text {
 	case host == "":
 		host = "the host"
 	}
-	t.Cause = strings.NewReplacer("{host}", host, "{status}", strconv.Itoa(p.Status), "{said}", sentence(cmp.Or(p.Said, "no reason given"))).Replace(t.Cause)
+	t.Cause = strings.NewReplacer("{host}", host, "{link}", cmp.Or(p.LinkHost, "another host"), "{status}", strconv.Itoa(p.Status), "{said}", sentence(cmp.Or(p.Said, "no reason given"))).Replace(t.Cause)
 	if p.MaybeCreated {
 		t.Cause += " The meeting may have been created anyway."
 	}

@@ -1,0 +1,60 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// foreignLink reports whether a meeting exists but its link leads to a host that
+// is not Zoom's.
+func foreignLink(err error) bool {
+	return err != nil && zoom.ProblemOf(err).Code == zoom.ProblemForeignLink
+}
+
+// takeForeign asks Zoom again for a meeting whose link was foreign. The link may
+// be good by now, because an admin added its domain to the configuration, and
+// Zoom must not create a second meeting. done means that there is nothing left to
+// do: the bridge has the meeting, or the reason is stored.
+func (c *climber) takeForeign(ctx context.Context, attempts []Attempt) (done bool, err error) {
+	for _, a := range attempts {
+		if a.State != AttemptRefused || a.Reason.Zoom == nil || a.Reason.Zoom.Code != zoom.ProblemForeignLink {
+			continue
+		}
+		zctx, cancel := context.WithTimeout(ctx, rungLimit)
+		m, err := c.client.GetMeeting(zctx, a.MeetingID)
+		cancel()
+		if gone(err) {
+			continue
+		}
+		if err == nil {
+			return true, c.found(ctx, a, AttemptRefused, m)
+		}
+		if z, ok := errors.AsType[*zoom.Error](err); ok && !foreignLink(err) {
+			c.passing = z.Outcome != zoom.Refused && z.OAuth == "" || z.RateLimit == "second"
+		}
+		return true, c.fail(ctx, reasonOf(err, a.HostEmail))
+	}
+	return false, nil
+}
+
+var linkedMeeting = regexp.MustCompile(`^/j/([0-9]+)$`)
+
+// compareLink returns what is wrong with where the join link leads within Zoom.
+func compareLink(m zoom.Meeting) []Finding {
+	u, err := url.Parse(m.JoinURL)
+	if err != nil {
+		return nil
+	}
+	if strings.HasPrefix(u.Path, "/my/") {
+		return []Finding{{Code: FoundPersonalLink, Topic: TopicMeeting, Level: LevelBad, Email: m.HostEmail}}
+	}
+	if id := linkedMeeting.FindStringSubmatch(u.Path); id != nil && id[1] != m.ID && id[1] != m.PMI {
+		return []Finding{{Code: FoundOtherMeetingLink, Topic: TopicMeeting, Level: LevelBad, Value: id[1]}}
+	}
+	return nil
+}
