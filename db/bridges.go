@@ -13,14 +13,14 @@ import (
 const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, b.rung, b.asked,
 	b.meeting_id, b.meeting_uuid, b.pmi, b.topic, b.agenda, b.recording, b.join_url, b.passcode,
 	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reasons,
-	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.recordings`
+	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.waiting, b.recordings`
 
 func bridgeFields(b *incident.Bridge) []any {
 	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
 		textOf(&b.MeetingID), textOf(&b.MeetingUUID), textOf(&b.PMI), &b.Topic, &b.Agenda, &b.Recording, &b.JoinURL, &b.Passcode,
 		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), jsonOf(&b.Reasons),
 		timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), timeOf(&b.StartedAt), timeOf(&b.EndedAt), timeOf(&b.UpdatedAt),
-		&b.Inside, &b.InsideMost, jsonOf(&b.Recordings)}
+		&b.Inside, &b.InsideMost, &b.Waiting, jsonOf(&b.Recordings)}
 }
 
 func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
@@ -61,8 +61,9 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 }
 
 // ChangeBridge implements incident.Incidents. It does not write what events say
-// about a bridge (people inside and recordings), which ApplyReadings does, and
-// it never clears a known start time.
+// about a bridge (people inside and waiting, recordings), which ApplyReadings does,
+// except that nobody waits at a static link, and it never clears a known start
+// time.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.change(ctx, c.Audit, []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}, func(tx *sql.Tx) error {
 		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
@@ -110,6 +111,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
+			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23
 		WHERE id = $1 AND state IN (`+placeholders(24, len(c.From))+`)`, append(args, anys(c.From)...)...)
 }
@@ -308,16 +310,36 @@ func (s *Store) BridgeHosts(ctx context.Context) ([]string, error) {
 		SELECT host_email FROM bridges WHERE host_email <> '' GROUP BY host_email ORDER BY host_email LIMIT 200`)
 }
 
-// Inside returns the people in a bridge now, each once, in the order in which
-// they joined.
-func (s *Store) Inside(ctx context.Context, bridgeID string) ([]incident.Presence, error) {
-	all, err := presences(ctx, s.r, bridgeID)
-	if err != nil {
-		return nil, err
+func waits(ctx context.Context, q queryer, bridgeID string) ([]incident.Wait, error) {
+	return list(ctx, q, func(w *incident.Wait) []any {
+		return []any{&w.UUID, &w.Place, &w.Person, &w.Name, &w.Email, timeOf(&w.Since), timeOf(&w.Until)}
+	}, `SELECT uuid, place, person, name, email, since, until FROM waits WHERE bridge_id = $1 ORDER BY since, uuid, person`, bridgeID)
+}
+
+// People returns who is in a bridge now and who waits to get in, each once, in
+// the order in which they came.
+func (s *Store) People(ctx context.Context, bridgeID string) (inside []incident.Presence, waiting []incident.Wait, err error) {
+	f, _, err := first(ctx, s.r, func(f *incident.BridgeFacts) []any {
+		return bridgeFields(&f.Bridge)
+	}, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, bridgeID)
+	if err == nil {
+		err = readPeople(ctx, s.r, &f)
 	}
-	running, err := instances(ctx, s.r, bridgeID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return incident.Inside(running, all), nil
+	waiting = incident.Waiting(f)
+	return incident.Inside(f.Instances, f.Presences, waiting), waiting, nil
+}
+
+// readPeople fills in what events say about the people of a bridge.
+func readPeople(ctx context.Context, q queryer, f *incident.BridgeFacts) (err error) {
+	if f.Instances, err = instances(ctx, q, f.Bridge.ID); err != nil {
+		return err
+	}
+	if f.Presences, err = presences(ctx, q, f.Bridge.ID); err != nil {
+		return err
+	}
+	f.Waits, err = waits(ctx, q, f.Bridge.ID)
+	return err
 }

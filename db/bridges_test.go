@@ -346,7 +346,7 @@ func TestPageReads(t *testing.T) {
 		}
 		addRead(t, s, 5, incident.Reading{Event: "meeting.alert"})
 		addEvent(t, s, 6, "new")
-		inside, err := s.Inside(ctx, one.ID)
+		inside, _, err := s.People(ctx, one.ID)
 		check(t, err)
 		same(t, inside, []incident.Presence{stay})
 		types, err = s.EventTypes(ctx)

@@ -196,8 +196,8 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 	return slices.DeleteFunc(slices.Clone(readings), func(r incident.Reading) bool { return !written[r.EventID] }), nil
 }
 
-// applyToBridge stores what one event says about its bridge's meeting and
-// people.
+// applyToBridge stores what one event says about its bridge's meeting and its
+// people, inside and waiting.
 func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	if in := r.Instance; in != nil {
 		err := exec(ctx, tx, `
@@ -206,6 +206,19 @@ func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 				started_at = `+earlier("bridge_instances", "started_at")+`,
 				ended_at = `+later("bridge_instances", "ended_at"),
 			r.BridgeID, in.UUID, in.StartedAt, in.EndedAt)
+		if err != nil {
+			return err
+		}
+	}
+	if w := r.Wait; w != nil {
+		err := exec(ctx, tx, `
+			INSERT INTO waits (bridge_id, uuid, place, person, name, email, since, until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (bridge_id, uuid, place, person) DO UPDATE SET
+				name = CASE WHEN excluded.name <> '' THEN excluded.name ELSE waits.name END,
+				email = CASE WHEN excluded.email <> '' THEN excluded.email ELSE waits.email END,
+				since = `+later("waits", "since")+`,
+				until = `+later("waits", "until"),
+			r.BridgeID, w.UUID, w.Place, w.Person, w.Name, w.Email, w.Since, w.Until)
 		if err != nil {
 			return err
 		}
@@ -265,10 +278,7 @@ func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident
 
 // followRule stores what the rule returns for a bridge.
 func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule incident.BridgeRule) (err error) {
-	if f.Instances, err = instances(ctx, tx, f.Bridge.ID); err != nil {
-		return err
-	}
-	if f.Presences, err = presences(ctx, tx, f.Bridge.ID); err != nil {
+	if err := readPeople(ctx, tx, &f); err != nil {
 		return err
 	}
 	if f.StepRun, err = one(ctx, tx, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, f.Bridge.StepRunID); err != nil {
@@ -277,9 +287,9 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 	b, run := rule(f)
 	err = exec(ctx, tx, `
 		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
-			inside = $7, inside_most = $8, recordings = $9, updated_at = $10
+			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11
 		WHERE id = $1`, b.ID, b.State, b.JoinURL, asJSON(b.Reasons), b.StartedAt, b.EndedAt,
-		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt)
+		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting)
 	if err != nil || run == nil {
 		return err
 	}

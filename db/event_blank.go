@@ -152,7 +152,7 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 		return 0, err
 	}
 	return 1, s.write(ctx, func(tx *sql.Tx) error {
-		// Sessions without an id are identified by the name of the person.
+		// Sessions and waits without an id are identified by the name of the person.
 		named, err := list(ctx, tx, func(k *[2]string) []any {
 			return []any{&k[0], &k[1]}
 		}, `SELECT uuid, session_id FROM presences WHERE bridge_id = $1 AND name <> '' AND session_id = name ORDER BY uuid, session_id`, b.id)
@@ -167,6 +167,22 @@ func (s *Store) BlankBridge(ctx context.Context, before, at time.Time) (n int64,
 			}
 		}
 		if err := exec(ctx, tx, `UPDATE presences SET name = '', email = '' WHERE bridge_id = $1`, b.id); err != nil {
+			return err
+		}
+		named, err = list(ctx, tx, func(k *[2]string) []any {
+			return []any{&k[0], &k[1]}
+		}, `SELECT DISTINCT uuid, person FROM waits WHERE bridge_id = $1 AND name <> '' AND person = name ORDER BY uuid, person`, b.id)
+		if err != nil {
+			return err
+		}
+		for i, k := range named {
+			err := exec(ctx, tx, `UPDATE waits SET person = $4 WHERE bridge_id = $1 AND uuid = $2 AND person = $3`,
+				b.id, k[0], k[1], fmt.Sprintf("blanked %d", i+1))
+			if err != nil {
+				return err
+			}
+		}
+		if err := exec(ctx, tx, `UPDATE waits SET name = '', email = '' WHERE bridge_id = $1`, b.id); err != nil {
 			return err
 		}
 		entries, err := list(ctx, tx, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries WHERE incident_number = $1 AND bridge_id = $2`, b.number, b.id)

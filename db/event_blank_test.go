@@ -88,6 +88,7 @@ func TestBlankBridge(t *testing.T) {
 				EventID: e, State: incident.EventRead, Event: "meeting.participant_joined", EventAt: after(seconds), BridgeID: bridge.ID, Who: name,
 				Instance: &incident.Instance{UUID: "u", StartedAt: after(daysAgo(40)), EndedAt: after(daysAgo(39))},
 				Presence: &incident.Presence{UUID: "u", SessionID: session, Person: session, Name: name, Email: "jill@example.com", JoinedAt: after(seconds), LeftAt: after(seconds + 60)},
+				Wait:     &incident.Wait{UUID: "v", Place: incident.WaitsInRoom, Person: session, Name: name, Email: "jill@example.com", Since: after(seconds)},
 				Timeline: []incident.TimelineEntry{{ID: id(), IncidentNumber: i.Number, BridgeID: bridge.ID, At: after(seconds), Kind: incident.EntryJoined, Data: incident.TimelineData{Who: name}}},
 			}
 		}
@@ -103,6 +104,11 @@ func TestBlankBridge(t *testing.T) {
 			for _, p := range presences {
 				got = append(got, p.SessionID+"/"+p.Person+"/"+p.Name+"/"+p.Email)
 			}
+			_, waiting, err := s.People(ctx, bridge.ID)
+			check(t, err)
+			for _, w := range waiting {
+				got = append(got, "waits "+w.Person+"/"+w.Name+"/"+w.Email)
+			}
 			slices.Sort(got)
 			return got
 		}
@@ -114,7 +120,7 @@ func TestBlankBridge(t *testing.T) {
 			}
 			return got
 		}
-		wantPeople := []string{"1/1//", "blanked 1/blanked 1//"}
+		wantPeople := []string{"1/1//", "blanked 1/blanked 1//", "waits 1//", "waits blanked 1//"}
 		wantTexts := []string{"resolved", "opened", "joined", "joined"}
 		same(t, people(), wantPeople)
 		same(t, texts(), wantTexts)

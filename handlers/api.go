@@ -55,6 +55,7 @@ type apiBridge struct {
 	StartedAt      apiTime `json:"started_at"`
 	EndedAt        apiTime `json:"ended_at"`
 	Participants   int     `json:"participants"` // inside now
+	Waiting        int     `json:"waiting"`      // people who wait now to get in
 }
 
 type apiEvent struct {
@@ -344,6 +345,6 @@ func (s *Site) apiBridge(b incident.Bridge) apiBridge {
 		ID: b.ID, State: string(b.State), Kind: string(b.Kind), MeetingID: b.MeetingID, JoinURL: b.JoinURL,
 		HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Reason: why(b, s.Now()).Cause, Topic: b.Topic, Agenda: b.Agenda,
 		Recording: string(b.Recording), CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
-		Participants: b.Inside, Passcode: b.Passcode,
+		Participants: b.Inside, Waiting: b.Waiting, Passcode: b.Passcode,
 	}
 }

@@ -211,7 +211,7 @@ func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, e
 	if b.State != incident.BridgeLive {
 		return nil, nil
 	}
-	people, err := s.Store.Inside(c.Request().Context(), b.ID)
+	people, _, err := s.Store.People(c.Request().Context(), b.ID)
 	if err != nil {
 		return nil, err
 	}

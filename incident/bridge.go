@@ -76,6 +76,7 @@ type Bridge struct {
 	UpdatedAt  time.Time
 	Inside     int // number of people in the call now
 	InsideMost int
+	Waiting    int // number of people who wait now to get in; see Waiting
 	Recordings []RecordingLink
 }
 
@@ -155,6 +156,26 @@ type Instance struct {
 	UUID      string
 	StartedAt time.Time
 	EndedAt   time.Time
+}
+
+// Place is where a person waits.
+type Place string
+
+const (
+	WaitsForHost Place = "host" // the call has not started
+	WaitsInRoom  Place = "room" // the waiting room
+)
+
+// Wait is one person who waits, or waited, to get into one instance. Since and
+// Until are each the latest time seen. See Waiting.
+type Wait struct {
+	UUID   string // of the instance, or of the meeting before it starts
+	Place  Place
+	Person string // participant_uuid or user_id, or else the id of the Zoom user, or else the name
+	Name   string
+	Email  string
+	Since  time.Time
+	Until  time.Time
 }
 
 // Presence is one session of a person in one instance. Zoom sends joins and

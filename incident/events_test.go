@@ -36,7 +36,7 @@ func TestBridgeFollowsEvents(t *testing.T) {
 		if b = w.bridge(i); b.State != incident.BridgeLive || b.Inside != 2 || b.InsideMost != 2 || b.StartedAt.IsZero() {
 			t.Errorf("bridge is %s with %d inside, %d at most; want live, 2, 2", b.State, b.Inside, b.InsideMost)
 		}
-		people, err := store.Inside(ctx, b.ID)
+		people, _, err := store.People(ctx, b.ID)
 		w.ok(err)
 		if len(people) != 2 || people[1].Name != "Søren 🚒" {
 			t.Errorf("inside are %+v; want Ravi and Søren", people)
@@ -323,15 +323,15 @@ func TestMostInsideWithinOneSecond(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			instances := []incident.Instance{{UUID: "u", StartedAt: at(0), EndedAt: c.ended}}
-			if got := incident.DeriveBridge(incident.BridgeReady, instances, c.presences).InsideMost; got != c.want {
+			if got := incident.DeriveBridge(incident.BridgeReady, instances, c.presences, nil).InsideMost; got != c.want {
 				t.Errorf("at most %d inside, want %d", got, c.want)
 			}
 		})
 	}
 }
 
-// DeriveBridge gives the same result for any order of instances and presences,
-// and nobody is inside a call that has ended.
+// Waiting and DeriveBridge give the same result for any order of their input, and
+// nobody is inside a call that has ended.
 func TestDeriveBridge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
@@ -349,16 +349,35 @@ func TestDeriveBridge(t *testing.T) {
 			return incident.Presence{UUID: rapid.SampledFrom(instances).Draw(t, "in").UUID, Person: p, SessionID: p, JoinedAt: moment.Draw(t, "joined"), LeftAt: moment.Draw(t, "left")}
 		}), 0, 8).Draw(t, "presences")
 
-		want := incident.DeriveBridge(incident.BridgeReady, instances, presences)
-		got := incident.DeriveBridge(incident.BridgeReady, rapid.Permutation(instances).Draw(t, "instances'"), rapid.Permutation(presences).Draw(t, "presences'"))
+		waits := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) incident.Wait {
+			place := rapid.SampledFrom([]incident.Place{incident.WaitsForHost, incident.WaitsInRoom}).Draw(t, "place")
+			return incident.Wait{UUID: rapid.SampledFrom(instances).Draw(t, "at").UUID, Place: place, Person: rapid.SampledFrom([]string{"p", "q", "r"}).Draw(t, "who"),
+				Since: moment.Draw(t, "since"), Until: moment.Draw(t, "until")}
+		}), 0, 5).Draw(t, "waits")
+
+		waiting := incident.Waiting(incident.BridgeFacts{Instances: instances, Presences: presences, Waits: waits})
+		want := incident.DeriveBridge(incident.BridgeReady, instances, presences, waiting)
+		instances2, presences2 := rapid.Permutation(instances).Draw(t, "instances'"), rapid.Permutation(presences).Draw(t, "presences'")
+		waiting2 := incident.Waiting(incident.BridgeFacts{Instances: instances2, Presences: presences2, Waits: rapid.Permutation(waits).Draw(t, "waits'")})
+		got := incident.DeriveBridge(incident.BridgeReady, instances2, presences2, waiting2)
+		if len(waiting) != len(waiting2) {
+			t.Fatalf("%d wait, in another order %d", len(waiting), len(waiting2))
+		}
 		if got != want {
 			t.Fatalf("another order gives %+v, want %+v", got, want)
+		}
+		for _, w := range waiting {
+			ended := slices.ContainsFunc(instances, func(i incident.Instance) bool { return i.UUID == w.UUID && !i.EndedAt.Before(w.Since) })
+			inside := slices.ContainsFunc(incident.Inside(instances, presences, waiting), func(p incident.Presence) bool { return p.UUID == w.UUID && p.Person == w.Person })
+			if ended || inside && w.Place == incident.WaitsInRoom {
+				t.Fatalf("%+v waits; the call ended: %v, is inside: %v", w, ended, inside)
+			}
 		}
 		running := slices.ContainsFunc(instances, func(i incident.Instance) bool { return i.EndedAt.IsZero() })
 		if (want.State == incident.BridgeLive) != running || (!running && want.Inside != 0) || want.Inside > want.InsideMost {
 			t.Fatalf("%+v of %+v, %+v", want, instances, presences)
 		}
-		if n := len(incident.Inside(instances, presences)); n != want.Inside {
+		if n := len(incident.Inside(instances, presences, waiting)); n != want.Inside {
 			t.Fatalf("Inside lists %d people, DeriveBridge counts %d", n, want.Inside)
 		}
 	})

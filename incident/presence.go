@@ -13,13 +13,14 @@ type BridgeFacts struct {
 	Blanked   bool // its personal data was removed
 	Instances []Instance
 	Presences []Presence
+	Waits     []Wait
 	Readings  []Reading // the readings being applied, in the order of arrival
 	At        time.Time
 }
 
 // BridgeRule returns the bridge after events of its meeting were read, and its
 // step run if that changes too. Only these parts of the bridge are written:
-// state, times, link, reasons, people inside and recordings.
+// state, times, link, reasons, people inside and waiting, and recordings.
 type BridgeRule func(BridgeFacts) (Bridge, *StepRun)
 
 // FollowEvents is the program's BridgeRule. Its result does not depend on the
@@ -34,8 +35,12 @@ func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
 			}
 		}
 	}
+	waiting := Waiting(f)
+	if b.Waiting != len(waiting) {
+		b.Waiting, b.UpdatedAt = len(waiting), f.At
+	}
 	if len(f.Instances) > 0 {
-		d := DeriveBridge(b.State, f.Instances, f.Presences)
+		d := DeriveBridge(b.State, f.Instances, f.Presences, waiting)
 		b.State, b.EndedAt, b.Inside, b.InsideMost, b.UpdatedAt = d.State, d.EndedAt, d.Inside, d.InsideMost, f.At
 		if !d.StartedAt.IsZero() {
 			b.StartedAt = d.StartedAt
@@ -47,7 +52,7 @@ func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
 	// The meeting of a bridge that nobody has joined yet was deleted. A person
 	// can retry or use another link.
 	run := f.StepRun
-	b.State, b.JoinURL, b.UpdatedAt = BridgeFailed, "", f.At
+	b.State, b.JoinURL, b.Waiting, b.UpdatedAt = BridgeFailed, "", 0, f.At
 	b.Reasons = []Reason{{Code: ReasonMeetingDeleted}}
 	run.State, run.Reason = StepFailed, b.Reasons[0]
 	return b, &run
@@ -64,8 +69,10 @@ type Derived struct {
 
 // DeriveBridge computes a bridge's state from what Zoom has sent so far. It
 // treats its input as sets, so the result does not depend on the order in which
-// the events arrived. A bridge without instances keeps its state.
-func DeriveBridge(state BridgeState, instances []Instance, presences []Presence) Derived {
+// the events arrived. A bridge without instances keeps its state. waiting is the
+// result of Waiting.
+func DeriveBridge(state BridgeState, instances []Instance, presences []Presence, waiting []Wait) Derived {
+	presences = withoutWaiting(presences, waiting)
 	d := Derived{State: state}
 	if len(instances) == 0 {
 		return d
@@ -131,8 +138,10 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence)
 }
 
 // Inside returns the people in the running instances in the order in which they
-// joined, each person once, with the earliest of their current sessions.
-func Inside(instances []Instance, presences []Presence) []Presence {
+// joined, each person once, with the earliest of their current sessions. waiting
+// is the result of Waiting.
+func Inside(instances []Instance, presences []Presence, waiting []Wait) []Presence {
+	presences = withoutWaiting(presences, waiting)
 	running := map[string]bool{}
 	for _, in := range instances {
 		running[in.UUID] = in.EndedAt.IsZero()
@@ -152,4 +161,70 @@ func Inside(instances []Instance, presences []Presence) []Presence {
 	}
 	slices.SortStableFunc(people, func(a, b Presence) int { return a.JoinedAt.Compare(b.JoinedAt) })
 	return people
+}
+
+// Waiting returns the people who wait now, in the order in which they began to.
+// Like DeriveBridge it treats its input as sets. The events that end a wait need
+// not arrive: whoever joined no longer waits, nobody waits for the host of a call
+// that started, and nobody waits for a call that ended.
+//
+// Nobody waits at a bridge that has no meeting, or no longer.
+func Waiting(f BridgeFacts) []Wait {
+	if f.Bridge.State == BridgeFailed || f.Bridge.Kind == KindStatic {
+		return nil
+	}
+	var now []Wait
+	for _, w := range f.Waits {
+		// The other times are whole seconds.
+		since := w.Since.Truncate(time.Second)
+		after := func(t time.Time) bool { return !t.IsZero() && !t.Before(since) }
+		over := w.Since.IsZero() || !w.Until.Before(w.Since)
+		for _, in := range f.Instances {
+			switch w.Place {
+			case WaitsForHost:
+				over = over || after(in.StartedAt) || after(in.EndedAt)
+			case WaitsInRoom:
+				over = over || in.UUID == w.UUID && after(in.EndedAt)
+			}
+		}
+		for _, p := range f.Presences {
+			switch w.Place {
+			case WaitsForHost:
+				over = over || after(p.JoinedAt)
+			case WaitsInRoom:
+				// The host may move someone to the waiting room in the second in
+				// which they joined. Then they left as well.
+				over = over || w.is(p) && after(p.JoinedAt) && (p.Inside() || p.JoinedAt.After(since))
+			}
+		}
+		if !over {
+			now = append(now, w)
+		}
+	}
+	slices.SortFunc(now, func(a, b Wait) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.UUID, b.UUID), cmp.Compare(a.Person, b.Person))
+	})
+	return now
+}
+
+// is reports whether the presence is of the person who waits.
+func (w Wait) is(p Presence) bool {
+	return p.UUID == w.UUID && (p.Person == w.Person || w.Person == w.Name && p.Name == w.Name && w.Name != "")
+}
+
+// withoutWaiting returns the presences in which nobody is inside who was moved to
+// the waiting room.
+func withoutWaiting(presences []Presence, waiting []Wait) []Presence {
+	if len(waiting) == 0 {
+		return presences
+	}
+	presences = slices.Clone(presences)
+	for i, p := range presences {
+		for _, w := range waiting {
+			if w.Place == WaitsInRoom && w.is(p) && p.Inside() {
+				presences[i].LeftAt = w.Since
+			}
+		}
+	}
+	return presences
 }

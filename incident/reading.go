@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -180,9 +181,15 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 			person(EntryLeft)
 		}
 	case "meeting.participant_jbh_waiting":
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsForHost, Since: r.EventAt})
 		person(EntryWaitsForHost)
-	case "meeting.participant_joined_waiting_room":
+	case "meeting.participant_jbh_waiting_left", "meeting.participant_jbh_joined":
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsForHost, Until: r.EventAt})
+	case "meeting.participant_joined_waiting_room", "meeting.participant_put_in_waiting_room":
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Since: r.EventAt})
 		person(EntryInWaitingRoom)
+	case "meeting.participant_admitted", "meeting.participant_left_waiting_room":
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Until: r.EventAt})
 	case "meeting.deleted", "meeting.permanently_deleted":
 		r.Deleted = true
 		entry(EntryMeetingDeleted)
@@ -194,6 +201,19 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 		}
 		r.Recordings = recordingLinks(z.Recording, links)
 		entry(EntryRecordingReady)
+	}
+}
+
+// wait adds what the event says about someone who waits. Its time is that of the
+// event, because some of these events have no other.
+func (r *Reading) wait(p *zoom.EventParticipant, w Wait) {
+	if p == nil {
+		return
+	}
+	w.Person = cutRunes(cmp.Or(p.Key, p.ID, p.Name), 200)
+	w.Name, w.Email = r.Who, cutRunes(p.Email, 254)
+	if w.Person != "" {
+		r.Wait = &w
 	}
 }
 

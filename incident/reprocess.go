@@ -17,6 +17,7 @@ const (
 	OtherState      Difference = "bridge_state"   //
 	OtherBridgeTime Difference = "bridge_times"   // the start or end of the bridge
 	OtherStay       Difference = "stay"           // when someone was in the call
+	OtherWaiting    Difference = "waiting"        // how many people wait to get in
 	MoreRecordings  Difference = "recordings"     //
 	MoreTimeline    Difference = "timeline_entry" //
 )
@@ -119,6 +120,7 @@ func (a aftermath) since(was aftermath, r Reading) Reprocessed {
 	differs(a.bridge.State != was.bridge.State, OtherState)
 	differs(a.bridge.State == was.bridge.State && (!a.bridge.StartedAt.Equal(was.bridge.StartedAt) || !a.bridge.EndedAt.Equal(was.bridge.EndedAt)), OtherBridgeTime)
 	differs(a.stay(r) != was.stay(r), OtherStay)
+	differs(a.bridge.Waiting != was.bridge.Waiting, OtherWaiting)
 	differs(len(a.bridge.Recordings) > len(was.bridge.Recordings), MoreRecordings)
 	differs(len(a.entries) > len(was.entries), MoreTimeline)
 	return done

@@ -308,6 +308,14 @@ func (r Reading) Blanked() Reading {
 			r.Presence = nil
 		}
 	}
+	if w := r.Wait; w != nil {
+		blank := *w
+		blank.Name, blank.Email = "", ""
+		r.Wait = &blank
+		if w.Person == w.Name {
+			r.Wait = nil
+		}
+	}
 	r.Timeline = slices.Clone(r.Timeline)
 	for i, e := range r.Timeline {
 		r.Timeline[i] = e.Blanked()

@@ -241,6 +241,7 @@ type Reading struct {
 	Awaits      bool            // it belongs to no bridge yet; it is read again if a bridge has got its meeting meanwhile
 	Instance    *Instance       // upsert: the earliest start and the latest end count
 	Presence    *Presence       // upsert: the latest join and the latest leave count
+	Wait        *Wait           // upsert: the latest since and the latest until count
 	Deleted     bool            // the meeting was deleted, so a bridge that is ready with it has failed
 	Recordings  []RecordingLink // added if the URL is new
 	Timeline    []TimelineEntry // their ids are derived from the event, so that reading it twice adds them once

@@ -62,6 +62,7 @@ type EventMeeting struct {
 // EventParticipant is one session of one person in a meeting.
 type EventParticipant struct {
 	Key       string // identifies the session: participant_uuid, or else user_id; may be empty
+	ID        string // of the Zoom user; empty for guests
 	UserID    string // id of the session, not of a Zoom user
 	Name      string
 	Email     string // empty for guests and for people from other accounts
@@ -121,6 +122,7 @@ func ReadEvent(raw []byte) (Event, error) {
 	if p := part(object, "participant"); p.Exists() {
 		e.Participant = &EventParticipant{
 			Key:       cmp.Or(word(p.Get("participant_uuid")), word(p.Get("user_id"))),
+			ID:        word(p.Get("id")),
 			UserID:    word(p.Get("user_id")),
 			Name:      word(p.Get("user_name")),
 			Email:     word(p.Get("email")),

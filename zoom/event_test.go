@@ -43,7 +43,7 @@ func TestReadEventSamples(t *testing.T) {
 	ended.EndTime = at("2021-07-13T23:00:51Z")
 	recorded := meeting()
 	recorded.Topic = "My Personal Recording"
-	person := zoom.EventParticipant{Key: "55555AAAiAAAAAiAiAiiAii", UserID: "55555AAAiAAAAAiAiAiiAii", Name: "Jill Chill", Email: "jchill@example.com"}
+	person := zoom.EventParticipant{Key: "55555AAAiAAAAAiAiAiiAii", ID: "iFxeBPYun6SAiWUzBcEkX", UserID: "55555AAAiAAAAAiAiAiiAii", Name: "Jill Chill", Email: "jchill@example.com"}
 	joined, left := person, person
 	joined.JoinTime = at("2021-07-13T21:44:51Z")
 	left.LeaveTime = at("2021-07-13T21:44:51Z")
@@ -58,7 +58,7 @@ func TestReadEventSamples(t *testing.T) {
 		{"meeting.ended", zoom.Event{Meeting: ended}},
 		{"meeting.participant_joined", zoom.Event{Meeting: meeting(), Participant: &joined}},
 		{"meeting.participant_left", zoom.Event{Meeting: meeting(), Participant: &left}},
-		{"meeting.participant_jbh_waiting", zoom.Event{Meeting: meeting(), Participant: &zoom.EventParticipant{Name: "Jill Chill"}}},
+		{"meeting.participant_jbh_waiting", zoom.Event{Meeting: meeting(), Participant: &zoom.EventParticipant{ID: "iFxeBPYun6SAiWUzBcEkX", Name: "Jill Chill"}}},
 		{"meeting.alert", zoom.Event{Meeting: meeting()}}, // the id is a number
 		{"recording.started", zoom.Event{Meeting: recorded, Recording: &zoom.EventRecording{
 			Files: []zoom.RecordingFile{{Start: start}},

@@ -1,0 +1,17 @@
+-- +goose Up
+-- Who waits, or waited, to get into the meeting of a bridge.
+CREATE TABLE waits (
+    bridge_id TEXT NOT NULL REFERENCES bridges (id),
+    uuid      TEXT NOT NULL,             -- of the instance
+    place     TEXT NOT NULL,             -- host, room
+    person    TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    email     TEXT NOT NULL,
+    since     INTEGER,
+    until     INTEGER,
+    PRIMARY KEY (bridge_id, uuid, place, person)
+) STRICT;
+
+ALTER TABLE bridges ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0;
+
+-- +goose Down
