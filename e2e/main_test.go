@@ -480,6 +480,27 @@ runbooks:
         recording: cloud
 `
 
+// An account that only receives events needs a secret token alone, and its export can be
+// applied again.
+func TestApplyWebhookOnly(t *testing.T) {
+	alone(t)
+	t.Setenv("ZOOM_WEBHOOK_SECRET", demoSecretToken)
+	if r := command(t, "account:\n  auth: webhook_only\n", "apply", "-"); r.code == 0 || !strings.Contains(r.err, "webhook_secret_tokens.0: Copy the Secret Token") {
+		t.Errorf("without a token: status %d, %s", r.code, r.err)
+	}
+	ok(t, "account:\n  auth: webhook_only\n  webhook_secret_tokens: [\"${ZOOM_WEBHOOK_SECRET}\"]\n", "apply", "-")
+	file := ok(t, "", "export")
+	if !strings.Contains(file, "auth: webhook_only") || strings.Contains(file, "client_id") {
+		t.Errorf("the export is\n%s", file)
+	}
+	if out := ok(t, file, "apply", "-"); strings.Contains(out, "account:") {
+		t.Errorf("applying the export changed %s", out)
+	}
+	if again := ok(t, "", "export"); again != file {
+		t.Errorf("the export was\n%s\nand is now\n%s", file, again)
+	}
+}
+
 // Exporting and applying retention rules changes nothing. An empty list removes all
 // rules; a file without the section leaves them as they are.
 func TestApplyRetention(t *testing.T) {

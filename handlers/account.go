@@ -19,8 +19,11 @@ import (
 // The ways to connect, as the form names them.
 const (
 	serverToServer = "server_to_server"
+	webhookOnly    = "webhook_only"
 	jwtApp         = "jwt"
 )
+
+var authMethods = []string{serverToServer, webhookOnly, jwtApp}
 
 // AccountPage is GET /account. ?auth= chooses the tab.
 func (s *Site) AccountPage(c echo.Context) error {
@@ -36,7 +39,7 @@ func (s *Site) AccountPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if auth := q.Get("auth"); auth == serverToServer || auth == jwtApp {
+	if auth := q.Get("auth"); slices.Contains(authMethods, auth) {
 		page.Auth = auth
 	}
 	return Render(c, http.StatusOK, views.Account(page))
@@ -79,28 +82,40 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	if err != nil {
 		s.Log.Warn("saved the Zoom account but could not check the connection", "id", RequestID(c), "error", err)
 		level, text = views.LevelWarning, text+" Drawbridge couldn’t check the connection."
-	} else if n := len(slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Level.Fine() })); n > 0 {
-		level, text = views.LevelWarning, text+" The check found "+views.Plural(n, "problem", "problems")+"."
 	} else {
-		text += " The check found nothing wrong."
+		// Before Zoom has validated the address, that is the next step and not a problem.
+		problems := slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Level.Fine() || f.Code == incident.FoundNotValidated })
+		switch {
+		case len(problems) > 0:
+			level, text = views.LevelWarning, text+" The check found "+views.Plural(len(problems), "problem", "problems")+"."
+		case stored.WebhookValidatedAt.IsZero():
+			text += " The check found nothing wrong. Next, validate the webhook address in Zoom."
+		default:
+			text += " The check found nothing wrong."
+		}
 	}
 	s.Flash(c, level, text)
 	return c.Redirect(http.StatusSeeOther, "/account")
 }
 
-// accountForm is the form as the service takes it. The values of the tab that is
-// not shown stay as they are, so that one can move from a JWT app to
-// Server-to-Server OAuth and keep the rest.
+// accountForm is the form as the service takes it. The values of the tabs that are
+// not shown stay as they are, so that one can move to Server-to-Server OAuth and keep
+// the rest.
 func accountForm(form Form, stored incident.Account) (incident.AccountForm, error) {
 	version, err := form.Int("version")
 	f := incident.AccountForm{
 		Auth: form.Get("auth"), ZoomAccountID: stored.ZoomAccountID, ClientID: stored.ClientID, APIKey: stored.APIKey,
-		Cluster: form.Get("cluster"), BackupUser: form.Get("backup_user_email"), Version: version,
+		Cluster: stored.Cluster, BackupUser: stored.BackupUser, Version: version,
 		Secrets: map[incident.SecretName]string{},
 	}
-	if f.Auth == jwtApp {
+	if f.Auth != webhookOnly {
+		f.Cluster, f.BackupUser = form.Get("cluster"), form.Get("backup_user_email")
+	}
+	switch f.Auth {
+	case webhookOnly:
+	case jwtApp:
 		f.APIKey = form.Get("api_key")
-	} else {
+	default:
 		f.ZoomAccountID, f.ClientID = form.Get("account_id"), form.Get("client_id")
 		if form.Has("app_id") {
 			appID := form.Get("app_id")
@@ -136,7 +151,7 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 		}
 	}
 	maps.Copy(page.Errors, fields)
-	if said.Auth == serverToServer || said.Auth == jwtApp {
+	if slices.Contains(authMethods, said.Auth) {
 		page.Auth = said.Auth
 	}
 	page.AccountID, page.ClientID, page.APIKey = said.ZoomAccountID, said.ClientID, said.APIKey
@@ -184,7 +199,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 	var page views.AccountPage
 	if part {
 		status = http.StatusOK // htmx ignores the answer otherwise
-		page.Check = s.accountCheck(c, stored.Report(s.Now()))
+		page.Check = s.accountCheck(c, stored)
 	} else if page, err = s.accountPage(c, stored); err != nil {
 		return err
 	}
@@ -213,7 +228,7 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 		WebhookToken1: s.storedSecret(a, incident.WebhookToken1), WebhookToken2: s.storedSecret(a, incident.WebhookToken2),
 		BackupUserEmail: a.BackupUser, Cluster: a.Cluster, Version: a.Version,
 		CanEdit: Actor(c).Role.Includes(incident.Admin),
-		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a.Report(s.Now())),
+		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a),
 	}
 	if page.Auth == "" {
 		page.Auth = serverToServer
@@ -266,13 +281,14 @@ func unreachable(base string) string {
 	default:
 		return ""
 	}
-	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs a public https address. Set DRAWBRIDGE_PUBLIC_URL to one.", base, why)
+	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs a public https address. Set DRAWBRIDGE_PUBLIC_URL to one. To try it on your own machine, run “ngrok http 8080” and use the address that it prints.", base, why)
 }
 
-// accountCheck is a report as the page shows it, which lists separately what the app
+// accountCheck is the account's report as the page shows it, which lists separately what the app
 // may do and what was found about another user.
-func (s *Site) accountCheck(c echo.Context, r incident.CheckReport) views.AccountCheck {
-	check := views.AccountCheck{CheckedAt: s.When(c, r.At)}
+func (s *Site) accountCheck(c echo.Context, a incident.Account) views.AccountCheck {
+	r := a.Report(s.Now())
+	check := views.AccountCheck{CheckedAt: s.When(c, r.At), OnlyEvents: a.OnlyEvents()}
 	if i := slices.IndexFunc(r.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicPerson }); i >= 0 {
 		check.Email, check.Typed = r.Lines[i].Email, r.Lines[i].Email
 	}

@@ -69,8 +69,13 @@ func (o *office) wait(d time.Duration) {
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
+	return officeOn(t, dbtest.SQLite(t))
+}
+
+// officeOn is newOffice with another database.
+func officeOn(t testing.TB, cfg db.Config) *office {
+	t.Helper()
 	o := &office{t: t, log: &logBuffer{}, now: time.Date(2026, 11, 22, 2, 14, 7, 0, time.UTC)}
-	cfg := dbtest.SQLite(t)
 	cfg.Now = o.clock
 	o.dataDir, o.store = cfg.DataDir, dbtest.Open(t, cfg)
 	log := slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -498,7 +503,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found 1 problem.", "Active and licensed.")
+		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found nothing wrong. Next, validate the webhook address in Zoom.", "Active and licensed.")
 		if strings.Contains(page.body, "CANARY") || strings.Contains(o.log.String(), "CANARY") {
 			t.Error("a secret came out")
 		}
@@ -585,7 +590,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "Saved:", "problems.", "bad Access token")
+		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "Saved:", "The check found 1 problem.", "bad Access token")
 	})
 }
 

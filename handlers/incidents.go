@@ -225,6 +225,12 @@ func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, e
 	return list, nil
 }
 
+// onlyEvents reports whether b failed because the Zoom app only sends events. That is
+// no outage: people give such a bridge its link.
+func onlyEvents(b incident.Bridge) bool {
+	return slices.ContainsFunc(b.Reasons, func(r incident.Reason) bool { return r.Code == incident.ReasonOnlyEvents })
+}
+
 // bridgeBlock is one bridge as its incident's page shows it.
 func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridge) (views.BridgeBlock, error) {
 	accountWide := slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide)
@@ -244,6 +250,13 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	}
 	switch b.State {
 	case incident.BridgeFailed, incident.BridgeUnknown:
+		if onlyEvents(b) { // a retry helps only once the account can create meetings
+			account, err := s.Store.Account(c.Request().Context())
+			if err != nil {
+				return block, err
+			}
+			block.CanRetry, block.NeedsLink = !account.OnlyEvents(), account.OnlyEvents()
+		}
 		block.Cause, block.Fix = said.Cause, said.Fix
 		if accountWide && Actor(c).Role.Includes(incident.Admin) {
 			block.FixHref = "/account"

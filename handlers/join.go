@@ -51,7 +51,10 @@ func (s *Site) JoinPage(c echo.Context) error {
 		if joinable(b) {
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
 		}
-		if b.State == incident.BridgeFailed || b.State == incident.BridgeUnknown {
+		switch {
+		case onlyEvents(b) && b.State == incident.BridgeFailed:
+			page.State = "" // it waits for a link
+		case b.State == incident.BridgeFailed, b.State == incident.BridgeUnknown:
 			// Problems with the Zoom app, such as its credentials, are for admins only.
 			b.Reasons = slices.DeleteFunc(slices.Clone(b.Reasons), incident.Reason.AccountWide)
 			page.Cause = why(b, s.Now()).Cause

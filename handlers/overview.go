@@ -96,7 +96,11 @@ func (s *Site) Overview(c echo.Context) error {
 }
 
 // setupSteps are the steps to the first bridge. The first that isn't done is next.
+// There are none for an account that only receives events: it creates no bridges.
 func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role incident.Role, now time.Time) []views.SetupStep {
+	if a.OnlyEvents() {
+		return nil
+	}
 	steps := []views.SetupStep{
 		{Title: "Connect Zoom", Text: "Enter the credentials of a Zoom app and a backup user. A setup guide is next to the form.", LinkText: "Connect Zoom", Href: "/account"},
 		{Title: "Write a runbook", Text: "Say what a bridge is called, who hosts it and whether it is recorded.", LinkText: "Write a runbook", Href: "/runbooks/new"},
@@ -127,6 +131,9 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	level, reasons := a.Readiness(s.Now())
 	report := a.Report(s.Now())
 	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, report.At)}
+	if level == incident.LevelNote {
+		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: []string{"It can’t create meetings: people use their own link as the bridge."}}
+	}
 	for _, b := range newest {
 		if !b.CreatedAt.After(report.At) || !slices.Contains(incident.AttentionStates, b.State) {
 			continue
@@ -183,7 +190,9 @@ func (s *Site) needs(c echo.Context, report incident.CheckReport, health inciden
 			name, failed = name+", "+bridgeName(all, b.Bridge), " failed. "
 		}
 		n := views.Need{Level: views.LevelBad, LinkText: "Open", Href: incidentPath(b.IncidentNumber), Text: name + failed + why(b.Bridge, now).Cause}
-		if b.State == incident.BridgeUnknown {
+		if onlyEvents(b.Bridge) {
+			n.Level, n.Text, n.LinkText = views.LevelNote, name+" needs a link.", "Use another link"
+		} else if b.State == incident.BridgeUnknown {
 			n.Level, n.Text = views.LevelWarning, name+": we don’t know yet whether Zoom created the meeting."
 		} else if b.State != incident.BridgeFailed && len(b.Findings) > 0 {
 			n.Text = name + ": " + checkLine(b.Findings[0], now).Reason

@@ -101,10 +101,22 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) views.RunPage {
 	case !r.DisabledAt.IsZero():
 		page.Disabled = "This runbook is disabled. An admin can enable it."
 	}
-	if account, err := s.Store.Account(c.Request().Context()); err == nil && !account.Connected() {
-		page.Problem = "Zoom isn’t connected yet, so Drawbridge can’t create a bridge. You can open the incident anyway and use your own link."
+	if account, err := s.Store.Account(c.Request().Context()); err == nil {
+		page.NoBridges = noBridges(account)
 	}
 	return page
+}
+
+// noBridges says why no incident gets a Zoom meeting, and what people do instead; ""
+// if nothing is known to prevent it.
+func noBridges(a incident.Account) string {
+	switch {
+	case a.OnlyEvents():
+		return "Drawbridge only receives events from Zoom here and can’t create meetings. Open incidents as usual and use your own link as the bridge."
+	case !a.Connected():
+		return "Zoom isn’t connected yet, so Drawbridge can’t create bridges. You can open incidents anyway and use your own link as the bridge."
+	}
+	return ""
 }
 
 func incidentPath(number int64) string { return fmt.Sprintf("/incidents/%d", number) }

@@ -32,6 +32,11 @@ func (s *Site) RunbooksPage(c echo.Context) error {
 		Frame:   s.Frame(c, "Runbooks", "runbooks"),
 		CanEdit: Actor(c).Role.Includes(incident.Admin), CanRun: Actor(c).Role.Includes(incident.Responder),
 	}
+	account, err := s.Store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	page.NoBridges = noBridges(account)
 	if page.Rows, err = s.runbookRows(c, rows); err != nil {
 		return err
 	}
@@ -278,6 +283,11 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 		Changed: notes.changed, Conflict: notes.conflict, Errors: notes.errors, Focus: notes.focus,
 		Preview: preview, Insert: insertGroups(form),
 	}
+	account, err := s.Store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	page.NoBridges = noBridges(account)
 	for i := range page.Steps {
 		page.Steps[i].Label = words.StepKind(page.Steps[i].Kind)
 	}

@@ -85,13 +85,21 @@ type StaticLink struct {
 }
 
 // Connected reports whether the account has all credentials for requesting a
-// token.
+// token. An account that only receives events never has.
 func (a Account) Connected() bool {
-	if a.Auth == zoom.JWT {
+	switch a.Auth {
+	case zoom.JWT:
 		return a.APIKey != "" && !a.Secrets[APISecret].Value.IsZero()
+	case zoom.WebhookOnly:
+		return false
+	default:
+		return a.ZoomAccountID != "" && a.ClientID != "" && !a.Secrets[ClientSecret].Value.IsZero()
 	}
-	return a.ZoomAccountID != "" && a.ClientID != "" && !a.Secrets[ClientSecret].Value.IsZero()
 }
+
+// OnlyEvents reports whether the account receives events but can't create
+// meetings, because that is all its app may do.
+func (a Account) OnlyEvents() bool { return a.Auth == zoom.WebhookOnly }
 
 // WebhookTokens returns the secret tokens that may sign webhooks, newest first.
 // locked is true if the master key cannot decrypt one of them; a wrong signature

@@ -87,6 +87,10 @@ func TestSaveAccountRefuses(t *testing.T) {
 		{"W-61 client secret of 4 KB", secret(incident.ClientSecret, "CANARY"+strings.Repeat("a", 4<<10)), []string{"client_secret"}},
 		{"W-61 secret token of one character", secret(incident.WebhookToken1, "x"), []string{"webhook_secret_token_1"}},
 		{"W-61 secret token of 15 characters", secret(incident.WebhookToken2, "CANARY-90123456"[:15]), []string{"webhook_secret_token_2"}},
+		{"only events, without a secret token", func(f *incident.AccountForm) {
+			f.Auth, f.Remove = "webhook_only", []incident.SecretName{incident.WebhookToken1}
+			delete(f.Secrets, incident.WebhookToken1)
+		}, []string{"webhook_secret_token_1"}},
 		{"no API key", jwt(""), []string{"api_key", "api_secret"}},
 		{"API key without a secret", jwt("key"), []string{"api_secret"}},
 		{"API secret with a tab", func(f *incident.AccountForm) {
@@ -286,6 +290,32 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("the move lost something: %+v", a)
 		}
 	})
+	t.Run("starting with events only and moving on keeps everything", func(t *testing.T) {
+		w := newWorld(t)
+		w.ok(w.service.NoteValidation(t.Context()))
+		full := w.account()
+		if changed := w.saveAccount(func(f *incident.AccountForm) { f.Auth = "webhook_only" }); !slices.Equal(changed, []string{"auth"}) {
+			t.Errorf("changed %q, want only the way to connect", changed)
+		}
+		_, b := w.open()
+		if b.State != incident.BridgeFailed || why(b) != `[{"code":"only_events"}]` || w.creates() > 0 {
+			t.Errorf("bridge is %s because %s, and Zoom was asked %d times; want failed at once because the app only sends events", b.State, why(b), w.creates())
+		}
+		if n, err := w.service.RunOnce(t.Context()); err != nil || w.creates() > 0 {
+			t.Errorf("the worker did %d things, error %v, and asked Zoom: an app that can't create meetings is no outage to wait for", n, err)
+		}
+		w.ok(w.service.UseLink(t.Context(), admin, b.ID, "https://meet.example.com/war", ""))
+		if a := w.account(); !a.WebhookValidatedAt.Equal(full.WebhookValidatedAt) || len(a.Secrets) != len(full.Secrets) {
+			t.Errorf("lost something: %+v", a)
+		}
+		w.saveAccount(func(f *incident.AccountForm) { f.Auth = "server_to_server" })
+		if _, b := w.open(); b.State != incident.BridgeReady {
+			t.Errorf("after moving on the bridge is %s: %s", b.State, why(b))
+		}
+		if a := w.account(); !a.WebhookValidatedAt.Equal(full.WebhookValidatedAt) || a.Secrets[incident.WebhookToken1].Value.Reveal() != simSecretToken {
+			t.Errorf("moving on lost something: %+v", a)
+		}
+	})
 	t.Run("broken: the store is closed", func(t *testing.T) {
 		w := newWorld(t)
 		form := w.accountForm(func(f *incident.AccountForm) { f.Secrets[incident.ClientSecret] = "CANARY-new" })
@@ -385,6 +415,8 @@ func TestReadiness(t *testing.T) {
 	line := func(topic incident.Topic, level incident.Level, email ...string) incident.Finding {
 		return incident.Finding{Code: incident.FindingCode(topic), Topic: topic, Level: level, Email: strings.Join(email, "")}
 	}
+	onlyEvents := connected(line("token", "bad"))
+	onlyEvents.Auth = zoom.WebhookOnly
 	jwt := connected(line("token", "ok"))
 	jwt.Auth = zoom.JWT
 	noEvents := connected(line("token", "ok"))
@@ -398,6 +430,7 @@ func TestReadiness(t *testing.T) {
 		wantReasons []string
 	}{
 		{"not connected", incident.Account{}, "bad", []string{"bad not_connected"}},
+		{"an app that only sends events", onlyEvents, "note", []string{"note only_events"}},
 		{"secret of the other authentication method", jwt, "bad", []string{"bad not_connected"}},
 		{"never checked", connected(), "warning", []string{"warning never_checked"}},
 		{"saved since the check", saved, "warning", []string{"warning never_checked"}},

@@ -52,6 +52,11 @@ func (c *checker) found(topic Topic, level Level, f Finding) {
 }
 
 func (c *checker) all(ctx context.Context, s *Service, a Account, people []string) {
+	if a.OnlyEvents() {
+		c.found(TopicToken, LevelNote, Finding{Code: FoundOnlyEvents})
+		c.report.Lines = append(c.report.Lines, a.webhookFinding(s.now()))
+		return
+	}
 	if !a.Connected() {
 		code := FoundNotConnected
 		if a.Secrets[ClientSecret].Locked || a.Secrets[APISecret].Locked {
@@ -173,7 +178,12 @@ func (a Account) Report(now time.Time) CheckReport {
 // Readiness says whether the next incident will get a bridge, from stored facts
 // and without asking Zoom. why holds the findings for any level other than ok.
 // Findings about a single opener or only about events do not prevent a bridge.
+// LevelNote means that no incident gets one, as intended: the app only sends
+// events.
 func (a Account) Readiness(now time.Time) (level Level, why []Finding) {
+	if a.OnlyEvents() {
+		return LevelNote, []Finding{{Code: FoundOnlyEvents, Topic: TopicToken, Level: LevelNote}}
+	}
 	if !a.Connected() {
 		return LevelBad, []Finding{{Code: FoundNotConnected, Topic: TopicToken, Level: LevelBad}}
 	}

@@ -81,6 +81,9 @@ func TestCheckConnection(t *testing.T) {
 		}},
 		{name: "Z-20 Zoom is unreachable", wrong: fault(zoomsim.Faults{Reset: true}), want: []wantLine{{"token", "bad", incident.FoundNoToken, "unreachable"}}},
 		{name: "Zoom is down", wrong: fault(zoomsim.Faults{Down: true}), want: []wantLine{{"token", "bad", incident.FoundNoToken, `"code":"server_error","status":502`}}},
+		{name: "an app that only sends events", wrong: account(func(f *incident.AccountForm) { f.Auth = "webhook_only" }), want: []wantLine{
+			{"token", "note", incident.FoundOnlyEvents, ""}, {"webhook", "warning", incident.FoundNotValidated, ""},
+		}, no: []incident.Topic{"scopes", "backup_user"}},
 		{name: "JWT app", wrong: jwt, want: []wantLine{
 			{"token", "warning", incident.FoundJWTToken, ""}, {"backup_user", "ok", incident.FoundUser, backup},
 		}, no: []incident.Topic{"scopes"}},

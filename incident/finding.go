@@ -32,6 +32,7 @@ type FindingCode string
 // The findings of CheckConnection.
 const (
 	FoundNotConnected   FindingCode = "not_connected"
+	FoundOnlyEvents     FindingCode = "only_events" // the Zoom app only sends events, so nothing else applies
 	FoundNeverChecked   FindingCode = "never_checked"
 	FoundSecretLocked   FindingCode = "secret_locked"     // the master key cannot decrypt it
 	FoundNoToken        FindingCode = "no_token"          // Zoom

@@ -15,6 +15,7 @@ type ReasonCode string
 const (
 	ReasonZoom            ReasonCode = "zoom"             // Host, Zoom: a call failed
 	ReasonNotConnected    ReasonCode = "not_connected"    // no Zoom app is connected
+	ReasonOnlyEvents      ReasonCode = "only_events"      // the Zoom app only sends events
 	ReasonNobodyHosts     ReasonCode = "nobody_hosts"     // there is no opener and no backup user
 	ReasonResolved        ReasonCode = "resolved"         // the incident was resolved before its bridge was ready
 	ReasonPersonalMeeting ReasonCode = "personal_meeting" // Host: the owner of the personal meeting id that Zoom used
@@ -51,6 +52,9 @@ type Reason struct {
 func reasonOf(err error, host string) Reason {
 	if errors.Is(err, errNotConnected) {
 		return Reason{Code: ReasonNotConnected}
+	}
+	if errors.Is(err, errOnlyEvents) {
+		return Reason{Code: ReasonOnlyEvents}
 	}
 	problem := zoom.ProblemOf(err)
 	return Reason{Code: ReasonZoom, Host: host, Zoom: &problem}

@@ -12,7 +12,7 @@ import (
 
 // AccountForm is the form for the Zoom app.
 type AccountForm struct {
-	Auth          string // server_to_server, jwt
+	Auth          string // server_to_server, webhook_only, jwt
 	ZoomAccountID string
 	ClientID      string
 	APIKey        string
@@ -146,8 +146,12 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		if !has(APISecret) {
 			fields["api_secret"] = "Copy the API secret from your JWT app in Zoom."
 		}
+	case zoom.WebhookOnly:
+		if !has(WebhookToken1) {
+			fields["webhook_secret_token_1"] = "Copy the Secret Token from your app in Zoom, under Feature → Access."
+		}
 	default:
-		fields["auth"] = "Choose Server-to-Server OAuth or JWT app."
+		fields["auth"] = "Choose Server-to-Server OAuth, webhooks only or JWT."
 	}
 	if next.Cluster != "zoom.us" && next.Cluster != "zoomgov.com" {
 		fields["cluster"] = "Choose zoom.us or zoomgov.com."

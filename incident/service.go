@@ -102,6 +102,9 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // zoomClient returns the client for the current account. It keeps the same client
 // until the account changes, because the client holds the access token.
 func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
+	if a.OnlyEvents() {
+		return nil, errOnlyEvents
+	}
 	if !a.Connected() {
 		return nil, errNotConnected
 	}
@@ -139,7 +142,10 @@ func (s *Service) newZoomClient(a Account) *zoom.Client {
 	})
 }
 
-var errNotConnected = refuse(Unavailable, "No Zoom app is connected. An admin can connect one on the Zoom account page.")
+var (
+	errNotConnected = refuse(Unavailable, "No Zoom app is connected. An admin can connect one on the Zoom account page.")
+	errOnlyEvents   = refuse(Conflict, "Drawbridge only receives events from Zoom, so it can’t do this.")
+)
 
 // need returns Forbidden if the actor's role does not include role. Routes check
 // roles as well, but a new route could forget to.

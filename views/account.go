@@ -7,7 +7,7 @@ import (
 
 // AccountPage is GET /account, and the answer to a rejected POST /account (422).
 //
-// The form posts to /account with: auth (server_to_server | jwt), account_id, client_id,
+// The form posts to /account with: auth (server_to_server | webhook_only | jwt), account_id, client_id,
 // client_secret, app_id, api_key, api_secret, backup_user_email, webhook_secret_token_1,
 // webhook_secret_token_2, keep_webhook_secret_token_1, cluster (zoom.us | zoomgov.com), version,
 // and op, the button pressed: save, or remove_webhook_secret_token_2.
@@ -15,7 +15,7 @@ import (
 type AccountPage struct {
 	Frame Frame
 
-	Auth      string // selected tab and value of the form's auth: "server_to_server" or "jwt"
+	Auth      string // selected tab and value of the form's auth: "server_to_server", "webhook_only" or "jwt"
 	InUse     string // how Drawbridge gets access tokens now; "" before anything is saved
 	AccountID string
 	ClientID  string
@@ -68,13 +68,14 @@ type AccountEvent struct {
 // AccountCheck is the last result of Check connection. POST /account/check with an optional
 // email makes a new one.
 type AccountCheck struct {
-	CheckedAt When // zero: never checked
-	Lines     []CheckLine
-	Features  []ScopeFeature
-	Email     string // other user whose settings were checked; "" for none
-	Other     []CheckLine
-	Typed     string // what the field for the other user holds
-	EmailErr  string
+	CheckedAt  When // zero: never checked
+	Lines      []CheckLine
+	Features   []ScopeFeature
+	Email      string // other user whose settings were checked; "" for none
+	Other      []CheckLine
+	OnlyEvents bool   // the account can't ask Zoom about users
+	Typed      string // what the field for the other user holds
+	EmailErr   string
 }
 
 // CheckLine is one thing that was checked.
@@ -97,6 +98,8 @@ func accountSub(p AccountPage) string {
 	switch p.InUse {
 	case "":
 		return "Not connected yet"
+	case "webhook_only":
+		return "Only receives events"
 	case "jwt":
 		return "Uses a JWT app"
 	}

@@ -76,6 +76,13 @@ func TestAccount(t *testing.T) {
 	jwt.Check.Lines = []views.CheckLine{found("bad", words.Finding{Code: "no_token", Zoom: &words.Problem{Code: "wrong_api_key"}})}
 	jwt.Check.Features, jwt.Check.Other, jwt.Check.Email, jwt.Check.Typed = nil, nil, "", ""
 
+	onlyEvents := accountFull()
+	onlyEvents.Auth, onlyEvents.InUse = "webhook_only", "webhook_only"
+	onlyEvents.ClientSecret, onlyEvents.Gaps = views.StoredSecret{}, nil
+	onlyEvents.Check = views.AccountCheck{CheckedAt: when(2 * time.Minute), OnlyEvents: true, Lines: []views.CheckLine{
+		found("note", words.Finding{Code: "only_events"}), found("ok", words.Finding{Code: "validated", Fine: true}),
+	}}
+
 	refused := accountFull()
 	refused.BackupUserEmail = "oncall@"
 	refused.AccountID = ""
@@ -98,7 +105,7 @@ func TestAccount(t *testing.T) {
 		name string
 		page views.AccountPage
 	}{
-		{"full", accountFull()}, {"jwt", jwt}, {"error", refused}, {"hostile", hostilePage},
+		{"full", accountFull()}, {"only-events", onlyEvents}, {"jwt", jwt}, {"error", refused}, {"hostile", hostilePage},
 	}
 	var all []golden
 	for _, c := range cases {

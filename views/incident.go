@@ -74,6 +74,7 @@ type BridgeBlock struct {
 	Checks    []CheckLine      // differences between what was asked for and what Zoom set
 	CanStart  bool             // the person may start it as the host
 	CanRetry  bool
+	NeedsLink bool   // no outage: the Zoom app can't create meetings, so people give the bridge its link
 	LinkTyped string // rejected POST …/link: what was typed
 	LinkError string
 }
@@ -208,6 +209,9 @@ func (b BridgeBlock) tone() string {
 	case "unknown":
 		return "warning"
 	case "failed":
+		if b.NeedsLink {
+			return "over"
+		}
 		return "bad"
 	case "new", "creating":
 		return "busy"
@@ -249,6 +253,9 @@ func (b BridgeBlock) says() string {
 	case "unknown":
 		return "We don’t know yet whether Zoom created the meeting"
 	case "failed":
+		if b.NeedsLink {
+			return "This bridge needs a link"
+		}
 		return "Couldn’t create the bridge"
 	}
 	return ""

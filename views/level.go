@@ -31,7 +31,7 @@ func (l Level) found() Level {
 
 // judged is l, or LevelWarning if a verdict can't have the level l.
 func (l Level) judged() Level {
-	if l == LevelOK || l == LevelBad {
+	if l == LevelOK || l == LevelNote || l == LevelBad {
 		return l
 	}
 	return LevelWarning

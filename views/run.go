@@ -26,7 +26,8 @@ type RunPage struct {
 	OpenerEmail string
 	Variables   []RunVariable
 	Errors      map[string]string // field name → sentence
-	Problem     string            // what will go wrong: "Zoom isn’t connected yet, …"; "" for nothing
+	Problem     string            // why the form was refused, if no field is wrong; "" for nothing
+	NoBridges   string            // why no incident gets a bridge; "" if nothing is known to prevent it
 	Disabled    string            // why this runbook can't be used; "" if it can
 }
 

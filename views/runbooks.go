@@ -4,11 +4,12 @@ import "fmt"
 
 // RunbooksPage is GET /runbooks.
 type RunbooksPage struct {
-	Frame    Frame
-	CanEdit  bool // admins: New runbook, Edit, switch
-	CanRun   bool // responders: Open incident
-	Rows     []RunbookRow
-	Archived []RunbookRow // deleted, but kept because incidents refer to them
+	Frame     Frame
+	CanEdit   bool   // admins: New runbook, Edit, switch
+	CanRun    bool   // responders: Open incident
+	NoBridges string // why no incident gets a bridge; "" if nothing is known to prevent it
+	Rows      []RunbookRow
+	Archived  []RunbookRow // deleted, but kept because incidents refer to them
 }
 
 // RunbookRow is one runbook of the list.
@@ -58,14 +59,15 @@ type RunbookPage struct {
 	Kinds     []StepKind // the choices of Add step
 	Types     []string   // incident types in use, as suggestions
 
-	CanEdit  bool
-	CanRun   bool              // responders: View the form
-	Changed  bool              // the form differs from the stored runbook
-	Conflict string            // who else saved in the meantime, and when; "" for nobody
-	Errors   map[string]string // field name → sentence; "step.0.topic", "variable.1.name"
-	Focus    string            // field with the cursor: "step.1.topic" after Add step; "" for none
-	Preview  RunbookPreviewPart
-	Insert   []InsertGroup
+	CanEdit   bool
+	CanRun    bool              // responders: View the form
+	Changed   bool              // the form differs from the stored runbook
+	Conflict  string            // who else saved in the meantime, and when; "" for nobody
+	Errors    map[string]string // field name → sentence; "step.0.topic", "variable.1.name"
+	NoBridges string            // why no incident gets a bridge; "" if nothing is known to prevent it
+	Focus     string            // field with the cursor: "step.1.topic" after Add step; "" for none
+	Preview   RunbookPreviewPart
+	Insert    []InsertGroup
 }
 
 // StepForm is one step in the editor.

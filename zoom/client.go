@@ -31,10 +31,12 @@ const (
 	// Zoom switched JWT apps off in September 2023. Old installations behind
 	// their own gateway still use them.
 	JWT AuthMethod = "jwt"
+	// WebhookOnly apps receive events and can't call Zoom's API.
+	WebhookOnly AuthMethod = "webhook_only"
 )
 
 // Credentials are the credentials of one Zoom app. ServerToServer uses AccountID,
-// ClientID and ClientSecret; JWT uses APIKey and APISecret.
+// ClientID and ClientSecret; JWT uses APIKey and APISecret; WebhookOnly has none.
 type Credentials struct {
 	Method       AuthMethod
 	AccountID    string

@@ -23,6 +23,7 @@ const (
 // reasonTexts has the words of each reason that is not a problem of Zoom's.
 var reasonTexts = map[string]Text{
 	"not_connected":    {"No Zoom app is connected.", "An admin can connect one on the Zoom account page."},
+	"only_events":      {"Drawbridge only receives events from Zoom here, so it can’t create meetings.", "Use another link."},
 	"nobody_hosts":     {"There is nobody to host: the opener isn’t known, and no backup user is set.", "An admin can set the backup user on the Zoom account page."},
 	"resolved":         {"The incident was resolved before the bridge was ready.", "Reopen the incident to get a bridge."},
 	"personal_meeting": {Cause: "Zoom used the personal meeting ID of {host}, which other calls use too."},
