@@ -117,10 +117,10 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
-	args := []any{run.ID, run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt}
+	args := []any{run.ID, run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt, run.RunBy}
 	return execOne(ctx, tx, errMoved(), `
-		UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5
-		WHERE id = $1 AND state IN (`+placeholders(6, len(from))+`)`, append(args, anys(from)...)...)
+		UPDATE step_runs SET state = $2, reason = $3, started_at = $4, finished_at = $5, run_by = $6
+		WHERE id = $1 AND state IN (`+placeholders(7, len(from))+`)`, append(args, anys(from)...)...)
 }
 
 const attemptColumns = `id, bridge_id, rung, host_email, state, meeting_id, code, reason, looks, started_at, finished_at`

@@ -200,16 +200,16 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 	return page, err
 }
 
-const stepRunColumns = `id, incident_number, position, step, state, reason, started_at, finished_at`
+const stepRunColumns = `id, incident_number, position, step, state, reason, started_at, finished_at, run_by`
 
 func stepRunFields(run *incident.StepRun) []any {
 	return []any{&run.ID, &run.IncidentNumber, &run.Position, jsonOf(&run.Step), &run.State, jsonOf(&run.Reason),
-		timeOf(&run.StartedAt), timeOf(&run.FinishedAt)}
+		timeOf(&run.StartedAt), timeOf(&run.FinishedAt), &run.RunBy}
 }
 
 func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error {
-	return exec(ctx, tx, `INSERT INTO step_runs (`+stepRunColumns+`) VALUES (`+placeholders(1, 8)+`)`,
-		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt)
+	return exec(ctx, tx, `INSERT INTO step_runs (`+stepRunColumns+`) VALUES (`+placeholders(1, 9)+`)`,
+		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt, run.RunBy)
 }
 
 // StepRun returns the step run with this id.

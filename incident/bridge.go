@@ -35,6 +35,7 @@ const (
 type Rung string
 
 const (
+	RungRunner Rung = "runner" // the person who ran the step by hand
 	RungOpener Rung = "opener"
 	RungBackup Rung = "backup_user"
 )

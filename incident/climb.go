@@ -46,15 +46,21 @@ type rung struct {
 	host string // email address of a Zoom user
 }
 
-// rungs returns the rungs for a bridge. It never lists the same host twice.
-func rungs(a Account, i Incident, asked MeetingTemplate) []rung {
+// rungs returns the rungs for the bridge of a step: the person who ran it by hand,
+// the opener and the backup user, or only the backup user if the step asks for
+// that. It never lists the same host twice.
+func rungs(a Account, i Incident, run StepRun, asked MeetingTemplate) []rung {
 	var list []rung
-	if asked.Host != HostBackup && i.OpenerEmail != "" {
-		list = append(list, rung{RungOpener, i.OpenerEmail})
+	add := func(name Rung, host string) {
+		if host != "" && !slices.ContainsFunc(list, func(r rung) bool { return r.host == host }) {
+			list = append(list, rung{name, host})
+		}
 	}
-	if a.BackupUser != "" && (len(list) == 0 || list[0].host != a.BackupUser) {
-		list = append(list, rung{RungBackup, a.BackupUser})
+	if asked.Host != HostBackup {
+		add(RungRunner, run.RunBy)
+		add(RungOpener, i.OpenerEmail)
 	}
+	add(RungBackup, a.BackupUser)
 	return list
 }
 
@@ -128,7 +134,7 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	if done, err := c.takeForeign(ctx, attempts); done || err != nil {
 		return err
 	}
-	list := rungs(c.account, c.incident, c.bridge.Asked)
+	list := rungs(c.account, c.incident, c.run, c.bridge.Asked)
 	if len(list) == 0 {
 		return c.fail(ctx, Reason{Code: ReasonNobodyHosts})
 	}
@@ -333,8 +339,12 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	}
 	c.bridge.State, c.bridge.ReadyAt = BridgeReady, c.s.now()
 	c.bridge.Reasons = c.why
-	if len(c.why) == 0 && r.name == RungBackup && c.bridge.Asked.Host == HostBackup {
+	switch {
+	case len(c.why) > 0:
+	case r.name == RungBackup && c.bridge.Asked.Host == HostBackup:
 		c.bridge.Reasons = []Reason{{Code: ReasonRunbook}}
+	case r.name == RungRunner && r.host != c.incident.OpenerEmail:
+		c.bridge.Reasons = []Reason{{Code: ReasonRanStep, Host: r.host}}
 	}
 	attempt.State, attempt.MeetingID, attempt.FinishedAt = AttemptDone, m.ID, c.s.now()
 	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, Reason{}, c.s.now()

@@ -330,6 +330,9 @@ func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) er
 		bridge = s.newBridge(run)
 	}
 	bridge.State, bridge.Reasons = BridgeNew, nil
+	if run.RunBy = ""; actor.Kind == ActorUser {
+		run.RunBy = actor.Email
+	}
 	return s.schedule(ctx, actor, BridgeChange{
 		Bridge: bridge, Insert: insert, From: []BridgeState{BridgeFailed},
 		StepRun: &run, StepRunFrom: []StepState{StepWaiting, StepFailed},

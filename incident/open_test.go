@@ -11,6 +11,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
 func TestOpenIncidentRefuses(t *testing.T) {
@@ -215,6 +216,74 @@ func TestOpenIncidentKeeps(t *testing.T) {
 		wantCode(t, w.service.RunStep(t.Context(), viewer, runs[0].ID), incident.Forbidden)
 		wantCode(t, w.service.RunStep(t.Context(), anaIs, "nothing"), incident.NotFound)
 	})
+}
+
+// The person who runs a step hosts its bridge, then the opener, then the backup user.
+func TestWhoRanTheStepHosts(t *testing.T) {
+	const ben = "ben@example.com"
+	benIs := incident.Actor{Kind: "user", UserID: "u9", Email: ben, Role: incident.Responder}
+	notInZoom := func(who string) string {
+		return `{"code":"zoom","host":"` + who + `","zoom":{"code":"no_such_user"`
+	}
+	for _, test := range []struct {
+		name     string
+		opener   string // "": Ana, a Zoom user
+		notZoom  bool   // Ben isn't a Zoom user
+		actor    incident.Actor
+		template func(*incident.MeetingTemplate)
+		restart  bool // Zoom doesn't answer until the program has restarted
+		wantHost string
+		wantRung incident.Rung
+		wantWhy  []string // beginnings of the reasons
+	}{
+		{name: "a Zoom user", actor: benIs, wantHost: ben, wantRung: "runner", wantWhy: []string{`{"code":"ran_step","host":"ben@example.com"}`}},
+		{name: "the opener", actor: anaIs, wantHost: opener, wantRung: "runner"},
+		{name: "not a Zoom user", notZoom: true, actor: benIs, wantHost: opener, wantRung: "opener", wantWhy: []string{notInZoom(ben)}},
+		{name: "neither is a Zoom user", opener: "cara@example.com", notZoom: true, actor: benIs, wantHost: backup, wantRung: "backup_user", wantWhy: []string{notInZoom(ben), notInZoom("cara@example.com")}},
+		{name: "a script", actor: incident.Actor{Kind: "token", Email: ben, Role: incident.Responder}, wantHost: opener, wantRung: "opener"},
+		{name: "the runbook asks for the backup user", actor: benIs, template: func(m *incident.MeetingTemplate) { m.Host = incident.HostBackup },
+			wantHost: backup, wantRung: "backup_user", wantWhy: []string{`{"code":"runbook"}`}},
+		{name: "after a restart", actor: benIs, restart: true, wantHost: ben, wantRung: "runner", wantWhy: []string{`{"code":"ran_step"`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			r := outage()
+			r.Variables, r.Steps[0].ExecuteAutomatically = nil, false
+			if test.template != nil {
+				test.template(&r.Steps[0].Meeting)
+			}
+			r = w.saveRunbook(r)
+			if !test.notZoom {
+				w.sim.AddUser(zoomsim.User{Email: ben, JoinBeforeHost: true})
+			}
+			i, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: r.ID, Name: "x", OpenerEmail: test.opener})
+			w.ok(err)
+			runs, err := w.store.StepRuns(t.Context(), i.Number)
+			w.ok(err)
+			w.faults(zoomsim.Faults{Reset: test.restart})
+			w.ok(w.service.RunStep(t.Context(), test.actor, runs[0].ID))
+			if test.restart {
+				w.faults(zoomsim.Faults{})
+				w.service = w.another(w.store)
+				w.work(time.Minute)
+			}
+			b := w.bridge(i)
+			if b.HostEmail != test.wantHost || b.Rung != test.wantRung || b.UsedBackupUser != (test.wantHost == backup) {
+				t.Errorf("hosted by %s on rung %s, want %s on %s: %s", b.HostEmail, b.Rung, test.wantHost, test.wantRung, why(b))
+			}
+			if len(b.Reasons) != len(test.wantWhy) {
+				t.Fatalf("reasons %s, want %q", why(b), test.wantWhy)
+			}
+			for n, want := range test.wantWhy {
+				if !strings.Contains(why(b), want) {
+					t.Errorf("reason %d is not in %s, want %s", n, why(b), want)
+				}
+			}
+			if len(test.wantWhy) > 0 && !strings.Contains(strings.Join(w.timeline(i), "\n"), `bridge_ready {"host":"`+test.wantHost+`","reasons":[{"code"`) {
+				t.Errorf("the timeline lacks whose rung and why: %q", w.timeline(i))
+			}
+		})
+	}
 }
 
 func TestResolveAndReopen(t *testing.T) {

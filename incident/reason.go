@@ -27,6 +27,7 @@ const (
 	ReasonNoAnswer        ReasonCode = "no_answer"        // Zoom did not answer for an hour
 	ReasonTriedOften      ReasonCode = "tried_often"      // Count: calls that tried to create a meeting
 	ReasonRunbook         ReasonCode = "runbook"          // the runbook asks for the backup user
+	ReasonRanStep         ReasonCode = "ran_step"         // Host: they ran the step by hand, so they host
 	ReasonLinkGiven       ReasonCode = "link_given"       // By
 	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // it was deleted in Zoom
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause

@@ -73,6 +73,7 @@ type StepRun struct {
 	Reason         Reason // why it failed or was done in another way; zero: none
 	StartedAt      time.Time
 	FinishedAt     time.Time
+	RunBy          string // email address of the user who last ran it by hand; "": nobody
 }
 
 // JobState is the state of a job: queued → running → done or dead.

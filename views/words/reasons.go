@@ -35,6 +35,7 @@ var reasonTexts = map[string]Text{
 	"no_answer":        {Cause: "Zoom didn’t answer for an hour."},
 	"tried_often":      {"Drawbridge asked Zoom {times}.", "Try again when Zoom answers, or use another link."},
 	"runbook":          {Cause: "The runbook wants the backup user to host."},
+	"ran_step":         {Cause: "{host} ran the step, so they host."},
 	"link_given":       {Cause: "{by} provided this link."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
