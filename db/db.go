@@ -46,15 +46,16 @@ type Store struct {
 	now      func() time.Time
 	log      *slog.Logger
 
-	appends   chan *pendingEvent
-	batchSize atomic.Int64  // approximate total size of the last batchMemory commits of events
-	batchAt   atomic.Int64  // when the last of these commits started, in Unix milliseconds
-	stopped   chan struct{} // closed when Run has answered its last event
-	fatal     chan error    // an error after which the process must stop
-	broken    atomic.Bool   // set before fatal; all writes fail from then on
-	disk      disk
-	retiredAt atomic.Int64 // when RetireWordParts last retired a part, in Unix milliseconds
-	readOnly  bool
+	appends     chan *pendingEvent
+	appendBytes atomic.Int64  // content of the events in appends and in the current commit
+	batchSize   atomic.Int64  // approximate total size of the last batchMemory commits of events
+	batchAt     atomic.Int64  // when the last of these commits started, in Unix milliseconds
+	stopped     chan struct{} // closed when Run has answered its last event
+	fatal       chan error    // an error after which the process must stop
+	broken      atomic.Bool   // set before fatal; all writes fail from then on
+	disk        disk
+	retiredAt   atomic.Int64 // when RetireWordParts last retired a part, in Unix milliseconds
+	readOnly    bool
 }
 
 // Open opens the database, creates it if there is none, and updates its schema

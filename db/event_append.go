@@ -11,8 +11,11 @@ import (
 )
 
 const (
-	appendQueue   = 1024 // events that may wait for a commit
-	appendBatch   = 512  // events in one commit
+	appendQueue = 1024 // events that may wait for a commit
+	appendBatch = 512  // events in one commit
+	// appendBytes limits the content of the waiting events together. Requests
+	// give up while a slow disk keeps their events waiting.
+	appendBytes   = 32 << 20
 	appendTimeout = 5 * time.Second
 	batchMemory   = 16 // commits over which the batch size is averaged
 )
@@ -54,14 +57,20 @@ func (s *Store) AppendEvent(ctx context.Context, e incident.NewEvent) (id int64,
 	}
 	p.keys = keysOf(e.Body, e.Headers[requestID])
 	p.encoding, p.content = packContent(e.Headers, e.Body)
+	p.Headers, p.Body = nil, nil
 	select {
 	case <-s.stopped:
 		return 0, false, unavailable("Drawbridge is stopping.", nil)
 	default:
 	}
+	if s.appendBytes.Add(int64(len(p.content))) > appendBytes {
+		s.appendBytes.Add(-int64(len(p.content)))
+		return 0, false, unavailable("Too many events are waiting to be stored.", errors.New("queue of events has too many bytes"))
+	}
 	select {
 	case s.appends <- p:
 	default:
+		s.appendBytes.Add(-int64(len(p.content)))
 		return 0, false, unavailable("Too many events are waiting to be stored.", errors.New("queue of events is full"))
 	}
 	select {

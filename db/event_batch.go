@@ -75,7 +75,7 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 	if w.s.postgres && err == nil {
 		if results, err = w.storeAtOnce(ctx, batch); err == nil {
 			w.s.disk.noteWrite(nil)
-			answer(batch, results)
+			w.answer(batch, results)
 			return
 		}
 		err = nil // the separate steps below also say what is wrong
@@ -93,11 +93,12 @@ func (w *eventWriter) commit(batch []*pendingEvent) {
 	if err != nil {
 		results = slices.Repeat([]appendResult{{err: err}}, len(batch))
 	}
-	answer(batch, results)
+	w.answer(batch, results)
 }
 
-func answer(batch []*pendingEvent, results []appendResult) {
+func (w *eventWriter) answer(batch []*pendingEvent, results []appendResult) {
 	for i, p := range batch {
+		w.s.appendBytes.Add(-int64(len(p.content)))
 		p.done <- results[i]
 	}
 }

@@ -20,8 +20,8 @@ const (
 )
 
 // maxContent limits how much memory a damaged row can make us allocate. A
-// webhook has at most 1 MiB, and its headers a few kilobytes.
-const maxContent = 2 << 20
+// webhook has at most 4 MiB, and its headers a few kilobytes.
+const maxContent = 5 << 20
 
 // contentDictBytes holds events from Zoom's documentation. An event is too short to
 // repeat itself much, but it resembles these. Never edit them: content with

@@ -81,12 +81,13 @@ const eventIDShift = 12
 // grow in the order of commits and contain the time of arrival.
 func FirstEventID(t time.Time) int64 { return t.UnixMilli() << eventIDShift }
 
-// DeleteEventKeys deletes up to limit keys of events whose event_ts is before a
-// time, and returns how many. If such an event is delivered again, it is stored
-// again.
+// DeleteEventKeys deletes up to limit keys of events that arrived before a time,
+// and returns how many. If such an event is delivered again, it is stored again.
+// An event_ts that is in seconds, or years old, does not shorten this.
 func (s *Store) DeleteEventKeys(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	return s.writeRows(ctx, `
-		DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 ORDER BY at, key LIMIT $2)`, before, limit)
+		DELETE FROM event_keys WHERE (at, key) IN (SELECT at, key FROM event_keys WHERE at > 0 AND at < $1 AND event_id < $3 ORDER BY at, key LIMIT $2)`,
+		before, limit, FirstEventID(before))
 }
 
 // EventArrival returns when the event with this id arrived, to the millisecond.

@@ -57,13 +57,18 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// W-23: keys are deleted by event_ts, long after Zoom has stopped retrying.
+// W-23: keys are deleted long after their event arrived, when Zoom has stopped
+// retrying. What the event says about its time must not shorten that.
 func TestDeleteEventKeys(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		body := func(n int, at time.Time) string { return fmt.Sprintf(`{"n":%d,"event_ts":%d}`, n, at.UnixMilli()) }
 		for n := range 1200 {
-			addEvent(t, s, 0, body(n, now.Add(-40*24*time.Hour)))
+			at := now.Add(-40 * 24 * time.Hour)
+			_, _, err := s.AppendEvent(t.Context(), incident.NewEvent{ReceivedAt: at, SignedAt: at, Body: []byte(body(n, at))})
+			check(t, err)
 		}
+		seconds, old := fmt.Sprintf(`{"n":0,"event_ts":%d}`, now.Unix()), body(0, now.Add(-4*365*24*time.Hour))
+		inSeconds, yearsOld := addEvent(t, s, 1, seconds), addEvent(t, s, 1, old)
 		young := addEvent(t, s, 1, body(0, now.Add(-30*24*time.Hour)))
 		timeless := addEvent(t, s, 1, `{"n":0}`)
 		for _, want := range []int64{800, 400, 0} {
@@ -73,7 +78,7 @@ func TestDeleteEventKeys(t *testing.T) {
 				t.Errorf("%d keys forgotten, want %d", n, want)
 			}
 		}
-		for want, b := range map[int64]string{young: body(0, now.Add(-30*24*time.Hour)), timeless: `{"n":0}`} {
+		for want, b := range map[int64]string{young: body(0, now.Add(-30*24*time.Hour)), timeless: `{"n":0}`, inSeconds: seconds, yearsOld: old} {
 			id, duplicate, err := s.AppendEvent(t.Context(), incident.NewEvent{ReceivedAt: now, SignedAt: now, Body: []byte(b)})
 			check(t, err)
 			if id != want || !duplicate {

@@ -39,11 +39,11 @@ func (s *Store) EventRowsAfter(ctx context.Context, f EventFilter, cursor string
 	return page, err
 }
 
-// How many rows of an export are read at once. A body can have 1 MiB, so few rows
+// How many rows of an export are read at once. A body can have 4 MiB, so few rows
 // with bodies are read, to limit the memory.
 const (
 	exportPage  = 1000
-	exportWhole = 64
+	exportWhole = 16
 )
 
 // ExportEvents is EventRows with larger pages, and with bodies and headers if
@@ -210,11 +210,25 @@ func (s *Store) Event(ctx context.Context, id int64) (incident.Event, error) {
 	return one(ctx, s.r, "event", wholeEventFields, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+` WHERE e.id = $1`, id)
 }
 
+// newEventBytes is how many bytes of bodies NewEvents reads before it stops.
+const newEventBytes = 8 << 20
+
 // NewEvents returns up to limit unread events, oldest first, with bodies and
-// headers.
-func (s *Store) NewEvents(ctx context.Context, limit int) ([]incident.Event, error) {
-	return list(ctx, s.r, wholeEventFields, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
+// headers. It returns fewer if their bodies are large.
+func (s *Store) NewEvents(ctx context.Context, limit int) (events []incident.Event, err error) {
+	size := 0
+	err = each(ctx, s.r, func(r row) error {
+		if size > newEventBytes {
+			return nil
+		}
+		var e incident.Event
+		err := r.Scan(wholeEventFields(&e)...)
+		size += len(e.Body)
+		events = append(events, e)
+		return err
+	}, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
 		WHERE e.state = 'new' ORDER BY e.id LIMIT `+strconv.Itoa(max(limit, 1)))
+	return events, err
 }
 
 // EventsAround returns up to n events of a meeting before the event id and up

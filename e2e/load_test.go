@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,7 @@ func TestLoad(t *testing.T) {
 		{"L-02 forged requests next to Zoom's", testForged},
 		{"L-04 thousands of idle connections", testSilent},
 		{"L-05 a hundred bodies of 100 MB", testHuge},
+		{"L-06 the largest events at the same time", testLargest},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := configured(t, binary)
@@ -149,6 +151,42 @@ func testHuge(t *testing.T, p *process) int64 {
 	all.Wait()
 	p.sendAll(t, client("", 4), 4, 100)
 	return 100
+}
+
+// testLargest sends events that are as large as the server accepts. Each is stored
+// in the end, after 503 in between.
+func testLargest(t *testing.T, p *process) int64 {
+	const events = 20
+	var all sync.WaitGroup
+	for i := range events {
+		all.Go(func() {
+			noise := make([]byte, 3<<20/2)
+			_, _ = rand.Read(noise) // cannot be compressed
+			body := fmt.Appendf(nil, `{"event":"meeting.started","n":%d,"noise":"%x","event_ts":%d}`, i, noise, time.Now().UnixMilli())
+			for try := 0; ; try++ {
+				r, err := signed(t.Context(), p.url, body)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				response, err := client("", 1).Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				drain(response)
+				if response.StatusCode == http.StatusOK {
+					return
+				}
+				if response.StatusCode != http.StatusServiceUnavailable || try == 50 {
+					t.Errorf("event %d: status %d", i, response.StatusCode)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return events
 }
 
 // sendAll posts n signed events on the given number of connections. It retries after

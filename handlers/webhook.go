@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	maxWebhook      = 1 << 20
+	// Zoom's events are far smaller. But Zoom never repeats a request after a 4xx.
+	maxWebhook      = 4 << 20
 	maxWebhooksBody = 64 << 20 // of all requests together
 
 	// Zoom waits three seconds for an answer ("Event notification retries").

@@ -149,6 +149,7 @@ const (
 	RejectedValidation Rejection = "wrong_validation" // asks for validation, with a wrong signature
 	RejectedChallenge  Rejection = "validation"       // asks for validation as Zoom never does
 	RejectedTooLarge   Rejection = "too_large"
+	RejectedWrongPath  Rejection = "wrong_path"     // signed, but sent to another address of this server
 	RejectedIncomplete Rejection = "incomplete"     // ended before its body was complete
 	NoWebhookToken     Rejection = "not_configured" // this and what follows is our fault
 	WebhookTokenLocked Rejection = "locked"

@@ -111,5 +111,5 @@ func (m *middleware) answerProgram(c echo.Context, p problem) error {
 // get errors as problem details.
 func (m *middleware) forPrograms(c echo.Context) bool {
 	kind := m.kinds[c.Path()]
-	return kind == Program || kind == Signed || strings.HasPrefix(c.Request().URL.Path, "/api/")
+	return kind == Program || kind == Signed || zooms(c.Request()) || strings.HasPrefix(c.Request().URL.Path, "/api/")
 }

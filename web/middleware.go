@@ -179,14 +179,35 @@ func (m *middleware) recovers(next echo.HandlerFunc) echo.HandlerFunc {
 
 var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "This request didn’t come from a Drawbridge page. Reload the page and try again."}
 
+// webhookAddress forgives slips in the address that someone entered in Zoom, such
+// as /webhook/: Zoom doesn't repeat what was answered with 404.
+func webhookAddress(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u := c.Request().URL
+		if u.RawPath == "" && strings.EqualFold(strings.Trim(u.Path, "/"), "webhook") {
+			u.Path = "/webhook"
+		}
+		return next(c)
+	}
+}
+
+// zooms reports whether a request appears to be one of Zoom's.
+func zooms(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.Header.Get("X-Zm-Signature") != ""
+}
+
 // sameOrigin rejects requests that another site made a browser send. Only signed
 // routes are exempt, by their exact paths: browsers do not use them, and they
 // ignore cookies.
 func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.Method == http.MethodPost && m.kinds[c.Path()] == Signed {
+		switch kind := m.kinds[c.Path()]; {
+		case kind == Signed: // other methods are answered with 405
 			return next(c)
+		case kind != Program && zooms(r):
+			m.site.Service.CountRefusal(incident.RejectedWrongPath)
+			return &incident.Error{Code: incident.NotFound, Message: "This isn’t Drawbridge’s webhook address. The address ends in /webhook right after the host name; an admin finds it on the Zoom account page."}
 		}
 		fetchSite, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
 		foreign := fetchSite == "cross-site" || fetchSite == "same-site"

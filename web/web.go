@@ -42,6 +42,7 @@ func New(cfg Config) *Server {
 	e.IPExtractor, e.SchemeExtractor = extractors(cfg.TrustedProxies)
 	m := newMiddleware(cfg.Site)
 	e.HTTPErrorHandler = m.answer
+	e.Pre(webhookAddress)
 	e.Use( // outermost first
 		m.headers,
 		m.observe,

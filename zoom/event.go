@@ -240,10 +240,14 @@ func instant(r gjson.Result) time.Time {
 	return t
 }
 
-// eventTime reads Unix milliseconds, as a number or as a string of digits.
+// eventTime reads Unix milliseconds or seconds, as a number or as a string of
+// digits.
 func eventTime(r gjson.Result) time.Time {
-	if s := number(r); len(s) == 13 {
+	switch len(number(r)) {
+	case 13:
 		return time.UnixMilli(r.Int()).UTC()
+	case 10:
+		return time.Unix(r.Int(), 0).UTC()
 	}
 	return time.Time{}
 }

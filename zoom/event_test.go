@@ -143,7 +143,7 @@ func TestReadEventHostile(t *testing.T) {
 		{"W-40 lone surrogate", `{"event":"meeting.started","payload":{"object":{"topic":"a\uD83D"}}}`, zoom.Event{Meeting: &zoom.EventMeeting{Topic: "a\ufffd"}}},
 		{"escaped astral character", `{"event":"meeting.started","payload":{"object":{"topic":"\uD83D\uDE92’"}}}`, zoom.Event{Meeting: &zoom.EventMeeting{Topic: "🚒’"}}},
 		{"event_ts as string", `{"event":"meeting.started","event_ts":"1626230691572"}`, zoom.Event{At: time.UnixMilli(1626230691572).UTC()}},
-		{"event_ts in seconds", `{"event":"meeting.started","event_ts":1626230691}`, zoom.Event{}},
+		{"event_ts in seconds", `{"event":"meeting.started","event_ts":1626230691}`, zoom.Event{At: time.Unix(1626230691, 0).UTC()}},
 		{"event_ts as date", `{"event":"meeting.started","event_ts":"2024-09-08 15:58:40"}`, zoom.Event{}},
 		{"other names for the meeting", `{"event":"meeting.started","payload":{"object":{"meeting_id":5,"meeting_uuid":"u","meeting_topic":"t","meeting_host_id":"h"}}}`, zoom.Event{Meeting: &zoom.EventMeeting{ID: "5", UUID: "u", Topic: "t"}}},
 		{"no object", `{"event":"meeting.started","payload":{"meeting_uuid":"u"}}`, zoom.Event{Meeting: &zoom.EventMeeting{UUID: "u"}}},
