@@ -150,6 +150,12 @@ func (s *Site) webhookBody(c echo.Context, limited io.Reader) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
+// NotTheWebhook answers a signed request to another address than /webhook.
+func (s *Site) NotTheWebhook() error {
+	s.Service.CountRefusal(incident.RejectedWrongPath)
+	return &incident.Error{Code: incident.NotFound, Message: "This isn’t Drawbridge’s webhook address. The address ends in /webhook right after the host name; an admin finds it on the Zoom account page."}
+}
+
 // webhookFault is a failure on our side, after which Zoom retries.
 func (s *Site) webhookFault(reason incident.Rejection, message string, err error) error {
 	s.Service.CountRefusal(reason)

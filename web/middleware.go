@@ -206,8 +206,7 @@ func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 		case kind == Signed: // other methods are answered with 405
 			return next(c)
 		case kind != Program && zooms(r):
-			m.site.Service.CountRefusal(incident.RejectedWrongPath)
-			return &incident.Error{Code: incident.NotFound, Message: "This isn’t Drawbridge’s webhook address. The address ends in /webhook right after the host name; an admin finds it on the Zoom account page."}
+			return m.site.NotTheWebhook()
 		}
 		fetchSite, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
 		foreign := fetchSite == "cross-site" || fetchSite == "same-site"
