@@ -326,8 +326,8 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 		}
 		part.Steps = append(part.Steps, views.StepPreview{
 			Index: n, Label: words.StepKind(string(step.Kind)), Asks: meetingWords(step.Meeting).Asks(),
-			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors)},
-			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors)},
+			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)},
+			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors), Hints: templateErrors(p.AgendaHints)},
 		})
 	}
 	return part, nil

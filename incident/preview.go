@@ -11,7 +11,8 @@ import (
 type Preview struct {
 	Topic, Agenda             string
 	TopicErrors, AgendaErrors []TemplateError
-	TopicLength, AgendaLength int // in characters, before truncation
+	TopicHints, AgendaHints   []TemplateError // what works but may surprise
+	TopicLength, AgendaLength int             // in characters, before truncation
 }
 
 // Preview renders a step's templates with the data of an incident. If number is 0
@@ -48,6 +49,7 @@ func (s *Service) Preview(ctx context.Context, m MeetingTemplate, vars []Variabl
 		p.Topic = plainTopic(data.Incident)
 		p.TopicLength = utf8.RuneCountInString(p.Topic)
 	}
+	p.TopicHints, p.AgendaHints = templateHints(strings.TrimSpace(m.Topic), names), templateHints(strings.TrimSpace(m.Agenda), names)
 	p.Agenda, p.AgendaLength, p.AgendaErrors = previewOne(m.Agenda, names, data, MaxAgenda)
 	return p, nil
 }

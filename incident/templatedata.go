@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,14 @@ type TemplateError = template.Error
 type TemplateData struct {
 	Incident
 	URL, JoinPage string
+}
+
+// milestone is the last milestone that the incident has reached.
+func (d TemplateData) milestone() string {
+	if d.Status == StatusResolved {
+		return "resolved"
+	}
+	return "started"
 }
 
 func (s *Service) templateData(i Incident) TemplateData {
@@ -48,6 +57,7 @@ var fixedNames = []struct {
 	{"incident.severity", "Severity", func(d TemplateData) any { return d.Severity }},
 	{"incident.type", "Type of incident", func(d TemplateData) any { return d.Type }},
 	{"incident.description", "Description", func(d TemplateData) any { return d.Description }},
+	{"incident.milestone", "started while the incident is open, then resolved", func(d TemplateData) any { return d.milestone() }},
 	{"incident.opener.name", "Opener, name", func(d TemplateData) any { return d.OpenerName }},
 	{"incident.opener.email", "Opener, email address", func(d TemplateData) any { return d.OpenerEmail }},
 	{"incident.started_at", "Start time, in UTC unless you add the filter tz", func(d TemplateData) any { return d.CreatedAt }},
@@ -56,14 +66,67 @@ var fixedNames = []struct {
 	{"runbook.name", "Name of the runbook", func(d TemplateData) any { return d.RunbookName }},
 }
 
-// aliases are names from the hosted incident tool. They work because people paste
-// templates from it. Pages do not list them.
-var aliases = []struct{ alias, name string }{
+// HostedName is a variable of FireHydrant's templates and the variable of ours that
+// has its value; "" means that Drawbridge doesn't know it.
+type HostedName struct{ Name, Is string }
+
+// HostedNames are variables of FireHydrant's templates (docs.firehydrant.com,
+// "Template variables"). They work because people paste templates from it; pages do
+// not list them. Names that both tools have, such as incident.name, are not here.
+//
+// A variable that Drawbridge doesn't know is empty, unless the runbook has a variable
+// of the same name: incident.priority is then vars.priority.
+var HostedNames = []HostedName{
 	{"incident.id", "incident.key"},
 	{"incident.incident_url", "incident.url"},
+	{"incident.summary", "incident.description"},
 	{"incident.created_at", "incident.started_at"},
 	{"incident.created_by.name", "incident.opener.name"},
 	{"incident.created_by.email", "incident.opener.email"},
+	{"incident.current_milestone", "incident.milestone"},
+	{"incident.current_lifecycle_milestone.slug", "incident.milestone"},
+	{"incident.current_lifecycle_milestone.name", "incident.milestone"},
+
+	{"incident.ai_incident_summary", ""},
+	{"incident.channel_id", ""},
+	{"incident.channel_name", ""},
+	{"incident.channel_reference", ""},
+	{"incident.channel_status", ""},
+	{"incident.created_by.id", ""},
+	{"incident.created_by.source", ""},
+	{"incident.current_lifecycle", ""},
+	{"incident.current_lifecycle_milestone.description", ""},
+	{"incident.customer_impact_summary", ""},
+	{"incident.customers_impacted", ""},
+	{"incident.environments", ""},
+	{"incident.functionalities", ""},
+	{"incident.impacts", ""},
+	{"incident.incident_roles", ""},
+	{"incident.incident_tickets", ""},
+	{"incident.labels", ""},
+	{"incident.last_note.body", ""},
+	{"incident.last_note.created_at", ""},
+	{"incident.last_update", ""},
+	{"incident.links", ""},
+	{"incident.milestones", ""},
+	{"incident.monetary_impact", ""},
+	{"incident.monetary_impact_cents", ""},
+	{"incident.organization.id", ""},
+	{"incident.organization.name", ""},
+	{"incident.organization_id", ""},
+	{"incident.priority", ""},
+	{"incident.private_id", ""},
+	{"incident.private_status_page_url", ""},
+	{"incident.recent_updates", ""},
+	{"incident.report_id", ""},
+	{"incident.retro_exports", ""},
+	{"incident.role_assignments", ""},
+	{"incident.services", ""},
+	{"incident.severity_condition", ""},
+	{"incident.severity_impact", ""},
+	{"incident.status_pages", ""},
+	{"incident.tag_list", ""},
+	{"incident.team_assignments", ""},
 }
 
 // customFields returns the aliases of a runbook's variable.
@@ -77,7 +140,6 @@ func customFields(name string) []string {
 var insteadNames = map[string]string{
 	"incident.priority":                "incident.severity",
 	"incident.title":                   "incident.name",
-	"incident.summary":                 "incident.description",
 	"incident.customer_impact_summary": "incident.description",
 	"incident.conference_bridges":      "incident.join_page",
 	"incident.link":                    "incident.url",
@@ -94,8 +156,10 @@ func (d TemplateData) values() map[string]any {
 	for _, n := range fixedNames {
 		values[n.name] = n.value(d)
 	}
-	for _, a := range aliases {
-		values[a.alias] = values[a.name]
+	for _, h := range HostedNames {
+		if values[h.Name] = values[h.Is]; h.Is == "" {
+			values[h.Name] = d.Vars[strings.TrimPrefix(h.Name, "incident.")]
+		}
 	}
 	for name, value := range d.Vars {
 		values["vars."+name] = value
@@ -109,20 +173,24 @@ func (d TemplateData) values() map[string]any {
 // templateNames returns the names that a template may use in a runbook with these
 // variables.
 func templateNames(varNames []string) template.Names {
-	var known []string
+	var known, empty []string
 	for _, name := range varNames {
 		known = append(known, "vars."+name)
 	}
 	for _, n := range fixedNames {
 		known = append(known, n.name)
 	}
-	for _, a := range aliases {
-		known = append(known, a.alias)
+	for _, h := range HostedNames {
+		if h.Is == "" && !slices.Contains(varNames, strings.TrimPrefix(h.Name, "incident.")) {
+			empty = append(empty, h.Name)
+		} else {
+			known = append(known, h.Name)
+		}
 	}
 	for _, name := range varNames {
 		known = append(known, customFields(name)...)
 	}
-	return template.Names{Known: known, Instead: insteadNames}
+	return template.Names{Known: known, Instead: insteadNames, Empty: empty}
 }
 
 // renderTemplate renders a template for an incident. If it has errors, out is "".
@@ -133,6 +201,15 @@ func renderTemplate(src string, varNames []string, d TemplateData, limit int) (o
 	}
 	errors.As(err, &wrong)
 	return out, wrong
+}
+
+// templateHints says what may surprise in a template without errors.
+func templateHints(src string, varNames []string) []TemplateError {
+	t, err := template.Parse(src, templateNames(varNames))
+	if err != nil {
+		return nil
+	}
+	return t.Hints()
 }
 
 // TemplateVariable is one entry in the list from which people insert variables.

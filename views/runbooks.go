@@ -147,6 +147,7 @@ type TextPreview struct {
 	Length int    // in characters, before it is cut
 	Max    int
 	Errors []TemplateError
+	Hints  []TemplateError // what works but may surprise
 }
 
 // TemplateError is one mistake in a template.

@@ -90,7 +90,7 @@ func runbookFull() views.RunbookPage {
 			Steps: []views.StepPreview{
 				{Index: 0, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "SEV1 db down (Acme)", Length: 19, Max: 200}, Agenda: views.TextPreview{Text: "Checkout answers 500 since 02:10.\n\nOpened by Ana Ruud. Join any time: https://bridge.example.com/j/INC-42", Length: 107, Max: 2000},
 					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by ana@example.com, or by oncall@example.com if that fails.", "Everyone can get in before the host; no waiting room.", "Recorded to the cloud.", "Never the host's personal meeting ID."}},
-				{Index: 1, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "INC-42 customers", Length: 16, Max: 200}, Agenda: views.TextPreview{Max: 2000},
+				{Index: 1, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "INC-42 customers", Length: 16, Max: 200}, Agenda: views.TextPreview{Max: 2000, Hints: []views.TemplateError{{Line: 1, Column: 4, Message: "Drawbridge doesn’t know \"incident.priority\", so it stays empty.", DidYouMean: "incident.severity"}}},
 					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by oncall@example.com.", "People wait in the waiting room.", "Not recorded."}},
 			},
 		},

@@ -24,9 +24,10 @@ type checker struct {
 	known   map[string]bool
 	filters int
 	errs    Errors
+	hints   Errors
 }
 
-func check(src string, names Names) Errors {
+func check(src string, names Names) (errs, hints Errors) {
 	c := &checker{src: src, names: names, known: map[string]bool{}}
 	for _, name := range names.Known {
 		c.known[name] = true
@@ -42,17 +43,20 @@ func check(src string, names Names) Errors {
 	slices.SortStableFunc(c.errs, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return c.errs
+	return c.errs, c.hints
 }
 
 // fail adds an error at a byte offset of the source.
-func (c *checker) fail(offset int, e Error) {
+func (c *checker) fail(offset int, e Error) { c.errs = append(c.errs, c.at(offset, e)) }
+
+// at is e at a byte offset of the source.
+func (c *checker) at(offset int, e Error) Error {
 	before := c.src[:offset]
 	lineStart := strings.LastIndexByte(before, '\n') + 1
 	e.Line = strings.Count(before, "\n") + 1
 	e.Column = utf8.RuneCountInString(before[lineStart:]) + 1
 	e.Name = clip(e.Name)
-	c.errs = append(c.errs, e)
+	return e
 }
 
 // clip puts s on one line and limits it to 60 characters, so that it fits into a

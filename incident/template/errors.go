@@ -39,6 +39,10 @@ const (
 	UnknownZone        Code = "unknown_zone"        // Name
 	UnknownDateFormat  Code = "unknown_date_format" // Name: the unknown part
 
+	// Only Template.Hints returns this.
+
+	AlwaysEmpty Code = "always_empty" // Name of the variable
+
 	// Only Render returns these, without a column.
 
 	BadArgument Code = "bad_argument" // Name of the filter
@@ -91,6 +95,7 @@ var sentences = map[Code]string{
 	WrongArguments:     "The filter {name} takes {arguments}, not {count}.",
 	UnknownZone:        `There is no time zone {name}. Time zones have names like "Europe/Oslo".`,
 	UnknownDateFormat:  "The date format has an unknown part {name}.",
+	AlwaysEmpty:        "Drawbridge doesn’t know {name}, so it stays empty.",
 	BadArgument:        "The filter {name} can’t use the value it was given.",
 	Failed:             "The template couldn’t be rendered.",
 }

@@ -76,7 +76,11 @@ func (c *checker) variable(w lexeme) {
 	case "true", "false", "nil", "and", "or", "contains":
 		return
 	}
-	if !c.known[w.text] {
+	switch {
+	case c.known[w.text]:
+	case slices.Contains(c.names.Empty, w.text):
+		c.hints = append(c.hints, c.at(w.offset, Error{Code: AlwaysEmpty, Name: w.text, Suggestion: c.names.Instead[w.text]}))
+	default:
 		c.fail(w.offset, Error{Code: UnknownVariable, Name: w.text, Suggestion: c.meant(w.text)})
 	}
 }

@@ -6,6 +6,7 @@ package template
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,12 +34,14 @@ const timeLayout = "2006-01-02 15:04:05 MST"
 type Names struct {
 	Known   []string          // with their dots; suggestions prefer those at the front
 	Instead map[string]string // maps a name that people often use to the known name that they mean
+	Empty   []string          // more names, which are always ""; a template that uses one has a hint about it
 }
 
 // Template is a checked Liquid template. It is safe for concurrent use.
 type Template struct {
 	liquid *liquid.Template
 	names  []string
+	hints  Errors
 }
 
 // engine has only the tags that the check allows, and our own filters instead of
@@ -61,7 +64,8 @@ func newEngine() *liquid.Engine {
 // template uses only existing variables and only tags and filters that are
 // allowed. Every error is of type Errors.
 func Parse(src string, names Names) (*Template, error) {
-	if errs := check(src, names); len(errs) > 0 {
+	errs, hints := check(src, names)
+	if len(errs) > 0 {
 		return nil, errs
 	}
 	parsed, line := parse(src)
@@ -69,8 +73,11 @@ func Parse(src string, names Names) (*Template, error) {
 		text := strings.Split(src, "\n")[min(line, strings.Count(src, "\n")+1)-1]
 		return nil, Errors{{Code: Syntax, Line: line, Column: 1, Name: clip(text)}}
 	}
-	return &Template{parsed, names.Known}, nil
+	return &Template{parsed, slices.Concat(names.Known, names.Empty), hints}, nil
 }
+
+// Hints say what works but may surprise, in the order of the source.
+func (t *Template) Hints() Errors { return t.hints }
 
 // parse parses src with the library. If the library cannot parse it, or panics on
 // unusual input, the template is nil and line is the line of the error, from 1.
