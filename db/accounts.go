@@ -25,7 +25,7 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 		var setAt time.Time
 		err := r.Scan(&a.Auth, &a.ZoomAccountID, &a.ClientID, &a.APIKey, &a.Cluster, &a.BackupUser,
 			&a.StandbyMeetings, jsonOf(&a.StaticLinks), timeOf(&a.WebhookValidatedAt), jsonOf(&a.Check),
-			&a.Version, timeOf(&a.UpdatedAt), &a.AppID, &a.LoggedFailures, timeOf(&a.ValidationFailedAt),
+			&a.Version, timeOf(&a.UpdatedAt), &a.AppID, &a.LoggedFailures, timeOf(&a.ValidationFailedAt), timeOf(&a.HostsChangedAt),
 			textOf(&name), textOf(&sealed), timeOf(&setAt), textOf(&setBy))
 		if err == nil && name != "" {
 			value, sealErr := s.keys.Open(secretCell(name), sealed)
@@ -38,7 +38,7 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 	}, `
 		SELECT a.auth, a.zoom_account_id, a.client_id, a.api_key, a.cluster, a.backup_user,
 			a.standby_meetings, a.static_links, a.webhook_validated_at, a.check_report,
-			a.version, a.updated_at, COALESCE(d.app_id, ''), COALESCE(d.failed_validations, 0), d.validation_failed_at,
+			a.version, a.updated_at, COALESCE(d.app_id, ''), COALESCE(d.failed_validations, 0), d.validation_failed_at, a.hosts_changed_at,
 			s.name, s.sealed, s.set_at, s.set_by
 		FROM accounts a LEFT JOIN secrets s ON s.account_id = a.id LEFT JOIN delivery_log d ON d.id = a.id
 		WHERE a.id = $1`, accountID)

@@ -13,14 +13,14 @@ import (
 const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, b.rung, b.asked,
 	b.meeting_id, b.meeting_uuid, b.pmi, b.topic, b.agenda, b.recording, b.join_url, b.passcode,
 	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reasons,
-	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.waiting, b.recordings`
+	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.waiting, b.recordings, b.later`
 
 func bridgeFields(b *incident.Bridge) []any {
 	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
 		textOf(&b.MeetingID), textOf(&b.MeetingUUID), textOf(&b.PMI), &b.Topic, &b.Agenda, &b.Recording, &b.JoinURL, &b.Passcode,
 		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), jsonOf(&b.Reasons),
 		timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), timeOf(&b.StartedAt), timeOf(&b.EndedAt), timeOf(&b.UpdatedAt),
-		&b.Inside, &b.InsideMost, &b.Waiting, jsonOf(&b.Recordings)}
+		&b.Inside, &b.InsideMost, &b.Waiting, jsonOf(&b.Recordings), jsonOf(&b.Later)}
 }
 
 func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {

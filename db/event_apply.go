@@ -54,7 +54,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				counts.add(r.EventID, r.Event)
 			}
 			for _, e := range r.Timeline {
-				if twin := twins[r.EventID]; twin != 0 { // the timeline has its entry under the id of the earlier event
+				if twin := twins[r.EventID]; twin != 0 && e.ID == incident.EventEntryID(r.EventID) { // the timeline has its entry under the id of the earlier event
 					e.ID = incident.EventEntryID(twin)
 				}
 				if err := insertTimeline(ctx, tx, e); err != nil {
@@ -62,13 +62,22 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				}
 				topics = append(topics, TopicIncident(e.IncidentNumber))
 			}
-			if b := bridges[r.BridgeID]; b != nil {
-				b.Readings = append(b.Readings, r)
+			for id := range bridgesOf(r) {
+				if b := bridges[id]; b != nil {
+					b.Readings = append(b.Readings, r)
+				}
+			}
+			if bridges[r.BridgeID] != nil {
 				if err := applyToBridge(ctx, tx, r); err != nil {
 					return err
 				}
 			}
 		}
+		rechecks, err := applyRechecks(ctx, tx, applied)
+		if err != nil {
+			return err
+		}
+		topics = append(topics, rechecks...)
 		if err := s.readAwaiting(ctx, tx, applied); err != nil {
 			return err
 		}
@@ -249,6 +258,41 @@ func chooseTime(table, column, sign string) string {
 		` THEN excluded.` + column + ` ELSE ` + stored + ` END`
 }
 
+// applyRechecks stores that the check of the account is out of date, with one
+// job that repeats it, and returns the topics that changed.
+func applyRechecks(ctx context.Context, tx *sql.Tx, readings []incident.Reading) (topics []string, err error) {
+	for _, r := range readings {
+		if r.Recheck == nil {
+			continue
+		}
+		err := exec(ctx, tx, `UPDATE accounts SET hosts_changed_at = $2 WHERE id = $1 AND (hosts_changed_at IS NULL OR hosts_changed_at < $2)`,
+			accountID, r.Recheck.At)
+		if err != nil {
+			return nil, err
+		}
+		_, queued, err := first(ctx, tx, scalar[string], `SELECT id FROM jobs WHERE kind = $1 AND state = 'queued' LIMIT 1`, r.Recheck.Job.Kind)
+		if err != nil {
+			return nil, err
+		}
+		if !queued {
+			if err := insertJobs(ctx, tx, []incident.Job{r.Recheck.Job}); err != nil {
+				return nil, err
+			}
+		}
+		topics = []string{TopicAccount}
+	}
+	return topics, nil
+}
+
+// bridgesOf returns the ids of the bridges that a reading changes; one may be "".
+func bridgesOf(r incident.Reading) map[string]bool {
+	ids := map[string]bool{r.BridgeID: true}
+	for _, f := range r.Files {
+		ids[f.BridgeID] = true
+	}
+	return ids
+}
+
 // lockBridges returns the bridges of the readings. Other servers that want to
 // apply readings to them wait, so it must be the first statement of a
 // transaction. It locks the bridges in a fixed order.
@@ -256,8 +300,10 @@ func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident
 	bridges := map[string]*incident.BridgeFacts{}
 	var w where
 	for _, r := range readings {
-		if r.BridgeID != "" && !slices.Contains(w.args, any(r.BridgeID)) {
-			w.args = append(w.args, r.BridgeID)
+		for id := range bridgesOf(r) {
+			if id != "" && !slices.Contains(w.args, any(id)) {
+				w.args = append(w.args, id)
+			}
 		}
 	}
 	if len(w.args) == 0 {
@@ -287,9 +333,9 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 	b, run := rule(f)
 	err = exec(ctx, tx, `
 		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
-			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11
+			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11, later = $12
 		WHERE id = $1`, b.ID, b.State, b.JoinURL, asJSON(b.Reasons), b.StartedAt, b.EndedAt,
-		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting)
+		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later))
 	if err != nil || run == nil {
 		return err
 	}

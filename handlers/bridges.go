@@ -81,8 +81,8 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 		worst := row.Findings[max(0, slices.IndexFunc(row.Findings, func(f incident.Finding) bool { return f.Level == incident.AttentionLevel }))]
 		v.Attention, v.AttentionLevel = checkLine(worst, s.Now()).Reason, views.Level(worst.Level)
 	}
-	for n, r := range row.Recordings {
-		v.Recordings = append(v.Recordings, views.Link{Text: recordingText(n, len(row.Recordings)), Href: r.URL})
+	for n := range row.Recordings {
+		v.Recordings = append(v.Recordings, recordingLink(n, row.Recordings))
 	}
 	return v
 }

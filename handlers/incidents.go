@@ -245,8 +245,8 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
 		CanRetry: b.State == incident.BridgeFailed,
 	}
-	for n, r := range b.Recordings {
-		block.Recordings = append(block.Recordings, views.Link{Text: recordingText(n, len(b.Recordings)), Href: r.URL})
+	for n := range b.Recordings {
+		block.Recordings = append(block.Recordings, recordingLink(n, b.Recordings))
 	}
 	switch b.State {
 	case incident.BridgeFailed, incident.BridgeUnknown:
@@ -307,11 +307,15 @@ func findings(b incident.Bridge, now time.Time) []views.CheckLine {
 	return checkLines(b.Findings, now)
 }
 
-func recordingText(n, of int) string {
-	if of == 1 {
-		return "Recording"
+func recordingLink(n int, all []incident.RecordingLink) views.Link {
+	l := views.Link{Text: "Recording", Href: all[n].URL}
+	if len(all) > 1 {
+		l.Text += " " + string(rune('1'+min(n, 8)))
 	}
-	return "Recording " + string(rune('1'+min(n, 8)))
+	if all[n].Gone {
+		l.Text, l.Href = l.Text+" (deleted in Zoom)", ""
+	}
+	return l
 }
 
 // dialIn lists the phone numbers of a meeting. A tap on one dials it and enters the meeting ID.

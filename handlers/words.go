@@ -83,7 +83,7 @@ func entryWords(e incident.TimelineEntry, now time.Time) string {
 	d := e.Data
 	w := words.Entry{
 		Kind: string(e.Kind), Runbook: d.Runbook, Step: string(d.Step), Who: d.Who, Host: d.Host, Link: d.Link,
-		Field: d.Field, Topic: d.Topic, Text: d.Text, Reasons: reasonsWords(d.Reasons, now),
+		Field: d.Field, Topic: d.Topic, Text: d.Text, Issues: d.Issues, Reasons: reasonsWords(d.Reasons, now),
 	}
 	for _, p := range d.Template {
 		w.Template = append(w.Template, p.Error())

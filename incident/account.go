@@ -44,6 +44,7 @@ type Account struct {
 	LoggedFailures     int         `json:"-"`
 	ValidationFailedAt time.Time   `json:"-"` // when the last of them failed
 	Check              CheckReport `json:"-"`
+	HostsChangedAt     time.Time   `json:"-"` // when Zoom last told that a user in Check has changed
 	Version            int64       `json:"-"` // goes up by one with each save; 0: never saved
 	UpdatedAt          time.Time   `json:"-"`
 }
@@ -117,6 +118,7 @@ func (a Account) WebhookTokens() (tokens []Secret, locked bool) {
 
 // CheckReport is the result of CheckConnection.
 type CheckReport struct {
-	At    time.Time `json:"at"`
-	Lines []Finding `json:"lines"`
+	At    time.Time         `json:"at"`
+	Lines []Finding         `json:"lines"`
+	Users map[string]string `json:"users,omitempty"` // the ids of the users in Zoom, by email address
 }

@@ -79,6 +79,7 @@ type Bridge struct {
 	InsideMost int
 	Waiting    int // number of people who wait now to get in; see Waiting
 	Recordings []RecordingLink
+	Later      Later
 }
 
 // DialIn is one telephone number of a meeting.
@@ -87,14 +88,6 @@ type DialIn struct {
 	City    string `json:"city,omitempty"`
 	Number  string `json:"number"`
 	Type    string `json:"type"` // toll, tollfree
-}
-
-// RecordingLink is one recording of a bridge, from the event recording.completed.
-type RecordingLink struct {
-	URL   string    `json:"url"`
-	Type  string    `json:"type"`
-	Start time.Time `json:"start"`
-	End   time.Time `json:"end"`
 }
 
 // AttemptState is the outcome of one call that creates a meeting.

@@ -84,6 +84,9 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 		c.found(TopicToken, LevelOK, Finding{Code: FoundToken, Until: token.ExpiresAt.UTC()})
 		c.scopes(token)
 	}
+	if id := a.Check.Users[a.BackupUser]; id != "" { // their events are recognized even if they are gone now
+		c.report.Users = map[string]string{a.BackupUser: id}
+	}
 	if a.BackupUser == "" {
 		c.found(TopicBackupUser, LevelBad, Finding{Code: FoundNoBackupUser})
 	} else {
@@ -131,6 +134,10 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 		c.found(topic, level, Finding{Code: FoundUserUnknown, Zoom: &problem})
 		return
 	}
+	if c.report.Users == nil {
+		c.report.Users = map[string]string{}
+	}
+	c.report.Users[email] = user.ID
 	switch {
 	case user.Status != "active":
 		c.found(topic, LevelBad, Finding{Code: FoundUserInactive, Value: user.Status})
@@ -163,7 +170,8 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 
 // Report returns the last check, with the current state of the webhook
 // validation. It returns the zero report if nothing was checked since the account
-// was saved: an older check is about other credentials.
+// was saved: an older check is about other credentials. What it says about users
+// is left out if one of them has changed since.
 func (a Account) Report(now time.Time) CheckReport {
 	r := a.Check
 	if r.At.IsZero() || r.At.Before(a.UpdatedAt) {
@@ -171,6 +179,12 @@ func (a Account) Report(now time.Time) CheckReport {
 	}
 	r.Lines = slices.Clone(r.Lines)
 	r.Lines = slices.DeleteFunc(r.Lines, func(l Finding) bool { return l.Topic == TopicWebhook })
+	if a.outdated() {
+		r.Lines = slices.DeleteFunc(r.Lines, func(l Finding) bool { return l.Email != "" })
+		if a.BackupUser != "" {
+			r.Lines = append(r.Lines, Finding{Code: FoundHostChanged, Topic: TopicBackupUser, Level: LevelWarning, Email: a.BackupUser})
+		}
+	}
 	r.Lines = append(r.Lines, a.webhookFinding(now))
 	return r
 }

@@ -269,7 +269,7 @@ func TestFollowDeletedMeeting(t *testing.T) {
 	facts := incident.BridgeFacts{
 		Bridge:   incident.Bridge{State: incident.BridgeReady, MeetingID: "1", JoinURL: "https://zoom.us/j/1"},
 		StepRun:  incident.StepRun{State: incident.StepDone},
-		Readings: []incident.Reading{{Deleted: true, MeetingID: "1"}},
+		Readings: []incident.Reading{{DeletedAt: time.Unix(2, 0), MeetingID: "1"}},
 	}
 	if b, run := incident.FollowEvents(facts); b.State != incident.BridgeFailed || b.JoinURL != "" || run == nil || run.State != incident.StepFailed {
 		t.Errorf("without its meeting the bridge is %+v, its step %+v", b, run)

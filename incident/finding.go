@@ -42,6 +42,7 @@ const (
 	FoundNoBackupUser   FindingCode = "no_backup_user"    //
 	FoundUserUnknown    FindingCode = "user_unknown"      // Email; Zoom: why the user could not be read
 	FoundUserInactive   FindingCode = "user_inactive"     // Email; Value: the user's status
+	FoundHostChanged    FindingCode = "host_changed"      // Email: Zoom told that the user has changed since the check
 	FoundUserBasic      FindingCode = "user_basic"        // Email
 	FoundUserMayNotHost FindingCode = "user_may_not_host" // Email
 	FoundUser           FindingCode = "user"              // Email: active and licensed

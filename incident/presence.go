@@ -20,19 +20,29 @@ type BridgeFacts struct {
 
 // BridgeRule returns the bridge after events of its meeting were read, and its
 // step run if that changes too. Only these parts of the bridge are written:
-// state, times, link, reasons, people inside and waiting, and recordings.
+// state, times, link, reasons, people inside and waiting, recordings, and
+// what Zoom changed later.
 type BridgeRule func(BridgeFacts) (Bridge, *StepRun)
 
 // FollowEvents is the program's BridgeRule. Its result does not depend on the
 // order in which the events arrived.
 func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
-	b, deleted := f.Bridge, false
+	b := f.Bridge
+	if b.Later.MeetingID != b.MeetingID { // the rest is about an earlier meeting
+		b.Later = Later{Files: b.Later.Files}
+	}
+	b.Recordings, b.Later.Files = slices.Clone(b.Recordings), slices.Clone(b.Later.Files)
 	for _, r := range f.Readings {
-		deleted = deleted || r.Deleted && r.MeetingID != "" && r.MeetingID == b.MeetingID
-		for _, rec := range r.Recordings {
-			if !slices.ContainsFunc(b.Recordings, func(known RecordingLink) bool { return known.URL == rec.URL }) {
-				b.Recordings = append(b.Recordings, rec)
-			}
+		b.addRecordings(r)
+		if r.MeetingID == "" || r.MeetingID != b.MeetingID || r.DeletedAt.IsZero() && r.RestoredAt.IsZero() {
+			continue
+		}
+		b.Later.MeetingID = b.MeetingID
+		if r.DeletedAt.After(b.Later.DeletedAt) {
+			b.Later.DeletedAt = r.DeletedAt
+		}
+		if r.RestoredAt.After(b.Later.RestoredAt) {
+			b.Later.RestoredAt = r.RestoredAt
 		}
 	}
 	waiting := Waiting(f)
@@ -46,12 +56,22 @@ func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
 			b.StartedAt = d.StartedAt
 		}
 	}
-	if !deleted || b.State != BridgeReady {
+	run := f.StepRun
+	if !b.Later.DeletedAt.After(b.Later.RestoredAt) {
+		if b.State != BridgeFailed || b.Later.JoinURL == "" {
+			return b, nil
+		}
+		b.State, b.JoinURL, b.Later.JoinURL, b.UpdatedAt = BridgeReady, b.Later.JoinURL, "", f.At
+		b.Reasons = nil
+		run.State, run.Reason = StepDone, Reason{}
+		return b, &run
+	}
+	if b.State != BridgeReady || b.Kind == KindStatic {
 		return b, nil
 	}
 	// The meeting of a bridge that nobody has joined yet was deleted. A person
-	// can retry or use another link.
-	run := f.StepRun
+	// can retry or use another link, or recover the meeting in Zoom.
+	b.Later.JoinURL = b.JoinURL
 	b.State, b.JoinURL, b.Waiting, b.UpdatedAt = BridgeFailed, "", 0, f.At
 	b.Reasons = []Reason{{Code: ReasonMeetingDeleted}}
 	run.State, run.Reason = StepFailed, b.Reasons[0]

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -53,6 +54,12 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 		if bodies[i].Meeting != nil && e.counts() {
 			meetings = append(meetings, readings[i].MeetingUUID, readings[i].MeetingID)
 		}
+		for _, b := range bodies[i].Batch {
+			meetings = append(meetings, cutRunes(b.UUID, 100))
+		}
+	}
+	if err := s.addRechecks(ctx, events, readings, bodies); err != nil {
+		return nil, err
 	}
 	// Most events belong to no bridge's meeting. One query finds those that do.
 	ours, err := s.store.MeetingsOfBridges(ctx, meetings)
@@ -61,7 +68,13 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 	}
 	for i := range readings {
 		r := &readings[i]
-		if r.Awaits = events[i].counts(); !r.Awaits || !ours[r.MeetingUUID] && !ours[r.MeetingID] {
+		if r.Awaits = events[i].counts(); r.Awaits && len(bodies[i].Batch) > 0 {
+			if err := s.followBatch(ctx, r, bodies[i].Batch, ours); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !r.Awaits || !ours[r.MeetingUUID] && !ours[r.MeetingID] {
 			continue
 		}
 		bridgeID, number, err := s.store.BridgeForMeeting(ctx, r.MeetingUUID, r.MeetingID, r.EventAt)
@@ -79,6 +92,26 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 	return readings, nil
 }
 
+// addRechecks adds what the events mean for the check of the account.
+func (s *Service) addRechecks(ctx context.Context, events []Event, readings []Reading, bodies []zoom.Event) error {
+	var account Account
+	read := false
+	for i, e := range events {
+		if !e.counts() || !slices.Contains(userEvents, readings[i].Event) {
+			continue
+		}
+		if !read {
+			var err error
+			if account, err = s.store.Account(ctx); err != nil {
+				return err
+			}
+			read = true
+		}
+		readings[i].Recheck = s.recheck(account, e, bodies[i].User)
+	}
+	return nil
+}
+
 // apply calls Store.ApplyReadings and turns a panic into an Internal error.
 func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 	defer func() {
@@ -86,7 +119,13 @@ func (s *Service) apply(ctx context.Context, readings []Reading) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return s.store.ApplyReadings(ctx, readings, s.now(), FollowEvents)
+	if err := s.store.ApplyReadings(ctx, readings, s.now(), FollowEvents); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(readings, func(r Reading) bool { return r.Recheck != nil }) {
+		nudge(s.wakeJobs)
+	}
+	return nil
 }
 
 // read returns what one event means, and its parsed body. An event that cannot be
@@ -191,17 +230,87 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 	case "meeting.participant_admitted", "meeting.participant_left_waiting_room":
 		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Until: r.EventAt})
 	case "meeting.deleted", "meeting.permanently_deleted":
-		r.Deleted = true
+		r.DeletedAt = r.EventAt
 		entry(EntryMeetingDeleted)
+	case "meeting.recovered":
+		r.RestoredAt = r.EventAt
+		entry(EntryMeetingRestored)
+	case "meeting.alert":
+		if len(z.Issues) > 0 {
+			entry(EntryBadQuality)
+			for _, issue := range z.Issues[:min(len(z.Issues), 10)] {
+				data := &r.Timeline[len(r.Timeline)-1].Data
+				data.Issues = append(data.Issues, cutRunes(issue, 200))
+			}
+		}
+	case "meeting.summary_completed":
+		entry(EntrySummary)
+	case "meeting.summary_trashed", "meeting.summary_deleted":
+		entry(EntrySummaryGone)
+	case "meeting.summary_recovered":
+		entry(EntrySummaryBack)
 	case "recording.started":
 		entry(EntryRecording)
 	case "recording.completed":
 		if z.Recording == nil {
 			return
 		}
-		r.Recordings = recordingLinks(z.Recording, links)
+		if z.Recording.ShareURL == "" && len(z.Recording.Files) == 0 {
+			entry(EntryNoRecording)
+			return
+		}
+		r.Recordings = recordingLinks(z.Recording, instance.UUID, links)
+		r.changeFiles(r.BridgeID, instance.UUID, recordingFiles(z.Recording), false)
 		entry(EntryRecordingReady)
+	case "recording.transcript_completed":
+		entry(EntryTranscript)
+	case "recording.trashed", "recording.deleted", "recording.recovered":
+		if z.Recording == nil {
+			return
+		}
+		r.Recordings = recordingLinks(z.Recording, instance.UUID, links)
+		r.changeFiles(r.BridgeID, instance.UUID, recordingFiles(z.Recording), z.Name != "recording.recovered")
+		entry(recordingEntries[z.Name])
 	}
+}
+
+// recordingEntries are the entries of events that take a recording back or bring
+// it back.
+var recordingEntries = map[string]TimelineKind{
+	"recording.trashed": EntryRecordingGone, "recording.deleted": EntryRecordingGone, "recording.recovered": EntryRecordingBack,
+	"recording.batch_trashed": EntryRecordingGone, "recording.batch_deleted": EntryRecordingGone, "recording.batch_recovered": EntryRecordingBack,
+}
+
+// followBatch adds the effects of an event about recordings of several meetings,
+// each of which may have a bridge of its own.
+func (s *Service) followBatch(ctx context.Context, r *Reading, batch []zoom.BatchRecording, ours map[string]bool) error {
+	kind, ok := recordingEntries[r.Event]
+	if !ok {
+		return nil
+	}
+	for _, b := range batch {
+		uuid := cutRunes(b.UUID, 100)
+		if !ours[uuid] || uuid == "" {
+			continue
+		}
+		bridgeID, number, err := s.store.BridgeForMeeting(ctx, uuid, "", r.EventAt)
+		if err != nil {
+			return err
+		}
+		if bridgeID == "" {
+			continue
+		}
+		entry := TimelineEntry{ID: EventEntryID(r.EventID), IncidentNumber: number, BridgeID: bridgeID, At: r.EventAt, Kind: kind}
+		if r.BridgeID == "" {
+			r.BridgeID = bridgeID
+		} else {
+			entry.ID += "-" + uuid
+		}
+		r.Awaits = false
+		r.changeFiles(bridgeID, uuid, b.Files, kind == EntryRecordingGone)
+		r.Timeline = append(r.Timeline, entry)
+	}
+	return nil
 }
 
 // wait adds what the event says about someone who waits. Its time is that of the
@@ -215,30 +324,6 @@ func (r *Reading) wait(p *zoom.EventParticipant, w Wait) {
 	if w.Person != "" {
 		r.Wait = &w
 	}
-}
-
-// recordingLinks returns the links to show: the page with all files, or else the
-// files. It drops links that do not lead to Zoom.
-func recordingLinks(rec *zoom.EventRecording, links zoom.Links) []RecordingLink {
-	var list []RecordingLink
-	if links.Accepts(rec.ShareURL) {
-		link := RecordingLink{URL: rec.ShareURL, Type: "recording"}
-		for _, f := range rec.Files {
-			if link.Start.IsZero() || (!f.Start.IsZero() && f.Start.Before(link.Start)) {
-				link.Start = f.Start
-			}
-			if f.End.After(link.End) {
-				link.End = f.End
-			}
-		}
-		return []RecordingLink{link}
-	}
-	for _, f := range rec.Files {
-		if links.Accepts(f.PlayURL) {
-			list = append(list, RecordingLink{URL: f.PlayURL, Type: strings.ToLower(f.Type), Start: f.Start, End: f.End})
-		}
-	}
-	return list
 }
 
 // EventFamily returns the group of an event for charts and filters: meeting,

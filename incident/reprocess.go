@@ -9,17 +9,18 @@ import (
 type Difference string
 
 const (
-	NowCounts       Difference = "counts"         // it is no longer stale
-	NowRead         Difference = "read"           // it could not be read before
-	NowUnreadable   Difference = "unreadable"     //
-	OtherContent    Difference = "content"        // the entry in the event log
-	OtherBridge     Difference = "bridge"         // it belongs to another bridge, or to none
-	OtherState      Difference = "bridge_state"   //
-	OtherBridgeTime Difference = "bridge_times"   // the start or end of the bridge
-	OtherStay       Difference = "stay"           // when someone was in the call
-	OtherWaiting    Difference = "waiting"        // how many people wait to get in
-	MoreRecordings  Difference = "recordings"     //
-	MoreTimeline    Difference = "timeline_entry" //
+	NowCounts       Difference = "counts"          // it is no longer stale
+	NowRead         Difference = "read"            // it could not be read before
+	NowUnreadable   Difference = "unreadable"      //
+	OtherContent    Difference = "content"         // the entry in the event log
+	OtherBridge     Difference = "bridge"          // it belongs to another bridge, or to none
+	OtherState      Difference = "bridge_state"    //
+	OtherBridgeTime Difference = "bridge_times"    // the start or end of the bridge
+	OtherStay       Difference = "stay"            // when someone was in the call
+	OtherWaiting    Difference = "waiting"         // how many people wait to get in
+	MoreRecordings  Difference = "recordings"      //
+	GoneRecordings  Difference = "recordings_gone" // how many of them are gone
+	MoreTimeline    Difference = "timeline_entry"  //
 )
 
 // Reprocessed is the result of reading an event again.
@@ -122,6 +123,7 @@ func (a aftermath) since(was aftermath, r Reading) Reprocessed {
 	differs(a.stay(r) != was.stay(r), OtherStay)
 	differs(a.bridge.Waiting != was.bridge.Waiting, OtherWaiting)
 	differs(len(a.bridge.Recordings) > len(was.bridge.Recordings), MoreRecordings)
+	differs(a.bridge.recordingsGone() != was.bridge.recordingsGone(), GoneRecordings)
 	differs(len(a.entries) > len(was.entries), MoreTimeline)
 	return done
 }

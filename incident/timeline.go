@@ -11,28 +11,37 @@ import (
 type TimelineKind string
 
 const (
-	EntryOpened         TimelineKind = "opened"          // Runbook
-	EntryResolved       TimelineKind = "resolved"        //
-	EntryReopened       TimelineKind = "reopened"        //
-	EntryStepStarted    TimelineKind = "step_started"    // Step
-	EntryTemplateFailed TimelineKind = "template_failed" // Field; Topic: the topic used instead; Template
-	EntryAttemptFailed  TimelineKind = "attempt_failed"  // Host; Reasons: why this host gave no meeting
-	EntryBridgeReady    TimelineKind = "bridge_ready"    // Host; Reasons: why it differs from what was asked for
-	EntryBridgeFailed   TimelineKind = "bridge_failed"   // Reasons
-	EntryBridgeUnknown  TimelineKind = "bridge_unknown"  // Reasons: why we don't know whether Zoom created the meeting
-	EntryAskingAgain    TimelineKind = "asking_again"    // Zoom has no such meeting, so Drawbridge asks again
-	EntryLinkGiven      TimelineKind = "link_given"      // Link: the host name of the link
-	EntrySecondMeeting  TimelineKind = "second_meeting"  // Host: of a second meeting that is in use and was not deleted
-	EntryCallStarted    TimelineKind = "call_started"    //
-	EntryCallEnded      TimelineKind = "call_ended"      //
-	EntryJoined         TimelineKind = "joined"          // Who
-	EntryLeft           TimelineKind = "left"            // Who
-	EntryWaitsForHost   TimelineKind = "waits_for_host"  // Who
-	EntryInWaitingRoom  TimelineKind = "in_waiting_room" // Who
-	EntryMeetingDeleted TimelineKind = "meeting_deleted" // it was deleted in Zoom
-	EntryRecording      TimelineKind = "recording"       // the recording started
-	EntryRecordingReady TimelineKind = "recording_ready" //
-	EntryNote           TimelineKind = "note"            // Text: written by a person or an older version
+	EntryOpened          TimelineKind = "opened"           // Runbook
+	EntryResolved        TimelineKind = "resolved"         //
+	EntryReopened        TimelineKind = "reopened"         //
+	EntryStepStarted     TimelineKind = "step_started"     // Step
+	EntryTemplateFailed  TimelineKind = "template_failed"  // Field; Topic: the topic used instead; Template
+	EntryAttemptFailed   TimelineKind = "attempt_failed"   // Host; Reasons: why this host gave no meeting
+	EntryBridgeReady     TimelineKind = "bridge_ready"     // Host; Reasons: why it differs from what was asked for
+	EntryBridgeFailed    TimelineKind = "bridge_failed"    // Reasons
+	EntryBridgeUnknown   TimelineKind = "bridge_unknown"   // Reasons: why we don't know whether Zoom created the meeting
+	EntryAskingAgain     TimelineKind = "asking_again"     // Zoom has no such meeting, so Drawbridge asks again
+	EntryLinkGiven       TimelineKind = "link_given"       // Link: the host name of the link
+	EntrySecondMeeting   TimelineKind = "second_meeting"   // Host: of a second meeting that is in use and was not deleted
+	EntryCallStarted     TimelineKind = "call_started"     //
+	EntryCallEnded       TimelineKind = "call_ended"       //
+	EntryJoined          TimelineKind = "joined"           // Who
+	EntryLeft            TimelineKind = "left"             // Who
+	EntryWaitsForHost    TimelineKind = "waits_for_host"   // Who
+	EntryInWaitingRoom   TimelineKind = "in_waiting_room"  // Who
+	EntryMeetingDeleted  TimelineKind = "meeting_deleted"  // it was deleted in Zoom
+	EntryMeetingRestored TimelineKind = "meeting_restored" // it was recovered in Zoom
+	EntryBadQuality      TimelineKind = "bad_quality"      // Issues
+	EntryRecording       TimelineKind = "recording"        // the recording started
+	EntryRecordingReady  TimelineKind = "recording_ready"  //
+	EntryNoRecording     TimelineKind = "no_recording"     // Zoom kept none
+	EntryRecordingGone   TimelineKind = "recording_gone"   // it, or a part of it, was deleted or moved to the trash
+	EntryRecordingBack   TimelineKind = "recording_back"   // it was recovered
+	EntryTranscript      TimelineKind = "transcript"       // the transcript is ready
+	EntrySummary         TimelineKind = "summary"          // the AI summary is ready
+	EntrySummaryGone     TimelineKind = "summary_gone"     // it was deleted or moved to the trash
+	EntrySummaryBack     TimelineKind = "summary_back"     // it was recovered
+	EntryNote            TimelineKind = "note"             // Text: written by a person or an older version
 )
 
 // TimelineEntry is one thing that happened to an incident.
@@ -57,6 +66,7 @@ type TimelineData struct {
 	Topic    string          `json:"topic,omitempty"`
 	Template []TemplateError `json:"template,omitempty"` // the errors of the template
 	Reasons  []Reason        `json:"reasons,omitempty"`
+	Issues   []string        `json:"issues,omitempty"` // in Zoom's words
 	Text     string          `json:"text,omitempty"`
 }
 

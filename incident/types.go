@@ -93,6 +93,7 @@ const (
 	JobRunStep   JobKind = "run_step"          // a step run
 	JobReconcile JobKind = "reconcile_attempt" // an attempt with unknown outcome
 	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting no bridge uses
+	JobRecheck   JobKind = "recheck"           // none: the check of the account
 )
 
 // Job is work that must be done even if the program stops in between.
@@ -243,8 +244,11 @@ type Reading struct {
 	Instance    *Instance       // upsert: the earliest start and the latest end count
 	Presence    *Presence       // upsert: the latest join and the latest leave count
 	Wait        *Wait           // upsert: the latest since and the latest until count
-	Deleted     bool            // the meeting was deleted, so a bridge that is ready with it has failed
+	DeletedAt   time.Time       // when the meeting was deleted, so that a bridge that is ready with it has failed
+	RestoredAt  time.Time       // when it was recovered
 	Recordings  []RecordingLink // added if the URL is new
+	Files       []FileChange    // of recordings, also of other bridges than BridgeID; the latest times count
+	Recheck     *Recheck        // what the account's check says about a user is no longer known
 	Timeline    []TimelineEntry // their ids are derived from the event, so that reading it twice adds them once
 }
 

@@ -219,6 +219,8 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 		return time.Time{}, s.climb(ctx, run)
 	case JobReconcile:
 		return s.reconcile(ctx, job)
+	case JobRecheck:
+		return time.Time{}, s.renewCheck(ctx)
 	case JobDiscard:
 		return s.deleteDiscarded(ctx, job)
 	}

@@ -21,6 +21,9 @@ type Event struct {
 	Meeting     *EventMeeting     // nil if the event is not about a meeting
 	Participant *EventParticipant // nil if it is not about a participant
 	Recording   *EventRecording   // nil if it is not about a recording
+	Batch       []BatchRecording  // of an event about recordings of several meetings
+	User        *EventUser        // nil if it is not about a Zoom user
+	Issues      []string          // what is wrong with the quality of a call, in Zoom's words
 
 	object string // the id of whatever the event is about
 }
@@ -77,8 +80,22 @@ type EventRecording struct {
 	Files    []RecordingFile
 }
 
+// BatchRecording is the recording of one meeting among several.
+type BatchRecording struct {
+	UUID  string   // of the meeting
+	Files []string // ids of files; empty: all
+}
+
+// EventUser is the Zoom user of an event. Which values it has depends on what
+// happened.
+type EventUser struct {
+	ID     string // some events have it in lower case
+	Emails []string
+}
+
 // RecordingFile is one file of a recording.
 type RecordingFile struct {
+	ID      string // may be empty
 	Type    string // such as MP4, M4A or TRANSCRIPT; empty while Zoom processes it
 	PlayURL string // same rules as ShareURL
 	Start   time.Time
@@ -105,6 +122,15 @@ func ReadEvent(raw []byte) (Event, error) {
 		object:    cmp.Or(word(object.Get("id")), word(object.Get("uuid")), word(payload.Get("meeting_id"))),
 	}
 	family, _, _ := strings.Cut(e.Name, ".")
+	if family == "user" {
+		e.User = &EventUser{ID: word(object.Get("id"))}
+		for _, email := range []string{word(object.Get("email")), word(payload.Get("old_object.email"))} {
+			if email != "" {
+				e.User.Emails = append(e.User.Emails, email)
+			}
+		}
+		return e, nil
+	}
 	if family != "meeting" && family != "recording" && family != "webinar" {
 		return e, nil
 	}
@@ -132,6 +158,17 @@ func ReadEvent(raw []byte) (Event, error) {
 	}
 	if family == "recording" && object.Exists() {
 		e.Recording = readRecording(object)
+		texts(object.Get("meeting_uuids"), func(uuid string) {
+			e.Batch = append(e.Batch, BatchRecording{UUID: uuid})
+		})
+		each(object.Get("meetings"), maxList, func(m gjson.Result) {
+			b := BatchRecording{UUID: word(m.Get("meeting_uuid"))}
+			texts(m.Get("recording_file_ids"), func(id string) { b.Files = append(b.Files, id) })
+			e.Batch = append(e.Batch, b)
+		})
+	}
+	if e.Name == "meeting.alert" {
+		texts(object.Get("issues"), func(issue string) { e.Issues = append(e.Issues, issue) })
 	}
 	return e, nil
 }
@@ -140,13 +177,14 @@ func readRecording(object gjson.Result) *EventRecording {
 	r := EventRecording{ShareURL: linkText(object.Get("share_url"))}
 	add := func(f gjson.Result) {
 		r.Files = append(r.Files, RecordingFile{
+			ID:      word(f.Get("id")),
 			Type:    cmp.Or(word(f.Get("file_type")), word(f.Get("recording_type"))),
 			PlayURL: linkText(f.Get("play_url")),
 			Start:   instant(f.Get("recording_start")),
 			End:     instant(f.Get("recording_end")),
 		})
 	}
-	each(object.Get("recording_files"), 200, add)
+	each(object.Get("recording_files"), maxList, add)
 	if f := part(object, "recording_file"); f.Exists() { // of recording.started, recording.paused, recording.stopped …
 		add(f)
 	}
@@ -171,6 +209,24 @@ func part(r gjson.Result, key string) gjson.Result {
 		return p
 	}
 	return gjson.Result{}
+}
+
+// maxList is how many items of a list are read.
+const maxList = 200
+
+// texts calls f with the texts of an array that are not empty, at most maxList.
+func texts(list gjson.Result, f func(string)) {
+	if !list.IsArray() {
+		return
+	}
+	limit := maxList
+	list.ForEach(func(_, item gjson.Result) bool {
+		if s := word(item); s != "" {
+			f(s)
+			limit--
+		}
+		return limit > 0
+	})
 }
 
 // each calls f with the objects of an array, at most limit of them.

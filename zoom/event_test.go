@@ -59,18 +59,18 @@ func TestReadEventSamples(t *testing.T) {
 		{"meeting.participant_joined", zoom.Event{Meeting: meeting(), Participant: &joined}},
 		{"meeting.participant_left", zoom.Event{Meeting: meeting(), Participant: &left}},
 		{"meeting.participant_jbh_waiting", zoom.Event{Meeting: meeting(), Participant: &zoom.EventParticipant{ID: "iFxeBPYun6SAiWUzBcEkX", Name: "Jill Chill"}}},
-		{"meeting.alert", zoom.Event{Meeting: meeting()}}, // the id is a number
+		{"meeting.alert", zoom.Event{Meeting: meeting(), Issues: []string{"Unstable audio quality"}}}, // the id is a number
 		{"recording.started", zoom.Event{Meeting: recorded, Recording: &zoom.EventRecording{
 			Files: []zoom.RecordingFile{{Start: start}},
 		}}},
 		{"recording.completed", zoom.Event{Meeting: recorded, Recording: &zoom.EventRecording{
 			ShareURL: "https://example.com",
 			Files: []zoom.RecordingFile{
-				{Type: "M4A", PlayURL: "https://example.com/recording/play/Qg75t7xZBtEbAkjdlgbfdngBBBB", Start: start, End: end},
-				{Type: "MP4", PlayURL: "https://example.com/recording/play/Qg75t7xZBtEbAkjdlgbfdngCCCC", Start: start, End: end},
+				{ID: "ed6c2f27-2ae7-42f4-b3d0-835b493e4fa8", Type: "M4A", PlayURL: "https://example.com/recording/play/Qg75t7xZBtEbAkjdlgbfdngBBBB", Start: start, End: end},
+				{ID: "388ffb46-1541-460d-8447-4624451a1db7", Type: "MP4", PlayURL: "https://example.com/recording/play/Qg75t7xZBtEbAkjdlgbfdngCCCC", Start: start, End: end},
 			},
 		}}},
-		{"user.deactivated", zoom.Event{}},
+		{"user.deactivated", zoom.Event{User: &zoom.EventUser{ID: "abcD3ojfdbjfg", Emails: []string{"jchill@example.com"}}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.want.Name = tt.name

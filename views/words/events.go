@@ -42,6 +42,7 @@ var eventSentences = map[string]string{
 	"meeting.sharing_started":                 "{who} started sharing in the meeting{of}.",
 	"meeting.sharing_ended":                   "{who} stopped sharing in the meeting{of}.",
 	"meeting.alert":                           "Zoom noticed a problem in the meeting{of}.",
+	"meeting.summary_completed":               "Zoom’s AI summary of the meeting{of} is ready.",
 	"recording.started":                       "The recording{of} started.",
 	"recording.paused":                        "The recording{of} was paused.",
 	"recording.resumed":                       "The recording{of} resumed.",
@@ -96,12 +97,22 @@ var eventUses = map[string]string{
 	"meeting.participant_left_waiting_room":   "Someone left the waiting room.",
 	"meeting.updated":                         "Someone changed the bridge in Zoom.",
 	"meeting.deleted":                         "Someone deleted the bridge in Zoom.",
+	"meeting.recovered":                       "Someone recovered the bridge in Zoom.",
+	"meeting.alert":                           "Puts bad call quality on the incident’s timeline.",
+	"meeting.summary_completed":               "Puts the AI summary on the incident’s timeline.",
 	"recording.started":                       "Shows that the bridge is recorded.",
 	"recording.stopped":                       "Shows that the bridge is no longer recorded.",
 	"recording.completed":                     "Puts the recording on the incident.",
-	"user.deactivated":                        "The backup user may be gone.",
-	"user.deleted":                            "The backup user may be gone.",
-	"user.settings_updated":                   "A setting may keep people out of the next bridge.",
+	"recording.transcript_completed":          "Puts the transcript on the incident’s timeline.",
+	"recording.trashed":                       "Marks the recording’s link.",
+	"recording.deleted":                       "Marks the recording’s link.",
+	"recording.recovered":                     "The recording’s link works again.",
+	"user.activated":                          "Checks the backup user again.",
+	"user.deactivated":                        "Checks the backup user again: they may be gone.",
+	"user.deleted":                            "Checks the backup user again: they may be gone.",
+	"user.disassociated":                      "Checks the backup user again: they may be gone.",
+	"user.updated":                            "Checks the backup user again: they may have lost their license.",
+	"user.settings_updated":                   "Checks the backup user’s settings again.",
 }
 
 var unreadable = map[string]string{
@@ -129,17 +140,18 @@ func (r Reprocessed) Says() (s string) {
 }
 
 var differences = map[string]string{
-	"counts":         "The event counts now.",
-	"read":           "Drawbridge could read it this time.",
-	"unreadable":     "Drawbridge couldn’t read it this time.",
-	"content":        "The log shows other details than before.",
-	"bridge":         "It now belongs to the bridge of {incident}.",
-	"bridge_state":   "The bridge is {is}; it was {was}.",
-	"bridge_times":   "The bridge started or ended at another time than Drawbridge had recorded.",
-	"stay":           "The times when {who} was in the call changed.",
-	"waiting":        "The number of people who wait to get in changed.",
-	"recordings":     "The bridge has one more recording.",
-	"timeline_entry": "The timeline of {incident} has a new entry.",
+	"counts":          "The event counts now.",
+	"read":            "Drawbridge could read it this time.",
+	"unreadable":      "Drawbridge couldn’t read it this time.",
+	"content":         "The log shows other details than before.",
+	"bridge":          "It now belongs to the bridge of {incident}.",
+	"bridge_state":    "The bridge is {is}; it was {was}.",
+	"bridge_times":    "The bridge started or ended at another time than Drawbridge had recorded.",
+	"stay":            "The times when {who} was in the call changed.",
+	"recordings_gone": "Whether the recording is still in Zoom changed.",
+	"waiting":         "The number of people who wait to get in changed.",
+	"recordings":      "The bridge has one more recording.",
+	"timeline_entry":  "The timeline of {incident} has a new entry.",
 }
 
 func (r Reprocessed) difference(d string) string {

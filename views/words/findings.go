@@ -77,6 +77,7 @@ var findingTexts = map[string]Line{
 	"token":             {"Access token", "Zoom issued a token, valid until {until}.", ""},
 	"user_unknown":      {"{user}", "{cause}", "{fix}"},
 	"user_inactive":     {"{user}", "This Zoom user is {value} and can’t host.", activateUser},
+	"host_changed":      {"{user}", "Changed in Zoom since the last check. Drawbridge is checking again.", "If this stays, press “Check connection”."},
 	"user_basic":        {"{user}", "This Zoom user has no license: meetings end after 40 minutes.", licenseUser},
 	"user_may_not_host": {"{user}", "This Zoom user isn’t allowed to host meetings.", licenseUser},
 	"user":              {"{user}", "Active and licensed.", ""},

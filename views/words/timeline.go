@@ -10,6 +10,7 @@ type Entry struct {
 	Kind                                               string
 	Runbook, Step, Who, Host, Link, Field, Topic, Text string
 	Template                                           []string // the errors of a template, one sentence each
+	Issues                                             []string // what is wrong with the quality of a call, in Zoom's words
 	Reasons                                            []Reason
 }
 
@@ -18,28 +19,37 @@ func Person(name string) string { return cmp.Or(strings.TrimSpace(name), "Someon
 
 // entryTexts has the words of each kind of entry.
 var entryTexts = map[string]string{
-	"opened":          "Opened with the runbook “{runbook}”.",
-	"resolved":        "Resolved.",
-	"reopened":        "Reopened.",
-	"step_started":    "Started “{step}”.",
-	"template_failed": "The topic’s template failed, so the meeting is called “{topic}”.",
-	"attempt_failed":  "Couldn’t create a meeting hosted by {host}.",
-	"bridge_ready":    "The bridge is ready, hosted by {host}.",
-	"bridge_failed":   "Couldn’t create the bridge.",
-	"bridge_unknown":  "We don’t know yet whether Zoom created the meeting.",
-	"asking_again":    "Zoom has no meeting for this bridge. Asking again.",
-	"link_given":      "The bridge uses a link to {link}.",
-	"second_meeting":  "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
-	"call_started":    "The call started.",
-	"call_ended":      "The call ended.",
-	"joined":          "{who} joined.",
-	"left":            "{who} left.",
-	"waits_for_host":  "{who} is waiting for the host to start the call.",
-	"in_waiting_room": "{who} is in the waiting room.",
-	"meeting_deleted": "Someone deleted the meeting in Zoom. Its link no longer works.",
-	"recording":       "The recording started.",
-	"recording_ready": "The recording is ready.",
-	"note":            "{text}",
+	"opened":           "Opened with the runbook “{runbook}”.",
+	"resolved":         "Resolved.",
+	"reopened":         "Reopened.",
+	"step_started":     "Started “{step}”.",
+	"template_failed":  "The topic’s template failed, so the meeting is called “{topic}”.",
+	"attempt_failed":   "Couldn’t create a meeting hosted by {host}.",
+	"bridge_ready":     "The bridge is ready, hosted by {host}.",
+	"bridge_failed":    "Couldn’t create the bridge.",
+	"bridge_unknown":   "We don’t know yet whether Zoom created the meeting.",
+	"asking_again":     "Zoom has no meeting for this bridge. Asking again.",
+	"link_given":       "The bridge uses a link to {link}.",
+	"second_meeting":   "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
+	"call_started":     "The call started.",
+	"call_ended":       "The call ended.",
+	"joined":           "{who} joined.",
+	"left":             "{who} left.",
+	"waits_for_host":   "{who} is waiting for the host to start the call.",
+	"in_waiting_room":  "{who} is in the waiting room.",
+	"meeting_deleted":  "Someone deleted the meeting in Zoom. Its link no longer works.",
+	"meeting_restored": "Someone recovered the meeting in Zoom. Its link works again.",
+	"bad_quality":      "Zoom reports bad call quality: {issues}.",
+	"recording":        "The recording started.",
+	"recording_ready":  "The recording is ready.",
+	"no_recording":     "Zoom kept no recording. Zoom keeps none of a very short call.",
+	"recording_gone":   "The recording, or a part of it, was deleted or moved to the trash in Zoom.",
+	"recording_back":   "The recording was recovered from the trash in Zoom.",
+	"transcript":       "The transcript of the recording is ready in Zoom.",
+	"summary":          "Zoom’s AI summary of the call is ready in Zoom.",
+	"summary_gone":     "Zoom’s AI summary was deleted or moved to the trash in Zoom.",
+	"summary_back":     "Zoom’s AI summary was recovered from the trash in Zoom.",
+	"note":             "{text}",
 }
 
 // Says words the entry, without the person who did it.
@@ -61,5 +71,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", StepKind(e.Step), "{topic}", e.Topic, "{host}", e.Host,
-		"{link}", e.Link, "{who}", Person(e.Who), "{text}", e.Text).Replace(form), because)
+		"{link}", e.Link, "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", ")).Replace(form), because)
 }

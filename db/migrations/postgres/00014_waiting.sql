@@ -14,4 +14,10 @@ CREATE TABLE waits (
 
 ALTER TABLE bridges ADD COLUMN waiting BIGINT NOT NULL DEFAULT 0;
 
+-- What Zoom changed after the bridge was created, JSON; '': nothing.
+ALTER TABLE bridges ADD COLUMN later TEXT NOT NULL DEFAULT '';
+
+-- When Zoom last said that a user whom the stored check is about has changed.
+ALTER TABLE accounts ADD COLUMN hosts_changed_at BIGINT;
+
 -- +goose Down

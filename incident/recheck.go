@@ -1,0 +1,92 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// Recheck is stored with the event that causes it: from At on, the check is out
+// of date, and the job repeats it.
+type Recheck struct {
+	At  time.Time
+	Job Job // not stored if one like it is queued
+}
+
+// userEvents are the events after which a host may no longer be what the last
+// check found.
+var userEvents = []string{"user.activated", "user.deactivated", "user.deleted", "user.disassociated", "user.updated", "user.settings_updated"}
+
+// recheckEvery is the shortest time between two checks that events cause.
+const recheckEvery = time.Minute
+
+// recheck returns what the event means for the account's check, or nil. The time
+// is that of our clock, like the check's, so that reading an event again after
+// the check changes nothing.
+func (s *Service) recheck(a Account, e Event, u *zoom.EventUser) *Recheck {
+	if u == nil || !a.Check.about(a.BackupUser, *u) || !e.ReceivedAt.After(a.Check.At) {
+		return nil
+	}
+	at := s.now()
+	if soonest := a.Check.At.Add(recheckEvery); soonest.After(at) {
+		at = soonest
+	}
+	return &Recheck{At: e.ReceivedAt, Job: s.newJob(JobRecheck, "", at)}
+}
+
+// about reports whether the report says something about the user. Zoom writes
+// ids in lower case in some events.
+func (r CheckReport) about(backup string, u zoom.EventUser) bool {
+	for _, email := range u.Emails {
+		if _, ok := r.Users[CanonicalEmail(email)]; ok || CanonicalEmail(email) == backup {
+			return true
+		}
+	}
+	for _, id := range r.Users {
+		if u.ID != "" && strings.EqualFold(id, u.ID) {
+			return true
+		}
+	}
+	// Before a check has found the backup user, we don't know their id.
+	return r.Users[backup] == "" && len(u.Emails) == 0 && backup != ""
+}
+
+// outdated reports whether a user has changed since the check.
+func (a Account) outdated() bool { return a.HostsChangedAt.After(a.Check.At) }
+
+// renewCheck repeats the check if it is out of date. An account without
+// credentials or without a check stays as it is. If Zoom does not answer, it
+// returns an error, and the last check stays.
+func (s *Service) renewCheck(ctx context.Context) error {
+	began := s.now() // before the account is read: see Account.Report
+	a, err := s.store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	if !a.Connected() || a.Report(s.now()).At.IsZero() || !a.outdated() {
+		return nil
+	}
+	var people []string
+	for _, l := range a.Check.Lines {
+		if l.Topic == TopicPerson && !slices.Contains(people, l.Email) {
+			people = append(people, l.Email)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	c := checker{report: CheckReport{At: began}}
+	c.all(ctx, s, a, people)
+	for _, l := range c.report.Lines {
+		if l.Zoom != nil && slices.Contains(passing, l.Zoom.Code) {
+			return fmt.Errorf("check the connection: %s", l.Zoom.Code)
+		}
+	}
+	return s.store.SaveCheck(ctx, c.report)
+}
+
+// passing are the problems that pass without anybody mending them.
+var passing = []zoom.ProblemCode{zoom.ProblemRateLimit, zoom.ProblemDayLimit, zoom.ProblemUnreachable, zoom.ProblemTimedOut, zoom.ProblemServerError, zoom.ProblemUnreadable}
