@@ -209,7 +209,9 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 	case "attention":
 		states := placeholders(len(w.args)+1, len(incident.AttentionStates))
 		w.args = append(w.args, anys(incident.AttentionStates)...)
-		w.add(`i.status = 'open' AND (b.state IN (`+states+`) OR b.worst_finding = $?)`, incident.AttentionLevel)
+		levels := placeholders(len(w.args)+1, len(incident.AttentionLevels))
+		w.args = append(w.args, anys(incident.AttentionLevels)...)
+		w.conditions = append(w.conditions, `i.status = 'open' AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`))`)
 	case "backup":
 		w.add(`b.used_backup_user = $?`, true)
 	default:

@@ -273,7 +273,7 @@ func TestBridgeRows(t *testing.T) {
 		}{
 			{"all", db.BridgeFilter{}, []int64{5, 4, 3, 2, 1}},
 			{"live", db.BridgeFilter{State: "live"}, []int64{5}},
-			{"attention", db.BridgeFilter{State: "attention"}, []int64{4, 2}},
+			{"attention", db.BridgeFilter{State: "attention"}, []int64{5, 4, 2}},
 			{"backup", db.BridgeFilter{State: "backup"}, []int64{3}},
 			{"host", db.BridgeFilter{Host: "oncall@example.com"}, []int64{3}},
 			{"incident", db.BridgeFilter{IncidentNumber: 2}, []int64{2}},
@@ -298,8 +298,8 @@ func TestBridgeRows(t *testing.T) {
 			check(t, s.SetIncidentStatus(ctx, 4, incident.StatusOpen, incident.StatusResolved, now, incident.TimelineEntry{ID: "resolved", IncidentNumber: 4, At: now}, incident.AuditEntry{}))
 			page, err := s.BridgeRows(ctx, db.BridgeFilter{State: "attention"}, "", 0)
 			check(t, err)
-			if len(page.Items) != 1 || page.Items[0].IncidentNumber != 2 {
-				t.Errorf("got %+v, want the bridge of incident 2", page.Items)
+			if len(page.Items) != 2 || page.Items[1].IncidentNumber != 2 {
+				t.Errorf("got %+v, want the bridges of incidents 5 and 2", page.Items)
 			}
 		})
 		var got []string

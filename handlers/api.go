@@ -55,7 +55,8 @@ type apiBridge struct {
 	StartedAt      apiTime `json:"started_at"`
 	EndedAt        apiTime `json:"ended_at"`
 	Participants   int     `json:"participants"` // inside now
-	Waiting        int     `json:"waiting"`      // people who wait now to get in
+	Verdict        string  `json:"verdict"`      // can people get in? ok, warning, bad or unknown
+	Waiting        int     `json:"waiting"`      // people who wait to get in now
 }
 
 type apiEvent struct {
@@ -345,6 +346,6 @@ func (s *Site) apiBridge(b incident.Bridge) apiBridge {
 		ID: b.ID, State: string(b.State), Kind: string(b.Kind), MeetingID: b.MeetingID, JoinURL: b.JoinURL,
 		HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Reason: why(b, s.Now()).Cause, Topic: b.Topic, Agenda: b.Agenda,
 		Recording: string(b.Recording), CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
-		Participants: b.Inside, Waiting: b.Waiting, Passcode: b.Passcode,
+		Participants: b.Inside, Verdict: string(b.Verdict().Level), Waiting: b.Waiting, Passcode: b.Passcode,
 	}
 }

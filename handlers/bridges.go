@@ -65,7 +65,7 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	row.Reasons = told(c, row.Reasons...)
 	said := why(row.Bridge, s.Now())
 	v := views.BridgeRow{
-		ID: row.ID, State: string(row.State),
+		ID: row.ID, Verdict: verdict(row.Bridge, s.Now()),
 		Key: incident.Key(row.IncidentNumber), IncidentName: row.IncidentName, Severity: row.Severity, Href: incidentPath(row.IncidentNumber),
 		Topic: row.Topic, MeetingID: row.MeetingID, Kind: string(row.Kind), Host: row.HostEmail,
 		UsedBackupUser: row.UsedBackupUser, Reason: said.Cause, Inside: row.Inside, Most: row.InsideMost,
@@ -77,8 +77,10 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	switch {
 	case row.State == incident.BridgeFailed || row.State == incident.BridgeUnknown:
 		v.Attention = said.Cause
+	case v.Verdict.Level == views.LevelWarning || v.Verdict.Level == views.LevelBad:
+		v.Attention, v.AttentionLevel = v.Verdict.Title, v.Verdict.Level
 	case len(row.Findings) > 0:
-		worst := row.Findings[max(0, slices.IndexFunc(row.Findings, func(f incident.Finding) bool { return f.Level == incident.AttentionLevel }))]
+		worst := slices.MaxFunc(row.Findings, func(a, b incident.Finding) int { return a.Level.Compare(b.Level) })
 		v.Attention, v.AttentionLevel = checkLine(worst, s.Now()).Reason, views.Level(worst.Level)
 	}
 	for n := range row.Recordings {

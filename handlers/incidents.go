@@ -59,7 +59,7 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 		OpenedAt: s.When(c, i.CreatedAt), Opener: cmp.Or(i.OpenerEmail, i.CreatedBy), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 	}
 	if b := row.Bridge; b != nil {
-		v.BridgeState, v.Inside = string(b.State), b.Inside
+		v.Verdict, v.Inside = verdict(*b, s.Now()), b.Inside
 		if joinable(*b) {
 			v.JoinPath = "/j/" + i.Key()
 		}
@@ -243,7 +243,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording), Topic: b.Topic,
 		Inside: b.Inside, StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
-		CanRetry: b.State == incident.BridgeFailed,
+		CanRetry: b.State == incident.BridgeFailed, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
 	}
 	for n := range b.Recordings {
 		block.Recordings = append(block.Recordings, recordingLink(n, b.Recordings))
@@ -272,7 +272,9 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			block.Progress = append(block.Progress, progress(a, s.Now()))
 		}
 	case incident.BridgeReady, incident.BridgeLive:
-		block.Checks = findings(b, s.Now())
+		if b.Kind == incident.KindMeeting {
+			block.Checks = checkLines(b.Findings, s.Now())
+		}
 	case incident.BridgeEnded:
 	}
 	return block, nil
@@ -288,23 +290,6 @@ func progress(a incident.Attempt, now time.Time) views.BridgeProgress {
 		p.State = "failed"
 	}
 	return p
-}
-
-// findings are the differences between what was asked for and what Zoom set.
-func findings(b incident.Bridge, now time.Time) []views.CheckLine {
-	if b.Kind != incident.KindMeeting {
-		return nil
-	}
-	if len(b.Findings) == 0 {
-		text := "Everyone can get in"
-		if b.Asked.WaitingRoom {
-			text = "Set up as asked; people wait until a host lets them in"
-		} else if !b.Asked.JoinBeforeHost {
-			text = "Set up as asked; people wait for the host"
-		}
-		return []views.CheckLine{{Level: views.LevelOK, Subject: text}}
-	}
-	return checkLines(b.Findings, now)
 }
 
 func recordingLink(n int, all []incident.RecordingLink) views.Link {

@@ -48,7 +48,11 @@ func (s *Site) JoinPage(c echo.Context) error {
 	}
 	if b, ok := bridgeToJoin(bridges, c.QueryParam("bridge")); ok {
 		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), string(b.Kind), b.Inside, s.When(c, b.UpdatedAt)
+		page.Verdict, page.PageURL = verdict(b, s.Now()), s.Service.JoinPage(i)
 		if joinable(b) {
+			if b.Kind == incident.KindStatic {
+				page.LinkHost = linkHost(b.JoinURL)
+			}
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
 		}
 		switch {
@@ -61,6 +65,14 @@ func (s *Site) JoinPage(c echo.Context) error {
 		}
 	}
 	return Render(c, http.StatusOK, views.Join(page))
+}
+
+func linkHost(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // bridgeToJoin is the bridge with the ID that the link names, else the first bridge that

@@ -13,6 +13,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
+// lastBridges is how many of the newest bridges count for whether people can join the next.
+const lastBridges = 5
+
 // Overview is GET /, which says whether the next incident will get a bridge.
 func (s *Site) Overview(c echo.Context) error {
 	ctx := c.Request().Context()
@@ -32,7 +35,7 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	newest, err := s.Store.BridgeRows(ctx, db.BridgeFilter{}, "", 1)
+	newest, err := s.Store.BridgeRows(ctx, db.BridgeFilter{}, "", lastBridges)
 	if err != nil {
 		return err
 	}
@@ -125,8 +128,8 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 	return steps
 }
 
-// ready says whether the next incident will get a bridge, judged by the last check, or by
-// the newest bridge if it is newer than the check and failed or is unknown.
+// ready says whether the next incident will get a bridge that people can join, judged by
+// the last check and by the newest bridges since then.
 func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
 	report := a.Report(s.Now())
@@ -134,8 +137,13 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	if level == incident.LevelNote {
 		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: []string{"It can’t create meetings: people use their own link as the bridge."}}
 	}
-	for _, b := range newest {
-		if !b.CreatedAt.After(report.At) || !slices.Contains(incident.AttentionStates, b.State) {
+	var keepsOut []incident.Finding
+	for n, b := range newest {
+		if !b.CreatedAt.After(report.At) {
+			break
+		}
+		keepsOut = append(keepsOut, incident.KeepingOut(b.Findings)...)
+		if n > 0 || !slices.Contains(incident.AttentionStates, b.State) {
 			continue
 		}
 		r := views.Ready{Level: views.LevelBad, Title: "The last bridge failed.", AsOf: s.When(c, b.CreatedAt),
@@ -145,7 +153,19 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 		}
 		return r
 	}
+	if worst := incident.WorstLevel(keepsOut); worst.Compare(level) > 0 {
+		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but people may not get in."
+		f := keepsOut[slices.IndexFunc(keepsOut, func(f incident.Finding) bool { return f.Level == worst })]
+		r.Facts = []string{"One of the last bridges: " + factOf(f, s.Now())}
+		return r
+	}
 	switch level {
+	case incident.LevelUnknown:
+		r.Level, r.Title = views.LevelUnknown, "New incidents should get a bridge, but Zoom didn’t say everything that was checked."
+		for _, l := range reasons {
+			r.Facts = append(r.Facts, factOf(l, s.Now()))
+		}
+		return r
 	case incident.LevelWarning:
 		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but something needs attention."
 	case incident.LevelBad:

@@ -91,10 +91,9 @@ func entryWords(e incident.TimelineEntry, now time.Time) string {
 	return w.Says()
 }
 
-// checkLine is a finding as pages show it.
-func checkLine(f incident.Finding, now time.Time) views.CheckLine {
+func findingWords(f incident.Finding, now time.Time) words.Finding {
 	w := words.Finding{
-		Code: string(f.Code), Topic: string(f.Topic), Fine: f.Level == incident.LevelOK, Email: f.Email, Value: f.Value, Asked: f.Asked,
+		Code: string(f.Code), Topic: string(f.Topic), Fine: f.Level == incident.LevelOK, Unsaid: f.Level == incident.LevelUnknown, Settings: plain(f.Settings), Email: f.Email, Value: f.Value, Asked: f.Asked,
 		Feature: string(f.Feature), Scopes: f.Scopes, Classic: f.Classic, Until: f.Until, Span: f.Span, Count: f.Count, Incident: f.Incident,
 		Zoom: problemWords(f.Zoom),
 	}
@@ -105,7 +104,28 @@ func checkLine(f incident.Finding, now time.Time) views.CheckLine {
 	if f.Text != nil {
 		w.Subject, w.Text, w.Fix = f.Text.Subject, f.Text.Reason, f.Text.Fix
 	}
-	said := w.Says()
+	return w
+}
+
+// verdict is whether people can get into the bridge, as pages show it.
+func verdict(b incident.Bridge, now time.Time) views.Verdict {
+	judged := b.Verdict()
+	v := views.Verdict{Level: views.Level(judged.Level), State: string(b.State), Help: string(judged.Help)}
+	switch {
+	case len(judged.Causes) > 0:
+		said := findingWords(judged.Causes[0], now).Verdict()
+		if v.Title = said.Title; b.State == incident.BridgeReady {
+			v.State = said.State
+		}
+	case judged.Level == incident.LevelOK:
+		v.Title = words.EveryoneGetsIn
+	}
+	return v
+}
+
+// checkLine is a finding as pages show it.
+func checkLine(f incident.Finding, now time.Time) views.CheckLine {
+	said := findingWords(f, now).Says()
 	return views.CheckLine{Level: views.Level(f.Level), Subject: said.Subject, Reason: said.Reason, Fix: said.Fix}
 }
 

@@ -126,6 +126,8 @@ func fill(t *testing.T, data any, comment string) {
 			value = 5 * time.Hour
 		case []string:
 			value = []string{"meeting:write:admin"}
+		case []incident.Setting:
+			value = []incident.Setting{incident.SettingWaitingRoom}
 		case incident.StepKind:
 			value = incident.StepCreateMeeting
 		case zoom.Feature:
@@ -221,12 +223,14 @@ var withoutFix = map[incident.FindingCode]string{
 	incident.FoundToken:     "is only ever fine",
 	incident.FoundUser:      "is only ever fine",
 	incident.FoundValidated: "is only ever fine",
+	incident.FoundNotSaid:   "may be fine: Zoom didn’t say",
+	incident.FoundOtherHost: "may be fine: nobody can check it",
 }
 
 func TestFindingWords(t *testing.T) {
 	recordings := constants(t, "incident", "Recording")
 	for _, c := range constants(t, "incident", "FindingCode") {
-		for _, level := range []incident.Level{incident.LevelOK, incident.LevelWarning, incident.LevelBad} {
+		for _, level := range []incident.Level{incident.LevelOK, incident.LevelUnknown, incident.LevelWarning, incident.LevelBad} {
 			f := incident.Finding{Code: incident.FindingCode(c.code), Level: level, Topic: incident.TopicSettings}
 			if level == incident.LevelOK && f.Code == incident.FoundScopes {
 				f.Feature = zoom.OpenBridge // nothing is missing
@@ -240,8 +244,15 @@ func TestFindingWords(t *testing.T) {
 			}
 			if line.Fix != "" {
 				wantSentence(t, c.code, line.Fix)
-			} else if level != incident.LevelOK && withoutFix[f.Code] == "" {
+			} else if level != incident.LevelOK && level != incident.LevelUnknown && withoutFix[f.Code] == "" {
 				t.Errorf("%s: %q, and nothing to do about it", c.code, line.Reason)
+			}
+			if len(incident.KeepingOut([]incident.Finding{f})) > 0 || f.Code == incident.FoundOtherHost {
+				v := findingWords(f, noon).Verdict()
+				wantSentence(t, c.code, v.Title+".")
+				if v.State == "unknown" {
+					t.Errorf("%s has no verdict", c.code)
+				}
 			}
 			if line.Level != views.Level(level) {
 				t.Errorf("%s: %s is shown as %s", c.code, level, line.Level)
@@ -318,7 +329,7 @@ func TestOtherWords(t *testing.T) {
 		}
 	}
 	known := codes(constants(t, "incident", "Level"))
-	if shown := codes(constants(t, "views", "Level")); !slices.Equal(shown, append(known, string(views.LevelUnknown))) {
+	if shown := codes(constants(t, "views", "Level")); !slices.Equal(shown, known) {
 		t.Errorf("levels of findings: %q, of pages: %q", known, shown)
 	}
 }
@@ -364,6 +375,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"Problem.Code": of("zoom", "ProblemCode"), "problemTexts": of("zoom", "ProblemCode"), "tryAgain": of("zoom", "ProblemCode"),
 		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"),
 		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
+		"verdictTexts": of("incident", "FindingCode"), "settingNames": of("incident", "Setting"), "audio": {"telephony", "voip", "thirdParty"},
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"eventSentences": events, "eventUses": events, "rejections": rejections(t),

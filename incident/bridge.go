@@ -17,11 +17,12 @@ const (
 	BridgeFailed   BridgeState = "failed"
 )
 
-// A bridge of an open incident needs attention if it is in one of these states or
-// has a finding of this level.
-var AttentionStates = []BridgeState{BridgeFailed, BridgeUnknown}
-
-const AttentionLevel = LevelBad
+// A bridge of an open incident needs attention if it is in one of these states, has a
+// finding of one of these levels, or people wait to get in.
+var (
+	AttentionStates = []BridgeState{BridgeFailed, BridgeUnknown}
+	AttentionLevels = []Level{LevelWarning, LevelBad}
+)
 
 // Kind is the kind of a bridge.
 type Kind string

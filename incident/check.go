@@ -104,6 +104,10 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 }
 
 func (c *checker) scopes(token zoom.Token) {
+	if token.Scopes == nil {
+		c.found(TopicScopes, LevelUnknown, Finding{Code: FoundScopesUnsaid})
+		return
+	}
 	for _, f := range zoom.CheckScopes(token.Scopes) {
 		level, finding := LevelOK, Finding{Code: FoundScopes, Feature: f.Name}
 		if !f.OK {
@@ -139,6 +143,8 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 	}
 	c.report.Users[email] = user.ID
 	switch {
+	case user.Status == "" || user.Type == 0:
+		c.found(topic, LevelUnknown, Finding{Code: FoundUserUnsaid})
 	case user.Status != "active":
 		c.found(topic, LevelBad, Finding{Code: FoundUserInactive, Value: user.Status})
 	case user.Type == zoom.UserBasic:
@@ -154,18 +160,26 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 		c.found(TopicSettings, LevelWarning, Finding{Code: FoundNoSettings, Zoom: &problem})
 		return
 	}
-	setting := func(topic Topic, code FindingCode, bad bool) {
-		level := LevelOK
-		if bad {
+	setting := func(topic Topic, code FindingCode, is *bool, good bool) {
+		level := LevelUnknown
+		switch {
+		case is != nil && *is == good:
+			level = LevelOK
+		case is != nil:
 			level = LevelWarning
 		}
 		c.found(topic, level, Finding{Code: code})
 	}
-	setting(TopicPMI, FoundPMIScheduled, settings.UsePMIForScheduled)
-	setting(TopicPMI, FoundPMIInstant, settings.UsePMIForInstant || user.UsePMI)
-	setting(TopicSettings, FoundWaitingRoom, settings.WaitingRoom)
-	setting(TopicSettings, FoundJoinBeforeHost, !settings.JoinBeforeHost)
-	setting(TopicSettings, FoundCloudRecording, !settings.CloudRecording)
+	setting(TopicPMI, FoundPMIScheduled, settings.UsePMIForScheduled, false)
+	instant := settings.UsePMIForInstant
+	if instant == nil || user.UsePMI != nil && *user.UsePMI {
+		instant = user.UsePMI
+	}
+	setting(TopicPMI, FoundPMIInstant, instant, false)
+	setting(TopicSettings, FoundWaitingRoom, settings.WaitingRoom, false)
+	setting(TopicSettings, FoundAuthentication, settings.MeetingAuthentication, false)
+	setting(TopicSettings, FoundJoinBeforeHost, settings.JoinBeforeHost, true)
+	setting(TopicSettings, FoundCloudRecording, settings.CloudRecording, true)
 }
 
 // Report returns the last check, with the current state of the webhook
@@ -212,11 +226,12 @@ func (a Account) Readiness(now time.Time) (level Level, why []Finding) {
 	}
 	level = LevelOK
 	for _, l := range why {
-		// Openers who are Zoom users still get a bridge without the backup user.
-		if l.Level == LevelBad && l.Topic != TopicBackupUser {
-			return LevelBad, why
+		if l.Level == LevelBad && l.Topic == TopicBackupUser {
+			l.Level = LevelWarning // openers who are Zoom users still get a bridge
 		}
-		level = LevelWarning
+		if l.Level.Compare(level) > 0 {
+			level = l.Level
+		}
 	}
 	return level, why
 }

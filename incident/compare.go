@@ -15,7 +15,7 @@ import (
 func (c *climber) shared(ctx context.Context, m zoom.Meeting) (finding *Finding, why Reason, err error) {
 	const typePMI = 4
 	host := c.bridge.HostEmail
-	if m.Settings.UsePMI || m.Type == typePMI || (m.PMI != "" && m.PMI == m.ID) {
+	if pmi := m.Settings.UsePMI; pmi != nil && *pmi || m.Type == typePMI || (m.PMI != "" && m.PMI == m.ID) {
 		return &Finding{Code: FoundPersonalMeeting, Topic: TopicMeeting, Level: LevelBad, Email: host}, Reason{Code: ReasonPersonalMeeting, Host: host}, nil
 	}
 	ctx, cancel := attached(ctx, stateWrite)
@@ -27,9 +27,12 @@ func (c *climber) shared(ctx context.Context, m zoom.Meeting) (finding *Finding,
 	return &Finding{Code: FoundMeetingIDTaken, Topic: TopicMeeting, Level: LevelBad, Email: host}, Reason{Code: ReasonMeetingIDTaken, Host: host}, nil
 }
 
-// compare returns the settings that Zoom changed from what was asked for. Zoom
-// overrides settings without an error when the account's security options require
-// it. Source: Zoom, "Meeting API security enhancements".
+// basicLimit is how many minutes Zoom allows a meeting whose host has no license.
+const basicLimit = 40
+
+// compare returns the settings that Zoom changed from what was asked for, and those that
+// it did not say. Zoom overrides settings without an error when the account's security
+// options require it. Source: Zoom, "Meeting API security enhancements".
 func compare(asked MeetingTemplate, m zoom.Meeting) (list []Finding) {
 	found := func(differs bool, f Finding) {
 		if f.Topic, f.Level = TopicMeeting, LevelWarning; differs {
@@ -37,15 +40,35 @@ func compare(asked MeetingTemplate, m zoom.Meeting) (list []Finding) {
 		}
 	}
 	got := m.Settings
-	found(got.WaitingRoom && !asked.WaitingRoom, Finding{Code: FoundWaitingRoomOn})
-	found(!got.JoinBeforeHost && asked.JoinBeforeHost, Finding{Code: FoundNoJoinBeforeHost})
-	found(got.MeetingAuthentication, Finding{Code: FoundSignInNeeded})
+	unsaid := Finding{Code: FoundNotSaid, Topic: TopicMeeting, Level: LevelUnknown}
+	is := func(setting Setting, value *bool, otherwise bool) bool {
+		if value == nil {
+			unsaid.Settings = append(unsaid.Settings, setting)
+			return otherwise
+		}
+		return *value
+	}
+	waitingRoom := is(SettingWaitingRoom, got.WaitingRoom, asked.WaitingRoom)
+	found(waitingRoom && !asked.WaitingRoom, Finding{Code: FoundWaitingRoomOn})
+	found(!is(SettingJoinBeforeHost, got.JoinBeforeHost, asked.JoinBeforeHost) && asked.JoinBeforeHost, Finding{Code: FoundNoJoinBeforeHost})
+	found(is(SettingAuthentication, got.MeetingAuthentication, false), Finding{Code: FoundSignInNeeded})
+	found(is(SettingRegistration, got.Registration, false), Finding{Code: FoundRegistration})
+	is(SettingPersonalID, got.UsePMI, false) // see shared
+	if got.AutoRecording == "" {
+		unsaid.Settings = append(unsaid.Settings, SettingRecording)
+	}
 	found(asked.Recording != "" && got.AutoRecording != "" && got.AutoRecording != string(asked.Recording),
 		Finding{Code: FoundOtherRecording, Value: got.AutoRecording, Asked: string(asked.Recording)})
-	found(asked.WaitingRoom && !got.WaitingRoom, Finding{Code: FoundWaitingRoomOff})
+	found(asked.WaitingRoom && !waitingRoom, Finding{Code: FoundWaitingRoomOff})
+	found(got.Audio != "" && got.Audio != "both", Finding{Code: FoundAudio, Value: got.Audio})
+	found(got.Encryption == "e2ee", Finding{Code: FoundEndToEnd})
+	found(m.Duration == basicLimit && asked.DurationMinutes > basicLimit, Finding{Code: FoundShort, Count: basicLimit})
 	for _, want := range asked.AlternativeHosts {
 		there := slices.ContainsFunc(got.AlternativeHosts, func(h string) bool { return strings.EqualFold(h, want) })
 		found(!there, Finding{Code: FoundNoAlternative, Email: want})
+	}
+	if len(unsaid.Settings) > 0 {
+		list = append(list, unsaid)
 	}
 	return append(list, compareLink(m)...)
 }

@@ -39,11 +39,13 @@ const (
 	FoundToken          FindingCode = "token"             // Until
 	FoundJWTToken       FindingCode = "jwt_token"         //
 	FoundScopes         FindingCode = "scopes"            // Feature; Scopes and Classic: the missing ones
+	FoundScopesUnsaid   FindingCode = "scopes_unsaid"     //
 	FoundNoBackupUser   FindingCode = "no_backup_user"    //
 	FoundUserUnknown    FindingCode = "user_unknown"      // Email; Zoom: why the user could not be read
 	FoundUserInactive   FindingCode = "user_inactive"     // Email; Value: the user's status
 	FoundHostChanged    FindingCode = "host_changed"      // Email: Zoom told that the user has changed since the check
 	FoundUserBasic      FindingCode = "user_basic"        // Email
+	FoundUserUnsaid     FindingCode = "user_unsaid"       // Email: Zoom did not say whether the user can host
 	FoundUserMayNotHost FindingCode = "user_may_not_host" // Email
 	FoundUser           FindingCode = "user"              // Email: active and licensed
 	FoundNoSettings     FindingCode = "no_settings"       // Email; Zoom: why they could not be read
@@ -52,6 +54,7 @@ const (
 	FoundWaitingRoom    FindingCode = "waiting_room"      // the same
 	FoundJoinBeforeHost FindingCode = "join_before_host"  // the same
 	FoundCloudRecording FindingCode = "cloud_recording"   // the same
+	FoundAuthentication FindingCode = "authentication"    // the same
 	FoundClock          FindingCode = "clock"             // Span: difference between Zoom's clock and ours
 )
 
@@ -71,7 +74,8 @@ const (
 	FoundLate              FindingCode = "late"               // Span: the delay is longer than this
 )
 
-// The findings about settings that Zoom changed from what was asked for.
+// The findings about a meeting. All but the last ones say that Zoom changed a setting
+// from what was asked for.
 const (
 	FoundPersonalMeeting  FindingCode = "personal_meeting"    // Email: the owner of the id
 	FoundMeetingIDTaken   FindingCode = "meeting_id_taken"    // Email: the host
@@ -83,6 +87,13 @@ const (
 	FoundNoAlternative    FindingCode = "no_alternative_host" // Email
 	FoundPersonalLink     FindingCode = "personal_link"       // Email: the host; the join link is one of a personal room
 	FoundOtherMeetingLink FindingCode = "other_meeting_link"  // Value: the meeting id in the join link
+	FoundRegistration     FindingCode = "registration"        //
+	FoundAudio            FindingCode = "audio"               // Value: Zoom's setting
+	FoundEndToEnd         FindingCode = "end_to_end"          // end-to-end encryption
+	FoundShort            FindingCode = "short"               // Count: minutes after which Zoom ends the meeting
+	FoundNotSaid          FindingCode = "not_said"            // Settings: Zoom did not say what they are
+	FoundPeopleWait       FindingCode = "people_wait"         // Count: people who wait to get in; see Bridge.Verdict
+	FoundOtherHost        FindingCode = "other_host"          // Value: the host name of a link that a person gave; see Bridge.Verdict
 	FoundNote             FindingCode = "note"                // Text: from an older version
 )
 
@@ -101,10 +112,23 @@ type Finding struct {
 	Span     time.Duration `json:"span,omitempty"`
 	Count    int           `json:"count,omitempty"`
 	Incident int64         `json:"incident,omitempty"`
+	Settings []Setting     `json:"settings,omitempty"`
 	Zoom     *zoom.Problem `json:"zoom,omitempty"`
 	Reason   *Reason       `json:"reason,omitempty"`
 	Text     *NoteText     `json:"text,omitempty"`
 }
+
+// Setting is a setting of a meeting.
+type Setting string
+
+const (
+	SettingWaitingRoom    Setting = "waiting_room"
+	SettingJoinBeforeHost Setting = "join_before_host"
+	SettingAuthentication Setting = "meeting_authentication"
+	SettingPersonalID     Setting = "use_pmi"
+	SettingRegistration   Setting = "approval_type"
+	SettingRecording      Setting = "auto_recording"
+)
 
 // NoteText is the wording that an older version stored for a finding, if it could
 // not be converted.

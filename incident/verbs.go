@@ -16,8 +16,23 @@ func (s *Service) RetryBridge(ctx context.Context, actor Actor, bridgeID string)
 	return s.RunStep(ctx, actor, bridge.StepRunID)
 }
 
-// UseLink uses a person's own link as the bridge. This is possible only while
-// the bridge has no meeting. The link must be https.
+// Replaceable reports whether another link may take the bridge's place: it has no
+// link, the link came from a person and may be wrong, or people cannot get in.
+func (b Bridge) Replaceable() bool {
+	switch b.State {
+	case BridgeFailed, BridgeUnknown:
+		return true
+	case BridgeReady:
+		return b.Kind == KindStatic || b.Verdict().Level.Compare(LevelWarning) >= 0
+	case BridgeLive:
+		return b.Inside == 0 && b.Verdict().Level.Compare(LevelWarning) >= 0
+	default:
+		return false
+	}
+}
+
+// UseLink uses a person's own link as the bridge, if the bridge is Replaceable. The
+// link must be https.
 func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, passcode string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
@@ -50,12 +65,11 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	}
 	from := bridge.State
 	switch {
-	case from == BridgeFailed || from == BridgeUnknown:
-	case from == BridgeReady && bridge.Kind == KindStatic: // a wrong link can be corrected
+	case bridge.Replaceable():
 	case from == BridgeNew || from == BridgeCreating:
 		return refuse(Conflict, "The bridge is still being created. Wait a few seconds, then try again.")
 	default:
-		return refuse(Conflict, "The bridge has a link now. Check it before you use another one.")
+		return refuse(Conflict, "The bridge has a link that people can use. Check it before you use another one.")
 	}
 	now := s.now()
 	bridge.State, bridge.Kind, bridge.Rung = BridgeReady, KindStatic, ""

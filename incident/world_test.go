@@ -69,7 +69,8 @@ type world struct {
 	log     *bytes.Buffer
 	logger  *slog.Logger
 	runbook incident.Runbook
-	answers atomic.Int32 // the status to answer instead of storing webhooks, if not 0
+	edit    func(call string, answer map[string]any) // if set: what Zoom answers differently; call is "POST meetings"
+	answers atomic.Int32                             // the status to answer instead of storing webhooks, if not 0
 }
 
 // newWorld returns a world with a connected account, the opener and the backup
@@ -88,7 +89,7 @@ func worldWith(t *testing.T, store *db.Store) *world {
 	})
 	w.sim.AddUser(zoomsim.User{Email: opener, DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
 	w.sim.AddUser(zoomsim.User{Email: backup, DisplayName: "On-call", JoinBeforeHost: true, CloudRecording: true})
-	server := httptest.NewServer(w.sim.API())
+	server := httptest.NewServer(w.edited(w.sim.API()))
 	t.Cleanup(server.Close)
 	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
 	w.service = incident.New(incident.Config{
@@ -102,6 +103,35 @@ func worldWith(t *testing.T, store *db.Store) *world {
 	}))
 	w.runbook = w.save(meeting())
 	return w
+}
+
+// edited changes the simulator's answers.
+func (w *world) edited(sim http.Handler) http.Handler {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if w.edit == nil {
+			sim.ServeHTTP(out, r)
+			return
+		}
+		rec := httptest.NewRecorder()
+		sim.ServeHTTP(rec, r)
+		body := rec.Body.Bytes()
+		var answer map[string]any
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.UseNumber() // a meeting's id does not fit into a float
+		if d.Decode(&answer) == nil && rec.Code < 300 {
+			parts := strings.Split(r.URL.Path, "/")
+			last := parts[len(parts)-1]
+			if len(parts) > 1 && (parts[len(parts)-2] == "meetings" || parts[len(parts)-2] == "users") {
+				last = strings.TrimSuffix(parts[len(parts)-2], "s")
+			}
+			w.edit(r.Method+" "+last, answer)
+			body, _ = json.Marshal(answer)
+		}
+		maps.Copy(out.Header(), rec.Header())
+		out.Header().Del("Content-Length")
+		out.WriteHeader(rec.Code)
+		_, _ = out.Write(body)
+	})
 }
 
 // deliverTo receives the simulator's webhooks and stores them, as the webhook
@@ -305,7 +335,7 @@ func (w *world) faults(f zoomsim.Faults) { w.sim.SetFaults(func(have *zoomsim.Fa
 
 // zoom returns a client of the simulator that is independent of the program's.
 func (w *world) zoom() *zoom.Client {
-	server := httptest.NewServer(w.sim.API())
+	server := httptest.NewServer(w.edited(w.sim.API()))
 	w.Cleanup(server.Close)
 	return zoom.New(zoom.Config{
 		APIURL: server.URL + "/v2", OAuthURL: server.URL + "/oauth/token", Now: w.clock.Now, HTTP: server.Client(),

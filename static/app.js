@@ -39,6 +39,9 @@
     }, 1600);
   };
 
+  // The sharing menu of phones.
+  const showShare = () => { if (navigator.share) for (const b of $$("[data-db-share]")) b.hidden = false; };
+
   // Relative times, in the same words as views.Ago.
   const span = (s) => {
     if (s < 90 * 60) return Math.max(1, Math.round(s / 60)) + " min";
@@ -90,6 +93,9 @@
     if (!(e.target instanceof Element)) return;
     const copyButton = e.target.closest("[data-db-copy], [data-db-copy-from]");
     if (copyButton) { e.preventDefault(); copied(copyButton); return; }
+    const share = e.target.closest("[data-db-share]");
+    // Closing the sharing menu rejects the promise.
+    if (share) { navigator.share({ title: share.dataset.dbShareTitle, url: share.dataset.dbShare }).catch(() => {}); return; }
     const theme = e.target.closest("[data-db-theme-set]");
     if (theme) { setTheme(theme.dataset.dbThemeSet); return; }
     const opener = e.target.closest("a[data-db-dialog]");
@@ -261,6 +267,7 @@
     if (focus && document.activeElement === document.body) stops().find((s) => same(s, focus))?.focus({ preventScroll: true });
     open = [];
     focus = null;
+    showShare();
     if (state === "paused") state = "live";
     show();
     tick();
@@ -272,5 +279,6 @@
   });
 
   showTheme();
+  showShare();
   tick();
 })();

@@ -29,8 +29,8 @@ type BridgesPage struct {
 
 // BridgeRow is one bridge.
 type BridgeRow struct {
-	ID    string
-	State string
+	ID      string
+	Verdict Verdict
 	// Attention is why the bridge needs attention, in a sentence; empty if it doesn't.
 	Attention      string
 	AttentionLevel Level
@@ -426,7 +426,7 @@ func bridgeRow(b BridgeRow) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = StateMark(b.State).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = StateMark(b.Verdict.State).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -48,6 +48,7 @@ type BridgeBlock struct {
 	Kind     string // meeting, static
 	Resolved bool   // its incident is
 
+	Verdict   Verdict
 	JoinURL   string // "" until there is one
 	PagePath  string // "/j/INC-42"
 	PageURL   string // the same, absolute: what Copy link copies
@@ -67,16 +68,17 @@ type BridgeBlock struct {
 	EndedAt   When
 	Lasted    string // "1 h 11 min", once it has started
 
-	Progress  []BridgeProgress // while creating
-	Cause     string           // of a failed or unknown bridge: what happened
-	Fix       string           // and what to do
-	FixHref   string           // page where the reader can do it; "" for none
-	Checks    []CheckLine      // differences between what was asked for and what Zoom set
-	CanStart  bool             // the person may start it as the host
-	CanRetry  bool
-	NeedsLink bool   // no outage: the Zoom app can't create meetings, so people give the bridge its link
-	LinkTyped string // rejected POST …/link: what was typed
-	LinkError string
+	Progress   []BridgeProgress // while creating
+	Cause      string           // of a failed or unknown bridge: what happened
+	Fix        string           // and what to do
+	FixHref    string           // page where the reader can do it; "" for none
+	Checks     []CheckLine      // differences between what was asked for and what Zoom set
+	CanStart   bool             // the person may start it as the host
+	CanRetry   bool
+	CanReplace bool   // another link may take its place
+	NeedsLink  bool   // no outage: the Zoom app can't create meetings, so people give the bridge its link
+	LinkTyped  string // rejected POST …/link: what was typed
+	LinkError  string
 }
 
 // BridgeProgress is one attempt at creating a bridge, in words.
@@ -167,7 +169,17 @@ func (p IncidentPage) mayRetry(b BridgeBlock) bool { return p.CanAct && b.CanRet
 
 // mayReplace reports whether the person may replace this bridge with another link.
 func (p IncidentPage) mayReplace(b BridgeBlock) bool {
-	return p.CanAct && (b.State == "failed" || b.State == "unknown" || b.State == "ready" && b.Kind == "static") // so that a wrong link can be corrected
+	return p.CanAct && b.CanReplace
+}
+
+// helps is what gets people into this bridge, if the person may do it, or "".
+func (p IncidentPage) helps(b BridgeBlock) string {
+	switch help := b.Verdict.Help; {
+	case !b.open() || b.Resolved || !b.Verdict.held():
+	case help == "start_as_host" && b.CanStart, help == "use_another_link" && p.mayReplace(b):
+		return help
+	}
+	return ""
 }
 
 func (p IncidentPage) details() []KeyValue {
@@ -201,9 +213,9 @@ const stillLeadsHere = "The link still leads to this bridge."
 func (b BridgeBlock) tone() string {
 	switch shownState(b.State, b.Resolved) {
 	case "ready", "live":
-		levels := make([]Level, len(b.Checks))
-		for i, c := range b.Checks {
-			levels[i] = c.Level
+		levels := []Level{b.Verdict.Level}
+		for _, c := range b.Checks {
+			levels = append(levels, c.Level)
 		}
 		return string(gravest(levels))
 	case "unknown":
@@ -238,13 +250,8 @@ func (b BridgeBlock) says() string {
 		return stillLeadsHere
 	case "new", "creating":
 		return "Creating the bridge"
-	case "ready":
-		if b.Kind == "static" {
-			return "Ready to join. Drawbridge can’t see who joins."
-		}
-		return "Ready to join. Nobody has joined yet."
-	case "live":
-		return Plural(b.Inside, "inside", "inside")
+	case "ready", "live":
+		return b.Verdict.Title
 	case "ended":
 		if b.Lasted == "" {
 			return "The meeting has ended"
@@ -259,6 +266,36 @@ func (b BridgeBlock) says() string {
 		return "Couldn’t create the bridge"
 	}
 	return ""
+}
+
+// people says who is inside.
+func (b BridgeBlock) people() string {
+	switch {
+	case !b.open() || b.Resolved && b.State == "ready":
+		return ""
+	case b.Kind == "static":
+		return "Drawbridge can’t see who joins."
+	case b.State == "ready":
+		return "Nobody has joined yet."
+	}
+	return Plural(b.Inside, "inside", "inside")
+}
+
+// markState is the state to show: an unused bridge of a resolved incident is no
+// invitation to join, and a ready one that people can't get into isn't ready.
+func (b BridgeBlock) markState() string {
+	if shown := shownState(b.State, b.Resolved); shown != b.State || !b.open() {
+		return shown
+	}
+	return b.Verdict.State
+}
+
+// askHost says who can start the bridge, to a person who can't.
+func (b BridgeBlock) askHost() string {
+	if !b.open() || b.Resolved || !b.Verdict.held() || b.Verdict.Help != "start_as_host" || b.CanStart || b.Host == "" {
+		return ""
+	}
+	return "Ask " + b.Host + " or an admin to start it as host."
 }
 
 // hostLine says who hosts, why, and what is recorded.

@@ -153,10 +153,10 @@ func incidentsFull() views.IncidentsPage {
 		Frame: in("Incidents", "incidents"), CanOpen: true, RunURL: "/runbooks/1/run", Open: 2,
 		Runbooks: []views.Choice{{Value: "1", Label: "Production outage"}, {Value: "2", Label: "Security incident"}},
 		Rows: []views.IncidentRow{
-			{Number: 43, Key: "INC-43", Name: "Disk full on db-3", OpenedAt: when(2 * time.Minute), Opener: "API token pager", RunbookName: "Production outage", Lasted: "2 min", BridgeState: "creating"},
-			{Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", OpenedAt: when(14 * time.Minute), Opener: "ana@example.com", RunbookName: "Production outage", Lasted: "14 min", BridgeState: "live", Inside: 12, JoinPath: "/j/INC-42"},
-			{Number: 41, Key: "INC-41", Name: "Checkout slow", Severity: "SEV2", Resolved: true, OpenedAt: when(25 * time.Hour), Opener: "bo@example.com", RunbookName: "Production outage", Lasted: "1 h 12 min", BridgeState: "ended"},
-			{Number: 40, Key: "INC-40", Name: "Login refused for everyone in the staging environment since the certificate was renewed", Severity: "SEV3", Resolved: true, OpenedAt: when(5 * 24 * time.Hour), Opener: "ana@example.com", RunbookName: "Security incident", Lasted: "22 min", BridgeState: "failed"},
+			{Number: 43, Key: "INC-43", Name: "Disk full on db-3", OpenedAt: when(2 * time.Minute), Opener: "API token pager", RunbookName: "Production outage", Lasted: "2 min", Verdict: views.Verdict{State: "creating"}},
+			{Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", OpenedAt: when(14 * time.Minute), Opener: "ana@example.com", RunbookName: "Production outage", Lasted: "14 min", Verdict: views.Verdict{State: "live"}, Inside: 12, JoinPath: "/j/INC-42"},
+			{Number: 41, Key: "INC-41", Name: "Checkout slow", Severity: "SEV2", Resolved: true, OpenedAt: when(25 * time.Hour), Opener: "bo@example.com", RunbookName: "Production outage", Lasted: "1 h 12 min", Verdict: views.Verdict{State: "ended"}},
+			{Number: 40, Key: "INC-40", Name: "Login refused for everyone in the staging environment since the certificate was renewed", Severity: "SEV3", Resolved: true, OpenedAt: when(5 * 24 * time.Hour), Opener: "ana@example.com", RunbookName: "Security incident", Lasted: "22 min", Verdict: views.Verdict{State: "failed"}},
 			{Number: 39, Key: "INC-39", Name: "Drill", Severity: "SEV4", Resolved: true, OpenedAt: when(1 * 7 * 24 * time.Hour), Opener: "ana@example.com", Lasted: "3 min"},
 		},
 		Pager: views.Pager{Older: "/incidents?cursor=39"},
@@ -172,7 +172,7 @@ func TestIncidents(t *testing.T) {
 	long.Rows[1].Name = longWords
 	nasty := incidentsFull()
 	nasty.Query = hostile
-	nasty.Rows[0].Name, nasty.Rows[0].Severity, nasty.Rows[0].Opener, nasty.Rows[0].BridgeState = hostile, hostile, hostile, hostile
+	nasty.Rows[0].Name, nasty.Rows[0].Severity, nasty.Rows[0].Opener, nasty.Rows[0].Verdict.State = hostile, hostile, hostile, hostile
 	nasty.Rows[1].JoinPath = "javascript:alert(1)"
 	cases := []struct {
 		name string

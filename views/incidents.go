@@ -30,8 +30,8 @@ type IncidentRow struct {
 	OpenedAt    When
 	Opener      string
 	RunbookName string
-	Lasted      string // "14 min": how long it has been open, or was
-	BridgeState string // "" if it has no bridge
+	Lasted      string  // "14 min": how long it has been open, or was
+	Verdict     Verdict // of its bridge; State is "" if it has none
 	Inside      int
 	JoinPath    string // "/j/INC-42" while people can join
 }

@@ -14,7 +14,10 @@ type JoinPage struct {
 
 	State     string // of the bridge; "" when the incident has none
 	Kind      string // meeting, static
+	Verdict   Verdict
 	JoinURL   string // "" while nobody can join
+	LinkHost  string // where JoinURL leads, if that isn’t Zoom; else ""
+	PageURL   string // this page's permanent link, absolute
 	Passcode  string
 	MeetingID string // in Zoom's groups: "876 8562 1847"
 	DialIn    []DialIn
@@ -30,6 +33,11 @@ type JoinPage struct {
 func (p JoinPage) waiting() bool { return p.State == "new" || p.State == "creating" }
 
 func (p JoinPage) joinable() bool { return p.JoinURL != "" }
+
+// markState is the state to show; see BridgeBlock.markState.
+func (p JoinPage) markState() string {
+	return BridgeBlock{State: p.State, Resolved: p.Resolved, JoinURL: p.JoinURL, Verdict: p.Verdict}.markState()
+}
 
 func (p JoinPage) tone() string {
 	switch p.State {
@@ -59,6 +67,14 @@ func (p JoinPage) title() string {
 	return "The meeting has ended"
 }
 
+// advice is what a person outside can do.
+func (p JoinPage) advice() string {
+	if p.Verdict.Help == "start_as_host" {
+		return "Join and wait to be let in. The people handling the incident see that somebody waits."
+	}
+	return "If you can’t get in, tell the people handling the incident. They can provide another link; it will appear here."
+}
+
 func (p JoinPage) says() string {
 	switch {
 	case p.waiting():
@@ -70,11 +86,11 @@ func (p JoinPage) says() string {
 	case shownState(p.State, p.Resolved) == "resolved":
 		return stillLeadsHere
 	case p.joinable() && p.Kind == "static":
-		return "External link. Drawbridge can’t see who joins."
+		return "Drawbridge can’t see who joins."
 	case p.joinable() && p.Inside > 0:
 		return Plural(p.Inside, "person inside", "people inside")
 	case p.joinable():
-		return "Ready to join. Nobody has joined yet."
+		return "Nobody has joined yet."
 	case p.Resolved:
 		return "Its bridge is closed. If the incident is reopened, this link leads to its next bridge."
 	case p.State == "":

@@ -21,9 +21,9 @@ func stateMark(state string) mark {
 		return mark{state, "db-st-live", "target"}
 	case "ended", "resolved", "skipped", "disabled", "note":
 		return mark{state, "db-st-ended", "ring"}
-	case "unknown", "warning":
-		return mark{state, "db-st-unknown", "half"}
-	case "failed", "bad":
+	case "unknown", "warning", "needs_host", "restricted", "unconfirmed", "external":
+		return mark{strings.ReplaceAll(state, "_", " "), "db-st-unknown", "half"}
+	case "failed", "bad", "shared":
 		return mark{state, "db-st-failed", "cross"}
 	}
 	return mark{state, "db-st-ended", "ring"}

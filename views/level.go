@@ -11,6 +11,17 @@ const (
 	LevelUnknown Level = "unknown" // it couldn't be checked
 )
 
+// Verdict says whether people can get into a bridge.
+type Verdict struct {
+	Level Level
+	State string // the bridge's state, or what keeps people out, for StateMark
+	Title string // "" for a bridge without a link
+	Help  string // what gets people in: start_as_host, use_another_link, or ""
+}
+
+// held reports whether something keeps people out.
+func (v Verdict) held() bool { return v.Level == LevelWarning || v.Level == LevelBad }
+
 // known is l, or LevelNote if a message can't have the level l.
 func (l Level) known() Level {
 	switch l {

@@ -223,10 +223,11 @@ func (c *Client) pages(ctx context.Context, r request, query url.Values, key str
 			return err
 		}
 		j, ok := readObject(body)
-		if !ok || !j.Get(key).IsArray() {
+		list := j.Get(key)
+		if !ok || !list.IsArray() && list.Type != gjson.Null { // no list: it is empty
 			return &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
 		}
-		if err := f(j.Get(key)); err != nil {
+		if err := f(list); err != nil {
 			return err
 		}
 		next := j.Get("next_page_token").String()

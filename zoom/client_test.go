@@ -78,13 +78,16 @@ var leanMeeting = zoom.Meeting{
 	ID: "87685621847", UUID: "RO/Xx7M7R4eZCjLejz4wdg==", HostEmail: "jchill@example.com",
 	Topic:  "INC-1042 Checkout errors in eu-west-1",
 	Agenda: "Incident bridge for INC-1042.\nCommander: Ada Example\nhttps://incidents.example.com/INC-1042",
-	Type:   2, Status: "waiting",
+	Type:   2, Status: "waiting", Duration: 60,
 	StartURL:  zoom.NewSecret("https://us05web.zoom.us/s/87685621847?zak=eyJ0eXAiOiJKV1QiLCJzdiI6IjAwMDAwMSJ9.CONSTRUCTED.SIG"),
 	JoinURL:   "https://us05web.zoom.us/j/87685621847?pwd=uGBNumrMF6BPFw85hBNTApbDBeO7aI.1",
 	Passcode:  "q8wDSw",
 	CreatedAt: at("2026-11-22T01:14:21Z"),
-	Settings:  zoom.MeetingSettings{AutoRecording: "cloud", JoinBeforeHost: true},
-	DialIn:    []zoom.DialIn{{Country: "US", CountryName: "US", City: "San Jose", Number: "+1 000 000 0000", Type: "toll"}},
+	Settings: zoom.MeetingSettings{
+		AutoRecording: "cloud", JoinBeforeHost: new(true), WaitingRoom: new(false), UsePMI: new(false), MeetingAuthentication: new(false),
+		Registration: new(false), Audio: "both", Encryption: "enhanced_encryption",
+	},
+	DialIn: []zoom.DialIn{{Country: "US", CountryName: "US", City: "San Jose", Number: "+1 000 000 0000", Type: "toll"}},
 }
 
 func TestCreateMeeting(t *testing.T) {
@@ -150,7 +153,7 @@ func TestMeetingFull(t *testing.T) {
 	}
 	if m.PMI != "97891943927" || m.ID != "97763643886" || m.Settings.AutoRecording != "cloud" ||
 		!slices.Equal(m.Settings.AlternativeHosts, []string{"jchill@example.com", "thill@example.com"}) ||
-		!m.Settings.MeetingAuthentication || len(m.DialIn) != 1 {
+		m.Settings.MeetingAuthentication == nil || !*m.Settings.MeetingAuthentication || len(m.DialIn) != 1 {
 		t.Errorf("%+v", m)
 	}
 }
@@ -484,10 +487,10 @@ func TestGetUser(t *testing.T) {
 		wantErr    bool
 	}{
 		{"documentation", string(sample(t, "get-user.200.json")), zoom.User{
-			ID: "zJKyaiAyTNC-MWjiWC18KQ", Type: zoom.UserBasic, Status: "pending",
+			ID: "zJKyaiAyTNC-MWjiWC18KQ", Type: zoom.UserBasic, Status: "pending", UsePMI: new(false),
 		}, false},
 		{"licensed", `{"id":"u","type":2,"status":"active","use_pmi":true}`, zoom.User{
-			ID: "u", Type: zoom.UserLicensed, Status: "active", UsePMI: true,
+			ID: "u", Type: zoom.UserLicensed, Status: "active", UsePMI: new(true),
 		}, false},
 		{"code 0 is a success", `{"code":0,"id":"u"}`, zoom.User{ID: "u"}, false},
 		{"no id", `{}`, zoom.User{}, true},
@@ -511,22 +514,73 @@ func TestGetUser(t *testing.T) {
 }
 
 func TestGetUserSettings(t *testing.T) {
-	f := &fake{api: replies(200, string(sample(t, "get-user-settings.200.json")))}
+	f := &fake{api: func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("option") == "meeting_authentication" {
+			reply(w, 200, `{"meeting_authentication":true,"authentication_options":[]}`)
+			return
+		}
+		reply(w, 200, string(sample(t, "get-user-settings.200.json")))
+	}}
 	s, err := onTheNet(t, f).GetUserSettings(t.Context(), "jill@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
+	yes := new(true)
 	want := zoom.UserSettings{
-		UsePMIForScheduled: true, UsePMIForInstant: true, WaitingRoom: true, JoinBeforeHost: true, CloudRecording: true,
+		UsePMIForScheduled: yes, UsePMIForInstant: yes, WaitingRoom: yes, JoinBeforeHost: yes, CloudRecording: yes, MeetingAuthentication: yes,
 	}
-	if s != want {
-		t.Errorf("got %+v", s)
+	if d := cmp.Diff(want, s); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
 	}
-	if calls, _ := f.log(); calls[0] != "GET /v2/users/jill@example.com/settings" {
+	if calls, _ := f.log(); !slices.Equal(calls, []string{"GET /v2/users/jill@example.com/settings", "GET /v2/users/jill@example.com/settings?option=meeting_authentication"}) {
 		t.Error(calls)
 	}
-	if _, err := onTheNet(t, &fake{api: replies(200, `{}`)}).GetUserSettings(t.Context(), "x"); err == nil {
-		t.Error("an empty answer was read as settings that are all off")
+}
+
+// What Zoom does not say is neither true nor false.
+func TestNotSaid(t *testing.T) {
+	for _, tt := range []struct{ name, settings, user string }{
+		{"nothing", `{}`, `{"id":"u"}`},
+		{"null", `{"schedule_meeting":null,"in_meeting":null,"recording":null,"meeting_authentication":null}`, `{"id":"u","type":null,"status":null,"use_pmi":null}`},
+		{"another type", `{"schedule_meeting":{"join_before_host":"yes","use_pmi_for_scheduled_meetings":{}},"in_meeting":[],"recording":"on"}`, `{"id":"u","use_pmi":"no"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := onTheNet(t, &fake{api: replies(200, tt.settings)}).GetUserSettings(t.Context(), "jill@example.com")
+			if d := cmp.Diff(zoom.UserSettings{}, s); d != "" || err != nil {
+				t.Errorf("settings: %v (-want +got)\n%s", err, d)
+			}
+			u, err := onTheNet(t, &fake{api: replies(200, tt.user)}).GetUser(t.Context(), "jill@example.com")
+			if d := cmp.Diff(zoom.User{ID: "u"}, u); d != "" || err != nil {
+				t.Errorf("user: %v (-want +got)\n%s", err, d)
+			}
+		})
+	}
+	for _, settings := range []string{``, `,"settings":null`, `,"settings":{}`, `,"settings":[]`, `,"settings":{"waiting_room":null,"approval_type":null,"use_pmi":"no"}`} {
+		m, err := onTheNet(t, &fake{api: replies(200, `{"id":1234567890,"join_url":"https://zoom.us/j/1234567890"`+settings+`}`)}).GetMeeting(t.Context(), "1234567890")
+		if d := cmp.Diff(zoom.MeetingSettings{}, m.Settings); d != "" || err != nil || m.Status != "" || m.Type != 0 {
+			t.Errorf("meeting with %s: %v (-want +got)\n%s", settings, err, d)
+		}
+	}
+	meetings, err := onTheNet(t, &fake{api: replies(200, `{"page_size":300}`)}).ListMeetings(t.Context(), "jill@example.com")
+	if err != nil || len(meetings) != 0 {
+		t.Errorf("a list without meetings: %v, %v", meetings, err)
+	}
+}
+
+// enforce_login is the older name of meeting_authentication.
+func TestSignInNeeded(t *testing.T) {
+	for _, tt := range []struct {
+		settings string
+		want     bool
+	}{
+		{`{"enforce_login":true}`, true}, {`{"enforce_login":true,"meeting_authentication":false}`, true},
+		{`{"meeting_authentication":true,"enforce_login":false}`, true}, {`{"meeting_authentication":false,"enforce_login":false}`, false},
+		{`{"meeting_authentication":false,"enforce_login":null}`, false}, {`{"enforce_login":false}`, false},
+	} {
+		m, err := onTheNet(t, &fake{api: replies(200, `{"id":1234567890,"join_url":"https://zoom.us/j/1234567890","settings":`+tt.settings+`}`)}).GetMeeting(t.Context(), "1234567890")
+		if got := m.Settings.MeetingAuthentication; err != nil || got == nil || *got != tt.want {
+			t.Errorf("%s: %v, %v", tt.settings, got, err)
+		}
 	}
 }
 
@@ -559,7 +613,7 @@ func TestListMeetings(t *testing.T) {
 		{"none", map[string]string{"": page(nil, "")}, nil, 1, false},
 		{"foreign link is dropped but the meeting is kept", map[string]string{"": `{"meetings":[{"id":1,"join_url":"https://example.com/j/1"},{"id":null},5,"x"]}`}, []string{"1"}, 1, false},
 		{"same page again and again", map[string]string{"": page([]int{1}, "a"), "a": page([]int{2}, "a")}, []string{"1", "2"}, 2, true},
-		{"second page is invalid", map[string]string{"": page([]int{1}, "a"), "a": `{}`}, []string{"1"}, 2, true},
+		{"second page is invalid", map[string]string{"": page([]int{1}, "a"), "a": `{"meetings":5}`}, []string{"1"}, 2, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fake{api: func(w http.ResponseWriter, r *http.Request) {

@@ -66,7 +66,7 @@ func TestDeliveriesRefused(t *testing.T) {
 		{name: "unknown app", appID: appID, status: 404, answer: `{"code":1401,"message":"APP ID does not exist: ` + appID + `."}`, want: "1401", problem: zoom.ProblemNoSuchApp},
 		{name: "no scope", appID: appID, status: 400, answer: `{"code":4711,"message":"Invalid access token, does not contain scopes:[marketplace_app:read:admin]."}`, want: "4711", problem: zoom.ProblemMissingScopes},
 		{name: "no permission", appID: appID, status: 401, answer: `{"code":201,"message":"You do not have permission to access the targeted resource."}`, want: "201", problem: zoom.ProblemMayNotSee},
-		{name: "not a list", appID: appID, status: 200, answer: `{}`, want: "cannot be used", problem: zoom.ProblemUnreadable},
+		{name: "not a list", appID: appID, status: 200, answer: `{"webhook_logs":{}}`, want: "cannot be used", problem: zoom.ProblemUnreadable},
 		{name: "same page again and again", appID: appID, status: 200, answer: `{"next_page_token":"x","webhook_logs":[]}`, want: "does not end", problem: zoom.ProblemUnreadable},
 		{name: "callback returns an error", appID: appID, status: 200, answer: `{"webhook_logs":[]}`, each: mine, want: "enough"},
 	} {

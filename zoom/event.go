@@ -277,6 +277,15 @@ func count(r gjson.Result) int {
 	return 0
 }
 
+// truth reads a setting. It returns nil if Zoom did not say what it is.
+func truth(r gjson.Result) *bool {
+	if !r.IsBool() {
+		return nil
+	}
+	is := r.Bool()
+	return &is
+}
+
 func size(r gjson.Result) int64 {
 	if s := number(r); s != "" && len(s) <= 18 {
 		return r.Int()

@@ -15,6 +15,9 @@ import (
 // the id of an instant meeting.
 const typeScheduled = 2
 
+// noRegistration is the approval type of a meeting that people join without registering.
+const noRegistration = 2
+
 // MeetingRequest describes the meeting to create. CreateMeeting also sends all
 // other settings, with values that suit an incident bridge: no personal meeting
 // id, join at any time, no sign-in, no registration, mute on entry, video off,
@@ -40,8 +43,9 @@ type Meeting struct {
 	HostEmail string
 	Topic     string
 	Agenda    string
-	Type      int
-	Status    string // waiting or started; Zoom has no "ended"
+	Type      int    // 0: Zoom did not say
+	Status    string // waiting or started; Zoom has no "ended"; "": Zoom did not say
+	Duration  int    // planned, in minutes; 0: Zoom did not say
 	StartURL  Secret // like JoinURL, but makes whoever opens it host, for two hours; empty in lists
 	JoinURL   string // usable as a link, see Client.GetMeeting; empty otherwise
 	Passcode  string // empty in lists
@@ -51,13 +55,17 @@ type Meeting struct {
 }
 
 // MeetingSettings are the settings in force. They can differ from the requested
-// ones: Zoom silently overrides them with the settings of the account.
+// ones: Zoom silently overrides them with the settings of the account. A setting is nil
+// or "" if Zoom did not say what it is.
 type MeetingSettings struct {
 	AutoRecording         string // none, local or cloud
-	WaitingRoom           bool
-	JoinBeforeHost        bool
-	UsePMI                bool
-	MeetingAuthentication bool
+	WaitingRoom           *bool
+	JoinBeforeHost        *bool
+	UsePMI                *bool
+	MeetingAuthentication *bool  // only people who are signed in can join; older name: enforce_login
+	Registration          *bool  // people must register before they can join
+	Audio                 string // both, telephony, voip or thirdParty
+	Encryption            string // enhanced_encryption or e2ee
 	AlternativeHosts      []string
 }
 
@@ -119,7 +127,7 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 			MuteUponEntry:  true,
 			JoinBeforeHost: r.JoinBeforeHost,
 			WaitingRoom:    r.WaitingRoom,
-			ApprovalType:   2, // no registration
+			ApprovalType:   noRegistration,
 			Audio:          "both",
 			AutoRecording:  cmp.Or(r.AutoRecording, "none"),
 			// End-to-end encryption would rule out cloud recording and dialing in
@@ -199,15 +207,25 @@ func (c *Client) readMeeting(j gjson.Result) Meeting {
 		Agenda:    word(j.Get("agenda")),
 		Type:      count(j.Get("type")),
 		Status:    word(j.Get("status")),
+		Duration:  count(j.Get("duration")),
 		Passcode:  word(j.Get("password")),
 		CreatedAt: instant(j.Get("created_at")),
 		Settings: MeetingSettings{
 			AutoRecording:         word(s.Get("auto_recording")),
-			WaitingRoom:           s.Get("waiting_room").Bool(),
-			JoinBeforeHost:        s.Get("join_before_host").Bool(),
-			UsePMI:                s.Get("use_pmi").Bool(),
-			MeetingAuthentication: s.Get("meeting_authentication").Bool(),
+			WaitingRoom:           truth(s.Get("waiting_room")),
+			JoinBeforeHost:        truth(s.Get("join_before_host")),
+			UsePMI:                truth(s.Get("use_pmi")),
+			MeetingAuthentication: truth(s.Get("meeting_authentication")),
+			Audio:                 word(s.Get("audio")),
+			Encryption:            word(s.Get("encryption_type")),
 		},
+	}
+	if login := truth(s.Get("enforce_login")); m.Settings.MeetingAuthentication == nil || login != nil && *login {
+		m.Settings.MeetingAuthentication = login
+	}
+	if approval := s.Get("approval_type"); approval.Type == gjson.Number {
+		needed := approval.Int() != noRegistration
+		m.Settings.Registration = &needed
 	}
 	if link := j.Get("join_url").String(); c.links.Accepts(link) {
 		m.JoinURL = link

@@ -14,7 +14,7 @@ import (
 
 // Token describes the access token in use, without its value.
 type Token struct {
-	Scopes    []string // nil: all scopes (JWT); empty but not nil: none
+	Scopes    []string // nil: Zoom did not say, or all scopes (JWT); empty but not nil: none
 	ExpiresAt time.Time
 }
 
@@ -198,7 +198,10 @@ func (c *Client) readToken(a answer) (SharedToken, bool) {
 	if s := j.Get("expires_in").Int(); s > 0 && s < int64(tokenLife/time.Second) {
 		life = time.Duration(s) * time.Second
 	}
-	scopes := strings.Fields(printable(j.Get("scope").String()))
+	var scopes []string
+	if s := j.Get("scope"); s.Type == gjson.String {
+		scopes = strings.Fields(printable(s.Str))
+	}
 	// The answer may name a regional api_url. We ignore it: the configured
 	// address always works, and nobody chose a host that comes from an answer.
 	return newToken(value.Str, scopes, c.now(), life), true

@@ -209,7 +209,7 @@ func TestTokenAnswers(t *testing.T) {
 				t.Errorf("asked %d times", asked)
 			}
 			if tt.wantLife != 0 {
-				if err != nil || tok.ExpiresAt.Sub(now) != tt.wantLife || tok.Scopes == nil {
+				if err != nil || tok.ExpiresAt.Sub(now) != tt.wantLife || tok.Scopes != nil { // Zoom did not say
 					t.Errorf("got %+v, %v", tok, err)
 				}
 				if _, err := c.GetUser(t.Context(), "x"); err != nil || hosts[0] != "api.zoom.us" {

@@ -8,9 +8,9 @@ import (
 // User is a user of the Zoom account.
 type User struct {
 	ID     string // some events have it in lower case
-	Type   int    // UserBasic, UserLicensed, or a type that cannot host
-	Status string // active, inactive or pending; only active users can host
-	UsePMI bool   // for instant meetings; UserSettings has the value for scheduled ones
+	Type   int    // UserBasic, UserLicensed, or a type that cannot host; 0: Zoom did not say
+	Status string // active, inactive or pending; only active users can host; "": Zoom did not say
+	UsePMI *bool  // for instant meetings; UserSettings has the value for scheduled ones; nil: Zoom did not say
 }
 
 // Types of users. Meetings of a basic user end after 40 minutes.
@@ -19,13 +19,15 @@ const (
 	UserLicensed = 2
 )
 
-// UserSettings are the settings of a user that affect a bridge.
+// UserSettings are the settings of a user that affect a bridge. A setting is nil if
+// Zoom did not say what it is.
 type UserSettings struct {
-	UsePMIForScheduled bool
-	UsePMIForInstant   bool
-	WaitingRoom        bool
-	JoinBeforeHost     bool
-	CloudRecording     bool // allowed
+	UsePMIForScheduled    *bool
+	UsePMIForInstant      *bool
+	WaitingRoom           *bool
+	JoinBeforeHost        *bool
+	CloudRecording        *bool // allowed
+	MeetingAuthentication *bool // only people who are signed in can join
 }
 
 // GetUser returns the user with this id or email address. The error has code
@@ -42,7 +44,7 @@ func (c *Client) GetUser(ctx context.Context, idOrEmail string) (User, error) {
 		ID:     word(j.Get("id")),
 		Type:   count(j.Get("type")),
 		Status: word(j.Get("status")),
-		UsePMI: j.Get("use_pmi").Bool(),
+		UsePMI: truth(j.Get("use_pmi")),
 	}
 	if u.ID == "" {
 		return User{}, &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
@@ -51,22 +53,32 @@ func (c *Client) GetUser(ctx context.Context, idOrEmail string) (User, error) {
 }
 
 // GetUserSettings returns the settings of the user with this id or email
-// address.
+// address. Zoom gives MeetingAuthentication in a second answer (Zoom, "Get user
+// settings", option=meeting_authentication); if that call fails, it stays nil.
 func (c *Client) GetUserSettings(ctx context.Context, idOrEmail string) (UserSettings, error) {
 	r := userRequest("get user settings", http.MethodGet, idOrEmail, "/settings", nil)
 	body, err := c.call(ctx, r)
 	if err != nil {
 		return UserSettings{}, err
 	}
-	j, _ := readObject(body)
-	if !part(j, "schedule_meeting").Exists() {
+	j, ok := readObject(body)
+	if !ok {
 		return UserSettings{}, &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
 	}
-	return UserSettings{
-		UsePMIForScheduled: j.Get("schedule_meeting.use_pmi_for_scheduled_meetings").Bool(),
-		UsePMIForInstant:   j.Get("schedule_meeting.use_pmi_for_instant_meetings").Bool(),
-		JoinBeforeHost:     j.Get("schedule_meeting.join_before_host").Bool(),
-		WaitingRoom:        j.Get("in_meeting.waiting_room").Bool(),
-		CloudRecording:     j.Get("recording.cloud_recording").Bool(),
-	}, nil
+	s := UserSettings{
+		UsePMIForScheduled: truth(j.Get("schedule_meeting.use_pmi_for_scheduled_meetings")),
+		UsePMIForInstant:   truth(j.Get("schedule_meeting.use_pmi_for_instant_meetings")),
+		JoinBeforeHost:     truth(j.Get("schedule_meeting.join_before_host")),
+		WaitingRoom:        truth(j.Get("in_meeting.waiting_room")),
+		CloudRecording:     truth(j.Get("recording.cloud_recording")),
+	}
+	r.path += "?option=meeting_authentication"
+	if body, err = c.call(ctx, r); err == nil {
+		j, _ = readObject(body)
+		s.MeetingAuthentication = truth(j.Get("meeting_authentication"))
+		if inner := j.Get("authentication_options.meeting_authentication.meeting_authentication"); s.MeetingAuthentication == nil {
+			s.MeetingAuthentication = truth(inner)
+		}
+	}
+	return s, nil
 }

@@ -12,6 +12,8 @@ import (
 type Finding struct {
 	Code, Email, Value, Asked, Feature string
 	Fine                               bool // its level is ok
+	Unsaid                             bool // its level is unknown
+	Settings                           []string
 	Topic                              string
 	Scopes, Classic                    []string
 	Until                              time.Time
@@ -42,6 +44,9 @@ func (f Finding) Says() Line {
 		if f.Fine {
 			return Line{s.subject, s.good, ""}
 		}
+		if f.Unsaid {
+			return Line{s.subject, "Zoom didn’t say.", ""}
+		}
 		return Line{s.subject, s.bad, s.fix}
 	}
 	switch f.Code {
@@ -67,6 +72,7 @@ func (f Finding) Says() Line {
 	fill := strings.NewReplacer("{user}", user, "{email}", f.Email, "{host}", cmp.Or(f.Email, "the host"), "{value}", f.Value,
 		"{until}", f.Until.UTC().Format("15:04")+" UTC", "{span}", span(f.Span), "{count}", strconv.Itoa(f.Count),
 		"{events}", plural(f.Count, "event", "events"), "{them}", them(f.Count), "{incident}", Key(f.Incident), "{recording}", f.recording(),
+		"{audio}", cmp.Or(audio[f.Value], "“"+f.Value+"”"), "{people}", plural(f.Count, "person waits", "people wait"), "{settings}", unsaid(f.Settings),
 		"{cause}", why.Cause, "{fix}", why.Fix)
 	return Line{fill.Replace(l.Subject), strings.TrimSpace(fill.Replace(l.Reason)), fill.Replace(l.Fix)}
 }
@@ -81,6 +87,8 @@ var findingTexts = map[string]Line{
 	"user_basic":        {"{user}", "This Zoom user has no license: meetings end after 40 minutes.", licenseUser},
 	"user_may_not_host": {"{user}", "This Zoom user isn’t allowed to host meetings.", licenseUser},
 	"user":              {"{user}", "Active and licensed.", ""},
+	"user_unsaid":       {"{user}", "Exists, but Zoom didn’t say whether this user is active and licensed.", "In Zoom: User Management → Users. Look whether the user is active and has a license."},
+	"scopes_unsaid":     {"Scopes", "Zoom didn’t say which scopes the app has.", "In the Zoom App Marketplace, open your app, then Scopes. Compare them with the guide on this page."},
 	"no_settings":       {"Meeting settings of {email}", "They can’t be read. {cause}", "{fix}"},
 	"clock":             {"Clock", "This server’s clock is {span} off Zoom’s.", "Let the server set its clock with NTP."},
 	"validations_ended": {"Webhook", "Zoom last validated the webhook address {span} ago; it should every three days. After six failures in a row Zoom turns the subscription off, and no more events arrive.",
@@ -104,6 +112,15 @@ var findingTexts = map[string]Line{
 	"other_meeting_link": {"Join link", "Zoom returned a link to another meeting: {value}. People who use it may end up in another call.", "Retry, or use another link."},
 	"other_recording": {"Recording", "{recording}",
 		"In Zoom, as {host}: Settings → Recording. Check “Automatic recording” and “Cloud recording”. Cloud recording needs a paid plan."},
+	"registration": {"Registration", "People must register before they get in.", "Use another link, or turn off registration for this meeting in Zoom."},
+	"audio":        {"Audio", "Zoom limits how people hear and speak: {audio}.", "As a Zoom account admin: Account Settings → Audio Conferencing. Allow both telephone and computer audio."},
+	"end_to_end": {"End-to-end encryption", "It’s on: nobody can join by phone or browser, and nothing is recorded to the cloud.",
+		"As a Zoom account admin: Account Settings → Security → “Allow use of end-to-end encryption”. Turn it off or unlock it."},
+	"short":       {"Length", "Zoom ends this meeting after {count} minutes: the host has no license.", licenseUser},
+	"not_said":    {"Not confirmed", "Zoom didn’t say {settings}.", ""},
+	"people_wait": {"Waiting outside", "{people} outside, until a host lets them in.", "Start the meeting as host, then admit them in Zoom under Participants."},
+	"other_host":  {"External link", "Drawbridge can’t check whether people get in: the link leads to {value}.", ""},
+
 	"no_alternative_host": {"Alternative host", "{email} isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."},
 
 	"not_connected":    {"Zoom account", "No Zoom app is connected.", "Connect one on the Zoom account page."},
@@ -116,7 +133,7 @@ var findingTexts = map[string]Line{
 	"no_webhook_token": {"Webhook", "No webhook secret token is set, so Zoom’s events are rejected; Zoom retries for about 85 minutes.", "Copy the Secret Token from your app, under Feature → Access."},
 	"not_validated":    {"Webhook", "Zoom hasn’t validated this server’s webhook address yet.", eventSubscription + ": enter the address and press Validate."},
 	"validated":        {"Webhook", "Zoom has validated this server’s webhook address.", ""},
-	"waiting_room_on": {"Waiting room", "Zoom turned the waiting room on: people wait until a host lets them in.",
+	"waiting_room_on": {"Waiting room", "Zoom turned it on: people wait until a host lets them in.",
 		"As a Zoom account admin: Account Management → Account Settings → Security → Waiting Room. Turn it off or unlock it, and keep “Require a passcode”."},
 	"waiting_room_off": {"Waiting room", "The waiting room is off, although the runbook asks for one.", "In Zoom, as {host}: Settings → Security. Turn on the waiting room."},
 	"no_join_before_host": {"Join before host", "Nobody gets in before the host.",
@@ -135,6 +152,8 @@ var settingTexts = map[string]struct{ subject, good, bad, fix string }{
 		scheduleSettings + "Turn off “Use Personal Meeting ID (PMI) when starting an instant meeting”."},
 	"waiting_room": {"Waiting room", "Off.", "On. If it is locked, people wait until a host lets them in.",
 		"In Zoom: Settings → Meeting → Security → Waiting Room. Turn it off, or unlock it so that a bridge can turn it off."},
+	"authentication": {"Sign-in", "Not required.", "Required. If it is locked, only people who are signed in to Zoom get in.",
+		"In Zoom: Settings → Security → “Only authenticated users can join meetings”. Turn it off, or unlock it so that a bridge can turn it off."},
 	"join_before_host": {"Join before host", "On.", "Off. If it is locked, nobody gets in before the host.",
 		scheduleSettings + "Turn on “Allow participants to join before host”."},
 	"cloud_recording": {"Cloud recording", "On.", "Off. Runbooks that record to the cloud get no recording.",
@@ -176,6 +195,25 @@ func HealthTitle(counts map[string]int) string {
 		}
 	}
 	return "Events arrive, but something needs attention."
+}
+
+var audio = map[string]string{"telephony": "by telephone only", "voip": "by computer only", "thirdParty": "with another audio provider"}
+
+var settingNames = map[string]string{
+	"waiting_room": "the waiting room is on", "join_before_host": "people get in before the host", "meeting_authentication": "people must be signed in",
+	"use_pmi": "the meeting uses a personal meeting ID", "approval_type": "people must register", "auto_recording": "the meeting is recorded",
+}
+
+// unsaid words settings as what follows “Zoom didn’t say”.
+func unsaid(settings []string) string {
+	if len(settings) > 3 {
+		return "how the meeting is set up"
+	}
+	all := make([]string, len(settings))
+	for i, s := range settings {
+		all[i] = "whether " + cmp.Or(settingNames[s], code(s))
+	}
+	return strings.Join(all, ", or ")
 }
 
 func them(n int) string {

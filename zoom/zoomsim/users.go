@@ -172,6 +172,11 @@ func (s *Sim) getSettings(q *request) answer {
 	if u.InvitationLost {
 		return fail(http.StatusBadRequest, 1120, lostInvitation)
 	}
+	if q.URL.Query().Get("option") == "meeting_authentication" {
+		return answer{status: http.StatusOK, body: map[string]any{
+			"meeting_authentication": u.AuthLock == LockedOn, "authentication_options": []any{},
+		}}
+	}
 	waitingRoom := u.WaitingRoom
 	if u.WaitingRoomLock != Unlocked {
 		waitingRoom = u.WaitingRoomLock == LockedOn

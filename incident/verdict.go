@@ -1,0 +1,93 @@
+package incident
+
+import (
+	"net/url"
+	"slices"
+)
+
+// Verdict says whether people can get into a bridge.
+type Verdict struct {
+	Level  Level     // ok, unknown, warning or bad
+	Causes []Finding // why it is not ok, the most serious first
+	Help   Help      // what gets people in, if the level is warning or bad
+}
+
+// Help is what gets people into a bridge.
+type Help string
+
+const (
+	HelpStart       Help = "start_as_host"
+	HelpAnotherLink Help = "use_another_link"
+)
+
+// keepsOut has the findings about a meeting that are about getting in, with what
+// helps.
+var keepsOut = map[FindingCode]Help{
+	FoundPeopleWait:       HelpStart,
+	FoundWaitingRoomOn:    HelpStart,
+	FoundNoJoinBeforeHost: HelpStart,
+	FoundSignInNeeded:     HelpAnotherLink,
+	FoundRegistration:     HelpAnotherLink,
+	FoundPersonalMeeting:  HelpAnotherLink,
+	FoundMeetingIDTaken:   HelpAnotherLink,
+	FoundPersonalLink:     HelpAnotherLink,
+	FoundOtherMeetingLink: HelpAnotherLink,
+	FoundEndToEnd:         HelpAnotherLink,
+	FoundNotSaid:          HelpAnotherLink,
+}
+
+// KeepingOut returns the findings that say that people cannot get in, or that Zoom
+// did not say whether they can.
+func KeepingOut(findings []Finding) []Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
+		_, matters := keepsOut[f.Code]
+		return !matters || f.Code == FoundNotSaid && slices.Equal(f.Settings, []Setting{SettingRecording})
+	})
+}
+
+// Verdict returns whether people can get in now, from stored facts. It is unknown
+// before there is a link, after the call, and for links that a person gave.
+func (b Bridge) Verdict() Verdict {
+	switch {
+	case b.State == BridgeFailed:
+		return Verdict{Level: LevelBad, Help: HelpAnotherLink}
+	case b.State != BridgeReady && b.State != BridgeLive:
+		return Verdict{Level: LevelUnknown}
+	case b.Kind == KindStatic:
+		f := Finding{Code: FoundOtherHost, Topic: TopicMeeting, Level: LevelUnknown}
+		if u, err := url.Parse(b.JoinURL); err == nil {
+			f.Value = u.Hostname()
+		}
+		return Verdict{Level: LevelUnknown, Causes: []Finding{f}}
+	}
+	causes := KeepingOut(b.Findings)
+	asked := Finding{Topic: TopicMeeting, Level: LevelWarning, Asked: "runbook"}
+	switch {
+	case b.Asked.WaitingRoom:
+		asked.Code = FoundWaitingRoomOn
+	case !b.Asked.JoinBeforeHost:
+		asked.Code = FoundNoJoinBeforeHost
+	}
+	if changed := slices.ContainsFunc(causes, func(f Finding) bool { return f.Code == asked.Code }); asked.Code != "" && !changed {
+		causes = append(causes, asked)
+	}
+	if b.State == BridgeLive { // the host is there
+		causes = slices.DeleteFunc(causes, func(f Finding) bool { return f.Code == FoundNoJoinBeforeHost })
+	}
+	if b.Waiting > 0 {
+		f := Finding{Code: FoundPeopleWait, Topic: TopicMeeting, Level: LevelWarning, Count: b.Waiting}
+		if b.Inside == 0 { // nobody can let them in
+			f.Level = LevelBad
+		}
+		causes = append([]Finding{f}, causes...)
+	}
+	if len(causes) == 0 {
+		return Verdict{Level: LevelOK}
+	}
+	slices.SortStableFunc(causes, func(a, b Finding) int { return b.Level.Compare(a.Level) })
+	v := Verdict{Level: causes[0].Level, Causes: causes}
+	if v.Level != LevelUnknown {
+		v.Help = keepsOut[causes[0].Code]
+	}
+	return v
+}
