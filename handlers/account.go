@@ -65,6 +65,11 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	changed, err := s.Service.SaveAccount(ctx, Actor(c), said)
 
 	if message, fields, ok := Refusal(err); ok {
+		if incident.CodeOf(err) == incident.Conflict { // someone saved since we read it
+			if stored, err = s.Store.Account(ctx); err != nil {
+				return err
+			}
+		}
 		return s.refuseAccount(c, stored, form, said, message, fields)
 	}
 	if err != nil {
@@ -163,7 +168,7 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 	case said.Version != stored.Version: // the form comes back with the current version, so that the person may still save it
 		page.Conflict = s.lastChange(c, "", incident.AuditAccountSave) + " Saving now replaces that change."
 	case len(fields) == 0:
-		page.Conflict = message
+		page.Problem = message
 	}
 	return Render(c, http.StatusUnprocessableEntity, views.Account(page))
 }
@@ -210,7 +215,7 @@ func (s *Site) CheckAccount(c echo.Context) error {
 		}
 	}
 	if part {
-		return Render(c, status, views.AccountChecked(page.Check))
+		return Render(c, status, views.AccountChecked(page.Check, true))
 	}
 	return Render(c, status, views.Account(page))
 }
@@ -235,7 +240,9 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 	}
 	page.Guide.ValidatedAt, page.Guide.LastEventAt = s.When(c, a.WebhookValidatedAt), s.When(c, health.LastEventAt)
 	page.Gaps = s.deliveriesCard(c, a, health)
-	page.Health, err = s.healthPanel(c, a, health)
+	if page.Health, err = s.healthPanel(c, a, health); page.Health != nil && !a.Report(s.Now()).At.IsZero() { // the report has it
+		page.Health.Problems = s.healthProblems(c, slices.DeleteFunc(health.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicWebhook }))
+	}
 	return page, err
 }
 
@@ -284,29 +291,51 @@ func unreachable(base string) string {
 	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs a public https address. Set DRAWBRIDGE_PUBLIC_URL to one. To try it on your own machine, run “ngrok http 8080” and use the address that it prints.", base, why)
 }
 
-// accountCheck is the account's report as the page shows it, which lists separately what the app
-// may do and what was found about another user.
+// accountCheck is the account's report as the page shows it, which lists separately what
+// the app may do and what was found about another user.
 func (s *Site) accountCheck(c echo.Context, a incident.Account) views.AccountCheck {
 	r := a.Report(s.Now())
-	check := views.AccountCheck{CheckedAt: s.When(c, r.At), OnlyEvents: a.OnlyEvents()}
+	check := views.AccountCheck{CheckedAt: s.When(c, r.At), OnlyEvents: a.OnlyEvents(), Steps: s.accountSteps(c, a, r)}
 	if i := slices.IndexFunc(r.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicPerson }); i >= 0 {
 		check.Email, check.Typed = r.Lines[i].Email, r.Lines[i].Email
 	}
-	for _, f := range r.Lines {
-		line := checkLine(f, s.Now())
-		if !Actor(c).Role.Includes(incident.Admin) {
-			line.Fix = ""
-		}
+	for _, f := range toldFindings(c, r.Lines) {
 		switch {
 		case f.Topic == incident.TopicScopes:
 			check.Features = append(check.Features, scopeFeature(f))
 		case check.Email != "" && f.Email == check.Email:
-			check.Other = append(check.Other, line)
+			check.Other = append(check.Other, s.toldLine(c, f))
 		default:
-			check.Lines = append(check.Lines, line)
+			check.Lines = append(check.Lines, s.toldLine(c, f))
 		}
 	}
 	return check
+}
+
+// accountSteps are the three steps to a working account, with their states.
+func (s *Site) accountSteps(c echo.Context, a incident.Account, r incident.CheckReport) []views.AccountStep {
+	connect := views.AccountStep{Title: "Connect", Level: views.LevelOK, Text: map[string]string{serverToServer: "Server-to-Server OAuth", webhookOnly: "Webhooks only", jwtApp: "JWT app"}[string(a.Auth)]}
+	switch {
+	case a.Version == 0:
+		connect.Level, connect.Text = views.LevelUnknown, "No Zoom app yet"
+	case !a.Connected() && !a.OnlyEvents():
+		connect.Level, connect.Text = views.LevelBad, "Something is missing"
+	}
+	check := views.AccountStep{Title: "Check", Level: views.LevelUnknown, Text: "Not checked yet", At: s.When(c, r.At)}
+	if a.OnlyEvents() {
+		check = views.AccountStep{Title: "Check", Level: views.LevelNote, Text: "Doesn’t apply: the app can’t create meetings"}
+	} else if !r.At.IsZero() {
+		lines := slices.DeleteFunc(slices.Clone(r.Lines), func(f incident.Finding) bool { return f.Topic == incident.TopicWebhook })
+		check.Level, check.Text = views.Level(incident.WorstLevel(lines)), "Nothing wrong"
+		if n := len(slices.DeleteFunc(lines, func(f incident.Finding) bool { return f.Level.Fine() })); n > 0 {
+			check.Text = views.Plural(n, "problem", "problems")
+		}
+	}
+	webhook := views.AccountStep{Title: "Webhook", Level: views.LevelUnknown, Text: "Zoom hasn’t validated this address yet"}
+	if !a.WebhookValidatedAt.IsZero() {
+		webhook.Level, webhook.Text, webhook.At = views.Level(a.WebhookFinding(s.Now()).Level), "Zoom validated this address", s.When(c, a.WebhookValidatedAt)
+	}
+	return []views.AccountStep{connect, check, webhook}
 }
 
 // scopeFeature is a finding about scopes, with their names in both schemes if they are

@@ -461,6 +461,18 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("%d secrets have to be typed again, want 2", n)
 		}
 	})
+	t.Run("only a conflict says that someone else changed it", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		b := o.as(incident.Admin)
+		page := b.post("/account", accountFields(0, "account_id", "")...)
+		page.want(t, http.StatusUnprocessableEntity, "Not saved")
+		if strings.Contains(page.text(), "Someone else changed") {
+			t.Errorf("nobody else did: %s", page.text())
+		}
+		o.connect()
+		b.post("/account", accountFields(0)...).want(t, http.StatusUnprocessableEntity, "Someone else changed this page")
+	})
 	t.Run("unknown field", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/account", accountFields(0, "role", "admin")...).want(t, http.StatusBadRequest)
@@ -663,11 +675,44 @@ func TestCheckAccount(t *testing.T) {
 		o.sim.SetFaults(func(f *zoomsim.Faults) { f.TokenRefused = true })
 		part := check()
 		part.want(t, http.StatusOK, "1 thing doesn’t work.")
-		if !regexp.MustCompile(`<div id="check-verdict"\s+hx-swap-oob="true">`).MatchString(part.body) || strings.Contains(part.body, green) {
+		if !strings.HasPrefix(part.body, `<section`) || !strings.Contains(part.body, `id="check"`) || strings.Contains(part.body, green) {
 			t.Errorf("the verdict is not replaced: %s", part.body)
 		}
-		if !strings.Contains(b.get("/account").body, `<div id="check-verdict"`) {
-			t.Error("the page has no place for the verdict")
+		// One failure is said once, above what is fine.
+		page := b.get("/account")
+		if n := strings.Count(page.text(), "Zoom doesn’t know the client ID"); n != 1 || strings.Contains(page.text(), "blocking problem") {
+			t.Errorf("the failure is said %d times: %s", n, page.text())
+		}
+		// It disappears with the next check.
+		o.sim.SetFaults(func(f *zoomsim.Faults) { f.TokenRefused = false })
+		check().want(t, http.StatusOK, green, "17 checks are fine", "Check Nothing wrong")
+		if page := b.get("/account"); strings.Contains(page.text(), "Zoom doesn’t know the client ID") {
+			t.Errorf("the failure is still there: %s", page.text())
+		}
+	})
+	t.Run("what fails comes first and what is fine is folded", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.connect()
+		o.sim.SetFaults(func(f *zoomsim.Faults) { f.MissingScopes = []string{"user:read:settings:admin"} })
+		page := o.as(incident.Admin).post("/account/check")
+		order := []string{"to check", "Connect", "They can’t be read.", "Add user:read:settings:admin", "checks are fine", "Zoom issued a token"}
+		at := 0
+		for _, text := range order {
+			i := strings.Index(page.text()[at:], text)
+			if i < 0 {
+				t.Fatalf("%q isn’t there, or too early: %s", text, page.text())
+			}
+			at += i
+		}
+		// Others read what it means for them, not what an admin does about it.
+		for _, role := range []incident.Role{incident.Responder, incident.Viewer} {
+			text := o.as(role).get("/account").text()
+			for _, word := range []string{"scope", "user:read", "token", "secret", "Marketplace", "Client ID", "Server’s"} {
+				if strings.Contains(text, word) {
+					t.Errorf("a %s reads %q: %s", role, word, text)
+				}
+			}
 		}
 	})
 	t.Run("the line above the form counts what was found about the other user", func(t *testing.T) {

@@ -55,11 +55,7 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 	default:
 		p.Title = "Zoom’s events are arriving."
 	}
-	for _, l := range h.Lines {
-		if !l.Level.Fine() {
-			p.Problems = append(p.Problems, checkLine(l, s.Now()))
-		}
-	}
+	p.Problems = s.healthProblems(c, h.Lines)
 	for _, t := range h.LastDay {
 		p.TypesTotal += int(t.Count)
 		p.Types = append(p.Types, views.TypeCount{
@@ -70,6 +66,15 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 	var err error
 	p.Refused, err = s.refusedReasons(c)
 	return p, err
+}
+
+func (s *Site) healthProblems(c echo.Context, lines []incident.Finding) (problems []views.CheckLine) {
+	for _, l := range toldFindings(c, lines) {
+		if !l.Level.Fine() {
+			problems = append(problems, s.toldLine(c, l))
+		}
+	}
+	return problems
 }
 
 // delay writes a delay as exactly as two clocks agree.
@@ -104,20 +109,24 @@ func (s *Site) clockBanner(ctx context.Context) *views.Banner {
 }
 
 // deliveriesCard is what the checks for missing events found. It is nil without a
-// Server-to-Server OAuth app, whose log Zoom keeps.
+// Server-to-Server OAuth app, whose log Zoom keeps. Only admins read how to set it up.
 func (s *Site) deliveriesCard(c echo.Context, a incident.Account, h incident.Health) *views.DeliveriesCard {
-	if a.Auth != serverToServer {
+	admin := Actor(c).Role.Includes(incident.Admin)
+	if a.Auth != serverToServer || !admin && len(h.Looks) == 0 {
 		return nil
 	}
-	card := &views.DeliveriesCard{AppID: a.AppID != "", CanLook: a.AppID != "" && Actor(c).Role.Includes(incident.Admin), RecoveredHref: "/events?recovered=1"}
+	card := &views.DeliveriesCard{AppID: a.AppID != "" || !admin, CanLook: a.AppID != "" && admin, RecoveredHref: "/events?recovered=1"}
 	for _, l := range a.Report(s.Now()).Lines {
-		if l.Topic == incident.TopicScopes && l.Level == incident.LevelNote {
+		if admin && l.Topic == incident.TopicScopes && l.Level == incident.LevelNote {
 			card.Scope = strings.Join(l.Scopes, "\n")
 		}
 	}
 	for i, look := range h.Looks {
 		if i == 0 {
-			problem := reasonWords(look.Problem, s.Now()).Says()
+			problem := reasonWords(told(c, look.Problem)[0], s.Now()).Says()
+			if !admin {
+				problem.Fix = ""
+			}
 			card.LastLook, card.By, card.Compared, card.Problem, card.Fix = s.When(c, look.At), look.Actor, look.Deliveries, problem.Cause, problem.Fix
 		}
 		card.Recovered += look.Recovered

@@ -347,8 +347,15 @@ func (s *Site) refusedReasons(c echo.Context) ([]views.RefusedReason, error) {
 	for _, r := range counts {
 		v := views.RefusedReason{Count: int(r.Count)}
 		v.Reason, v.Advice = words.Rejection(string(r.Reason))
-		if Actor(c).Role.Includes(incident.Admin) && slices.Contains(mendedByToken, r.Reason) {
-			v.LinkText, v.Href = "Zoom account", "/account"
+		switch {
+		case Actor(c).Role.Includes(incident.Admin):
+			if slices.Contains(mendedByToken, r.Reason) {
+				v.LinkText, v.Href = "Zoom account", "/account"
+			}
+		case r.Reason == incident.NoWebhookToken || r.Reason == incident.WebhookTokenLocked:
+			v.Reason, v.Advice = "that couldn’t be verified", ""
+		default:
+			v.Advice = ""
 		}
 		list = append(list, v)
 	}

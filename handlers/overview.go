@@ -70,7 +70,13 @@ func (s *Site) Overview(c echo.Context) error {
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
 	}
-	if page.Needs, err = s.needs(c, account.Report(now), health, needy.Items); err != nil {
+	report := account.Report(now)
+	if level, _ := account.Readiness(now); level == incident.LevelBad { // Ready says these
+		report.Lines = slices.DeleteFunc(report.Lines, func(f incident.Finding) bool {
+			return f.Level == incident.LevelBad && slices.Contains(page.Ready.Facts, factOf(f, now))
+		})
+	}
+	if page.Needs, err = s.needs(c, report, health, needy.Items); err != nil {
 		return err
 	}
 	if page.Health, err = s.healthPanel(c, account, health); err != nil {
@@ -108,6 +114,9 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 		{Title: "Connect Zoom", Text: "Enter the credentials of a Zoom app and a backup user. A setup guide is next to the form.", LinkText: "Connect Zoom", Href: "/account"},
 		{Title: "Write a runbook", Text: "Say what a bridge is called, who hosts it and whether it is recorded.", LinkText: "Write a runbook", Href: "/runbooks/new"},
 		{Title: "Try it", Text: "Open an incident and watch its bridge being created.", LinkText: "Open an incident", Href: runHref(runbooks)},
+	}
+	if !role.Includes(incident.Admin) {
+		steps[0].Text = "An admin connects a Zoom app and chooses a backup user."
 	}
 	connected := a.Connected() && (tried || !slices.ContainsFunc(a.Report(now).Lines, func(l incident.Finding) bool { return l.Topic == incident.TopicToken && l.Level == incident.LevelBad }))
 	done := []bool{connected, len(runbooks) > 0, tried}
@@ -175,6 +184,9 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 				r.Facts = append(r.Facts, factOf(l, s.Now()))
 			}
 		}
+		if Actor(c).Role.Includes(incident.Admin) {
+			r.LinkText, r.Href = "Fix", "/account"
+		}
 		return r
 	default:
 	}
@@ -221,7 +233,7 @@ func (s *Site) needs(c echo.Context, report incident.CheckReport, health inciden
 	}
 	// health has everything that the report says about the webhook.
 	found := slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicWebhook })
-	for _, f := range append(found, health.Lines...) {
+	for _, f := range append(found, toldFindings(c, health.Lines)...) {
 		if f.Level.Fine() || len(list) >= 8 {
 			continue
 		}

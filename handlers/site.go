@@ -124,7 +124,7 @@ func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
 		f.LiveBridges = live
 		f.RefusedLastHour, err = s.refusedLastHour(ctx)
 	}
-	f.Banner = s.banner(c, err)
+	f.Banner = s.banner(c, section, err)
 	return f
 }
 
@@ -138,8 +138,9 @@ func (s *Site) refusedLastHour(ctx context.Context) (int, error) {
 }
 
 // banner says the worst current problem, nil for none.
-// readErr is the error of the frame's reads.
-func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
+// readErr is the error of the frame's reads. Overview and the Zoom account page say
+// themselves what the last check found.
+func (s *Site) banner(c echo.Context, section string, readErr error) *views.Banner {
 	health := s.Store.Health()
 	if health.DiskFull {
 		return &views.Banner{Level: views.LevelBad, Text: fmt.Sprintf("The disk of the server is full. Zoom’s events are rejected for now; Zoom retries each for about 85 minutes. "+
@@ -163,7 +164,7 @@ func (s *Site) banner(c echo.Context, readErr error) *views.Banner {
 			return &views.Banner{Level: views.LevelBad, Text: "The current master key can’t open a stored secret.", LinkText: "Zoom account", Href: "/account"}
 		}
 	}
-	if level, _ := account.Readiness(s.Now()); account.Connected() && level == incident.LevelBad {
+	if level, _ := account.Readiness(s.Now()); account.Connected() && level == incident.LevelBad && section != "overview" && section != "account" {
 		return &views.Banner{Level: views.LevelBad, Text: "The last Zoom check found a blocking problem.", LinkText: "View it", Href: "/account"}
 	}
 	if b := s.clockBanner(c.Request().Context()); b != nil {

@@ -59,15 +59,43 @@ func told(c echo.Context, list ...incident.Reason) []incident.Reason {
 	return list
 }
 
-// toldFindings is what a person may read of findings; see told.
+// toldFindings is what a person may read of findings; see told. Others read once that
+// Zoom can't be used, and nothing about tokens and scopes that are fine or that
+// bridges work without.
 func toldFindings(c echo.Context, list []incident.Finding) []incident.Finding {
-	list = slices.Clone(list)
-	for i, f := range list {
-		if f.Zoom != nil && f.Zoom.AccountWide && !Actor(c).Role.Includes(incident.Admin) {
-			list[i].Zoom, list[i].Reason = nil, &incident.Reason{Code: incident.ReasonZoomApp}
+	if Actor(c).Role.Includes(incident.Admin) {
+		return list
+	}
+	var told []incident.Finding
+	for _, f := range list {
+		switch {
+		case f.Code == incident.FoundNotConnected, f.Code == incident.FoundNeverChecked, f.Code == incident.FoundOnlyEvents:
+		case f.Code == incident.FoundNoWebhookToken, f.Code == incident.FoundWebhookLocked:
+			f = incident.Finding{Code: incident.FoundEventsRejected, Topic: f.Topic, Level: f.Level}
+		case f.Level == incident.LevelBad && (f.Topic == incident.TopicToken || f.Topic == incident.TopicScopes), f.Zoom != nil && f.Zoom.AccountWide:
+			f = incident.Finding{Code: incident.FoundZoomApp, Topic: incident.TopicToken, Level: f.Level}
+		case f.Topic == incident.TopicToken, f.Topic == incident.TopicScopes:
+			continue
+		}
+		i := slices.IndexFunc(told, func(t incident.Finding) bool { return t.Code == incident.FoundZoomApp })
+		switch {
+		case f.Code != incident.FoundZoomApp || i < 0:
+			told = append(told, f)
+		case f.Level == incident.LevelBad:
+			told[i].Level = f.Level
 		}
 	}
-	return list
+	return told
+}
+
+// toldLine words a finding. Only admins read what to do about it: it is done in Zoom or
+// on pages that only they can change.
+func (s *Site) toldLine(c echo.Context, f incident.Finding) views.CheckLine {
+	line := checkLine(f, s.Now())
+	if !Actor(c).Role.Includes(incident.Admin) {
+		line.Fix = ""
+	}
+	return line
 }
 
 // why words why a bridge is in its state, and what to do about it.

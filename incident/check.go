@@ -54,7 +54,7 @@ func (c *checker) found(topic Topic, level Level, f Finding) {
 func (c *checker) all(ctx context.Context, s *Service, a Account, people []string) {
 	if a.OnlyEvents() {
 		c.found(TopicToken, LevelNote, Finding{Code: FoundOnlyEvents})
-		c.report.Lines = append(c.report.Lines, a.webhookFinding(s.now()))
+		c.report.Lines = append(c.report.Lines, a.WebhookFinding(s.now()))
 		return
 	}
 	if !a.Connected() {
@@ -72,7 +72,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 	if err != nil {
 		problem := zoom.ProblemOf(err)
 		c.found(TopicToken, LevelBad, Finding{Code: FoundNoToken, Zoom: &problem})
-		c.report.Lines = append(c.report.Lines, a.webhookFinding(s.now()))
+		c.report.Lines = append(c.report.Lines, a.WebhookFinding(s.now()))
 		return
 	}
 	s.mu.Lock()
@@ -97,7 +97,7 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 			c.person(ctx, client, e, TopicPerson)
 		}
 	}
-	c.report.Lines = append(c.report.Lines, a.webhookFinding(s.now()))
+	c.report.Lines = append(c.report.Lines, a.WebhookFinding(s.now()))
 	if skew, ok := client.Skew(); ok && (skew > time.Minute || skew < -time.Minute) {
 		c.found(TopicClock, LevelWarning, Finding{Code: FoundClock, Span: skew.Abs().Round(time.Second)})
 	}
@@ -199,7 +199,7 @@ func (a Account) Report(now time.Time) CheckReport {
 			r.Lines = append(r.Lines, Finding{Code: FoundHostChanged, Topic: TopicBackupUser, Level: LevelWarning, Email: a.BackupUser})
 		}
 	}
-	r.Lines = append(r.Lines, a.webhookFinding(now))
+	r.Lines = append(r.Lines, a.WebhookFinding(now))
 	return r
 }
 

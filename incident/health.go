@@ -74,7 +74,7 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 		h.ValidationDue = h.ValidatedAt.Add(validationEvery)
 	}
 	if len(a.Secrets) > 0 { // before, nobody has told Zoom to send anything
-		h.Lines = append(h.Lines, a.webhookFinding(now))
+		h.Lines = append(h.Lines, a.WebhookFinding(now))
 	}
 	h.Lines = append(h.Lines, silence(f, now)...)
 	h.Lines = append(h.Lines, gaps(f.Looks, now)...)
@@ -114,8 +114,8 @@ func (a Account) failedValidations(now time.Time) int {
 	return failed
 }
 
-// webhookFinding says whether Zoom can deliver events to us.
-func (a Account) webhookFinding(now time.Time) Finding {
+// WebhookFinding says whether Zoom can deliver events to us.
+func (a Account) WebhookFinding(now time.Time) Finding {
 	found := func(level Level, f Finding) Finding {
 		f.Topic, f.Level = TopicWebhook, level
 		return f

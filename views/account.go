@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -31,8 +32,9 @@ type AccountPage struct {
 	Cluster         string // "zoom.us" or "zoomgov.com"
 	Version         int64  // of the row that was read; prevents lost updates
 
-	CanEdit  bool              // false disables the form
+	CanEdit  bool              // admins; others see no form
 	Conflict string            // who else saved in the meantime, and when; "" for nobody
+	Problem  string            // why the form was refused, if no field is wrong; "" for nothing
 	Errors   map[string]string // field name → sentence
 	Guide    AccountGuide
 	Check    AccountCheck
@@ -69,6 +71,7 @@ type AccountEvent struct {
 // email makes a new one.
 type AccountCheck struct {
 	CheckedAt  When // zero: never checked
+	Steps      []AccountStep
 	Lines      []CheckLine
 	Features   []ScopeFeature
 	Email      string // other user whose settings were checked; "" for none
@@ -76,6 +79,21 @@ type AccountCheck struct {
 	OnlyEvents bool   // the account can't ask Zoom about users
 	Typed      string // what the field for the other user holds
 	EmailErr   string
+}
+
+// AccountStep is one of the steps to a working account: connect, check, webhook.
+type AccountStep struct {
+	Level       Level // unknown: not done yet; note: doesn't apply
+	Title, Text string
+	At          When // zero: it has no time
+}
+
+// started reports whether a Zoom app was entered.
+func (c AccountCheck) started() bool { return len(c.Steps) > 0 && c.Steps[0].Level != LevelUnknown }
+
+// done reports whether nothing is left to set up.
+func (c AccountCheck) done() bool {
+	return len(c.Steps) > 0 && !slices.ContainsFunc(c.Steps, func(s AccountStep) bool { return s.Level != LevelOK && s.Level != LevelNote })
 }
 
 // CheckLine is one thing that was checked.
@@ -170,9 +188,73 @@ func (c AccountCheck) all() (levels []Level) {
 	return levels
 }
 
-func (c AccountCheck) worst() Level { return gravest(c.all()) }
+func (c AccountCheck) worst() Level {
+	worst := gravest(c.all())
+	switch {
+	case !c.started():
+		return LevelNote
+	case c.CheckedAt.ISO == "":
+		return LevelUnknown
+	case worst == LevelOK && c.OnlyEvents:
+		return LevelNote
+	}
+	return worst
+}
+
+// fine counts the checks that found nothing wrong.
+func (c AccountCheck) fine() (n int) {
+	for _, l := range c.all() {
+		if l == LevelOK {
+			n++
+		}
+	}
+	return n
+}
+
+// quiet reports whether a finding needs no attention and is folded away.
+func quiet(l Level) bool { return l == LevelOK || l == LevelNote }
+
+// split are the lines that need attention, the most serious first, and the others.
+func split(lines []CheckLine) (problems, rest []CheckLine) {
+	for _, l := range lines {
+		if quiet(l.Level) {
+			rest = append(rest, l)
+		} else {
+			problems = append(problems, l)
+		}
+	}
+	slices.SortStableFunc(problems, func(a, b CheckLine) int {
+		return cmp.Compare(grave[b.Level.found()], grave[a.Level.found()])
+	})
+	return problems, rest
+}
+
+func problems(lines []CheckLine) []CheckLine {
+	list, _ := split(lines)
+	return list
+}
+
+func unremarkable(lines []CheckLine) []CheckLine {
+	_, list := split(lines)
+	return list
+}
+
+func (c AccountCheck) features(fine bool) (list []ScopeFeature) {
+	for _, f := range c.Features {
+		if quiet(f.Level) == fine {
+			list = append(list, f)
+		}
+	}
+	return list
+}
 
 func (c AccountCheck) says() string {
+	switch {
+	case !c.started():
+		return "Three steps to connect Zoom"
+	case c.CheckedAt.ISO == "":
+		return "Not checked yet"
+	}
 	n := map[Level]int{}
 	for _, l := range c.all() {
 		n[l]++
@@ -183,6 +265,9 @@ func (c AccountCheck) says() string {
 	}
 	if look := n[LevelWarning] + n[LevelUnknown]; look > 0 {
 		parts = append(parts, Plural(look, "thing to check", "things to check"))
+	}
+	if len(parts) == 0 && c.OnlyEvents {
+		return "Drawbridge only receives events here."
 	}
 	if len(parts) == 0 {
 		return "Everything that was checked works."

@@ -41,6 +41,11 @@ func accountFull() views.AccountPage {
 		Gaps: &views.DeliveriesCard{AppID: true, CanLook: true, LastLook: when(20 * time.Minute), Compared: 1204, NextLook: when(-40 * time.Minute), Recovered: 3, RecoveredHref: "/events?recovered=1"},
 		Check: views.AccountCheck{
 			CheckedAt: when(2 * time.Minute),
+			Steps: []views.AccountStep{
+				{Level: "ok", Title: "Connect", Text: "Server-to-Server OAuth"},
+				{Level: "bad", Title: "Check", Text: "3 problems", At: when(2 * time.Minute)},
+				{Level: "unknown", Title: "Webhook", Text: "Zoom hasn’t validated this address yet"},
+			},
 			Lines: []views.CheckLine{
 				found("ok", words.Finding{Code: "token", Until: now.Add(42 * time.Minute)}),
 				found("ok", words.Finding{Code: "user", Topic: "backup_user", Email: "oncall@example.com"}),
@@ -79,7 +84,10 @@ func TestAccount(t *testing.T) {
 	onlyEvents := accountFull()
 	onlyEvents.Auth, onlyEvents.InUse = "webhook_only", "webhook_only"
 	onlyEvents.ClientSecret, onlyEvents.Gaps = views.StoredSecret{}, nil
-	onlyEvents.Check = views.AccountCheck{CheckedAt: when(2 * time.Minute), OnlyEvents: true, Lines: []views.CheckLine{
+	onlyEvents.Check = views.AccountCheck{CheckedAt: when(2 * time.Minute), OnlyEvents: true, Steps: []views.AccountStep{
+		{Level: "ok", Title: "Connect", Text: "Webhooks only"}, {Level: "note", Title: "Check", Text: "Doesn’t apply: the app can’t create meetings"},
+		{Level: "ok", Title: "Webhook", Text: "Zoom validated this address", At: when(time.Hour)},
+	}, Lines: []views.CheckLine{
 		found("note", words.Finding{Code: "only_events"}), found("ok", words.Finding{Code: "validated", Fine: true}),
 	}}
 
@@ -94,6 +102,11 @@ func TestAccount(t *testing.T) {
 	refused.Conflict = "ana@example.com changed this page 1 min ago. Saving now replaces that change."
 	refused.Check.EmailErr = "Type an email address."
 
+	responder := accountFull()
+	responder.CanEdit, responder.Frame.User = false, &views.Person{Name: "Ravi Responder", Email: "ravi@example.com", Role: "responder"}
+	notSaved := accountFull()
+	notSaved.Problem = "The store is full."
+
 	hostilePage := accountFull()
 	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUserEmail = hostile, longWord, hostile
 	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{Level: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
@@ -105,7 +118,7 @@ func TestAccount(t *testing.T) {
 		name string
 		page views.AccountPage
 	}{
-		{"full", accountFull()}, {"only-events", onlyEvents}, {"jwt", jwt}, {"error", refused}, {"hostile", hostilePage},
+		{"full", accountFull()}, {"only-events", onlyEvents}, {"responder", responder}, {"not-saved", notSaved}, {"jwt", jwt}, {"error", refused}, {"hostile", hostilePage},
 	}
 	var all []golden
 	for _, c := range cases {

@@ -48,9 +48,12 @@ func (l Level) judged() Level {
 	return LevelWarning
 }
 
+// grave ranks the levels that need attention.
+var grave = map[Level]int{LevelUnknown: 1, LevelWarning: 2, LevelBad: 3}
+
 // gravest is the worst of levels, LevelOK for none. LevelUnknown is worse than LevelOK.
 func gravest(levels []Level) Level {
-	worst, grave := LevelOK, map[Level]int{LevelUnknown: 1, LevelWarning: 2, LevelBad: 3}
+	worst := LevelOK
 	for _, l := range levels {
 		if grave[l] > grave[worst] {
 			worst = l

@@ -124,10 +124,12 @@ var findingTexts = map[string]Line{
 	"no_alternative_host": {"Alternative host", "{email} isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."},
 
 	"not_connected":    {"Zoom account", "No Zoom app is connected.", "Connect one on the Zoom account page."},
-	"only_events":      {"Zoom’s API", "This account only receives events. Drawbridge can’t create meetings with it, so tokens, scopes and hosts aren’t checked.", "To create meetings, choose Server-to-Server OAuth on this page."},
+	"only_events":      {"Zoom’s API", "This account only receives events. Drawbridge can’t create meetings with it, so there is nothing to check there.", "To create meetings, choose Server-to-Server OAuth on this page."},
 	"never_checked":    {"Connection", "The connection hasn’t been checked with these settings.", "Press “Check connection”."},
 	"secret_locked":    {"Connection", "This server’s master key can’t decrypt a secret of the Zoom app.", startWithKey},
 	"jwt_token":        {"Access token", "Drawbridge made a JWT token. Zoom ended JWT apps on 2023-09-08 and may reject it.", "Move to Server-to-Server OAuth on this page."},
+	"zoom_app":         {"Zoom", "Drawbridge can’t use Zoom right now.", "An admin can fix it."},
+	"events_rejected":  {"Webhook", "Drawbridge can’t verify Zoom’s events right now, so it rejects them.", "An admin can fix it."},
 	"no_backup_user":   {"Backup user", "No backup user is set. An opener who isn’t a Zoom user gets no bridge.", "Set the email address of a licensed Zoom user above."},
 	"webhook_locked":   {"Webhook", "This server’s master key can’t decrypt the secret token.", startWithKey},
 	"no_webhook_token": {"Webhook", "No webhook secret token is set, so Zoom’s events are rejected; Zoom retries for about 85 minutes.", "Copy the Secret Token from your app, under Feature → Access."},
