@@ -82,7 +82,7 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, secret p
 
 type tokenCreateCommand struct {
 	Name  string   `required:"" placeholder:"NAME" help:"Name of the token, such as the tool that uses it."`
-	Scope []string `required:"" help:"Scopes: incidents:write, read, or both separated by a comma."`
+	Scope []string `required:"" help:"Scopes: incidents:write, read, events:raw, metrics; several are separated by commas."`
 }
 
 // Run prints the token alone on a line, so that a script can read it.

@@ -255,6 +255,14 @@ func (s *Store) Timeline(ctx context.Context, number int64, limit int) ([]incide
 		ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(max(limit, 1)), number)
 }
 
+// Adjustments returns what Drawbridge changed in the request that opened an
+// incident.
+func (s *Store) Adjustments(ctx context.Context, number int64) ([]incident.Adjustment, error) {
+	e, _, err := first(ctx, s.r, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries
+		WHERE incident_number = $1 AND kind = $2 ORDER BY at, id`, number, string(incident.EntryAdjusted))
+	return e.Data.Adjusted, err
+}
+
 func timelineFields(e *incident.TimelineEntry) []any {
 	return []any{&e.ID, &e.IncidentNumber, &e.BridgeID, timeOf(&e.At), &e.Kind, jsonOf(&e.Data), &e.Actor}
 }

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // The JSON objects of the API. Times are RFC 3339 in UTC with milliseconds, or null if
@@ -21,33 +23,53 @@ type apiList[T any] struct {
 	NextCursor *string `json:"next_cursor"` // null on the last page
 }
 
+// apiBrief is what a token without the scope read sees of an incident.
+type apiBrief struct {
+	Number    int64            `json:"number"`
+	Key       string           `json:"key"`
+	Status    string           `json:"status"`
+	CreatedAt apiTime          `json:"created_at"`
+	JoinPage  string           `json:"join_page"`
+	Warnings  []string         `json:"warnings"` // what Drawbridge changed in the request that opened it
+	Steps     []apiStepRun     `json:"steps"`
+	Bridges   []apiBriefBridge `json:"bridges"`
+}
+
+type apiStepRun struct {
+	ID    string `json:"id"`
+	Kind  string `json:"kind"`
+	Name  string `json:"name"`
+	State string `json:"state"`
+}
+
 type apiIncident struct {
-	Number      int64             `json:"number"`
-	Key         string            `json:"key"`
+	apiBrief
 	Name        string            `json:"name"`
 	Severity    string            `json:"severity"`
 	Type        string            `json:"type"`
 	Description string            `json:"description"`
-	Status      string            `json:"status"`
 	OpenerEmail string            `json:"opener_email"`
 	DedupKey    string            `json:"dedup_key"`
 	Vars        map[string]string `json:"vars"`
-	CreatedAt   apiTime           `json:"created_at"`
 	ResolvedAt  apiTime           `json:"resolved_at"`
-	JoinPage    string            `json:"join_page"`
 	Bridges     []apiBridge       `json:"bridges"`
 }
 
+// apiBriefBridge is what a token without the scope read sees of a bridge.
+type apiBriefBridge struct {
+	ID      string `json:"id"`
+	State   string `json:"state"`
+	Kind    string `json:"kind"`
+	JoinURL string `json:"join_url"`
+	Reason  string `json:"reason"`
+}
+
 type apiBridge struct {
-	ID             string  `json:"id"`
-	State          string  `json:"state"`
-	Kind           string  `json:"kind"`
+	apiBriefBridge
 	MeetingID      string  `json:"meeting_id"`
-	JoinURL        string  `json:"join_url"`
 	Passcode       string  `json:"passcode"`
 	HostEmail      string  `json:"host_email"`
 	UsedBackupUser bool    `json:"used_backup_user"`
-	Reason         string  `json:"reason"`
 	Topic          string  `json:"topic"`
 	Agenda         string  `json:"agenda"`
 	Recording      string  `json:"recording"`
@@ -103,15 +125,9 @@ func (t apiTime) MarshalJSON() ([]byte, error) {
 // incident if an open one has the dedup_key.
 func (s *Site) OpenIncident(c echo.Context) error {
 	req := incident.OpenRequest{Source: incident.SourceAPI}
-	var vars texts
-	err := ReadJSON(c, map[string]any{
-		"runbook": &req.RunbookName, "name": &req.Name, "severity": &req.Severity, "type": &req.Type,
-		"description": &req.Description, "opener_email": &req.OpenerEmail, "dedup_key": &req.DedupKey, "vars": &vars,
-	})
-	if err != nil {
+	if err := readAlert(c, &req); err != nil {
 		return err
 	}
-	req.Vars = vars
 
 	opened, created, err := s.Service.OpenIncident(c.Request().Context(), Actor(c), req)
 	if err != nil {
@@ -124,6 +140,65 @@ func (s *Site) OpenIncident(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderLocation, "/api/v1/incidents/"+strconv.FormatInt(opened.Number, 10))
 	}
 	return s.sendIncident(c, status, opened.Number)
+}
+
+// maxAlert is the largest request that opens an incident. Monitoring tools put
+// whole logs into descriptions.
+const maxAlert = 1 << 20
+
+// readAlert reads a request that opens an incident. A program can't correct itself
+// at night, so fields that can't be used are dropped, and the incident says so.
+func readAlert(c echo.Context, req *incident.OpenRequest) error {
+	object, err := readJSONObject(c, maxAlert)
+	if err != nil {
+		return err
+	}
+	drop := func(code incident.AdjustmentCode, field string, raw []byte) {
+		req.Adjusted = append(req.Adjusted, incident.Adjustment{Code: code, Field: clipped(field, 100), Text: clipped(string(raw), 4000)})
+	}
+	fields := map[string]*string{
+		"runbook": &req.RunbookName, "name": &req.Name, "severity": &req.Severity, "type": &req.Type,
+		"description": &req.Description, "opener_email": &req.OpenerEmail, "dedup_key": &req.DedupKey,
+	}
+	for _, name := range sortedNames(object) {
+		raw := object[name]
+		if name == "vars" {
+			vars := map[string]json.RawMessage{}
+			if string(raw) != "null" {
+				if vars, err = readObject(raw); err != nil && raw[0] == '{' {
+					return err
+				} else if err != nil {
+					drop(incident.AdjustedType, name, raw)
+				}
+			}
+			req.Vars = map[string]string{}
+			for _, v := range sortedNames(vars) {
+				if text, ok := scalar(vars[v]); ok {
+					req.Vars[v] = text
+				} else {
+					drop(incident.AdjustedType, "vars."+v, vars[v])
+				}
+			}
+			continue
+		}
+		into, known := fields[name]
+		text, ok := scalar(raw)
+		switch {
+		case !known:
+			drop(incident.AdjustedUnknown, name, raw)
+		case !ok:
+			drop(incident.AdjustedType, name, raw)
+		default:
+			*into = text
+		}
+	}
+	return nil
+}
+
+// clipped is s without what can't be stored, and at most n characters of it.
+func clipped(s string, n int) string {
+	r := []rune(strings.ReplaceAll(s, "\x00", ""))
+	return string(r[:min(len(r), n)])
 }
 
 // GetIncident is GET /api/v1/incidents/{number}; the number may be written INC-42.
@@ -156,6 +231,9 @@ func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
 	out, err := s.apiIncident(c, i)
 	if err != nil {
 		return err
+	}
+	if !slices.Contains(tokenOf(c).Scopes, incident.ScopeRead) {
+		return c.JSON(status, out.apiBrief)
 	}
 	return c.JSON(status, out)
 }
@@ -326,25 +404,43 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 	if err != nil {
 		return apiIncident{}, err
 	}
+	steps, err := s.Store.StepRuns(c.Request().Context(), i.Number)
+	if err != nil {
+		return apiIncident{}, err
+	}
+	adjusted, err := s.Store.Adjustments(c.Request().Context(), i.Number)
+	if err != nil {
+		return apiIncident{}, err
+	}
 	out := apiIncident{
-		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description,
-		Status: string(i.Status), OpenerEmail: i.OpenerEmail, DedupKey: i.DedupKey, Vars: i.Vars,
-		CreatedAt: apiTime(i.CreatedAt), ResolvedAt: apiTime(i.ResolvedAt),
-		JoinPage: s.Service.JoinPage(i), Bridges: []apiBridge{},
+		apiBrief: apiBrief{
+			Number: i.Number, Key: i.Key(), Status: string(i.Status), CreatedAt: apiTime(i.CreatedAt), JoinPage: s.Service.JoinPage(i),
+			Warnings: []string{}, Steps: []apiStepRun{}, Bridges: []apiBriefBridge{},
+		},
+		Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description, OpenerEmail: i.OpenerEmail,
+		DedupKey: i.DedupKey, Vars: i.Vars, ResolvedAt: apiTime(i.ResolvedAt), Bridges: []apiBridge{},
+	}
+	for _, a := range adjusted {
+		out.Warnings = append(out.Warnings, adjustmentWords(a).Says())
+	}
+	for _, r := range steps {
+		out.Steps = append(out.Steps, apiStepRun{ID: r.ID, Kind: string(r.Step.Kind), Name: words.StepKind(string(r.Step.Kind)), State: string(r.State)})
 	}
 	if out.Vars == nil {
 		out.Vars = map[string]string{}
 	}
 	for _, b := range bridges {
-		out.Bridges = append(out.Bridges, s.apiBridge(b))
+		bridge := s.apiBridge(b)
+		out.Bridges = append(out.Bridges, bridge)
+		out.apiBrief.Bridges = append(out.apiBrief.Bridges, bridge.apiBriefBridge)
 	}
 	return out, nil
 }
 
 func (s *Site) apiBridge(b incident.Bridge) apiBridge {
 	return apiBridge{
-		ID: b.ID, State: string(b.State), Kind: string(b.Kind), MeetingID: b.MeetingID, JoinURL: b.JoinURL,
-		HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Reason: why(b, s.Now()).Cause, Topic: b.Topic, Agenda: b.Agenda,
+		apiBriefBridge: apiBriefBridge{ID: b.ID, State: string(b.State), Kind: string(b.Kind), JoinURL: b.JoinURL, Reason: why(b, s.Now()).Cause},
+		MeetingID:      b.MeetingID, HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Topic: b.Topic, Agenda: b.Agenda,
 		Recording: string(b.Recording), CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
 		Participants: b.Inside, Verdict: string(b.Verdict().Level), Waiting: b.Waiting, Passcode: b.Passcode,
 	}

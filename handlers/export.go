@@ -147,10 +147,13 @@ func (s *Site) ExportAPI(c echo.Context) error {
 	plain, address := Bearer(c), c.RealIP()
 	job.allowed = func(ctx context.Context) error {
 		_, token, err := s.Service.TokenActor(ctx, plain, address)
-		if err == nil && !slices.Contains(token.Scopes, incident.ScopeRead) {
+		if err == nil && (!slices.Contains(token.Scopes, incident.ScopeRead) || job.whole && !slices.Contains(token.Scopes, incident.ScopeEventsRaw)) {
 			err = errExportForbidden
 		}
 		return err
+	}
+	if job.whole && !slices.Contains(tokenOf(c).Scopes, incident.ScopeEventsRaw) {
+		return &incident.Error{Code: incident.Forbidden, Message: "The token doesn’t have the scope " + incident.ScopeEventsRaw + ", which bodies need."}
 	}
 	return s.export(c, job)
 }

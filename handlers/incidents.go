@@ -143,7 +143,13 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 	}
 	for _, e := range entries {
 		e.Data.Reasons = told(c, e.Data.Reasons...)
-		page.Entries = append(page.Entries, views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: entryWords(e, s.Now()), Who: e.Actor})
+		entry := views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: entryWords(e, s.Now()), Who: e.Actor}
+		for _, a := range e.Data.Adjusted {
+			if a.Text != "" {
+				entry.More = append(entry.More, views.TimelineMore{Title: "“" + a.Field + "” as it arrived", Text: a.Text})
+			}
+		}
+		page.Entries = append(page.Entries, entry)
 		if e.Kind == incident.EntryResolved && page.ResolvedBy == "" {
 			page.ResolvedBy = e.Actor
 		}

@@ -24,7 +24,6 @@ const (
 	maxForm       = 256 << 10
 	maxFormFields = 1000
 	maxFormValue  = 64 << 10
-	maxJSON       = 64 << 10
 )
 
 // Render writes a page. It renders the whole page before it sends the first byte, so
@@ -180,40 +179,21 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// ReadJSON reads a JSON object into fields, which maps names to pointers. Names must match
-// exactly. An unknown name, a repeated name, and anything after the object are
-// rejected with 400, because encoding/json alone ignores the case of names and
-// takes the last of repeated ones.
-func ReadJSON(c echo.Context, fields map[string]any) error {
+// readJSONObject reads a body that is one JSON object. A repeated name, and anything
+// after the object, are rejected with 400.
+func readJSONObject(c echo.Context, limit int64) (map[string]json.RawMessage, error) {
 	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationJSON || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
-		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send JSON with the content type application/json.")
+		return nil, echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send JSON with the content type application/json.")
 	}
-	body, err := readBody(c, maxJSON)
+	body, err := readBody(c, limit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !utf8.Valid(body) {
-		return BadRequest("The body isn’t UTF-8.")
+		return nil, BadRequest("The body isn’t UTF-8.")
 	}
-	object, err := readObject(body)
-	if err != nil {
-		return err
-	}
-	for _, name := range sortedNames(object) {
-		into, ok := fields[name]
-		if !ok {
-			return BadRequest("There is no field %s here. Known fields: %s.", quote(name), strings.Join(sortedNames(fields), ", "))
-		}
-		if err := json.Unmarshal(object[name], into); err != nil {
-			var refused *echo.HTTPError
-			if errors.As(err, &refused) {
-				return refused
-			}
-			return BadRequest("The field %s has a value of the wrong type.", quote(name))
-		}
-	}
-	return nil
+	return readObject(body)
 }
 
 // readObject reads one JSON object and nothing else.
@@ -247,36 +227,17 @@ func readObject(body []byte) (map[string]json.RawMessage, error) {
 	return object, nil
 }
 
-// texts is a JSON object of strings, numbers and booleans, each kept as a string.
-type texts map[string]string
-
-func (t *texts) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil
+// scalar returns a JSON string, number or boolean as text, and null as "". ok is
+// false for lists and objects.
+func scalar(raw json.RawMessage) (text string, ok bool) {
+	switch raw[0] {
+	case '"':
+		err := json.Unmarshal(raw, &text)
+		return text, err == nil
+	case '{', '[':
+		return "", false
+	case 'n':
+		return "", true
 	}
-	object, err := readObject(b)
-	if err != nil {
-		return err
-	}
-	*t = texts{}
-	for name, raw := range object {
-		var value any
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.UseNumber()
-		if err := dec.Decode(&value); err != nil {
-			return err
-		}
-		switch v := value.(type) {
-		case nil:
-		case string:
-			(*t)[name] = v
-		case json.Number:
-			(*t)[name] = v.String()
-		case bool:
-			(*t)[name] = strconv.FormatBool(v)
-		default:
-			return BadRequest("The value of %s isn’t a text, a number or a boolean.", quote(name))
-		}
-	}
-	return nil
+	return string(raw), true
 }

@@ -247,6 +247,7 @@ func (s *Site) CreateToken(c echo.Context) error {
 	if refused {
 		page.Open, page.Name, page.Errors = true, form.Get("name"), map[string]string{"name": fields["name"], "scope": fields["scopes"]}
 		page.ScopeWrite, page.ScopeRead = slices.Contains(scopes, incident.ScopeIncidentsWrite), slices.Contains(scopes, incident.ScopeRead)
+		page.ScopeRaw, page.ScopeMetrics = slices.Contains(scopes, incident.ScopeEventsRaw), slices.Contains(scopes, incident.ScopeMetrics)
 		return Render(c, http.StatusUnprocessableEntity, views.SettingsTokens(page))
 	}
 	page.New, page.NewName, page.NewReads = plain, token.Name, !slices.Contains(token.Scopes, incident.ScopeIncidentsWrite)

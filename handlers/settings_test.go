@@ -268,7 +268,7 @@ func TestCreateToken(t *testing.T) {
 		b := o.as(incident.Admin)
 		b.post("/settings/tokens", "name", " ").want(t, http.StatusUnprocessableEntity, "Enter a name, such as the script", "Choose what the token may do.")
 		page := b.post("/settings/tokens", "name", "pager", "scope", "everything")
-		page.want(t, http.StatusUnprocessableEntity, "The allowed scopes are incidents:write and read.")
+		page.want(t, http.StatusUnprocessableEntity, "The allowed scopes are incidents:write, read, events:raw, metrics.")
 		if page.value("name") != "pager" {
 			t.Error("what was typed is not kept")
 		}

@@ -68,8 +68,22 @@ type contextKey int
 
 const (
 	actorKey contextKey = iota
+	tokenKey
 	userKey
 )
+
+// SetToken sets who makes a request with an API token, and what the token may do.
+// The middleware of package web calls it.
+func SetToken(c echo.Context, a incident.Actor, t incident.Token) {
+	set(c, actorKey, a)
+	set(c, tokenKey, t)
+}
+
+// tokenOf is the API token of the request, the zero Token if there is none.
+func tokenOf(c echo.Context) incident.Token {
+	t, _ := c.Request().Context().Value(tokenKey).(incident.Token)
+	return t
+}
 
 // SetActor sets who makes the request. The middleware of package web calls it.
 func SetActor(c echo.Context, a incident.Actor) { set(c, actorKey, a) }
@@ -87,8 +101,11 @@ func Bearer(c echo.Context) string {
 	if len(headers) != 1 {
 		return ""
 	}
-	plain, _ := strings.CutPrefix(headers[0], "Bearer ")
-	return plain
+	scheme, plain, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110, 11.1
+		return ""
+	}
+	return strings.TrimLeft(plain, " ")
 }
 
 func set(c echo.Context, key contextKey, value any) {

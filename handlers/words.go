@@ -107,11 +107,18 @@ func why(b incident.Bridge, now time.Time) words.Text {
 	return words.Reasons(reasons)
 }
 
+func adjustmentWords(a incident.Adjustment) words.Adjustment {
+	return words.Adjustment{Code: string(a.Code), Field: a.Field, Text: a.Text, Limit: a.Limit}
+}
+
 func entryWords(e incident.TimelineEntry, now time.Time) string {
 	d := e.Data
 	w := words.Entry{
 		Kind: string(e.Kind), Runbook: d.Runbook, Step: string(d.Step), Who: d.Who, Host: d.Host, Link: d.Link,
 		Field: d.Field, Topic: d.Topic, Text: d.Text, Issues: d.Issues, Reasons: reasonsWords(d.Reasons, now),
+	}
+	for _, a := range d.Adjusted {
+		w.Adjusted = append(w.Adjusted, adjustmentWords(a))
 	}
 	for _, p := range d.Template {
 		w.Template = append(w.Template, p.Error())

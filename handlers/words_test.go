@@ -93,7 +93,7 @@ func codes(list []constant) (all []string) {
 var closed = []struct{ dir, typ string }{
 	{"incident", "TimelineKind"}, {"incident", "ReasonCode"}, {"incident", "FindingCode"}, {"incident", "Difference"}, {"incident", "ReadProblem"},
 	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"incident", "AuditAction"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
-	{"incident", "Rejection"}, {"zoom", "VerifyProblem"},
+	{"incident", "Rejection"}, {"incident", "AdjustmentCode"}, {"zoom", "VerifyProblem"},
 }
 
 const somebody = "host@example.com"
@@ -142,6 +142,8 @@ func fill(t *testing.T, data any, comment string) {
 			value = []incident.Reason{{Code: incident.ReasonNobodyHosts}}
 		case []incident.TemplateError:
 			value = []incident.TemplateError{{Code: template.TextNotClosed}}
+		case []incident.Adjustment:
+			value = []incident.Adjustment{{Code: incident.AdjustedCut, Field: "name", Limit: 200}}
 		case []zoom.FieldError:
 			value = []zoom.FieldError{{Field: "topic", Message: "Too long."}}
 		case incident.Level, incident.Topic, zoom.ProblemCode, incident.ReasonCode, incident.FindingCode, bool:
@@ -295,6 +297,9 @@ func TestOtherWords(t *testing.T) {
 			wantSentence(t, c.code, reprocessedWords(r).Says())
 		}
 	}
+	for _, c := range constants(t, "incident", "AdjustmentCode") {
+		wantSentence(t, c.code, "Change: "+adjustmentWords(incident.Adjustment{Code: incident.AdjustmentCode(c.code), Field: "name", Limit: 200}).Says())
+	}
 	for _, c := range constants(t, "incident", "ReadProblem") {
 		wantSentence(t, c.code, words.Unreadable(c.code))
 	}
@@ -377,7 +382,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
 		"verdictTexts": of("incident", "FindingCode"), "settingNames": of("incident", "Setting"), "audio": {"telephony", "voip", "thirdParty"},
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
-		"auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
+		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"eventSentences": events, "eventUses": events, "rejections": rejections(t),
 		"Actor kind": of("incident", "ActorKind"), "EventName family": {"meeting", "recording", "user"},
 	}

@@ -33,18 +33,29 @@ type OpenRequest struct {
 	FormKey     string // the id of one rendered form: sending the form twice opens one incident
 	Source      Source
 	Vars        map[string]string
+	Adjusted    []Adjustment // what the caller already changed to make the request usable
 }
 
 // OpenIncident opens an incident and runs its automatic steps. It returns when
 // they are done, or after humanBudget at the latest; the bridges then show their
 // progress. If an open incident has the same DedupKey, or any incident has the
 // same FormKey, OpenIncident returns that one and created is false.
+//
+// People are asked to correct what they typed. A request of a program (SourceAPI)
+// is made usable instead, as its timeline then says, and rejected only if it names
+// no runbook or has no name.
 func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest) (i Incident, created bool, err error) {
 	if err := need(actor, Responder); err != nil {
 		return Incident{}, false, err
 	}
 	// A repeated alert must find its incident even if the runbook has changed and
 	// would now reject it.
+	if req.Source == SourceAPI && req.DedupKey != "" {
+		if key := storedKey(req.DedupKey); key != req.DedupKey {
+			req.Adjusted = append(req.Adjusted, Adjustment{Code: AdjustedHashed, Field: "dedup_key", Limit: maxKey, Text: cutRunes(strings.ReplaceAll(req.DedupKey, "\x00", ""), maxDescription)})
+			req.DedupKey = key
+		}
+	}
 	if req.DedupKey != "" {
 		if i, err = s.store.IncidentByDedupKey(ctx, req.DedupKey); CodeOf(err) != NotFound {
 			return i, false, err
@@ -54,7 +65,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	if err != nil {
 		return Incident{}, false, err
 	}
-	if i, err = s.newIncident(actor, runbook, req); err != nil {
+	if i, req.Adjusted, err = s.newIncident(actor, runbook, req); err != nil {
 		return Incident{}, false, err
 	}
 	if i.OpenerName == "" {
@@ -67,6 +78,9 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		Incident: i,
 		Audit:    s.audit(actor, AuditIncidentOpen, i.Name, Change{Field: "runbook", After: runbook.Name}, Change{Field: "severity", After: i.Severity}),
 		Timeline: []TimelineEntry{{ID: newID(), At: i.CreatedAt, Kind: EntryOpened, Data: TimelineData{Runbook: runbook.Name}, Actor: actor.Email}},
+	}
+	if len(req.Adjusted) > 0 {
+		n.Timeline = append(n.Timeline, TimelineEntry{ID: newID(), At: i.CreatedAt, Kind: EntryAdjusted, Data: TimelineData{Adjusted: req.Adjusted}, Actor: actor.Email})
 	}
 	for at, step := range runbook.Steps {
 		run := StepRun{ID: newID(), Position: at, Step: step, State: StepWaiting}
@@ -148,12 +162,23 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 // The limits of what forms and API clients may send, in characters.
 const (
 	maxName        = 200
+	maxSeverity    = 40
+	maxType        = 100
 	maxDescription = 4000
 	maxVar         = 1000
 	maxKey         = 200
 )
 
-func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident, error) {
+func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident, []Adjustment, error) {
+	fit := fitter{made: req.Adjusted}
+	if req.Source == SourceAPI {
+		req.Name = fit.text("name", req.Name, maxName, true)
+		req.Severity = fit.text("severity", req.Severity, maxSeverity, true)
+		req.Type = fit.text("type", req.Type, maxType, true)
+		req.Description = fit.text("description", req.Description, maxDescription, false)
+		req.OpenerEmail = fit.opener(req.OpenerEmail)
+		req.Vars = fit.variables(r, req.Vars)
+	}
 	now := s.now()
 	i := Incident{
 		RunbookID: r.ID, RunbookName: r.Name,
@@ -182,9 +207,9 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 	if i.Name == "" {
 		fields["name"] = "Describe in a few words what is wrong."
 	}
-	tooLong(fields, "name", i.Name, maxName)
-	tooLong(fields, "severity", i.Severity, 40)
-	tooLong(fields, "type", i.Type, 100)
+	notShort(fields, "name", i.Name, maxName)
+	notShort(fields, "severity", i.Severity, maxSeverity)
+	notShort(fields, "type", i.Type, maxType)
 	tooLong(fields, "description", i.Description, maxDescription)
 	tooLong(fields, "dedup_key", i.DedupKey, maxKey)
 	tooLong(fields, "form_key", i.FormKey, maxKey)
@@ -196,7 +221,11 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		if value == "" {
 			value = v.Default
 		}
-		if problem := v.check(value); problem != "" {
+		problem := v.check(value)
+		if req.Source == SourceAPI {
+			problem = "" // fit made it usable
+		}
+		if problem != "" {
 			fields["vars."+v.Name] = problem
 		}
 		i.Vars[v.Name] = value
@@ -207,9 +236,9 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		}
 	}
 	if len(fields) > 0 {
-		return Incident{}, invalid("Some fields are missing or invalid.", fields)
+		return Incident{}, nil, invalid("Some fields are missing or invalid.", fields)
 	}
-	return i, nil
+	return i, fit.made, nil
 }
 
 // check returns what is wrong with a value of the variable, or "".
@@ -220,7 +249,7 @@ func (v Variable) check(value string) string {
 		}
 		return ""
 	}
-	if problem := textProblem(value, maxVar); problem != "" {
+	if problem := shortProblem(value, maxVar); problem != "" {
 		return problem
 	}
 	switch v.Type {
@@ -253,6 +282,20 @@ func tooLong(fields map[string]string, name, value string, limit int) {
 	if problem := textProblem(value, limit); problem != "" {
 		fields[name] = problem
 	}
+}
+
+// notShort is tooLong for a field of one line.
+func notShort(fields map[string]string, name, value string, limit int) {
+	if problem := shortProblem(value, limit); problem != "" {
+		fields[name] = problem
+	}
+}
+
+func shortProblem(value string, limit int) string {
+	if hasLines(value) {
+		return "Write this on one line."
+	}
+	return textProblem(value, limit)
 }
 
 // textProblem returns why a text cannot be stored, or "". limit is its maximum

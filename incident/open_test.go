@@ -334,3 +334,16 @@ func TestResolveAndReopen(t *testing.T) {
 		t.Errorf("audit actions %q", got)
 	}
 }
+
+// People are asked to correct a line break; programs can't.
+func TestFormRefusesLineBreaks(t *testing.T) {
+	w := newWorld(t)
+	m := meeting()
+	r, _, err := w.service.SaveRunbook(t.Context(), admin, incident.Runbook{Name: "With a variable", IncidentType: "outage",
+		Variables: []incident.Variable{{Name: "customer", Type: "text"}}, Steps: []incident.Step{{Kind: incident.StepCreateMeeting, Meeting: m}}})
+	w.ok(err)
+	_, _, err = w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{
+		RunbookID: r.ID, Name: "db\ndown", Severity: "SEV\r1", Type: "out\u2028age", Description: "two\nlines", Source: incident.SourceForm, Vars: map[string]string{"customer": "A\nB"},
+	})
+	wantFields(t, err, "name", "severity", "type", "vars.customer")
+}

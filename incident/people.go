@@ -370,8 +370,8 @@ func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, sco
 		fields["scopes"] = "Choose what the token may do."
 	}
 	for _, scope := range scopes {
-		if scope != ScopeRead && scope != ScopeIncidentsWrite {
-			fields["scopes"] = "The allowed scopes are incidents:write and read."
+		if !slices.Contains(Scopes, scope) {
+			fields["scopes"] = "The allowed scopes are " + strings.Join(Scopes, ", ") + "."
 		}
 	}
 	if len(fields) > 0 {
@@ -381,6 +381,9 @@ func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, sco
 	t = Token{ID: newID(), Name: name, Hash: hashToken(plain), Scopes: scopes, CreatedBy: actor.Email, CreatedAt: s.now()}
 	return plain, t, s.store.InsertToken(ctx, t, s.audit(actor, AuditTokenCreate, name, changesOf(nil, t)...))
 }
+
+// Scopes are what a token can be allowed to do.
+var Scopes = []string{ScopeIncidentsWrite, ScopeRead, ScopeEventsRaw, ScopeMetrics}
 
 // RevokeToken ends an API token at once.
 func (s *Service) RevokeToken(ctx context.Context, actor Actor, id string) error {

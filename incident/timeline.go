@@ -12,6 +12,7 @@ type TimelineKind string
 
 const (
 	EntryOpened          TimelineKind = "opened"           // Runbook
+	EntryAdjusted        TimelineKind = "adjusted"         // Adjusted: what Drawbridge changed in the request that opened the incident
 	EntryResolved        TimelineKind = "resolved"         //
 	EntryReopened        TimelineKind = "reopened"         //
 	EntryStepStarted     TimelineKind = "step_started"     // Step
@@ -68,6 +69,7 @@ type TimelineData struct {
 	Reasons  []Reason        `json:"reasons,omitempty"`
 	Issues   []string        `json:"issues,omitempty"` // in Zoom's words
 	Text     string          `json:"text,omitempty"`
+	Adjusted []Adjustment    `json:"adjusted,omitempty"`
 }
 
 // Blanked returns the entry without personal data.

@@ -37,7 +37,9 @@ func rank(r Role) int {
 // The scopes of API tokens.
 const (
 	ScopeIncidentsWrite = "incidents:write"
-	ScopeRead           = "read"
+	ScopeRead           = "read" // everything but raw events
+	ScopeEventsRaw      = "events:raw"
+	ScopeMetrics        = "metrics"
 )
 
 // User is a person who can log in. Email is in the form that CanonicalEmail

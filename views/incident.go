@@ -119,7 +119,11 @@ type TimelineEntry struct {
 	Kind string // an incident.TimelineKind; see entryLooks
 	Text string
 	Who  string // name of the user who did it; "" for none
+	More []TimelineMore
 }
+
+// TimelineMore is a long text of an entry, which a click shows.
+type TimelineMore struct{ Title, Text string }
 
 // IncidentStartPage is the answer to POST /bridges/{id}/start. It is a page and not a redirect
 // because form-action 'self' in the Content-Security-Policy also restricts where the answer to
@@ -362,6 +366,7 @@ type entryLook struct{ icon, tone string }
 
 var entryLooks = map[string]entryLook{
 	"opened":           {"flame", "busy"},
+	"adjusted":         {"alert", "warning"},
 	"reopened":         {"flame", "busy"},
 	"resolved":         {"check", "ok"},
 	"step_started":     {"play", "plain"},

@@ -35,17 +35,19 @@ type UserRow struct {
 // ?new=1 opens the form. POST /settings/tokens takes name and scope (incidents:write, read; repeated) and answers with
 // the page, which shows the new token. POST /settings/tokens/{id}/revoke revokes a token.
 type SettingsTokensPage struct {
-	Frame      Frame
-	Rows       []TokenRow
-	New        string // the new token in clear text, on this answer only
-	NewName    string
-	Name       string // as typed, if it was rejected
-	ScopeWrite bool
-	ScopeRead  bool
-	Open       bool // the form is open
-	Errors     map[string]string
-	ExampleURL string // the address of incidents in the API
-	NewReads   bool   // the new token may only read
+	Frame        Frame
+	Rows         []TokenRow
+	New          string // the new token in clear text, on this answer only
+	NewName      string
+	Name         string // as typed, if it was rejected
+	ScopeWrite   bool
+	ScopeRead    bool
+	ScopeRaw     bool
+	ScopeMetrics bool
+	Open         bool // the form is open
+	Errors       map[string]string
+	ExampleURL   string // the address of incidents in the API
+	NewReads     bool   // the new token may only read
 }
 
 // TokenRow is one API token.

@@ -44,13 +44,10 @@ func TestOpenIncident(t *testing.T) {
 		}{
 			"no name":                     {map[string]any{"runbook": "Outage"}, 422, `"name"`},
 			"unknown runbook":             {good("runbook", "Nothing"), 422, `"runbook"`},
-			"unknown variable":            {map[string]any{"runbook": "Outage", "name": "x", "vars": map[string]any{"other": "y"}}, 422, "vars.other"},
-			"bad email":                   {good("opener_email", "nobody"), 422, "opener_email"},
-			"F-31 unknown field":          {good("role", "admin"), 400, "role"},
-			"F-31 wrong case":             {good("Name", "x"), 400, "Name"},
-			"F-31 number":                 {good("number", "7"), 400, "number"},
-			"F-31 created_at":             {good("created_at", "2020-01-01T00:00:00Z"), 400, "created_at"},
-			"F-31 Kelvin sign":            {`{"runboo` + "\u212a" + `":"Outage"}`, 400, "runboo"},
+			"F-31 wrong case":             {`{"Name":"x","runbook":"Outage"}`, 422, `"name"`},
+			"F-31 Kelvin sign":            {`{"runboo` + "\u212a" + `":"Outage","name":"x"}`, 422, `"runbook"`},
+			"no text in the name":         {good("name", "\n \u0000"), 422, `"name"`},
+			"name is a list":              {`{"runbook":"Outage","name":[7]}`, 422, `"name"`},
 			"F-31 same key twice":         {`{"name":"a","name":"b"}`, 400, "more than once"},
 			"F-31 same key twice in vars": {`{"runbook":"Outage","name":"a","vars":{"customer":"a","customer":"b"}}`, 400, "more than once"},
 			"data after the object":       {`{"name":"a"} {}`, 400, "something after"},
@@ -58,12 +55,10 @@ func TestOpenIncident(t *testing.T) {
 			"not JSON":                    {`{"name":`, 400, "JSON"},
 			"empty":                       {``, 400, "object"},
 			"null":                        {`null`, 400, "object"},
-			"name is a number":            {`{"name":7}`, 400, "wrong type"},
-			"variable is a list":          {`{"vars":{"customer":["a"]}}`, 400, "customer"},
-			"deep":                        {`{"vars":` + strings.Repeat(`{"a":`, 20_000) + strings.Repeat(`}`, 20_001), 413, ""},
+			"deep":                        {`{"vars":` + strings.Repeat(`{"a":`, 20_000) + strings.Repeat(`}`, 20_001), 400, ""},
 			"deeply nested":               {`{"vars":` + strings.Repeat(`[`, 11_000) + strings.Repeat(`]`, 11_000) + `}`, 400, ""},
 			"bad UTF-8":                   {"{\"name\":\"\xff\"}", 400, "UTF-8"},
-			"65 KB":                       {good("description", strings.Repeat("x", 65<<10)), 413, ""},
+			"over 1 MB":                   {good("description", strings.Repeat("x", 1<<20)), 413, ""},
 		} {
 			r := open(tt.body)
 			if r.status != tt.status || !strings.Contains(r.body, tt.says) || r.header.Get("Content-Type") != "application/problem+json" {
@@ -98,7 +93,7 @@ func TestOpenIncident(t *testing.T) {
 		if diff := cmp.Diff(map[string]any{"customer": "ACME"}, v["vars"]); diff != "" {
 			t.Error(diff)
 		}
-		wantFields(t, v, "number key name severity type description status opener_email dedup_key vars created_at resolved_at join_page bridges")
+		wantFields(t, v, "number key name severity type description status opener_email dedup_key vars created_at resolved_at join_page warnings steps bridges")
 		b := v["bridges"].([]any)[0].(map[string]any)
 		wantFields(t, b, "id state kind meeting_id join_url passcode host_email used_backup_user reason topic agenda recording created_at started_at ended_at participants verdict waiting")
 		meetings := w.sim.Meetings()
@@ -195,7 +190,7 @@ func TestResolveIncident(t *testing.T) {
 func TestLists(t *testing.T) {
 	w := newWorld(t)
 	w.runbook("Outage")
-	token := w.token("incidents:write", "read")
+	token := w.token("incidents:write", "read", "events:raw")
 	for i := range 7 {
 		w.clock.add(time.Minute)
 		w.api(token, http.MethodPost, "/api/v1/incidents", map[string]any{"runbook": "Outage", "name": fmt.Sprint("number ", i+1)})
@@ -271,7 +266,7 @@ func TestLists(t *testing.T) {
 	})
 	t.Run("broken", func(t *testing.T) {
 		w := newWorld(t)
-		token := w.token("read")
+		token := w.token("read", "events:raw")
 		w.breakStore()
 		for _, path := range []string{"/api/v1/incidents", "/api/v1/incidents/1", "/api/v1/bridges", "/api/v1/events", "/api/v1/events/1/raw", "/api/v1/runbooks"} {
 			wantBroken(t, w.api(token, http.MethodGet, path, nil))

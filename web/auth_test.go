@@ -3,10 +3,12 @@ package web_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -231,6 +233,35 @@ func TestLoginLimits(t *testing.T) {
 		}
 		if r := guess(w, "X-Forwarded-For", "198.51.100.9"); r.status != http.StatusUnprocessableEntity {
 			t.Errorf("another client: status %d, want 422", r.status)
+		}
+	})
+	t.Run("X-Forwarded-For as proxies write it", func(t *testing.T) {
+		text, err := os.ReadFile("testdata/forwarded-for.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var headers map[string][2]string
+		if err := json.Unmarshal(text, &headers); err != nil {
+			t.Fatal(err)
+		}
+		headers["IPv6 in brackets"] = [2]string{"[2001:db8::9]", "[2001:db8:1::7]"}
+		for name, pair := range headers {
+			t.Run(name, func(t *testing.T) {
+				w := newWorld(t, func(o *options) { o.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+				w.user("ana@example.com", incident.Admin)
+				for range 8 {
+					guess(w, "X-Forwarded-For", pair[0])
+				}
+				if r := guess(w, "X-Forwarded-For", pair[0]); r.status != http.StatusTooManyRequests {
+					t.Errorf("the guessing client: status %d, want 429", r.status)
+				}
+				body := url.Values{"email": {"ana@example.com"}, "password": {password}}
+				r := w.browser().do(http.MethodPost, "/login", strings.NewReader(body.Encode()), "X-Forwarded-For", pair[1],
+					"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
+				if r.status != http.StatusSeeOther {
+					t.Errorf("the right password from elsewhere: status %d", r.status)
+				}
+			})
 		}
 	})
 	t.Run("A-04 guessing from one network does not lock the user out on another", func(t *testing.T) {
@@ -459,6 +490,16 @@ func TestTokens(t *testing.T) {
 		}
 		if strings.Contains(w.log.String(), read) {
 			t.Error("the token is in the log")
+		}
+		for _, scheme := range []string{"bearer ", "BEARER ", "bEARER  "} { // RFC 9110, 11.1
+			if got := w.browser().do(http.MethodGet, "/api/v1/bridges", nil, "Authorization", scheme+read).status; got != http.StatusOK {
+				t.Errorf("%q: status %d, want 200", scheme, got)
+			}
+		}
+		for _, scheme := range []string{"Basic ", "Token ", "", "Bearer"} {
+			if got := w.browser().do(http.MethodGet, "/api/v1/bridges", nil, "Authorization", scheme+read).status; got != http.StatusUnauthorized {
+				t.Errorf("%q: status %d, want 401", scheme, got)
+			}
 		}
 		if got := w.browser().do(http.MethodGet, "/api/v1/bridges", nil, "Authorization", "Bearer "+read, "Authorization", "Bearer "+write).status; got != http.StatusUnauthorized {
 			t.Errorf("two headers: status %d, want 401", got)

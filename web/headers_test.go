@@ -200,8 +200,11 @@ func TestHealth(t *testing.T) {
 				t.Errorf("forwarded with %s: status %d, want 401", header, r.status)
 			}
 		}
-		if r := w.api(w.token("read"), http.MethodGet, "/metrics", nil, "X-Forwarded-For", "203.0.113.7"); r.status != http.StatusOK {
+		if r := w.api(w.token("metrics"), http.MethodGet, "/metrics", nil, "X-Forwarded-For", "203.0.113.7"); r.status != http.StatusOK {
 			t.Errorf("with a token: status %d", r.status)
+		}
+		if r := w.api(w.token("read"), http.MethodGet, "/metrics", nil, "X-Forwarded-For", "203.0.113.7"); r.status != http.StatusForbidden {
+			t.Errorf("with a token without the scope: status %d, want 403", r.status)
 		}
 	})
 	t.Run("O-07 ready, without any secret", func(t *testing.T) {

@@ -65,7 +65,27 @@ func extractors(trusted []netip.Prefix) (echo.IPExtractor, echo.SchemeExtractor)
 		_, ipNet, _ := net.ParseCIDR(p.String())
 		options = append(options, echo.TrustIPRange(ipNet))
 	}
-	return echo.ExtractIPFromXFFHeader(options...), echo.ExtractSchemeFromHeaders(options...)
+	extract := echo.ExtractIPFromXFFHeader(options...)
+	return func(r *http.Request) string {
+		bare := http.Request{RemoteAddr: r.RemoteAddr, Header: http.Header{}}
+		for _, line := range r.Header.Values(echo.HeaderXForwardedFor) {
+			hops := strings.Split(line, ",")
+			for i, hop := range hops {
+				hops[i] = withoutPort(strings.TrimSpace(hop))
+			}
+			bare.Header.Add(echo.HeaderXForwardedFor, strings.Join(hops, ","))
+		}
+		return extract(&bare)
+	}, echo.ExtractSchemeFromHeaders(options...)
+}
+
+// withoutPort returns the address in one hop of X-Forwarded-For. Some proxies add
+// the client's port: 203.0.113.9:51234, [2001:db8::9]:51234.
+func withoutPort(hop string) string {
+	if a, err := netip.ParseAddrPort(hop); err == nil {
+		return a.Addr().String()
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]")
 }
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -318,7 +338,7 @@ func (m *middleware) checkToken(c echo.Context, scope string) error {
 	if wait := limit.take(token.ID, m.site.Now()); wait > 0 {
 		return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "Too many requests with this token. Wait for the time in the Retry-After header."}
 	}
-	handlers.SetActor(c, actor)
+	handlers.SetToken(c, actor, token)
 	return nil
 }
 

@@ -53,11 +53,12 @@ func routes(cfg Config, m *middleware) []Route {
 		admin     = Need{role: incident.Admin}
 		read      = Need{scope: incident.ScopeRead}
 		write     = Need{scope: incident.ScopeIncidentsWrite}
+		raw       = Need{scope: incident.ScopeEventsRaw}
 	)
 	table := []Route{
 		{Program, GET, "/livez", Public, s.Livez},
 		{Program, GET, "/readyz", Public, s.Readyz},
-		{Program, GET, "/metrics", Need{scope: incident.ScopeRead, loopback: true}, m.metrics.serve},
+		{Program, GET, "/metrics", Need{scope: incident.ScopeMetrics, loopback: true}, m.metrics.serve},
 		{Program, GET, static.Prefix + "*", Public, echo.WrapHandler(static.Handler())},
 
 		{Signed, POST, "/webhook", Public, s.Webhook},
@@ -69,7 +70,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Program, GET, "/api/v1/bridges", read, s.ListBridges},
 		{Program, GET, "/api/v1/events", read, s.ListEvents},
 		{Program, GET, "/api/v1/events/export", read, s.ExportAPI},
-		{Program, GET, "/api/v1/events/:id/raw", read, s.RawEvent},
+		{Program, GET, "/api/v1/events/:id/raw", raw, s.RawEvent},
 		{Program, GET, "/api/v1/runbooks", read, s.ListRunbooks},
 
 		{Page, GET, "/login", Public, s.LoginPage},

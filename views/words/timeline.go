@@ -12,6 +12,7 @@ type Entry struct {
 	Template                                           []string // the errors of a template, one sentence each
 	Issues                                             []string // what is wrong with the quality of a call, in Zoom's words
 	Reasons                                            []Reason
+	Adjusted                                           []Adjustment
 }
 
 // Person names a person. A guest may have no name, or one of spaces.
@@ -20,6 +21,7 @@ func Person(name string) string { return cmp.Or(strings.TrimSpace(name), "Someon
 // entryTexts has the words of each kind of entry.
 var entryTexts = map[string]string{
 	"opened":           "Opened with the runbook “{runbook}”.",
+	"adjusted":         "The request that opened this incident couldn’t be used as it was.",
 	"resolved":         "Resolved.",
 	"reopened":         "Reopened.",
 	"step_started":     "Started “{step}”.",
@@ -63,6 +65,10 @@ func (e Entry) Says() string {
 	case "attempt_failed":
 		for _, r := range e.Reasons {
 			form = cmp.Or(r.attempt(), form)
+		}
+	case "adjusted":
+		for _, a := range e.Adjusted {
+			because = join(because, a.Says())
 		}
 	case "template_failed":
 		if e.Field == "agenda" {

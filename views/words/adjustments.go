@@ -1,0 +1,35 @@
+package words
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Adjustment is one change to a program's request; see incident.Adjustment.
+type Adjustment struct {
+	Code, Field, Text string
+	Limit             int
+}
+
+// adjustmentTexts has the words of each adjustment.
+var adjustmentTexts = map[string]string{
+	"cut":        "“{field}” was longer than {limit} characters, so it was cut.",
+	"lines":      "“{field}” had line breaks. They became spaces.",
+	"characters": "“{field}” had characters that can’t be stored. They were removed.",
+	"hashed":     "“{field}” can’t be stored as it is, so a hash of it is used. Repeats are still recognized.",
+	"opener":     "“{field}” has no email address in it, so the opener isn’t known.",
+	"variable":   "The runbook has no variable for “{field}”, so the value was dropped.",
+	"value":      "“{field}” can’t have this value, so the value was dropped.",
+	"missing":    "“{field}” is required, but the request had no value for it.",
+	"unknown":    "There is no field “{field}”, so it was ignored.",
+	"wrong_type": "“{field}” isn’t a text, so it was ignored.",
+}
+
+// Says words the adjustment.
+func (a Adjustment) Says() string {
+	text, ok := adjustmentTexts[a.Code]
+	if !ok {
+		text = "{field}: " + code(a.Code)
+	}
+	return strings.NewReplacer("{field}", a.Field, "{limit}", strconv.Itoa(a.Limit)).Replace(text)
+}
