@@ -67,7 +67,7 @@ func (s *Store) eventRows(ctx context.Context, f EventFilter, cursor string, n i
 	if err != nil {
 		return page, err
 	}
-	ctx, done := searchLimit(ctx, f)
+	ctx, done := searchLimit(ctx, q)
 	defer done(&err)
 	columns, fields := eventColumns, eventFields
 	if whole {
@@ -101,7 +101,7 @@ func (s *Store) eventMatches(ctx context.Context, f EventFilter, most int) (matc
 	if err != nil {
 		return nil, 0, err
 	}
-	ctx, done := searchLimit(ctx, f)
+	ctx, done := searchLimit(ctx, q)
 	defer done(&err)
 	matches, more, _, err = scanEvents(ctx, s, q, `e.id, e.event`, func(m *eventMatch) []any {
 		return []any{&m.id, &m.event}

@@ -29,10 +29,13 @@ type eventSearch struct {
 	low, high int64      // the range: low ≤ id < high
 	rest      []func(w *where)
 	nothing   bool // no event can match
+	starts    bool // it searches for starts of words
+	guessed   bool // nobody asked for that
 }
 
 // search chooses the index for a filter.
 func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err error) {
+	f = f.understood()
 	q.high = math.MaxInt64
 	if !f.After.IsZero() {
 		q.low = FirstEventID(f.After)
@@ -78,18 +81,8 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 		if err != nil {
 			return q, err
 		}
-		query := s.searchQuery(f.Text, typeWords, meetings)
-		switch {
-		case query == "":
-			q.nothing = true
-			return q, nil
-		case s.postgres:
-			branch("event_words", "event_id", `words @@ CAST($? AS TSQUERY)`, query)
-		default:
-			branch("{table}", "rowid", `{table} MATCH $?`, query)
-			if err := s.searchParts(ctx, &q); err != nil {
-				return q, err
-			}
+		if err := s.addSearch(ctx, &q, f.Text, typeWords, meetings); err != nil || q.nothing {
+			return q, err
 		}
 		types = nil // the search is already limited to them
 	}
@@ -320,15 +313,18 @@ const (
 // same start is known only after all of them were looked up.
 const prefixTime = 400 * time.Millisecond
 
-// searchLimit returns ctx with this limit if the filter has such words. done
-// turns the resulting error into one for people.
-func searchLimit(ctx context.Context, f EventFilter) (limited context.Context, done func(err *error)) {
-	if !strings.Contains(f.Text, "*") {
+// searchLimit returns ctx with this limit if the search has such words. done
+// turns the resulting error into one for people, or into no event if nobody asked
+// for such words.
+func searchLimit(ctx context.Context, q eventSearch) (limited context.Context, done func(err *error)) {
+	if !q.starts {
 		return ctx, func(*error) {}
 	}
 	limited, cancel := context.WithTimeout(ctx, prefixTime)
 	return limited, func(err *error) {
-		if *err != nil && limited.Err() != nil && ctx.Err() == nil {
+		if timedOut := *err != nil && limited.Err() != nil && ctx.Err() == nil; timedOut && q.guessed {
+			*err = nil
+		} else if timedOut {
 			*err = &incident.Error{Code: incident.Invalid, Message: "Too many words start like this. Type more of the word, or the whole word without the *.",
 				Fields: map[string]string{"q": "Too many words start like this. Type more of the word, or the whole word without the *."}, Err: *err}
 		}

@@ -3,10 +3,13 @@ package db
 import (
 	"context"
 	"database/sql"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -14,20 +17,83 @@ const (
 	maxWordSize = 48  // bytes; only the start of a longer word is indexed
 )
 
-// wordsOf returns the distinct words of a text: letters and digits, in lower
-// case. Both engines get these words separated by spaces, so that both find the
-// same events. (FTS5's tokenizer "ascii" treats every other character as part
-// of a word.)
+// wordsOf returns the distinct words of a text: letters and digits, composed and
+// in lower case. Both engines get these words separated by spaces, so that both
+// find the same events. (FTS5's tokenizer "ascii" treats every other character
+// as part of a word.)
 func wordsOf(text string) []string {
 	var words []string
-	for w := range strings.FieldsFuncSeq(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }) {
-		if w = cutWord(strings.ToLower(w)); !slices.Contains(words, w) {
+	for w := range fieldsOf(text) {
+		if w = cutWord(w); !slices.Contains(words, w) {
 			if words = append(words, w); len(words) == maxWords {
 				break
 			}
 		}
 	}
 	return words
+}
+
+// fieldsOf returns the words of a text in full length.
+func fieldsOf(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for w := range strings.FieldsFuncSeq(norm.NFC.String(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }) {
+			if !yield(strings.ToLower(w)) {
+				return
+			}
+		}
+	}
+}
+
+// unspaced reports whether a letter is of a script that is written without
+// spaces, so that a word may be a whole name or a sentence. Korean has spaces,
+// but a given name follows the family name without one.
+func unspaced(r rune) bool {
+	return r >= firstUnspaced && (r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul))
+}
+
+// firstUnspaced is lower than all letters of these scripts.
+const firstUnspaced = 0x1100
+
+// runsOf splits a word where such a script begins or ends.
+func runsOf(w string) (runs []string) {
+	start, was := 0, false
+	for i, r := range w {
+		if is := unspaced(r); i > 0 && is != was {
+			runs = append(runs, w[start:i])
+			start, was = i, is
+		} else {
+			was = is
+		}
+	}
+	return append(runs, w[start:])
+}
+
+// partsOf returns the parts by which the words of a text are found that are
+// written without spaces: each pair of neighbours, and the last letter. They are
+// separate from wordsOf, so that an event of such words is found by its others
+// too.
+func partsOf(text string) (parts []string) {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r >= firstUnspaced }) { // true of most texts
+		return nil
+	}
+	for w := range fieldsOf(text) {
+		if !strings.ContainsFunc(w, unspaced) {
+			continue
+		}
+		for _, run := range runsOf(w) {
+			letters := []rune(run)
+			if !unspaced(letters[0]) {
+				letters = nil
+				parts = append(parts, cutWord(run))
+			}
+			for i := range letters {
+				if parts = append(parts, string(letters[i:min(i+2, len(letters))])); len(parts) >= maxWords {
+					return parts
+				}
+			}
+		}
+	}
+	return parts
 }
 
 func cutWord(w string) string {
@@ -82,6 +148,11 @@ var wordTypes = []string{"BIGINT", "TEXT"}
 // indexText returns the words of an event, separated by spaces.
 func indexText(event, text string) string {
 	words := wordsOf(text)
+	for _, p := range partsOf(text) {
+		if !slices.Contains(words, p) {
+			words = append(words, p)
+		}
+	}
 	if event != "" {
 		words = append(words, typeWord(event))
 	}
@@ -106,49 +177,4 @@ func (s *Store) dropWords(ctx context.Context, tx *sql.Tx, ids []int64) error {
 		}
 	}
 	return nil
-}
-
-// searchQuery returns a query in the engine's language for all words of a text
-// and, for each group that is not empty, for one word of the group. A word of
-// the text that ends with * matches all words that start like it. searchQuery
-// returns "" if the text has no word.
-func (s *Store) searchQuery(text string, groups ...[]string) string {
-	var all []string
-	for part := range strings.FieldsSeq(text) {
-		prefix := strings.HasSuffix(part, "*")
-		words := wordsOf(part)
-		for i, w := range words {
-			all = append(all, s.searchWord(w, prefix && i == len(words)-1))
-		}
-	}
-	if len(all) == 0 {
-		return ""
-	}
-	and, or := " AND ", " OR "
-	if s.postgres {
-		and, or = " & ", " | "
-	}
-	for _, group := range groups {
-		var each []string
-		for _, w := range group {
-			each = append(each, s.searchWord(w, false))
-		}
-		if len(each) > 0 {
-			all = append(all, "("+strings.Join(each, or)+")")
-		}
-	}
-	return strings.Join(all, and)
-}
-
-// searchWord quotes a word, which consists only of letters, digits and marks.
-func (s *Store) searchWord(w string, prefix bool) string {
-	switch {
-	case s.postgres && prefix:
-		return "'" + w + "':*"
-	case s.postgres:
-		return "'" + w + "'"
-	case prefix:
-		return `"` + w + `" *`
-	}
-	return `"` + w + `"`
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 	"github.com/drawbridge-hq/drawbridge/views/words"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 // eventFilterNames are the query fields of the event log that filter it, and
@@ -69,8 +70,11 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 		return e, err
 	}
 	e.filter = db.EventFilter{
-		Events: eventNames(v.Event), MeetingID: strings.ReplaceAll(v.MeetingID, " ", ""), Text: v.Q,
+		Events: eventNames(v.Event), MeetingID: v.MeetingID, Text: v.Q,
 		Stale: v.Stale, Unread: v.Unread, Recovered: v.Recovered, Twin: v.Twin,
+	}
+	if _, id, _ := zoom.FindMeetingID(v.MeetingID); id != "" {
+		e.filter.MeetingID = id // the page shows it in groups
 	}
 	if len(e.filter.Events) > 20 {
 		return e, BadRequest("Filter by at most 20 event types at once.")

@@ -668,7 +668,7 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "\" placeholder=\"Search text\" aria-label=\"Search text\" autocomplete=\"off\" data-db-search></span> <input class=\"form-control db-mono db-ev-types\" name=\"event\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "\" placeholder=\"Name, meeting ID, INC-42 or any word\" aria-label=\"Search events\" autocomplete=\"off\" data-db-search></span> <input class=\"form-control db-mono db-ev-types\" name=\"event\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
