@@ -444,13 +444,17 @@ func daySpots(t *testing.T, w *world) []spot {
 			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
 			b.click("[data-db-detail] summary >> Raw body")
 			b.click("[data-db-detail] summary >> Headers")
+			b.click("[data-db-detail] summary >> IDs")
 		}},
 		{"events-export", "/events/export?event=meeting.ended&range=7d", nil},
 		{"events-exported", "/events/export?event=meeting.ended", func(b *tab) {
 			b.click("button >> Download")
 			b.wait("the end", `document.body.innerText.includes("Done: ")`)
 		}},
-		{"event-participant", w.eventOf(t, "meeting.participant_left"), func(b *tab) { b.click("[data-db-detail] summary >> IDs") }},
+		{"event-open", "/events", func(b *tab) {
+			b.click("table.db-events tbody a.db-row-main >> participant joined")
+			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+		}},
 		{"event-recording", w.eventOf(t, "recording.completed"), nil},
 		{"event-changed", w.eventOf(t, "meeting.updated"), func(b *tab) { b.click("[data-db-detail] summary >> Send it again with curl") }},
 		{"event-user", w.eventOf(t, "user.updated"), func(b *tab) { b.click(".db-j-fold .db-j-fold summary") }},
@@ -631,6 +635,7 @@ func worstSpots(t *testing.T, w *world) []spot {
 		}},
 		{"audit", "/settings/audit", nil},
 		{"join-long", "/j/INC-1", nil},
+		{"join-overwritten", "/j/INC-2", nil},
 		{"join-failed", "/j/INC-3", nil},
 		{"join-unknown", "/j/INC-4", nil},
 	}

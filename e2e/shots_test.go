@@ -36,26 +36,28 @@ func TestShots(t *testing.T) {
 			t.Parallel()
 			w, b := s.start(t)
 			for _, spot := range s.spots(t, w) {
-				b.theme("light")
-				b.at1280(t, spot)
-				if name := readme[s.name+"-"+spot.name]; name != "" {
-					b.size(1280, 860)
-					b.shoot(t, filepath.Join(folder, "readme", name))
-				}
-				for _, size := range []struct {
-					name          string
-					width, height int64
-				}{{"widest", 1920, 1080}, {"wide", 1280, 900}, {"narrow", 390, 844}} {
-					b.size(size.width, size.height)
-					for _, theme := range []string{"light", "dark"} {
-						b.theme(theme)
-						// The screen is as high as the page, within limits, so that
-						// sticky elements are in their normal places.
-						high := get[int64](b, `(scrollTo(0, 0), document.documentElement.scrollHeight)`)
-						b.size(size.width, min(max(size.height, high), 2600))
-						b.shoot(t, filepath.Join(folder, s.name+"-"+spot.name+"-"+size.name+"-"+theme+".png"))
+				t.Run(spot.name, func(t *testing.T) {
+					b.theme("light")
+					b.at1280(t, spot)
+					if name := readme[s.name+"-"+spot.name]; name != "" {
+						b.size(1280, 860)
+						b.shoot(t, filepath.Join(folder, "readme", name))
 					}
-				}
+					for _, size := range []struct {
+						name          string
+						width, height int64
+					}{{"widest", 1920, 1080}, {"wide", 1280, 900}, {"narrow", 390, 844}} {
+						b.size(size.width, size.height)
+						for _, theme := range []string{"light", "dark"} {
+							b.theme(theme)
+							// The screen is as high as the page, within limits, so that
+							// sticky elements are in their normal places.
+							high := get[int64](b, `(scrollTo(0, 0), document.documentElement.scrollHeight)`)
+							b.size(size.width, min(max(size.height, high), 2600))
+							b.shoot(t, filepath.Join(folder, s.name+"-"+spot.name+"-"+size.name+"-"+theme+".png"))
+						}
+					}
+				})
 			}
 		})
 	}
