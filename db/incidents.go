@@ -277,7 +277,7 @@ func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.
 		WHERE id = $1`, incident.EventEntryID(id))
 }
 
-// CountOpenIncidents returns how many incidents are open.
-func (s *Store) CountOpenIncidents(ctx context.Context) (int, error) {
-	return one(ctx, s.r, "incident", scalar[int], `SELECT COUNT(*) FROM incidents WHERE status = 'open'`)
+// CountIncidents returns how many incidents have the status.
+func (s *Store) CountIncidents(ctx context.Context, status incident.Status) (int, error) {
+	return one(ctx, s.r, "incident", scalar[int], `SELECT COUNT(*) FROM incidents WHERE status = $1`, status)
 }

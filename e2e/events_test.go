@@ -125,7 +125,7 @@ func TestLiveTail(t *testing.T) {
 	}
 
 	b.click("button >> Resume")
-	b.see("live")
+	b.see("up to date")
 	b.wait("the newest", `document.querySelector("#live a.db-row-main").id !== `+quoted(still[0]))
 
 	// Scrolling down pauses the list, and so does opening an event.

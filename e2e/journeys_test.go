@@ -161,7 +161,7 @@ func journeySameFormTwice(t *testing.T, w *world) {
 	if err != nil || len(bridges) != 1 {
 		t.Errorf("bridges: %v, %v", bridges, err)
 	}
-	if n, err := w.store.CountOpenIncidents(t.Context()); err != nil || n != 2 {
+	if n, err := w.store.CountIncidents(t.Context(), incident.StatusOpen); err != nil || n != 2 {
 		t.Errorf("open incidents: %d, %v; want 2", n, err)
 	}
 	if n := created() - before; n != 1 {

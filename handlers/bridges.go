@@ -74,19 +74,25 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	if joinable(row.Bridge) {
 		v.JoinURL = row.JoinURL
 	}
-	switch {
-	case row.State == incident.BridgeFailed || row.State == incident.BridgeUnknown:
-		v.Attention = said.Cause
-	case v.Verdict.Level == views.LevelWarning || v.Verdict.Level == views.LevelBad:
-		v.Attention, v.AttentionLevel = v.Verdict.Title, v.Verdict.Level
-	case len(row.Findings) > 0:
-		worst := slices.MaxFunc(row.Findings, func(a, b incident.Finding) int { return a.Level.Compare(b.Level) })
-		v.Attention, v.AttentionLevel = checkLine(worst, s.Now()).Reason, views.Level(worst.Level)
-	}
+	v.AttentionLevel, v.Attention = attention(row.Bridge, s.Now())
 	for n := range row.Recordings {
 		v.Recordings = append(v.Recordings, recordingLink(n, row.Recordings))
 	}
 	return v
+}
+
+// attention is why a bridge needs attention, in a sentence, or "".
+func attention(b incident.Bridge, now time.Time) (views.Level, string) {
+	switch v := verdict(b, now); {
+	case slices.Contains(incident.AttentionStates, b.State):
+		return v.Level, why(b, now).Cause
+	case v.Title != "" && (v.Level == views.LevelWarning || v.Level == views.LevelBad):
+		return v.Level, v.Title + "."
+	case len(b.Findings) > 0:
+		worst := slices.MaxFunc(b.Findings, func(a, b incident.Finding) int { return a.Level.Compare(b.Level) })
+		return views.Level(worst.Level), checkLine(worst, now).Reason
+	}
+	return "", ""
 }
 
 // day reads a date of a filter in the viewer's zone and adds days. "" is the zero time.

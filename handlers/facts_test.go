@@ -28,6 +28,7 @@ var mayHoldSentences = []string{
 	"bridges.asked.topic", "bridges.asked.agenda", "bridges.topic", "bridges.agenda", "bridges.reasons.by", "bridges.dial_in.number", "bridges.dial_in.city",
 	"presences.name", "presences.person", "presences.session_id", "events.topic", "events.who",
 	"timeline_entries.actor", "timeline_entries.data.runbook", "timeline_entries.data.who", "timeline_entries.data.topic",
+	"waits.person", "waits.name",
 }
 
 // TestNothingStoredIsASentence writes many kinds of rows and checks every text in the

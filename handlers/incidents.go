@@ -24,11 +24,15 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 		return err
 	}
 	filter := db.IncidentFilter{Status: incident.Status(q.Get("status")), Severity: q.Get("severity"), RunbookID: q.Get("runbook"), Text: q.Get("q")}
-	rows, err := s.Store.Incidents(ctx, filter, q.Get("cursor"), 50)
+	open, err := s.Store.CountIncidents(ctx, incident.StatusOpen)
 	if err != nil {
 		return err
 	}
-	open, err := s.Store.CountOpenIncidents(ctx)
+	resolved, err := s.Store.CountIncidents(ctx, incident.StatusResolved)
+	if err != nil {
+		return err
+	}
+	rows, err := s.incidentRows(c, filter, q.Get("cursor"), open)
 	if err != nil {
 		return err
 	}
@@ -41,7 +45,7 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 		Frame:   s.Frame(c, "Incidents", "incidents"),
 		CanOpen: Actor(c).Role.Includes(incident.Responder), RunURL: runHref(runbooks),
 		Status: string(filter.Status), Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
-		Open: open, Pager: pager(c, q.Get("cursor"), rows.Next),
+		Open: open, ResolvedCount: resolved, Pager: pager(c, q.Get("cursor"), rows.Next),
 	}
 	for _, r := range runbooks {
 		page.Runbooks = append(page.Runbooks, views.Choice{Value: r.ID, Label: r.Name})
@@ -50,6 +54,36 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 		page.Rows = append(page.Rows, s.incidentRow(c, row))
 	}
 	return Render(c, http.StatusOK, views.Incidents(page))
+}
+
+// mostOpen is how many open incidents are listed by severity, before all resolved ones. If
+// there are more, all incidents are listed by time.
+const mostOpen = 200
+
+// incidentRows is a page of the list of incidents. open is how many are open in all.
+func (s *Site) incidentRows(c echo.Context, f db.IncidentFilter, cursor string, open int) (page db.Page[db.IncidentRow], err error) {
+	const size = 50
+	ctx := c.Request().Context()
+	if f.Status != "" && f.Status != incident.StatusOpen || open > mostOpen {
+		return s.Store.Incidents(ctx, f, cursor, size)
+	}
+	status := f.Status
+	if cursor == "" {
+		if page.Items, err = s.openIncidents(ctx, f); err != nil || status == incident.StatusOpen {
+			return page, err
+		}
+	}
+	f.Status = incident.StatusResolved
+	rest, err := s.Store.Incidents(ctx, f, cursor, size)
+	return db.Page[db.IncidentRow]{Items: append(page.Items, rest.Items...), Next: rest.Next}, err
+}
+
+// openIncidents are the open incidents, the most severe first, then the newest.
+func (s *Site) openIncidents(ctx context.Context, f db.IncidentFilter) ([]db.IncidentRow, error) {
+	f.Status = incident.StatusOpen
+	page, err := s.Store.Incidents(ctx, f, "", mostOpen)
+	slices.SortStableFunc(page.Items, func(a, b db.IncidentRow) int { return views.SeverityRank(a.Severity) - views.SeverityRank(b.Severity) })
+	return page.Items, err
 }
 
 func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow {

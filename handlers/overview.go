@@ -27,7 +27,7 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	live, err := s.Store.BridgeRows(ctx, db.BridgeFilter{State: "live"}, "", 20)
+	open, err := s.openIncidents(ctx, db.IncidentFilter{})
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	incidents, err := s.Store.Incidents(ctx, db.IncidentFilter{}, "", 6)
+	resolved, err := s.Store.Incidents(ctx, db.IncidentFilter{Status: incident.StatusResolved}, "", 6)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (s *Site) Overview(c echo.Context) error {
 
 	page := views.OverviewPage{
 		Frame: s.Frame(c, "Overview", "overview"),
-		Steps: setupSteps(account, runbooks, len(incidents.Items) > 0, Actor(c).Role, now),
+		Steps: setupSteps(account, runbooks, len(open)+len(resolved.Items) > 0, Actor(c).Role, now),
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
 	}
@@ -78,6 +78,11 @@ func (s *Site) Overview(c echo.Context) error {
 	}
 	if page.Needs, err = s.needs(c, report, health, needy.Items); err != nil {
 		return err
+	}
+	// What the headline says needs no second line, and no banner.
+	page.Needs = slices.DeleteFunc(page.Needs, func(n views.Need) bool { return slices.Contains(page.Ready.Facts, n.Text) })
+	if len(page.Ready.Facts) > 0 && page.Ready.Level != views.LevelOK && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {
+		page.Frame.Banner = nil
 	}
 	if page.Health, err = s.healthPanel(c, account, health); err != nil {
 		return err
@@ -92,11 +97,12 @@ func (s *Site) Overview(c echo.Context) error {
 	if Actor(c).Role.Includes(incident.Responder) {
 		page.OpenHref = runHref(runbooks)
 	}
-	for _, row := range live.Items {
-		page.Live = append(page.Live, s.bridgeRow(c, row))
+	page.OpenCount = len(open)
+	for _, row := range open[:min(len(open), 8)] {
+		page.Open = append(page.Open, s.incidentRow(c, row))
 	}
-	for _, row := range incidents.Items {
-		page.Incidents = append(page.Incidents, s.incidentRow(c, row))
+	for _, row := range resolved.Items {
+		page.Resolved = append(page.Resolved, s.incidentRow(c, row))
 	}
 	for _, e := range events.Items {
 		page.Events = append(page.Events, s.eventRow(c, e, "", ""))
@@ -226,8 +232,9 @@ func (s *Site) needs(c echo.Context, report incident.CheckReport, health inciden
 			n.Level, n.Text, n.LinkText = views.LevelNote, name+" needs a link.", "Use another link"
 		} else if b.State == incident.BridgeUnknown {
 			n.Level, n.Text = views.LevelWarning, name+": we don’t know yet whether Zoom created the meeting."
-		} else if b.State != incident.BridgeFailed && len(b.Findings) > 0 {
-			n.Text = name + ": " + checkLine(b.Findings[0], now).Reason
+		} else if b.State != incident.BridgeFailed {
+			level, text := attention(b.Bridge, now)
+			n.Level, n.Text = level, name+": "+text
 		}
 		list = append(list, n)
 	}

@@ -166,7 +166,7 @@
   });
 
   // Live updates. A message says only that something changed. We refresh at most once a second and never drop the last change.
-  const words = { live: "live", paused: "paused", reconnecting: "reconnecting", connecting: "connecting" };
+  const words = { live: "up to date", paused: "paused", reconnecting: "reconnecting", connecting: "connecting" };
   let state = "connecting", wanted = false, last = 0, timer = 0, wasDown = false;
   // A reader can pause a page; updates then wait.
   const held = () => $("[data-db-held]") !== null;

@@ -7,17 +7,18 @@ import (
 
 // IncidentsPage is GET /incidents?status=&severity=&runbook=&q=&cursor=.
 type IncidentsPage struct {
-	Frame    Frame
-	CanOpen  bool   // responders: Open incident
-	RunURL   string // where Open incident leads: the form of the only runbook, or /runbooks
-	Status   string // "", "open", "resolved"
-	Severity string
-	Runbook  string // id
-	Query    string
-	Runbooks []Choice
-	Rows     []IncidentRow
-	Open     int // number of all open incidents, regardless of the filter
-	Pager    Pager
+	Frame         Frame
+	CanOpen       bool   // responders: Open incident
+	RunURL        string // where Open incident leads: the form of the only runbook, or /runbooks
+	Status        string // "", "open", "resolved"
+	Severity      string
+	Runbook       string // id
+	Query         string
+	Runbooks      []Choice
+	Rows          []IncidentRow
+	Open          int // number of all open incidents, regardless of the filter
+	ResolvedCount int // the same of resolved ones
+	Pager         Pager
 }
 
 // IncidentRow is one incident of the list.
@@ -71,14 +72,10 @@ func (p IncidentsPage) href(status string) string {
 }
 
 func (p IncidentsPage) statusChips() []Chip {
-	open := Chip{Label: "Open", Href: p.href("open"), On: p.Status == "open"}
-	if p.Open > 0 {
-		open.Count = Count(p.Open)
-	}
 	return []Chip{
-		{Label: "All", Href: p.href(""), On: p.Status == ""},
-		open,
-		{Label: "Resolved", Href: p.href("resolved"), On: p.Status == "resolved"},
+		{Label: "All", Count: Count(p.Open + p.ResolvedCount), Href: p.href(""), On: p.Status == ""},
+		{Label: "Open", Count: Count(p.Open), Href: p.href("open"), On: p.Status == "open"},
+		{Label: "Resolved", Count: Count(p.ResolvedCount), Href: p.href("resolved"), On: p.Status == "resolved"},
 	}
 }
 

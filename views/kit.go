@@ -49,6 +49,15 @@ func severityLevel(severity string) int {
 	return 0
 }
 
+// SeverityRank orders severities for lists: the most severe is 1, and names without a
+// rank come last.
+func SeverityRank(severity string) int {
+	if level := severityLevel(severity); level > 0 {
+		return level
+	}
+	return 5
+}
+
 func initials(name, email string) string {
 	if strings.TrimSpace(name) == "" {
 		name = email

@@ -2731,7 +2731,7 @@ func LiveAt(topic, path string) templ.Component {
 	})
 }
 
-// LiveMark says whether the page stays current: live, paused or reconnecting. It is hidden without JavaScript.
+// LiveMark says whether the page stays current: up to date, paused or reconnecting. It is hidden without JavaScript.
 func LiveMark() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

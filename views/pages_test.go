@@ -66,12 +66,13 @@ func overview() views.OverviewPage {
 	f := in("Overview", "overview")
 	f.LiveBridges, f.RefusedLastHour = 2, 14
 	return views.OverviewPage{
-		Frame:    f,
-		Ready:    views.Ready{Level: "ok", Title: "Ready. New incidents will get a bridge.", Facts: []string{"Zoom token 42 min left", "backup user ok", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
-		OpenHref: "/runbooks",
-		Live: []views.BridgeRow{
-			{Key: "INC-42", IncidentName: "db down", Severity: "SEV1", Href: "/incidents/42", Inside: 12, Length: "14 min", Host: "oncall@example.com", UsedBackupUser: true},
-			{Key: "INC-41", IncidentName: "Checkout slow in eu-north-1", Severity: "SEV3", Href: "/incidents/41", Inside: 3, Length: "2 h 05 min", Host: "bo@example.com"},
+		Frame:     f,
+		Ready:     views.Ready{Level: "ok", Title: "Ready. New incidents will get a bridge.", Facts: []string{"Zoom token 42 min left", "backup user ok", "last bridge 1.2 s"}, AsOf: when(20 * time.Second)},
+		OpenHref:  "/runbooks",
+		OpenCount: 12,
+		Open: []views.IncidentRow{
+			{Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", OpenedAt: when(14 * time.Minute), Lasted: "14 min", Verdict: views.Verdict{Level: "ok", State: "live", Title: "Everyone can get in"}, Inside: 12, JoinPath: "/j/INC-42"},
+			{Number: 41, Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", OpenedAt: when(2 * time.Hour), Lasted: "2 h 05 min", Verdict: views.Verdict{Level: "warning", State: "needs_host", Title: "People wait until a host lets them in", Help: "start_as_host"}, JoinPath: "/j/INC-41"},
 		},
 		Needs: []views.Need{
 			{Level: "warning", Text: "A personal meeting id is on for ana@example.com: her bridges would share one room.", LinkText: "Fix", Href: "/account"},
@@ -79,9 +80,7 @@ func overview() views.OverviewPage {
 		},
 		Health: healthy(),
 		Hours:  hours(),
-		Incidents: []views.IncidentRow{
-			{Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", OpenedAt: when(14 * time.Minute)},
-			{Number: 41, Key: "INC-41", Name: "Checkout slow in eu-north-1", Severity: "SEV3", OpenedAt: when(2 * time.Hour)},
+		Resolved: []views.IncidentRow{
 			{Number: 40, Key: "INC-40", Name: "Certificate of status.example.com expired", Severity: "SEV2", Resolved: true, OpenedAt: when(26 * time.Hour)},
 			{Number: 39, Key: "INC-39", Name: "Drill", Severity: "info", Resolved: true, OpenedAt: when(75 * time.Hour)},
 		},
@@ -138,7 +137,7 @@ func TestOverview(t *testing.T) {
 	}}
 	quiet := overview()
 	quiet.Frame.LiveBridges, quiet.Frame.RefusedLastHour = 0, 0
-	quiet.Live, quiet.Needs, quiet.Incidents, quiet.Events = nil, nil, nil, nil
+	quiet.Open, quiet.Needs, quiet.Resolved, quiet.Events = nil, nil, nil, nil
 	quiet.Health = &views.HealthPanel{Level: "warning", Title: "No event has arrived from Zoom yet."}
 	bad := overview()
 	bad.Ready = views.Ready{Level: "bad", Title: "Not ready. Not ready. New incidents won’t get a bridge.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
@@ -146,13 +145,13 @@ func TestOverview(t *testing.T) {
 	amber.Ready = views.Ready{Level: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
 	amber.Health = unwell()
 	wide := overview()
-	wide.Live[0].IncidentName, wide.Live[0].Host, wide.Live[0].Severity = long, long, long
-	wide.Incidents[0].Name, wide.Incidents[0].Severity, wide.Events[0].Who, wide.Events[0].Words, wide.Needs[0].Text = long, long, long, long, long
+	wide.Open[0].Name, wide.Open[0].Verdict.Title, wide.Open[0].Verdict.Level, wide.Open[0].Severity = long, long, "bad", long
+	wide.Resolved[0].Name, wide.Resolved[0].Severity, wide.Events[0].Who, wide.Events[0].Words, wide.Needs[0].Text = long, long, long, long, long
 	wide.Ready.Facts = append(wide.Ready.Facts, long)
 	evil := overview()
-	evil.Live = []views.BridgeRow{{Key: hostile, IncidentName: hostile, Severity: hostile, Href: "javascript:alert(1)", Length: hostile, Host: hostile}}
+	evil.Open = []views.IncidentRow{{Key: hostile, Name: hostile, Severity: hostile, Lasted: hostile, JoinPath: "javascript:alert(1)", Verdict: views.Verdict{Level: "bad", State: hostile, Title: hostile}}}
 	evil.Needs = []views.Need{{Level: hostile, Text: hostile, LinkText: hostile, Href: "javascript:alert(1)"}}
-	evil.Incidents = []views.IncidentRow{{Key: hostile, Name: hostile, Severity: hostile}}
+	evil.Resolved = []views.IncidentRow{{Key: hostile, Name: hostile, Severity: hostile}}
 	evil.Events = []views.EventRow{{ID: "1", Words: hostile, Who: hostile, Key: hostile, Family: hostile, Event: hostile}}
 	evil.Ready = views.Ready{Level: hostile, Title: hostile, Facts: []string{hostile}}
 	evil.Health = &views.HealthPanel{Level: hostile, Title: hostile, FailedOf: hostile, DetailsHref: "javascript:alert(1)", Problems: []views.CheckLine{{Level: hostile, Reason: hostile, Fix: hostile}},
