@@ -62,6 +62,7 @@ type apiBriefBridge struct {
 	Kind    string `json:"kind"`
 	JoinURL string `json:"join_url"`
 	Reason  string `json:"reason"`
+	Verdict string `json:"verdict"` // can people get in? ok, warning, bad or unknown
 }
 
 type apiBridge struct {
@@ -77,7 +78,6 @@ type apiBridge struct {
 	StartedAt      apiTime `json:"started_at"`
 	EndedAt        apiTime `json:"ended_at"`
 	Participants   int     `json:"participants"` // inside now
-	Verdict        string  `json:"verdict"`      // can people get in? ok, warning, bad or unknown
 	Waiting        int     `json:"waiting"`      // people who wait to get in now
 }
 
@@ -439,9 +439,9 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 
 func (s *Site) apiBridge(b incident.Bridge) apiBridge {
 	return apiBridge{
-		apiBriefBridge: apiBriefBridge{ID: b.ID, State: string(b.State), Kind: string(b.Kind), JoinURL: b.JoinURL, Reason: why(b, s.Now()).Cause},
+		apiBriefBridge: apiBriefBridge{ID: b.ID, State: string(b.State), Kind: string(b.Kind), JoinURL: b.JoinURL, Reason: why(b, s.Now()).Cause, Verdict: string(b.Verdict().Level)},
 		MeetingID:      b.MeetingID, HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Topic: b.Topic, Agenda: b.Agenda,
 		Recording: string(b.Recording), CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
-		Participants: b.Inside, Verdict: string(b.Verdict().Level), Waiting: b.Waiting, Passcode: b.Passcode,
+		Participants: b.Inside, Waiting: b.Waiting, Passcode: b.Passcode,
 	}
 }

@@ -150,7 +150,7 @@ func TestWriteScope(t *testing.T) {
 		v := r.json(t)
 		wantFields(t, v, "number key status created_at join_page warnings steps bridges")
 		wantFields(t, v["steps"].([]any)[0].(map[string]any), "id kind name state")
-		wantFields(t, v["bridges"].([]any)[0].(map[string]any), "id state kind join_url reason")
+		wantFields(t, v["bridges"].([]any)[0].(map[string]any), "id state kind join_url reason verdict")
 		if r.status != status || strings.Contains(r.body, "CANARY") || strings.Contains(r.body, "ana@example.com") {
 			t.Errorf("status %d: %s", r.status, r.body)
 		}
