@@ -99,6 +99,40 @@ func TestRungs(t *testing.T) {
 	}
 }
 
+// Z-03: Zoom's limit of calls in a second is waited out while the person waits.
+func TestPerSecondLimit(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		rejected      int // calls
+		wantState     incident.BridgeState
+		wantCreations int
+	}{
+		{"one call too many", 1, incident.BridgeReady, 2},
+		{"two calls too many", 2, incident.BridgeReady, 3},
+		{"the limit lasts", 0, incident.BridgeFailed, 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.must(w.zoom().Token(t.Context()))
+			w.faults(zoomsim.Faults{RateLimited: "second", Only: createOnly, Times: tt.rejected})
+			began := time.Now()
+			i, b := w.open()
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if b.State != tt.wantState || w.creates() > tt.wantCreations || tt.wantState == incident.BridgeReady && b.HostEmail != opener {
+				t.Errorf("bridge is %s, hosted by %s, after %d calls (%s)", b.State, b.HostEmail, w.creates(), why(b))
+			}
+			w.faults(zoomsim.Faults{})
+			w.work(3 * time.Second)
+			if b = w.bridge(i); b.State != incident.BridgeReady || len(w.ledger()) != 1 {
+				t.Errorf("after 3 s the bridge is %s, and Zoom has %d meetings (%s)", b.State, len(w.ledger()), why(b))
+			}
+		})
+	}
+}
+
 func TestNoZoomAppIsConnected(t *testing.T) {
 	w := newWorld(t)
 	account, err := w.store.Account(t.Context())

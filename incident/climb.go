@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,12 +30,18 @@ const (
 	rungLimit  = 1400 * time.Millisecond
 	lastMargin = 150 * time.Millisecond
 	leastTime  = 400 * time.Millisecond
-	stateWrite = 5 * time.Second
+	// shortestCall is the time that a call to Zoom needs at least. Cutting it off
+	// would make its outcome unknown.
+	shortestCall = 300 * time.Millisecond
+	stateWrite   = 5 * time.Second
 )
 
 // retryEvery is the pause before Drawbridge retries the rungs after a temporary
 // failure. The pause grows with each retry.
 const retryEvery = 15 * time.Second
+
+// retryBusy is that pause after Zoom's limit of calls in a second.
+const retryBusy = 2 * time.Second
 
 // errOutOfTime leaves the climb to the worker, which has more time.
 var errOutOfTime = errors.New("no time is left to ask Zoom")
@@ -74,8 +81,9 @@ type climber struct {
 	client   *zoom.Client
 
 	why []Reason // why earlier rungs gave no link
-	// passing is set if the last failure may go away by itself.
-	passing bool
+	// passing is set if the last failure may go away by itself, and busy if it was
+	// Zoom's limit of calls in a second.
+	passing, busy bool
 	// spare is a meeting that works but should not be used, because its id is
 	// shared. It is better than no bridge.
 	spare    *spareMeeting
@@ -175,9 +183,12 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	if !last {
 		limit = min(limit, rungLimit)
 	}
-	zctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	meeting, err := c.client.CreateMeeting(zctx, r.host, c.request(attempt.ID))
+	meeting, err := c.create(ctx, r.host, attempt.ID, limit)
+	// The limit of calls in a second is the account's, so another host can't help,
+	// and this one gets the time of all. Zoom did nothing yet.
+	for n := 0; n < 2 && perSecond(err) && c.waitASecond(ctx, err); n++ {
+		meeting, err = c.create(ctx, r.host, attempt.ID, time.Until(deadline)-lastMargin)
+	}
 	attempt.MeetingID = meeting.ID
 	if err != nil && c.dropAlternatives(err) {
 		if err := c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, Reason{Code: ReasonNoAlternatives, Host: r.host}, nil); err != nil {
@@ -201,6 +212,38 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 	}
 	err = c.ready(ctx, r, attempt, AttemptCalling, meeting, nil)
 	return err == nil, false, err
+}
+
+func (c *climber) create(ctx context.Context, host, attempt string, limit time.Duration) (zoom.Meeting, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.client.CreateMeeting(ctx, host, c.request(attempt))
+}
+
+func perSecond(err error) bool {
+	z, ok := errors.AsType[*zoom.Error](err)
+	return ok && z.RateLimit == "second"
+}
+
+// waitASecond waits until Zoom accepts calls again. It returns false at once if no
+// time for a call would be left.
+func (c *climber) waitASecond(ctx context.Context, err error) bool {
+	d := time.Second
+	if z, ok := errors.AsType[*zoom.Error](err); ok {
+		d = max(d, z.RetryAfter)
+	}
+	d += rand.N(150 * time.Millisecond) // others wait too
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < d+lastMargin+shortestCall {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 const codeAlternativeHost = 1114
@@ -299,12 +342,12 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool, writeErr error) {
 	why := reasonOf(err, r.host)
 	c.why = append(c.why, why)
-	c.passing = false
+	c.passing, c.busy = false, perSecond(err)
 	state, code := AttemptRefused, 0
 	var jobs []Job
 	if z, ok := errors.AsType[*zoom.Error](err); ok {
 		code = z.Code
-		c.passing = z.Outcome == zoom.NotSent && z.OAuth == "" || z.RateLimit == "second"
+		c.passing = z.Outcome == zoom.NotSent && z.OAuth == "" || c.busy
 		if z.Outcome == zoom.Unknown && !foreignLink(err) {
 			state = AttemptUnknown
 			c.doubt = true
@@ -343,6 +386,8 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	case len(c.why) > 0:
 	case r.name == RungBackup && c.bridge.Asked.Host == HostBackup:
 		c.bridge.Reasons = []Reason{{Code: ReasonRunbook}}
+	case r.name == RungBackup && c.incident.OpenerEmail == "":
+		c.bridge.Reasons = []Reason{{Code: ReasonNoOpener}}
 	case r.name == RungRunner && r.host != c.incident.OpenerEmail:
 		c.bridge.Reasons = []Reason{{Code: ReasonRanStep, Host: r.host}}
 	}
@@ -394,7 +439,11 @@ func (c *climber) fail(ctx context.Context, more ...Reason) error {
 		kind = EntryBridgeUnknown
 		c.bridge.State = BridgeUnknown
 	case c.passing && c.attempts+1 < maxAttempts:
-		last.RetryAt = c.s.now().Add(retryEvery * time.Duration(c.attempts+1))
+		pause := retryEvery
+		if c.busy {
+			pause = retryBusy
+		}
+		last.RetryAt = c.s.now().Add(pause * time.Duration(c.attempts+1))
 		jobs = []Job{c.s.newJob(JobRunStep, c.run.ID, last.RetryAt)}
 	}
 	c.bridge.Reasons = c.why

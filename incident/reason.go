@@ -26,6 +26,7 @@ const (
 	ReasonNotCreated      ReasonCode = "not_created"      // Zoom did not create the meeting
 	ReasonNoAnswer        ReasonCode = "no_answer"        // Zoom did not answer for an hour
 	ReasonTriedOften      ReasonCode = "tried_often"      // Count: calls that tried to create a meeting
+	ReasonNoOpener        ReasonCode = "no_opener"        // the opener is not known, so the backup user hosts
 	ReasonRunbook         ReasonCode = "runbook"          // the runbook asks for the backup user
 	ReasonRanStep         ReasonCode = "ran_step"         // Host: they ran the step by hand, so they host
 	ReasonLinkGiven       ReasonCode = "link_given"       // By

@@ -101,6 +101,9 @@ func TestOpenIncidentAnyway(t *testing.T) {
 			if state := v["bridges"].([]any)[0].(object)["state"]; state != "ready" {
 				t.Errorf("the bridge is %v", state)
 			}
+			if v["opener_email"] == "" && v["bridges"].([]any)[0].(object)["reason"] != "The opener isn’t known, so the backup user hosts." {
+				t.Errorf("the bridge doesn’t say why the backup user hosts: %v", v["bridges"])
+			}
 			got := []string{}
 			for _, text := range v["warnings"].([]any) {
 				got = append(got, text.(string))

@@ -335,7 +335,7 @@ func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
 	case e.RetryAfter > maxWait:
 		return 0, false
 	case e.RateLimit == "second" && e.RetryAfter == 0:
-		return jitter(time.Second), true
+		return time.Second + rand.N(250*time.Millisecond), true
 	case e.RateLimit == "second", e.RateLimit == "" && e.Status == http.StatusTooManyRequests && e.RetryAfter > 0:
 		return e.RetryAfter + rand.N(time.Second), true
 	case e.Status >= 500, errors.Is(e.Err, errBroken):
@@ -346,10 +346,14 @@ func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
 	return 0, false
 }
 
-// sleep waits for d. If ctx would end first, it returns false at once without
-// waiting.
+// shortestTry is the time that a call needs at least. Cutting it off would make
+// its outcome unknown.
+const shortestTry = 300 * time.Millisecond
+
+// sleep waits for d. If ctx would end before another try, it returns false at once
+// without waiting.
 func sleep(ctx context.Context, d time.Duration) bool {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d+shortestTry {
 		return false
 	}
 	t := time.NewTimer(d)

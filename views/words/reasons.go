@@ -34,6 +34,7 @@ var reasonTexts = map[string]Text{
 	"not_created":      {Cause: "Zoom didn’t create the meeting."},
 	"no_answer":        {Cause: "Zoom didn’t answer for an hour."},
 	"tried_often":      {"Drawbridge asked Zoom {times}.", "Try again when Zoom answers, or use another link."},
+	"no_opener":        {Cause: "The opener isn’t known, so the backup user hosts."},
 	"runbook":          {Cause: "The runbook wants the backup user to host."},
 	"ran_step":         {Cause: "{host} ran the step, so they host."},
 	"link_given":       {Cause: "{by} provided this link."},
