@@ -365,14 +365,19 @@ func TestJourneyKeyboard(t *testing.T) {
 	b.wait("the focus in the content", `document.activeElement.id === "main"`)
 
 	b.goTo("/incidents", "g", "i")
-	b.press("/")
-	b.wait("the focus in the search", `document.activeElement.matches("[data-db-search]")`)
+	b.press("f")
+	b.wait("the focus in the filter", `document.activeElement.matches("[data-db-search]")`)
 	b.press("c", "h", "e", "c", "k", "o", "u", "t", "Enter")
 	b.at("/incidents?")
 	b.see("Checkout answers slowly")
 	if get[bool](b, `document.body.innerText.includes("Database primary is down")`) {
 		t.Error("the search shows an incident that does not match")
 	}
+	b.press("/")
+	b.wait("the focus in the search", `document.activeElement.matches("[data-db-find]")`)
+	b.press("c", "h", "e", "c", "k", "o", "u", "t", "Enter")
+	b.at("/search?")
+	b.see("Checkout answers slowly")
 	for keys, path := range map[string]string{"g o": "/", "g b": "/bridges", "g r": "/runbooks", "g e": "/events", "g z": "/account", "g s": "/settings"} {
 		b.goTo(path, strings.Fields(keys)...)
 	}

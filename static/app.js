@@ -150,6 +150,14 @@
     switch (e.key) {
       case "g": afterG = Date.now(); break;
       case "/": {
+        e.preventDefault();
+        const find = $("main [data-db-find]") || $("[data-db-find]");
+        if (!find || !find.checkVisibility()) { location.href = "/search"; return; }
+        find.focus();
+        find.select();
+        break;
+      }
+      case "f": {
         const search = $("[data-db-search]");
         if (!search) return;
         const folded = search.closest("details:not([open])");

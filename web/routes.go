@@ -83,6 +83,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/j/:key", Public, s.JoinPage}, // needs a session or the key of the link
 
 		{Page, GET, "/", viewer, s.Overview},
+		{Page, GET, "/search", viewer, s.SearchPage},
 		{Page, GET, "/incidents", viewer, s.IncidentsPage},
 		{Page, GET, "/incidents/:number", viewer, s.IncidentPage},
 		{Form, POST, "/incidents/:number/resolve", responder, s.ResolveIncidentForm},
