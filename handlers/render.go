@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/a-h/templ"
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/labstack/echo/v4"
 )
 
@@ -30,11 +31,32 @@ const (
 // that a failing component results in an error page and not in half a page.
 func Render(c echo.Context, status int, page templ.Component) error {
 	var b bytes.Buffer
-	if err := page.Render(c.Request().Context(), &b); err != nil {
+	err := page.Render(c.Request().Context(), &b)
+	if err != nil {
 		return fmt.Errorf("render the page: %w", err)
 	}
-	return c.HTMLBlob(status, b.Bytes())
+	if c.Request().Method != http.MethodGet {
+		return c.HTMLBlob(status, b.Bytes())
+	}
+	compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
+		w.WriteHeader(status)
+		_, err = w.Write(b.Bytes())
+	})).ServeHTTP(c.Response(), c.Request())
+	return err
 }
+
+// compressed compresses pages for browsers that accept it. The length of a
+// compressed page could tell what is in it, if someone else chose a part of it
+// (BREACH). Answers to forms, which show new secrets, are therefore not compressed,
+// and the length of pages varies with their content.
+var compressed = func() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.RandomJitter(32, 64<<10, false))
+	if err != nil {
+		panic(err) // an option is wrong
+	}
+	return wrap
+}()
 
 // BadRequest is the error for a request that Drawbridge's own pages never make: 400 with a sentence.
 func BadRequest(format string, args ...any) error {
