@@ -44,11 +44,7 @@ func (s *Site) BridgesPage(c echo.Context) error {
 	}
 	page.Empty = !filtered && q.Get("cursor") == "" && len(rows.Items) == 0
 	if page.Empty {
-		runbooks, err := s.Store.Runbooks(ctx, false)
-		if err != nil {
-			return err
-		}
-		page.RunHref = runHref(runbooks)
+		page.RunHref = newIncidentPath
 	}
 	page.Pager = pager(c, q.Get("cursor"), rows.Next)
 	for _, row := range rows.Items {

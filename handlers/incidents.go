@@ -43,7 +43,7 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 
 	page := views.IncidentsPage{
 		Frame:   s.Frame(c, "Incidents", "incidents"),
-		CanOpen: Actor(c).Role.Includes(incident.Responder), RunURL: runHref(runbooks),
+		CanOpen: Actor(c).Role.Includes(incident.Responder), RunURL: newIncidentPath,
 		Status: string(filter.Status), Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
 		Open: open, ResolvedCount: resolved, Pager: pager(c, q.Get("cursor"), rows.Next),
 	}
@@ -99,21 +99,6 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 		}
 	}
 	return v
-}
-
-// runHref is where a person opens an incident: the form of the only enabled runbook, or
-// else the list of runbooks.
-func runHref(rows []db.RunbookRow) string {
-	only, usable := "", 0
-	for _, r := range rows {
-		if r.DisabledAt.IsZero() {
-			only, usable = r.ID, usable+1
-		}
-	}
-	if usable == 1 {
-		return "/runbooks/" + only + "/run"
-	}
-	return "/runbooks"
 }
 
 // lasted is how long something took, or has taken so far, or "" before it began.

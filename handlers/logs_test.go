@@ -545,8 +545,8 @@ func TestOverview(t *testing.T) {
 	t.Run("two of three steps", func(t *testing.T) {
 		page := admin.get("/")
 		page.want(t, http.StatusOK, "Three steps to the first bridge")
-		if got := strings.Count(page.body, "db-step-done"); got != 2 || !strings.Contains(page.body, `href="/runbooks/`+r.ID+`/run"`) {
-			t.Errorf("%d steps are done, want 2, and the third leads to the only runbook's form", got)
+		if got := strings.Count(page.body, "db-step-done"); got != 2 || !strings.Contains(page.body, `href="/incidents/new"`) {
+			t.Errorf("%d steps are done, want 2, and the third leads to the form", got)
 		}
 	})
 	o.open(r, func(q *incident.OpenRequest) { q.OpenerEmail, q.Name = "ana@example.com", hostile })

@@ -95,7 +95,7 @@ func (s *Site) Overview(c echo.Context) error {
 			Text: fmt.Sprintf("%s rejected in the last hour", views.Plural(page.Frame.RefusedLastHour, "webhook request", "webhook requests"))})
 	}
 	if Actor(c).Role.Includes(incident.Responder) {
-		page.OpenHref = runHref(runbooks)
+		page.OpenHref = newIncidentPath
 	}
 	page.OpenCount = len(open)
 	for _, row := range open[:min(len(open), 8)] {
@@ -119,7 +119,7 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 	steps := []views.SetupStep{
 		{Title: "Connect Zoom", Text: "Enter the credentials of a Zoom app and a backup user. A setup guide is next to the form.", LinkText: "Connect Zoom", Href: "/account"},
 		{Title: "Write a runbook", Text: "Say what a bridge is called, who hosts it and whether it is recorded.", LinkText: "Write a runbook", Href: "/runbooks/new"},
-		{Title: "Try it", Text: "Open an incident and watch its bridge being created.", LinkText: "Open an incident", Href: runHref(runbooks)},
+		{Title: "Try it", Text: "Open an incident and watch its bridge being created.", LinkText: "Open an incident", Href: newIncidentPath},
 	}
 	if !role.Includes(incident.Admin) {
 		steps[0].Text = "An admin connects a Zoom app and chooses a backup user."

@@ -140,6 +140,46 @@ func wantInert(t testing.TB, r reply) {
 	}
 }
 
+// Open incident leads to the form of the runbook that was used last, where another can be
+// chosen.
+func TestNewIncident(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	testGuard(t, o, "/runbooks/sample", incident.Admin)
+	guardPage(t, o, "/incidents/new", o.as(incident.Viewer))
+	b, admin := o.logIn("responder@example.com"), o.as(incident.Admin)
+
+	b.get("/incidents/new").want(t, http.StatusOK, "No runbook yet", "An admin writes the first one.")
+	admin.get("/incidents/new").want(t, http.StatusOK, "No runbook yet", "Create the sample runbook")
+	admin.post("/runbooks/sample").leadsTo(admin, "/incidents/new", "The runbook “Incident” was created.", "What’s wrong?")
+	if got := o.trail(); got[len(got)-1] != "runbook.create Incident" {
+		t.Errorf("audit trail %q", got)
+	}
+	if page := b.get("/incidents/new"); strings.Contains(page.body, `name="runbook"`) {
+		t.Error("the only runbook has to be chosen")
+	}
+
+	o.connect()
+	first, used := o.outage(), o.manual()
+	o.open(used)
+	page := b.get("/incidents/new")
+	page.want(t, http.StatusOK, "Open incident", "By hand", "Production outage", "Incident")
+	if !strings.Contains(page.body, `action="/runbooks/`+used.ID+`/run"`) {
+		t.Error("the runbook that was used last is not the first choice")
+	}
+	page = b.get("/incidents/new?runbook=" + first.ID + "&name=db+down&severity=SEV2&description=Since+9.&opener_email=bo%40example.com")
+	page.want(t, http.StatusOK, "Customer", "Since 9.")
+	if !strings.Contains(page.body, `action="/runbooks/`+first.ID+`/run"`) || page.value("name") != "db down" || page.value("opener_email") != "bo@example.com" {
+		t.Errorf("what was typed is lost: %q, %q", page.value("name"), page.value("opener_email"))
+	}
+	b.get("/incidents/new?runbook=nothing").want(t, http.StatusNotFound)
+	o.must(o.service.SetRunbookDisabled(context.Background(), theConsole, used.ID, true))
+	if page := b.get("/incidents/new"); strings.Contains(page.text(), "By hand") {
+		t.Error("a disabled runbook can be chosen")
+	}
+	testBroken(t, o, "runbooks", func() reply { return b.get("/incidents/new") })
+}
+
 func TestRunForm(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

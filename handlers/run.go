@@ -1,16 +1,55 @@
 package handlers
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 	"github.com/drawbridge-hq/drawbridge/views/words"
 )
+
+// newIncidentPath is where a person opens an incident.
+const newIncidentPath = "/incidents/new"
+
+// NewIncident is GET /incidents/new: the form of the runbook in the parameter runbook, or
+// of the one that was used last. Other parameters fill in the form.
+func (s *Site) NewIncident(c echo.Context) error {
+	usable, err := s.usableRunbooks(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	if len(usable) == 0 {
+		return Render(c, http.StatusOK, views.RunNothing(views.RunNothingPage{
+			Frame: s.Frame(c, "Open incident", "incidents"), CanEdit: Actor(c).Role.Includes(incident.Admin),
+		}))
+	}
+	id := cmp.Or(c.QueryParam("runbook"), usable[0].ID)
+	c.SetParamNames("id")
+	c.SetParamValues(id)
+	return s.RunForm(c)
+}
+
+// usableRunbooks are the enabled runbooks, the last used first.
+func (s *Site) usableRunbooks(ctx context.Context) ([]db.RunbookRow, error) {
+	rows, err := s.Store.Runbooks(ctx, false)
+	rows = slices.DeleteFunc(rows, func(r db.RunbookRow) bool { return !r.DisabledAt.IsZero() })
+	slices.SortStableFunc(rows, func(a, b db.RunbookRow) int { return b.LastRunAt.Compare(a.LastRunAt) })
+	return rows, err
+}
+
+// SampleRunbook is POST /runbooks/sample: the first runbook, ready to use.
+func (s *Site) SampleRunbook(c echo.Context) error {
+	_, _, err := s.Service.SaveRunbook(c.Request().Context(), Actor(c), incident.SampleRunbook())
+	return s.finish(c, err, newIncidentPath, "The runbook “Incident” was created. You can change it under Runbooks.")
+}
 
 // RunForm is GET /runbooks/:id/run, the form that opens an incident. The page's script
 // puts the form's key into the address, so that going back after submitting leads
@@ -29,9 +68,13 @@ func (s *Site) RunForm(c echo.Context) error {
 	} else if incident.CodeOf(err) != incident.NotFound {
 		return err
 	}
-	page := s.runPage(c, runbook)
+	page, err := s.runPage(c, runbook)
+	if err != nil {
+		return err
+	}
 	page.IdempotencyKey = key
-	page.OpenerEmail = Actor(c).Email
+	page.Name, page.Severity, page.Text = c.QueryParam("name"), c.QueryParam("severity"), c.QueryParam("description")
+	page.OpenerEmail = cmp.Or(c.QueryParam("opener_email"), Actor(c).Email)
 	return Render(c, http.StatusOK, views.Run(page))
 }
 
@@ -57,7 +100,10 @@ func (s *Site) Run(c echo.Context) error {
 	opened, created, err := s.Service.OpenIncident(c.Request().Context(), Actor(c), req)
 
 	if message, fields, ok := Refusal(err); ok {
-		page := s.runPage(c, runbook)
+		page, err := s.runPage(c, runbook)
+		if err != nil {
+			return err
+		}
 		page.IdempotencyKey, page.Errors = req.FormKey, fields
 		if len(fields) == 0 {
 			page.Problem = message
@@ -78,9 +124,9 @@ func (s *Site) Run(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Number))
 }
 
-func (s *Site) runPage(c echo.Context, r incident.Runbook) views.RunPage {
+func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error) {
 	page := views.RunPage{
-		Frame:     s.Frame(c, r.Name, "runbooks"),
+		Frame:     s.Frame(c, "Open incident", "incidents"),
 		RunbookID: r.ID, RunbookName: r.Name, Description: r.Description, Errors: map[string]string{},
 	}
 	for _, step := range r.Steps {
@@ -101,10 +147,16 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) views.RunPage {
 	case !r.DisabledAt.IsZero():
 		page.Disabled = "This runbook is disabled. An admin can enable it."
 	}
-	if account, err := s.Store.Account(c.Request().Context()); err == nil {
-		page.NoBridges = noBridges(account)
+	account, err := s.Store.Account(c.Request().Context())
+	if err != nil {
+		return page, err
 	}
-	return page
+	page.NoBridges = noBridges(account)
+	usable, err := s.usableRunbooks(c.Request().Context())
+	for _, u := range usable {
+		page.Runbooks = append(page.Runbooks, views.Choice{Value: u.ID, Label: u.Name, Selected: u.ID == r.ID})
+	}
+	return page, err
 }
 
 // noBridges says why no incident gets a Zoom meeting, and what people do instead; ""

@@ -97,6 +97,14 @@ type MeetingTemplate struct {
 	AlternativeHosts []string   `json:"alternative_hosts,omitempty" yaml:"alternative_hosts,omitempty"`
 }
 
+// SampleRunbook returns a runbook that creates a meeting when an incident is opened.
+func SampleRunbook() Runbook {
+	m := NewMeetingTemplate()
+	m.Topic = "{{ incident.severity }} {{ incident.name }}"
+	return Runbook{Name: "Incident", Description: "Creates a Zoom meeting at once.",
+		Steps: []Step{{Kind: StepCreateMeeting, ExecuteAutomatically: true, Meeting: m}}}
+}
+
 // NewMeetingTemplate returns the template of a new step.
 func NewMeetingTemplate() MeetingTemplate {
 	return MeetingTemplate{

@@ -80,7 +80,21 @@
   });
   // The back button returns to this address. The key in it tells the server that the form was already sent.
   const key = document.querySelector("input[name=idempotency_key]");
-  if (key) history.replaceState(history.state, "", location.pathname + "?form=" + encodeURIComponent(key.value));
+  if (key) {
+    const query = new URLSearchParams(location.search);
+    query.set("form", key.value);
+    history.replaceState(history.state, "", location.pathname + "?" + query);
+  }
+  // Another runbook has other fields. What was typed goes along.
+  on("change", "form[data-db-choose]", (form) => {
+    for (const [name, value] of new FormData(document.querySelector("form[data-busy]"))) {
+      if (!value || !/^(name|severity|description|opener_email)$/.test(name)) continue;
+      const input = document.createElement("input");
+      Object.assign(input, { type: "hidden", name, value });
+      form.append(input);
+    }
+    form.requestSubmit();
+  });
   addEventListener("pageshow", (event) => {
     leaving = false;
     if (!event.persisted) return; // after Back, the form can be sent again: its key finds the same incident

@@ -13,6 +13,7 @@ import (
 type RunPage struct {
 	Frame Frame
 
+	Runbooks       []Choice // the enabled ones, the last used first
 	RunbookID      string
 	RunbookName    string
 	Description    string   // of the runbook
@@ -29,6 +30,25 @@ type RunPage struct {
 	Problem     string            // why the form was refused, if no field is wrong; "" for nothing
 	NoBridges   string            // why no incident gets a bridge; "" if nothing is known to prevent it
 	Disabled    string            // why this runbook can't be used; "" if it can
+}
+
+func (p RunPage) says() string {
+	if p.chosen() {
+		return ""
+	}
+	if p.Description == "" {
+		return p.RunbookName
+	}
+	return p.RunbookName + " · " + p.Description
+}
+
+// chosen reports whether there is a choice of runbooks.
+func (p RunPage) chosen() bool { return len(p.Runbooks) > 1 && p.Disabled == "" }
+
+// RunNothingPage is the form when there is no runbook.
+type RunNothingPage struct {
+	Frame   Frame
+	CanEdit bool
 }
 
 // RunVariable is one of the runbook's own fields.

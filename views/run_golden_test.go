@@ -1,6 +1,8 @@
 package views_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/drawbridge-hq/drawbridge/views"
@@ -36,6 +38,8 @@ func TestRun(t *testing.T) {
 	nasty.Name, nasty.Text, nasty.RunbookName, nasty.OpenerEmail, nasty.Severity = hostile, hostile, hostile, hostile, hostile
 	nasty.Variables[0] = views.RunVariable{Name: hostile, Label: hostile, Type: hostile, Value: hostile, Help: hostile}
 	nasty.Variables[1].Choices = []string{hostile}
+	choice := runFull()
+	choice.Runbooks = []views.Choice{{Value: "r1", Label: "Production outage", Selected: true}, {Value: "r2", Label: strings.Repeat("Outage ", 30)}, {Value: "r3", Label: hostile}}
 	disabled := runFull()
 	disabled.Disabled = "This runbook is switched off."
 
@@ -43,9 +47,12 @@ func TestRun(t *testing.T) {
 		name string
 		page views.RunPage
 	}{
-		{"empty", empty}, {"full", runFull()}, {"error", refused}, {"long", long}, {"hostile", nasty}, {"disabled", disabled},
+		{"empty", empty}, {"full", runFull()}, {"error", refused}, {"long", long}, {"hostile", nasty}, {"disabled", disabled}, {"choice", choice},
 	}
 	var all []golden
+	for _, canEdit := range []bool{true, false} {
+		all = append(all, golden{fmt.Sprint("run-nothing-", canEdit), views.RunNothing(views.RunNothingPage{CanEdit: canEdit})})
+	}
 	for _, c := range cases {
 		all = append(all, golden{"run-" + c.name, views.Run(c.page)})
 	}

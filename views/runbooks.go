@@ -1,6 +1,9 @@
 package views
 
-import "fmt"
+import (
+	"fmt"
+	"net/url"
+)
 
 // RunbooksPage is GET /runbooks.
 type RunbooksPage struct {
@@ -10,6 +13,14 @@ type RunbooksPage struct {
 	NoBridges string // why no incident gets a bridge; "" if nothing is known to prevent it
 	Rows      []RunbookRow
 	Archived  []RunbookRow // deleted, but kept because incidents refer to them
+}
+
+// href is where a runbook's name leads: people who run it get its form, admins edit it.
+func (p RunbooksPage) href(r RunbookRow) string {
+	if p.CanRun && !p.CanEdit && r.Enabled {
+		return "/incidents/new?runbook=" + url.QueryEscape(r.ID)
+	}
+	return "/runbooks/" + r.ID
 }
 
 // RunbookRow is one runbook of the list.
