@@ -139,7 +139,7 @@ var icons = sync.OnceValue(func() *strings.Replacer {
 	if err != nil {
 		panic(err)
 	}
-	const svg = `<svg class="db-icon" viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false"><path d="`
+	const svg = `<svg class="db-icon" viewBox="0 0 24 24" aria-hidden="true"><path d="`
 	var pairs []string
 	for _, icon := range iconSource.FindAllSubmatch(source, -1) {
 		pairs = append(pairs, svg+strings.ReplaceAll(string(icon[2]), `", "`, `"></path><path d="`)+`"></path></svg>`, `<icon name="`+string(icon[1])+`"/>`)
