@@ -83,11 +83,12 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, secret p
 type tokenCreateCommand struct {
 	Name  string   `required:"" placeholder:"NAME" help:"Name of the token, such as the tool that uses it."`
 	Scope []string `required:"" help:"Scopes: incidents:write, read, events:raw, metrics; several are separated by commas."`
+	Days  int      `help:"Days until the token expires; 0: never."`
 }
 
 // Run prints the token alone on a line, so that a script can read it.
 func (c *tokenCreateCommand) Run(ctx context.Context, t terminal, p *Program) error {
-	token, _, err := p.Service.CreateToken(ctx, commandLine, c.Name, c.Scope)
+	token, _, err := p.Service.CreateToken(ctx, commandLine, c.Name, c.Scope, c.Days)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
+	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -46,6 +47,9 @@ func (s *Store) AddAudit(ctx context.Context, e incident.AuditEntry) error {
 type AuditFilter struct {
 	Actions []incident.AuditAction // any of these
 	Target  string
+	Actor   string      // part of the name of who did it, in any case
+	From    time.Time   // including
+	To      time.Time   // excluding
 	Words   []AuditWord // all of these
 }
 
@@ -66,6 +70,9 @@ func (s *Store) Audit(ctx context.Context, f AuditFilter, cursor string, limit i
 	}
 	addIn(&w, "action", f.Actions)
 	w.addIf(f.Target != "", `target = $?`, f.Target)
+	w.addIf(f.Actor != "", `LOWER(actor) LIKE $? ESCAPE '\'`, likeText(f.Actor))
+	w.addIf(!f.From.IsZero(), `at >= $?`, f.From)
+	w.addIf(!f.To.IsZero(), `at < $?`, f.To)
 	for _, word := range f.Words {
 		says := `LOWER(actor) LIKE $? ESCAPE '\' OR LOWER(target) LIKE $? ESCAPE '\'`
 		if n := len(word.Actions); n > 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-const tokenColumns = `id, name, token_hash, scopes, created_by, created_at, last_used_at, revoked_at`
+const tokenColumns = `id, name, token_hash, scopes, created_by, created_at, last_used_at, revoked_at, suffix, expires_at`
 
 func tokenFields(t *incident.Token) []any {
 	scopes := into(func(v any) error {
@@ -18,14 +18,14 @@ func tokenFields(t *incident.Token) []any {
 		t.Scopes = strings.Fields(text.String)
 		return err
 	})
-	return []any{&t.ID, &t.Name, &t.Hash, scopes, &t.CreatedBy, timeOf(&t.CreatedAt), timeOf(&t.LastUsedAt), timeOf(&t.RevokedAt)}
+	return []any{&t.ID, &t.Name, &t.Hash, scopes, &t.CreatedBy, timeOf(&t.CreatedAt), timeOf(&t.LastUsedAt), timeOf(&t.RevokedAt), &t.Suffix, timeOf(&t.ExpiresAt)}
 }
 
 // InsertToken adds an API token.
 func (s *Store) InsertToken(ctx context.Context, t incident.Token, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
-		return exec(ctx, tx, `INSERT INTO api_tokens (`+tokenColumns+`) VALUES (`+placeholders(1, 8)+`)`,
-			t.ID, t.Name, t.Hash, strings.Join(t.Scopes, " "), t.CreatedBy, t.CreatedAt, t.LastUsedAt, t.RevokedAt)
+		return exec(ctx, tx, `INSERT INTO api_tokens (`+tokenColumns+`) VALUES (`+placeholders(1, 10)+`)`,
+			t.ID, t.Name, t.Hash, strings.Join(t.Scopes, " "), t.CreatedBy, t.CreatedAt, t.LastUsedAt, t.RevokedAt, t.Suffix, t.ExpiresAt)
 	})
 }
 

@@ -90,52 +90,78 @@ func (s *Store) UpdateUser(ctx context.Context, id string, endSessions bool, kee
 	})
 }
 
-// SaveSetupLink replaces any earlier setup link.
-func (s *Store) SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		if err := exec(ctx, tx, `DELETE FROM setup_links`); err != nil {
+// SaveSetupLink implements incident.People.
+func (s *Store) SaveSetupLink(ctx context.Context, l incident.SetupLink, add *incident.User, audit incident.AuditEntry) error {
+	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
+		if add != nil {
+			if err := insertUser(ctx, tx, *add); err != nil {
+				return err
+			}
+		}
+		if err := exec(ctx, tx, `DELETE FROM setup_links WHERE user_id = $1`, l.UserID); err != nil {
 			return err
 		}
-		return exec(ctx, tx, `INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)`, tokenHash, expires)
+		return exec(ctx, tx, `INSERT INTO setup_links (token_hash, user_id, expires_at) VALUES ($1, $2, $3)`, l.Hash, l.UserID, l.ExpiresAt)
 	})
 }
 
-type setupLink struct{ expires, used time.Time }
-
-func setupLinkFields(l *setupLink) []any {
-	return []any{timeOf(&l.expires), timeOf(&l.used)}
+func setupLinkFields(l *incident.SetupLink) []any {
+	return []any{&l.Hash, &l.UserID, timeOf(&l.ExpiresAt), timeOf(&l.UsedAt)}
 }
 
-// SetupLink returns when a setup link expires and when it was used; zero: not
-// yet.
-func (s *Store) SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error) {
-	l, err := one(ctx, s.r, "setup link", setupLinkFields,
-		`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`, tokenHash)
-	return l.expires, l.used, err
+const setupLinkByHash = `SELECT token_hash, user_id, expires_at, used_at FROM setup_links WHERE token_hash = $1`
+
+// SetupLink returns the link with this hash, also if it has expired or was used.
+func (s *Store) SetupLink(ctx context.Context, tokenHash string) (incident.SetupLink, error) {
+	return one(ctx, s.r, "setup link", setupLinkFields, setupLinkByHash, tokenHash)
+}
+
+// takeSetupLink marks a link as used.
+func (s *Store) takeSetupLink(ctx context.Context, tx *sql.Tx, tokenHash string, now time.Time) (incident.SetupLink, error) {
+	l, err := one(ctx, tx, "setup link", setupLinkFields, setupLinkByHash+s.forUpdate(), tokenHash)
+	switch {
+	case err != nil:
+		return l, err
+	case !l.UsedAt.IsZero():
+		return l, conflict("This link has already been used. Log in, or ask an admin for an account.")
+	case !now.Before(l.ExpiresAt):
+		return l, notFound("setup link")
+	}
+	return l, exec(ctx, tx, `UPDATE setup_links SET used_at = $2 WHERE token_hash = $1`, tokenHash, now)
 }
 
 // UseSetupLink implements incident.People.
 func (s *Store) UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u incident.User, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
-		l, err := one(ctx, tx, "setup link", setupLinkFields,
-			`SELECT expires_at, used_at FROM setup_links WHERE token_hash = $1`+s.forUpdate(), tokenHash)
+		l, err := s.takeSetupLink(ctx, tx, tokenHash, now)
 		if err != nil {
 			return err
 		}
 		admins, err := activeAdmins(ctx, tx, "")
+		switch {
+		case err != nil:
+			return err
+		case l.UserID != "":
+			return notFound("setup link")
+		case len(admins) > 0:
+			return conflict("This link has already been used. Log in, or ask an admin for an account.")
+		}
+		return insertUser(ctx, tx, u)
+	})
+}
+
+// UseInvitation implements incident.People.
+func (s *Store) UseInvitation(ctx context.Context, tokenHash string, now time.Time, passwordHash string, audit incident.AuditEntry) error {
+	return s.change(ctx, audit, nil, func(tx *sql.Tx) error {
+		l, err := s.takeSetupLink(ctx, tx, tokenHash, now)
 		if err != nil {
 			return err
 		}
-		switch {
-		case !l.used.IsZero() || len(admins) > 0:
-			return conflict("This link has already been used. Log in, or ask an admin for an account.")
-		case !now.Before(l.expires):
-			return notFound("setup link")
-		}
-		if err := exec(ctx, tx, `UPDATE setup_links SET used_at = $2 WHERE token_hash = $1`, tokenHash, now); err != nil {
+		err = execOne(ctx, tx, notFound("setup link"), `UPDATE users SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL`, l.UserID, passwordHash)
+		if err != nil {
 			return err
 		}
-		return insertUser(ctx, tx, u)
+		return exec(ctx, tx, `DELETE FROM sessions WHERE user_id = $1`, l.UserID)
 	})
 }
 

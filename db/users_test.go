@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,19 +117,17 @@ func TestSetupLink(t *testing.T) {
 		use := func(hash string, seconds int) error {
 			return s.UseSetupLink(ctx, hash, after(seconds), user("root@example.com", incident.Admin), entry("setup"))
 		}
-		_, _, err := s.SetupLink(ctx, "h1")
+		_, err := s.SetupLink(ctx, "h1")
 		wantCode(t, err, incident.NotFound)
 		wantCode(t, use("h1", 0), incident.NotFound)
 
-		check(t, s.SaveSetupLink(ctx, "h1", after(60)))
-		check(t, s.SaveSetupLink(ctx, "h2", after(60)))
+		check(t, s.SaveSetupLink(ctx, incident.SetupLink{Hash: "h1", ExpiresAt: after(60)}, nil, incident.AuditEntry{}))
+		check(t, s.SaveSetupLink(ctx, incident.SetupLink{Hash: "h2", ExpiresAt: after(60)}, nil, incident.AuditEntry{}))
 		wantCode(t, use("h1", 0), incident.NotFound) // replaced
 		wantCode(t, use("h2", 60), incident.NotFound)
-		expires, used, err := s.SetupLink(ctx, "h2")
+		link, err := s.SetupLink(ctx, "h2")
 		check(t, err)
-		if !expires.Equal(after(60)) || !used.IsZero() {
-			t.Errorf("expires %v, used %v", expires, used)
-		}
+		same(t, link, incident.SetupLink{Hash: "h2", ExpiresAt: after(60)})
 
 		// Two browsers at once: only one creates the first admin.
 		var done, refused atomic.Int64
@@ -149,15 +148,51 @@ func TestSetupLink(t *testing.T) {
 		if done.Load() != 1 || refused.Load() != 7 {
 			t.Fatalf("%d made an admin, %d were refused", done.Load(), refused.Load())
 		}
-		_, used, err = s.SetupLink(ctx, "h2")
+		link, err = s.SetupLink(ctx, "h2")
 		check(t, err)
-		if !used.Equal(after(59)) {
-			t.Errorf("used %v", used)
-		}
+		same(t, link, incident.SetupLink{Hash: "h2", ExpiresAt: after(60), UsedAt: after(59)})
 		same(t, actions(t, s), []string{"setup"})
 
-		check(t, s.SaveSetupLink(ctx, "h3", after(60)))
+		check(t, s.SaveSetupLink(ctx, incident.SetupLink{Hash: "h3", ExpiresAt: after(60)}, nil, incident.AuditEntry{}))
 		wantCode(t, use("h3", 0), incident.Conflict) // there is an admin
+	})
+}
+
+func TestInvitation(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		ana := user("ana@example.com", incident.Responder)
+		ana.PasswordHash = ""
+		link := func(hash string) incident.SetupLink {
+			return incident.SetupLink{Hash: hash, UserID: ana.ID, ExpiresAt: after(60)}
+		}
+		use := func(hash string, seconds int) error {
+			return s.UseInvitation(ctx, hash, after(seconds), "hash of the password", entry("join"))
+		}
+		check(t, s.SaveSetupLink(ctx, incident.SetupLink{Hash: "first admin", ExpiresAt: after(60)}, nil, incident.AuditEntry{}))
+		check(t, s.SaveSetupLink(ctx, link("h1"), &ana, entry("invite")))
+		wantCode(t, s.SaveSetupLink(ctx, link("h2"), &ana, entry("invite")), incident.Conflict) // the address is taken, and the link stays
+		wantCode(t, s.UseSetupLink(ctx, "h1", after(0), user("eve@example.com", incident.Admin), entry("setup")), incident.NotFound)
+		wantCode(t, use("first admin", 0), incident.NotFound)
+		check(t, s.SaveSetupLink(ctx, link("h3"), nil, entry("link")))
+		wantCode(t, use("h1", 0), incident.NotFound) // replaced
+		wantCode(t, use("h3", 60), incident.NotFound)
+		check(t, use("h3", 59))
+		wantCode(t, use("h3", 59), incident.Conflict)
+		got, err := s.User(ctx, ana.ID)
+		check(t, err)
+		if got.PasswordHash != "hash of the password" {
+			t.Errorf("stored %+v", got)
+		}
+		check(t, s.SaveSetupLink(ctx, link("h4"), nil, entry("link")))
+		check(t, s.UpdateUser(ctx, ana.ID, true, "", func(u *incident.User) (incident.AuditEntry, error) {
+			u.DisabledAt = now
+			return entry("disable"), nil
+		}))
+		wantCode(t, use("h4", 0), incident.NotFound) // disabled
+		_, err = s.SetupLink(ctx, "first admin")
+		check(t, err)
+		same(t, slices.Sorted(slices.Values(actions(t, s))), []string{"disable", "invite", "join", "link", "link"})
 	})
 }
 
@@ -286,6 +321,10 @@ func TestAuditFilter(t *testing.T) {
 			{"a backslash", db.AuditFilter{Words: []db.AuditWord{word(`k\s`)}}, "3"},
 			{"words of actions", db.AuditFilter{Words: []db.AuditWord{word("changed", "runbook.update", "account.save"), word("zoom", "account.save")}}, "2"},
 			{"words of actions or a target", db.AuditFilter{Words: []db.AuditWord{word("outages", "account.save")}}, "3 2"},
+			{"part of an actor", db.AuditFilter{Actor: "OB@"}, "2 1"},
+			{"a wildcard in an actor", db.AuditFilter{Actor: "b%b"}, ""},
+			{"from a time", db.AuditFilter{From: after(2)}, "3 2"},
+			{"until a time", db.AuditFilter{To: after(2)}, "1 0"},
 			{"actions", db.AuditFilter{Actions: []incident.AuditAction{"runbook.create", "runbook.update"}}, "1 0"},
 			{"actions on a target", db.AuditFilter{Actions: []incident.AuditAction{"runbook.create", "incident.open"}, Target: "100% Outage"}, "0"},
 		} {

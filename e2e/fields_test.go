@@ -240,7 +240,7 @@ func TestEveryField(t *testing.T) {
 	ctx := t.Context()
 	_, err = w.service.CreateUser(ctx, commandLine, demoEmail, "Ada", incident.Admin, demoPassword)
 	must(t, err)
-	token, _, err := w.service.CreateToken(ctx, commandLine, "reader", []string{"read"})
+	token, _, err := w.service.CreateToken(ctx, commandLine, "reader", []string{"read"}, 0)
 	must(t, err)
 	admin := newPerson(t, w.url)
 	if !admin.canLogIn(demoEmail, demoPassword) {

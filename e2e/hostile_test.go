@@ -249,7 +249,7 @@ func seedHostile(ctx context.Context, w *world) (names []string, err error) {
 			if _, err := w.service.CreateUser(ctx, admin, "u"+strconv.Itoa(i)+"@example.com", text, incident.Viewer, demoPassword); err != nil {
 				return nil, err
 			}
-			if _, _, err := w.service.CreateToken(ctx, admin, text, []string{"read"}); err != nil {
+			if _, _, err := w.service.CreateToken(ctx, admin, text, []string{"read"}, 0); err != nil {
 				return nil, err
 			}
 			names = append(names, text)

@@ -234,7 +234,7 @@ func seedDay(ctx context.Context, w *world) error {
 		return err
 	}
 	for _, name := range []string{"pager", "status page"} {
-		if _, _, err := w.service.CreateToken(ctx, admin, name, []string{"incidents:write", "read"}); err != nil {
+		if _, _, err := w.service.CreateToken(ctx, admin, name, []string{"incidents:write", "read"}, 0); err != nil {
 			return err
 		}
 	}
@@ -630,7 +630,7 @@ func worstSpots(t *testing.T, w *world) []spot {
 		}},
 		{"users", "/settings/users", nil},
 		{"user-refused", "/settings/users?new=1", func(b *tab) {
-			b.click("button >> Add user")
+			b.click("button >> Create invitation link")
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
 		}},
 		{"audit", "/settings/audit", nil},

@@ -20,12 +20,27 @@ const (
 
 // AuditPage is GET /settings/audit.
 func (s *Site) AuditPage(c echo.Context) error {
-	q, err := ReadQuery(c, "q", "cursor")
+	q, err := ReadQuery(c, "q", "who", "action", "from", "to", "cursor")
 	if err != nil {
 		return err
 	}
-	page := views.SettingsAuditPage{Frame: s.Frame(c, "Audit trail", "settings"), Query: q.Get("q")}
-	var filter db.AuditFilter
+	page := views.SettingsAuditPage{
+		Frame: s.Frame(c, "Audit trail", "settings"), Query: q.Get("q"), Who: q.Get("who"), From: q.Get("from"), To: q.Get("to"),
+		Actions: []views.Choice{{Label: "Any action"}},
+	}
+	filter := db.AuditFilter{Actor: page.Who}
+	filter.From, page.FromError = s.day(c, page.From, 0)
+	filter.To, page.ToError = s.day(c, page.To, 1)
+	for _, a := range words.AllAuditActions() {
+		page.Actions = append(page.Actions, views.Choice{Value: a.Code, Label: a.Did, Selected: a.Code == q.Get("action")})
+		if a.Code == q.Get("action") {
+			filter.Actions = []incident.AuditAction{incident.AuditAction(a.Code)}
+		}
+	}
+	if q.Get("action") != "" && len(filter.Actions) == 0 {
+		return BadRequest("There is no such action.")
+	}
+	page.Filtered = page.Query+page.Who+page.From+page.To+q.Get("action") != ""
 	for _, word := range strings.Fields(page.Query) {
 		filter.Words = append(filter.Words, db.AuditWord{Text: word, Actions: words.AuditActions(word)})
 	}

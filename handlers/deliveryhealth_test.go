@@ -127,7 +127,7 @@ func TestFindGaps(t *testing.T) {
 
 	t.Run("guard", func(t *testing.T) { testGuard(t, o, "/account/gaps", incident.Admin) })
 	t.Run("refused without an App ID", func(t *testing.T) {
-		admin.get("/account").want(t, http.StatusOK, "Deliveries", "Enter the App ID above")
+		admin.get("/account").want(t, http.StatusOK, "Deliveries", "Enter the App ID in the form")
 		if page := viewer.get("/account"); strings.Contains(page.text(), "App ID") {
 			t.Errorf("a viewer reads how to set it up: %s", page.text())
 		}

@@ -114,7 +114,7 @@ func TestEventFilters(t *testing.T) {
 	t.Run("the API accepts them too", func(t *testing.T) {
 		_, err := o.store.EventTypes(context.Background())
 		o.must(err)
-		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "script", []string{"read"})
+		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "script", []string{"read"}, 0)
 		o.must(err)
 		for query, want := range map[string][]string{"event=recording.completed,user.updated": {user, recording}, "stale=1": {stale}, "unread=true": {unread}, "twin=1": nil, "recovered=1": nil} {
 			r, err := http.NewRequest(http.MethodGet, o.url+"/api/v1/events?"+query, nil)

@@ -151,7 +151,7 @@ func TestExportEvents(t *testing.T) {
 		}
 	})
 	t.Run("the API", func(t *testing.T) {
-		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{"read", "events:raw"})
+		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{"read", "events:raw"}, 0)
 		o.must(err)
 		api := o.nobody()
 		get := func(query string) reply {
@@ -167,7 +167,7 @@ func TestExportEvents(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 		get("format=xml").want(t, http.StatusBadRequest)
-		blind, _, err := o.service.CreateToken(context.Background(), theConsole, "without bodies", []string{"read"})
+		blind, _, err := o.service.CreateToken(context.Background(), theConsole, "without bodies", []string{"read"}, 0)
 		o.must(err)
 		for query, want := range map[string]int{"": http.StatusOK, "body=1": http.StatusForbidden} {
 			if r := api.send(http.MethodGet, "/api/v1/events/export?"+query, nil, "Authorization", "Bearer "+blind); r.status != want {

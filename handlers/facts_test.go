@@ -104,7 +104,7 @@ func TestNothingStoredIsASentence(t *testing.T) {
 	o.must(err)
 	o.must(o.service.SetRole(ctx, theConsole, u.ID, incident.Responder))
 	o.must(o.service.SetDisabled(ctx, theConsole, u.ID, true))
-	_, token, err := o.service.CreateToken(ctx, theConsole, "the pager", []string{"read"})
+	_, token, err := o.service.CreateToken(ctx, theConsole, "the pager", []string{"read"}, 0)
 	o.must(err)
 	o.must(o.service.RevokeToken(ctx, theConsole, token.ID))
 	outage.Description = "When a customer notices."

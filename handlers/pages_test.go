@@ -714,7 +714,7 @@ func TestJoinPage(t *testing.T) {
 		i := o.open(r)
 		const cause = "oncall@example.com has reached Zoom’s limit of 100 new or changed meetings a day."
 		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "Couldn’t create the bridge", cause, "Keep this page open")
-		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{"read"})
+		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{"read"}, 0)
 		o.must(err)
 		answer := o.nobody().send(http.MethodGet, "/api/v1/incidents/"+i.Key()[4:], nil, "Authorization", "Bearer "+plain)
 		if !strings.Contains(answer.body, `"reason":"`+cause+`"`) {

@@ -106,51 +106,67 @@ func (s *Site) Logout(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, "/login")
 }
 
-// SetupPage is GET /setup, the one-time link that the server prints when there
-// is no admin yet.
+// SetupPage is GET /setup: the one-time link that the server prints when there is no
+// admin yet, or the link with which an invited user sets a password.
 func (s *Site) SetupPage(c echo.Context) error {
 	token := c.QueryParam("token")
-	if err := s.Service.CheckSetup(c.Request().Context(), token); err != nil {
-		return s.setupGone(c, token, err)
+	invited, err := s.Service.CheckSetup(c.Request().Context(), token)
+	if err != nil {
+		return s.setupGone(c, token, invited, err)
 	}
-	return Render(c, http.StatusOK, views.Setup(s.setupPage(c, token)))
+	return Render(c, http.StatusOK, views.Setup(s.setupPage(c, token, invited)))
 }
 
-// Setup is POST /setup. If two browsers use the same link, one creates the admin and
+// Setup is POST /setup. If two browsers use the same link, one sets the password and
 // the other learns that the link was used.
 func (s *Site) Setup(c echo.Context) error {
 	form, err := ReadForm(c, "token", "email", "name", "password")
 	if err != nil {
 		return err
 	}
-	token := form.Raw("token")
+	ctx, token := c.Request().Context(), form.Raw("token")
+	invited, err := s.Service.CheckSetup(ctx, token)
+	if err != nil {
+		return s.setupGone(c, token, invited, err)
+	}
 
-	user, err := s.Service.FirstAdmin(c.Request().Context(), token, form.Raw("email"), form.Get("name"), form.Raw("password"), c.RealIP())
+	var user incident.User
+	said := "Your password was set."
+	if invited.ID != "" {
+		user, err = s.Service.Join(ctx, token, form.Raw("password"), c.RealIP())
+	} else {
+		said = "You are the first admin of this Drawbridge."
+		user, err = s.Service.FirstAdmin(ctx, token, form.Raw("email"), form.Get("name"), form.Raw("password"), c.RealIP())
+	}
 
 	if _, fields, _ := Refusal(err); incident.CodeOf(err) == incident.Invalid {
-		page := s.setupPage(c, token)
+		page := s.setupPage(c, token, invited)
 		page.Name, page.Email = form.Get("name"), form.Get("email")
 		page.NameError, page.EmailError, page.PasswordError = fields["name"], fields["email"], fields["password"]
 		return Render(c, http.StatusUnprocessableEntity, views.Setup(page))
 	}
 	if err != nil {
-		return s.setupGone(c, token, err)
+		return s.setupGone(c, token, invited, err)
 	}
 
 	if err := s.startSession(c, user); err != nil {
 		return err
 	}
-	return s.done(c, "/", "You are the first admin of this Drawbridge.")
+	return s.done(c, "/", said)
 }
 
-func (s *Site) setupPage(c echo.Context, token string) views.SetupPage {
-	return views.SetupPage{Frame: s.Frame(c, "First admin", ""), Token: token, MinPassword: incident.MinPassword}
+func (s *Site) setupPage(c echo.Context, token string, invited incident.User) views.SetupPage {
+	title := "First admin"
+	if invited.ID != "" {
+		title = "Set your password"
+	}
+	return views.SetupPage{Frame: s.Frame(c, title, ""), Token: token, Invited: invited.Email, MinPassword: incident.MinPassword}
 }
 
 // setupGone shows that a setup link is expired, used or unknown, with
 // status 410. It returns other errors.
-func (s *Site) setupGone(c echo.Context, token string, err error) error {
-	page := s.setupPage(c, "")
+func (s *Site) setupGone(c echo.Context, token string, invited incident.User, err error) error {
+	page := s.setupPage(c, "", invited)
 	switch incident.CodeOf(err) {
 	case incident.Conflict:
 		page.State = "used"

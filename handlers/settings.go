@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 )
@@ -57,6 +59,7 @@ func (s *Site) usersPage(c echo.Context, edit string) (views.SettingsUsersPage, 
 		page.Rows = append(page.Rows, views.UserRow{
 			ID: u.ID, Name: u.Name, Email: u.Email, Role: string(u.Role), Me: u.ID == Actor(c).UserID, Disabled: !u.DisabledAt.IsZero(),
 			LastSeenAt: s.When(c, u.LastSeenAt), CreatedAt: s.When(c, u.CreatedAt), LastAdmin: admins == 1 && isAdmin(u),
+			Invited: u.PasswordHash == "",
 		})
 		if u.ID == edit {
 			page.EditID, page.Name, page.Email, page.Role = u.ID, u.Name, u.Email, string(u.Role)
@@ -68,14 +71,14 @@ func (s *Site) usersPage(c echo.Context, edit string) (views.SettingsUsersPage, 
 	return page, nil
 }
 
-// CreateUser is POST /settings/users.
-func (s *Site) CreateUser(c echo.Context) error {
-	form, err := ReadForm(c, "name", "email", "role", "password")
+// InviteUser is POST /settings/users. Only this answer shows the link.
+func (s *Site) InviteUser(c echo.Context) error {
+	form, err := ReadForm(c, "name", "email", "role")
 	if err != nil {
 		return err
 	}
 
-	user, err := s.Service.CreateUser(c.Request().Context(), Actor(c), form.Get("email"), form.Get("name"), incident.Role(form.Get("role")), form.Raw("password"))
+	token, user, err := s.Service.InviteUser(c.Request().Context(), Actor(c), form.Get("email"), form.Get("name"), incident.Role(form.Get("role")))
 
 	if _, fields, ok := Refusal(err); ok {
 		page, err := s.usersPage(c, "")
@@ -89,8 +92,29 @@ func (s *Site) CreateUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.showLink(c, token, user)
+}
 
-	return s.done(c, "/settings/users", user.Email+" can log in now.")
+// LinkUser is POST /settings/users/:id/link: a new one-time link to set a password.
+// Only this answer shows it.
+func (s *Site) LinkUser(c echo.Context) error {
+	token, user, err := s.Service.NewPasswordLink(c.Request().Context(), Actor(c), c.Param("id"))
+	if _, _, refused := Refusal(err); refused {
+		return s.finish(c, err, "/settings/users", "")
+	}
+	if err != nil {
+		return err
+	}
+	return s.showLink(c, token, user)
+}
+
+func (s *Site) showLink(c echo.Context, token string, user incident.User) error {
+	page, err := s.usersPage(c, "")
+	if err != nil {
+		return err
+	}
+	page.Link, page.LinkFor, page.LinkUntil = s.base(c)+"/setup?token="+token, user.Email, s.When(c, s.Now().Add(incident.InvitationFor))
+	return Render(c, http.StatusOK, views.SettingsUsers(page))
 }
 
 // SaveUser is POST /settings/users/:id.
@@ -134,30 +158,6 @@ func (s *Site) SaveUser(c echo.Context) error {
 	return s.done(c, "/settings/users", said)
 }
 
-// ResetPassword is POST /settings/users/:id/password.
-func (s *Site) ResetPassword(c echo.Context) error {
-	form, err := ReadForm(c, "password")
-	if err != nil {
-		return err
-	}
-
-	err = s.Service.ResetPassword(c.Request().Context(), Actor(c), c.Param("id"), form.Raw("password"))
-
-	if _, fields, ok := Refusal(err); ok {
-		page, err := s.usersPage(c, c.Param("id"))
-		if err != nil {
-			return err
-		}
-		page.Errors = fields
-		return Render(c, http.StatusUnprocessableEntity, views.SettingsUsers(page))
-	}
-	if err != nil {
-		return err
-	}
-
-	return s.done(c, "/settings/users", "The password was set. Pass it on securely.")
-}
-
 // DisableUser is POST /settings/users/:id/disable.
 func (s *Site) DisableUser(c echo.Context) error {
 	return s.switchUser(c, true, "The user was disabled and logged out everywhere.")
@@ -197,6 +197,9 @@ func (s *Site) tokensLeft(ctx context.Context, userID, said string) (string, err
 	return said, err
 }
 
+// tokenDays is the choice of the form for a new token.
+const tokenDays = 365
+
 // TokensPage is GET /settings/tokens. ?new=1 opens the form.
 func (s *Site) TokensPage(c echo.Context) error {
 	q, err := ReadQuery(c, "new")
@@ -207,7 +210,7 @@ func (s *Site) TokensPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page.Open, page.ScopeWrite = q.Get("new") != "", true
+	page.Open, page.ScopeWrite, page.Days = q.Get("new") != "", true, tokenDays
 	return Render(c, http.StatusOK, views.SettingsTokens(page))
 }
 
@@ -216,11 +219,12 @@ func (s *Site) tokensPage(c echo.Context) (views.SettingsTokensPage, error) {
 	if err != nil {
 		return views.SettingsTokensPage{}, err
 	}
-	page := views.SettingsTokensPage{Frame: s.Frame(c, "API tokens", "settings"), ExampleURL: s.base(c) + "/api/v1/incidents"}
+	page := views.SettingsTokensPage{Frame: s.Frame(c, "API tokens", "settings")}
 	for _, t := range tokens {
 		page.Rows = append(page.Rows, views.TokenRow{
 			ID: t.ID, Name: t.Name, Scopes: t.Scopes, CreatedBy: t.CreatedBy,
 			CreatedAt: s.When(c, t.CreatedAt), LastUsedAt: s.When(c, t.LastUsedAt), RevokedAt: s.When(c, t.RevokedAt),
+			EndsIn: t.Suffix, ExpiresAt: s.When(c, t.ExpiresAt), Expired: t.Expired(s.Now()),
 		})
 	}
 	return page, nil
@@ -233,7 +237,12 @@ func (s *Site) CreateToken(c echo.Context) error {
 		return err
 	}
 
-	plain, token, err := s.Service.CreateToken(c.Request().Context(), Actor(c), form.Get("name"), scopes)
+	days, err := form.Int("days")
+	if err != nil {
+		return err
+	}
+
+	plain, token, err := s.Service.CreateToken(c.Request().Context(), Actor(c), form.Get("name"), scopes, int(days))
 
 	_, fields, refused := Refusal(err)
 	if err != nil && !refused {
@@ -245,13 +254,64 @@ func (s *Site) CreateToken(c echo.Context) error {
 		return err
 	}
 	if refused {
-		page.Open, page.Name, page.Errors = true, form.Get("name"), map[string]string{"name": fields["name"], "scope": fields["scopes"]}
+		page.Open, page.Name, page.Errors = true, form.Get("name"), map[string]string{"name": fields["name"], "scope": fields["scopes"], "days": fields["days"]}
+		page.Days = int(days)
 		page.ScopeWrite, page.ScopeRead = slices.Contains(scopes, incident.ScopeIncidentsWrite), slices.Contains(scopes, incident.ScopeRead)
 		page.ScopeRaw, page.ScopeMetrics = slices.Contains(scopes, incident.ScopeEventsRaw), slices.Contains(scopes, incident.ScopeMetrics)
 		return Render(c, http.StatusUnprocessableEntity, views.SettingsTokens(page))
 	}
-	page.New, page.NewName, page.NewReads = plain, token.Name, !slices.Contains(token.Scopes, incident.ScopeIncidentsWrite)
+	page.New, page.NewName = plain, token.Name
+	if page.Example, err = s.tokenExample(c, plain, token.Scopes); err != nil {
+		return err
+	}
 	return Render(c, http.StatusOK, views.SettingsTokens(page))
+}
+
+// tokenExample is a command that tries a new token as it stands: it lists incidents, or
+// opens one or reads metrics if the token can't. It is "" if there is no runbook to open
+// one with.
+func (s *Site) tokenExample(c echo.Context, token string, scopes []string) (string, error) {
+	curl := "curl -H " + shellQuote("Authorization: Bearer "+token) + " "
+	url := shellQuote(s.base(c) + "/api/v1/incidents")
+	switch {
+	case slices.Contains(scopes, incident.ScopeRead):
+		return curl + url, nil
+	case slices.Contains(scopes, incident.ScopeIncidentsWrite):
+	case slices.Contains(scopes, incident.ScopeMetrics):
+		return curl + shellQuote(s.base(c)+"/metrics"), nil
+	default:
+		return "", nil
+	}
+	runbooks, err := s.Store.Runbooks(c.Request().Context(), false)
+	i := slices.IndexFunc(runbooks, func(r db.RunbookRow) bool { return r.DisabledAt.IsZero() })
+	if err != nil || i < 0 {
+		return "", err
+	}
+	body := map[string]any{"runbook": runbooks[i].Name, "name": "Try the API"}
+	vars := map[string]string{}
+	for _, v := range runbooks[i].Variables {
+		if v.Required && v.Default == "" {
+			vars[v.Name] = sampleValue(v)
+		}
+	}
+	if len(vars) > 0 {
+		body["vars"] = vars
+	}
+	text, err := json.Marshal(body)
+	return curl + "-H 'Content-Type: application/json' -d " + shellQuote(string(text)) + " " + url, err
+}
+
+// sampleValue is a value that a variable of a runbook accepts.
+func sampleValue(v incident.Variable) string {
+	switch {
+	case len(v.Choices) > 0:
+		return v.Choices[0]
+	case v.Type == "number":
+		return "1"
+	case v.Type == "date":
+		return "2026-01-31"
+	}
+	return "test"
 }
 
 // readTokenForm takes the checkboxes, which share a name, out of the form before
@@ -268,7 +328,7 @@ func readTokenForm(c echo.Context) (form Form, scopes []string, err error) {
 	scopes = values["scope"]
 	values.Del("scope")
 	c.Request().Body = io.NopCloser(bytes.NewReader([]byte(values.Encode())))
-	form, err = ReadForm(c, "name")
+	form, err = ReadForm(c, "name", "days")
 	return form, scopes, err
 }
 

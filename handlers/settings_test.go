@@ -3,7 +3,9 @@ package handlers_test
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,9 +72,11 @@ func TestUsersPage(t *testing.T) {
 	})
 }
 
-func TestCreateUser(t *testing.T) {
+var setupLink = regexp.MustCompile(`https://bridge\.example\.com(/setup\?token=[A-Za-z0-9_-]{43})`)
+
+func TestInviteUser(t *testing.T) {
 	t.Parallel()
-	good := []string{"name", "Ana", "email", "Ana@example.com ", "role", "responder", "password", "a few unrelated words"}
+	good := []string{"name", "Ana", "email", "Ana@example.com ", "role", "responder"}
 	t.Run("guard", func(t *testing.T) {
 		t.Parallel()
 		testGuard(t, newOffice(t), "/settings/users", incident.Admin, good...)
@@ -81,12 +85,12 @@ func TestCreateUser(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		page := b.post("/settings/users", "name", "Ana", "email", "ana@", "role", "root", "password", "SHY")
-		page.want(t, http.StatusUnprocessableEntity, "This isn’t an email address.", "Choose admin, responder or viewer.", "Use at least 12 characters.")
-		if page.value("name") != "Ana" || page.value("email") != "ana@" || strings.Contains(page.body, "SHY") {
-			t.Error("what was typed is not kept, or the password is")
+		page := b.post("/settings/users", "name", "Ana", "email", "ana@", "role", "root")
+		page.want(t, http.StatusUnprocessableEntity, "This isn’t an email address.", "Choose admin, responder or viewer.")
+		if page.value("name") != "Ana" || page.value("email") != "ana@" {
+			t.Error("what was typed is not kept")
 		}
-		b.post("/settings/users", "name", "", "email", "ADMIN@example.com", "role", "viewer", "password", "a few unrelated words").
+		b.post("/settings/users", "name", "", "email", "ADMIN@example.com", "role", "viewer").
 			want(t, http.StatusUnprocessableEntity, "Another user has this email address.")
 		o.wantTrail()
 	})
@@ -107,11 +111,42 @@ func TestCreateUser(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/settings/users", good...).leadsTo(b, "/settings/users", "ana@example.com can log in now.", "Ana")
-		if _, err := o.service.LogIn(t.Context(), "ana@example.com", "a few unrelated words", ""); err != nil {
-			t.Error(err)
+		page := b.post("/settings/users", good...)
+		page.want(t, http.StatusOK, "Link for ana@example.com", "They set their own password with it, once", "invited")
+		if page.header.Get("Cache-Control") != "no-store" {
+			t.Error("the page with the link may be kept")
 		}
-		o.wantTrail("user.create ana@example.com")
+		link := setupLink.FindStringSubmatch(page.body)
+		if link == nil {
+			t.Fatalf("no link: %s", page.text())
+		}
+		if again := b.get("/settings/users"); strings.Contains(again.body, link[1]) {
+			t.Error("the link is shown twice")
+		}
+		nobody := &tab{o: o, cookies: map[string]string{}}
+		form := nobody.get(link[1])
+		form.want(t, http.StatusOK, "Set your password", "ana@example.com", "This page works once.")
+		token := form.value("token")
+		nobody.post("/setup", "token", token, "password", "short").want(t, http.StatusUnprocessableEntity, "Use at least 12 characters.")
+		nobody.post("/setup", "token", token, "email", "eve@example.com", "name", "Eve", "password", thePassword).
+			leadsTo(nobody, "/", "Your password was set.")
+		u, err := o.service.LogIn(t.Context(), "ana@example.com", thePassword, "")
+		if err != nil || u.Role != incident.Responder || u.Name != "Ana" {
+			t.Errorf("logged in as %+v, %v", u, err)
+		}
+		(&tab{o: o, cookies: map[string]string{}}).get(link[1]).want(t, http.StatusGone, "This link was used", "Log in")
+		if strings.Contains(o.log.String(), token) {
+			t.Error("the link is in the log")
+		}
+		o.wantTrail("user.invite ana@example.com", "user.join ana@example.com")
+	})
+	t.Run("expired", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		link := setupLink.FindStringSubmatch(o.as(incident.Admin).post("/settings/users", good...).body)
+		o.wait(3 * 24 * time.Hour)
+		nobody := &tab{o: o, cookies: map[string]string{}}
+		nobody.get(link[1]).want(t, http.StatusGone, "This link has expired", "Ask an admin for a new link.")
 	})
 }
 
@@ -164,45 +199,48 @@ func TestSaveUser(t *testing.T) {
 	})
 }
 
-func TestResetPassword(t *testing.T) {
+func TestPasswordLink(t *testing.T) {
 	t.Parallel()
+	const path = "/settings/users/id-of-ana/link"
 	t.Run("guard", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.person("ana", incident.Viewer)
-		testGuard(t, o, "/settings/users/id-of-ana/password", incident.Admin, "password", "a few unrelated words")
+		testGuard(t, o, path, incident.Admin)
 	})
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.person("ana", incident.Viewer)
 		b := o.as(incident.Admin)
-		b.post("/settings/users/id-of-ana/password", "password", "short").want(t, http.StatusUnprocessableEntity, "Use at least 12 characters.", "Edit ana@example.com")
-		b.post("/settings/users/nobody/password", "password", "a few unrelated words").want(t, http.StatusNotFound)
+		b.post("/settings/users/nobody/link").want(t, http.StatusNotFound)
+		b.post("/settings/users/id-of-ana/disable")
+		b.post(path).leadsTo(b, "/settings/users", "This user is disabled. Enable them first.")
 	})
 	t.Run("broken", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.person("ana", incident.Viewer)
 		b := o.as(incident.Admin)
-		testBroken(t, o, "audit_entries", func() reply {
-			return b.post("/settings/users/id-of-ana/password", "password", "a few unrelated words")
-		})
-		o.logIn("ana@example.com")
+		testBroken(t, o, "audit_entries", func() reply { return b.post(path) })
 	})
 	t.Run("done", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		o.person("ana", incident.Viewer)
 		ana, b := o.logIn("ana@example.com"), o.as(incident.Admin)
-		b.post("/settings/users/id-of-ana/password", "password", "a few unrelated words").leadsTo(b, "/settings/users", "The password was set.")
+		b.get("/settings/users?edit=id-of-ana").want(t, http.StatusOK, "Create password link")
+		link := setupLink.FindStringSubmatch(b.post(path).body)
+		ana.get("/settings/me").want(t, http.StatusOK) // until the link is used
+		nobody := &tab{o: o, cookies: map[string]string{}}
+		nobody.post("/setup", "token", nobody.get(link[1]).value("token"), "password", "a few unrelated words").leadsTo(nobody, "/", "Your password was set.")
 		if r := ana.get("/settings/me"); r.status != http.StatusSeeOther {
 			t.Errorf("the session goes on: %d", r.status)
 		}
 		if _, err := o.service.LogIn(t.Context(), "ana@example.com", "a few unrelated words", ""); err != nil {
 			t.Error(err)
 		}
-		o.wantTrail("user.reset_password ana@example.com")
+		o.wantTrail("user.link ana@example.com", "user.join ana@example.com")
 	})
 }
 
@@ -257,7 +295,7 @@ var plainToken = regexp.MustCompile(`db_[A-Za-z0-9_-]{43}`)
 
 func TestCreateToken(t *testing.T) {
 	t.Parallel()
-	good := []string{"name", "pager", "scope", "incidents:write", "scope", "read"}
+	good := []string{"name", "pager", "scope", "incidents:write", "scope", "read", "days", "90"}
 	t.Run("guard", func(t *testing.T) {
 		t.Parallel()
 		testGuard(t, newOffice(t), "/settings/tokens", incident.Admin, good...)
@@ -303,14 +341,14 @@ func TestCreateToken(t *testing.T) {
 		if page.header.Get("Cache-Control") != "no-store" {
 			t.Error("the page with the token may be kept")
 		}
-		if !strings.Contains(page.text(), "Try the API") {
-			t.Error("the example opens no incident")
+		if want := "curl -H 'Authorization: Bearer " + plain + "' 'https://bridge.example.com/api/v1/incidents'"; !strings.Contains(page.text(), want) {
+			t.Errorf("the example isn't %s: %s", want, page.text())
 		}
-		if reader := b.post("/settings/tokens", "name", "dashboard", "scope", "read"); strings.Contains(reader.text(), "Try the API") || !strings.Contains(reader.text(), "curl -H") {
-			t.Error("the example for a token that may only read opens an incident")
+		if writer := b.post("/settings/tokens", "name", "dashboard", "scope", "incidents:write"); strings.Contains(writer.text(), "curl -H") {
+			t.Error("the example opens an incident without a runbook")
 		}
 		again := b.get("/settings/tokens")
-		again.want(t, http.StatusOK, "pager", "by admin@example.com")
+		again.want(t, http.StatusOK, "pager", "by admin@example.com", "ends in "+plain[len(plain)-4:], "in 90 days", "Never")
 		if strings.Contains(again.body, plain) || strings.Contains(o.log.String(), plain) || strings.Contains(again.body, token.Hash) {
 			t.Error("the token is shown twice, or logged")
 		}
@@ -318,11 +356,30 @@ func TestCreateToken(t *testing.T) {
 	})
 }
 
+// The command that a new token is shown with works as it stands.
+func TestTokenExample(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		return // there is no curl to try it with
+	}
+	o := newOffice(t)
+	o.connect()
+	o.outage() // has a required variable
+	b := o.as(incident.Admin)
+	for scope, want := range map[string]string{"incidents:write": `"key":"INC-1"`, "read": `"items":[`, "metrics": "drawbridge_"} {
+		command := html.UnescapeString(regexp.MustCompile(`<code class="db-mono">(curl [^<]*)</code>`).FindStringSubmatch(b.post("/settings/tokens", "name", "x", "scope", scope).body)[1])
+		out, err := exec.Command("sh", "-c", strings.ReplaceAll(command, "https://bridge.example.com", o.url)).Output()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s\nanswers %s, %v", command, out, err)
+		}
+	}
+}
+
 func TestRevokeToken(t *testing.T) {
 	t.Parallel()
 	token := func(o *office) (string, incident.Token) {
 		o.t.Helper()
-		plain, token, err := o.service.CreateToken(context.Background(), theConsole, "pager", []string{"read"})
+		plain, token, err := o.service.CreateToken(context.Background(), theConsole, "pager", []string{"read"}, 0)
 		o.must(err)
 		return plain, token
 	}
@@ -389,6 +446,52 @@ func TestAuditPage(t *testing.T) {
 			t.Error("links are missing, a secret is shown, or a name is markup")
 		}
 	})
+	t.Run("filters", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		add := func(id, actor, action string, changes int) {
+			e := incident.AuditEntry{ID: id, At: o.clock(), Actor: actor, Action: incident.AuditAction(action), Target: id, Changes: make([]incident.Change, changes)}
+			for i := range e.Changes {
+				e.Changes[i] = incident.Change{Field: fmt.Sprint("f", i), After: "x"}
+			}
+			o.must(o.store.AddAudit(t.Context(), e))
+		}
+		add("one", "bob@example.com", "runbook.update", 3)
+		add("two", "bob@example.com", "user.disable", 1)
+		o.wait(24 * time.Hour)
+		add("three", "ana@example.com", "runbook.update", 0)
+		b := o.as(incident.Admin)
+		day := o.clock().Format(time.DateOnly)
+		for query, want := range map[string][]string{
+			"":                               {"one", "two", "three"},
+			"?who=BOB":                       {"one", "two"},
+			"?action=runbook.update":         {"one", "three"},
+			"?who=bob&action=runbook.update": {"one"},
+			"?from=" + day:                   {"three"},
+			"?to=2026-11-22&who=&action=&q=": {"one", "two"},
+			"?from=" + day + "&who=bob":      {},
+		} {
+			page := b.get("/settings/audit" + query)
+			page.want(t, http.StatusOK)
+			for _, target := range []string{"one", "two", "three"} {
+				if got := regexp.MustCompile(`(“| )` + target + `(”| )`).MatchString(page.text()); got != slices.Contains(want, target) {
+					t.Errorf("%q shows %s: %v", query, target, got)
+				}
+			}
+			if len(want) == 0 && !strings.Contains(page.text(), "No change matches these filters.") {
+				t.Errorf("%q: %s", query, page.text())
+			}
+		}
+		page := b.get("/settings/audit?from=soon")
+		page.want(t, http.StatusOK)
+		if !strings.Contains(page.body, `aria-invalid="true"`) {
+			t.Error("a date that isn't one is not refused")
+		}
+		b.get("/settings/audit?action=everything").want(t, http.StatusBadRequest)
+		if n := strings.Count(b.get("/settings/audit?who=bob").body, "<summary>3 changes</summary>"); n != 1 {
+			t.Errorf("%d entries with many changes are folded, want 1", n)
+		}
+	})
 	t.Run("a name that looks like other fields is one change", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
@@ -405,7 +508,7 @@ func TestAuditPage(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		r := o.outage()
-		plain, _, err := o.service.CreateToken(t.Context(), theConsole, "ravi@example.com", []string{incident.ScopeIncidentsWrite})
+		plain, _, err := o.service.CreateToken(t.Context(), theConsole, "ravi@example.com", []string{incident.ScopeIncidentsWrite}, 0)
 		o.must(err)
 		token, _, err := o.service.TokenActor(t.Context(), plain, "192.0.2.7")
 		o.must(err)

@@ -37,6 +37,9 @@ const (
 	AuditTokenRevoke       AuditAction = "token.revoke"         // name
 	AuditUserFirstAdmin    AuditAction = "user.first_admin"     // email
 	AuditUserCreate        AuditAction = "user.create"          // email
+	AuditUserInvite        AuditAction = "user.invite"          // email
+	AuditUserLink          AuditAction = "user.link"            // email
+	AuditUserJoin          AuditAction = "user.join"            // email
 	AuditUserSetRole       AuditAction = "user.set_role"        // email
 	AuditUserSetName       AuditAction = "user.set_name"        // email
 	AuditUserEnable        AuditAction = "user.enable"          // email

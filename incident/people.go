@@ -30,11 +30,13 @@ const MinPassword = 12
 
 const (
 	setupFor         = 30 * time.Minute
+	InvitationFor    = 3 * 24 * time.Hour
 	freeLoginTries   = 5
 	longestLoginWait = time.Minute
 	loginMemory      = time.Hour // wrong passwords older than this do not count
 	maxPassword      = 1024      // bytes
 	tokenPrefix      = "db_"
+	maxTokenDays     = 3650
 )
 
 var (
@@ -96,27 +98,37 @@ func (s *Service) SetupLink(ctx context.Context) (token string, err error) {
 		return "", err
 	}
 	token = newToken()
-	return token, s.store.SaveSetupLink(ctx, hashToken(token), s.now().Add(setupFor))
+	return token, s.store.SaveSetupLink(ctx, SetupLink{Hash: hashToken(token), ExpiresAt: s.now().Add(setupFor)}, nil, AuditEntry{})
 }
 
-// CheckSetup checks whether a setup link can still be used. It returns NotFound
-// if the link is unknown or expired, and Conflict if it was used.
-func (s *Service) CheckSetup(ctx context.Context, token string) error {
-	expires, used, err := s.store.SetupLink(ctx, hashToken(token))
-	switch {
-	case CodeOf(err) == NotFound || (err == nil && used.IsZero() && !s.now().Before(expires)):
-		return refuse(NotFound, "This link is no longer valid. Restart Drawbridge: it prints a new link as long as there is no admin.")
-	case err != nil:
-		return err
-	case !used.IsZero():
-		return refuse(Conflict, "This link has already been used. If that wasn’t you, find out who can read the server’s log, and reset the password with “drawbridge user reset-password EMAIL --password-stdin”.")
+// CheckSetup checks whether a setup link can still be used, and returns the user who
+// sets a password with it, also for a link that can't be used; the zero User for the
+// link of the first admin. It returns NotFound if the link is unknown or expired, and
+// Conflict if it was used.
+func (s *Service) CheckSetup(ctx context.Context, token string) (User, error) {
+	gone := refuse(NotFound, "This link is no longer valid. Restart Drawbridge: it prints a new link as long as there is no admin.")
+	link, err := s.store.SetupLink(ctx, hashToken(token))
+	if CodeOf(err) == NotFound {
+		return User{}, gone
 	}
-	return nil
+	var u User
+	if err == nil && link.UserID != "" {
+		u, err = s.store.User(ctx, link.UserID)
+	}
+	switch {
+	case err != nil:
+		return u, err
+	case !link.UsedAt.IsZero():
+		return u, refuse(Conflict, "This link has already been used. If that wasn’t you, find out who can read the server’s log, and reset the password with “drawbridge user reset-password EMAIL --password-stdin”.")
+	case !s.now().Before(link.ExpiresAt), !u.DisabledAt.IsZero():
+		return u, gone
+	}
+	return u, nil
 }
 
 // FirstAdmin creates the first admin. It works only once for each setup link.
 func (s *Service) FirstAdmin(ctx context.Context, token, email, name, password, address string) (User, error) {
-	if err := s.CheckSetup(ctx, token); err != nil {
+	if _, err := s.CheckSetup(ctx, token); err != nil {
 		return User{}, err
 	}
 	u, err := s.newUser(ctx, email, name, Admin, password)
@@ -128,9 +140,63 @@ func (s *Service) FirstAdmin(ctx context.Context, token, email, name, password, 
 	return u, err
 }
 
-func (s *Service) newUser(ctx context.Context, email, name string, role Role, password string) (User, error) {
-	u := User{ID: newID(), Email: CanonicalEmail(email), Name: strings.TrimSpace(name), Role: role, CreatedAt: s.now()}
-	fields := map[string]string{}
+// InviteUser adds a user who has no password yet, and returns the token of the
+// one-time link with which they set one. Field errors are keyed email, name and role.
+func (s *Service) InviteUser(ctx context.Context, actor Actor, email, name string, role Role) (token string, u User, err error) {
+	if err := need(actor, Admin); err != nil {
+		return "", User{}, err
+	}
+	u, fields := s.someone(email, name, role)
+	if len(fields) > 0 {
+		return "", User{}, invalid("Some fields are missing or invalid.", fields)
+	}
+	token, link := s.newInvitation(u.ID)
+	return token, u, s.store.SaveSetupLink(ctx, link, &u, s.audit(actor, AuditUserInvite, u.Email, changesOf(nil, u)...))
+}
+
+// NewPasswordLink returns the token of a new one-time link for a user who was invited
+// or forgot the password. The earlier link stops working; the password, if there is
+// one, works until the link is used.
+func (s *Service) NewPasswordLink(ctx context.Context, actor Actor, userID string) (token string, u User, err error) {
+	if err := need(actor, Admin); err != nil {
+		return "", User{}, err
+	}
+	if u, err = s.store.User(ctx, userID); err != nil {
+		return "", User{}, err
+	}
+	if !u.DisabledAt.IsZero() {
+		return "", u, refuse(Conflict, "This user is disabled. Enable them first.")
+	}
+	token, link := s.newInvitation(u.ID)
+	return token, u, s.store.SaveSetupLink(ctx, link, nil, s.audit(actor, AuditUserLink, u.Email))
+}
+
+func (s *Service) newInvitation(userID string) (token string, l SetupLink) {
+	token = newToken()
+	return token, SetupLink{Hash: hashToken(token), UserID: userID, ExpiresAt: s.now().Add(InvitationFor)}
+}
+
+// Join sets the password of the user of a link. It works once for each link. Field
+// errors are keyed password.
+func (s *Service) Join(ctx context.Context, token, password, address string) (User, error) {
+	u, err := s.CheckSetup(ctx, token)
+	if err != nil {
+		return User{}, err
+	}
+	if problem := passwordProblem(password); problem != "" {
+		return User{}, invalid(problem, map[string]string{"password": problem})
+	}
+	if u.PasswordHash, err = s.hashPassword(ctx, password); err != nil {
+		return User{}, err
+	}
+	actor := Actor{Kind: ActorUser, UserID: u.ID, Email: u.Email, Address: address}
+	return u, s.store.UseInvitation(ctx, hashToken(token), s.now(), u.PasswordHash, s.audit(actor, AuditUserJoin, u.Email))
+}
+
+// someone is a new user without a password, and what is wrong with the fields.
+func (s *Service) someone(email, name string, role Role) (u User, fields map[string]string) {
+	u = User{ID: newID(), Email: CanonicalEmail(email), Name: strings.TrimSpace(name), Role: role, CreatedAt: s.now()}
+	fields = map[string]string{}
 	if !validEmail(u.Email) || strings.ContainsFunc(u.Email, func(r rune) bool { return r > unicode.MaxASCII }) {
 		fields["email"] = "This isn’t an email address."
 	}
@@ -140,6 +206,11 @@ func (s *Service) newUser(ctx context.Context, email, name string, role Role, pa
 	if rank(role) == 0 {
 		fields["role"] = "Choose admin, responder or viewer."
 	}
+	return u, fields
+}
+
+func (s *Service) newUser(ctx context.Context, email, name string, role Role, password string) (User, error) {
+	u, fields := s.someone(email, name, role)
 	if problem := passwordProblem(password); problem != "" {
 		fields["password"] = problem
 	}
@@ -168,7 +239,7 @@ func (s *Service) LogIn(ctx context.Context, email, password, address string) (U
 		return User{}, err
 	}
 	stored := dummyHash
-	if known {
+	if known && u.PasswordHash != "" { // an invited user has none yet
 		stored = u.PasswordHash
 	}
 	err = s.hash(ctx, func() error {
@@ -354,9 +425,10 @@ func (s *Service) SetName(ctx context.Context, actor Actor, userID, name string)
 	})
 }
 
-// CreateToken creates an API token and returns it. Only its hash is stored, so it
-// cannot be shown again.
-func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, scopes []string) (plain string, t Token, err error) {
+// CreateToken creates an API token that expires after a number of days, 0 for never,
+// and returns it. Only its hash and its last characters are stored, so it cannot be
+// shown again. Field errors are keyed name, scopes and days.
+func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, scopes []string, days int) (plain string, t Token, err error) {
 	if err := need(actor, Admin); err != nil {
 		return "", Token{}, err
 	}
@@ -374,11 +446,17 @@ func (s *Service) CreateToken(ctx context.Context, actor Actor, name string, sco
 			fields["scopes"] = "The allowed scopes are " + strings.Join(Scopes, ", ") + "."
 		}
 	}
+	if days < 0 || days > maxTokenDays {
+		fields["days"] = "Choose when the token expires, within ten years."
+	}
 	if len(fields) > 0 {
 		return "", Token{}, invalid("Some fields are missing or invalid.", fields)
 	}
 	plain = tokenPrefix + newToken()
-	t = Token{ID: newID(), Name: name, Hash: hashToken(plain), Scopes: scopes, CreatedBy: actor.Email, CreatedAt: s.now()}
+	t = Token{ID: newID(), Name: name, Hash: hashToken(plain), Scopes: scopes, CreatedBy: actor.Email, CreatedAt: s.now(), Suffix: plain[len(plain)-4:]}
+	if days > 0 {
+		t.ExpiresAt = s.now().AddDate(0, 0, days)
+	}
 	return plain, t, s.store.InsertToken(ctx, t, s.audit(actor, AuditTokenCreate, name, changesOf(nil, t)...))
 }
 
@@ -401,7 +479,7 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 	}
 	t, err := s.store.TokenByHash(ctx, hashToken(plain))
 	switch {
-	case CodeOf(err) == NotFound || (err == nil && !t.RevokedAt.IsZero()):
+	case CodeOf(err) == NotFound || (err == nil && (!t.RevokedAt.IsZero() || t.Expired(s.now()))):
 		return Actor{}, Token{}, errToken
 	case err != nil:
 		return Actor{}, Token{}, err

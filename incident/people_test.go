@@ -75,15 +75,22 @@ func TestFirstAdmin(t *testing.T) {
 	if len(token) != 43 || token == old {
 		t.Fatalf("links %q and %q", old, token)
 	}
-	w.ok(w.service.CheckSetup(t.Context(), token))
+	checkSetup := func(token string) error {
+		u, err := w.service.CheckSetup(t.Context(), token)
+		if u.ID != "" {
+			t.Errorf("the link is of %+v", u)
+		}
+		return err
+	}
+	w.ok(checkSetup(token))
 	t.Run("A-18 only the newest link is valid", func(t *testing.T) {
-		wantCode(t, w.service.CheckSetup(t.Context(), old), incident.NotFound)
+		wantCode(t, checkSetup(old), incident.NotFound)
 		_, err := first(old, "a@example.com", password)
 		wantCode(t, err, incident.NotFound)
 	})
 	t.Run("unknown link", func(t *testing.T) {
 		for _, token := range []string{"", "x", strings.Repeat("A", 43), token[:42], token + "A", strings.ToLower(token)} {
-			wantCode(t, w.service.CheckSetup(t.Context(), token), incident.NotFound)
+			wantCode(t, checkSetup(token), incident.NotFound)
 		}
 	})
 	t.Run("refused: the link stays valid", func(t *testing.T) {
@@ -107,13 +114,13 @@ func TestFirstAdmin(t *testing.T) {
 				}
 			})
 		}
-		w.ok(w.service.CheckSetup(t.Context(), token))
+		w.ok(checkSetup(token))
 	})
 	t.Run("A-01 thirty minutes", func(t *testing.T) {
 		w.clock.Add(30*time.Minute - time.Second)
-		w.ok(w.service.CheckSetup(t.Context(), token))
+		w.ok(checkSetup(token))
 		w.clock.Add(time.Second)
-		wantCode(t, w.service.CheckSetup(t.Context(), token), incident.NotFound)
+		wantCode(t, checkSetup(token), incident.NotFound)
 		_, err := first(token, "a@example.com", password)
 		wantCode(t, err, incident.NotFound)
 	})
@@ -139,7 +146,7 @@ func TestFirstAdmin(t *testing.T) {
 		if won.Load() != 1 || len(users) != 1 || users[0].Role != incident.Admin || users[0].Name != "Ana" {
 			t.Fatalf("%d won, users %+v; want one admin", won.Load(), users)
 		}
-		wantCode(t, w.service.CheckSetup(t.Context(), token), incident.Conflict)
+		wantCode(t, checkSetup(token), incident.Conflict)
 		e := w.trail()[0]
 		if e.Actor != users[0].Email || e.Address != "192.0.2.1" {
 			t.Errorf("audit entry %+v", e)
@@ -165,6 +172,93 @@ func TestFirstAdmin(t *testing.T) {
 		_, err = w.service.FirstAdmin(t.Context(), token, "eve@example.com", "", password, "192.0.2.1")
 		wantCode(t, err, incident.Conflict)
 	})
+}
+
+func TestInviteUser(t *testing.T) {
+	w := newWorld(t)
+	root := w.person("root", incident.Admin)
+	rootIs := incident.Actor{Kind: "user", UserID: root.ID, Email: root.Email, Role: incident.Admin}
+	for _, test := range []struct {
+		name, email, called string
+		role                incident.Role
+		want                []string
+	}{
+		{"no address", "", "Ana", "viewer", []string{"email"}},
+		{"address in full-width letters", "ＡＮＡ@example.com", "Ana", "viewer", []string{"email"}},
+		{"unknown role", "ana@example.com", "Ana", "root", []string{"role"}},
+		{"everything", "x", strings.Repeat("n", 101), "", []string{"email", "name", "role"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, _, err := w.service.InviteUser(t.Context(), rootIs, test.email, test.called, test.role)
+			wantFields(t, err, test.want...)
+		})
+	}
+	first, ana, err := w.service.InviteUser(t.Context(), rootIs, " Ana@example.com ", "", incident.Responder)
+	w.ok(err)
+	if len(first) != 43 || ana.Email != "ana@example.com" || ana.Name != "ana" || ana.PasswordHash != "" {
+		t.Errorf("link %q for %+v", first, ana)
+	}
+	for _, secret := range []string{"", password} {
+		if _, err := w.service.LogIn(t.Context(), ana.Email, secret, "192.0.2.1"); incident.CodeOf(err) != incident.Unauthorized {
+			t.Errorf("before a password is set, logging in with %q gives %v", secret, err)
+		}
+	}
+	token, _, err := w.service.NewPasswordLink(t.Context(), rootIs, ana.ID)
+	w.ok(err)
+	join := func(token, secret string) error {
+		_, err := w.service.Join(t.Context(), token, secret, "192.0.2.7")
+		return err
+	}
+	wantCode(t, join(first, password), incident.NotFound) // replaced
+	wantFields(t, join(token, "short"), "password")
+	_, err = w.service.FirstAdmin(t.Context(), token, "eve@example.com", "", password, "192.0.2.1")
+	wantCode(t, err, incident.NotFound)
+	if u, err := w.service.CheckSetup(t.Context(), token); err != nil || u.ID != ana.ID {
+		t.Errorf("the link is of %+v, %v", u, err)
+	}
+	w.clock.Add(3*24*time.Hour - time.Second)
+	w.ok(join(token, password))
+	wantCode(t, join(token, password), incident.Conflict)
+	if u, err := w.service.LogIn(t.Context(), ana.Email, password, "192.0.2.1"); err != nil || u.ID != ana.ID {
+		t.Errorf("she can't log in: %v", err)
+	}
+	wantEntry(t, w.trail()[0], "user.join", ana.Email)
+	if e := w.trail()[0]; e.Actor != ana.Email || e.Address != "192.0.2.7" {
+		t.Errorf("audit entry %+v", e)
+	}
+
+	expired, _, err := w.service.NewPasswordLink(t.Context(), rootIs, ana.ID)
+	w.ok(err)
+	w.clock.Add(3 * 24 * time.Hour)
+	wantCode(t, join(expired, "another horse battery"), incident.NotFound)
+	for _, secret := range []string{first, token, expired, password} {
+		if strings.Contains(fmt.Sprintf("%+v", w.trail())+w.log.String(), secret) {
+			t.Error("a link or a password is in the audit trail or the log")
+		}
+	}
+	w.ok(w.service.SetDisabled(t.Context(), rootIs, ana.ID, true))
+	_, _, err = w.service.NewPasswordLink(t.Context(), rootIs, ana.ID)
+	wantCode(t, err, incident.Conflict)
+	_, _, err = w.service.NewPasswordLink(t.Context(), rootIs, "nobody")
+	wantCode(t, err, incident.NotFound)
+}
+
+func TestTokenExpires(t *testing.T) {
+	w := newWorld(t)
+	for _, days := range []int{-1, 3651} {
+		_, _, err := w.service.CreateToken(t.Context(), admin, "pager", []string{"read"}, days)
+		wantFields(t, err, "days")
+	}
+	plain, token, err := w.service.CreateToken(t.Context(), admin, "pager", []string{"read"}, 30)
+	w.ok(err)
+	if !strings.HasSuffix(plain, token.Suffix) || len(token.Suffix) != 4 {
+		t.Errorf("the token %q ends in %q", plain, token.Suffix)
+	}
+	w.clock.Add(30*24*time.Hour - time.Second)
+	w.must2(w.service.TokenActor(t.Context(), plain, ""))
+	w.clock.Add(time.Second)
+	_, _, err = w.service.TokenActor(t.Context(), plain, "")
+	wantCode(t, err, incident.Unauthorized)
 }
 
 // Comparing with the hash for unknown users must take as long as with a real one.
@@ -562,7 +656,7 @@ func TestTokens(t *testing.T) {
 	w := newWorld(t)
 	create := func(name string, scopes ...string) (string, incident.Token) {
 		t.Helper()
-		plain, token, err := w.service.CreateToken(t.Context(), admin, name, scopes)
+		plain, token, err := w.service.CreateToken(t.Context(), admin, name, scopes, 0)
 		w.ok(err)
 		return plain, token
 	}
@@ -645,7 +739,7 @@ func TestTokens(t *testing.T) {
 			{"both", "", []string{""}, []string{"name", "scopes"}},
 		} {
 			t.Run(test.name, func(t *testing.T) {
-				plain, _, err := w.service.CreateToken(t.Context(), admin, test.called, test.scopes)
+				plain, _, err := w.service.CreateToken(t.Context(), admin, test.called, test.scopes, 0)
 				wantFields(t, err, test.want...)
 				if plain != "" {
 					t.Error("a token came out")
@@ -670,7 +764,7 @@ func TestTokens(t *testing.T) {
 		w.ok(w.store.Close())
 		_, _, err := w.service.TokenActor(t.Context(), reader, "")
 		wantCode(t, err, incident.Unavailable)
-		_, _, err = w.service.CreateToken(t.Context(), admin, "x", []string{"read"})
+		_, _, err = w.service.CreateToken(t.Context(), admin, "x", []string{"read"}, 0)
 		wantCode(t, err, incident.Unavailable)
 	})
 }
@@ -699,8 +793,10 @@ func TestNeed(t *testing.T) {
 		{"SetRole", incident.Admin, func(a incident.Actor) error { return s.SetRole(ctx, a, "x", "") }},
 		{"SetDisabled", incident.Admin, func(a incident.Actor) error { return s.SetDisabled(ctx, a, "x", true) }},
 		{"SetName", incident.Admin, func(a incident.Actor) error { return s.SetName(ctx, a, "x", "y") }},
+		{"InviteUser", incident.Admin, func(a incident.Actor) error { _, _, err := s.InviteUser(ctx, a, "", "", ""); return err }},
+		{"NewPasswordLink", incident.Admin, func(a incident.Actor) error { _, _, err := s.NewPasswordLink(ctx, a, "x"); return err }},
 		{"ResetPassword", incident.Admin, func(a incident.Actor) error { return s.ResetPassword(ctx, a, "x", "") }},
-		{"CreateToken", incident.Admin, func(a incident.Actor) error { _, _, err := s.CreateToken(ctx, a, "", nil); return err }},
+		{"CreateToken", incident.Admin, func(a incident.Actor) error { _, _, err := s.CreateToken(ctx, a, "", nil, 0); return err }},
 		{"RevokeToken", incident.Admin, func(a incident.Actor) error { return s.RevokeToken(ctx, a, "x") }},
 		{"ReprocessEvent", incident.Admin, func(a incident.Actor) error { _, err := s.ReprocessEvent(ctx, a, 1); return err }},
 		{"OpenIncident", incident.Responder, func(a incident.Actor) error { _, _, err := s.OpenIncident(ctx, a, incident.OpenRequest{}); return err }},

@@ -49,7 +49,7 @@ type User struct {
 	Email        string    `json:"email"`
 	Name         string    `json:"name"`
 	Role         Role      `json:"role"`
-	PasswordHash string    `json:"-"` // argon2id hash with its parameters
+	PasswordHash string    `json:"-"` // argon2id hash with its parameters; "": invited, has not set one
 	DisabledAt   time.Time `json:"disabled"`
 	LastSeenAt   time.Time `json:"-"` // updated at most once a minute
 	CreatedAt    time.Time `json:"-"`
@@ -66,6 +66,20 @@ type Token struct {
 	CreatedAt  time.Time `json:"-"`
 	LastUsedAt time.Time `json:"-"`
 	RevokedAt  time.Time `json:"-"`
+	Suffix     string    `json:"-"`       // the end of the token, to recognize it; "" for tokens of older versions
+	ExpiresAt  time.Time `json:"expires"` // zero: never
+}
+
+// Expired reports whether the token has expired.
+func (t Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
+
+// SetupLink is a one-time link with which a person sets a password. Only the hash of
+// its token is stored.
+type SetupLink struct {
+	Hash      string
+	UserID    string // "": it creates the first admin
+	ExpiresAt time.Time
+	UsedAt    time.Time
 }
 
 // People stores users, sessions, setup links, API tokens, wrong passwords and the audit trail.
@@ -91,12 +105,15 @@ type People interface {
 	DeleteSession(ctx context.Context, hash string) error // no error if it does not exist
 	DeleteExpiredSessions(ctx context.Context) (int64, error)
 
-	// SaveSetupLink replaces any earlier setup link. UseSetupLink creates the
-	// first admin with it, once. It returns Conflict if the link was used or
-	// there is an admin, and NotFound if the link is unknown or expired.
-	SaveSetupLink(ctx context.Context, tokenHash string, expires time.Time) error
-	SetupLink(ctx context.Context, tokenHash string) (expires, used time.Time, err error)
+	// SaveSetupLink replaces any earlier link for the same user, and first adds
+	// the user if add isn't nil. UseSetupLink creates the first admin with a link,
+	// once; UseInvitation stores the password of the link's user and ends the
+	// user's sessions. They return Conflict if the link was used (or there is an
+	// admin), and NotFound if it is unknown or expired, or the user disabled.
+	SaveSetupLink(ctx context.Context, l SetupLink, add *User, audit AuditEntry) error
+	SetupLink(ctx context.Context, tokenHash string) (SetupLink, error)
 	UseSetupLink(ctx context.Context, tokenHash string, now time.Time, u User, audit AuditEntry) error
+	UseInvitation(ctx context.Context, tokenHash string, now time.Time, passwordHash string, audit AuditEntry) error
 
 	InsertToken(ctx context.Context, t Token, audit AuditEntry) error
 	TokenByHash(ctx context.Context, hash string) (Token, error) // finds revoked tokens too

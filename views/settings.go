@@ -1,11 +1,14 @@
 package views
 
+import "strconv"
+
 // SettingsUsersPage is GET /settings/users.
 //
 // ?new=1 opens the form for a new user, and ?edit={id} the form for an existing one.
-// POST /settings/users takes name, email, role (admin | responder | viewer), password.
-// POST /settings/users/{id} takes name and role; …/password takes password; …/disable and
-// …/enable take nothing.
+// POST /settings/users takes name, email, role (admin | responder | viewer) and answers
+// with the page, which shows the link of the invitation. So does POST
+// /settings/users/{id}/link. POST /settings/users/{id} takes name and role; …/disable
+// and …/enable take nothing.
 type SettingsUsersPage struct {
 	Frame  Frame
 	Rows   []UserRow
@@ -15,6 +18,9 @@ type SettingsUsersPage struct {
 	New    bool   // the form for a new user is open
 	EditID string // the user whose form is open; "" for none
 	Errors map[string]string
+
+	Link, LinkFor string // a new one-time link to set a password, on this answer only
+	LinkUntil     When
 }
 
 // UserRow is one user.
@@ -25,6 +31,7 @@ type UserRow struct {
 	Role       string
 	Me         bool
 	Disabled   bool
+	Invited    bool // has not set a password yet
 	LastSeenAt When // zero: never
 	CreatedAt  When
 	LastAdmin  bool // this is the only admin, who can't be disabled or lose the role
@@ -32,7 +39,7 @@ type UserRow struct {
 
 // SettingsTokensPage is GET /settings/tokens.
 //
-// ?new=1 opens the form. POST /settings/tokens takes name and scope (incidents:write, read; repeated) and answers with
+// ?new=1 opens the form. POST /settings/tokens takes name, days and scope (incidents:write, read; repeated) and answers with
 // the page, which shows the new token. POST /settings/tokens/{id}/revoke revokes a token.
 type SettingsTokensPage struct {
 	Frame        Frame
@@ -46,8 +53,8 @@ type SettingsTokensPage struct {
 	ScopeMetrics bool
 	Open         bool // the form is open
 	Errors       map[string]string
-	ExampleURL   string // the address of incidents in the API
-	NewReads     bool   // the new token may only read
+	Example      string // a command that tries the new token; "" for none
+	Days         int    // until the token expires, as chosen; 0: never
 }
 
 // TokenRow is one API token.
@@ -59,14 +66,23 @@ type TokenRow struct {
 	CreatedAt  When
 	LastUsedAt When // zero: never
 	RevokedAt  When // zero: not revoked
+	EndsIn     string
+	ExpiresAt  When // zero: never
+	Expired    bool
 }
 
-// SettingsAuditPage is GET /settings/audit?q=&cursor=.
+// SettingsAuditPage is GET /settings/audit?q=&who=&action=&from=&to=&cursor=.
 type SettingsAuditPage struct {
 	Frame Frame
 	Query string
-	Rows  []AuditRow
-	Pager Pager
+	Who   string
+
+	From, To           string // dates as typed
+	FromError, ToError string
+	Actions            []Choice
+	Filtered           bool
+	Rows               []AuditRow
+	Pager              Pager
 }
 
 // AuditRow is one entry of the audit trail.
@@ -113,6 +129,15 @@ type SettingsAboutPage struct {
 	PublicURL string
 }
 
+// tokenDays are the choices for when a new token expires.
+func (p SettingsTokensPage) tokenDays() []Choice {
+	choices := []Choice{{Value: "30", Label: "In 30 days"}, {Value: "90", Label: "In 90 days"}, {Value: "365", Label: "In a year"}, {Value: "0", Label: "Never"}}
+	for i := range choices {
+		choices[i].Selected = choices[i].Value == strconv.Itoa(p.Days)
+	}
+	return choices
+}
+
 // settingsTabs are the tabs that a person may open.
 func settingsTabs(admin bool, current string) []Tab {
 	var tabs []Tab
@@ -127,13 +152,4 @@ func settingsTabs(admin bool, current string) []Tab {
 		}
 	}
 	return tabs
-}
-
-// example is a command that tries the new token, from $TOKEN, with what its scopes allow.
-func (p SettingsTokensPage) example() string {
-	const curl = `curl -H "Authorization: Bearer $TOKEN" `
-	if p.NewReads {
-		return curl + p.ExampleURL
-	}
-	return curl + `-H "Content-Type: application/json" -d '{"runbook": "Production outage", "name": "Try the API"}' ` + p.ExampleURL
 }

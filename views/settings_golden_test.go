@@ -32,10 +32,13 @@ func TestSettingsUsers(t *testing.T) {
 	edit.EditID, edit.Name, edit.Email, edit.Role = "2", "Ana Ruud", "ana@example.com", "responder"
 	alone := usersFull()
 	alone.Rows = alone.Rows[:1]
+	invited := usersFull()
+	invited.Rows[1].Invited = true
+	invited.Link, invited.LinkFor, invited.LinkUntil = "https://bridge.example.com/setup?token="+longWord[:43], invited.Rows[1].Email, when(-72*time.Hour)
 	cases := []struct {
 		name string
 		page views.SettingsUsersPage
-	}{{"empty", alone}, {"full", usersFull()}, {"error", refused}, {"long", long}, {"hostile", nasty}, {"edit", edit}}
+	}{{"empty", alone}, {"full", usersFull()}, {"error", refused}, {"long", long}, {"hostile", nasty}, {"edit", edit}, {"invited", invited}}
 	var all []golden
 	for _, c := range cases {
 		all = append(all, golden{"settings-users-" + c.name, views.SettingsUsers(c.page)})
@@ -45,9 +48,9 @@ func TestSettingsUsers(t *testing.T) {
 
 func tokensFull() views.SettingsTokensPage {
 	return views.SettingsTokensPage{
-		Frame: in("Settings", "settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true,
+		Frame: in("Settings", "settings"), Days: 365, ScopeWrite: true,
 		Rows: []views.TokenRow{
-			{ID: "1", Name: "pager", Scopes: []string{"incidents:write", "read"}, CreatedBy: "root@example.com", CreatedAt: when(3 * 24 * time.Hour), LastUsedAt: when(2 * time.Minute)},
+			{ID: "1", Name: "pager", Scopes: []string{"incidents:write", "read"}, CreatedBy: "root@example.com", CreatedAt: when(3 * 24 * time.Hour), LastUsedAt: when(2 * time.Minute), EndsIn: "9f2c", ExpiresAt: when(-90 * 24 * time.Hour)},
 			{ID: "2", Name: "Reports", Scopes: []string{"read"}, CreatedBy: "root@example.com", CreatedAt: when(1 * 24 * time.Hour)},
 			{ID: "3", Name: "Old script", Scopes: []string{"read"}, CreatedBy: "ana@example.com", CreatedAt: when(1 * 365 * 24 * time.Hour), LastUsedAt: when(8 * 30 * 24 * time.Hour), RevokedAt: when(2 * 30 * 24 * time.Hour)},
 		},
@@ -58,6 +61,8 @@ func TestSettingsTokens(t *testing.T) {
 	t.Parallel()
 	made := tokensFull()
 	made.New, made.NewName = "dbt_9vJ2fXq0TzB7mK4sLwRcY1uN6aHdEoPg", "pager"
+	made.Example = "curl -H 'Authorization: Bearer dbt_9vJ2fXq0TzB7mK4sLwRcY1uN6aHdEoPg' 'https://bridge.example.com/api/v1/incidents'"
+	made.Rows[1].ExpiresAt, made.Rows[1].Expired = when(24*time.Hour), true
 	refused := tokensFull()
 	refused.Open, refused.ScopeWrite, refused.Errors = true, false, map[string]string{"name": "Give the token a name that says what uses it.", "scope": "Tick at least one."}
 	nasty := tokensFull()
@@ -68,7 +73,7 @@ func TestSettingsTokens(t *testing.T) {
 		name string
 		page views.SettingsTokensPage
 	}{
-		{"empty", views.SettingsTokensPage{Frame: in("Settings", "settings"), ExampleURL: "https://bridge.example.com/api/v1/incidents", ScopeWrite: true}},
+		{"empty", views.SettingsTokensPage{Frame: in("Settings", "settings"), Days: 365, ScopeWrite: true}},
 		{"full", tokensFull()}, {"new", made}, {"error", refused}, {"long", long}, {"hostile", nasty},
 	}
 	var all []golden

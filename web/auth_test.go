@@ -519,7 +519,7 @@ func TestTokens(t *testing.T) {
 		}
 	})
 	t.Run("A-18 revoking ends it at once", func(t *testing.T) {
-		plain, token, err := w.service.CreateToken(t.Context(), commandLine, "short", []string{"read"})
+		plain, token, err := w.service.CreateToken(t.Context(), commandLine, "short", []string{"read"}, 0)
 		w.must(err)
 		if got := status(plain, http.MethodGet, "/api/v1/bridges"); got != http.StatusOK {
 			t.Fatalf("status %d", got)

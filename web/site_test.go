@@ -125,7 +125,7 @@ func (w *world) user(email string, role incident.Role) incident.User {
 
 func (w *world) token(scopes ...string) string {
 	w.t.Helper()
-	plain, _, err := w.service.CreateToken(context.Background(), commandLine, strings.Join(scopes, "+"), scopes)
+	plain, _, err := w.service.CreateToken(context.Background(), commandLine, strings.Join(scopes, "+"), scopes, 0)
 	w.must(err)
 	return plain
 }

@@ -32,6 +32,9 @@ var auditActions = map[string]action{
 	"token.revoke":         {"revoked token", ""},
 	"user.first_admin":     {"became the first admin", ""},
 	"user.create":          {"added user", ""},
+	"user.invite":          {"invited", ""},
+	"user.link":            {"created a password link for", ""},
+	"user.join":            {"set a password with a link", ""},
 	"user.set_role":        {"changed the role of", ""},
 	"user.set_name":        {"changed the name of", ""},
 	"user.enable":          {"enabled", ""},
@@ -57,12 +60,24 @@ func Audit(code, target string) (did, to string) {
 		a.did = strings.NewReplacer(".", " ", "_", " ").Replace(code)
 	}
 	switch {
-	case code == "user.first_admin": // it is the person who did it
+	case code == "user.first_admin" || code == "user.join": // it is the person who did it
 		return a.did, ""
 	case target != "" && (code == "incident.open" || strings.HasPrefix(code, "runbook.") || strings.HasPrefix(code, "token.")):
 		return a.did, "“" + target + "”"
 	}
 	return a.did, cmp.Or(target, a.target)
+}
+
+// AuditAction is one kind of change, to choose from.
+type AuditAction struct{ Code, Did string }
+
+// AllAuditActions are all kinds of changes, sorted by their words.
+func AllAuditActions() (list []AuditAction) {
+	for code, a := range auditActions {
+		list = append(list, AuditAction{code, strings.TrimSpace(a.did + " " + a.target)})
+	}
+	slices.SortFunc(list, func(a, b AuditAction) int { return cmp.Compare(a.Did, b.Did) })
+	return list
 }
 
 // AuditActions are the codes of the actions whose words contain a text, ignoring case.
