@@ -1758,7 +1758,7 @@ func SettingsAbout(p SettingsAboutPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 143, "<p>For a load balancer or a monitoring tool: <a href=\"/livez\"><code>/livez</code></a> answers while the program runs, <a href=\"/readyz\"><code>/readyz</code></a> while the database and the master key work, and <code>/metrics</code> gives Prometheus metrics to a token with the scope <code>read</code>.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 143, "<p>For a load balancer or a monitoring tool: <a href=\"/livez\"><code>/livez</code></a> answers while the program runs, <a href=\"/readyz\"><code>/readyz</code></a> while the database and the master key work, and <code>/metrics</code> gives Prometheus metrics to a token with the scope <code>metrics</code>.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
