@@ -512,7 +512,7 @@ func TestTokens(t *testing.T) {
 				t.Errorf("first %d characters: status %d, body %s", n, got.status, got.body)
 			}
 		}
-		for _, bad := range []string{read + "A", strings.ToUpper(read), strings.ToLower(read), "x" + read[1:], " " + read} {
+		for _, bad := range []string{read + "A", strings.ToUpper(read), strings.ToLower(read), "x" + read[1:], "\t" + read} {
 			if got := status(bad, http.MethodGet, "/api/v1/bridges"); got != http.StatusUnauthorized {
 				t.Errorf("%q: status %d, want 401", bad, got)
 			}
