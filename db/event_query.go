@@ -40,9 +40,8 @@ type searchWord struct {
 	forms [][]string // an event has a form if it has all of its words; * at the end of one stands for any end
 }
 
-// readSearch reads the text. With starts, every word of at least three letters
-// may be only the start of a word.
-func readSearch(text string, starts bool) searchText {
+// readSearch reads the text.
+func readSearch(text string) searchText {
 	var s searchText
 	add := func(forms ...[]string) {
 		s.words = append(s.words, searchWord{forms})
@@ -59,7 +58,7 @@ func readSearch(text string, starts bool) searchText {
 			switch start := strings.HasSuffix(part, "*") && i == len(words)-1; {
 			case strings.ContainsFunc(w, unspaced):
 				add(partForms(w)...)
-			case start, starts && utf8.RuneCountInString(w) >= 3:
+			case start:
 				add([]string{w + "*"})
 			default:
 				add([]string{w})
@@ -160,7 +159,7 @@ func (s *Store) searchTerm(w string) string {
 }
 
 // addSearch adds the branch for the text of a filter. If no event has the words
-// as they are, it searches for events with words that start like them.
+// as they are, those that no event has may be the start of a word.
 func (s *Store) addSearch(ctx context.Context, q *eventSearch, text string, groups ...[]string) error {
 	if !s.postgres {
 		if err := s.searchParts(ctx, q); err != nil || q.nothing {
@@ -175,20 +174,29 @@ func (s *Store) addSearch(ctx context.Context, q *eventSearch, text string, grou
 			q.branches = []eventBranch{{"{table}", "rowid", `{table} MATCH $1`}}
 		}
 	}
-	exact, starts := readSearch(text, false), readSearch(text, true)
-	if use(exact); starts.starts && !exact.starts && !q.nothing {
-		found, err := s.anyEvent(ctx, *q)
-		if err != nil {
-			return err
+	t := readSearch(text)
+	if use(t); q.nothing || t.starts {
+		use(t, groups...)
+		return nil
+	}
+	found, err := s.anyEvent(ctx, *q)
+	for i := 0; i < len(t.words) && !found && err == nil; i++ {
+		w := t.words[i].forms[0][0]
+		if utf8.RuneCountInString(w) < 3 {
+			continue
 		}
-		if !found {
-			use(starts, groups...)
-			q.guessed = true
-			return nil
+		has := false
+		if len(t.words) > 1 { // a frequent word has too many that start like it
+			use(searchText{words: t.words[i : i+1]})
+			has, err = s.anyEvent(ctx, *q)
+		}
+		if !has {
+			t.words[i].forms = append(t.words[i].forms, []string{w + "*"})
+			t.starts, q.guessed = true, true
 		}
 	}
-	use(exact, groups...)
-	return nil
+	use(t, groups...)
+	return err
 }
 
 // anyEvent reports whether any event is found by the index, or might be, because
