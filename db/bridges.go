@@ -215,7 +215,7 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 	case "backup":
 		w.add(`b.used_backup_user = $?`, true)
 	default:
-		return page, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist.",
+		return page, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist. Use live, attention or backup.",
 			Fields: map[string]string{"state": "Use live, attention or backup."}}
 	}
 	w.addIf(f.Host != "", `b.host_email = $?`, f.Host)

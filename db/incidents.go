@@ -163,6 +163,12 @@ type IncidentRow struct {
 func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, limit int) (Page[IncidentRow], error) {
 	var page Page[IncidentRow]
 	var w where
+	switch f.Status {
+	case "", incident.StatusOpen, incident.StatusResolved:
+	default:
+		return page, &incident.Error{Code: incident.Invalid, Message: "This status of incidents doesn’t exist. Use open or resolved.",
+			Fields: map[string]string{"status": "Use open or resolved."}}
+	}
 	w.addIf(f.Status != "", `i.status = $?`, f.Status)
 	w.addIf(f.Severity != "", `i.severity = $?`, f.Severity)
 	w.addIf(f.RunbookID != "", `i.runbook_id = $?`, f.RunbookID)

@@ -107,7 +107,7 @@ func TestF10HostileText(t *testing.T) {
 	for i, page := range []string{"/incidents", "/events", "/settings/audit"} {
 		text := hostile[1+i]
 		look(page + "?q=" + url.QueryEscape(text))
-		if got := get[string](b, `document.querySelector("[name=q]").value`); got != text {
+		if got := get[string](b, `document.querySelector("main [name=q]").value`); got != text {
 			t.Errorf("%s shows the search %q as %q", page, text, got)
 		}
 	}

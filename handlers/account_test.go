@@ -264,7 +264,7 @@ func (r reply) text() string {
 
 // value returns the value of a form's field on the page.
 func (r reply) value(name string) string {
-	m := regexp.MustCompile(`<(?:input|textarea)[^>]*\sname="` + regexp.QuoteMeta(name) + `"[^>]*?(?:\svalue="([^"]*)"|>([^<]*)</textarea>)`).FindStringSubmatch(r.body)
+	m := regexp.MustCompile(`<(?:input|textarea)[^>]*\sname="` + regexp.QuoteMeta(name) + `"[^>]*?(?:\svalue="([^"]*)"|>([^<]*)</textarea>)`).FindStringSubmatch(r.body[max(0, strings.Index(r.body, "<main")):]) // the menu has a search of its own
 	if m == nil {
 		return ""
 	}

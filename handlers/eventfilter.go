@@ -80,9 +80,8 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 		return e, BadRequest("Filter by at most 20 event types at once.")
 	}
 	if v.Bridge != "" {
-		e.filter.IncidentNumber = -1 // an unknown incident has no events
-		if number, ok := incident.ParseKey(v.Bridge); ok {
-			e.filter.IncidentNumber = number
+		if v.BridgeError, err = s.bridgeFilter(c, &e.filter, v.Bridge); err != nil {
+			return e, err
 		}
 	}
 	e.filter.After, v.AfterError = s.minute(c, v.After)
@@ -93,6 +92,20 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 	}
 	s.filterLinks(c, e, v)
 	return e, nil
+}
+
+// bridgeFilter sets the incident of a filter, and says what is wrong with its key.
+func (s *Site) bridgeFilter(c echo.Context, f *db.EventFilter, key string) (problem string, err error) {
+	number, ok := incident.ParseKey(key)
+	if !ok {
+		f.IncidentNumber = -1 // no incident has it
+		return "Enter the key of an incident, such as INC-42.", nil
+	}
+	f.IncidentNumber = number
+	if _, err = s.Store.Incident(c.Request().Context(), number); incident.CodeOf(err) == incident.NotFound {
+		return "There is no incident " + incident.Key(number) + ".", nil
+	}
+	return "", err
 }
 
 // eventRange sets the time span of the list and that of the chart, which is a day if

@@ -37,7 +37,7 @@ func (s *Site) eventDetail(c echo.Context, text string) (*views.EventDetail, err
 	}
 	if Actor(c).Role.Includes(incident.Admin) { // the body as received has passcodes and download tokens
 		d.RawHref = "/events/" + text + "/raw"
-		d.ReprocessAction = "/events/" + text + "/reprocess"
+		d.ReprocessAction = eventHref(c, text, "/reprocess")
 		d.Curl, d.CurlNote = curlCommand(s.PublicURL+"/webhook", text, e.Body)
 	}
 	if e.IncidentNumber != 0 {
@@ -306,5 +306,15 @@ func (s *Site) ReprocessEvent(c echo.Context) error {
 	case said != "":
 		done = "Drawbridge read the event again. " + said
 	}
-	return s.finish(c, err, "/events/"+strconv.FormatInt(e.ID, 10), done)
+	return s.finish(c, err, eventHref(c, strconv.FormatInt(e.ID, 10), ""), done)
+}
+
+// eventHref is a page of an event that keeps the filters of the list that it was opened
+// from.
+func eventHref(c echo.Context, id, page string) string {
+	href := "/events/" + id + page
+	if query := listQuery(c); query != "" {
+		href += "?" + query
+	}
+	return href
 }

@@ -47,6 +47,9 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 		Status: string(filter.Status), Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
 		Open: open, ResolvedCount: resolved, Pager: pager(c, q.Get("cursor"), rows.Next),
 	}
+	if err := s.knownRunbook(c, filter.RunbookID, &runbooks); err != nil {
+		return err
+	}
 	for _, r := range runbooks {
 		page.Runbooks = append(page.Runbooks, views.Choice{Value: r.ID, Label: r.Name})
 	}
@@ -84,6 +87,20 @@ func (s *Site) openIncidents(ctx context.Context, f db.IncidentFilter) ([]db.Inc
 	page, err := s.Store.Incidents(ctx, f, "", mostOpen)
 	slices.SortStableFunc(page.Items, func(a, b db.IncidentRow) int { return views.SeverityRank(a.Severity) - views.SeverityRank(b.Severity) })
 	return page.Items, err
+}
+
+// knownRunbook adds the runbook of a filter if it is archived, and refuses one that
+// doesn't exist: the page would show no incident and no reason.
+func (s *Site) knownRunbook(c echo.Context, id string, runbooks *[]db.RunbookRow) error {
+	if id == "" || slices.ContainsFunc(*runbooks, func(r db.RunbookRow) bool { return r.ID == id }) {
+		return nil
+	}
+	r, err := s.Store.Runbook(c.Request().Context(), id)
+	if incident.CodeOf(err) == incident.NotFound {
+		return BadRequest("There is no runbook %s. It may have been deleted. Choose another one on the page of incidents.", quote(id))
+	}
+	*runbooks = append(*runbooks, db.RunbookRow{Runbook: r})
+	return err
 }
 
 func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow {

@@ -47,9 +47,9 @@ type EventFilter struct {
 	Q         string
 	Range     string // 1h, 24h, 7d, 30d, all; empty for none
 	// Times in the viewer's zone, 2006-01-02T15:04.
-	After, Before, Around                string
-	AfterError, BeforeError, AroundError string
-	Stale, Unread, Recovered, Twin       bool
+	After, Before, Around                             string
+	AfterError, BeforeError, AroundError, BridgeError string
+	Stale, Unread, Recovered, Twin                    bool
 
 	Ranges    []Chip
 	ZoomOut   string // href of a span three times as long; empty unless two times are set
@@ -70,7 +70,7 @@ type SaveFilter struct {
 
 // Refused reports whether a field of the form has an error.
 func (f EventFilter) Refused() bool {
-	return f.AfterError != "" || f.BeforeError != "" || f.AroundError != ""
+	return f.AfterError != "" || f.BeforeError != "" || f.AroundError != "" || f.BridgeError != ""
 }
 
 // more reports whether a filter under More is active.

@@ -761,11 +761,11 @@ func eventFilter(f EventFilter) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Meeting ID", Name: "meeting_id", Value: f.MeetingID, Mono: true, InputMode: "numeric", MaxLength: 64}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Meeting ID", Name: "meeting_id", Value: f.MeetingID, Placeholder: "876 8562 1847, or a link", Mono: true, MaxLength: 1000}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Label: "Bridge of incident", Name: "bridge", Value: f.Bridge, Placeholder: "INC-42", Mono: true, MaxLength: 64}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Label: "Bridge of incident", Name: "bridge", Value: f.Bridge, Placeholder: "INC-42", Mono: true, MaxLength: 64, Error: f.BridgeError}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

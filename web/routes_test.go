@@ -84,7 +84,7 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s leads to %s, which has status %d", next.from, next.to, r.status)
 			}
 			links, entries := linksOf(t, next.to, r.body)
-			if entries != 1 && route.Need != web.Public {
+			if entries != 1 && route.Need != web.Public && route.Path != "/search" { // it is above the menu
 				t.Errorf("%s marks %d menu entries as current: check the section of its frame", next.to, entries)
 			}
 			todo = append(todo, links...)
