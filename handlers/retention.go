@@ -12,10 +12,41 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
-// RetentionPage is GET /settings/retention.
+// retentionPresets are rules for all events to start from, in days; 0 means never.
+var retentionPresets = []struct {
+	name, label string
+	keep, blank int
+}{
+	{"forever", "Keep everything", 0, 0},
+	{"year", "Keep a year, erase personal data after 90 days", 365, 90},
+	{"quarter", "Keep 90 days, erase personal data after 30 days", 90, 30},
+}
+
+// RetentionPage is GET /settings/retention. ?preset= fills the form with rules of a
+// preset and previews them.
 func (s *Site) RetentionPage(c echo.Context) error {
+	q, err := ReadQuery(c, "preset")
+	if err != nil {
+		return err
+	}
+	for _, p := range retentionPresets {
+		if p.name == q.Get("preset") {
+			others := incident.RetentionName("")
+			f := retentionForm{
+				typed: map[string]string{"keep_" + others: strconv.Itoa(p.keep), "blank_" + others: strconv.Itoa(p.blank)},
+			}
+			if f.rules, err = incident.CheckRetention([]incident.RetentionRule{{Family: others, KeepDays: p.keep, BlankDays: p.blank}}); err != nil {
+				return err
+			}
+			return s.showRetention(c, f, http.StatusOK, "")
+		}
+	}
+	if q.Get("preset") != "" {
+		return BadRequest("There is no such preset.")
+	}
 	rules, err := s.Store.Retention(c.Request().Context())
 	if err != nil {
 		return err
@@ -152,6 +183,9 @@ var retentionFamilies = []string{"meeting", "participant", "recording", "user"}
 func (s *Site) retentionPage(c echo.Context, typed, problems map[string]string) (views.SettingsRetentionPage, error) {
 	ctx := c.Request().Context()
 	page := views.SettingsRetentionPage{Frame: s.Frame(c, "Retention", "settings"), MinKeep: incident.MinKeepDays, Errors: problems}
+	for _, p := range retentionPresets {
+		page.Presets = append(page.Presets, views.Link{Text: p.label, Href: "/settings/retention?preset=" + p.name})
+	}
 	types, err := s.Store.EventTypes(ctx)
 	if err != nil {
 		return page, err
@@ -168,7 +202,7 @@ func (s *Site) retentionPage(c echo.Context, typed, problems map[string]string) 
 	families = slices.DeleteFunc(slices.Compact(families), func(f string) bool { return f == "" || f == incident.RetentionName("") })
 	for _, family := range append([]string{incident.RetentionName("")}, families...) {
 		page.Rows = append(page.Rows, views.RetentionRow{
-			Family: family, Others: family == incident.RetentionName(""), Keep: typed["keep_"+family], Blank: typed["blank_"+family],
+			Family: family, Label: words.EventFamily(family), Others: family == incident.RetentionName(""), Keep: typed["keep_"+family], Blank: typed["blank_"+family],
 		})
 	}
 

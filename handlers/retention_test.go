@@ -45,6 +45,22 @@ func TestRetention(t *testing.T) {
 		}
 		return pairs
 	}
+	t.Run("presets", func(t *testing.T) {
+		t.Parallel()
+		o := newOffice(t)
+		o.oldEvents(3, 400*day)
+		b := o.as(incident.Admin)
+		b.get("/settings/retention").want(t, http.StatusOK, "Keep everything", "People who join and leave participant")
+		page := b.get("/settings/retention?preset=year")
+		page.want(t, http.StatusOK, "What these rules would do now", "3 events", "Save and start")
+		if page.value("keep_others") != "365" || page.value("blank_others") != "90" || page.value("keep_participant") != "" {
+			t.Errorf("keep %q, erase after %q", page.value("keep_others"), page.value("blank_others"))
+		}
+		b.get("/settings/retention?preset=week").want(t, http.StatusBadRequest)
+		if rules, err := o.store.Retention(t.Context()); err != nil || len(rules) > 0 {
+			t.Errorf("a preset saved %v, %v", rules, err)
+		}
+	})
 	t.Run("guard", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)

@@ -362,6 +362,10 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	for _, name := range samples {
 		events = append(events, strings.TrimSuffix(filepath.Base(name), ".json"))
 	}
+	var families []string
+	for _, e := range events {
+		families = append(families, incident.EventFamily(e))
+	}
 	of := func(dir, typ string) []string { return codes(constants(t, dir, typ)) }
 	recordings := of("incident", "Recording")
 	changed := of("incident", "SecretName")
@@ -383,7 +387,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"verdictTexts": of("incident", "FindingCode"), "settingNames": of("incident", "Setting"), "audio": {"telephony", "voip", "thirdParty"},
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
-		"eventSentences": events, "eventUses": events, "rejections": rejections(t),
+		"families": families, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
 		"Actor kind": of("incident", "ActorKind"), "EventName family": {"meeting", "recording", "user"},
 	}
 	met := map[string]bool{}

@@ -10,6 +10,7 @@ type SettingsRetentionPage struct {
 	Frame   Frame
 	Rows    []RetentionRow
 	MinKeep int
+	Presets []Link            // rules to start from
 	Errors  map[string]string // by field
 	Message string            // why nothing was saved, besides the errors of fields
 
@@ -26,7 +27,8 @@ type SettingsRetentionPage struct {
 // RetentionRow is what was typed for one family of events.
 type RetentionRow struct {
 	Family      string
-	Others      bool // the row for all families without rules
+	Label       string // what its events are about
+	Others      bool   // the row for all families without rules
 	Keep, Blank string
 }
 

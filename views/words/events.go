@@ -161,3 +161,11 @@ func (r Reprocessed) difference(d string) string {
 	return strings.NewReplacer("{incident}", Key(r.Incident), "{is}", r.Is, "{was}", r.Was, "{who}", cmp.Or(r.Who, "someone")).
 		Replace(cmp.Or(differences[d], sentence(code(d))))
 }
+
+// families has what the events of each family are about.
+var families = map[string]string{
+	"meeting": "Meetings", "participant": "People who join and leave", "recording": "Recordings", "user": "Users and their settings",
+}
+
+// EventFamily says what the events of a family are about.
+func EventFamily(family string) string { return cmp.Or(families[family], sentence(code(family))) }
