@@ -438,7 +438,7 @@ func daySpots(t *testing.T, w *world) []spot {
 		}},
 		{"runbook-add-step", "/runbooks/" + outage, func(b *tab) { b.click("button[popovertarget=add-step]") }},
 		{"runbook-delete", "/runbooks/" + outage, func(b *tab) { b.click("a[href='#delete']") }},
-		{"run", "/incidents/new?runbook=" + outage, nil},
+		{"run", "/runbooks/" + outage + "/run", nil},
 		{"event", "/events", func(b *tab) {
 			b.click("table.db-events tbody a.db-row-main")
 			b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
