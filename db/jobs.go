@@ -92,6 +92,14 @@ func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) e
 	return err
 }
 
+// LookJobs implements incident.Incidents.
+func (s *Store) LookJobs(ctx context.Context, bridgeID string) ([]incident.Job, error) {
+	return list(ctx, s.r, jobFields, `
+		SELECT `+jobColumns+` FROM jobs
+		WHERE kind = $1 AND state IN ('queued', 'running') AND subject IN (SELECT id FROM bridge_attempts WHERE bridge_id = $2)
+		ORDER BY run_at, id`, incident.JobReconcile, bridgeID)
+}
+
 // DeleteFinishedJobs deletes jobs that are done and were created before a time.
 // Dead jobs stay, because someone may want to examine them.
 func (s *Store) DeleteFinishedJobs(ctx context.Context, before time.Time) (n int64, err error) {

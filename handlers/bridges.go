@@ -112,6 +112,15 @@ func (s *Site) RetryBridge(c echo.Context) error {
 	return s.finish(c, s.Service.RetryBridge(c.Request().Context(), Actor(c), bridge.ID), incidentPath(bridge.IncidentNumber), "Retrying.")
 }
 
+// LookNow is POST /bridges/:id/look: Drawbridge looks for the bridge's meeting at once.
+func (s *Site) LookNow(c echo.Context) error {
+	bridge, err := s.Store.Bridge(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return s.finish(c, s.Service.LookNow(c.Request().Context(), Actor(c), bridge.ID), incidentPath(bridge.IncidentNumber), "Drawbridge checked again.")
+}
+
 // UseLink is POST /bridges/:id/link: a link from a person replaces the bridge.
 func (s *Site) UseLink(c echo.Context) error {
 	bridge, err := s.Store.Bridge(c.Request().Context(), c.Param("id"))

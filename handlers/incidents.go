@@ -300,6 +300,11 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			block.CanRetry, block.NeedsLink = !account.OnlyEvents(), account.OnlyEvents()
 		}
 		block.Cause, block.Fix = said.Cause, said.Fix
+		if b.State == incident.BridgeUnknown {
+			if err := s.looks(c, b, &block); err != nil {
+				return block, err
+			}
+		}
 		if accountWide && Actor(c).Role.Includes(incident.Admin) {
 			block.FixHref = "/account"
 		}
@@ -320,6 +325,27 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	case incident.BridgeEnded:
 	}
 	return block, nil
+}
+
+// looks fills in how often Drawbridge has looked for the meeting of a bridge, and when it
+// looks again.
+func (s *Site) looks(c echo.Context, b incident.Bridge, block *views.BridgeBlock) error {
+	jobs, err := s.Store.LookJobs(c.Request().Context(), b.ID)
+	if err != nil || len(jobs) == 0 {
+		return err
+	}
+	attempts, err := s.Store.Attempts(c.Request().Context(), b.ID)
+	if err != nil {
+		return err
+	}
+	times := 0
+	for _, a := range attempts {
+		if a.State == incident.AttemptUnknown {
+			times = max(times, a.Looks)
+		}
+	}
+	block.Looks, block.CanLook = words.Looks(times, jobs[0].RunAt.Sub(s.Now())), true
+	return nil
 }
 
 func progress(a incident.Attempt, now time.Time) views.BridgeProgress {

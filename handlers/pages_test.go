@@ -488,6 +488,29 @@ func failedBridge(t *testing.T) (*office, incident.Bridge) {
 	return o, b
 }
 
+func TestLookNow(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.faults(zoomsim.Faults{ResetAfterCommit: true, Only: create})
+	o.open(o.outage())
+	o.faults(zoomsim.Faults{Down: true})
+	path := "/bridges/" + o.bridge(1).ID + "/look"
+	testGuard(t, o, path, incident.Responder)
+	b := o.as(incident.Responder)
+	b.get("/incidents/1").want(t, http.StatusOK, "Drawbridge hasn’t had an answer from Zoom yet. It checks again in 2 s.", "Check now", "Use another link")
+	if page := o.logIn("viewer@example.com").get("/incidents/1"); strings.Contains(page.text(), "Check now") {
+		t.Error("a viewer can check")
+	}
+	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked again.", "Drawbridge hasn’t had an answer from Zoom yet.")
+	o.faults(zoomsim.Faults{Lag: time.Hour})
+	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked once and didn’t find the meeting. It checks again in 10 s.")
+	o.faults(zoomsim.Faults{})
+	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked again.", "Everyone can get in")
+	b.post(path).leadsTo(b, "/incidents/1", "The bridge’s state has changed meanwhile.")
+	b.post("/bridges/nothing/look").want(t, http.StatusNotFound)
+}
+
 func TestRetryBridge(t *testing.T) {
 	t.Parallel()
 	o, bridge := failedBridge(t)

@@ -292,7 +292,7 @@ func TestUnknownOutcome(t *testing.T) {
 	t.Run("the backup user hosts, the second meeting is deleted", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: opener})
-		_, b := w.open()
+		i, b := w.open()
 		if b.State != incident.BridgeReady || b.HostEmail != backup {
 			t.Fatalf("bridge is %s, hosted by %s; want ready, the backup user", b.State, b.HostEmail)
 		}
@@ -304,6 +304,9 @@ func TestUnknownOutcome(t *testing.T) {
 		left := w.ledger()
 		if len(left) != 1 || fmt.Sprint(left[0].ID) != b.MeetingID {
 			t.Errorf("Zoom has %+v, want only the bridge's meeting", left)
+		}
+		if all := strings.Join(w.timeline(i), "\n"); !strings.Contains(all, `twin_deleted {"host":"`+opener) {
+			t.Errorf("the timeline does not say so:\n%s", all)
 		}
 	})
 
@@ -342,6 +345,30 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 		if n := w.creates(); n != 2 {
 			t.Errorf("Zoom was asked %d times for a meeting, want 2: one a rung", n)
+		}
+	})
+
+	t.Run("a person looks at once", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+		i, b := w.open()
+		if err := w.service.LookNow(t.Context(), viewer, b.ID); incident.CodeOf(err) != incident.Forbidden {
+			t.Errorf("a viewer: %v", err)
+		}
+		w.faults(zoomsim.Faults{Lag: time.Minute}) // Zoom's list doesn't have it yet
+		for range 5 {
+			w.ok(w.service.LookNow(t.Context(), anaIs, b.ID))
+		}
+		if b = w.bridge(i); b.State != incident.BridgeUnknown {
+			t.Fatalf("the bridge is %s: looks in quick succession prove nothing", b.State)
+		}
+		w.faults(zoomsim.Faults{})
+		w.ok(w.service.LookNow(t.Context(), anaIs, b.ID))
+		if b = w.bridge(i); b.State != incident.BridgeReady || w.creates() != 2 {
+			t.Errorf("bridge is %s; Zoom was asked %d times", b.State, w.creates())
+		}
+		if err := w.service.LookNow(t.Context(), anaIs, b.ID); incident.CodeOf(err) != incident.Conflict {
+			t.Errorf("a bridge that is ready: %v", err)
 		}
 	})
 

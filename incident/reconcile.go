@@ -50,6 +50,9 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	switch {
 	case found:
 		return time.Time{}, s.adopt(ctx, attempt, meeting, err)
+	case err == nil && age < betweenLooks*time.Duration(attempt.Looks):
+		// A person asked for this look. It counts only if Zoom had time to list the meeting.
+		return s.now().Add(betweenLooks), nil
 	case err == nil && attempt.Looks+1 < looksNeeded:
 		attempt.Looks++
 		return s.now().Add(betweenLooks), s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Reason)
@@ -62,6 +65,31 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	}
 	s.log.Warn("could not look for a meeting", "attempt", attempt.ID, "error", err)
 	return s.now().Add(backoff(job.Attempt)), s.sayWhy(ctx, attempt, err)
+}
+
+// LookNow looks at once for the meetings that a bridge in the state unknown may have,
+// instead of at the time that is planned.
+func (s *Service) LookNow(ctx context.Context, actor Actor, bridgeID string) error {
+	if err := need(actor, Responder); err != nil {
+		return err
+	}
+	bridge, err := s.store.Bridge(ctx, bridgeID)
+	if err != nil {
+		return err
+	}
+	if bridge.State != BridgeUnknown {
+		return refuse(Conflict, "The bridge’s state has changed meanwhile. Look at it again.")
+	}
+	jobs, err := s.store.LookJobs(ctx, bridgeID)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := attached(ctx, humanBudget)
+	defer cancel()
+	for _, job := range jobs {
+		s.runNow(ctx, job.ID)
+	}
+	return nil
 }
 
 // cannotHost reports whether Zoom answered that the host is not a user who can
@@ -296,22 +324,30 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 		err = nil
 	}
 	if err == nil && meeting.Status == "started" {
-		bridge, err := s.store.Bridge(ctx, attempt.BridgeID)
-		if err != nil {
-			return time.Time{}, err
-		}
-		return time.Time{}, s.store.AddTimeline(ctx, s.bridgeEntry(bridge, EntrySecondMeeting, TimelineData{Host: attempt.HostEmail}))
+		return time.Time{}, s.sayTwin(ctx, attempt, EntrySecondMeeting)
 	}
 	if err == nil {
 		err = client.DeleteMeeting(ctx, attempt.MeetingID)
 	}
-	if err == nil || gone(err) {
+	if err == nil {
+		return time.Time{}, s.sayTwin(ctx, attempt, EntryTwinDeleted)
+	}
+	if gone(err) {
 		return time.Time{}, nil
 	}
 	if s.now().Sub(attempt.StartedAt) > giveUpLook {
 		return time.Time{}, err
 	}
 	return s.now().Add(backoff(job.Attempt)), nil
+}
+
+// sayTwin writes what became of an attempt's unused meeting into the timeline.
+func (s *Service) sayTwin(ctx context.Context, a Attempt, kind TimelineKind) error {
+	bridge, err := s.store.Bridge(ctx, a.BridgeID)
+	if err != nil {
+		return err
+	}
+	return s.store.AddTimeline(ctx, s.bridgeEntry(bridge, kind, TimelineData{Host: a.HostEmail}))
 }
 
 // gone reports Zoom's answer that a meeting does not exist (code 3001).

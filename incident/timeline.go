@@ -24,6 +24,7 @@ const (
 	EntryAskingAgain     TimelineKind = "asking_again"     // Zoom has no such meeting, so Drawbridge asks again
 	EntryLinkGiven       TimelineKind = "link_given"       // Link: the host name of the link
 	EntrySecondMeeting   TimelineKind = "second_meeting"   // Host: of a second meeting that is in use and was not deleted
+	EntryTwinDeleted     TimelineKind = "twin_deleted"     // Host: of a second meeting that was not needed and that Drawbridge deleted
 	EntryCallStarted     TimelineKind = "call_started"     //
 	EntryCallEnded       TimelineKind = "call_ended"       //
 	EntryJoined          TimelineKind = "joined"           // Who

@@ -142,6 +142,9 @@ type Incidents interface {
 	// is done or dead.
 	ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]Job, error)
 	ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (Job, bool, error)
+	// LookJobs returns the unfinished jobs that look for a bridge's meetings, the
+	// next one first.
+	LookJobs(ctx context.Context, bridgeID string) ([]Job, error)
 	// FinishJob and RetryJob do nothing if the worker has lost the lease.
 	FinishJob(ctx context.Context, j Job, state JobState) error
 	RetryJob(ctx context.Context, j Job, runAt time.Time) error

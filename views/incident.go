@@ -72,6 +72,8 @@ type BridgeBlock struct {
 	Cause      string           // of a failed or unknown bridge: what happened
 	Fix        string           // and what to do
 	FixHref    string           // page where the reader can do it; "" for none
+	Looks      string           // of an unknown bridge: how often Drawbridge looked for the meeting, and when it looks again
+	CanLook    bool             // it can be looked for at once
 	Checks     []CheckLine      // differences between what was asked for and what Zoom set
 	CanStart   bool             // the person may start it as the host
 	CanRetry   bool
@@ -377,6 +379,7 @@ var entryLooks = map[string]entryLook{
 	"bridge_unknown":   {"alert", "warning"},
 	"asking_again":     {"video", "plain"},
 	"link_given":       {"video", "busy"},
+	"twin_deleted":     {"video", "plain"},
 	"second_meeting":   {"alert", "warning"},
 	"call_started":     {"video", "plain"},
 	"call_ended":       {"video", "plain"},

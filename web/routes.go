@@ -94,6 +94,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/runbooks/:id/run", responder, s.Run},
 		{Page, GET, "/bridges", viewer, s.BridgesPage},
 		{Form, POST, "/bridges/:id/retry", responder, s.RetryBridge},
+		{Form, POST, "/bridges/:id/look", responder, s.LookNow},
 		{Form, POST, "/bridges/:id/link", responder, s.UseLink},
 		{Form, POST, "/bridges/:id/start", responder, s.StartBridge},
 		{Page, GET, "/events", viewer, s.EventsPage},

@@ -2,6 +2,7 @@ package words
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -97,6 +98,22 @@ func reasons(list []Reason, byHand bool) (t Text) {
 		}
 	}
 	return t
+}
+
+// Looks says how often Drawbridge has looked for a meeting, and in how long it looks
+// again.
+func Looks(times int, in time.Duration) string {
+	next := "It checks again in " + span(in) + "."
+	if in < time.Second {
+		next = "It is checking now."
+	}
+	switch times {
+	case 0:
+		return "Drawbridge hasn’t had an answer from Zoom yet. " + next
+	case 1:
+		return "Drawbridge checked once and didn’t find the meeting. " + next
+	}
+	return "Drawbridge checked " + strconv.Itoa(times) + " times and didn’t find the meeting. " + next
 }
 
 // Unknown words the reasons of a bridge when Drawbridge doesn't know whether Zoom

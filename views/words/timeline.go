@@ -32,6 +32,7 @@ var entryTexts = map[string]string{
 	"bridge_unknown":   "We don’t know yet whether Zoom created the meeting.",
 	"asking_again":     "Zoom has no meeting for this bridge. Asking again.",
 	"link_given":       "The bridge uses a link to {link}.",
+	"twin_deleted":     "Zoom had made a second meeting, hosted by {host}. Nobody was in it, and Drawbridge deleted it.",
 	"second_meeting":   "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
 	"call_started":     "The call started.",
 	"call_ended":       "The call ended.",
