@@ -349,7 +349,7 @@ func rejections(t *testing.T) []string {
 }
 
 // noSample are events of Zoom that zoom/testdata/events has no sample of.
-var noSample = []string{"meeting.summary_completed", "recording.resumed", "user.signed_out"}
+var noSample = []string{"recording.resumed", "user.signed_out"}
 
 // TestWordsOfCodesThatExist checks that every code that package words compares with, or
 // has in a table, is a code of the program.

@@ -60,6 +60,9 @@ func TestBlankEvents(t *testing.T) {
 				t.Errorf("%s is left in\n%s", m, got)
 			}
 			want, _ := zoom.ReadEvent(raw)
+			if want.User != nil {
+				want.User.Emails = nil
+			}
 			if want.Participant != nil {
 				want.Participant.Name, want.Participant.Email = "", ""
 			}
