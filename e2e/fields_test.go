@@ -28,7 +28,7 @@ var notEntered = map[string]string{
 	"Step.ID": "set by the program", "Step.Kind": "there is one kind",
 	"Step.Conditions": "reserved: not designed yet", "Step.Schedule": "reserved: not designed yet",
 	"Account.Secrets": "write-only, tested by name", "Account.WebhookValidatedAt": "set by events from Zoom", "Account.LoggedFailures": "set by events from Zoom",
-	"Account.ValidationFailedAt": "set by events from Zoom", "Account.Check": "set by the program", "Account.Version": "set at each save", "Account.UpdatedAt": "set at each save",
+	"Account.ValidationFailedAt": "set by events from Zoom", "Account.Check": "set by the program", "Account.HostsChangedAt": "set by events from Zoom", "Account.Version": "set at each save", "Account.UpdatedAt": "set at each save",
 	"RetentionRule.Family": "the name of the rule",
 }
 
