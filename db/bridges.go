@@ -211,7 +211,7 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 		w.args = append(w.args, anys(incident.AttentionStates)...)
 		levels := placeholders(len(w.args)+1, len(incident.AttentionLevels))
 		w.args = append(w.args, anys(incident.AttentionLevels)...)
-		w.conditions = append(w.conditions, `i.status = 'open' AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`))`)
+		w.conditions = append(w.conditions, `i.status = 'open' AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`) OR b.waiting > 0)`)
 	case "backup":
 		w.add(`b.used_backup_user = $?`, true)
 	default:

@@ -190,6 +190,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 			page.ResolvedBy = e.Actor
 		}
 	}
+	page.Entries = folded(page.Entries, entries)
 	for n, b := range bridges {
 		block, err := s.bridgeBlock(c, i, b)
 		if err != nil {
@@ -203,11 +204,11 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 			block.LinkTyped, block.LinkError = typed, problem
 		}
 		page.Bridges = append(page.Bridges, block)
-		inside, err := s.inside(c, b)
+		inside, waiting, err := s.people(c, b)
 		if err != nil {
 			return err
 		}
-		page.Inside = append(page.Inside, inside...)
+		page.Inside, page.Waiting = append(page.Inside, inside...), append(page.Waiting, waiting...)
 	}
 	for _, r := range runs {
 		r.Reason = told(c, r.Reason)[0]
@@ -249,22 +250,51 @@ func stepLine(r incident.StepRun, canRun bool, now time.Time) views.IncidentStep
 	return line
 }
 
-func (s *Site) inside(c echo.Context, b incident.Bridge) ([]views.Participant, error) {
-	if b.State != incident.BridgeLive {
-		return nil, nil
+// people are those in a bridge and those who wait to get in.
+func (s *Site) people(c echo.Context, b incident.Bridge) (inside, waiting []views.Participant, err error) {
+	if b.State != incident.BridgeLive && b.Waiting == 0 {
+		return nil, nil, nil
 	}
-	people, _, err := s.Store.People(c.Request().Context(), b.ID)
+	people, waits, err := s.Store.People(c.Request().Context(), b.ID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var list []views.Participant
 	for _, p := range people {
-		list = append(list, views.Participant{
+		inside = append(inside, views.Participant{
 			Name: words.Person(cmp.Or(strings.TrimSpace(p.Name), p.Email)), Email: p.Email, Since: s.When(c, p.JoinedAt),
 			Host: p.Email != "" && strings.EqualFold(p.Email, b.HostEmail),
 		})
 	}
-	return list, nil
+	for _, w := range waits {
+		waiting = append(waiting, views.Participant{Name: words.Person(cmp.Or(strings.TrimSpace(w.Name), w.Email)), Email: w.Email, Since: s.When(c, w.Since)})
+	}
+	return inside, waiting, nil
+}
+
+// comings is how many joins and leaves in a row the timeline folds into one line.
+const comings = 4
+
+// folded puts joins and leaves in a row into one entry. entries are in the order of list.
+func folded(entries []views.TimelineEntry, list []incident.TimelineEntry) (all []views.TimelineEntry) {
+	for from := 0; from < len(entries); {
+		to, joined, left := from, 0, 0
+		for ; to < len(entries) && (list[to].Kind == incident.EntryJoined || list[to].Kind == incident.EntryLeft); to++ {
+			if list[to].Kind == incident.EntryJoined {
+				joined++
+			} else {
+				left++
+			}
+		}
+		if to-from < comings {
+			to = max(to, from+1)
+			all = append(all, entries[from:to]...)
+		} else {
+			all = append(all, views.TimelineEntry{At: entries[from].At, Since: entries[to-1].At, Kind: string(incident.EntryJoined),
+				Text: words.Comings(joined, left), Folded: entries[from:to]})
+		}
+		from = to
+	}
+	return all
 }
 
 // onlyEvents reports whether b failed because the Zoom app only sends events. That is

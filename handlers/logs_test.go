@@ -627,6 +627,34 @@ func TestOverview(t *testing.T) {
 			o.happened("meeting.participant_left", meeting, "participant", guest)
 		}
 	})
+	t.Run("a crowd comes and goes", func(t *testing.T) {
+		meeting := o.bridge(1).MeetingID
+		for n := range 12 {
+			guest := o.participant(fmt.Sprint("Guest ", n))
+			guest["participant_uuid"] = fmt.Sprint("guest ", n)
+			o.wait(time.Second)
+			o.happened("meeting.participant_joined", meeting, "participant", guest)
+		}
+		waiting := o.participant("Wanda")
+		waiting["participant_uuid"] = "wanda"
+		o.happened("meeting.participant_joined_waiting_room", meeting, "participant", waiting)
+		page := viewer.get("/incidents/1")
+		page.want(t, http.StatusOK, "1 person waits outside, until a host lets them in", "Waiting to get in 1", "Wanda", "13 inside", "3 more", "people joined, 4 left.")
+		const waits = "1 person waits outside, until a host lets them in"
+		viewer.get("/").want(t, http.StatusOK, "INC-1: "+waits+".")
+		viewer.get("/bridges?view=attention").want(t, http.StatusOK, "INC-1", waits)
+		viewer.get("/incidents").want(t, http.StatusOK, waits)
+		viewer.get("/j/INC-1").want(t, http.StatusOK, waits)
+		if strings.Count(page.body, "<details id=\"folded-") != 1 {
+			t.Error("the joins are not folded into one line")
+		}
+		for n := range 12 {
+			guest := o.participant("")
+			guest["participant_uuid"] = fmt.Sprint("guest ", n)
+			o.happened("meeting.participant_left", meeting, "participant", guest)
+		}
+		o.happened("meeting.participant_left_waiting_room", meeting, "participant", waiting)
+	})
 	t.Run("a failed bridge while Zoom rejects calls", func(t *testing.T) {
 		o.faults(zoomsim.Faults{TokenRefused: true})
 		o.wait(2 * time.Hour)

@@ -37,6 +37,7 @@ type IncidentPage struct {
 	Bridges []BridgeBlock // the first is the one people are sent to
 	Steps   []IncidentStep
 	Inside  []Participant
+	Waiting []Participant // to get in
 	Entries []TimelineEntry
 	MoreURL string // all timeline entries; "" if they are on the page
 }
@@ -121,7 +122,11 @@ type TimelineEntry struct {
 	Kind string // an incident.TimelineKind; see entryLooks
 	Text string
 	Who  string // name of the user who did it; "" for none
-	More []TimelineMore
+	// Folded are joins and leaves in a row, of which this entry says the numbers. Since is
+	// when the first happened.
+	Folded []TimelineEntry
+	Since  When
+	More   []TimelineMore
 }
 
 // TimelineMore is a long text of an entry, which a click shows.
@@ -166,7 +171,7 @@ func (p IncidentPage) anyRunnable() bool {
 // inside reports whether the list of people is useful: it is not before there is a Zoom
 // meeting, and not after.
 func (p IncidentPage) inside() bool {
-	return len(p.Inside) > 0 || slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool {
+	return len(p.Inside)+len(p.Waiting) > 0 || slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool {
 		return b.Kind != "static" && (b.State == "ready" || b.State == "live")
 	})
 }

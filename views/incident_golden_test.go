@@ -113,6 +113,16 @@ func TestIncident(t *testing.T) {
 		}))
 	}
 
+	crowd := incidentFull()
+	crowd.Bridges[0].Verdict = views.Verdict{Level: "bad", State: "live", Title: "2 people wait outside, until a host lets them in", Help: "start_as_host"}
+	for range 12 {
+		crowd.Inside = append(crowd.Inside, views.Participant{Name: "Guest", Since: when(2 * time.Minute)})
+	}
+	crowd.Waiting = []views.Participant{{Name: hostile, Since: when(time.Minute)}, {Name: "Cy", Email: "cy@example.com", Since: when(time.Minute)}}
+	came := entry(2*time.Minute, words.Entry{Kind: "joined", Who: "Guest"})
+	came.Text, came.Folded, came.Since = words.Comings(3, 1), crowd.Entries[:4], when(9*time.Minute)
+	crowd.Entries = append([]views.TimelineEntry{came}, crowd.Entries[4:]...)
+
 	viewer := incidentFull()
 	viewer.CanAct, viewer.RunbookURL = false, ""
 	viewer.Bridges[0].CanStart, viewer.Steps[1].CanRun = false, false
@@ -121,7 +131,7 @@ func TestIncident(t *testing.T) {
 		name string
 		page views.IncidentPage
 	}{
-		{"empty", bare}, {"full", incidentFull()}, {"kinds", kinds}, {"long", long}, {"hostile", nasty}, {"viewer", viewer},
+		{"empty", bare}, {"full", incidentFull()}, {"kinds", kinds}, {"long", long}, {"hostile", nasty}, {"viewer", viewer}, {"crowd", crowd},
 	}
 	var all []golden
 	for _, c := range cases {

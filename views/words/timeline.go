@@ -2,6 +2,7 @@ package words
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 )
 
@@ -53,6 +54,17 @@ var entryTexts = map[string]string{
 	"summary_gone":     "Zoom’s AI summary was deleted or moved to the trash in Zoom.",
 	"summary_back":     "Zoom’s AI summary was recovered from the trash in Zoom.",
 	"note":             "{text}",
+}
+
+// Comings says how many people joined and left.
+func Comings(joined, left int) string {
+	switch {
+	case left == 0:
+		return plural(joined, "person joined", "people joined") + "."
+	case joined == 0:
+		return plural(left, "person left", "people left") + "."
+	}
+	return plural(joined, "person joined", "people joined") + ", " + strconv.Itoa(left) + " left."
 }
 
 // Says words the entry, without the person who did it.
