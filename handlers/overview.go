@@ -170,6 +170,9 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	}
 	if worst := incident.WorstLevel(keepsOut); worst.Compare(level) > 0 {
 		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but people may not get in."
+		if worst == incident.LevelUnknown {
+			r.Level, r.Title = views.LevelUnknown, "New incidents will get a bridge, but Zoom didn’t say whether people get in."
+		}
 		f := keepsOut[slices.IndexFunc(keepsOut, func(f incident.Finding) bool { return f.Level == worst })]
 		r.Facts = []string{"One of the last bridges: " + factOf(f, s.Now())}
 		return r

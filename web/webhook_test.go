@@ -443,7 +443,7 @@ func TestWebhookSize(t *testing.T) {
 			}
 		} // the server may also close the connection while we are sending
 		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > 24<<20 {
+		if got := after.TotalAlloc - before.TotalAlloc; got > 48<<20 { // what grows to 4 MiB is allocated several times
 			t.Errorf("%d bytes were allocated", got)
 		}
 	})
