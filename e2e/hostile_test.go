@@ -155,7 +155,7 @@ func TestF10HostileText(t *testing.T) {
 	for _, text := range hostile {
 		w.join(t, meeting, text)
 	}
-	b.wait("the last person who joined", fmt.Sprintf(`document.querySelector(".db-people").textContent.includes(%s)`, quoted(views.Visible(hostile[last-1]))))
+	b.wait("the last person who joined", fmt.Sprintf(`[...document.querySelectorAll(".db-people")].map((e) => e.textContent).join().includes(%s)`, quoted(views.Visible(hostile[last-1]))))
 	b.intact(t, "the live part", hostile...)
 
 	// Typed text goes through the preview.

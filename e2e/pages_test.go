@@ -51,8 +51,8 @@ var scenes = []scene{
 }
 
 // Every page in every state fits on a phone, and axe finds no problem in either theme.
-// If all tests run, each page is checked in both themes, widths and fonts, otherwise on a
-// dark phone.
+// If all tests run, the pages of the day are checked in both themes, widths and fonts; all
+// others are checked on a dark phone.
 func TestPages(t *testing.T) {
 	slow(t)
 	t.Parallel()
@@ -63,10 +63,11 @@ func TestPages(t *testing.T) {
 			}
 			t.Parallel()
 			w, b := s.start(t)
+			thorough := allTests && s.name == "day"
 			for _, spot := range s.spots(t, w) {
 				t.Run(spot.name, func(t *testing.T) {
 					b.at1280(t, spot)
-					if allTests {
+					if thorough {
 						b.theme("light")
 						b.obey(t, "light, wide", axeAll)
 					}
@@ -75,7 +76,7 @@ func TestPages(t *testing.T) {
 					b.font(t, "DejaVu Sans")
 					b.obey(t, "dark, narrow", axeAll)
 					b.fits(t, "on a phone")
-					if allTests && b.font(t, "Noto Sans") { // only sizes depend on the font
+					if thorough && b.font(t, "Noto Sans") { // only sizes depend on the font
 						b.obey(t, "narrow, in Noto Sans", axeSizes)
 						b.fits(t, "on a phone in Noto Sans")
 					}

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -160,10 +161,16 @@ func TestServe(t *testing.T) {
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	w.must(err)
 	defer conn.Close()
-	head := "POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nX-Zm-Request-Timestamp: " + w.ts() + "\r\nX-Zm-Signature: " + sign(secretToken, w.ts(), body) + "\r\n\r\n"
-	_, err = conn.Write(append([]byte(head), body[:10]...))
+	head := "POST /webhook HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nX-Zm-Request-Timestamp: " + w.ts() + "\r\nX-Zm-Signature: " + sign(secretToken, w.ts(), body) + "\r\n\r\n"
+	_, err = io.WriteString(conn, head)
 	w.must(err)
-	w.browser().get("/livez") // by now the server has read it
+	answers := bufio.NewReader(conn)
+	for line := ""; line != "\r\n"; { // "100 Continue": the server has begun to read the body
+		line, err = answers.ReadString('\n')
+		w.must(err)
+	}
+	_, err = conn.Write(body[:10])
+	w.must(err)
 
 	stop()
 	if got := s.next(); got != "" {
@@ -171,7 +178,7 @@ func TestServe(t *testing.T) {
 	}
 	_, err = conn.Write(body[10:])
 	w.must(err)
-	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	r, err := http.ReadResponse(answers, nil)
 	w.must(err)
 	if r.StatusCode != http.StatusOK || w.events() != 2 {
 		t.Errorf("status %d, %d events", r.StatusCode, w.events())
