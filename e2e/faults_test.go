@@ -118,7 +118,7 @@ func TestFaultWalk(t *testing.T) {
 
 Each row is a fault of the [simulator](../README.md#try-it): an incident is opened while Zoom behaves like that, then the
 connection is checked. People can get in if the meeting exists, is the incident's own, and needs no host. Where they
-can't, or where nobody knows, no page is green. ` + "`go test ./e2e -run TestFaultWalk -update`" + ` with
+can't, the incident, the join page, the lists and the overview aren't green. *Check connection* creates no meeting, so it can. ` + "`go test ./e2e -run TestFaultWalk -update`" + ` with
 ` + "`DRAWBRIDGE_TESTS=all`" + ` writes this table from the pages.
 
 | Zoom | get in? | incident | join page | overview | check |
