@@ -159,11 +159,11 @@ func (s *Store) twinsOf(ctx context.Context, q queryer, readings []incident.Read
 	return twins, nil
 }
 
-var readingTypes = []string{"BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"}
+var readingTypes = []string{"BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT"}
 
 // updateRead stores the readings and returns those that it stored. It skips an
-// event that was read meanwhile, and one that was blanked meanwhile, which is
-// then read again.
+// event that was read meanwhile, even if it is new again, and one that was
+// blanked meanwhile. Both are then read again.
 func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.Reading, twins map[int64]int64) ([]incident.Reading, error) {
 	args := make([]any, 0, len(readings)*len(readingTypes))
 	var low, high int64
@@ -173,7 +173,7 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 		}
 		high = max(high, r.EventID)
 		args = append(args, r.EventID, r.State, r.Problem, r.Event, millis(r.EventAt), r.AccountID, // 0 stands for no time and for no twin
-			r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, twins[r.EventID], oneIf(r.Nameless))
+			r.MeetingID, r.MeetingUUID, r.Topic, r.Who, r.BridgeID, twins[r.EventID], oneIf(r.Nameless), oneIf(r.Again))
 	}
 	written := map[int64]bool{}
 	if s.postgres {
@@ -181,8 +181,8 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 		ids, err := list(ctx, q, scalar[int64], `
 			UPDATE events e SET state = v.state, read_error = v.read_error, event = v.event, event_at = NULLIF(v.event_at, 0), account_id = v.account_id,
 				meeting_id = v.meeting_id, meeting_uuid = v.meeting_uuid, topic = v.topic, who = v.who, bridge_id = v.bridge_id, twin_of = NULLIF(v.twin_of, 0)
-			FROM `+unnest(1, readingTypes)+` AS v (id, state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, nameless)
-			WHERE e.id = v.id AND e.id >= $14 AND e.id <= $15 AND e.state = 'new' AND (e.blanked_at IS NULL OR v.nameless = 1)
+			FROM `+unnest(1, readingTypes)+` AS v (id, state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id, twin_of, nameless, again)
+			WHERE e.id = v.id AND e.id >= $15 AND e.id <= $16 AND (e.event <> '' OR e.read_error <> '') = (v.again = 1) AND e.state = 'new' AND (e.blanked_at IS NULL OR v.nameless = 1)
 			RETURNING e.id`, append(arrays(readingTypes, args), low, high)...)
 		if err != nil {
 			return nil, err
@@ -195,7 +195,7 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 			n, err := execRows(ctx, q, `
 				UPDATE events SET state = $2, read_error = $3, event = $4, event_at = NULLIF($5, 0), account_id = $6,
 					meeting_id = $7, meeting_uuid = $8, topic = $9, who = $10, bridge_id = $11, twin_of = NULLIF($12, 0)
-				WHERE id = $1 AND state = 'new' AND (blanked_at IS NULL OR $13 = 1)`, row...)
+				WHERE id = $1 AND state = 'new' AND (blanked_at IS NULL OR $13 = 1) AND (event <> '' OR read_error <> '') = $14`, row...)
 			if err != nil {
 				return nil, err
 			}

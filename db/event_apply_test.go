@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
@@ -189,6 +190,37 @@ func TestEventsReadAgain(t *testing.T) {
 		awaiting.MeetingID = "222"
 		read("", false, awaiting)
 		left(early, recovered, late)
+	})
+}
+
+// While one server reads an event for the first time, another reads it and a bridge
+// makes it new again. The late reading must not count it a second time.
+func TestLateReadingOfEventReadAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		id := addEvent(t, s, 1, "1")
+		late := incident.Reading{EventID: id, State: incident.EventRead, Event: "meeting.created", EventAt: now}
+		read := func(r incident.Reading) {
+			t.Helper()
+			check(t, s.ApplyReadings(ctx, []incident.Reading{r}, now, incident.FollowEvents))
+		}
+		read(late)
+		check(t, s.ReprocessEvent(ctx, id, entry("event.reprocess")))
+		read(late)
+		events, err := s.NewEvents(ctx, 10)
+		check(t, err)
+		same(t, eventIDs(events), []int64{id})
+		again := late
+		again.Again = true
+		read(again)
+		events, err = s.NewEvents(ctx, 10)
+		check(t, err)
+		same(t, eventIDs(events), []int64{})
+		n, err := s.CountEvents(ctx, now.Add(-time.Hour))
+		check(t, err)
+		if n != 1 {
+			t.Errorf("one event was counted as %d", n)
+		}
 	})
 }
 
