@@ -21,6 +21,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/go-cmp/cmp"
+	xhtml "golang.org/x/net/html"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
@@ -69,7 +70,7 @@ func (o *office) wait(d time.Duration) {
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
-	return officeOn(t, dbtest.SQLite(t))
+	return officeOn(t, dbtest.Migrated(t))
 }
 
 // officeOn is newOffice with another database.
@@ -250,16 +251,29 @@ func (b *tab) send(method, path string, form url.Values, header ...string) reply
 	return reply{response.StatusCode, response.Header, string(text)}
 }
 
-var (
-	drawings = regexp.MustCompile(`(?s)<svg.*?</svg>`)
-	tags     = regexp.MustCompile(`(?s)<[^>]*>`)
-	spaces   = regexp.MustCompile(`\s+`)
-)
+var drawings = regexp.MustCompile(`(?s)<svg.*?</svg>`)
 
 // text returns what a person reads on the page.
 func (r reply) text() string {
-	s := tags.ReplaceAllString(drawings.ReplaceAllString(r.body, ""), " ")
-	return strings.TrimSpace(spaces.ReplaceAllString(html.UnescapeString(s), " "))
+	var words []string
+	for z, svg := xhtml.NewTokenizer(strings.NewReader(r.body)), 0; ; {
+		switch z.Next() {
+		case xhtml.ErrorToken:
+			return strings.Join(words, " ")
+		case xhtml.StartTagToken:
+			if name, _ := z.TagName(); string(name) == "svg" {
+				svg++
+			}
+		case xhtml.EndTagToken:
+			if name, _ := z.TagName(); string(name) == "svg" {
+				svg--
+			}
+		case xhtml.TextToken:
+			if svg == 0 {
+				words = append(words, strings.Fields(string(z.Text()))...)
+			}
+		}
+	}
 }
 
 // value returns the value of a form's field on the page.
@@ -276,9 +290,10 @@ func (r reply) want(t testing.TB, status int, texts ...string) {
 	if r.status != status {
 		t.Errorf("status %d, want %d: %.300s", r.status, status, r.text())
 	}
+	says := r.text()
 	for _, text := range texts {
-		if !strings.Contains(r.text(), text) {
-			t.Errorf("the page does not say %q:\n%s", text, r.text())
+		if !strings.Contains(says, text) {
+			t.Errorf("the page does not say %q:\n%s", text, says)
 		}
 	}
 }

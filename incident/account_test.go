@@ -379,7 +379,7 @@ func (w *world) webhookTokens() (list []string) {
 
 // K-07: a store that was sealed with another key.
 func TestLockedSecrets(t *testing.T) {
-	cfg := dbtest.SQLite(t)
+	cfg := dbtest.Migrated(t)
 	worldWith(t, dbtest.Open(t, cfg))
 	cfg.Keys = dbtest.Keys(t, "another")
 	locked := dbtest.Open(t, cfg)

@@ -134,7 +134,7 @@ func TestServersShareToken(t *testing.T) {
 
 // The shared token is stored encrypted, and bridges work without it.
 func TestTokenStoreFails(t *testing.T) {
-	cfg := dbtest.SQLite(t)
+	cfg := dbtest.Migrated(t)
 	w := worldWith(t, dbtest.Open(t, cfg))
 	w.all(w.service)
 	conn, err := sql.Open("sqlite", "file:"+filepath.Join(cfg.DataDir, db.SQLiteFile)+"?_pragma=busy_timeout(2000)")

@@ -217,7 +217,7 @@ func TestHealth(t *testing.T) {
 		}
 	})
 	t.Run("not ready without the key", func(t *testing.T) {
-		cfg := dbtest.SQLite(t)
+		cfg := dbtest.Migrated(t)
 		newWorld(t, func(o *options) { o.db = cfg })
 		cfg.Keys = nil
 		w := newWorld(t, func(o *options) { o.db, o.bare = cfg, true })

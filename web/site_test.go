@@ -56,7 +56,7 @@ type options struct {
 func newWorld(t testing.TB, opts ...func(*options)) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{at: time.Date(2026, 11, 22, 2, 14, 7, 0, time.UTC)}, log: &syncBuffer{}}
-	o := options{db: dbtest.SQLite(t)}
+	o := options{db: dbtest.Migrated(t)}
 	for _, opt := range opts {
 		opt(&o)
 	}

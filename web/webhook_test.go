@@ -645,7 +645,7 @@ func TestWebhookOurFault(t *testing.T) {
 		}
 	})
 	t.Run("W-62 the secret cannot be decrypted", func(t *testing.T) {
-		cfg := dbtest.SQLite(t)
+		cfg := dbtest.Migrated(t)
 		first := newWorld(t, func(o *options) { o.db = cfg })
 		other := cfg
 		other.Keys = dbtest.Keys(t, "another key")
@@ -657,7 +657,7 @@ func TestWebhookOurFault(t *testing.T) {
 		unavailable(t, w, w.deliver("wrong-secret-token-000000", started(2)))
 	})
 	t.Run("W-80 another program locks the database", func(t *testing.T) {
-		cfg := dbtest.SQLite(t)
+		cfg := dbtest.Migrated(t)
 		w := newWorld(t, func(o *options) { o.db = cfg })
 		if r := w.deliver(secretToken, started(1)); r.status != http.StatusOK {
 			t.Fatalf("before: status %d", r.status)

@@ -13,6 +13,9 @@ import (
 	"encoding/base64"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,14 +44,46 @@ func EachConfig(t *testing.T, test func(t *testing.T, cfg db.Config)) {
 // engine.
 func New(t testing.TB) *db.Store {
 	t.Helper()
-	return Open(t, SQLite(t))
+	return Open(t, Migrated(t))
 }
 
-// SQLite returns the configuration of a fresh SQLite database.
+// SQLite returns the configuration of a SQLite database that does not exist yet.
 func SQLite(t testing.TB) db.Config {
 	t.Helper()
 	return config(t, t.TempDir(), "")
 }
+
+// Migrated is SQLite for a database that already has the schema. Copying one is much
+// faster than running every migration.
+func Migrated(t testing.TB) db.Config {
+	t.Helper()
+	content, err := schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := SQLite(t)
+	if err := os.WriteFile(filepath.Join(cfg.DataDir, db.SQLiteFile), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// schema is the file of a SQLite database with the schema and nothing else.
+var schema = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "drawbridge-schema-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	s, err := db.Open(context.Background(), db.Config{DataDir: dir, Now: func() time.Time { return Now }, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, db.SQLiteFile))
+})
 
 // Postgres returns the configuration of a fresh PostgreSQL database, which is
 // dropped when the test ends. It skips the test if there is no server.
