@@ -14,6 +14,12 @@ const runbookColumns = `r.id, r.name, r.incident_type, r.description, r.variable
 	r.version, r.created_at, r.updated_at,
 	s.id, s.kind, s.execute_automatically, s.settings, s.conditions, s.schedule`
 
+// stepSettings is the column settings of a step.
+type stepSettings struct {
+	Name string `json:"name,omitempty"`
+	incident.MeetingTemplate
+}
+
 // runbooks runs a query for runbookColumns whose rows are ordered by runbook
 // and by position.
 func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]incident.Runbook, error) {
@@ -21,15 +27,16 @@ func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]inci
 	err := each(ctx, q, func(r row) error {
 		var b incident.Runbook
 		var step incident.Step
+		var settings stepSettings
 		var automatic sql.NullBool
 		err := r.Scan(&b.ID, &b.Name, &b.IncidentType, &b.Description, jsonOf(&b.Variables), timeOf(&b.DisabledAt), timeOf(&b.ArchivedAt),
 			&b.Version, timeOf(&b.CreatedAt), timeOf(&b.UpdatedAt),
-			textOf(&step.ID), textOf(&step.Kind), &automatic, jsonOf(&step.Meeting), textOf(&step.Conditions), textOf(&step.Schedule))
+			textOf(&step.ID), textOf(&step.Kind), &automatic, jsonOf(&settings), textOf(&step.Conditions), textOf(&step.Schedule))
 		if len(found) == 0 || found[len(found)-1].ID != b.ID {
 			found = append(found, b)
 		}
 		if step.ID != "" {
-			step.ExecuteAutomatically = automatic.Bool
+			step.Name, step.Meeting, step.ExecuteAutomatically = settings.Name, settings.MeetingTemplate, automatic.Bool
 			last := &found[len(found)-1]
 			last.Steps = append(last.Steps, step)
 		}
@@ -142,7 +149,7 @@ func insertSteps(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
 		err := exec(ctx, tx, `
 			INSERT INTO steps (id, runbook_id, position, kind, execute_automatically, settings, conditions, schedule)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			step.ID, b.ID, i, step.Kind, step.ExecuteAutomatically, asJSON(step.Meeting), step.Conditions, step.Schedule)
+			step.ID, b.ID, i, step.Kind, step.ExecuteAutomatically, asJSON(stepSettings{step.Name, step.Meeting}), step.Conditions, step.Schedule)
 		if err != nil {
 			return err
 		}

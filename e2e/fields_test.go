@@ -272,7 +272,7 @@ func TestEveryField(t *testing.T) {
 			return incident.Runbook{
 				Name: "Outage", IncidentType: "outage", Description: "First line.\nSecond line.",
 				Variables: []incident.Variable{{Name: "region", Label: "Region", Type: "choice", Required: true, Default: "eu", Help: "Where", Choices: []string{"eu", "us"}}},
-				Steps: []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: incident.MeetingTemplate{
+				Steps: []incident.Step{{Kind: incident.StepCreateMeeting, Name: "War room", ExecuteAutomatically: true, Meeting: incident.MeetingTemplate{
 					Topic: "{{ incident.name }}", Agenda: "First line.\nSecond line.", Recording: incident.RecordingLocal, DurationMinutes: 45,
 					Host: incident.HostOpener, AlternativeHosts: []string{"ana@example.com"},
 				}}},

@@ -12,7 +12,6 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
-	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // The JSON objects of the API. Times are RFC 3339 in UTC with milliseconds, or null if
@@ -106,6 +105,7 @@ type apiRunbook struct {
 
 type apiStep struct {
 	Kind                 string `json:"kind"`
+	Name                 string `json:"name"` // "": it has none
 	ExecuteAutomatically bool   `json:"execute_automatically"`
 	Topic                string `json:"topic"`
 	Agenda               string `json:"agenda"`
@@ -358,7 +358,7 @@ func (s *Site) ListRunbooks(c echo.Context) error {
 		}
 		for _, step := range r.Steps {
 			runbook.Steps = append(runbook.Steps, apiStep{
-				Kind: string(step.Kind), ExecuteAutomatically: step.ExecuteAutomatically,
+				Kind: string(step.Kind), Name: step.Name, ExecuteAutomatically: step.ExecuteAutomatically,
 				Topic: step.Meeting.Topic, Agenda: step.Meeting.Agenda, Recording: string(step.Meeting.Recording),
 			})
 		}
@@ -424,7 +424,7 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 		out.Warnings = append(out.Warnings, adjustmentWords(a).Says())
 	}
 	for _, r := range steps {
-		out.Steps = append(out.Steps, apiStepRun{ID: r.ID, Kind: string(r.Step.Kind), Name: words.StepKind(string(r.Step.Kind)), State: string(r.State)})
+		out.Steps = append(out.Steps, apiStepRun{ID: r.ID, Kind: string(r.Step.Kind), Name: stepWords(r.Step), State: string(r.State)})
 	}
 	if out.Vars == nil {
 		out.Vars = map[string]string{}

@@ -241,7 +241,7 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 
 func stepLine(r incident.StepRun, canRun bool, now time.Time) views.IncidentStep {
 	line := views.IncidentStep{
-		ID: r.ID, Label: words.StepKind(string(r.Step.Kind)), State: string(r.State), Note: reasonWords(r.Reason, now).Says().Cause,
+		ID: r.ID, Label: stepWords(r.Step), State: string(r.State), Note: reasonWords(r.Reason, now).Says().Cause,
 		CanRun: canRun && r.State == incident.StepWaiting,
 	}
 	if r.State == incident.StepDone && !r.StartedAt.IsZero() && line.Note == "" {

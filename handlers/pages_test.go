@@ -475,6 +475,27 @@ func TestRunStep(t *testing.T) {
 	})
 }
 
+func TestNamedStep(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	r := o.manual()
+	r.Steps[0].Name = "War room {text} " + hostile
+	r, _, err := o.service.SaveRunbook(context.Background(), theConsole, r)
+	o.must(err)
+	o.open(r)
+	b := o.as(incident.Responder)
+	b.get("/runbooks").want(t, http.StatusOK, "War room {text}", "<script>", "manually")
+	b.get("/runbooks/"+r.ID+"/run").want(t, http.StatusOK, "War room {text}", "<script>")
+
+	page := b.post("/incidents/1/steps/"+o.stepRun(1).ID+"/run").leadsTo(b, "/incidents/1", "Started “War room {text}")
+
+	wantInert(t, page)
+	if text := page.text(); strings.Contains(text, "Create Zoom meeting") || strings.Count(text, "War room") < 2 {
+		t.Errorf("the steps and the timeline call the step by its kind:\n%s", text)
+	}
+}
+
 // failedBridge returns an office with an incident whose bridge failed.
 func failedBridge(t *testing.T) (*office, incident.Bridge) {
 	o := newOffice(t)

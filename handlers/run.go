@@ -13,7 +13,6 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
-	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // newIncidentPath is where a person opens an incident.
@@ -131,9 +130,9 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error
 	}
 	for _, step := range r.Steps {
 		if step.ExecuteAutomatically {
-			page.Automatic = append(page.Automatic, words.StepKind(string(step.Kind)))
+			page.Automatic = append(page.Automatic, stepWords(step))
 		} else {
-			page.Manual = append(page.Manual, words.StepKind(string(step.Kind)))
+			page.Manual = append(page.Manual, stepWords(step))
 		}
 	}
 	for _, v := range r.Variables {

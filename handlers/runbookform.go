@@ -17,7 +17,7 @@ import (
 const maxRows = 50
 
 var (
-	stepKeys = []string{"id", "kind", "topic", "agenda", "recording", "execute_automatically", "duration", "host",
+	stepKeys = []string{"id", "kind", "name", "topic", "agenda", "recording", "execute_automatically", "duration", "host",
 		"waiting_room", "join_before_host", "alternative_hosts", "open"}
 	variableKeys = []string{"name", "label", "type", "required", "default", "help", "choices"}
 )
@@ -51,7 +51,7 @@ func readRunbookForm(c echo.Context) (f runbookForm, err error) {
 	}
 	for _, p := range steps {
 		f.Steps = append(f.Steps, views.StepForm{
-			ID: form.Get(p + "id"), Kind: form.Get(p + "kind"), Open: form.Get(p+"open") == "true",
+			ID: form.Get(p + "id"), Kind: form.Get(p + "kind"), Name: form.Get(p + "name"), Open: form.Get(p+"open") == "true",
 			Topic: form.Get(p + "topic"), Agenda: form.Get(p + "agenda"), Recording: form.Get(p + "recording"),
 			ExecuteAutomatically: form.Has(p + "execute_automatically"),
 			Duration:             form.Get(p + "duration"), Host: form.Get(p + "host"),
@@ -167,7 +167,7 @@ func (f runbookForm) runbook(id string) incident.Runbook {
 			minutes = -1
 		}
 		r.Steps = append(r.Steps, incident.Step{
-			ID: s.ID, Kind: incident.StepKind(s.Kind), ExecuteAutomatically: s.ExecuteAutomatically,
+			ID: s.ID, Kind: incident.StepKind(s.Kind), Name: s.Name, ExecuteAutomatically: s.ExecuteAutomatically,
 			Meeting: incident.MeetingTemplate{
 				Topic: s.Topic, Agenda: s.Agenda, Recording: incident.Recording(s.Recording), DurationMinutes: minutes, Host: incident.HostChoice(s.Host),
 				WaitingRoom: s.WaitingRoom, JoinBeforeHost: s.JoinBeforeHost, AlternativeHosts: fieldsOf(s.AlternativeHosts, ",;\n"),
@@ -209,7 +209,7 @@ func formOf(r incident.Runbook) runbookForm {
 func stepFormOf(s incident.Step) views.StepForm {
 	m := s.Meeting
 	return views.StepForm{
-		ID: s.ID, Kind: string(s.Kind), ExecuteAutomatically: s.ExecuteAutomatically,
+		ID: s.ID, Kind: string(s.Kind), Name: s.Name, ExecuteAutomatically: s.ExecuteAutomatically,
 		Topic: m.Topic, Agenda: m.Agenda, Recording: string(m.Recording), Duration: strconv.Itoa(m.DurationMinutes), Host: string(m.Host),
 		WaitingRoom: m.WaitingRoom, JoinBeforeHost: m.JoinBeforeHost, AlternativeHosts: strings.Join(m.AlternativeHosts, ", "),
 	}

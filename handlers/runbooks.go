@@ -54,7 +54,7 @@ func (s *Site) runbookRows(c echo.Context, rows []db.RunbookRow) ([]views.Runboo
 			Incidents: r.Incidents, LastRunAt: s.When(c, r.LastRunAt), Enabled: r.DisabledAt.IsZero() && r.ArchivedAt.IsZero(),
 		}
 		for _, step := range r.Steps {
-			row.Steps = append(row.Steps, words.StepKind(string(step.Kind))+", "+whenItRuns(step))
+			row.Steps = append(row.Steps, stepWords(step)+", "+whenItRuns(step))
 		}
 		if len(r.Steps) == 0 {
 			row.Problem = "It has no steps, so it creates no bridge."
@@ -325,7 +325,7 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 			return part, err
 		}
 		part.Steps = append(part.Steps, views.StepPreview{
-			Index: n, Label: words.StepKind(string(step.Kind)), Asks: meetingWords(step.Meeting).Asks(),
+			Index: n, Label: stepWords(step), Asks: meetingWords(step.Meeting).Asks(),
 			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)},
 			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors), Hints: templateErrors(p.AgendaHints)},
 		})

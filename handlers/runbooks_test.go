@@ -159,7 +159,7 @@ func TestSaveRunbook(t *testing.T) {
 		page := o.as(incident.Admin).post("/runbooks", runbookFields(0, "name", "", "step.0.topic", "{{ incident.severty }} {% for x in y %}", "step.0.duration", "soon",
 			"step.0.alternative_hosts", "ops@", "step.0.recording", "tape", "step.0.host", "nobody", "variable.0.name", "Re gion", "variable.0.default", "mars")...)
 		page.want(t, http.StatusUnprocessableEntity, "Not saved", "Give the runbook a name.", "Line 1, column 4", "Did you mean incident.severity?",
-			"Enter 1 to 1440 minutes.", "isn’t an email address", "Choose none, cloud or local.", "Use lowercase letters", "Choose one of: eu, us.")
+			"Enter a length from 1 to 1440 minutes.", "isn’t an email address", "Choose none, cloud or local.", "Use lowercase letters", "Choose one of: eu, us.")
 		for name, want := range map[string]string{"step.0.duration": "soon", "variable.0.name": "Re gion", "step.0.alternative_hosts": "ops@", "description": "Run it early."} {
 			if got := page.value(name); got != want {
 				t.Errorf("what was typed is not kept: %s is %q, want %q", name, got, want)

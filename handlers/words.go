@@ -114,7 +114,7 @@ func adjustmentWords(a incident.Adjustment) words.Adjustment {
 func entryWords(e incident.TimelineEntry, now time.Time) string {
 	d := e.Data
 	w := words.Entry{
-		Kind: string(e.Kind), Runbook: d.Runbook, Step: string(d.Step), Who: d.Who, Host: d.Host, Link: d.Link,
+		Kind: string(e.Kind), Runbook: d.Runbook, Step: string(d.Step), StepName: d.StepName, Who: d.Who, Host: d.Host, Link: d.Link,
 		Field: d.Field, Topic: d.Topic, Text: d.Text, Issues: d.Issues, Reasons: reasonsWords(d.Reasons, now),
 	}
 	for _, a := range d.Adjusted {
@@ -171,10 +171,13 @@ func checkLines(list []incident.Finding, now time.Time) (lines []views.CheckLine
 	return lines
 }
 
+// stepWords is what pages and the API call a step.
+func stepWords(s incident.Step) string { return words.Step(string(s.Kind), s.Name) }
+
 func meetingWords(m incident.MeetingTemplate) words.Meeting {
 	return words.Meeting{
 		BackupHosts: m.Host == incident.HostBackup, WaitingRoom: m.WaitingRoom, JoinBeforeHost: m.JoinBeforeHost,
-		Recording: string(m.Recording), AlternativeHosts: m.AlternativeHosts,
+		Recording: string(m.Recording), AlternativeHosts: m.AlternativeHosts, Minutes: m.DurationMinutes,
 	}
 }
 

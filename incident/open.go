@@ -390,7 +390,7 @@ func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange) err
 	c.StepRun.State, c.StepRun.Reason = StepScheduled, Reason{}
 	c.Jobs = []Job{job}
 	c.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: c.Bridge.IncidentNumber, BridgeID: c.Bridge.ID,
-		At: now, Kind: EntryStepStarted, Data: TimelineData{Step: c.StepRun.Step.Kind}, Actor: actor.Email}}
+		At: now, Kind: EntryStepStarted, Data: TimelineData{Step: c.StepRun.Step.Kind, StepName: c.StepRun.Step.Name}, Actor: actor.Email}}
 	if err := s.store.ChangeBridge(ctx, c); err != nil {
 		return err
 	}

@@ -62,6 +62,7 @@ type Variable struct {
 type Step struct {
 	ID                   string          `yaml:"-"`
 	Kind                 StepKind        `yaml:"kind"`
+	Name                 string          `json:"name,omitempty" yaml:"name,omitempty"` // "": pages show what its kind does
 	ExecuteAutomatically bool            `yaml:"execute_automatically"`
 	Meeting              MeetingTemplate `yaml:",inline"` // of create_meeting
 	Conditions           string          `json:"conditions" yaml:"-"`

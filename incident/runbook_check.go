@@ -14,6 +14,7 @@ const (
 	maxSteps     = 20
 	maxVariables = 30
 	maxChoices   = 50
+	maxStepName  = 100 // characters
 )
 
 var variableName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
@@ -27,11 +28,12 @@ func (r *Runbook) normalise() error {
 		if *s == "" && missing != "" {
 			fields[key] = missing
 		}
-		tooLong(fields, key, *s, limit)
+		notShort(fields, key, *s, limit)
 	}
 	text("name", &r.Name, 120, "Give the runbook a name.")
 	text("incident_type", &r.IncidentType, 100, "")
-	text("description", &r.Description, 2000, "")
+	r.Description = strings.TrimSpace(r.Description)
+	tooLong(fields, "description", r.Description, 2000)
 
 	if len(r.Variables) > maxVariables {
 		fields["variables"] = fmt.Sprintf("Use at most %d variables.", maxVariables)
@@ -63,7 +65,7 @@ func (r *Runbook) normalise() error {
 		for _, c := range v.Choices {
 			if c = strings.TrimSpace(c); v.Type == "choice" && c != "" && !slices.Contains(choices, c) {
 				choices = append(choices, c)
-				tooLong(fields, p+"choices", c, maxVar)
+				notShort(fields, p+"choices", c, maxVar)
 			}
 		}
 		v.Choices = choices
@@ -103,6 +105,8 @@ func (step *Step) normalise(p string, names []string, fields map[string]string) 
 		fields[p+"kind"] = "This kind of step doesn’t exist."
 		return
 	}
+	step.Name = strings.TrimSpace(step.Name)
+	notShort(fields, p+"name", step.Name, maxStepName)
 	m := &step.Meeting
 	m.Topic, m.Agenda = strings.TrimSpace(m.Topic), strings.TrimSpace(m.Agenda)
 	if m.Topic == "" {
@@ -123,7 +127,7 @@ func (step *Step) normalise(p string, names []string, fields map[string]string) 
 		m.DurationMinutes = 60
 	}
 	if m.DurationMinutes < 1 || m.DurationMinutes > 24*60 {
-		fields[p+"duration_minutes"] = "Enter 1 to 1440 minutes."
+		fields[p+"duration_minutes"] = "Enter a length from 1 to 1440 minutes."
 	}
 	if m.Host == "" {
 		m.Host = HostOpener

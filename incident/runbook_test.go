@@ -95,6 +95,11 @@ func TestSaveRunbookRefuses(t *testing.T) {
 		{"21 steps", func(r *incident.Runbook) {
 			r.Steps = slices.Repeat(r.Steps, 21)
 		}, []string{"steps"}},
+		{"step name of 101 characters", func(r *incident.Runbook) { r.Steps[0].Name = long[:2*101] }, []string{"steps.0.name"}},
+		{"short fields of two lines", func(r *incident.Runbook) {
+			r.Name, r.IncidentType, r.Steps[0].Name = "a\nb", "a\rb", "a\u2028b"
+			r.Variables[0].Label, r.Variables[0].Help, r.Variables[2].Choices = "a\nb", "a\nb", []string{"eu", "a\nb"}
+		}, []string{"incident_type", "name", "steps.0.name", "variables.0.help", "variables.0.label", "variables.2.choices"}},
 		{"step of unknown kind", func(r *incident.Runbook) { r.Steps[0].Kind = "shell" }, []string{"steps.0.kind"}},
 		{"no topic", template(func(m *incident.MeetingTemplate) { m.Topic = " " }), []string{"steps.0.topic"}},
 		{"T-01 tag that is not allowed", template(func(m *incident.MeetingTemplate) { m.Topic = "{% for i in (1..1000000000) %}x{% endfor %}" }), []string{"steps.0.topic"}},
@@ -174,7 +179,7 @@ func TestSaveRunbook(t *testing.T) {
 			{Name: "note", Type: "text", Choices: []string{"left over"}},
 		},
 		Steps: []incident.Step{
-			{Kind: incident.StepCreateMeeting, Meeting: incident.MeetingTemplate{Topic: " {{ incident.name }} ", WaitingRoom: true, JoinBeforeHost: true, AlternativeHosts: []string{" Ben@Example.com ", ""}}},
+			{Kind: incident.StepCreateMeeting, Name: " War room\n", Meeting: incident.MeetingTemplate{Topic: " {{ incident.name }} ", WaitingRoom: true, JoinBeforeHost: true, AlternativeHosts: []string{" Ben@Example.com ", ""}}},
 			{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting()},
 		},
 	})
@@ -189,7 +194,7 @@ func TestSaveRunbook(t *testing.T) {
 				{Name: "note", Label: "note", Type: "text"},
 			},
 			Steps: []incident.Step{
-				{ID: r.Steps[0].ID, Kind: incident.StepCreateMeeting, Meeting: incident.MeetingTemplate{Topic: "{{ incident.name }}", Recording: "none", DurationMinutes: 60,
+				{ID: r.Steps[0].ID, Kind: incident.StepCreateMeeting, Name: "War room", Meeting: incident.MeetingTemplate{Topic: "{{ incident.name }}", Recording: "none", DurationMinutes: 60,
 					Host: incident.HostOpener, WaitingRoom: true, AlternativeHosts: []string{"ben@example.com"}}},
 				{ID: r.Steps[1].ID, Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting()},
 			},

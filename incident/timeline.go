@@ -15,7 +15,7 @@ const (
 	EntryAdjusted        TimelineKind = "adjusted"         // Adjusted: what Drawbridge changed in the request that opened the incident
 	EntryResolved        TimelineKind = "resolved"         //
 	EntryReopened        TimelineKind = "reopened"         //
-	EntryStepStarted     TimelineKind = "step_started"     // Step
+	EntryStepStarted     TimelineKind = "step_started"     // Step, StepName
 	EntryTemplateFailed  TimelineKind = "template_failed"  // Field; Topic: the topic used instead; Template
 	EntryAttemptFailed   TimelineKind = "attempt_failed"   // Host; Reasons: why this host gave no meeting
 	EntryBridgeReady     TimelineKind = "bridge_ready"     // Host; Reasons: why it differs from what was asked for
@@ -61,7 +61,8 @@ type TimelineEntry struct {
 type TimelineData struct {
 	Runbook  string          `json:"runbook,omitempty"`
 	Step     StepKind        `json:"step,omitempty"`
-	Who      string          `json:"who,omitempty"` // a person's name in Zoom; "": unknown or removed
+	StepName string          `json:"step_name,omitempty"` // "": it has none
+	Who      string          `json:"who,omitempty"`       // a person's name in Zoom; "": unknown or removed
 	Host     string          `json:"host,omitempty"`
 	Link     string          `json:"link,omitempty"`
 	Field    string          `json:"field,omitempty"` // topic, agenda

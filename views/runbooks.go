@@ -41,7 +41,7 @@ type RunbookRow struct {
 // RunbookPage is GET /runbooks/new and /runbooks/{id}, and every answer to the editor's form.
 //
 // The form posts to /runbooks (new) or /runbooks/{id} with: version, name, incident_type,
-// description; for each step, i from 0: step.{i}.id, .kind, .topic, .agenda, .recording
+// description; for each step, i from 0: step.{i}.id, .kind, .name, .topic, .agenda, .recording
 // (none | cloud | local), .execute_automatically (true), .duration (minutes), .host
 // (opener_with_backup | always_backup), .waiting_room (true), .join_before_host (true),
 // .alternative_hosts (comma separated), .open (true while the card is open);
@@ -86,6 +86,7 @@ type StepForm struct {
 	ID     string // "" before it is saved
 	Kind   string // "create_meeting"
 	Label  string // "Create Zoom meeting"
+	Name   string // of the step; "" for none
 	Open   bool   // the card is open, as a card with an error always is
 	Topic  string
 	Agenda string

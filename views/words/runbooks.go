@@ -1,6 +1,9 @@
 package words
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // StepKind names a kind of step.
 func StepKind(kind string) string {
@@ -10,11 +13,15 @@ func StepKind(kind string) string {
 	return code(kind)
 }
 
+// Step is the name of a step, or what its kind does if it has none.
+func Step(kind, name string) string { return cmp.Or(name, StepKind(kind)) }
+
 // Meeting is what a step asks Zoom for; see incident.MeetingTemplate.
 type Meeting struct {
 	BackupHosts, WaitingRoom, JoinBeforeHost bool
 	Recording                                string
 	AlternativeHosts                         []string
+	Minutes                                  int // its length
 }
 
 // Asks says what Drawbridge asks Zoom for, one line each.
@@ -27,6 +34,7 @@ func (m Meeting) Asks() []string {
 	}
 	add(!m.BackupHosts, "A meeting hosted by the opener, or by the backup user if the opener can’t")
 	add(m.BackupHosts, "A meeting hosted by the backup user")
+	add(m.Minutes > 0, "A length of "+plural(m.Minutes, "minute", "minutes"))
 	add(true, "Its own meeting ID, never a personal one")
 	add(true, "A passcode")
 	add(m.JoinBeforeHost && !m.WaitingRoom, "Anyone with the link can join before the host")

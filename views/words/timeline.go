@@ -8,12 +8,12 @@ import (
 
 // Entry is one thing that happened to an incident; see incident.TimelineEntry.
 type Entry struct {
-	Kind                                               string
-	Runbook, Step, Who, Host, Link, Field, Topic, Text string
-	Template                                           []string // the errors of a template, one sentence each
-	Issues                                             []string // what is wrong with the quality of a call, in Zoom's words
-	Reasons                                            []Reason
-	Adjusted                                           []Adjustment
+	Kind                                                         string
+	Runbook, Step, StepName, Who, Host, Link, Field, Topic, Text string
+	Template                                                     []string // the errors of a template, one sentence each
+	Issues                                                       []string // what is wrong with the quality of a call, in Zoom's words
+	Reasons                                                      []Reason
+	Adjusted                                                     []Adjustment
 }
 
 // Person names a person. A guest may have no name, or one of spaces.
@@ -89,6 +89,6 @@ func (e Entry) Says() string {
 		}
 		because = join(join(e.Template...), e.Text)
 	}
-	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", StepKind(e.Step), "{topic}", e.Topic, "{host}", e.Host,
+	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
 		"{link}", e.Link, "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", ")).Replace(form), because)
 }
