@@ -138,10 +138,12 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 		c.found(topic, level, Finding{Code: FoundUserUnknown, Zoom: &problem})
 		return
 	}
-	if c.report.Users == nil {
-		c.report.Users = map[string]string{}
+	if user.ID != "" {
+		if c.report.Users == nil {
+			c.report.Users = map[string]string{}
+		}
+		c.report.Users[email] = user.ID
 	}
-	c.report.Users[email] = user.ID
 	switch {
 	case user.Status == "" || user.Type == 0:
 		c.found(topic, LevelUnknown, Finding{Code: FoundUserUnsaid})

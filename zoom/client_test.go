@@ -493,7 +493,7 @@ func TestGetUser(t *testing.T) {
 			ID: "u", Type: zoom.UserLicensed, Status: "active", UsePMI: new(true),
 		}, false},
 		{"code 0 is a success", `{"code":0,"id":"u"}`, zoom.User{ID: "u"}, false},
-		{"no id", `{}`, zoom.User{}, true},
+		{"no id", `{}`, zoom.User{}, false},
 		{"array", `[{"id":"u"}]`, zoom.User{}, true},
 		{"string", `"{\"id\":\"u\"}"`, zoom.User{}, true},
 	} {

@@ -7,7 +7,7 @@ import (
 
 // User is a user of the Zoom account.
 type User struct {
-	ID     string // some events have it in lower case
+	ID     string // some events have it in lower case; "": Zoom did not say
 	Type   int    // UserBasic, UserLicensed, or a type that cannot host; 0: Zoom did not say
 	Status string // active, inactive or pending; only active users can host; "": Zoom did not say
 	UsePMI *bool  // for instant meetings; UserSettings has the value for scheduled ones; nil: Zoom did not say
@@ -39,17 +39,16 @@ func (c *Client) GetUser(ctx context.Context, idOrEmail string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	j, _ := readObject(body)
-	u := User{
+	j, ok := readObject(body)
+	if !ok {
+		return User{}, &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
+	}
+	return User{
 		ID:     word(j.Get("id")),
 		Type:   count(j.Get("type")),
 		Status: word(j.Get("status")),
 		UsePMI: truth(j.Get("use_pmi")),
-	}
-	if u.ID == "" {
-		return User{}, &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
-	}
-	return u, nil
+	}, nil
 }
 
 // GetUserSettings returns the settings of the user with this id or email
