@@ -66,18 +66,14 @@ var eventSentences = map[string]string{
 	"app_deauthorized":                        "Someone removed the Zoom app from the Zoom account. Zoom sends no more events.",
 }
 
-// EventName is an event's name for people: "participant joined".
+// EventName is an event's name for people: its whole type, such as "webinar started".
+// Only the people in a meeting go without its name, "participant joined", because they
+// are most of the log.
 func EventName(event string) string {
-	family, name, ok := strings.Cut(event, ".")
-	switch {
-	case !ok:
-		name = event
-	case family == "recording", family == "user":
-		name = family + " " + name
-	case family == "meeting" && !strings.HasPrefix(name, "participant_"):
-		name = "meeting " + name
+	if strings.HasPrefix(event, "meeting.participant_") {
+		event = strings.TrimPrefix(event, "meeting.")
 	}
-	return strings.NewReplacer("_", " ", ".", " ").Replace(name)
+	return strings.NewReplacer("_", " ", ".", " ").Replace(event)
 }
 
 // EventUse says why to subscribe to an event.
