@@ -12,6 +12,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 // The JSON objects of the API. Times are RFC 3339 in UTC with milliseconds, or null if
@@ -294,6 +295,9 @@ func apiEventFilter(q Form) (f db.EventFilter, err error) {
 	f = db.EventFilter{
 		Events: eventNames(q.Get("event")), MeetingID: q.Get("meeting_id"), Text: q.Get("q"),
 		Stale: q.Get("stale") != "", Unread: q.Get("unread") != "", Recovered: q.Get("recovered") != "", Twin: q.Get("twin") != "",
+	}
+	if _, id, _ := zoom.FindMeetingID(f.MeetingID); f.MeetingID != "" && id == "" {
+		return f, BadRequest("The field \"meeting_id\" must be the 9 to 11 digits of a meeting ID, or a link to the meeting.")
 	}
 	if f.After, err = q.Time("after"); err == nil {
 		f.Before, err = q.Time("before")

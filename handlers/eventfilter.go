@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -73,8 +74,12 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 		Events: eventNames(v.Event), MeetingID: v.MeetingID, Text: v.Q,
 		Stale: v.Stale, Unread: v.Unread, Recovered: v.Recovered, Twin: v.Twin,
 	}
-	if _, id, _ := zoom.FindMeetingID(v.MeetingID); id != "" {
-		e.filter.MeetingID = id // the page shows it in groups
+	if v.MeetingID != "" {
+		if _, id, _ := zoom.FindMeetingID(v.MeetingID); id != "" {
+			e.filter.MeetingID = id // the page shows it in groups
+		} else {
+			v.MeetingError = "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting."
+		}
 	}
 	if len(e.filter.Events) > 20 {
 		return e, BadRequest("Filter by at most 20 event types at once.")
@@ -145,8 +150,12 @@ func (s *Site) eventRange(e *eventQuery, v *views.EventFilter) error {
 
 // filterLinks adds the links from this filter to others.
 func (s *Site) filterLinks(c echo.Context, e eventQuery, v *views.EventFilter) {
+	unbounded := "" // the preset of a list without a time range, which has all events
+	if v.After == "" && v.Before == "" {
+		unbounded = "all"
+	}
 	for _, r := range eventRanges {
-		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: eventsHref(c, "range", r.name, "after", "", "before", ""), On: r.name == v.Range})
+		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: eventsHref(c, "range", r.name, "after", "", "before", ""), On: r.name == cmp.Or(v.Range, unbounded)})
 	}
 	drop := func(label string, names ...string) {
 		var pairs []string

@@ -100,11 +100,11 @@ func (s *Site) eventNotes(c echo.Context, d *views.EventDetail, e incident.Event
 	}
 	if e.TwinOf != 0 {
 		id := strconv.FormatInt(e.TwinOf, 10)
-		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of an earlier event: same event, different body.", LinkText: "View it", Href: "/events/" + id})
+		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of an earlier event: same event, different body.", LinkText: "View it", Href: eventHref(c, id, "")})
 	}
 	twins, err := s.Store.EventTwins(c.Request().Context(), e.ID)
 	for _, t := range twins {
-		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of this event arrived at " + s.When(c, t.ReceivedAt).Clock + ".", LinkText: "View it", Href: "/events/" + strconv.FormatInt(t.ID, 10)})
+		d.Notes = append(d.Notes, views.EventNote{Text: "A variant of this event arrived at " + s.When(c, t.ReceivedAt).Clock + ".", LinkText: "View it", Href: eventHref(c, strconv.FormatInt(t.ID, 10), "")})
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func (o *office) manyEvents(n int) {
 		INSERT INTO events (id, received_at, signed_at, slot, stale, origin, encoding, content,
 			state, read_error, event, event_at, account_id, meeting_id, meeting_uuid, topic, who, bridge_id)
 		SELECT (? - (? - i) * 4000) * 4096, ? - (? - i) * 4000, ? - (? - i) * 4000, 0, FALSE, 'webhook', 0, CAST(i AS BLOB),
-			'read', '', 'meeting.type_' || (i % 5), ? - (? - i) * 4000, '', 'm' || (i % 100), '', CASE WHEN i % 4000 = 7 THEN 'needle' ELSE 'hay' END, '', '' FROM n`,
+			'read', '', 'meeting.type_' || (i % 5), ? - (? - i) * 4000, '', CAST(80000000000 + i % 100 AS TEXT), '', CASE WHEN i % 4000 = 7 THEN 'needle' ELSE 'hay' END, '', '' FROM n`,
 		n, now, n, now, n, now, n, now, n)
 	o.sql(`INSERT INTO event_words (rowid, words) SELECT id, topic FROM events`)
 	o.sql(`
@@ -210,7 +210,7 @@ func TestEventPages(t *testing.T) {
 	})
 	t.Run("counts", func(t *testing.T) {
 		for query, says := range map[string]string{
-			"": "about 1,000 in the log", "?event=meeting.type_1": "200 match (approximate)", "?event=meeting.type_1&meeting_id=m1": "10 match", "?q=needle": "1 matches", "?q=nothing": "0 match", "?range=7d&event=meeting.type_1": "200 in this time",
+			"": "about 1,000 in the log", "?event=meeting.type_1": "200 match (approximate)", "?event=meeting.type_1&meeting_id=80000000001": "10 match", "?q=needle": "1 matches", "?q=nothing": "0 match", "?range=7d&event=meeting.type_1": "200 in this time",
 		} {
 			if text := strings.Join(strings.Fields(viewer.get("/events"+query).text()), " "); !strings.Contains(text, says) {
 				t.Errorf("%s does not say %q", query, says)
@@ -242,10 +242,10 @@ func TestEventSearchGoesOn(t *testing.T) {
 	o := newOffice(t)
 	viewer := o.as(incident.Viewer)
 	o.manyEvents(25_000)
-	o.sql(`UPDATE events SET meeting_id = 'm1'`)
+	o.sql(`UPDATE events SET meeting_id = '80000000001'`)
 	o.sql(`UPDATE events SET event = 'user.rare' WHERE id IN (SELECT id FROM events ORDER BY id LIMIT 3)`)
 
-	path := "/events?meeting_id=m1&event=user.rare"
+	path := "/events?meeting_id=80000000001&event=user.rare"
 	first := viewer.get(path)
 	first.want(t, http.StatusOK, "No match so far", "Searched back to", "Continue search", "found so far")
 	next := olderPage.FindStringSubmatch(first.body)

@@ -34,7 +34,7 @@ func (s *Site) ExportEvents(c echo.Context) error {
 		return err
 	}
 	if filter.Refused() {
-		return BadRequest("The filter’s times can’t be read. Write them as 2026-01-31T14:30.")
+		return BadRequest("The filter is wrong. %s", filter.Problem())
 	}
 	admin := Actor(c).Role.Includes(incident.Admin)
 	if form.Get("format") == "" {

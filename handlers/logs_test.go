@@ -361,6 +361,10 @@ func TestEventsPage(t *testing.T) {
 		for path, want := range map[string]string{
 			"/events?bridge=evil":                   "Enter the key of an incident, such as INC-42.",
 			"/events?bridge=INC-99":                 "There is no incident INC-99.",
+			"/events?meeting_id=12345678":           "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
+			"/events?meeting_id=standup":            "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
+			"/events/export?meeting_id=standup":     "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
+			"/events/export?bridge=evil":            "Enter the key of an incident, such as INC-42.",
 			"/incidents?status=closed":              "Use open or resolved.",
 			"/incidents?runbook=nobody-has-this-id": "There is no runbook",
 			"/bridges?view=dead":                    "Use live, attention or backup.",
@@ -371,6 +375,30 @@ func TestEventsPage(t *testing.T) {
 				t.Errorf("%s: status %d", path, page.status)
 			}
 			page.want(t, page.status, want)
+		}
+	})
+	t.Run("the time range in force is marked", func(t *testing.T) {
+		for query, want := range map[string]string{
+			"": "All", "?range=all": "All", "?range=7d&q=acme": "7 d", "?meeting_id=" + meeting: "All", "?after=2026-11-22T02:15": "", "?range=1h&cursor=" + joined: "1 h",
+		} {
+			ranges := regexp.MustCompile(`(?s)aria-label="Time range">.*?</ul>`).FindString(viewer.get("/events" + query).body)
+			on := ""
+			if m := regexp.MustCompile(`(?s)aria-current="true"[^>]*>([^<]*)<`).FindAllStringSubmatch(ranges, -1); len(m) == 1 {
+				on = strings.TrimSpace(m[0][1])
+			}
+			if on != want {
+				t.Errorf("%q: %q is marked, want %q", query, on, want)
+			}
+		}
+	})
+	t.Run("the payload follows what the event means", func(t *testing.T) {
+		page, at := viewer.get("/events/"+joined).text(), 0
+		for _, part := range []string{"joined the meeting of INC-1.", "Payload", "Headers", "Verification", "Same meeting"} {
+			i := strings.Index(page[at:], part)
+			if i < 0 {
+				t.Fatalf("%q is missing or comes too early", part)
+			}
+			at += i
 		}
 	})
 	t.Run("filters survive reprocessing", func(t *testing.T) {
@@ -540,9 +568,9 @@ func TestManyEvents(t *testing.T) {
 		rows, pages int
 	}{
 		{"type", "/events?event=meeting.type_3", 2000, 40},
-		{"meeting", "/events?meeting_id=m42", 100, 2},
-		{"meeting and type", "/events?meeting_id=m42&event=meeting.type_2", 100, 2},
-		{"meeting and another type", "/events?meeting_id=m42&event=meeting.type_1", 0, 1},
+		{"meeting", "/events?meeting_id=80000000042", 100, 2},
+		{"meeting and type", "/events?meeting_id=80000000042&event=meeting.type_2", 100, 2},
+		{"meeting and another type", "/events?meeting_id=80000000042&event=meeting.type_1", 0, 1},
 		{"rare text", "/events?q=needle", 3, 1},
 		{"the last hour", "/events?after=2026-11-22T01:14", 902, 19},
 	} {

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 )
@@ -47,9 +48,10 @@ type EventFilter struct {
 	Q         string
 	Range     string // 1h, 24h, 7d, 30d, all; empty for none
 	// Times in the viewer's zone, 2006-01-02T15:04.
-	After, Before, Around                             string
-	AfterError, BeforeError, AroundError, BridgeError string
-	Stale, Unread, Recovered, Twin                    bool
+	After, Before, Around                string
+	AfterError, BeforeError, AroundError string
+	MeetingError, BridgeError            string
+	Stale, Unread, Recovered, Twin       bool
 
 	Ranges    []Chip
 	ZoomOut   string // href of a span three times as long; empty unless two times are set
@@ -68,10 +70,13 @@ type SaveFilter struct {
 	Name, Error string
 }
 
-// Refused reports whether a field of the form has an error.
-func (f EventFilter) Refused() bool {
-	return f.AfterError != "" || f.BeforeError != "" || f.AroundError != "" || f.BridgeError != ""
+// Problem says what is wrong with the first wrong field of the form, "" if none is.
+func (f EventFilter) Problem() string {
+	return cmp.Or(f.MeetingError, f.BridgeError, f.AfterError, f.BeforeError, f.AroundError)
 }
+
+// Refused reports whether a field of the form has an error.
+func (f EventFilter) Refused() bool { return f.Problem() != "" }
 
 // more reports whether a filter under More is active.
 func (f EventFilter) more() bool {

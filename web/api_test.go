@@ -239,7 +239,7 @@ func TestLists(t *testing.T) {
 	t.Run("filters", func(t *testing.T) {
 		for path, want := range map[string]int{
 			"/api/v1/incidents?status=open": 7, "/api/v1/incidents?status=resolved": 0, "/api/v1/incidents?q=number+3": 1,
-			"/api/v1/events?event=meeting.started": 7, "/api/v1/events?event=meeting.ended": 0, "/api/v1/events?meeting_id=81234567892": 1,
+			"/api/v1/events?event=meeting.started": 7, "/api/v1/events?event=meeting.ended": 0, "/api/v1/events?meeting_id=81234567892": 1, "/api/v1/events?meeting_id=812+3456+7892": 1,
 			"/api/v1/events?q=db+down": 7, "/api/v1/events?q=%25": 0, "/api/v1/events?after=2026-11-22T02:19:00Z": 3, "/api/v1/events?before=2026-11-22T02:16:30Z": 2,
 			"/api/v1/bridges?incident=INC-2": 1, "/api/v1/bridges?host=oncall@example.com": 7, "/api/v1/bridges?state=live": 0,
 		} {
@@ -253,6 +253,7 @@ func TestLists(t *testing.T) {
 		for _, path := range []string{
 			"/api/v1/events?limit=x", "/api/v1/events?limit=-1", "/api/v1/events?after=yesterday", "/api/v1/events?before=0000-01-01T00:00:00Z", "/api/v1/events?cursor=x",
 			"/api/v1/events?sort=secret", "/api/v1/events?event=a&event=b", "/api/v1/incidents?cursor=%00", "/api/v1/bridges?incident=x", "/api/v1/runbooks?limit=1", "/api/v1/events?q=%ff",
+			"/api/v1/events?meeting_id=standup", "/api/v1/events?meeting_id=12345678", "/api/v1/events/export?meeting_id=81234567892x",
 		} {
 			if r := get(path); r.status != http.StatusBadRequest {
 				t.Errorf("%s: status %d, want 400: %s", path, r.status, r.body)
