@@ -215,6 +215,21 @@ func stepFormOf(s incident.Step) views.StepForm {
 	}
 }
 
+// unlike reports whether saving f could change the runbook whose form is stored.
+func (f runbookForm) unlike(stored runbookForm) bool {
+	bare := func(f runbookForm) runbookForm {
+		f.Op, f.Version, f.PreviewIncident = "", 0, 0
+		f.Steps = slices.Clone(f.Steps)
+		for i := range f.Steps {
+			f.Steps[i].Open, f.Steps[i].Label = false, ""
+		}
+		return f
+	}
+	a, b := bare(f), bare(stored)
+	return !slices.Equal(a.Steps, b.Steps) || !slices.Equal(a.Variables, b.Variables) ||
+		a.Name != b.Name || a.IncidentType != b.IncidentType || a.Description != b.Description
+}
+
 // formFields translates the field names of the service into those of the form.
 func formFields(fields map[string]string) map[string]string {
 	named := make(map[string]string, len(fields))

@@ -119,7 +119,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 		if err != nil {
 			return err
 		}
-		return s.showEditor(c, http.StatusOK, stored, form, editorNotes{changed: true, focus: focus})
+		return s.showEditor(c, http.StatusOK, stored, form, editorNotes{changed: form.unlike(formOf(stored)), focus: focus})
 	}
 
 	saved, changed, err := s.Service.SaveRunbook(c.Request().Context(), Actor(c), form.runbook(stored.ID))
@@ -326,8 +326,8 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 		}
 		part.Steps = append(part.Steps, views.StepPreview{
 			Index: n, Label: stepWords(step), Asks: meetingWords(step.Meeting).Asks(),
-			Topic:  views.TextPreview{Text: p.Topic, Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)},
-			Agenda: views.TextPreview{Text: p.Agenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors), Hints: templateErrors(p.AgendaHints)},
+			Topic:  views.TextPreview{Text: p.Topic, Instead: words.PlainTopic(p.PlainTopic), Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)},
+			Agenda: views.TextPreview{Text: p.Agenda, Instead: words.NoAgenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors), Hints: templateErrors(p.AgendaHints)},
 		})
 	}
 	return part, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,6 +167,40 @@ func TestSaveRunbook(t *testing.T) {
 			}
 		}
 		o.wantTrail()
+
+		// The list of errors names each field and leads to it, and each field points at its own error.
+		var listed []string
+		for _, m := range regexp.MustCompile(`<li><a href="#([^"]+)">([^<]+)</a>`).FindAllStringSubmatch(page.body, -1) {
+			if listed = append(listed, m[2]); strings.Count(page.body, ` id="`+m[1]+`"`) != 1 {
+				t.Errorf("%s leads to #%s, which no field or more than one has", m[2], m[1])
+			}
+		}
+		if diff := cmp.Diff([]string{"Name", "Step 1, topic", "Step 1, recording", "Step 1, host", "Step 1, length", "Step 1, alternative hosts", "Variable 1, name", "Variable 1, default"}, listed); diff != "" {
+			t.Errorf("the list of errors (-want +got):\n%s", diff)
+		}
+		if described := len(regexp.MustCompile(`aria-describedby="[^"]*-error`).FindAllString(page.body, -1)); described != len(listed) {
+			t.Errorf("%d fields point at their error, want %d", described, len(listed))
+		}
+		if focus := regexp.MustCompile(`<[^>]* autofocus[^>]*>`).FindAllString(page.body[strings.Index(page.body, "<main"):strings.Index(page.body, `id="add-step"`)], -1); len(focus) != 1 || !strings.HasPrefix(focus[0], "<div") {
+			t.Errorf("the focus goes to %q, want the list of errors", focus)
+		}
+	})
+	t.Run("what isn’t a field", func(t *testing.T) {
+		t.Parallel()
+		fields := runbookFields(0, "step.0.kind", "shell")
+		for i := range 31 {
+			fields = append(fields, fmt.Sprintf("variable.%d.name", i+1), fmt.Sprint("v", i))
+		}
+		newOffice(t).as(incident.Admin).post("/runbooks", fields...).want(t, http.StatusUnprocessableEntity,
+			"Step 1 : This kind of step doesn’t exist.", "Variables : Use at most 30 variables.")
+	})
+	t.Run("Enter in a field saves", func(t *testing.T) {
+		t.Parallel()
+		page := newOffice(t).as(incident.Admin).get("/runbooks/new")
+		form := page.body[strings.Index(page.body, `<form id="runbook"`):]
+		if first := regexp.MustCompile(`<button[^>]*type="submit"[^>]*>`).FindString(form); !strings.Contains(first, `value="save"`) {
+			t.Errorf("Enter presses %s", first)
+		}
 	})
 	t.Run("a name that is taken", func(t *testing.T) {
 		t.Parallel()
@@ -345,6 +380,26 @@ func TestRunbookForm(t *testing.T) {
 		})
 	}
 
+	t.Run("unsaved changes are said if there are any", func(t *testing.T) {
+		path := b.post("/runbooks", runbookFields(0)...).header.Get("Location")
+		stored := o.runbook(strings.TrimPrefix(path, "/runbooks/"))
+		for _, tt := range []struct {
+			name   string
+			change []string
+			want   bool
+		}{
+			{"a preview", []string{"op", "preview", "preview_incident", "", "step.0.open", ""}, false},
+			{"another topic", []string{"op", "preview", "step.0.topic", "other"}, true},
+			{"another name of a variable", []string{"op", "preview", "variable.0.name", "other"}, true},
+			{"a step more", []string{"op", "add-step:create_meeting"}, true},
+			{"a refused save", []string{"name", ""}, true},
+		} {
+			page := b.post(path, runbookFields(1, append(tt.change, "step.0.id", stored.Steps[0].ID, "step.0.alternative_hosts", "ana@example.com, bo@example.com", "variable.0.choices", "eu\r\nus")...)...)
+			if got := strings.Contains(page.body, " data-changed"); got != tt.want {
+				t.Errorf("%s: changed is %v, want %v", tt.name, got, tt.want)
+			}
+		}
+	})
 	t.Run("no row is added beyond the limit", func(t *testing.T) {
 		page := b.post("/runbooks", append(slices.Clone(many[:100]), "op", "add-step:create_meeting")...)
 		page.want(t, http.StatusOK)
@@ -405,7 +460,19 @@ func TestPreviewRunbook(t *testing.T) {
 	t.Run("a template with a mistake", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/runbooks/preview", runbookFields(0, "step.0.topic", "a {{ incident.nam }}", "step.0.agenda", "{% for %}")...).
-			want(t, http.StatusOK, "INC-42 Checkout is slow", "Line 1, column 6", "incident.name")
+			want(t, http.StatusOK, "An incident’s meeting would be called “INC-42 Checkout is slow”.", "Line 1, column 6", "incident.name", "An incident’s meeting would have no agenda.")
+	})
+	t.Run("a mistake leaves nothing that looks like a result", func(t *testing.T) {
+		t.Parallel()
+		part := newOffice(t).as(incident.Admin).post("/runbooks/preview", runbookFields(0, "step.0.topic", "a {{ incident.nam }}", "step.0.agenda", "b {{ incident.nam }}")...)
+		if strings.Contains(part.body, "db-preview-out") || strings.Contains(part.body, "/200") {
+			t.Errorf("the preview shows a text: %s", part.body)
+		}
+	})
+	t.Run("a topic that comes out empty", func(t *testing.T) {
+		t.Parallel()
+		newOffice(t).as(incident.Admin).post("/runbooks/preview", runbookFields(0, "step.0.topic", "{% if vars.region == 'x' %}x{% endif %}", "step.0.agenda", "")...).
+			want(t, http.StatusOK, "Topic 0/200 Empty", "An incident’s meeting would be called “INC-42 Checkout is slow”.")
 	})
 	t.Run("a long topic", func(t *testing.T) {
 		t.Parallel()

@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Preview is a rendered meeting template. If its topic has errors or is empty,
-// Topic is the one that the meeting gets instead.
+// Preview is a rendered meeting template. A text with errors is "".
 type Preview struct {
 	Topic, Agenda             string
+	PlainTopic                string // the topic of the meeting if Topic is ""
 	TopicErrors, AgendaErrors []TemplateError
 	TopicHints, AgendaHints   []TemplateError // what works but may surprise
 	TopicLength, AgendaLength int             // in characters, before truncation
@@ -45,16 +45,15 @@ func (s *Service) Preview(ctx context.Context, m MeetingTemplate, vars []Variabl
 	}
 	var p Preview
 	p.Topic, p.TopicLength, p.TopicErrors = previewOne(m.Topic, names, data, MaxTopic)
-	if p.Topic = oneLine(p.Topic); p.Topic == "" {
-		p.Topic = plainTopic(data.Incident)
-		p.TopicLength = utf8.RuneCountInString(p.Topic)
-	}
+	p.Topic, p.PlainTopic = oneLine(p.Topic), plainTopic(data.Incident)
 	p.TopicHints, p.AgendaHints = templateHints(strings.TrimSpace(m.Topic), names), templateHints(strings.TrimSpace(m.Agenda), names)
 	p.Agenda, p.AgendaLength, p.AgendaErrors = previewOne(m.Agenda, names, data, MaxAgenda)
 	return p, nil
 }
 
 func previewOne(src string, names []string, data TemplateData, limit int) (out string, length int, wrong []TemplateError) {
-	out, wrong = renderTemplate(strings.TrimSpace(src), names, data, 4*limit)
+	if out, wrong = renderTemplate(strings.TrimSpace(src), names, data, 4*limit); len(wrong) > 0 {
+		return "", 0, wrong
+	}
 	return cutRunes(out, limit), utf8.RuneCountInString(out), wrong
 }

@@ -444,10 +444,11 @@ func TestPreview(t *testing.T) {
 		{name: "a topic is one line", topic: "a\n  b", wantTopic: "a b", wantLengths: [2]int{5, 0}},
 		{name: "T-03 longer than Zoom takes, in characters", topic: strings.Repeat("ø", 201), agenda: strings.Repeat("é", 2001),
 			wantTopic: strings.Repeat("ø", 200), wantAgenda: strings.Repeat("é", incident.MaxAgenda), wantLengths: [2]int{201, 2001}},
-		{name: "unknown name", topic: "{{ incident.nmae }}", agenda: "x\n {{ vars.custommer }}", wantTopic: "INC-42 Checkout is slow", wantLengths: [2]int{23, 0},
+		{name: "unknown name", topic: "{{ incident.nmae }}", agenda: "x\n {{ vars.custommer }}", wantLengths: [2]int{0, 0},
 			wantErrors: [2]string{"1.4 incident.name", "2.5 vars.customer"}},
 		{name: "one of two is wrong", topic: "fine", agenda: "{% for %}", wantTopic: "fine", wantLengths: [2]int{4, 0}, wantErrors: [2]string{"", "1."}},
-		{name: "nothing", wantTopic: "INC-42 Checkout is slow", wantLengths: [2]int{23, 0}},
+		{name: "nothing"},
+		{name: "a template that comes out empty", topic: "{% if vars.region == 'mars' %}x{% endif %}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := incident.NewMeetingTemplate()
@@ -456,6 +457,9 @@ func TestPreview(t *testing.T) {
 			w.ok(err)
 			if p.Topic != test.wantTopic || p.Agenda != test.wantAgenda || p.TopicLength != test.wantLengths[0] || p.AgendaLength != test.wantLengths[1] {
 				t.Errorf("topic %q (%d), agenda %q (%d); want %q, %q and %d", p.Topic, p.TopicLength, p.Agenda, p.AgendaLength, test.wantTopic, test.wantAgenda, test.wantLengths)
+			}
+			if want := map[int64]string{0: "INC-42 Checkout is slow", past.Number: "INC-1 disk {{ secrets }} full"}[test.number]; p.PlainTopic != want {
+				t.Errorf("the topic otherwise %q, want %q", p.PlainTopic, want)
 			}
 			for i, list := range [][]incident.TemplateError{p.TopicErrors, p.AgendaErrors} {
 				got := ""

@@ -1,11 +1,49 @@
 package views
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 func (p RunbookPage) editable() bool { return p.CanEdit && !p.Archived }
+
+// refusedField is one entry of the list of errors: where it leads, and what it says.
+type refusedField struct{ id, label, text string }
+
+// refused lists the errors in the order of the fields on the page.
+func (p RunbookPage) refused() (list []refusedField) {
+	left := maps.Clone(p.Errors)
+	add := func(name, id, label string) {
+		if text := left[name]; text != "" {
+			list = append(list, refusedField{id, label, text})
+			delete(left, name)
+		}
+	}
+	add("name", "f-name", "Name")
+	add("incident_type", "f-incident_type", "Incident type")
+	add("description", "f-description", "Description")
+	add("steps", "steps-title", "Steps")
+	for i := range p.Steps {
+		of := "Step " + strconv.Itoa(i+1)
+		add(stepName(i, "kind"), stepID(i, "card"), of)
+		for _, f := range [][2]string{{"name", "name"}, {"topic", "topic"}, {"agenda", "agenda"}, {"recording", "recording"}, {"host", "host"},
+			{"duration", "length"}, {"alternative_hosts", "alternative hosts"}} {
+			add(stepName(i, f[0]), stepID(i, f[0]), of+", "+f[1])
+		}
+	}
+	add("variables", "variables-title", "Variables")
+	for i := range p.Variables {
+		for _, key := range []string{"name", "label", "type", "default", "help", "choices"} {
+			add(varName(i, key), varID(i, key), "Variable "+strconv.Itoa(i+1)+", "+key)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		add(name, "runbook", name)
+	}
+	return list
+}
 
 // stepErrors counts the rejected fields of step i.
 func (p RunbookPage) stepErrors(i int) int {

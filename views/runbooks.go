@@ -155,11 +155,12 @@ type StepPreview struct {
 
 // TextPreview is one rendered template.
 type TextPreview struct {
-	Text   string // rendered, or the fallback if there are Errors
-	Length int    // in characters, before it is cut
-	Max    int
-	Errors []TemplateError
-	Hints  []TemplateError // what works but may surprise
+	Text    string // rendered; "" if there are Errors
+	Length  int    // in characters, before it is cut
+	Max     int
+	Errors  []TemplateError
+	Instead string          // what an incident would get while Text is ""
+	Hints   []TemplateError // what works but may surprise
 }
 
 // TemplateError is one mistake in a template.

@@ -16,6 +16,14 @@ func StepKind(kind string) string {
 // Step is the name of a step, or what its kind does if it has none.
 func Step(kind, name string) string { return cmp.Or(name, StepKind(kind)) }
 
+// PlainTopic and NoAgenda say what an incident's meeting gets if a template fails or
+// comes out empty.
+func PlainTopic(topic string) string {
+	return "An incident’s meeting would be called “" + topic + "”."
+}
+
+const NoAgenda = "An incident’s meeting would have no agenda."
+
 // Meeting is what a step asks Zoom for; see incident.MeetingTemplate.
 type Meeting struct {
 	BackupHosts, WaitingRoom, JoinBeforeHost bool
