@@ -240,7 +240,7 @@ func TestBrokenTemplateFallsBack(t *testing.T) {
 }
 
 // P5, Z-10: there is one bridge, no matter how many requests arrive at the same
-// time.
+// time, and each is answered when the bridge has its link.
 func TestOneIncidentOneBridge(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -253,18 +253,23 @@ func TestOneIncidentOneBridge(t *testing.T) {
 			w := newWorld(t)
 			req := incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", Source: "form"}
 			test.change(&req)
-			numbers := make([]int64, 20)
+			w.faults(zoomsim.Faults{Latency: 300 * time.Millisecond})
+			numbers, links := make([]int64, 50), make([]string, 50)
 			var wg sync.WaitGroup
 			for n := range numbers {
 				wg.Go(func() {
 					i, _, err := w.service.OpenIncident(t.Context(), anaIs, req)
 					if err != nil {
 						t.Error(err)
+						return
 					}
-					numbers[n] = i.Number
+					numbers[n], links[n] = i.Number, w.bridge(i).JoinURL
 				})
 			}
 			wg.Wait()
+			if slices.Max(links) != slices.Min(links) || links[0] == "" {
+				t.Errorf("the callers got the links %q, want one", slices.Compact(slices.Sorted(slices.Values(links))))
+			}
 			if slices.Max(numbers) != slices.Min(numbers) {
 				t.Errorf("incidents %v, want one", numbers)
 			}

@@ -16,6 +16,10 @@ import (
 // most. The worker does the rest.
 const humanBudget = 2900 * time.Millisecond
 
+// bridgeLook is how often a caller looks whether the bridge that somebody else
+// makes has a link.
+const bridgeLook = 50 * time.Millisecond
+
 // jobLease is how long a claimed job belongs to its claimer. If the claimer
 // crashes, others can claim the job after that.
 const jobLease = 30 * time.Second
@@ -39,7 +43,8 @@ type OpenRequest struct {
 // OpenIncident opens an incident and runs its automatic steps. It returns when
 // they are done, or after humanBudget at the latest; the bridges then show their
 // progress. If an open incident has the same DedupKey, or any incident has the
-// same FormKey, OpenIncident returns that one and created is false.
+// same FormKey, OpenIncident waits in the same way for the bridges of that one and
+// returns it; created is false.
 //
 // People are asked to correct what they typed. A request of a program (SourceAPI)
 // is made usable instead, as its timeline then says, and rejected only if it names
@@ -58,6 +63,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	}
 	if req.DedupKey != "" {
 		if i, err = s.store.IncidentByDedupKey(ctx, req.DedupKey); CodeOf(err) != NotFound {
+			s.awaitBridges(ctx, i.Number)
 			return i, false, err
 		}
 	}
@@ -98,6 +104,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	defer cancel()
 	i, created, err = s.store.OpenIncident(ctx, n)
 	if err != nil || !created {
+		s.awaitBridges(ctx, i.Number)
 		return i, false, err
 	}
 	for _, job := range n.Jobs {
@@ -105,6 +112,29 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	}
 	return i, true, nil
 }
+
+// awaitBridges waits, for at most humanBudget, while the bridges of an incident
+// are being made by somebody else: another caller, who may be on another server,
+// or the worker.
+func (s *Service) awaitBridges(ctx context.Context, number int64) {
+	ctx, cancel := context.WithTimeout(ctx, humanBudget)
+	defer cancel()
+	again := time.NewTicker(bridgeLook)
+	defer again.Stop()
+	for {
+		bridges, err := s.store.Bridges(ctx, number)
+		if err != nil || !slices.ContainsFunc(bridges, Bridge.isBeingMade) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
+}
+
+func (b Bridge) isBeingMade() bool { return b.State == BridgeNew || b.State == BridgeCreating }
 
 // runNow does a job at once instead of leaving it to the worker. The worker
 // repeats it if it fails, and does it if too little time is left.

@@ -126,6 +126,7 @@ type Incidents interface {
 
 	Bridge(ctx context.Context, id string) (Bridge, error)
 	BridgeOfStepRun(ctx context.Context, stepRunID string) (Bridge, error)
+	Bridges(ctx context.Context, number int64) ([]Bridge, error) // of an incident
 	Attempt(ctx context.Context, id string) (Attempt, error)
 	Attempts(ctx context.Context, bridgeID string) ([]Attempt, error) // oldest first
 	// ChangeBridge makes one transition. It returns Conflict and writes nothing

@@ -66,7 +66,7 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	from := bridge.State
 	switch {
 	case bridge.Replaceable():
-	case from == BridgeNew || from == BridgeCreating:
+	case bridge.isBeingMade():
 		return refuse(Conflict, "The bridge is still being created. Wait a few seconds, then try again.")
 	default:
 		return refuse(Conflict, "The bridge has a link that people can use. Check it before you use another one.")
