@@ -21,8 +21,9 @@
     return ok;
   };
   const copied = async (button) => {
-    const from = button.dataset.dbCopyFrom;
-    const ok = await copy(from ? document.getElementById(from).textContent : button.dataset.dbCopy);
+    const { dbCopy, dbCopyFrom } = button.dataset;
+    // In lists, a button copies the meeting ID before it, without the spaces between its groups.
+    const ok = await copy(dbCopy ?? (dbCopyFrom ? document.getElementById(dbCopyFrom).textContent : button.previousElementSibling.textContent.replace(/ /g, "")));
     const label = $("[data-db-copy-label]", button);
     if (label) {
       button.dataset.dbWas ??= label.textContent;
@@ -39,6 +40,12 @@
     }, 1600);
   };
 
+  // A text that is cut off shows the whole in a tooltip.
+  document.addEventListener("pointerover", (e) => {
+    const text = e.target instanceof Element && e.target.closest("bdi");
+    if (text && text.scrollWidth > text.clientWidth) text.title = text.textContent;
+  });
+
   // The sharing menu of phones.
   const showShare = () => { if (navigator.share) for (const b of $$("[data-db-share]")) b.hidden = false; };
 
@@ -54,7 +61,7 @@
     return s < 45 ? "just now" : span(s) + " ago";
   };
   const tick = () => {
-    for (const el of $$("time[data-db-ago]")) {
+    for (const el of $$("time:not([class])")) {
       const text = ago((Date.now() - Date.parse(el.dateTime)) / 1000);
       if (el.textContent !== text) el.textContent = text;
     }
@@ -91,7 +98,7 @@
 
   document.addEventListener("click", (e) => {
     if (!(e.target instanceof Element)) return;
-    const copyButton = e.target.closest("[data-db-copy], [data-db-copy-from]");
+    const copyButton = e.target.closest("[data-db-copy], [data-db-copy-from], .db-copy");
     if (copyButton) { e.preventDefault(); copied(copyButton); return; }
     const share = e.target.closest("[data-db-share]");
     // Closing the sharing menu rejects the promise.

@@ -142,7 +142,7 @@ var icons = sync.OnceValue(func() *strings.Replacer {
 	const svg = `<svg class="db-icon" viewBox="0 0 24 24" aria-hidden="true"><path d="`
 	var pairs []string
 	for _, icon := range iconSource.FindAllSubmatch(source, -1) {
-		pairs = append(pairs, svg+strings.ReplaceAll(string(icon[2]), `", "`, `"></path><path d="`)+`"></path></svg>`, `<icon name="`+string(icon[1])+`"/>`)
+		pairs = append(pairs, svg+strings.ReplaceAll(string(icon[2]), `", "`, "")+`"></path></svg>`, `<icon name="`+string(icon[1])+`"/>`)
 	}
 	return strings.NewReplacer(pairs...)
 })
@@ -199,6 +199,9 @@ func checkPage(t *testing.T, page string) {
 					}
 				}
 			}
+		}
+		if n.Data == "button" && n.FirstChild == nil && attr(n, "title") == "" && attr(n, "aria-label") == "" {
+			t.Error("a button without a name")
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			walk(c)

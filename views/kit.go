@@ -6,27 +6,27 @@ import (
 	"unicode/utf8"
 )
 
-type mark struct{ word, class, shape string }
+type mark struct{ word, class string }
 
-// stateMark gives the word, color class and shape of a state. An unknown state shows its own name.
+// stateMark gives the word of a state, and the class that gives its shape and color. An unknown state shows its own name.
 func stateMark(state string) mark {
 	switch state {
 	case "new", "creating", "running", "scheduled":
-		return mark{state, "db-st-creating", "dots"}
+		return mark{state, "db-st-creating"}
 	case "ready", "ok", "done":
-		return mark{state, "db-st-ready", "disc"}
+		return mark{state, "db-st-ready"}
 	case "open":
-		return mark{state, "db-st-creating", "disc"}
+		return mark{state, "db-st-open"}
 	case "live":
-		return mark{state, "db-st-live", "target"}
+		return mark{state, "db-st-live"}
 	case "ended", "resolved", "skipped", "disabled", "note":
-		return mark{state, "db-st-ended", "ring"}
+		return mark{state, "db-st-ended"}
 	case "unknown", "warning", "needs_host", "restricted", "unconfirmed", "external":
-		return mark{strings.ReplaceAll(state, "_", " "), "db-st-unknown", "half"}
+		return mark{strings.ReplaceAll(state, "_", " "), "db-st-unknown"}
 	case "failed", "bad", "shared":
-		return mark{state, "db-st-failed", "cross"}
+		return mark{state, "db-st-failed"}
 	}
-	return mark{state, "db-st-ended", "ring"}
+	return mark{state, "db-st-ended"}
 }
 
 // severityLevel ranks a severity by the names that teams use: 1 is the most severe, 4 the least, and 0 means

@@ -73,6 +73,18 @@ func NewWhen(t, now time.Time, loc *time.Location) When {
 	}
 }
 
+// title is the whole time in the viewer's zone and in UTC, where it differs, without the date if it is the same.
+func (w When) title() string {
+	date, clock, _ := strings.Cut(w.UTC, ", ")
+	switch {
+	case w.Exact == w.UTC:
+		return w.UTC
+	case strings.HasPrefix(w.Exact, date+", "):
+		return w.Exact + "\n" + clock
+	}
+	return w.Exact + "\n" + w.UTC
+}
+
 // Ago says how long ago something was, or for a negative d, how long until it happens.
 // static/app.js updates these texts in the browser and must use the same words.
 func Ago(d time.Duration) string {
