@@ -88,7 +88,7 @@ func TestStates(t *testing.T) {
 }
 
 var (
-	tones    = regexp.MustCompile(`\bdb-(tl|bridge|join|progress|found|found-sum|st)-(ok|note|warning|bad|busy|over|plain|done|running|failed|creating|ready|live|ended|unknown)\b`)
+	tones    = regexp.MustCompile(`\bdb-(tl|bridge|join|progress|found|found-sum|st)-(ok|note|warning|bad|busy|over|plain|done|running|failed|creating|open|ready|live|ended|unknown)\b`)
 	mainPart = regexp.MustCompile(`(?s)<main.*</main>`)
 	random   = []struct {
 		pattern *regexp.Regexp
