@@ -200,7 +200,7 @@ func checkPage(t *testing.T, page string) {
 				}
 			}
 		}
-		if n.Data == "button" && n.FirstChild == nil && attr(n, "title") == "" && attr(n, "aria-label") == "" {
+		if n.Data == "button" && n.FirstChild == nil && attr(n, "title") == "" && attr(n, "aria-label") == "" && attr(n, "aria-hidden") == "" {
 			t.Error("a button without a name")
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
