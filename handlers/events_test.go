@@ -354,7 +354,7 @@ func TestSavedFilters(t *testing.T) {
 	o.must(err)
 	path := list + "/" + saved[0].ID + "/delete"
 	t.Run("only its maker and admins delete it", func(t *testing.T) {
-		o.logIn("viewer@example.com").post(path).want(t, http.StatusForbidden, "Your role doesn’t allow this.")
+		o.logIn("viewer@example.com").post(path).want(t, http.StatusForbidden, "Your role is viewer, and only a responder or an admin can do this.")
 		ravi.post(path).want(t, http.StatusForbidden, "Someone else saved this filter.")
 		ana.post(path).leadsTo(ana, "/events", "The saved filter was deleted.")
 		ana.post(path).want(t, http.StatusNotFound)

@@ -153,7 +153,7 @@ func (s *Site) ExportAPI(c echo.Context) error {
 		return err
 	}
 	if job.whole && !slices.Contains(tokenOf(c).Scopes, incident.ScopeEventsRaw) {
-		return &incident.Error{Code: incident.Forbidden, Message: "The token doesn’t have the scope " + incident.ScopeEventsRaw + ", which bodies need."}
+		return incident.RefuseScope(incident.ScopeEventsRaw) // bodies need it
 	}
 	return s.export(c, job)
 }

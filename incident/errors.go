@@ -59,3 +59,17 @@ func invalid(message string, fields map[string]string) error {
 func refuse(code Code, message string) error {
 	return &Error{Code: code, Message: message}
 }
+
+// RefuseRole returns the error for a user whose role is below the one that is needed.
+func RefuseRole(have, need Role) error {
+	who, ask := "an admin", "Ask one to do it,"
+	if need == Responder {
+		who, ask = "a responder or an admin", "Ask one of them to do it,"
+	}
+	return refuse(Forbidden, "Your role is "+string(have)+", and only "+who+" can do this. "+ask+" or ask an admin to change your role under Settings.")
+}
+
+// RefuseScope returns the error for an API token without a scope.
+func RefuseScope(scope string) error {
+	return refuse(Forbidden, "This token doesn’t have the scope "+scope+". An admin can create a token with this scope under Settings.")
+}

@@ -445,6 +445,7 @@ func Login(p LoginPage) templ.Component {
 type ErrorPage struct {
 	Frame     Frame
 	Status    int
+	Foreign   bool   // a 403 for a request that another site may have sent
 	Text      string // what happened; empty for the general text of the status
 	RequestID string // to quote to an admin; empty shows none
 }
@@ -470,6 +471,9 @@ func (p ErrorPage) worded() ErrorPage {
 	words, ok := errorWords[p.Status]
 	if !ok {
 		words = errorWords[500]
+	}
+	if p.Foreign {
+		words.title = "This didn’t come from a Drawbridge page"
 	}
 	p.Frame.Title, p.Text = words.title, cmp.Or(p.Text, words.text)
 	return p
@@ -592,7 +596,7 @@ func errorBody(p ErrorPage) templ.Component {
 		var templ_7745c5c3_Var19 string
 		templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(Count(p.Status))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 183, Col: 43}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 187, Col: 43}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 		if templ_7745c5c3_Err != nil {
@@ -605,7 +609,7 @@ func errorBody(p ErrorPage) templ.Component {
 		var templ_7745c5c3_Var20 string
 		templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(p.Frame.Title)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 184, Col: 20}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/entry.templ`, Line: 188, Col: 20}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 		if templ_7745c5c3_Err != nil {

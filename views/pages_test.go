@@ -52,6 +52,7 @@ func TestEntryPages(t *testing.T) {
 		{"login-refused", views.Login(views.LoginPage{Frame: bare, Email: "ana@example.com", Error: "Email and password don’t match."})},
 		{"login-hostile", views.Login(views.LoginPage{Frame: evil, Email: hostile, Next: hostile, Error: hostile})},
 		{"error-403", views.Error(views.ErrorPage{Frame: in("", "settings"), Status: 403, RequestID: id})},
+		{"error-foreign", views.Error(views.ErrorPage{Frame: in("", "settings"), Status: 403, Foreign: true, Text: "This request didn’t come from a Drawbridge page at this address.", RequestID: id})},
 		{"error-404", views.Error(views.ErrorPage{Frame: in("", ""), Status: 404, RequestID: id})},
 		{"error-405", views.Error(views.ErrorPage{Frame: in("", ""), Status: 405, RequestID: id})},
 		{"error-500", views.Error(views.ErrorPage{Frame: in("", "events"), Status: 500, RequestID: id})},

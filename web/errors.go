@@ -84,7 +84,7 @@ func (m *middleware) answer(err error, c echo.Context) {
 		err = m.answerProgram(c, p)
 	} else {
 		err = handlers.Render(c, p.Status, views.Error(views.ErrorPage{
-			Frame: m.site.Frame(c, "", ""), Status: p.Status, Text: p.Detail, RequestID: p.RequestID,
+			Frame: m.site.Frame(c, "", ""), Status: p.Status, Foreign: errors.Is(err, errForeign), Text: p.Detail, RequestID: p.RequestID,
 		}))
 	}
 	if err != nil && !clientGone(c.Request(), err) {

@@ -138,9 +138,19 @@ func TestMatrixHolds(t *testing.T) {
 			if allowed {
 				continue
 			}
-			said := a.send(route.Method, address(route.Path)).said()
-			if !strings.HasPrefix(said, "no") {
+			r := a.send(route.Method, address(route.Path))
+			if said := r.said(); !strings.HasPrefix(said, "no") {
 				t.Errorf("%s %s needs %s, but answers %q to %s", route.Method, route.Path, need, said, a.name)
+			}
+			if r.status != http.StatusForbidden {
+				continue
+			}
+			why := "Your role is " + strings.TrimPrefix(a.roles, "session:") + ", and only "
+			if scope, ok := strings.CutPrefix(need, "scope:"); ok {
+				why = "This token doesn’t have the scope " + scope + "."
+			}
+			if !strings.Contains(r.body, why) {
+				t.Errorf("%s %s doesn’t say to %s: %s", route.Method, route.Path, a.name, why)
 			}
 		}
 	}

@@ -197,7 +197,11 @@ func (m *middleware) recovers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-var errCrossOrigin = &incident.Error{Code: incident.Forbidden, Message: "This request didn’t come from a Drawbridge page. Reload the page and try again."}
+// The errors for requests that another site made a browser send.
+var (
+	errForeign    = &incident.Error{Code: incident.Forbidden, Message: "This request didn’t come from a Drawbridge page at this address, so nothing was done. Another site may have sent it. If you clicked in Drawbridge, reload the page and try again. If that doesn’t help, ask an admin whether the public URL is the address in your browser."}
+	errForeignAPI = &incident.Error{Code: incident.Forbidden, Message: "This request came from a web page of another site. Call the API from a program."}
+)
 
 // webhookAddress forgives slips in the address that someone entered in Zoom, such
 // as /webhook/: Zoom doesn't repeat what was answered with 404.
@@ -232,7 +236,7 @@ func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 		foreign := fetchSite == "cross-site" || fetchSite == "same-site"
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			if foreign || m.origins.Check(r) != nil {
-				return errCrossOrigin
+				return errForeignAPI
 			}
 			return next(c)
 		}
@@ -241,14 +245,14 @@ func (m *middleware) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 			// Another site may link to a page, but may not load it as a part of
 			// its own page.
 			if foreign && r.Header.Get("Sec-Fetch-Mode") != "navigate" && r.Header.Get("Sec-Fetch-Mode") != "" {
-				return errCrossOrigin
+				return errForeign
 			}
 		default:
 			// Every browser sends the origin of a form, so a request without one
 			// does not come from our forms. Check accepts such requests, and it
 			// compares only hosts, not schemes.
 			if m.origins.Check(r) != nil || fetchSite == "" && !m.pageScheme(c, origin) {
-				return errCrossOrigin
+				return errForeign
 			}
 		}
 		return next(c)
@@ -296,7 +300,7 @@ func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 			case need.role != "" && user == nil:
 				return askToLogIn(c)
 			case need.role != "" && !user.Role.Includes(need.role):
-				return &incident.Error{Code: incident.Forbidden, Message: "Your role doesn’t allow this. Ask an admin to do it or to change your role under Settings."}
+				return incident.RefuseRole(user.Role, need.role)
 			case need.scope != "" && !(need.loopback && isLocal(c)):
 				if err := m.checkToken(c, need.scope); err != nil {
 					return err
@@ -329,7 +333,7 @@ func (m *middleware) checkToken(c echo.Context, scope string) error {
 		return err
 	}
 	if !slices.Contains(token.Scopes, scope) {
-		return &incident.Error{Code: incident.Forbidden, Message: "The token doesn’t have the scope " + scope + "."}
+		return incident.RefuseScope(scope)
 	}
 	limit := m.apiReads
 	if scope == incident.ScopeIncidentsWrite {
