@@ -65,7 +65,7 @@ type userResetPasswordCommand struct {
 func (c *userResetPasswordCommand) Run(ctx context.Context, t terminal, secret password, p *Program) error {
 	u, err := p.Store.UserByEmail(ctx, incident.CanonicalEmail(c.Email))
 	if incident.CodeOf(err) == incident.NotFound {
-		return fmt.Errorf("there is no user %s", c.Email)
+		return fmt.Errorf("there is no user %s in %s", c.Email, p.cfg.where())
 	}
 	if err != nil {
 		return err

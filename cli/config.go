@@ -129,6 +129,18 @@ func (c Config) publicURL() string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
+// where names the database in a message.
+func (c Config) where() string {
+	if c.DatabaseURL != "" {
+		return "the PostgreSQL database"
+	}
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		dir = c.DataDir
+	}
+	return dir
+}
+
 // keyFile is the path of the master key, "" if the key is in the environment.
 func (c Config) keyFile() string {
 	if c.key != "" {

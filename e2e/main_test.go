@@ -366,6 +366,10 @@ func TestWrongConfiguration(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	alone(t)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -379,7 +383,7 @@ func TestUsage(t *testing.T) {
 		{"no password", []string{"user", "add", "a@example.com", "--role", "admin", "--password-stdin"}, "", 2, "password"},
 		{"short password", []string{"user", "add", "a@example.com", "--role", "admin", "--password-stdin"}, "short\n", 1, "12"},
 		{"invalid email", []string{"user", "add", "nobody", "--role", "admin", "--password-stdin"}, demoPassword, 1, "email"},
-		{"unknown user", []string{"user", "reset-password", "nobody@example.com", "--password-stdin"}, demoPassword, 1, "nobody@example.com"},
+		{"unknown user", []string{"user", "reset-password", "nobody@example.com", "--password-stdin"}, demoPassword, 1, "there is no user nobody@example.com in " + filepath.Join(here, "data")},
 		{"unknown scope", []string{"token", "create", "--name", "x", "--scope", "admin"}, "", 1, "scope"},
 		{"missing file", []string{"apply", "missing.yaml"}, "", 1, "missing.yaml"},
 		{"help", []string{"--help"}, "", 0, "apply"},

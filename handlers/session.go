@@ -68,7 +68,15 @@ func (s *Site) LoginPage(c echo.Context) error {
 	if strings.HasPrefix(next, "/j/") { // JoinPage sends people here without saying whether the incident exists
 		page.Note = "This link is incomplete or no longer valid. Copy it again, or log in."
 	}
+	page.NoAdmin = s.noAdmin(c)
 	return Render(c, http.StatusOK, views.Login(page))
+}
+
+// noAdmin reports whether there is no admin yet. If the database can't say, logging in
+// fails with the reason.
+func (s *Site) noAdmin(c echo.Context) bool {
+	n, err := s.Store.CountAdmins(c.Request().Context())
+	return err == nil && n == 0
 }
 
 // Login is POST /login.
@@ -83,7 +91,7 @@ func (s *Site) Login(c echo.Context) error {
 
 	if refused := (*incident.Error)(nil); errors.As(err, &refused) && refused.Code == incident.Unauthorized {
 		return Render(c, http.StatusUnprocessableEntity, views.Login(views.LoginPage{
-			Frame: s.Frame(c, "Log in", ""), Email: form.Get("email"), Next: next, Error: refused.Message,
+			Frame: s.Frame(c, "Log in", ""), Email: form.Get("email"), Next: next, Error: refused.Message, NoAdmin: s.noAdmin(c),
 		}))
 	}
 	if err != nil {

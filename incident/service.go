@@ -153,7 +153,7 @@ func need(actor Actor, role Role) error {
 	if actor.Kind == ActorCommandLine || actor.Role.Includes(role) {
 		return nil
 	}
-	return RefuseRole(actor.Role, role)
+	return refuse(Forbidden, "Your role doesn’t allow this. Ask an admin.")
 }
 
 // nudge wakes a loop of the worker. It never blocks.

@@ -49,6 +49,7 @@ func TestEntryPages(t *testing.T) {
 		{"setup-used", views.Setup(views.SetupPage{Frame: bare, State: "used"})},
 		{"setup-unknown", views.Setup(views.SetupPage{Frame: bare, State: "unknown"})},
 		{"login-empty", views.Login(views.LoginPage{Frame: bare, Next: "/bridges"})},
+		{"login-first", views.Login(views.LoginPage{Frame: bare, NoAdmin: true})},
 		{"login-refused", views.Login(views.LoginPage{Frame: bare, Email: "ana@example.com", Error: "Email and password don’t match."})},
 		{"login-hostile", views.Login(views.LoginPage{Frame: evil, Email: hostile, Next: hostile, Error: hostile})},
 		{"error-403", views.Error(views.ErrorPage{Frame: in("", "settings"), Status: 403, RequestID: id})},
