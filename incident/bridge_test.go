@@ -429,6 +429,69 @@ func TestUnknownOutcome(t *testing.T) {
 	})
 }
 
+// Z-06 for many incidents at once: each list of a host serves all that wait for it,
+// and no other meeting is read.
+func TestUnknownOutcomesInAStorm(t *testing.T) {
+	w := newWorld(t)
+	long := meeting()
+	long.Agenda = strings.Repeat("Long enough that Zoom cuts it off. ", 20)
+	long.Topic = "{{ incident.name }}"
+	w.runbook = w.save(long)
+	for n := range 20 { // other meetings of the host
+		w.must(w.zoom().CreateMeeting(t.Context(), opener, request(fmt.Sprint("Weekly ", n))))
+	}
+	const incidents = 30
+	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: "POST /users/{userId}/meetings"})
+	var opened []incident.Incident
+	for range incidents {
+		i, b := w.open()
+		if b.State != incident.BridgeUnknown {
+			t.Fatalf("the bridge is %s, want unknown", b.State)
+		}
+		opened = append(opened, i)
+	}
+	w.faults(zoomsim.Faults{})
+	before := len(w.sim.Calls())
+	w.work(3 * time.Second)
+	for _, i := range opened {
+		if b := w.bridge(i); b.State != incident.BridgeReady {
+			t.Errorf("%s: the bridge is %s, want ready", i.Key(), b.State)
+		}
+	}
+	if n := len(w.ledger()); n != incidents+20 {
+		t.Errorf("Zoom has %d meetings, want those of %d incidents and 20 others", n, incidents)
+	}
+	calls := map[string]int{}
+	for _, c := range w.sim.Calls()[before:] {
+		calls[c.Operation]++
+	}
+	// A list for each host. Each meeting is read once when it is found, and each twin
+	// once more before it is deleted.
+	want := map[string]int{"GET /users/{userId}/meetings": 2, "GET /meetings/{meetingId}": 3 * incidents, "DELETE /meetings/{meetingId}": incidents}
+	for name, n := range want {
+		if calls[name] != n {
+			t.Errorf("%d calls of %s, want %d", calls[name], name, n)
+		}
+	}
+}
+
+// A meeting that Zoom makes long after the call was cut off is found too.
+func TestMeetingMadeLate(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: "POST /users/{userId}/meetings", Lag: time.Minute})
+	i, _ := w.open()
+	w.faults(zoomsim.Faults{Lag: time.Minute})
+	for range 30 {
+		w.work(10 * time.Second)
+	}
+	if b := w.bridge(i); b.State != incident.BridgeReady {
+		t.Errorf("the bridge is %s, want ready", b.State)
+	}
+	if left := w.ledger(); len(left) != 1 {
+		t.Errorf("Zoom has %d meetings, want one", len(left))
+	}
+}
+
 // A program that stopped during a call continues without creating a second
 // meeting.
 func TestInterruptedCall(t *testing.T) {

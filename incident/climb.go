@@ -15,12 +15,16 @@ import (
 )
 
 // The limits of a meeting's texts, in characters: those of Zoom's "Create a meeting"
-// (200 and 2000), less the mark at the end of the agenda, which ends with a UUID.
+// (200 and 2000), less the mark in the agenda, which ends with a UUID.
 const (
 	MaxTopic  = 200
 	MaxAgenda = 2000 - len("\n\n"+markStart) - 36
 
 	markStart = "Drawbridge ref "
+
+	// listedAgenda is how much of an agenda Zoom's lists show (Zoom, "List meetings":
+	// 250 characters). It is compared with bytes, to be safe.
+	listedAgenda = 250
 )
 
 // rungLimit is the timeout of a rung if others come after it. The last rung gets
@@ -277,14 +281,18 @@ func (c *climber) request(marker string) zoom.MeetingRequest {
 	return r
 }
 
-// markAgenda adds the attempt's id to the end of the agenda. Zoom has no
-// idempotency key, so this id is the way to find our meeting again.
+// markAgenda adds the attempt's id to the agenda. Zoom has no idempotency key, so
+// this id is the way to find our meeting again. It stands at the end, unless Zoom's
+// lists would not show it there.
 func markAgenda(agenda, marker string) string {
 	mark := markStart + marker
 	if agenda = cutRunes(agenda, MaxAgenda); agenda == "" {
 		return mark
 	}
-	return agenda + "\n\n" + mark
+	if marked := agenda + "\n\n" + mark; len(marked) <= listedAgenda {
+		return marked
+	}
+	return mark + "\n\n" + agenda
 }
 
 func cutRunes(s string, limit int) string {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -28,6 +29,9 @@ const (
 	waitFor    = time.Hour
 	lateLook   = time.Hour
 	giveUpLook = 24 * time.Hour
+	// lastLook is when Drawbridge looks once more for a meeting that it counts as not
+	// created, because Zoom can create a meeting long after the call was cut off.
+	lastLook = 3 * time.Minute
 )
 
 // reconcile looks for the meeting of an attempt with unknown outcome, by the mark
@@ -46,10 +50,10 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 		return time.Time{}, nil
 	}
 	age := s.now().Sub(attempt.StartedAt)
-	meeting, found, err := s.findMarked(ctx, attempt)
+	meeting, found, err := s.findMarked(ctx, attempt, job.RunAt)
 	switch {
 	case found:
-		return time.Time{}, s.adopt(ctx, attempt, meeting, err)
+		return time.Time{}, s.adopt(ctx, attempt, AttemptUnknown, meeting, err)
 	case err == nil && age < betweenLooks*time.Duration(attempt.Looks):
 		// A person asked for this look. It counts only if Zoom had time to list the meeting.
 		return s.now().Add(betweenLooks), nil
@@ -57,7 +61,8 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 		attempt.Looks++
 		return s.now().Add(betweenLooks), s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Reason)
 	case err == nil:
-		return time.Time{}, s.notMade(ctx, attempt, Reason{Code: ReasonNotCreated})
+		last := s.newJob(JobLastLook, attempt.ID, attempt.StartedAt.Add(lastLook))
+		return time.Time{}, s.notMade(ctx, attempt, Reason{Code: ReasonNotCreated}, last)
 	case cannotHost(err) || age > giveUpLook:
 		return time.Time{}, s.notMade(ctx, attempt, reasonOf(err, attempt.HostEmail))
 	case age > waitFor:
@@ -137,10 +142,27 @@ func backoff(attempt int) time.Duration {
 	return min(time.Minute, time.Second<<min(attempt, 6))
 }
 
-// findMarked searches the host's meetings for the attempt's mark. If found is
-// true, err is nil or says that the meeting's link is foreign. The list truncates agendas to 250 characters (Zoom, "List meetings"), so it reads each
-// candidate in full.
-func (s *Service) findMarked(ctx context.Context, a Attempt) (m zoom.Meeting, found bool, err error) {
+// lookAgain looks once more for the meeting of an attempt that counts as not
+// created.
+func (s *Service) lookAgain(ctx context.Context, job Job) (again time.Time, err error) {
+	attempt, err := s.store.Attempt(ctx, job.Subject)
+	if err != nil || attempt.State != AttemptRefused {
+		return time.Time{}, err
+	}
+	meeting, found, err := s.findMarked(ctx, attempt, job.RunAt)
+	switch {
+	case found:
+		return time.Time{}, s.adopt(ctx, attempt, AttemptRefused, meeting, err)
+	case err == nil || cannotHost(err) || s.now().Sub(attempt.StartedAt) > giveUpLook:
+		return time.Time{}, nil
+	}
+	return s.now().Add(backoff(job.Attempt)), nil
+}
+
+// findMarked searches the host's meetings, as Zoom lists them after since, for
+// the attempt's mark. If found is true, err is nil or says that the meeting's link
+// is foreign.
+func (s *Service) findMarked(ctx context.Context, a Attempt, since time.Time) (m zoom.Meeting, found bool, err error) {
 	account, err := s.store.Account(ctx)
 	if err != nil {
 		return zoom.Meeting{}, false, err
@@ -149,13 +171,16 @@ func (s *Service) findMarked(ctx context.Context, a Attempt) (m zoom.Meeting, fo
 	if err != nil {
 		return zoom.Meeting{}, false, err
 	}
-	list, err := client.ListMeetings(ctx, a.HostEmail)
+	if now := s.now(); since.After(now) {
+		since = now
+	}
+	list, err := s.listOf(a.HostEmail, account.Version).at(since, func() ([]zoom.Meeting, error) { return client.ListMeetings(ctx, a.HostEmail) }, s.now)
 	if err != nil {
 		return zoom.Meeting{}, false, err
 	}
-	since := a.StartedAt.Add(s.skew() - 5*time.Minute) // on Zoom's clock
+	from := a.StartedAt.Add(s.skew() - 5*time.Minute) // on Zoom's clock
 	for _, m := range list {
-		if m.CreatedAt.Before(since) && !m.CreatedAt.IsZero() {
+		if m.CreatedAt.Before(from) && !m.CreatedAt.IsZero() || !mayHaveMark(m.Agenda, a.ID) {
 			continue
 		}
 		whole, err := client.GetMeeting(ctx, m.ID)
@@ -170,16 +195,74 @@ func (s *Service) findMarked(ctx context.Context, a Attempt) (m zoom.Meeting, fo
 	return zoom.Meeting{}, false, nil
 }
 
+// mayHaveMark reports whether a meeting with this agenda in a list can be that of
+// the attempt. A list may leave the agenda out or cut it (listedAgenda), but then
+// our mark comes first.
+func mayHaveMark(listed, attempt string) bool {
+	switch {
+	case strings.Contains(listed, markStart):
+		return strings.Contains(listed, attempt)
+	default:
+		return listed == "" || len(listed) >= listedAgenda
+	}
+}
+
+// hostList is the latest list of a host's meetings. Many attempts that wait for
+// the same host share it.
+type hostList struct {
+	mu       sync.Mutex
+	began    time.Time
+	meetings []zoom.Meeting
+}
+
+type hostListKey struct {
+	host    string
+	version int64 // of the account
+}
+
+func (s *Service) listOf(host string, version int64) *hostList {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := hostListKey{host, version}
+	for k := range s.hostLists {
+		if k.version != version {
+			delete(s.hostLists, k)
+		}
+	}
+	if s.hostLists[key] == nil {
+		s.hostLists[key] = &hostList{}
+	}
+	return s.hostLists[key]
+}
+
+// at returns the list as it was after since.
+func (l *hostList) at(since time.Time, ask func() ([]zoom.Meeting, error), now func() time.Time) ([]zoom.Meeting, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.began.After(since) {
+		return l.meetings, nil
+	}
+	began := now()
+	list, err := ask()
+	if err == nil {
+		l.began, l.meetings = began, list
+	}
+	return list, err
+}
+
 // adopt makes a meeting that was found the bridge, unless the bridge has a link.
 // foreign is not nil if the meeting's own link cannot be used.
-func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting, foreign error) error {
+func (s *Service) adopt(ctx context.Context, a Attempt, from AttemptState, m zoom.Meeting, foreign error) error {
 	bridge, err := s.store.Bridge(ctx, a.BridgeID)
 	if err != nil {
 		return err
 	}
 	a.MeetingID = m.ID
 	if !slices.Contains([]BridgeState{BridgeUnknown, BridgeFailed}, bridge.State) {
-		return s.discard(ctx, a, AttemptUnknown)
+		return s.discard(ctx, a, from)
+	}
+	if foreign != nil && from == AttemptRefused {
+		return nil // as if it did not exist
 	}
 	if foreign != nil {
 		return s.notMade(ctx, a, reasonOf(foreign, a.HostEmail))
@@ -194,7 +277,7 @@ func (s *Service) adopt(ctx context.Context, a Attempt, m zoom.Meeting, foreign 
 	}
 	c := climber{s: s, bridge: bridge, run: run, account: account}
 	c.why = []Reason{{Code: ReasonFoundLate}}
-	return c.found(ctx, a, AttemptUnknown, m)
+	return c.found(ctx, a, from, m)
 }
 
 // found makes the meeting of an earlier attempt the bridge.
@@ -213,8 +296,8 @@ func (c *climber) found(ctx context.Context, a Attempt, from AttemptState, m zoo
 
 // notMade closes an attempt whose meeting does not exist or cannot be used, and continues with the
 // bridge.
-func (s *Service) notMade(ctx context.Context, a Attempt, why Reason) error {
-	if err := s.closeAttempt(ctx, a, AttemptRefused, why); err != nil {
+func (s *Service) notMade(ctx context.Context, a Attempt, why Reason, jobs ...Job) error {
+	if err := s.closeAttempt(ctx, a, AttemptRefused, why, jobs...); err != nil {
 		return err
 	}
 	return s.goOn(ctx, a.BridgeID, why)
@@ -222,9 +305,9 @@ func (s *Service) notMade(ctx context.Context, a Attempt, why Reason) error {
 
 // closeAttempt stores the outcome of an attempt that was unknown, without
 // changing its bridge.
-func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, why Reason) error {
+func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptState, why Reason, jobs ...Job) error {
 	a.State, a.Reason, a.FinishedAt = state, why, s.now()
-	return s.writeAttempt(ctx, a, AttemptUnknown)
+	return s.writeAttempt(ctx, a, AttemptUnknown, jobs...)
 }
 
 func (s *Service) writeAttempt(ctx context.Context, a Attempt, from AttemptState, jobs ...Job) (err error) {

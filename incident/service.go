@@ -62,6 +62,7 @@ type Service struct {
 	rereading     sync.Mutex
 	refusals      map[Rejection]int64 // counted since the last flush
 	gaps          gapSchedule
+	hostLists     map[hostListKey]*hostList
 	tidied        time.Time
 
 	hashing chan struct{} // limits concurrent argon2id hashes
@@ -86,6 +87,7 @@ func New(cfg Config) *Service {
 		zoomDomains: cfg.ZoomDomains,
 		links:       zoom.NewLinks(cfg.ZoomAPIURL, cfg.ZoomDomains),
 		refusals:    map[Rejection]int64{},
+		hostLists:   map[hostListKey]*hostList{},
 		hashing:     make(chan struct{}, 2),
 		wakeReader:  make(chan struct{}, 1),
 		wakeJobs:    make(chan struct{}, 1),

@@ -92,6 +92,7 @@ type JobKind string
 const (
 	JobRunStep   JobKind = "run_step"          // a step run
 	JobReconcile JobKind = "reconcile_attempt" // an attempt with unknown outcome
+	JobLastLook  JobKind = "last_look"         // an attempt that counts as not created
 	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting no bridge uses
 	JobRecheck   JobKind = "recheck"           // none: the check of the account
 )

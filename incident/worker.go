@@ -12,6 +12,10 @@ import (
 // tick is how often the worker looks for work without being woken.
 const tick = time.Second
 
+// jobWorkers is how many jobs are done at the same time. Most of a job's time is
+// waiting for Zoom, which accepts at least ten calls a second (Zoom, "Rate limits").
+const jobWorkers = 4
+
 // jobLimit is the worker's timeout for a job. It is much shorter than jobLease,
 // so that nobody else claims the job while it runs.
 const jobLimit = 10 * time.Second
@@ -27,7 +31,9 @@ func (s *Service) Run(ctx context.Context) error {
 	// missing-event check takes longer than a job.
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readCalmly) })
-	g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
+	for range jobWorkers {
+		g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
+	}
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
 	return g.Wait()
@@ -219,6 +225,8 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 		return time.Time{}, s.climb(ctx, run)
 	case JobReconcile:
 		return s.reconcile(ctx, job)
+	case JobLastLook:
+		return s.lookAgain(ctx, job)
 	case JobRecheck:
 		return time.Time{}, s.renewCheck(ctx)
 	case JobDiscard:
