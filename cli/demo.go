@@ -115,7 +115,7 @@ func newDemoZoom(publicURL string) *zoomsim.Sim {
 		AccountID: DemoAccountID, ClientID: DemoClientID, ClientSecret: DemoClientSecret, AppID: DemoAppID,
 		SecretToken: DemoSecretToken, WebhookURL: publicURL + "/webhook",
 		BaseURL:     publicURL,
-		Stylesheets: []string{static.URL("vendor/tabler.css"), static.URL("app.css")},
+		Stylesheets: []string{static.URL("vendor/tabler.css"), static.URL("app.css")}, Icon: static.URL("mark.svg"),
 	})
 	sim.AddUser(zoomsim.User{Email: DemoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true})
 	sim.AddUser(zoomsim.User{Email: DemoEmail, DisplayName: "Ada Admin", JoinBeforeHost: true, CloudRecording: true})

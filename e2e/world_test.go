@@ -21,6 +21,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/static"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
@@ -106,6 +107,7 @@ func startWorld(dir, publicURL, database string) (*world, error) {
 		Now:       w.clock.now,
 		AccountID: demoAccountID, ClientID: demoClientID, ClientSecret: demoClientSecret, AppID: demoAppID,
 		SecretToken: demoSecretToken, WebhookURL: w.url + "/webhook",
+		Stylesheets: []string{static.URL("vendor/tabler.css"), static.URL("app.css")}, Icon: static.URL("mark.svg"),
 	})
 	for _, u := range []zoomsim.User{
 		{Email: demoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true},

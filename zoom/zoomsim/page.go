@@ -97,20 +97,20 @@ var pageFaults = []pageFault{
 		func(f *Faults, on bool) { f.Latency = map[bool]time.Duration{true: 4 * time.Second}[on] }},
 	{"down", "Down", "Every call is answered 502 with an HTML page.",
 		func(f Faults) bool { return f.Down }, func(f *Faults, on bool) { f.Down = on }},
-	{"limited", "Rate-limited", "Every call is answered 429: too many calls this second.",
+	{"limited", "Rate-limited", "Every call is answered 429, too many calls.",
 		func(f Faults) bool { return f.RateLimited == "second" },
 		func(f *Faults, on bool) { f.RateLimited = map[bool]string{true: "second"}[on] }},
-	{"token", "Token rejected", "Zoom rejects the app’s credentials and tokens, as if the app had been deactivated.",
+	{"token", "Token rejected", "Zoom rejects the app, as if it had been deactivated.",
 		func(f Faults) bool { return f.TokenRefused }, func(f *Faults, on bool) { f.TokenRefused = on }},
-	{"jwt", "JWT apps switched off", "Zoom rejects the tokens of JWT apps, as it does since 2023-09-08.",
+	{"jwt", "JWT apps switched off", "Zoom rejects JWT apps, as it does since 2023-09-08.",
 		func(f Faults) bool { return f.JWTEnded }, func(f *Faults, on bool) { f.JWTEnded = on }},
-	{"pmi", "Personal meeting ID on", "New meetings use the host’s personal meeting ID, so two bridges can share one room.",
+	{"pmi", "Personal meeting ID on", "All new meetings of a host are in the same room.",
 		func(f Faults) bool { return f.PMI }, func(f *Faults, on bool) { f.PMI = on }},
-	{"overwrite", "Settings overwritten", "New meetings have a waiting room and nobody can join before the host, whatever was requested.",
+	{"overwrite", "Settings overwritten", "New meetings have a waiting room, and nobody joins before the host.",
 		func(f Faults) bool { return f.OverwriteSettings }, func(f *Faults, on bool) { f.OverwriteSettings = on }},
-	{"commit", "Answer lost", "Zoom carries out every call, but the connection breaks before the answer.",
+	{"commit", "Answer lost", "Zoom carries out every call, but its answer gets lost.",
 		func(f Faults) bool { return f.ResetAfterCommit }, func(f *Faults, on bool) { f.ResetAfterCommit = on }},
-	{"deaf", "Deliveries fail", "Zoom can’t connect to deliver events, as if your server were down. Zoom’s log of deliveries lists them.",
+	{"deaf", "Deliveries fail", "Events don’t arrive. Zoom’s log of deliveries lists them.",
 		func(f Faults) bool { return f.Unreachable }, func(f *Faults, on bool) { f.Unreachable = on }},
 	{"twice", "Duplicate events", "Zoom delivers each event twice.",
 		func(f Faults) bool { return f.DuplicateEvents }, func(f *Faults, on bool) { f.DuplicateEvents = on }},
@@ -122,6 +122,10 @@ func (s *Sim) setFaultsAction(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.SetFaults(func(f *Faults) {
+		if r.PostForm.Has("reset") {
+			*f = Faults{}
+			return
+		}
 		for _, p := range pageFaults {
 			p.set(f, slices.Contains(r.PostForm["on"], p.name))
 		}

@@ -88,6 +88,40 @@ func TestPagePlaysAMeeting(t *testing.T) {
 	}
 }
 
+// The faults come first. The page says which are on, and one button ends them all, also
+// those that it does not offer.
+func TestPageFaults(t *testing.T) {
+	w := newWorld(t)
+	w.create(ana, bridge)
+	page := func() string {
+		body := w.visit("/simulator/", nil).Body.String()
+		at := 0
+		for _, heading := range []string{">Faults<", ">Meetings<", ">Zoom users<", ">Webhooks sent<"} {
+			next := strings.Index(body, heading)
+			if next < at {
+				t.Errorf("%s is missing or comes too early", heading)
+			}
+			at = next
+		}
+		return body
+	}
+	const none, on = "None of these faults is on.", `<span class="db-tag db-tag-warn">`
+	if p := page(); !strings.Contains(p, none) || strings.Contains(p, "Reset all") {
+		t.Error("a healthy Zoom is not shown as one")
+	}
+	w.visit("/simulator/faults", url.Values{"on": {"slow", "deaf"}})
+	w.SetFaults(func(f *zoomsim.Faults) { f.Stall = true })
+	if p := page(); strings.Contains(p, none) || !strings.Contains(p, on+"Slow</span>") || !strings.Contains(p, on+"Deliveries fail</span>") || strings.Contains(p, on+"Down</span>") || !strings.Contains(p, "Reset all") {
+		t.Error("the page does not say which faults are on")
+	}
+	if rec := w.visit("/simulator/faults", url.Values{"reset": {"all"}}); rec.Code != 303 {
+		t.Errorf("reset: %d", rec.Code)
+	}
+	if f := w.Faults(); f.Latency != 0 || f.Unreachable || f.Stall || !strings.Contains(page(), none) {
+		t.Errorf("faults are still on: %+v", f)
+	}
+}
+
 func TestPageLeaveAndAdmit(t *testing.T) {
 	w := newWorld(t)
 	m := id(w.create(ana, `{"topic":"x","settings":{"waiting_room":true}}`))
@@ -164,6 +198,9 @@ func TestPageIsSafe(t *testing.T) {
 		}
 	}
 	t.Run("theme and stylesheets", func(t *testing.T) {
+		if page := w.visit("/simulator/", nil).Body.String(); strings.Contains(page, "data-bs-theme") {
+			t.Error("without a chosen theme, the page does not follow the device")
+		}
 		page := w.visit("/simulator/", nil, "Cookie", "theme=dark").Body.String()
 		if !strings.Contains(page, `data-bs-theme="dark"`) || !strings.Contains(page, `href="/static/css/tabler.css"`) {
 			t.Errorf("%.400s", page)

@@ -11,10 +11,12 @@ import (
 // The data that the page shows.
 
 type pageView struct {
-	Theme       string
+	Theme       string // light or dark; "" follows the device
 	Stylesheets []string
+	Icon        string
 	Meetings    []meetingView // newest first
 	Faults      []faultView
+	FaultsOn    []string // labels
 	Hosts       []hostView
 	App         []credential
 	WebhookURL  string
@@ -23,9 +25,9 @@ type pageView struct {
 }
 
 type meetingView struct {
-	ID, Spaced, Topic, Host, Status, Badge, Notes, Inside, Heading string
-	Open, Running, CanRecord                                       bool
-	People                                                         []personView
+	ID, Spaced, Topic, Host, Status, Mark, Notes, Inside, Heading string
+	Open, Running, CanRecord                                      bool
+	People                                                        []personView
 }
 
 type personView struct {
@@ -43,7 +45,7 @@ type credential struct{ Label, Value string }
 
 type hostView struct{ ID, Name, Email, State string }
 
-type deliveryView struct{ At, Event, Attempt, Answer, Badge, Next string }
+type deliveryView struct{ At, Event, Attempt, Answer, Mark, Next string }
 
 // suggestions are names that break pages which do not escape or wrap text.
 var suggestions = []string{
@@ -55,16 +57,20 @@ var suggestions = []string{
 }
 
 func (s *Sim) view(r *http.Request) pageView {
-	p := pageView{Theme: "light", Stylesheets: s.opts.Stylesheets, WebhookURL: s.opts.WebhookURL}
-	if c, err := r.Cookie("theme"); err == nil && c.Value == "dark" {
-		p.Theme = "dark"
+	p := pageView{Stylesheets: s.opts.Stylesheets, Icon: s.opts.Icon, WebhookURL: s.opts.WebhookURL}
+	if c, err := r.Cookie("theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
+		p.Theme = c.Value
 	}
 	for _, m := range slices.Backward(s.Meetings()) {
 		p.Meetings = append(p.Meetings, viewMeeting(m))
 	}
 	f := s.Faults()
 	for _, x := range pageFaults {
-		p.Faults = append(p.Faults, faultView{x.name, x.label, x.text, x.get(f)})
+		on := x.get(f)
+		p.Faults = append(p.Faults, faultView{x.name, x.label, x.text, on})
+		if on {
+			p.FaultsOn = append(p.FaultsOn, x.label)
+		}
 	}
 	for i, u := range s.Users() {
 		p.Hosts = append(p.Hosts, hostView{strconv.Itoa(i), u.DisplayName, u.Email, u.state()})
@@ -97,16 +103,16 @@ func viewMeeting(m Meeting) meetingView {
 	if m.PMI != 0 {
 		number = m.PMI
 	}
-	v := meetingView{ID: strconv.FormatInt(m.ID, 10), Spaced: spaced(number), Topic: m.Topic, Host: m.HostEmail, Status: "Waiting", Badge: "bg-secondary-lt text-body",
+	v := meetingView{ID: strconv.FormatInt(m.ID, 10), Spaced: spaced(number), Topic: m.Topic, Host: m.HostEmail, Status: "Waiting", Mark: "db-st-open",
 		Open: m.Status != "deleted" && (m.Status != "ended" || m.Type != 1), Running: m.Status == "started",
 		CanRecord: m.Status == "ended" && !m.Recorded}
 	switch m.Status {
 	case "started":
-		v.Status, v.Badge = "Running", "bg-green-lt text-body"
+		v.Status, v.Mark = "Running", "db-st-live"
 	case "ended":
 		v.Status = "Ended"
 	case "deleted":
-		v.Status, v.Badge = "Deleted", "bg-red-lt text-body"
+		v.Status, v.Mark = "Deleted", "db-st-failed"
 	}
 	var notes []string
 	if m.PMI != 0 {
@@ -155,12 +161,12 @@ func viewMeeting(m Meeting) meetingView {
 }
 
 func viewDelivery(d Delivery) deliveryView {
-	v := deliveryView{At: d.At.UTC().Format("15:04:05"), Event: d.Event, Attempt: strconv.Itoa(d.Attempt), Answer: strconv.Itoa(d.Status), Badge: "bg-green-lt text-body"}
+	v := deliveryView{At: d.At.UTC().Format("15:04:05"), Event: d.Event, Attempt: strconv.Itoa(d.Attempt), Answer: strconv.Itoa(d.Status), Mark: "db-st-ready"}
 	if d.Err != "" {
 		v.Answer = d.Err
 	}
 	if d.Err != "" || d.Status >= 300 {
-		v.Badge = "bg-red-lt text-body"
+		v.Mark = "db-st-failed"
 	}
 	if !d.RetryAt.IsZero() {
 		v.Next = "retry at " + d.RetryAt.UTC().Format("15:04:05")

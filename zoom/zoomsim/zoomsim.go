@@ -34,6 +34,7 @@ type Options struct {
 	// (https://us05web.zoom.us/j/<id>?pwd=…).
 	BaseURL     string
 	Stylesheets []string // URLs of stylesheets for the simulator's pages
+	Icon        string   // URL of their icon
 }
 
 // Sim is one Zoom account. Its methods are safe for concurrent use.
