@@ -185,22 +185,17 @@ func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Inst
 
 // BridgeFilter narrows the bridge log. A zero field does not narrow it.
 type BridgeFilter struct {
-	State          string // "live", "attention" (of open incidents, see incident.AttentionStates) or "backup" (hosted by the backup user)
+	// "live", "attention" (of open incidents, see incident.AttentionStates), "backup" (hosted by the backup user) or
+	// "nobody" (was ready and nobody came; of open incidents only those created before Waited)
+	State          string
+	Waited         time.Time
 	Host           string // email address
 	IncidentNumber int64
 	After, Before  time.Time // created at After ≤ t < Before
 }
 
-// BridgeRow is one bridge in the bridge log.
-type BridgeRow struct {
-	incident.Bridge
-	IncidentName, Severity string
-	IncidentStatus         incident.Status
-}
-
-// BridgeRows returns the bridge log, newest first.
-func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, limit int) (Page[BridgeRow], error) {
-	var page Page[BridgeRow]
+// where returns the conditions of the filter for bridges b and their incidents i.
+func (f BridgeFilter) where() (where, error) {
 	var w where
 	switch f.State {
 	case "":
@@ -211,27 +206,70 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 		w.args = append(w.args, anys(incident.AttentionStates)...)
 		levels := placeholders(len(w.args)+1, len(incident.AttentionLevels))
 		w.args = append(w.args, anys(incident.AttentionLevels)...)
-		w.conditions = append(w.conditions, `i.status = 'open' AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`) OR b.waiting > 0)`)
+		// Few incidents are open, so the database should begin with them.
+		w.conditions = append(w.conditions, `b.incident_number IN (SELECT number FROM incidents WHERE status = 'open') AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`) OR b.waiting > 0)`)
 	case "backup":
-		w.add(`b.used_backup_user = $?`, true)
+		w.conditions = append(w.conditions, `b.used_backup_user`)
+	case "nobody":
+		w.conditions = append(w.conditions, `b.ready_at IS NOT NULL AND b.started_at IS NULL AND b.inside_most = 0 AND b.kind <> 'static'`)
+		w.add(`(i.status <> 'open' OR b.created_at < $?)`, f.Waited)
 	default:
-		return page, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist. Use live, attention or backup.",
-			Fields: map[string]string{"state": "Use live, attention or backup."}}
+		return w, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist. Use live, attention, backup or nobody.",
+			Fields: map[string]string{"state": "Use live, attention, backup or nobody."}}
 	}
 	w.addIf(f.Host != "", `b.host_email = $?`, f.Host)
 	w.addIf(f.IncidentNumber != 0, `b.incident_number = $?`, f.IncidentNumber)
 	w.addIf(!f.After.IsZero(), `b.created_at >= $?`, f.After)
 	w.addIf(!f.Before.IsZero(), `b.created_at < $?`, f.Before)
+	return w, nil
+}
+
+// BridgeRow is one bridge in the bridge log.
+type BridgeRow struct {
+	incident.Bridge
+	IncidentName, Severity string
+	IncidentStatus         incident.Status
+}
+
+const bridgesOfIncidents = ` FROM bridges b JOIN incidents i ON i.number = b.incident_number`
+
+// BridgeRows returns the bridge log, newest first.
+func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, limit int) (page Page[BridgeRow], err error) {
+	w, err := f.where()
+	if err != nil {
+		return page, err
+	}
 	if err := w.beforeCursor(cursor, "b.created_at", "b.id"); err != nil {
 		return page, err
 	}
 	limit = pageLimit(limit)
 	items, err := list(ctx, s.r, func(b *BridgeRow) []any {
 		return append(bridgeFields(&b.Bridge), &b.IncidentName, &b.IncidentStatus, &b.Severity)
-	}, `SELECT `+bridgeColumns+`, i.name, i.status, i.severity
-		FROM bridges b JOIN incidents i ON i.number = b.incident_number`+w.String()+`
+	}, `SELECT `+bridgeColumns+`, i.name, i.status, i.severity`+bridgesOfIncidents+w.String()+`
 		ORDER BY b.created_at DESC, b.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
 	return pageOf(items, limit, func(b BridgeRow) string { return timeCursor(b.CreatedAt, b.ID) }), err
+}
+
+// BridgeTime is what totals of the bridge log count of a bridge.
+type BridgeTime struct {
+	CreatedAt, ReadyAt time.Time // ReadyAt is zero without a meeting: for a link that a person gave, too
+	UsedBackupUser     bool
+}
+
+// BridgeTimes returns the newest limit bridges of the log, newest first, and whether there are more.
+func (s *Store) BridgeTimes(ctx context.Context, f BridgeFilter, limit int) (times []BridgeTime, more bool, err error) {
+	w, err := f.where()
+	if err != nil {
+		return nil, false, err
+	}
+	times, err = list(ctx, s.r, func(b *BridgeTime) []any {
+		return []any{timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), &b.UsedBackupUser}
+	}, `SELECT b.created_at, CASE WHEN b.kind = 'static' THEN NULL ELSE b.ready_at END, b.used_backup_user`+bridgesOfIncidents+w.String()+`
+		ORDER BY b.created_at DESC, b.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
+	if len(times) > limit {
+		times, more = times[:limit], true
+	}
+	return times, more, err
 }
 
 // CountLiveBridges returns how many bridges are live now.

@@ -239,15 +239,18 @@ func TestBridgeRows(t *testing.T) {
 			b := &n.Bridges[0]
 			b.CreatedAt, b.HostEmail = after(i/2), "ana@example.com" // two in one moment
 			switch i {
+			case 0:
+				b.State, b.ReadyAt = incident.BridgeReady, b.CreatedAt.Add(time.Second)
 			case 1:
 				b.State = incident.BridgeFailed
 			case 2:
 				b.UsedBackupUser, b.HostEmail = true, "oncall@example.com"
+				b.Kind, b.ReadyAt = incident.KindStatic, b.CreatedAt.Add(time.Hour) // nobody can say who came
 			case 3:
-				b.State = incident.BridgeReady
+				b.State, b.ReadyAt = incident.BridgeReady, b.CreatedAt.Add(3*time.Second)
 				b.Findings = []incident.Finding{{Level: incident.LevelWarning}, {Level: incident.LevelBad}, {Level: incident.LevelWarning}}
 			case 4:
-				b.State = incident.BridgeReady
+				b.State, b.ReadyAt = incident.BridgeReady, b.CreatedAt.Add(2*time.Second)
 				b.Findings = []incident.Finding{{Level: incident.LevelWarning}}
 			}
 			_, _, err := s.OpenIncident(ctx, n)
@@ -275,6 +278,9 @@ func TestBridgeRows(t *testing.T) {
 			{"live", db.BridgeFilter{State: "live"}, []int64{5}},
 			{"attention", db.BridgeFilter{State: "attention"}, []int64{5, 4, 2}},
 			{"backup", db.BridgeFilter{State: "backup"}, []int64{3}},
+			{"nobody came, in the time that people have", db.BridgeFilter{State: "nobody", Waited: after(1)}, []int64{1}},
+			{"nobody came, later", db.BridgeFilter{State: "nobody", Waited: after(9)}, []int64{4, 1}},
+			{"nobody of nobody", db.BridgeFilter{State: "nobody", Waited: after(9), Host: "oncall@example.com"}, nil},
 			{"host", db.BridgeFilter{Host: "oncall@example.com"}, []int64{3}},
 			{"incident", db.BridgeFilter{IncidentNumber: 2}, []int64{2}},
 			{"after", db.BridgeFilter{After: after(1)}, []int64{5, 4, 3}},
@@ -300,6 +306,30 @@ func TestBridgeRows(t *testing.T) {
 			check(t, err)
 			if len(page.Items) != 2 || page.Items[1].IncidentNumber != 2 {
 				t.Errorf("got %+v, want the bridges of incidents 5 and 2", page.Items)
+			}
+		})
+		t.Run("nobody comes any more when the incident is resolved", func(t *testing.T) {
+			page, err := s.BridgeRows(ctx, db.BridgeFilter{State: "nobody"}, "", 0)
+			check(t, err)
+			if len(page.Items) != 1 || page.Items[0].IncidentNumber != 4 {
+				t.Errorf("got %+v, want the bridge of incident 4", page.Items)
+			}
+		})
+		t.Run("times", func(t *testing.T) {
+			times, more, err := s.BridgeTimes(ctx, db.BridgeFilter{}, 3)
+			check(t, err)
+			same(t, times, []db.BridgeTime{
+				{CreatedAt: after(2), ReadyAt: after(2).Add(2 * time.Second)},
+				{CreatedAt: after(1), ReadyAt: after(1).Add(3 * time.Second)},
+				{CreatedAt: after(1), UsedBackupUser: true},
+			})
+			if !more {
+				t.Error("there are two more")
+			}
+			times, more, err = s.BridgeTimes(ctx, db.BridgeFilter{State: "nobody", Waited: after(9)}, 2)
+			check(t, err)
+			if len(times) != 2 || more {
+				t.Errorf("got %v and more: %v, want the two bridges of the filter", times, more)
 			}
 		})
 		var got []string

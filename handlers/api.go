@@ -268,7 +268,7 @@ func (s *Site) ListBridges(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	filter := db.BridgeFilter{State: q.Get("state"), Host: q.Get("host"), After: after, Before: before}
+	filter := db.BridgeFilter{State: q.Get("state"), Waited: s.Now().Add(-incident.NobodyCameAfter), Host: q.Get("host"), After: after, Before: before}
 	if key := q.Get("incident"); key != "" {
 		var ok bool
 		if filter.IncidentNumber, ok = incident.ParseKey(key); !ok {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,45 +14,88 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views"
 )
 
+// bridgeFilterNames are the query fields of the bridge log that filter it.
+var bridgeFilterNames = []string{"view", "host", "range", "after", "before"}
+
+// bridgeRanges are the time spans up to now that are one click away.
+var bridgeRanges = []timeRange{
+	{"24h", "24 h", "last 24 hours", 24 * time.Hour},
+	{"7d", "7 d", "last 7 days", 7 * 24 * time.Hour},
+	{"30d", "30 d", "last 30 days", 30 * 24 * time.Hour},
+	{"90d", "90 d", "last 90 days", 90 * 24 * time.Hour},
+	{"all", "All time", "the whole log", 0},
+}
+
+// bridgeQuery reads the filter of the bridge log, and fills the form with it.
+func (s *Site) bridgeQuery(c echo.Context, q Form, v *views.BridgeFilter) (db.BridgeFilter, error) {
+	now := s.Now()
+	*v = views.BridgeFilter{View: q.Get("view"), Host: q.Get("host"), Range: q.Get("range"), After: q.Get("after"), Before: q.Get("before")}
+	f := db.BridgeFilter{State: v.View, Waited: now.Add(-incident.NobodyCameAfter), Host: incident.CanonicalEmail(v.Host)}
+	f.After, v.AfterError = s.day(c, v.After, 0)
+	f.Before, v.BeforeError = s.day(c, v.Before, 1)
+	if !f.After.IsZero() && !f.Before.IsZero() && !f.After.Before(f.Before) {
+		v.BeforeError = "This day is before the first one."
+	}
+	if v.After != "" || v.Before != "" {
+		v.Range = "" // the two days are more specific
+	}
+	n := slices.IndexFunc(bridgeRanges, func(r timeRange) bool { return r.name == v.Range })
+	if v.Range != "" && n < 0 {
+		return f, BadRequest("There is no time range %s.", quote(v.Range))
+	}
+	if v.Range != "" && bridgeRanges[n].back > 0 {
+		f.After = now.Add(-bridgeRanges[n].back)
+	}
+	for _, o := range []struct{ view, label string }{{"", "All"}, {"live", "Live"}, {"attention", "Needs attention"}, {"backup", "Backup user"}, {"nobody", "Nobody came"}} {
+		v.Views = append(v.Views, views.Chip{Label: o.label, Href: hrefWith(c, "view", o.view, "cursor", ""), On: o.view == v.View})
+	}
+	unbounded := ""
+	if v.After == "" && v.Before == "" {
+		unbounded = "all"
+	}
+	for _, r := range bridgeRanges {
+		v.Ranges = append(v.Ranges, views.Chip{Label: r.label, Href: hrefWith(c, "range", r.name, "after", "", "before", "", "cursor", ""), On: r.name == cmp.Or(v.Range, unbounded)})
+	}
+	if v.View != "" || v.Host != "" || v.After != "" || v.Before != "" || v.Range != "" {
+		v.ClearHref = "/bridges"
+	}
+	return f, nil
+}
+
 // BridgesPage is GET /bridges: the log of bridges.
 func (s *Site) BridgesPage(c echo.Context) error {
 	ctx := c.Request().Context()
-	q, err := ReadQuery(c, "view", "host", "after", "before", "cursor")
+	q, err := ReadQuery(c, append(slices.Clone(bridgeFilterNames), "cursor")...)
 	if err != nil {
 		return err
 	}
-	page := views.BridgesPage{
-		Frame: s.Frame(c, "Bridges", "bridges"), View: q.Get("view"),
-		Host: q.Get("host"), After: q.Get("after"), Before: q.Get("before"), AsOf: s.When(c, s.Now()),
+	page := views.BridgesPage{Frame: s.Frame(c, "Bridges", "bridges"), AsOf: s.When(c, s.Now())}
+	filter, err := s.bridgeQuery(c, q, &page.Filter)
+	if err != nil {
+		return err
 	}
-	filter := db.BridgeFilter{State: page.View, Host: incident.CanonicalEmail(page.Host)}
-	filter.After, page.AfterError = s.day(c, page.After, 0)
-	filter.Before, page.BeforeError = s.day(c, page.Before, 1)
 	rows, err := s.Store.BridgeRows(ctx, filter, q.Get("cursor"), 50)
 	if err != nil {
 		return err
 	}
-	if page.Hosts, err = s.Store.BridgeHosts(ctx); err != nil {
+	if page.Totals, err = s.bridgeTotals(c, filter); err != nil {
 		return err
 	}
-
-	for _, v := range []struct{ view, label string }{{"", "All"}, {"live", "Live"}, {"attention", "Needs attention"}, {"backup", "Backup user"}} {
-		page.Views = append(page.Views, views.Chip{Label: v.label, Href: hrefWith(c, "view", v.view, "cursor", ""), On: v.view == page.View})
+	if page.Filter.Hosts, err = s.Store.BridgeHosts(ctx); err != nil {
+		return err
 	}
-	filtered := page.View != "" || page.Host != "" || page.After != "" || page.Before != ""
-	if filtered {
-		page.ClearHref = "/bridges"
-	}
-	page.Empty = !filtered && q.Get("cursor") == "" && len(rows.Items) == 0
+	page.Empty = page.Filter.ClearHref == "" && q.Get("cursor") == "" && len(rows.Items) == 0
 	if page.Empty {
 		page.RunHref = newIncidentPath
 	}
+	_, query, _ := strings.Cut(hrefWith(c, "cursor", ""), "?")
+	page.ExportHref = strings.TrimSuffix("/bridges/export?"+query, "?")
 	page.Pager = pager(c, q.Get("cursor"), rows.Next)
 	for _, row := range rows.Items {
 		page.Rows = append(page.Rows, s.bridgeRow(c, row))
 	}
 	status := http.StatusOK
-	if page.AfterError != "" || page.BeforeError != "" {
+	if page.Filter.Refused() {
 		status = http.StatusUnprocessableEntity
 	}
 	return Render(c, status, views.Bridges(page))
@@ -71,6 +115,9 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 		v.JoinURL = row.JoinURL
 	}
 	v.AttentionLevel, v.Attention = attention(row.Bridge, s.Now())
+	if row.IncidentStatus == incident.StatusResolved {
+		v.AttentionLevel = views.LevelNote // what was wrong, but nobody has to act
+	}
 	for n := range row.Recordings {
 		v.Recordings = append(v.Recordings, recordingLink(n, row.Recordings))
 	}

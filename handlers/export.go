@@ -35,7 +35,7 @@ type export struct {
 	cancel context.CancelCauseFunc
 	state  string // running, done, cancelled, broken
 	rows   int
-	back   time.Time // arrival of the last event written
+	back   time.Time // time of the last row written
 	over   time.Time
 }
 
@@ -71,12 +71,12 @@ func (x *exports) begin(key string, cancel context.CancelCauseFunc, now time.Tim
 	return e, nil
 }
 
-func (x *exports) wrote(e *export, rows []incident.Event) {
+func (x *exports) wrote(e *export, p exportPart) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e.rows += len(rows)
-	if n := len(rows); n > 0 {
-		e.back = rows[n-1].ReceivedAt
+	e.rows += p.rows
+	if p.rows > 0 {
+		e.back = p.back
 	}
 }
 
@@ -107,14 +107,38 @@ func (s *Site) StopExports() {
 	}
 }
 
-// exportJob describes one export.
+// exportJob describes one export. begin appends what is before the first row, read the rows after a cursor, and the
+// format what ends an incomplete file.
 type exportJob struct {
-	filter  db.EventFilter
+	name    string // of the file, without time and extension
 	format  exportFormat
 	bom     bool // for spreadsheets: without it, Excel doesn't read CSV as UTF-8
-	whole   bool // with bodies
+	begin   func(b []byte) []byte
+	read    func(ctx context.Context, cursor string, b []byte) ([]byte, exportPart, error)
 	key     string
 	allowed func(context.Context) error // asks whether the export may go on
+}
+
+// exportPart is what one read of an export added.
+type exportPart struct {
+	rows int
+	back time.Time // time of the last row
+	next string    // cursor; "" at the end
+}
+
+// eventJob is the export of the events that a filter matches, newest first. whole adds their bodies.
+func (s *Site) eventJob(filter db.EventFilter, format exportFormat, whole bool) exportJob {
+	job := exportJob{name: "events", format: format, begin: format.begin}
+	job.read = func(ctx context.Context, cursor string, b []byte) ([]byte, exportPart, error) {
+		page, err := s.Store.ExportEvents(ctx, filter, cursor, whole)
+		part := exportPart{rows: len(page.Items), next: page.Next}
+		for _, e := range page.Items {
+			part.back = e.ReceivedAt
+			b = format.event(b, e, whole)
+		}
+		return b, part, err
+	}
+	return job
 }
 
 // stillMay returns a check that the session of the request is still valid and its user still has a role.
@@ -136,23 +160,25 @@ func (s *Site) ExportAPI(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var job exportJob
-	if job.filter, err = apiEventFilter(q); err != nil {
+	filter, err := apiEventFilter(q)
+	if err != nil {
 		return err
 	}
-	job.whole = q.Get("body") != ""
-	if job.format, err = readFormat(q, job.whole); err != nil {
+	whole := q.Get("body") != ""
+	format, err := readFormat(q, whole)
+	if err != nil {
 		return err
 	}
+	job := s.eventJob(filter, format, whole)
 	plain, address := Bearer(c), c.RealIP()
 	job.allowed = func(ctx context.Context) error {
 		_, token, err := s.Service.TokenActor(ctx, plain, address)
-		if err == nil && (!slices.Contains(token.Scopes, incident.ScopeRead) || job.whole && !slices.Contains(token.Scopes, incident.ScopeEventsRaw)) {
+		if err == nil && (!slices.Contains(token.Scopes, incident.ScopeRead) || whole && !slices.Contains(token.Scopes, incident.ScopeEventsRaw)) {
 			err = errExportForbidden
 		}
 		return err
 	}
-	if job.whole && !slices.Contains(tokenOf(c).Scopes, incident.ScopeEventsRaw) {
+	if whole && !slices.Contains(tokenOf(c).Scopes, incident.ScopeEventsRaw) {
 		return incident.RefuseScope(incident.ScopeEventsRaw) // bodies need it
 	}
 	return s.export(c, job)
@@ -173,12 +199,12 @@ func readFormat(q Form, whole bool) (exportFormat, error) {
 	return f, nil
 }
 
-// export streams events, newest first. It reads them page by page, so that an export
+// export streams rows, newest first. It reads them page by page, so that an export
 // of hours holds no database transaction open. It ends when the client disconnects.
 // An incomplete export says so in its last line, and its connection is aborted, so
 // that no client takes it for complete.
 func (s *Site) export(c echo.Context, job exportJob) error {
-	name := "events-" + s.Now().UTC().Format("20060102T150405Z") + "." + job.format.extension
+	name := job.name + "-" + s.Now().UTC().Format("20060102T150405Z") + "." + job.format.extension
 	h := c.Response().Header()
 	if c.Request().Method == http.MethodHead {
 		h.Set(echo.HeaderContentType, job.format.contentType)
@@ -193,8 +219,12 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 	state := "broken"
 	defer func() { s.exports.end(e, state, s.Now()) }()
 
-	// An error of the first page is still answered as an error.
-	page, err := s.Store.ExportEvents(ctx, job.filter, "", job.whole)
+	var b []byte
+	if job.bom {
+		b = append(b, "\ufeff"...)
+	}
+	// An error of the first part is still answered as an error.
+	b, part, err := job.read(ctx, "", job.begin(b))
 	if err != nil {
 		return err
 	}
@@ -203,23 +233,15 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
 	send := sender(c, exportWrite)
-	var b []byte
-	if job.bom {
-		b = append(b, "\ufeff"...)
-	}
-	b = job.format.begin(b)
 	checked := s.Now()
 	for {
-		for _, row := range page.Items {
-			b = job.format.event(b, row, job.whole)
-		}
 		if err := send(b); err != nil {
 			state = "cancelled"
 			return nil // the client disconnected, or reads too slowly
 		}
 		b = b[:0]
-		s.exports.wrote(e, page.Items)
-		if page.Next == "" {
+		s.exports.wrote(e, part)
+		if part.next == "" {
 			state = "done"
 			return nil
 		}
@@ -229,7 +251,7 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 				break
 			}
 		}
-		if page, err = s.Store.ExportEvents(ctx, job.filter, page.Next, job.whole); err != nil {
+		if b, part, err = job.read(ctx, part.next, b); err != nil {
 			break
 		}
 	}
@@ -245,6 +267,6 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 	if text := s.refusalText(err); text != "" {
 		why = text
 	}
-	_ = send(job.format.broken(b, why))
+	_ = send(job.format.broken(b[:0], why))
 	panic(http.ErrAbortHandler)
 }

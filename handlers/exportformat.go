@@ -31,29 +31,37 @@ var exportFormats = map[string]exportFormat{
 	},
 	"csv": {
 		contentType: "text/csv; charset=utf-8", extension: "csv",
-		begin: func(b []byte) []byte {
-			for i, c := range exportColumns {
-				b = appendCell(b, i, c.name)
-			}
-			return append(b, "\r\n"...)
-		},
-		event: func(b []byte, e incident.Event, _ bool) []byte {
-			for i, c := range exportColumns {
-				b = appendCell(b, i, c.value(e))
-			}
-			return append(b, "\r\n"...)
-		},
+		begin: func(b []byte) []byte { return appendNames(b, exportColumns) },
+		event: func(b []byte, e incident.Event, _ bool) []byte { return appendValues(b, exportColumns, e) },
 		broken: func(b []byte, why string) []byte {
 			return append(appendCell(b, 0, "THIS EXPORT IS INCOMPLETE: "+why), "\r\n"...)
 		},
 	},
 }
 
-// exportColumns are the fields of an exported event, named as in the API.
-var exportColumns = []struct {
+// exportColumn is a column of an export of T.
+type exportColumn[T any] struct {
 	name  string
-	value func(e incident.Event) string
-}{
+	value func(row T) string
+}
+
+// appendNames writes the first line of a CSV file, and appendValues a row.
+func appendNames[T any](b []byte, columns []exportColumn[T]) []byte {
+	for i, c := range columns {
+		b = appendCell(b, i, c.name)
+	}
+	return append(b, "\r\n"...)
+}
+
+func appendValues[T any](b []byte, columns []exportColumn[T], row T) []byte {
+	for i, c := range columns {
+		b = appendCell(b, i, c.value(row))
+	}
+	return append(b, "\r\n"...)
+}
+
+// exportColumns are the fields of an exported event, named as in the API.
+var exportColumns = []exportColumn[incident.Event]{
 	{"id", func(e incident.Event) string { return strconv.FormatInt(e.ID, 10) }},
 	{"event", func(e incident.Event) string { return e.Event }},
 	{"event_ts", func(e incident.Event) string { return exportTime(e.EventAt) }},

@@ -40,12 +40,15 @@ func (s *Site) ExportEvents(c echo.Context) error {
 	if form.Get("format") == "" {
 		return s.exportPage(c, q, filter, admin)
 	}
-	job := exportJob{filter: q.filter, bom: form.Get("format") == "csv", whole: form.Get("body") != ""}
-	if job.format, err = readFormat(form, job.whole); err != nil {
+	whole := form.Get("body") != ""
+	format, err := readFormat(form, whole)
+	if err != nil {
 		return err
 	}
+	job := s.eventJob(q.filter, format, whole)
+	job.bom = form.Get("format") == "csv"
 	need := incident.Viewer
-	if job.whole {
+	if whole {
 		need = incident.Admin
 	}
 	if !Actor(c).Role.Includes(need) {

@@ -244,6 +244,11 @@ func TestBridgesPage(t *testing.T) {
 		{"live", "?view=live", []string{"INC-1"}},
 		{"needs attention", "?view=attention", []string{"INC-3"}},
 		{"backup user", "?view=backup", []string{"INC-2"}},
+		{"nobody came", "?view=nobody", nil},
+		{"last 24 hours", "?range=24h", []string{"INC-3", "INC-2"}},
+		{"last 7 days", "?range=7d", []string{"INC-3", "INC-2", "INC-1"}},
+		{"two days instead of a range", "?range=24h&before=2026-11-22", []string{"INC-1"}},
+		{"all conditions", "?view=backup&range=7d&host=ana%40example.com", nil},
 		{"host, including one that failed", "?host=+ANA%40example.com", []string{"INC-3", "INC-1"}},
 		{"from", "?after=2026-11-23", []string{"INC-3", "INC-2"}},
 		{"until, including the day", "?before=2026-11-22", []string{"INC-1"}},
@@ -282,6 +287,9 @@ func TestBridgesPage(t *testing.T) {
 		}
 	})
 	t.Run("invalid queries", func(t *testing.T) {
+		viewer.get("/bridges?range=evil").want(t, http.StatusBadRequest, "There is no time range \"evil\".")
+		viewer.get("/bridges?view=evil").want(t, http.StatusBadRequest, "Use live, attention, backup or nobody.")
+		viewer.get("/bridges?after=2026-11-23&before=2026-11-22").want(t, http.StatusUnprocessableEntity, "This day is before the first one.")
 		for _, query := range []string{"?view=evil", "?evil=1", "?cursor=x", "?cursor=1", "?cursor=-1.a", "?host=a&host=b", "?host=%00"} {
 			viewer.get("/bridges"+query).want(t, http.StatusBadRequest)
 		}

@@ -24,6 +24,9 @@ var (
 	AttentionLevels = []Level{LevelWarning, LevelBad}
 )
 
+// NobodyCameAfter is when it is fair to say that nobody came to a bridge of an incident that is still open.
+const NobodyCameAfter = 2 * time.Hour
+
 // Kind is the kind of a bridge.
 type Kind string
 

@@ -98,7 +98,7 @@
 
   document.addEventListener("click", (e) => {
     if (!(e.target instanceof Element)) return;
-    const copyButton = e.target.closest("[data-db-copy], [data-db-copy-from], .db-copy");
+    const copyButton = e.target.closest("[data-db-copy], [data-db-copy-from], .db-copy, .db-bridges button");
     if (copyButton) { e.preventDefault(); copied(copyButton); return; }
     const share = e.target.closest("[data-db-share]");
     // Closing the sharing menu rejects the promise.

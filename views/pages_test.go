@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -169,12 +170,26 @@ func TestOverview(t *testing.T) {
 	})
 }
 
+// bridgeTotals are those of a month.
+func bridgeTotals() views.BridgeTotals {
+	t := views.BridgeTotals{Bridges: "128", Wait: "0.8 s", Backup: 12, BackupOf: "12 of 128", Per: "day", Note: "Counted back to 22 Oct 2026, 03:14:07 CET."}
+	for day := range 30 {
+		p := views.BridgePeriod{Label: fmt.Sprint(day+1, " Nov 2026"), Bridges: day * 7 % 11, Backup: day % 3 % 2, Wait: float64(day%5) / 2, WaitSays: fmt.Sprintf("%.1f s", float64(day%5)/2)}
+		if p.Bridges == 0 {
+			p.Wait, p.WaitSays = 0, ""
+		}
+		t.Periods = append(t.Periods, p)
+	}
+	return t
+}
+
 func TestBridges(t *testing.T) {
 	t.Parallel()
 	chips := []views.Chip{{Label: "All", Href: "/bridges", On: true}, {Label: "Live", Href: "/bridges?view=live", Count: "2"}, {Label: "Needs attention", Href: "/bridges?view=attention", Count: "1"}, {Label: "Backup user used", Href: "/bridges?view=backup"}}
 	f := in("Bridges", "bridges")
 	f.LiveBridges = 2
-	full := views.BridgesPage{Frame: f, Views: chips, Hosts: []string{"ana@example.com", "oncall@example.com"}, AsOf: when(0),
+	full := views.BridgesPage{Frame: f, Filter: views.BridgeFilter{Views: chips, Ranges: []views.Chip{{Label: "7 d", Href: "/bridges?range=7d"}, {Label: "All", Href: "/bridges?range=all", On: true}}, Hosts: []string{"ana@example.com", "oncall@example.com"}},
+		Totals: bridgeTotals(), ExportHref: "/bridges/export", AsOf: when(0),
 		Pager: views.Pager{Older: "/bridges?cursor=abc"},
 		Rows: []views.BridgeRow{
 			{ID: "9", Verdict: views.Verdict{State: "creating"}, Key: "INC-43", IncidentName: "Queue grows", Severity: "SEV3", Href: "/incidents/43", Topic: "SEV3 Queue grows", Kind: "meeting", Host: "ana@example.com", Created: when(2 * time.Second)},
@@ -187,13 +202,15 @@ func TestBridges(t *testing.T) {
 	wide := full
 	wide.Rows = []views.BridgeRow{{ID: "8", Verdict: views.Verdict{State: "live"}, Attention: long, Key: "INC-123456", IncidentName: long, Severity: long, Href: "/incidents/42", Topic: long, MeetingID: "87685621847", JoinURL: "https://zoom.us/j/1", Kind: "meeting", Host: long, UsedBackupUser: true, Reason: long, Inside: 1204, Most: 10000, Created: when(0), Started: when(0), Length: "102 h 05 min", Recordings: []views.Link{{Text: long, Href: "https://zoom.us/rec/1"}}}}
 	evil := full
-	evil.Host, evil.After, evil.Before, evil.AfterError, evil.View = hostile, hostile, hostile, hostile, hostile
-	evil.Hosts = []string{hostile}
+	evil.Filter = views.BridgeFilter{View: hostile, Host: hostile, Range: hostile, After: hostile, Before: hostile, AfterError: hostile, Hosts: []string{hostile}, ClearHref: "javascript:alert(1)"}
+	evil.Totals.Bridges, evil.Totals.Wait, evil.Totals.BackupOf, evil.Totals.Per, evil.Totals.Note = hostile, hostile, hostile, hostile, hostile
+	evil.Totals.Periods = []views.BridgePeriod{{Label: hostile, Bridges: 1, Wait: 1, WaitSays: hostile}}
+	evil.ExportHref = "javascript:alert(1)"
 	evil.Rows = []views.BridgeRow{{ID: "8", Verdict: views.Verdict{State: hostile}, Attention: hostile, Key: hostile, IncidentName: hostile, Severity: hostile, Href: "javascript:alert(1)", Topic: hostile, MeetingID: hostile, JoinURL: "javascript:alert(1)", Kind: hostile, Host: hostile, UsedBackupUser: true, Reason: hostile, Length: hostile, Recordings: []views.Link{{Text: hostile, Href: "javascript:alert(1)"}}}}
 	none := full
-	none.Rows, none.Pager, none.Host, none.ClearHref = nil, views.Pager{}, "nobody@example.com", "/bridges"
+	none.Rows, none.Pager, none.Totals, none.Filter.Host, none.Filter.ClearHref = nil, views.Pager{}, views.BridgeTotals{}, "nobody@example.com", "/bridges"
 	refused := full
-	refused.After, refused.AfterError, refused.ClearHref = "2026-02-30", "There is no 30 February.", "/bridges"
+	refused.Filter.After, refused.Filter.AfterError, refused.Filter.ClearHref = "2026-02-30", "There is no 30 February.", "/bridges"
 	testGolden(t, []golden{
 		{"bridges-empty", views.Bridges(views.BridgesPage{Frame: in("Bridges", "bridges"), Empty: true, RunHref: "/runbooks"})},
 		{"bridges-full", views.Bridges(full)},

@@ -15,7 +15,11 @@ import (
 // Lists are opened on phones, with a slow connection.
 func TestListsAreLight(t *testing.T) {
 	incidents := views.IncidentsPage{Frame: in("Incidents", "incidents"), CanOpen: true, Open: 50}
-	bridges := views.BridgesPage{Frame: in("Bridges", "bridges"), AsOf: when(0)}
+	bridges := views.BridgesPage{Frame: in("Bridges", "bridges"), AsOf: when(0), Totals: bridgeTotals(), ExportHref: "/bridges/export"}
+	for range 5 {
+		bridges.Filter.Views = append(bridges.Filter.Views, views.Chip{Label: "Needs attention", Href: "/bridges?view=attention"})
+		bridges.Filter.Ranges = append(bridges.Filter.Ranges, views.Chip{Label: "24 h", Href: "/bridges?range=24h"})
+	}
 	events := views.EventsPage{Frame: in("Events", "events"), Live: true, Count: views.EventCount{Number: "1,204", Words: "in the last hour"}, Chart: hours()}
 	runbooks := views.RunbooksPage{Frame: in("Runbooks", "runbooks"), CanRun: true, CanEdit: true}
 	users := views.SettingsUsersPage{Frame: in("Users", "settings")}

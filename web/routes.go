@@ -93,6 +93,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/runbooks/:id/run", responder, s.RunForm},
 		{Form, POST, "/runbooks/:id/run", responder, s.Run},
 		{Page, GET, "/bridges", viewer, s.BridgesPage},
+		{Part, GET, "/bridges/export", viewer, s.ExportBridges},
 		{Form, POST, "/bridges/:id/retry", responder, s.RetryBridge},
 		{Form, POST, "/bridges/:id/look", responder, s.LookNow},
 		{Form, POST, "/bridges/:id/link", responder, s.UseLink},

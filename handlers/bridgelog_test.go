@@ -1,0 +1,148 @@
+package handlers_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// bridgeLog is an office with five incidents: on 20 November Ana hosted, on 21 the backup user did and nobody came; on 22
+// one has a person inside, one couldn't get a bridge, and one is too new to say that nobody came.
+func bridgeLog(t *testing.T) *office {
+	o := newOffice(t)
+	o.connect()
+	o.sim.AddUser(zoomsim.User{Email: "ana@example.com", DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
+	r := o.outage()
+	byAna := func(q *incident.OpenRequest) { q.OpenerEmail = "ana@example.com" }
+	o.open(r, byAna, func(q *incident.OpenRequest) { q.Name = `=HYPERLINK("https://evil.example.com")` })
+	o.happened("meeting.started", o.bridge(1).MeetingID)
+	o.happened("meeting.participant_joined", o.bridge(1).MeetingID, "participant", o.participant("Ana"))
+	o.wait(24 * time.Hour)
+	o.open(r)
+	o.wait(24 * time.Hour)
+	o.open(r, byAna)
+	o.happened("meeting.started", o.bridge(3).MeetingID)
+	o.happened("meeting.participant_joined", o.bridge(3).MeetingID, "participant", o.participant("Bo"))
+	o.faults(zoomsim.Faults{TokenRefused: true})
+	o.open(r, byAna)
+	o.faults(zoomsim.Faults{})
+	o.wait(time.Minute)
+	o.open(r, byAna)
+	for number, ms := range map[int]int{1: 1200, 2: 3000, 3: 700, 5: 2400} {
+		o.sql(`UPDATE bridges SET ready_at = created_at + ? WHERE incident_number = ?`, ms, number)
+	}
+	return o
+}
+
+func TestBridgeTotals(t *testing.T) {
+	t.Parallel()
+	o := bridgeLog(t)
+	viewer := o.as(incident.Viewer)
+	for _, test := range []struct {
+		name, query                string
+		wantBridges, wantMedian    string
+		wantBackup, wantPer, wants string
+	}{
+		{"all", "", "5 bridges", "1.8 s median time", "1 of 5 needed the backup user", "Per day", "Bridges per day, at most 3"},
+		{"backup user", "?view=backup", "1 bridge", "3.0 s median time", "1 of 1 needed the backup user", "Per hour", ""},
+		{"host", "?host=ana%40example.com&range=30d", "4 bridges", "1.2 s median time", "0 of 4 needed the backup user", "Per day", "Median time from asking to link per day, at most 1.6 s"},
+		{"without a link from Zoom", "?view=attention", "1 bridge", "– median time", "0 of 1 needed the backup user", "Per hour", ""},
+		{"nobody came", "?view=nobody", "1 bridge", "3.0 s median time", "1 of 1 needed the backup user", "", ""},
+		{"last 90 days", "?range=90d", "5 bridges", "1.8 s median time", "1 of 5 needed the backup user", "Per week", ""},
+		{"a day", "?after=2026-11-22&before=2026-11-22", "1 bridge", "1.2 s median time", "0 of 1 needed the backup user", "Per hour", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			page := viewer.get("/bridges" + test.query)
+			page.want(t, http.StatusOK, test.wantBridges, test.wantMedian, test.wantBackup, test.wantPer)
+			if !strings.Contains(page.body, `aria-label="`+test.wants) {
+				t.Errorf("no chart is called %q", test.wants)
+			}
+			wantInert(t, page)
+		})
+	}
+	if page := viewer.get("/bridges?host=nobody%40example.com"); strings.Contains(page.body, "median") {
+		t.Error("there are totals of no bridge")
+	}
+}
+
+func TestExportBridges(t *testing.T) {
+	t.Parallel()
+	o := bridgeLog(t)
+	guardPage(t, o, "/bridges/export", nil)
+	viewer := o.as(incident.Viewer)
+	for _, test := range []struct {
+		name, query string
+		want        []string
+	}{
+		{"all, newest first", "", []string{"INC-5", "INC-4", "INC-3", "INC-2", "INC-1"}},
+		{"nobody came", "?view=nobody", []string{"INC-2"}},
+		{"host and days", "?host=ana%40example.com&before=2026-11-22", []string{"INC-1"}},
+		{"range", "?range=24h&view=attention", []string{"INC-4"}},
+		{"none", "?host=nobody%40example.com", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := viewer.get("/bridges/export" + test.query)
+			r.want(t, http.StatusOK)
+			var got []string
+			for _, row := range rowsOf(t, r.body) {
+				got = append(got, row["incident"])
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("the file has %q, want %q", got, test.want)
+			}
+			if at := "/bridges" + test.query; !strings.Contains(viewer.get(at).body, `href="/bridges/export`) {
+				t.Errorf("%s doesn’t lead to the export", at)
+			}
+		})
+	}
+	r := viewer.get("/bridges/export")
+	if got := r.header.Get("Content-Type"); got != "text/csv; charset=utf-8" {
+		t.Errorf("the type is %q", got)
+	}
+	if got := r.header.Get("Content-Disposition"); !strings.HasPrefix(got, `attachment; filename="bridges-20`) {
+		t.Errorf("the file is %q", got)
+	}
+	rows := rowsOf(t, r.body)
+	for name, want := range map[string]string{
+		"incident_name": `'=HYPERLINK("https://evil.example.com")`, "host_email": "ana@example.com", "used_backup_user": "false", "state": "live", "kind": "meeting", "verdict": "ok",
+		"meeting_id": o.bridge(1).MeetingID, "most_participants": "1", "severity": "SEV1", "attention": "", "created_at": o.bridge(1).CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z"),
+	} {
+		if got := rows[4][name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if got := rows[1]["attention"]; got != "Drawbridge can’t use Zoom right now." {
+		t.Errorf("a viewer reads %q about the credentials", got)
+	}
+	for n := range 5 {
+		if b := o.bridge(int64(n + 1)); b.Passcode != "" && strings.Contains(r.body, b.Passcode) {
+			t.Errorf("the file has the passcode of INC-%d", n+1)
+		}
+	}
+	for _, query := range []string{"?after=yesterday", "?range=evil", "?view=evil", "?evil=1", "?cursor=1"} {
+		viewer.get("/bridges/export"+query).want(t, http.StatusBadRequest)
+	}
+	t.Run("more than one read", func(t *testing.T) {
+		o.sql(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
+			INSERT INTO step_runs (id, incident_number, position, step, state, reason) SELECT 'many-' || i, 1, i, '{}', 'done', '' FROM n`)
+		o.sql(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
+			INSERT INTO bridges (id, incident_number, step_run_id, kind, state, rung, asked, topic, agenda, recording, join_url, passcode, host_email, used_backup_user, dial_in, findings, worst_finding, reasons, created_at, updated_at, inside, inside_most, recordings)
+			SELECT 'many-' || i, 1, 'many-' || i, 'meeting', 'ended', 'opener', '{}', 'x', '', '', '', '', 'many@example.com', FALSE, '[]', '[]', '', '[]', 1, 1, 0, 0, '[]' FROM n`)
+		r := viewer.get("/bridges/export?host=many%40example.com")
+		seen := map[string]bool{}
+		for _, row := range rowsOf(t, r.body) {
+			seen[row["id"]] = true
+		}
+		if len(seen) != 450 {
+			t.Errorf("the file has %d bridges, want 450", len(seen))
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "bridges", func() reply { return viewer.get("/bridges/export") })
+	})
+}
