@@ -262,9 +262,13 @@ func (s *Store) BridgeTimes(ctx context.Context, f BridgeFilter, limit int) (tim
 	if err != nil {
 		return nil, false, err
 	}
+	from := ` FROM bridges b`
+	if f.State == "nobody" { // only this filter asks about the incident
+		from = bridgesOfIncidents
+	}
 	times, err = list(ctx, s.r, func(b *BridgeTime) []any {
 		return []any{timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), &b.UsedBackupUser}
-	}, `SELECT b.created_at, CASE WHEN b.kind = 'static' THEN NULL ELSE b.ready_at END, b.used_backup_user`+bridgesOfIncidents+w.String()+`
+	}, `SELECT b.created_at, CASE WHEN b.kind = 'static' THEN NULL ELSE b.ready_at END, b.used_backup_user`+from+w.String()+`
 		ORDER BY b.created_at DESC, b.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
 	if len(times) > limit {
 		times, more = times[:limit], true
@@ -346,8 +350,13 @@ func bridgeForMeeting(ctx context.Context, q queryer, uuid, meetingID string, at
 // BridgeHosts returns the email addresses of up to 200 hosts of bridges,
 // sorted.
 func (s *Store) BridgeHosts(ctx context.Context) ([]string, error) {
+	// Each step finds the next address in the index, so that not every bridge is read.
 	return list(ctx, s.r, scalar[string], `
-		SELECT host_email FROM bridges WHERE host_email <> '' GROUP BY host_email ORDER BY host_email LIMIT 200`)
+		WITH RECURSIVE hosts (email) AS (
+			SELECT MIN(host_email) FROM bridges WHERE host_email > ''
+			UNION ALL
+			SELECT (SELECT MIN(host_email) FROM bridges WHERE host_email > hosts.email) FROM hosts WHERE hosts.email IS NOT NULL)
+		SELECT email FROM hosts WHERE email IS NOT NULL LIMIT 200`)
 }
 
 func waits(ctx context.Context, q queryer, bridgeID string) ([]incident.Wait, error) {
