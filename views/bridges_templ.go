@@ -904,7 +904,7 @@ func bridgeRow(b BridgeRow) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if b.Attention != "" {
-			var templ_7745c5c3_Var34 = []any{"db-warned", templ.KV("db-warned-bad", b.AttentionLevel == LevelBad)}
+			var templ_7745c5c3_Var34 = []any{"db-warned", templ.KV("db-warned-bad", b.AttentionLevel == LevelBad), templ.KV("db-muted", b.AttentionLevel == LevelNote)}
 			templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var34...)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
