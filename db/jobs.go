@@ -16,9 +16,15 @@ func jobFields(j *incident.Job) []any {
 	return []any{&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, timeOf(&j.LeaseUntil), &j.Worker, timeOf(&j.CreatedAt)}
 }
 
-// insertJobs stores jobs in the transaction of their cause.
+// insertJobs stores jobs in the transaction of their cause. The job of a step takes
+// the place of one that is queued.
 func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	for _, j := range jobs {
+		if j.Kind == incident.JobRunStep {
+			if err := exec(ctx, tx, `DELETE FROM jobs WHERE kind = $1 AND subject = $2 AND state = 'queued'`, j.Kind, j.Subject); err != nil {
+				return err
+			}
+		}
 		err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)`,
 			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt)
 		if err != nil {
@@ -98,6 +104,21 @@ func (s *Store) LookJobs(ctx context.Context, bridgeID string) ([]incident.Job, 
 		SELECT `+jobColumns+` FROM jobs
 		WHERE kind = $1 AND state IN ('queued', 'running') AND subject IN (SELECT id FROM bridge_attempts WHERE bridge_id = $2)
 		ORDER BY run_at, id`, incident.JobReconcile, bridgeID)
+}
+
+const retryJobs = `kind = $1 AND state = 'queued' AND subject IN (
+	SELECT b.step_run_id FROM bridges b JOIN incidents i ON i.number = b.incident_number WHERE b.state = 'failed' AND i.status = 'open'`
+
+// RetryJobs implements incident.Incidents.
+func (s *Store) RetryJobs(ctx context.Context, number int64) ([]incident.Job, error) {
+	return list(ctx, s.r, jobFields, `
+		SELECT `+jobColumns+` FROM jobs WHERE `+retryJobs+` AND ($2 = 0 OR i.number = $2)) ORDER BY run_at, id`, incident.JobRunStep, number)
+}
+
+// HastenRetries implements incident.Incidents.
+func (s *Store) HastenRetries(ctx context.Context, now time.Time) error {
+	_, err := s.writeRows(ctx, `UPDATE jobs SET run_at = $2 WHERE `+retryJobs+`) AND run_at > $2`, incident.JobRunStep, now)
+	return err
 }
 
 // DeleteFinishedJobs deletes jobs that are done and were created before a time.

@@ -272,6 +272,7 @@ func (r reply) text() string {
 			if svg == 0 {
 				words = append(words, strings.Fields(string(z.Text()))...)
 			}
+		default:
 		}
 	}
 }

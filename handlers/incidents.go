@@ -344,7 +344,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		if err != nil {
 			return block, err
 		}
-		for _, a := range attempts {
+		for _, a := range attempts[max(0, len(attempts)-latestAttempts):] {
 			a.Reason = told(c, a.Reason)[0]
 			block.Progress = append(block.Progress, progress(a, s.Now()))
 		}
@@ -356,6 +356,9 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	}
 	return block, nil
 }
+
+// latestAttempts is how many attempts a page shows while another one runs.
+const latestAttempts = 4
 
 // looks fills in how often Drawbridge has looked for the meeting of a bridge, and when it
 // looks again.

@@ -373,7 +373,7 @@ func TestEventsPage(t *testing.T) {
 			"/events/export?bridge=evil":            "Enter the key of an incident, such as INC-42.",
 			"/incidents?status=closed":              "Use open or resolved.",
 			"/incidents?runbook=nobody-has-this-id": "There is no runbook",
-			"/bridges?view=dead":                    "Use live, attention or backup.",
+			"/bridges?view=dead":                    "Use live, attention, backup or nobody.",
 			"/events?range=9x":                      "There is no time range",
 		} {
 			page := viewer.get(path)

@@ -68,7 +68,7 @@ func TestRungs(t *testing.T) {
 		{name: "opener may not host", wrong: user(opener, func(u *zoomsim.User) { u.NoMeetings = true }), wantState: incident.BridgeReady, wantHost: backup, wantReason: `"code":"may_not_host"`},
 		{name: "Z-02 opener's daily limit", wrong: user(opener, func(u *zoomsim.User) { u.DailyLimitReached = true }), wantState: incident.BridgeReady, wantHost: backup},
 		{name: "opener is the backup user", openerIs: backup, wantState: incident.BridgeReady, wantHost: backup, wantAsked: 1},
-		{name: "Z-14 both missing", openerIs: "noor@partner.example", wrong: user(backup, func(u *zoomsim.User) { u.Unknown = true }), wantState: incident.BridgeFailed, wantReason: `{"code":"zoom","host":"` + backup + `","zoom":{"code":"no_such_user"}}`, wantAsked: 2},
+		{name: "Z-14 both missing", openerIs: "noor@partner.example", wrong: user(backup, func(u *zoomsim.User) { u.Unknown = true }), wantState: incident.BridgeFailed, wantReason: `{"code":"zoom","host":"` + backup + `","retry_at":"2026-11-22T09:00:15Z","zoom":{"code":"no_such_user"}}`, wantAsked: 2},
 		{name: "Z-12 token rejected: the backup user would not help", wrong: fault(zoomsim.Faults{TokenRefused: true}), wantState: incident.BridgeFailed, wantReason: `"code":"wrong_client"`},
 		{name: "Z-13 scope missing", wrong: fault(zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}), wantState: incident.BridgeFailed, wantReason: `"scopes":["meeting:write:meeting:admin"`},
 		{name: "Z-20 Zoom is unreachable", wrong: fault(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"}), wantState: incident.BridgeFailed},

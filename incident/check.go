@@ -37,6 +37,7 @@ func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...st
 
 	ctx, cancelWrite := attached(ctx, stateWrite)
 	defer cancelWrite()
+	s.retryNow(ctx)
 	return c.report, s.store.SaveCheck(ctx, c.report)
 }
 

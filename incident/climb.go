@@ -40,12 +40,18 @@ const (
 	stateWrite   = 5 * time.Second
 )
 
-// retryEvery is the pause before Drawbridge retries the rungs after a temporary
-// failure. The pause grows with each retry.
-const retryEvery = 15 * time.Second
+// While an incident is open, Drawbridge retries the rungs of a bridge without a link,
+// after pauses that grow with the age of the bridge from retryFirst to retryMost. A
+// day has fewer of them than meetings that Zoom lets a host create (100; Zoom, "Rate
+// limits").
+const (
+	retryFirst = 15 * time.Second
+	retryMost  = 15 * time.Minute
+	retryBusy  = 2 * time.Second // after Zoom's limit of calls in a second
+)
 
-// retryBusy is that pause after Zoom's limit of calls in a second.
-const retryBusy = 2 * time.Second
+// retryPause is the pause before a bridge of this age is tried again.
+func retryPause(age time.Duration) time.Duration { return min(max(age/2, retryFirst), retryMost) }
 
 // errOutOfTime leaves the climb to the worker, which has more time.
 var errOutOfTime = errors.New("no time is left to ask Zoom")
@@ -84,14 +90,13 @@ type climber struct {
 	account  Account
 	client   *zoom.Client
 
-	why []Reason // why earlier rungs gave no link
-	// passing is set if the last failure may go away by itself, and busy if it was
-	// Zoom's limit of calls in a second.
-	passing, busy bool
+	why  []Reason // why earlier rungs gave no link
+	busy bool     // the last failure was Zoom's limit of calls in a second
+	// before are the reasons of the last climb, which the timeline does not repeat.
+	before []Reason
 	// spare is a meeting that works but should not be used, because its id is
 	// shared. It is better than no bridge.
-	spare    *spareMeeting
-	attempts int // number of attempts before this climb
+	spare *spareMeeting
 	// doubt is set if a rung may have created a meeting that we do not know
 	// about.
 	doubt bool
@@ -124,13 +129,13 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	}
 	switch {
 	case c.bridge.State == BridgeNew:
-	case c.bridge.State == BridgeFailed && len(attempts) < maxAttempts:
+	case c.bridge.State == BridgeFailed:
+		c.before = c.bridge.Reasons
 	case c.bridge.State == BridgeCreating:
 		return s.interrupted(ctx, c.bridge, run, attempts)
 	default:
 		return nil // someone else has already made progress
 	}
-	c.attempts = len(attempts)
 	if c.incident.Status != StatusOpen {
 		return c.fail(ctx, Reason{Code: ReasonResolved})
 	}
@@ -350,12 +355,11 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err error) (goOn bool, writeErr error) {
 	why := reasonOf(err, r.host)
 	c.why = append(c.why, why)
-	c.passing, c.busy = false, perSecond(err)
+	c.busy = perSecond(err)
 	state, code := AttemptRefused, 0
 	var jobs []Job
 	if z, ok := errors.AsType[*zoom.Error](err); ok {
 		code = z.Code
-		c.passing = z.Outcome == zoom.NotSent && z.OAuth == "" || c.busy
 		if z.Outcome == zoom.Unknown && !foreignLink(err) {
 			state = AttemptUnknown
 			c.doubt = true
@@ -371,10 +375,20 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 // unknown and looks for its meeting.
 func (c *climber) finish(ctx context.Context, attempt Attempt, state AttemptState, code int, why Reason, jobs []Job) error {
 	attempt.State, attempt.Code, attempt.Reason, attempt.FinishedAt = state, code, why, c.s.now()
-	return c.write(ctx, BridgeChange{
+	change := BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{c.bridge.State},
 		Attempt: &attempt, AttemptFrom: AttemptCalling, Jobs: jobs,
-		Timeline: []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryAttemptFailed, TimelineData{Host: attempt.HostEmail, Reasons: []Reason{why}})},
+	}
+	if !c.told(why) {
+		change.Timeline = []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryAttemptFailed, TimelineData{Host: attempt.HostEmail, Reasons: []Reason{why}})}
+	}
+	return c.write(ctx, change)
+}
+
+// told reports whether the last climb failed for this reason too.
+func (c *climber) told(why Reason) bool {
+	return slices.ContainsFunc(c.before, func(b Reason) bool {
+		return b.Code == why.Code && b.Host == why.Host && (b.Zoom == nil) == (why.Zoom == nil) && (b.Zoom == nil || b.Zoom.Code == why.Zoom.Code)
 	})
 }
 
@@ -414,7 +428,23 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)
 	}
+	c.s.mu.Lock()
+	back := c.s.zoomDown
+	c.s.zoomDown = false
+	c.s.mu.Unlock()
+	if back {
+		c.s.retryNow(ctx)
+	}
 	return err
+}
+
+// retryNow makes every retry of a bridge due, because something has changed that
+// may help. If that fails, the retries come at their times.
+func (s *Service) retryNow(ctx context.Context) {
+	if err := s.store.HastenRetries(ctx, s.now()); err != nil {
+		s.log.Warn("could not retry bridges early", "error", err)
+	}
+	nudge(s.wakeJobs)
 }
 
 // take copies the meeting that Zoom returned, without the start URL. The start
@@ -436,34 +466,44 @@ func (b *Bridge) take(m zoom.Meeting) {
 
 // fail ends a climb without a link. Its reasons are those of the rungs and more.
 // The bridge is unknown if Zoom may have created a meeting, and failed otherwise.
+// While the incident is open, the rungs are tried again.
 func (c *climber) fail(ctx context.Context, more ...Reason) error {
 	before := c.bridge.State
 	c.why = slices.CompactFunc(append(c.why, more...), func(a, b Reason) bool { return reflect.DeepEqual(a, b) })
-	last := &c.why[len(c.why)-1]
+	change := BridgeChange{
+		From:    []BridgeState{before},
+		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+	}
 	kind := EntryBridgeFailed
-	var jobs []Job
-	switch {
-	case c.doubt:
+	if c.doubt {
 		kind = EntryBridgeUnknown
 		c.bridge.State = BridgeUnknown
-	case c.passing && c.attempts+1 < maxAttempts:
-		pause := retryEvery
-		if c.busy {
-			pause = retryBusy
+	} else {
+		last := &c.why[len(c.why)-1]
+		if c.incident.Status == StatusOpen {
+			at := c.s.now().Add(retryPause(c.s.now().Sub(c.bridge.CreatedAt)))
+			if c.busy {
+				at = c.s.now().Add(retryBusy)
+			}
+			if !last.Code.awaitsAccount() {
+				last.RetryAt = at
+			}
+			change.Jobs = []Job{c.s.newJob(JobRunStep, c.run.ID, at)}
+			if last.AccountWide() {
+				c.s.mu.Lock()
+				c.s.zoomDown = true
+				c.s.mu.Unlock()
+			}
 		}
-		last.RetryAt = c.s.now().Add(pause * time.Duration(c.attempts+1))
-		jobs = []Job{c.s.newJob(JobRunStep, c.run.ID, last.RetryAt)}
-	}
-	c.bridge.Reasons = c.why
-	if !c.doubt {
 		c.bridge.State = BridgeFailed
 		c.run.State, c.run.Reason, c.run.FinishedAt = StepFailed, *last, c.s.now()
 	}
-	err := c.write(ctx, BridgeChange{
-		Bridge: c.bridge, From: []BridgeState{before},
-		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
-		Timeline: []TimelineEntry{c.s.bridgeEntry(c.bridge, kind, TimelineData{Reasons: c.why})}, Jobs: jobs,
-	})
+	c.bridge.Reasons = c.why
+	change.Bridge = c.bridge
+	if kind == EntryBridgeUnknown || slices.ContainsFunc(c.why, func(r Reason) bool { return !c.told(r) }) {
+		change.Timeline = []TimelineEntry{c.s.bridgeEntry(c.bridge, kind, TimelineData{Reasons: c.why})}
+	}
+	err := c.write(ctx, change)
 	if CodeOf(err) == Conflict {
 		return nil // it has got a link meanwhile
 	}

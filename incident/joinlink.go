@@ -2,7 +2,6 @@ package incident
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"regexp"
 	"strings"
@@ -33,9 +32,6 @@ func (c *climber) takeForeign(ctx context.Context, attempts []Attempt) (done boo
 		}
 		if err == nil {
 			return true, c.found(ctx, a, AttemptRefused, m)
-		}
-		if z, ok := errors.AsType[*zoom.Error](err); ok && !foreignLink(err) {
-			c.passing = z.Outcome != zoom.Refused && z.OAuth == "" || z.RateLimit == "second"
 		}
 		return true, c.fail(ctx, reasonOf(err, a.HostEmail))
 	}

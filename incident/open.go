@@ -63,6 +63,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	}
 	if req.DedupKey != "" {
 		if i, err = s.store.IncidentByDedupKey(ctx, req.DedupKey); CodeOf(err) != NotFound {
+			s.retryFor(ctx, i.Number)
 			s.awaitBridges(ctx, i.Number)
 			return i, false, err
 		}
@@ -130,6 +131,22 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 		case <-ctx.Done():
 			return
 		case <-again.C:
+		}
+	}
+}
+
+// retryFor tries again at once to get links for the bridges of an incident, because
+// somebody asks for them, unless that was tried in the last seconds.
+func (s *Service) retryFor(ctx context.Context, number int64) {
+	jobs, err := s.store.RetryJobs(ctx, number)
+	if err != nil {
+		return // the worker retries
+	}
+	ctx, cancel := attached(ctx, humanBudget)
+	defer cancel()
+	for _, job := range jobs {
+		if s.now().Sub(job.CreatedAt) >= retryFirst/3 {
+			s.runNow(ctx, job.ID)
 		}
 	}
 }

@@ -62,6 +62,11 @@ func reasonOf(err error, host string) Reason {
 	return Reason{Code: ReasonZoom, Host: host, Zoom: &problem}
 }
 
+// awaitsAccount reports whether only a change of the account helps.
+func (c ReasonCode) awaitsAccount() bool {
+	return c == ReasonNotConnected || c == ReasonOnlyEvents || c == ReasonNobodyHosts
+}
+
 // AccountWide reports whether every call of the Zoom app fails for this reason.
 // Only an admin can fix that.
 func (r Reason) AccountWide() bool {

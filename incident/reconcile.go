@@ -19,9 +19,8 @@ const (
 	firstLook    = 2 * time.Second
 	betweenLooks = 10 * time.Second
 	looksNeeded  = 3
-	// maxAttempts limits how many times Drawbridge tries to create a meeting for
-	// one bridge automatically. Zoom allows 100 created meetings a day for each
-	// host (Zoom, "Rate limits").
+	// maxAttempts is how many times Drawbridge tries to create a meeting for a bridge
+	// one right after another. Then it pauses.
 	maxAttempts = 6
 	// waitFor is how long a bridge waits for the outcome of an attempt before
 	// Drawbridge asks Zoom for another meeting. It keeps looking for the first
@@ -358,9 +357,11 @@ func (s *Service) goOn(ctx context.Context, bridgeID string, why Reason) error {
 		c.Jobs = []Job{s.newJob(JobRunStep, run.ID, s.now())}
 	default:
 		kind = EntryBridgeFailed
-		bridge.Reasons = []Reason{why, {Code: ReasonTriedOften, Count: len(attempts)}}
-		if i.Status != StatusOpen {
-			bridge.Reasons = []Reason{{Code: ReasonResolved}}
+		bridge.Reasons = []Reason{{Code: ReasonResolved}}
+		if i.Status == StatusOpen {
+			at := s.now().Add(retryPause(s.now().Sub(bridge.CreatedAt)))
+			bridge.Reasons = []Reason{why, {Code: ReasonTriedOften, Count: len(attempts), RetryAt: at}}
+			c.Jobs = []Job{s.newJob(JobRunStep, run.ID, at)}
 		}
 		bridge.State = BridgeFailed
 		run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reasons[len(bridge.Reasons)-1], s.now()

@@ -75,6 +75,7 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	}
 	s.mu.Unlock()
 	nudge(s.wakeGaps)
+	s.retryNow(ctx)
 	return changes, nil
 }
 

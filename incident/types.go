@@ -147,6 +147,11 @@ type Incidents interface {
 	// LookJobs returns the unfinished jobs that look for a bridge's meetings, the
 	// next one first.
 	LookJobs(ctx context.Context, bridgeID string) ([]Job, error)
+	// RetryJobs returns the jobs that will try again to get links for bridges that
+	// failed: of one incident, or of all if number is 0, the next one first.
+	RetryJobs(ctx context.Context, number int64) ([]Job, error)
+	// HastenRetries makes all of them due now.
+	HastenRetries(ctx context.Context, now time.Time) error
 	// FinishJob and RetryJob do nothing if the worker has lost the lease.
 	FinishJob(ctx context.Context, j Job, state JobState) error
 	RetryJob(ctx context.Context, j Job, runAt time.Time) error

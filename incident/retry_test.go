@@ -1,0 +1,125 @@
+package incident_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+)
+
+// While an incident is open, Drawbridge never gives up on its bridge, whatever is wrong.
+func TestNeverGivesUp(t *testing.T) {
+	createOnly := "POST /users/{userId}/meetings"
+	for _, tt := range []struct {
+		name  string
+		wrong zoomsim.Faults
+	}{
+		{"Z-12 token rejected", zoomsim.Faults{TokenRefused: true}},
+		{"Z-01 daily limit", zoomsim.Faults{RateLimited: "day", Only: createOnly}},
+		{"Z-13 scope missing", zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}},
+		{"Z-20 unreachable", zoomsim.Faults{Reset: true, Only: "POST /oauth/token"}},
+		{"the answer is lost", zoomsim.Faults{Down: true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.faults(tt.wrong)
+			i, b := w.open()
+			first := len(w.timeline(i))
+			for range 60 {
+				w.work(2 * time.Minute)
+			}
+			if b = w.bridge(i); b.JoinURL != "" {
+				t.Fatalf("the bridge is %s with the link %q", b.State, b.JoinURL)
+			}
+			if n := len(w.timeline(i)); n > first+6 {
+				t.Errorf("the timeline has %d entries after two hours, and had %d:\n%s", n, first, strings.Join(w.timeline(i), "\n"))
+			}
+			if n := w.creates(); n > 40 {
+				t.Errorf("Zoom was asked for a meeting %d times", n)
+			}
+			w.faults(zoomsim.Faults{})
+			for range 9 {
+				w.work(2 * time.Minute)
+			}
+			if b = w.bridge(i); b.State != incident.BridgeReady || b.JoinURL == "" {
+				t.Errorf("after Zoom works again the bridge is %s (%s)", b.State, why(b))
+			}
+			if n := len(w.ledger()); n != 1 {
+				t.Errorf("Zoom has %d meetings", n)
+			}
+		})
+	}
+}
+
+// A bridge that failed is tried again as soon as something happens that may help.
+func TestRetriedAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		happens func(w *world, failed incident.Incident)
+	}{
+		{"the account is saved", func(w *world, _ incident.Incident) {
+			other := "ana2@example.com"
+			w.saveAccount(func(f *incident.AccountForm) { f.BackupUser = other })
+			w.work(0)
+		}},
+		{"the connection is checked", func(w *world, _ incident.Incident) {
+			w.must(w.service.CheckConnection(w.Context(), admin))
+			w.work(0)
+		}},
+		{"another incident gets its bridge", func(w *world, _ incident.Incident) {
+			w.open(func(r *incident.OpenRequest) { r.DedupKey = "other" })
+			w.work(0)
+		}},
+		{"the alert is repeated", func(w *world, failed incident.Incident) {
+			again, created, err := w.service.OpenIncident(w.Context(), anaIs, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", DedupKey: "alert-7", Source: incident.SourceAPI})
+			w.ok(err)
+			if created || again.Number != failed.Number {
+				w.Errorf("INC-%d, created %v", again.Number, created)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, store *db.Store) {
+				w := worldWith(t, store)
+				w.faults(zoomsim.Faults{TokenRefused: true})
+				i, b := w.open(func(r *incident.OpenRequest) { r.DedupKey = "alert-7" })
+				for range 40 { // by now, the pauses are long
+					w.work(time.Minute)
+				}
+				w.faults(zoomsim.Faults{})
+				w.clock.Add(10 * time.Second)
+				tt.happens(w, i)
+				if b = w.bridge(i); b.State != incident.BridgeReady {
+					t.Errorf("the bridge is %s (%s)", b.State, why(b))
+				}
+			})
+		})
+	}
+}
+
+// A person who tries again, in vain, does not make Drawbridge try more often by itself.
+func TestRetriesDoNotMultiply(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, store *db.Store) {
+		w := worldWith(t, store)
+		w.faults(zoomsim.Faults{TokenRefused: true})
+		i, b := w.open()
+		for range 3 {
+			w.ok(w.service.RetryBridge(t.Context(), anaIs, b.ID))
+			w.clock.Add(time.Second)
+		}
+		jobs, err := store.RetryJobs(t.Context(), i.Number)
+		w.ok(err)
+		if len(jobs) != 1 {
+			t.Errorf("%d retries are planned, want 1", len(jobs))
+		}
+		w.ok(w.service.ResolveIncident(t.Context(), anaIs, i.Number))
+		if jobs, err = store.RetryJobs(t.Context(), i.Number); err != nil || len(jobs) != 0 {
+			t.Errorf("%d retries are planned for a resolved incident: %v", len(jobs), err)
+		}
+	})
+}
