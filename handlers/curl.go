@@ -34,8 +34,7 @@ curl -sS -i ` + shellQuote(url) + ` \
   -H 'Content-Type: application/json; charset=utf-8' \
   -H "x-zm-request-timestamp: $at" -H "x-zm-signature: v0=$signature" \
   --data-binary @"$body"
-)
-`)
+)`)
 	return b.String(), note
 }
 

@@ -441,6 +441,8 @@ func TestPreview(t *testing.T) {
 			wantTopic: "INC-42 1 eu big Your note", wantAgenda: "Production outage", wantLengths: [2]int{25, 17}},
 		{name: "T-05 a past incident, whose text stays text", topic: "{{ incident.name }} ({{ vars.customer }}, {{ vars.region }})", agenda: "{{ incident.description }} {{ incident.opener.email }}", number: past.Number,
 			wantTopic: "disk {{ secrets }} full (Acme, eu)", wantAgenda: "{% raw %}<b> " + opener, wantLengths: [2]int{34, 28}},
+		{name: "what is empty leaves no spaces at the ends", topic: "{% if vars.region == 'mars' %}x{% endif %} b ", agenda: "{% if vars.region == 'mars' %}Mars{% endif %}\n\na\n\n  b {% if vars.region == 'mars' %}x{% endif %}\n",
+			wantTopic: "b", wantAgenda: "a\n\n  b", wantLengths: [2]int{1, 6}},
 		{name: "a topic is one line", topic: "a\n  b", wantTopic: "a b", wantLengths: [2]int{5, 0}},
 		{name: "T-03 longer than Zoom takes, in characters", topic: strings.Repeat("ø", 201), agenda: strings.Repeat("é", 2001),
 			wantTopic: strings.Repeat("ø", 200), wantAgenda: strings.Repeat("é", incident.MaxAgenda), wantLengths: [2]int{201, 2001}},

@@ -200,7 +200,7 @@ func renderTemplate(src string, varNames []string, d TemplateData, limit int) (o
 		out, _, err = t.Render(d.values(), limit)
 	}
 	errors.As(err, &wrong)
-	return out, wrong
+	return strings.TrimSpace(out), wrong // an empty variable or a condition at an end leaves spaces and lines
 }
 
 // templateHints says what may surprise in a template without errors.

@@ -83,6 +83,7 @@ func TestLinks(t *testing.T) {
 			if r.status != http.StatusOK {
 				t.Errorf("%s leads to %s, which has status %d", next.from, next.to, r.status)
 			}
+			wantTidyCopies(t, next.to, r.body)
 			links, entries := linksOf(t, next.to, r.body)
 			if entries != 1 && route.Need != web.Public && route.Path != "/search" { // it is above the menu
 				t.Errorf("%s marks %d menu entries as current: check the section of its frame", next.to, entries)
