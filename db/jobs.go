@@ -98,6 +98,16 @@ func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) e
 	return err
 }
 
+// FreeJobs implements incident.Incidents. Only one server runs on a SQLite database
+// (Lock).
+func (s *Store) FreeJobs(ctx context.Context) error {
+	if s.postgres {
+		return nil
+	}
+	_, err := s.writeRows(ctx, `UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_until > 0`)
+	return err
+}
+
 // LookJobs implements incident.Incidents.
 func (s *Store) LookJobs(ctx context.Context, bridgeID string) ([]incident.Job, error) {
 	return list(ctx, s.r, jobFields, `

@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -492,37 +493,44 @@ func TestMeetingMadeLate(t *testing.T) {
 	}
 }
 
+// interrupted returns a world whose program stopped during a call to Zoom, which had
+// made the meeting or not.
+func interrupted(t *testing.T, made bool) (*world, incident.Incident) {
+	t.Helper()
+	w := newWorld(t)
+	// The step waits for a person, so that the test can simulate the
+	// program that crashes.
+	r := w.runbook
+	r.Steps[0].ExecuteAutomatically = false
+	w.ok(w.store.UpdateRunbook(t.Context(), r, incident.AuditEntry{}))
+	i, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: r.ID, Name: "db down"})
+	w.ok(err)
+	runs, err := w.store.StepRuns(t.Context(), i.Number)
+	w.ok(err)
+
+	// What the program stores before it calls Zoom.
+	now := w.clock.Now()
+	run := runs[0]
+	run.State, run.StartedAt = incident.StepRunning, now
+	b := incident.Bridge{ID: "b1", IncidentNumber: i.Number, StepRunID: run.ID, Kind: incident.KindMeeting, State: incident.BridgeCreating,
+		Rung: incident.RungOpener, HostEmail: opener, Topic: "db down", Asked: run.Step.Meeting, CreatedAt: now, UpdatedAt: now}
+	attempt := incident.Attempt{ID: "0192-attempt", BridgeID: b.ID, Rung: incident.RungOpener, HostEmail: opener, State: incident.AttemptCalling, StartedAt: now}
+	w.ok(w.store.ChangeBridge(t.Context(), incident.BridgeChange{
+		Bridge: b, Insert: true, Attempt: &attempt, StepRun: &run, StepRunFrom: []incident.StepState{incident.StepWaiting},
+		Jobs: []incident.Job{{ID: "j1", Kind: incident.JobRunStep, Subject: run.ID, State: incident.JobQueued, RunAt: now, CreatedAt: now}},
+	}))
+	if made {
+		w.must(w.zoom().CreateMeeting(t.Context(), opener, request("It does not answer.\n\nDrawbridge ref "+attempt.ID)))
+	}
+	return w, i
+}
+
 // A program that stopped during a call continues without creating a second
 // meeting.
 func TestInterruptedCall(t *testing.T) {
 	for _, made := range []bool{true, false} {
 		t.Run(fmt.Sprintf("Z-09 meeting was created: %v", made), func(t *testing.T) {
-			w := newWorld(t)
-			// The step waits for a person, so that the test can simulate the
-			// program that crashes.
-			r := w.runbook
-			r.Steps[0].ExecuteAutomatically = false
-			w.ok(w.store.UpdateRunbook(t.Context(), r, incident.AuditEntry{}))
-			i, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: r.ID, Name: "db down"})
-			w.ok(err)
-			runs, err := w.store.StepRuns(t.Context(), i.Number)
-			w.ok(err)
-
-			// What the program stores before it calls Zoom.
-			now := w.clock.Now()
-			run := runs[0]
-			run.State, run.StartedAt = incident.StepRunning, now
-			b := incident.Bridge{ID: "b1", IncidentNumber: i.Number, StepRunID: run.ID, Kind: incident.KindMeeting, State: incident.BridgeCreating,
-				Rung: incident.RungOpener, HostEmail: opener, Topic: "db down", Asked: run.Step.Meeting, CreatedAt: now, UpdatedAt: now}
-			attempt := incident.Attempt{ID: "0192-attempt", BridgeID: b.ID, Rung: incident.RungOpener, HostEmail: opener, State: incident.AttemptCalling, StartedAt: now}
-			w.ok(w.store.ChangeBridge(t.Context(), incident.BridgeChange{
-				Bridge: b, Insert: true, Attempt: &attempt, StepRun: &run, StepRunFrom: []incident.StepState{incident.StepWaiting},
-				Jobs: []incident.Job{{ID: "j1", Kind: incident.JobRunStep, Subject: run.ID, State: incident.JobQueued, RunAt: now, CreatedAt: now}},
-			}))
-			if made {
-				w.must(w.zoom().CreateMeeting(t.Context(), opener, request("It does not answer.\n\nDrawbridge ref "+attempt.ID)))
-			}
-
+			w, i := interrupted(t, made)
 			for range 6 {
 				w.work(15 * time.Second)
 			}
@@ -533,6 +541,26 @@ func TestInterruptedCall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The only server does not wait for the lease of the process that it replaces.
+func TestInterruptedCallGoesOnAtOnce(t *testing.T) {
+	w, i := interrupted(t, true)
+	w.must(w.store.ClaimJobs(t.Context(), "the process before", w.clock.Now(), time.Hour, 1))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.service.Run(ctx) }()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for late := time.After(time.Minute); w.bridge(i).State != incident.BridgeReady; {
+		select {
+		case <-look.C:
+		case <-late:
+			t.Fatalf("the bridge is %s", w.bridge(i).State)
+		}
+	}
+	stop()
+	w.ok(<-done)
 }
 
 func TestUseLink(t *testing.T) {

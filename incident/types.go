@@ -144,6 +144,9 @@ type Incidents interface {
 	// is done or dead.
 	ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]Job, error)
 	ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (Job, bool, error)
+	// FreeJobs ends the leases of a server that is gone, if it is certain that no
+	// other server runs. Otherwise it does nothing, and the leases expire.
+	FreeJobs(ctx context.Context) error
 	// LookJobs returns the unfinished jobs that look for a bridge's meetings, the
 	// next one first.
 	LookJobs(ctx context.Context, bridgeID string) ([]Job, error)

@@ -27,6 +27,9 @@ const maxTries = 20
 // retention rules, checks for missing events and stores counts. It returns nil
 // when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.store.FreeJobs(ctx); err != nil {
+		s.log.Warn("jobs that were interrupted continue later", "error", err)
+	}
 	// Each has its own loop: a job may wait for Zoom while events must not, and a
 	// missing-event check takes longer than a job.
 	g, ctx := errgroup.WithContext(ctx)
