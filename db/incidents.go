@@ -20,9 +20,9 @@ func incidentFields(i *incident.Incident) []any {
 		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt)}
 }
 
-// errKnown rolls back the transaction if the incident exists, so that it uses
-// up no number.
-var errKnown = errors.New("the incident exists")
+// errKnown rolls back the transaction if the incident or the note exists, so that it
+// uses up no number and leaves no trace.
+var errKnown = errors.New("it exists")
 
 // OpenIncident implements incident.Incidents in one transaction.
 func (s *Store) OpenIncident(ctx context.Context, n incident.NewIncident) (incident.Incident, bool, error) {
@@ -253,6 +253,29 @@ func (s *Store) AddTimeline(ctx context.Context, entries ...incident.TimelineEnt
 		}
 		return bump(ctx, tx, topics...)
 	})
+}
+
+// AddNote implements incident.Incidents.
+func (s *Store) AddNote(ctx context.Context, e incident.TimelineEntry, audit incident.AuditEntry) error {
+	err := s.change(ctx, audit, []string{TopicIncident(e.IncidentNumber)}, func(tx *sql.Tx) error {
+		// The row is locked, so that the same note, sent twice at once, is added once.
+		_, err := one(ctx, tx, "incident", scalar[int64], `SELECT number FROM incidents WHERE number = $1`+s.forUpdate(), e.IncidentNumber)
+		if err != nil {
+			return err
+		}
+		_, known, err := first(ctx, tx, scalar[string], `SELECT id FROM timeline_entries WHERE id = $1`, e.ID)
+		if err != nil {
+			return err
+		}
+		if known {
+			return errKnown
+		}
+		return insertTimeline(ctx, tx, e)
+	})
+	if errors.Is(err, errKnown) {
+		return nil
+	}
+	return err
 }
 
 // Timeline returns what happened to an incident, newest first.

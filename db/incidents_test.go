@@ -241,6 +241,41 @@ func TestTimeline(t *testing.T) {
 	})
 }
 
+func TestAddNote(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		openIncident(t, s, addRunbook(t, s, "outage"))
+		e := incident.TimelineEntry{ID: "note-1", IncidentNumber: 1, At: after(3), Kind: incident.EntryNote, Data: incident.TimelineData{Text: "First.\nSecond."}, Actor: "ana@example.com"}
+		add := func(e incident.TimelineEntry) error {
+			return s.AddNote(ctx, e, incident.AuditEntry{ID: id(), At: now, Action: incident.AuditIncidentNote, Target: "INC-1"})
+		}
+		same(t, topics(t, s, func() { check(t, add(e)) }), []string{db.TopicIncident(1)})
+		var group sync.WaitGroup
+		for n := range 8 { // each of two notes four times at once
+			group.Go(func() {
+				e := e
+				e.ID = fmt.Sprint("note-", 1+n%2)
+				if err := add(e); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		same(t, topics(t, s, func() { check(t, add(e)) }), []string(nil)) // nothing changes
+		got, err := s.Timeline(ctx, 1, 10)
+		check(t, err)
+		if len(got) != 3 {
+			t.Fatalf("%d entries, want 3: opened and two notes", len(got))
+		}
+		same(t, got[1], e)
+		same(t, actions(t, s), []string{"incident.note", "incident.note", "incident.open"})
+		e.ID, e.IncidentNumber = "note-3", 7
+		if err := add(e); incident.CodeOf(err) != incident.NotFound {
+			t.Errorf("a note on no incident: %v", err)
+		}
+	})
+}
+
 func TestIncidents(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()

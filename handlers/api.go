@@ -224,6 +224,38 @@ func (s *Site) ResolveIncident(c echo.Context) error {
 	return s.sendIncident(c, http.StatusOK, number)
 }
 
+// maxNote is the largest request that adds a note: 4000 characters, each as an escape.
+const maxNote = 64 << 10
+
+// AddNote is POST /api/v1/incidents/{number}/notes. A repeated request with the same
+// dedup_key adds nothing. Unlike an alert, a note can wait until the script is
+// corrected, so what can't be used is refused.
+func (s *Site) AddNote(c echo.Context) error {
+	number, err := incidentNumber(c)
+	if err != nil {
+		return err
+	}
+	object, err := readJSONObject(c, maxNote)
+	if err != nil {
+		return err
+	}
+	texts := map[string]string{}
+	for _, name := range sortedNames(object) {
+		text, ok := scalar(object[name])
+		switch {
+		case name != "note" && name != "dedup_key":
+			return BadRequest("There is no field %s here.", quote(name))
+		case !ok:
+			return BadRequest("The field %s must be text.", quote(name))
+		}
+		texts[name] = text
+	}
+	if err := s.Service.AddNote(c.Request().Context(), Actor(c), number, texts["note"], texts["dedup_key"]); err != nil {
+		return err
+	}
+	return s.sendIncident(c, http.StatusOK, number)
+}
+
 func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
 	i, err := s.Store.Incident(c.Request().Context(), number)
 	if err != nil {

@@ -184,7 +184,9 @@ func (s *Site) UseLink(c echo.Context) error {
 	if _, fields, ok := Refusal(err); ok && fields != nil {
 		c.SetParamNames("number")
 		c.SetParamValues(incident.Key(bridge.IncidentNumber))
-		return s.showIncident(c, http.StatusUnprocessableEntity, bridge.ID, form.Get("join_url"), strings.TrimSpace(fields["url"]+" "+fields["passcode"]))
+		return s.showIncident(c, http.StatusUnprocessableEntity, refusedInput{
+			bridgeID: bridge.ID, link: form.Get("join_url"), problem: strings.TrimSpace(fields["url"] + " " + fields["passcode"]),
+		})
 	}
 	return s.finish(c, err, incidentPath(bridge.IncidentNumber), "The incident now uses this link, and the join page leads to it.")
 }

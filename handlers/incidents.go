@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/drawbridge-hq/drawbridge/db"
@@ -140,12 +141,18 @@ const timelineShown = 100
 
 // IncidentPage is GET /incidents/:number.
 func (s *Site) IncidentPage(c echo.Context) error {
-	return s.showIncident(c, http.StatusOK, "", "", "")
+	return s.showIncident(c, http.StatusOK, refusedInput{})
 }
 
-// showIncident renders the incident's page. refused is the ID of a bridge whose new link
-// was rejected, or ""; typed is that link, and problem says what is wrong with it.
-func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem string) error {
+// refusedInput is what a person typed on an incident's page and what is wrong with it:
+// a new link of a bridge, or a note.
+type refusedInput struct {
+	bridgeID, link, note, noteKey string
+	problem                       string
+}
+
+// showIncident renders the incident's page.
+func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) error {
 	ctx := c.Request().Context()
 	number, err := incidentNumber(c)
 	if err != nil {
@@ -174,6 +181,10 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 
 	page := s.incidentHead(c, i)
 	page.CanAct = Actor(c).Role.Includes(incident.Responder)
+	page.NoteKey = cmp.Or(refused.noteKey, uuid.NewString())
+	if refused.bridgeID == "" {
+		page.NoteTyped, page.NoteError = refused.note, refused.problem
+	}
 	if len(entries) > limit {
 		entries, page.MoreURL = entries[:limit], incidentPath(number)+"?timeline=all"
 	}
@@ -200,8 +211,8 @@ func (s *Site) showIncident(c echo.Context, status int, refused, typed, problem 
 			block.PagePath += "?bridge=" + b.ID
 			block.PageURL += "&bridge=" + b.ID
 		}
-		if b.ID == refused {
-			block.LinkTyped, block.LinkError = typed, problem
+		if b.ID == refused.bridgeID {
+			block.LinkTyped, block.LinkError = refused.link, refused.problem
 		}
 		page.Bridges = append(page.Bridges, block)
 		inside, waiting, err := s.people(c, b)
@@ -448,6 +459,27 @@ func (s *Site) incidentVerb(c echo.Context, verb func(context.Context, incident.
 		return err
 	}
 	return s.finish(c, verb(c.Request().Context(), Actor(c), number), incidentPath(number), incident.Key(number)+" "+said)
+}
+
+// AddNoteForm is POST /incidents/:number/notes. The key of the form makes submitting it
+// twice harmless.
+func (s *Site) AddNoteForm(c echo.Context) error {
+	number, err := incidentNumber(c)
+	if err != nil {
+		return err
+	}
+	form, err := ReadForm(c, "note", "idempotency_key")
+	if err != nil {
+		return err
+	}
+	note, key := form.Get("note"), form.Get("idempotency_key")
+
+	err = s.Service.AddNote(c.Request().Context(), Actor(c), number, note, key)
+
+	if message, fields, ok := Refusal(err); ok {
+		return s.showIncident(c, http.StatusUnprocessableEntity, refusedInput{note: note, noteKey: key, problem: cmp.Or(fields["note"], message)})
+	}
+	return s.finish(c, err, incidentPath(number), "The note was added.")
 }
 
 // RunStep is POST /incidents/:number/steps/:id/run.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -471,6 +472,84 @@ func TestRunStep(t *testing.T) {
 		testBroken(t, o, "jobs", func() reply { return b.post("/incidents/2/steps/" + other.ID + "/run") })
 		if o.asked(create) != 2 || o.stepRun(2).State != incident.StepWaiting {
 			t.Error("it was run all the same")
+		}
+	})
+}
+
+func TestAddNote(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.open(o.outage())
+	const path = "/incidents/1/notes"
+	testGuard(t, o, path, incident.Responder, "note", "Restarted db-1.")
+	b := o.as(incident.Responder)
+	before := o.trail()
+	notes := func() (list []string) {
+		entries, err := o.store.Timeline(context.Background(), 1, 100)
+		o.must(err)
+		for _, e := range entries {
+			if e.Kind == incident.EntryNote {
+				list = append(list, e.Actor+": "+e.Data.Text)
+			}
+		}
+		return list
+	}
+
+	t.Run("refused", func(t *testing.T) {
+		for _, tt := range []struct{ name, note, want string }{
+			{"nothing", "", "Write a note."},
+			{"only spaces", " \r\n\t", "Write a note."},
+			{"4001 characters", strings.Repeat("🚨", 4001), "Use at most 4000 characters. This text has 4001."},
+			{"hostile and long", strings.Repeat(hostile, 100), "Use at most 4000 characters."},
+		} {
+			r := b.post(path, "note", tt.note, "idempotency_key", "k")
+			r.want(t, http.StatusUnprocessableEntity, tt.want)
+			if wantInert(t, r); html.UnescapeString(r.value("note")) != strings.TrimSpace(tt.note) || r.value("idempotency_key") != "k" {
+				t.Errorf("%s: what was typed is not kept: %.50q", tt.name, r.value("note"))
+			}
+		}
+		b.post("/incidents/2/notes", "note", "x").want(t, http.StatusNotFound)
+		b.post(path, "note", "x", "actor", "root@example.com").want(t, http.StatusBadRequest)
+		if got := notes(); got != nil || len(o.trail()) != len(before) {
+			t.Errorf("notes %q, audit trail %q: something was written", got, o.trail())
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		key := b.get("/incidents/1").value("idempotency_key")
+		page := b.post(path, "note", " Restarted db-1.\r\n\r\n  It {who} helped: https://example.com/ "+hostile, "idempotency_key", key).leadsTo(b, "/incidents/1",
+			"The note was added.", "It {who} helped", "by responder@example.com")
+		wantInert(t, page)
+		if strings.Contains(page.body, `href="https://example.com/`) {
+			t.Error("a link in a note is a link")
+		}
+		b.post(path, "note", "Restarted db-1, pressed twice.", "idempotency_key", key).leadsTo(b, "/incidents/1")
+		want := []string{"responder@example.com: Restarted db-1.\n\n  It {who} helped: https://example.com/ " + hostile}
+		if diff := cmp.Diff(want, notes()); diff != "" {
+			t.Errorf("notes (-want +got):\n%s", diff)
+		}
+		if next := page.value("idempotency_key"); next == "" || next == key {
+			t.Errorf("the key of the next note is %q", next)
+		}
+		b.post("/incidents/1/resolve")
+		long := strings.Repeat("🚨", 4000)
+		b.post(path, "note", long).leadsTo(b, "/incidents/1", long)
+		if got := notes(); len(got) != 2 {
+			t.Errorf("%d notes after the incident was resolved, want 2", len(got))
+		}
+		if diff := cmp.Diff([]string{"incident.note INC-1", "incident.resolved INC-1", "incident.note INC-1"}, o.trail()[len(before):]); diff != "" {
+			t.Errorf("audit trail (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a viewer isn’t offered it", func(t *testing.T) {
+		if page := o.logIn("viewer@example.com").get("/incidents/1"); strings.Contains(page.body, "/notes") || strings.Contains(page.text(), "Add note") {
+			t.Error("a viewer is offered a form")
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "audit_entries", func() reply { return b.post(path, "note", "x") })
+		if len(notes()) != 2 {
+			t.Error("it was added without an audit entry")
 		}
 	})
 }

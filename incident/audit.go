@@ -27,6 +27,7 @@ const (
 	AuditIncidentOpen      AuditAction = "incident.open"        // name
 	AuditIncidentResolved  AuditAction = "incident.resolved"    // key
 	AuditIncidentReopened  AuditAction = "incident.reopened"    // key
+	AuditIncidentNote      AuditAction = "incident.note"        // key
 	AuditStepRun           AuditAction = "step.run"             // key of the incident
 	AuditBridgeUseLink     AuditAction = "bridge.use_link"      // key of the incident
 	AuditBridgeStart       AuditAction = "bridge.start"         // key of the incident

@@ -124,6 +124,9 @@ type Incidents interface {
 	SetIncidentStatus(ctx context.Context, number int64, from, to Status, at time.Time, entry TimelineEntry, audit AuditEntry) error
 	StepRun(ctx context.Context, id string) (StepRun, error)
 	AddTimeline(ctx context.Context, entries ...TimelineEntry) error
+	// AddNote adds an entry that a person wrote. It writes nothing if an entry with
+	// this id exists.
+	AddNote(ctx context.Context, entry TimelineEntry, audit AuditEntry) error
 
 	Bridge(ctx context.Context, id string) (Bridge, error)
 	BridgeOfStepRun(ctx context.Context, stepRunID string) (Bridge, error)

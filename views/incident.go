@@ -10,6 +10,7 @@ import (
 // IncidentPage is GET /incidents/{number}.
 //
 // Its buttons post to: /incidents/{number}/resolve, /incidents/{number}/reopen,
+// /incidents/{number}/notes (fields note, idempotency_key),
 // /incidents/{number}/steps/{id}/run, /bridges/{id}/start, /bridges/{id}/retry and
 // /bridges/{id}/link (field join_url).
 type IncidentPage struct {
@@ -40,6 +41,10 @@ type IncidentPage struct {
 	Waiting []Participant // to get in
 	Entries []TimelineEntry
 	MoreURL string // all timeline entries; "" if they are on the page
+
+	NoteKey   string // makes submitting the form of a note twice harmless
+	NoteTyped string // rejected POST …/notes: what was typed
+	NoteError string
 }
 
 // BridgeBlock is one bridge on its incident's page.
@@ -154,7 +159,7 @@ func (p IncidentStartPage) says() string {
 
 // here is the page's own path if the page is the answer to a form, else "".
 func (p IncidentPage) here() string {
-	if slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool { return b.LinkError != "" }) {
+	if p.NoteError != "" || slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool { return b.LinkError != "" }) {
 		return "/incidents/" + strconv.FormatInt(p.Number, 10)
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
 func TestOpenIncident(t *testing.T) {
@@ -184,6 +185,88 @@ func TestResolveIncident(t *testing.T) {
 		token := w.token("incidents:write")
 		w.breakStore()
 		wantBroken(t, w.api(token, http.MethodPost, "/api/v1/incidents/1/resolve", nil))
+	})
+}
+
+func TestAddNote(t *testing.T) {
+	w := newWorld(t)
+	r := w.runbook("Outage")
+	r.Steps[0].Name = "War room"
+	_, _, err := w.service.SaveRunbook(t.Context(), commandLine, r)
+	w.must(err)
+	token := w.token("incidents:write", "read")
+	w.api(token, http.MethodPost, "/api/v1/incidents", map[string]any{"runbook": "Outage", "name": "x"})
+	const path = "/api/v1/incidents/INC-1/notes"
+	add := func(body any) answer { return w.api(token, http.MethodPost, path, body) }
+	notes := func() (list []string) {
+		entries, err := w.store.Timeline(t.Context(), 1, 100)
+		w.must(err)
+		for _, e := range entries {
+			if e.Kind == incident.EntryNote {
+				list = append(list, e.Data.Text)
+			}
+		}
+		return list
+	}
+	t.Run("guard", func(t *testing.T) {
+		if r := w.api("", http.MethodPost, path, map[string]any{"note": "x"}); r.status != http.StatusUnauthorized {
+			t.Errorf("no token: status %d", r.status)
+		}
+		if r := w.api(w.token("read"), http.MethodPost, path, map[string]any{"note": "x"}); r.status != http.StatusForbidden {
+			t.Errorf("token without the scope incidents:write: status %d", r.status)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		for name, tt := range map[string]struct {
+			body   any
+			status int
+			says   string
+		}{
+			"no note":           {`{}`, 422, `"note"`},
+			"empty":             {map[string]any{"note": " \n"}, 422, `"note"`},
+			"null":              {`{"note":null}`, 422, `"note"`},
+			"too long":          {map[string]any{"note": strings.Repeat("ø", 4001)}, 422, `"note"`},
+			"NUL":               {`{"note":"a\u0000b"}`, 422, `"note"`},
+			"a list":            {`{"note":["a"]}`, 400, "note"},
+			"an unknown field":  {`{"note":"a","text":"b"}`, 400, "text"},
+			"a name in capital": {`{"Note":"a"}`, 400, "Note"},
+			"twice":             {`{"note":"a","note":"b"}`, 400, "more than once"},
+			"a long key":        {map[string]any{"note": "a", "dedup_key": strings.Repeat("k", 201)}, 422, `"dedup_key"`},
+			"not JSON":          {`note=a`, 400, "JSON"},
+		} {
+			if r := add(tt.body); r.status != tt.status || !strings.Contains(string(r.body), tt.says) {
+				t.Errorf("%s: status %d, want %d with %s: %s", name, r.status, tt.status, tt.says, r.body)
+			}
+		}
+		if r := w.api(token, http.MethodPost, "/api/v1/incidents/2/notes", map[string]any{"note": "x"}); r.status != http.StatusNotFound {
+			t.Errorf("no incident: status %d", r.status)
+		}
+		if got := notes(); got != nil {
+			t.Errorf("notes %q", got)
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		long := strings.Repeat("🚨", 3998) + "\nz"
+		for _, note := range []string{"First.\r\nSecond line.", long} {
+			if r := add(map[string]any{"note": note}); r.status != http.StatusOK || r.json(t)["key"] != "INC-1" || !strings.Contains(string(r.body), `"name":"War room"`) {
+				t.Errorf("status %d: %s", r.status, r.body)
+			}
+		}
+		for range 2 {
+			add(map[string]any{"note": "Once.", "dedup_key": "k"})
+		}
+		w.api(w.token("incidents:write"), http.MethodPost, path, map[string]any{"note": "Of another token.", "dedup_key": "k"})
+		got := notes()
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"First.\nSecond line.", "Of another token.", "Once.", long}, got); diff != "" {
+			t.Errorf("notes (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.token("incidents:write")
+		w.breakStore()
+		wantBroken(t, w.api(token, http.MethodPost, path, map[string]any{"note": "x"}))
 	})
 }
 

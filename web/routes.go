@@ -65,6 +65,7 @@ func routes(cfg Config, m *middleware) []Route {
 
 		{Program, POST, "/api/v1/incidents", write, s.OpenIncident},
 		{Program, POST, "/api/v1/incidents/:number/resolve", write, s.ResolveIncident},
+		{Program, POST, "/api/v1/incidents/:number/notes", write, s.AddNote},
 		{Program, GET, "/api/v1/incidents", read, s.ListIncidents},
 		{Program, GET, "/api/v1/incidents/:number", read, s.GetIncident},
 		{Program, GET, "/api/v1/bridges", read, s.ListBridges},
@@ -89,6 +90,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/incidents/:number", viewer, s.IncidentPage},
 		{Form, POST, "/incidents/:number/resolve", responder, s.ResolveIncidentForm},
 		{Form, POST, "/incidents/:number/reopen", responder, s.ReopenIncidentForm},
+		{Form, POST, "/incidents/:number/notes", responder, s.AddNoteForm},
 		{Form, POST, "/incidents/:number/steps/:id/run", responder, s.RunStep},
 		{Page, GET, "/runbooks/:id/run", responder, s.RunForm},
 		{Form, POST, "/runbooks/:id/run", responder, s.Run},

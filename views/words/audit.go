@@ -22,6 +22,7 @@ var auditActions = map[string]action{
 	"incident.open":        {"opened incident", ""},
 	"incident.resolved":    {"resolved", ""},
 	"incident.reopened":    {"reopened", ""},
+	"incident.note":        {"added a note to", ""},
 	"step.run":             {"ran a step of", ""},
 	"bridge.use_link":      {"set another link for the bridge of", ""},
 	"bridge.start":         {"started the bridge of", ""},
