@@ -215,6 +215,10 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 			block.LinkTyped, block.LinkError = refused.link, refused.problem
 		}
 		page.Bridges = append(page.Bridges, block)
+		// What a bridge says about the Zoom app needs no banner.
+		if block.Cause != "" && slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide) && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {
+			page.Frame.Banner = nil
+		}
 		inside, waiting, err := s.people(c, b)
 		if err != nil {
 			return err

@@ -554,6 +554,28 @@ func TestAddNote(t *testing.T) {
 	})
 }
 
+// A bridge says itself what is wrong with the Zoom app; the banner of the failed check
+// doesn't say it again.
+func TestBannerOfCheck(t *testing.T) {
+	t.Parallel()
+	o, _ := failedBridge(t)
+	const banner = "The last Zoom check found a blocking problem."
+	_, err := o.service.CheckConnection(context.Background(), theConsole)
+	o.must(err)
+	for _, role := range []incident.Role{incident.Admin, incident.Responder} {
+		b := o.as(role)
+		page := b.get("/incidents/1")
+		page.want(t, http.StatusOK, "Couldn’t create the bridge")
+		if strings.Contains(page.text(), banner) {
+			t.Errorf("%s: the page says it twice: %s", role, page.text())
+		}
+		b.get("/bridges").want(t, http.StatusOK, banner)
+	}
+	b := o.logIn("responder@example.com")
+	b.post("/bridges/"+o.bridge(1).ID+"/link", "join_url", "https://meet.example.com/war")
+	b.get("/incidents/1").want(t, http.StatusOK, banner) // the bridge no longer says it
+}
+
 func TestNamedStep(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
