@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -212,6 +213,9 @@ func (s *Site) StartBridge(c echo.Context) error {
 	status := http.StatusOK
 	if code := incident.CodeOf(err); code == incident.Unavailable || code == incident.Conflict {
 		status, page.Error = http.StatusServiceUnavailable, s.refusalText(err)
+		if refused, ok := errors.AsType[*incident.Error](err); ok && refused.Reason != nil && Actor(c).Role.Includes(incident.Admin) {
+			page.Fix = reasonWords(*refused.Reason, s.Now()).Says().Fix
+		}
 		if code == incident.Conflict {
 			status = http.StatusConflict
 		}

@@ -214,7 +214,7 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 
 // eventEffect words the effect behind one entry of the timeline.
 func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.TimelineEntry, bridge incident.Bridge, people []incident.Presence) views.EventEffect {
-	key, said := incident.Key(e.IncidentNumber), entryWords(entry, s.Now())
+	key, said := incident.Key(e.IncidentNumber), entryWords(entry, s.Now()).Says()
 	v := views.EventEffect{Text: "Added to the timeline of " + key + ": " + said}
 	switch entry.Kind {
 	case incident.EntryCallStarted:

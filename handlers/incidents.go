@@ -190,7 +190,11 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 	}
 	for _, e := range entries {
 		e.Data.Reasons = told(c, e.Data.Reasons...)
-		entry := views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: entryWords(e, s.Now()), Who: e.Actor}
+		said := entryWords(e, s.Now())
+		entry := views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: said.Says(), Who: e.Actor}
+		if fix := said.Fix(); fix != "" && Actor(c).Role.Includes(incident.Admin) {
+			entry.Text += " " + fix
+		}
 		for _, a := range e.Data.Adjusted {
 			if a.Text != "" {
 				entry.More = append(entry.More, views.TimelineMore{Title: "“" + a.Field + "” as it arrived", Text: a.Text})

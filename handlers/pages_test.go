@@ -379,6 +379,17 @@ func TestIncidentPage(t *testing.T) {
 			}
 		}
 	})
+	t.Run("how to allow the host of a recording is for admins", func(t *testing.T) {
+		o.must(o.store.AddTimeline(context.Background(), incident.TimelineEntry{ID: "rec", IncidentNumber: 1, At: o.clock(),
+			Kind: incident.EntryRecordingLinkDropped, Data: incident.TimelineData{Link: "rec.example"}}))
+		const fix = "add its domain to DRAWBRIDGE_ZOOM_DOMAINS"
+		page := responder.get("/incidents/1")
+		page.want(t, http.StatusOK, "A link to it leads to rec.example")
+		if strings.Contains(page.text(), fix) {
+			t.Error("a responder reads it")
+		}
+		o.as(incident.Admin).get("/incidents/1").want(t, http.StatusOK, "A link to it leads to rec.example", fix)
+	})
 	t.Run("a long timeline is shown in parts", func(t *testing.T) {
 		var entries []incident.TimelineEntry
 		for n := range 150 {
@@ -773,6 +784,23 @@ func TestStartBridge(t *testing.T) {
 		r.want(t, http.StatusServiceUnavailable, "Use the join link instead.", "Back to INC-1")
 		if strings.Contains(r.body, "zak=") {
 			t.Error("there is a link all the same")
+		}
+		o.faults(zoomsim.Faults{})
+	})
+	t.Run("a link to another host", func(t *testing.T) {
+		o.faults(zoomsim.Faults{Mangle: func(_ string, body map[string]any) {
+			if body["start_url"] != nil {
+				body["start_url"] = "https://evil.example/s/1?zak=KEY"
+			}
+		}})
+		r := host.post(path)
+		r.want(t, http.StatusServiceUnavailable, "Zoom’s link to start the meeting leads to evil.example, which isn’t one of Zoom’s domains. Drawbridge doesn’t show it. Use the join link instead.")
+		if strings.Contains(r.body, "zak=") || strings.Contains(r.body, "DRAWBRIDGE_ZOOM_DOMAINS") {
+			t.Errorf("a responder reads %s", r.text())
+		}
+		o.logIn("admin@example.com").post(path).want(t, http.StatusServiceUnavailable, "evil.example", "add its domain to DRAWBRIDGE_ZOOM_DOMAINS")
+		if o.onDisk("zak=") || strings.Contains(o.log.String(), "zak=") {
+			t.Error("the start link is kept")
 		}
 		o.faults(zoomsim.Faults{})
 	})

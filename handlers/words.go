@@ -111,7 +111,7 @@ func adjustmentWords(a incident.Adjustment) words.Adjustment {
 	return words.Adjustment{Code: string(a.Code), Field: a.Field, Text: a.Text, Limit: a.Limit}
 }
 
-func entryWords(e incident.TimelineEntry, now time.Time) string {
+func entryWords(e incident.TimelineEntry, now time.Time) words.Entry {
 	d := e.Data
 	w := words.Entry{
 		Kind: string(e.Kind), Runbook: d.Runbook, Step: string(d.Step), StepName: d.StepName, Who: d.Who, Host: d.Host, Link: d.Link,
@@ -123,7 +123,7 @@ func entryWords(e incident.TimelineEntry, now time.Time) string {
 	for _, p := range d.Template {
 		w.Template = append(w.Template, p.Error())
 	}
-	return w.Says()
+	return w
 }
 
 func findingWords(f incident.Finding, now time.Time) words.Finding {

@@ -192,12 +192,15 @@ func TestTimelineWords(t *testing.T) {
 			d.Field = "topic"
 		}
 		fill(t, &d, c.comment)
-		wantSentence(t, c.code, entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code), Data: d}, noon))
+		wantSentence(t, c.code, entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code), Data: d}, noon).Says())
+		if fix := entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code)}, noon).Fix(); fix != "" {
+			wantSentence(t, c.code, fix)
+		}
 		d.Who, d.Reasons, d.Template = "", nil, nil // may be unknown
-		wantSentence(t, c.code, entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code), Data: d}, noon))
+		wantSentence(t, c.code, entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code), Data: d}, noon).Says())
 	}
 	agenda := incident.TimelineEntry{Kind: incident.EntryTemplateFailed, Data: incident.TimelineData{Field: "agenda"}}
-	wantSentence(t, "agenda", entryWords(agenda, noon))
+	wantSentence(t, "agenda", entryWords(agenda, noon).Says())
 	if have, want := views.EntryKinds(), slices.Sorted(slices.Values(codes(kinds))); !slices.Equal(have, want) {
 		t.Errorf("kinds with a look of their own: %q\nkinds: %q", have, want)
 	}

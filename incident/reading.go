@@ -259,8 +259,14 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 			entry(EntryNoRecording)
 			return
 		}
-		r.Recordings = recordingLinks(z.Recording, instance.UUID, links)
+		var dropped []string
+		r.Recordings, dropped = recordingLinks(z.Recording, instance.UUID, links)
 		r.changeFiles(r.BridgeID, instance.UUID, recordingFiles(z.Recording), false)
+		if len(dropped) > 0 {
+			entry(EntryRecordingLinkDropped)
+			r.Timeline[len(r.Timeline)-1].Data.Link = dropped[0]
+			return
+		}
 		entry(EntryRecordingReady)
 	case "recording.transcript_completed":
 		entry(EntryTranscript)
@@ -268,7 +274,7 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 		if z.Recording == nil {
 			return
 		}
-		r.Recordings = recordingLinks(z.Recording, instance.UUID, links)
+		r.Recordings, _ = recordingLinks(z.Recording, instance.UUID, links)
 		r.changeFiles(r.BridgeID, instance.UUID, recordingFiles(z.Recording), z.Name != "recording.recovered")
 		entry(recordingEntries[z.Name])
 	}

@@ -149,9 +149,14 @@ func recordingFiles(rec *zoom.EventRecording) (ids []string) {
 }
 
 // recordingLinks returns the links to show: the page with all files, or else the
-// files. It drops links that do not lead to Zoom.
-func recordingLinks(rec *zoom.EventRecording, uuid string, links zoom.Links) []RecordingLink {
-	var list []RecordingLink
+// files. It drops links that do not lead to Zoom; dropped has the hosts
+// where they lead.
+func recordingLinks(rec *zoom.EventRecording, uuid string, links zoom.Links) (list []RecordingLink, dropped []string) {
+	drop := func(url string) {
+		if host := zoom.LinkHost(url); url != "" && !slices.Contains(dropped, host) {
+			dropped = append(dropped, host)
+		}
+	}
 	if links.Accepts(rec.ShareURL) {
 		link := RecordingLink{URL: rec.ShareURL, Type: "recording", UUID: uuid, Files: recordingFiles(rec)}
 		for _, f := range rec.Files {
@@ -162,10 +167,13 @@ func recordingLinks(rec *zoom.EventRecording, uuid string, links zoom.Links) []R
 				link.End = f.End
 			}
 		}
-		return []RecordingLink{link}
+		return []RecordingLink{link}, nil
 	}
+	drop(rec.ShareURL)
 	for _, f := range rec.Files {
-		if links.Accepts(f.PlayURL) {
+		if !links.Accepts(f.PlayURL) {
+			drop(f.PlayURL)
+		} else {
 			link := RecordingLink{URL: f.PlayURL, Type: strings.ToLower(f.Type), Start: f.Start, End: f.End, UUID: uuid}
 			if f.ID != "" {
 				link.Files = []string{cutRunes(f.ID, 100)}
@@ -173,5 +181,5 @@ func recordingLinks(rec *zoom.EventRecording, uuid string, links zoom.Links) []R
 			list = append(list, link)
 		}
 	}
-	return list
+	return list, dropped
 }

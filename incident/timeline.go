@@ -11,39 +11,40 @@ import (
 type TimelineKind string
 
 const (
-	EntryOpened          TimelineKind = "opened"           // Runbook
-	EntryAdjusted        TimelineKind = "adjusted"         // Adjusted: what Drawbridge changed in the request that opened the incident
-	EntryResolved        TimelineKind = "resolved"         //
-	EntryReopened        TimelineKind = "reopened"         //
-	EntryStepStarted     TimelineKind = "step_started"     // Step, StepName
-	EntryTemplateFailed  TimelineKind = "template_failed"  // Field; Topic: the topic used instead; Template
-	EntryAttemptFailed   TimelineKind = "attempt_failed"   // Host; Reasons: why this host gave no meeting
-	EntryBridgeReady     TimelineKind = "bridge_ready"     // Host; Reasons: why it differs from what was asked for
-	EntryBridgeFailed    TimelineKind = "bridge_failed"    // Reasons
-	EntryBridgeUnknown   TimelineKind = "bridge_unknown"   // Reasons: why we don't know whether Zoom created the meeting
-	EntryAskingAgain     TimelineKind = "asking_again"     // Zoom has no such meeting, so Drawbridge asks again
-	EntryLinkGiven       TimelineKind = "link_given"       // Link: the host name of the link
-	EntrySecondMeeting   TimelineKind = "second_meeting"   // Host: of a second meeting that is in use and was not deleted
-	EntryTwinDeleted     TimelineKind = "twin_deleted"     // Host: of a second meeting that was not needed and that Drawbridge deleted
-	EntryCallStarted     TimelineKind = "call_started"     //
-	EntryCallEnded       TimelineKind = "call_ended"       //
-	EntryJoined          TimelineKind = "joined"           // Who
-	EntryLeft            TimelineKind = "left"             // Who
-	EntryWaitsForHost    TimelineKind = "waits_for_host"   // Who
-	EntryInWaitingRoom   TimelineKind = "in_waiting_room"  // Who
-	EntryMeetingDeleted  TimelineKind = "meeting_deleted"  // it was deleted in Zoom
-	EntryMeetingRestored TimelineKind = "meeting_restored" // it was recovered in Zoom
-	EntryBadQuality      TimelineKind = "bad_quality"      // Issues
-	EntryRecording       TimelineKind = "recording"        // the recording started
-	EntryRecordingReady  TimelineKind = "recording_ready"  //
-	EntryNoRecording     TimelineKind = "no_recording"     // Zoom kept none
-	EntryRecordingGone   TimelineKind = "recording_gone"   // it, or a part of it, was deleted or moved to the trash
-	EntryRecordingBack   TimelineKind = "recording_back"   // it was recovered
-	EntryTranscript      TimelineKind = "transcript"       // the transcript is ready
-	EntrySummary         TimelineKind = "summary"          // the AI summary is ready
-	EntrySummaryGone     TimelineKind = "summary_gone"     // it was deleted or moved to the trash
-	EntrySummaryBack     TimelineKind = "summary_back"     // it was recovered
-	EntryNote            TimelineKind = "note"             // Text: written by a person or an older version
+	EntryOpened               TimelineKind = "opened"                 // Runbook
+	EntryAdjusted             TimelineKind = "adjusted"               // Adjusted: what Drawbridge changed in the request that opened the incident
+	EntryResolved             TimelineKind = "resolved"               //
+	EntryReopened             TimelineKind = "reopened"               //
+	EntryStepStarted          TimelineKind = "step_started"           // Step, StepName
+	EntryTemplateFailed       TimelineKind = "template_failed"        // Field; Topic: the topic used instead; Template
+	EntryAttemptFailed        TimelineKind = "attempt_failed"         // Host; Reasons: why this host gave no meeting
+	EntryBridgeReady          TimelineKind = "bridge_ready"           // Host; Reasons: why it differs from what was asked for
+	EntryBridgeFailed         TimelineKind = "bridge_failed"          // Reasons
+	EntryBridgeUnknown        TimelineKind = "bridge_unknown"         // Reasons: why we don't know whether Zoom created the meeting
+	EntryAskingAgain          TimelineKind = "asking_again"           // Zoom has no such meeting, so Drawbridge asks again
+	EntryLinkGiven            TimelineKind = "link_given"             // Link: the host name of the link
+	EntrySecondMeeting        TimelineKind = "second_meeting"         // Host: of a second meeting that is in use and was not deleted
+	EntryTwinDeleted          TimelineKind = "twin_deleted"           // Host: of a second meeting that was not needed and that Drawbridge deleted
+	EntryCallStarted          TimelineKind = "call_started"           //
+	EntryCallEnded            TimelineKind = "call_ended"             //
+	EntryJoined               TimelineKind = "joined"                 // Who
+	EntryLeft                 TimelineKind = "left"                   // Who
+	EntryWaitsForHost         TimelineKind = "waits_for_host"         // Who
+	EntryInWaitingRoom        TimelineKind = "in_waiting_room"        // Who
+	EntryMeetingDeleted       TimelineKind = "meeting_deleted"        // it was deleted in Zoom
+	EntryMeetingRestored      TimelineKind = "meeting_restored"       // it was recovered in Zoom
+	EntryBadQuality           TimelineKind = "bad_quality"            // Issues
+	EntryRecording            TimelineKind = "recording"              // the recording started
+	EntryRecordingReady       TimelineKind = "recording_ready"        //
+	EntryRecordingLinkDropped TimelineKind = "recording_link_dropped" // Link: the recording is ready, but a link to it leads to this host, which is not Zoom's
+	EntryNoRecording          TimelineKind = "no_recording"           // Zoom kept none
+	EntryRecordingGone        TimelineKind = "recording_gone"         // it, or a part of it, was deleted or moved to the trash
+	EntryRecordingBack        TimelineKind = "recording_back"         // it was recovered
+	EntryTranscript           TimelineKind = "transcript"             // the transcript is ready
+	EntrySummary              TimelineKind = "summary"                // the AI summary is ready
+	EntrySummaryGone          TimelineKind = "summary_gone"           // it was deleted or moved to the trash
+	EntrySummaryBack          TimelineKind = "summary_back"           // it was recovered
+	EntryNote                 TimelineKind = "note"                   // Text: written by a person or an older version
 )
 
 // TimelineEntry is one thing that happened to an incident.

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 // RetryBridge retries a bridge that failed.
@@ -118,6 +120,10 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	zctx, cancel := context.WithTimeout(ctx, humanBudget)
 	defer cancel()
 	meeting, err := client.GetMeeting(zctx, bridge.MeetingID)
+	if err == nil && meeting.StartHost != "" {
+		why := Reason{Code: ReasonZoom, Host: bridge.HostEmail, Zoom: &zoom.Problem{Code: zoom.ProblemForeignStart, LinkHost: meeting.StartHost}}
+		return Secret{}, &Error{Code: Unavailable, Message: "Use the join link instead.", Reason: &why}
+	}
 	if err != nil || meeting.StartURL.IsZero() {
 		why := reasonOf(err, bridge.HostEmail)
 		return Secret{}, &Error{Code: Unavailable, Message: "Zoom didn’t return a link to start the meeting. Use the join link instead.", Reason: &why, Err: err}

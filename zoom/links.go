@@ -60,10 +60,10 @@ func link(s string) *url.URL {
 	return u
 }
 
-// linkHost returns where a link that Links does not accept leads: its host with
+// LinkHost returns where a link that Links does not accept leads: its host with
 // the port, and with http:// in front if it is not https. It returns "" if s is
 // no link at all.
-func linkHost(s string) string {
+func LinkHost(s string) string {
 	u := link(s)
 	switch {
 	case u == nil:

@@ -35,6 +35,24 @@ func TestLinksOfZoomsDomains(t *testing.T) {
 	}
 }
 
+func TestForeignStartLink(t *testing.T) {
+	for _, tt := range []struct{ name, start, want string }{
+		{"Zoom's", `"https://zoom.us/s/1?zak=KEY"`, ""},
+		{"other host", `"https://evil.example/s/1?zak=KEY"`, "evil.example"},
+		{"port", `"https://zoom.us:8443/s/1?zak=KEY"`, "zoom.us:8443"},
+		{"not a link", `"javascript:alert(1)"`, ""},
+		{"none", `null`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := inMemory(&fake{api: replies(200, `{"id":1,"join_url":"https://zoom.us/j/1","start_url":`+tt.start+`}`)}, serverToServer)
+			m, err := c.GetMeeting(t.Context(), "1")
+			if err != nil || m.StartHost != tt.want || !m.StartURL.IsZero() != (tt.name == "Zoom's") {
+				t.Errorf("host %q, a link: %v, error %v; want the host %q", m.StartHost, !m.StartURL.IsZero(), err, tt.want)
+			}
+		})
+	}
+}
+
 func TestForeignLink(t *testing.T) {
 	for _, tt := range []struct{ name, answer, want string }{
 		{"other host", `{"id":1,"join_url":"https://evil.example/j/1"}`, "evil.example"},

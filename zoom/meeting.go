@@ -47,6 +47,7 @@ type Meeting struct {
 	Status    string // waiting or started; Zoom has no "ended"; "": Zoom did not say
 	Duration  int    // planned, in minutes; 0: Zoom did not say
 	StartURL  Secret // like JoinURL, but makes whoever opens it host, for two hours; empty in lists
+	StartHost string // where the start link leads, if Links does not accept it; StartURL is then empty
 	JoinURL   string // usable as a link, see Client.GetMeeting; empty otherwise
 	Passcode  string // empty in lists
 	CreatedAt time.Time
@@ -188,7 +189,7 @@ func (c *Client) usableMeeting(ctx context.Context, r request) (Meeting, error) 
 	m := c.readMeeting(j)
 	if m.ID == "" || m.JoinURL == "" {
 		e := &Error{Op: r.op, Outcome: Unknown, Message: "The meeting has no usable id or link.", Err: errUnusable}
-		if host := linkHost(j.Get("join_url").String()); m.ID != "" && host != "" {
+		if host := LinkHost(j.Get("join_url").String()); m.ID != "" && host != "" {
 			e.Message, e.LinkHost = "The meeting's link leads to "+host+".", host
 		}
 		return m, e
@@ -232,6 +233,8 @@ func (c *Client) readMeeting(j gjson.Result) Meeting {
 	}
 	if start := j.Get("start_url").String(); c.links.Accepts(start) {
 		m.StartURL = NewSecret(start)
+	} else {
+		m.StartHost = LinkHost(start)
 	}
 	for _, h := range strings.FieldsFunc(word(s.Get("alternative_hosts")), func(r rune) bool { return r == ';' || r == ',' }) {
 		if h = strings.TrimSpace(h); h != "" {

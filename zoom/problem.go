@@ -49,6 +49,7 @@ const (
 	ProblemServerError        ProblemCode = "server_error"         // Status: 5xx
 	ProblemUnreadable         ProblemCode = "unreadable"           // the answer cannot be used
 	ProblemForeignLink        ProblemCode = "foreign_link"         // LinkHost: the meeting exists, but its link leads to this host
+	ProblemForeignStart       ProblemCode = "foreign_start"        // LinkHost: the link that starts the meeting leads to this host
 	ProblemRefused            ProblemCode = "refused"              // Said and ZoomCode: any other reason
 	ProblemRefusedWithoutCode ProblemCode = "refused_without_code" // Said: the answer may come from a proxy instead of Zoom
 )

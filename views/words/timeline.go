@@ -21,39 +21,40 @@ func Person(name string) string { return cmp.Or(strings.TrimSpace(name), "Someon
 
 // entryTexts has the words of each kind of entry.
 var entryTexts = map[string]string{
-	"opened":           "Opened with the runbook “{runbook}”.",
-	"adjusted":         "The request that opened this incident couldn’t be used as it was.",
-	"resolved":         "Resolved.",
-	"reopened":         "Reopened.",
-	"step_started":     "Started “{step}”.",
-	"template_failed":  "The topic’s template failed, so the meeting is called “{topic}”.",
-	"attempt_failed":   "Couldn’t create a meeting hosted by {host}.",
-	"bridge_ready":     "The bridge is ready, hosted by {host}.",
-	"bridge_failed":    "Couldn’t create the bridge.",
-	"bridge_unknown":   "We don’t know yet whether Zoom created the meeting.",
-	"asking_again":     "Zoom has no meeting for this bridge. Asking again.",
-	"link_given":       "The bridge uses a link to {link}.",
-	"twin_deleted":     "Zoom had made a second meeting, hosted by {host}. Nobody was in it, and Drawbridge deleted it.",
-	"second_meeting":   "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
-	"call_started":     "The call started.",
-	"call_ended":       "The call ended.",
-	"joined":           "{who} joined.",
-	"left":             "{who} left.",
-	"waits_for_host":   "{who} is waiting for the host to start the call.",
-	"in_waiting_room":  "{who} is in the waiting room.",
-	"meeting_deleted":  "Someone deleted the meeting in Zoom. Its link no longer works.",
-	"meeting_restored": "Someone recovered the meeting in Zoom. Its link works again.",
-	"bad_quality":      "Zoom reports bad call quality: {issues}.",
-	"recording":        "The recording started.",
-	"recording_ready":  "The recording is ready.",
-	"no_recording":     "Zoom kept no recording. Zoom keeps none of a very short call.",
-	"recording_gone":   "The recording, or a part of it, was deleted or moved to the trash in Zoom.",
-	"recording_back":   "The recording was recovered from the trash in Zoom.",
-	"transcript":       "The transcript of the recording is ready in Zoom.",
-	"summary":          "Zoom’s AI summary of the call is ready in Zoom.",
-	"summary_gone":     "Zoom’s AI summary was deleted or moved to the trash in Zoom.",
-	"summary_back":     "Zoom’s AI summary was recovered from the trash in Zoom.",
-	"note":             "{text}",
+	"opened":                 "Opened with the runbook “{runbook}”.",
+	"adjusted":               "The request that opened this incident couldn’t be used as it was.",
+	"resolved":               "Resolved.",
+	"reopened":               "Reopened.",
+	"step_started":           "Started “{step}”.",
+	"template_failed":        "The topic’s template failed, so the meeting is called “{topic}”.",
+	"attempt_failed":         "Couldn’t create a meeting hosted by {host}.",
+	"bridge_ready":           "The bridge is ready, hosted by {host}.",
+	"bridge_failed":          "Couldn’t create the bridge.",
+	"bridge_unknown":         "We don’t know yet whether Zoom created the meeting.",
+	"asking_again":           "Zoom has no meeting for this bridge. Asking again.",
+	"link_given":             "The bridge uses a link to {link}.",
+	"twin_deleted":           "Zoom had made a second meeting, hosted by {host}. Nobody was in it, and Drawbridge deleted it.",
+	"second_meeting":         "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
+	"call_started":           "The call started.",
+	"call_ended":             "The call ended.",
+	"joined":                 "{who} joined.",
+	"left":                   "{who} left.",
+	"waits_for_host":         "{who} is waiting for the host to start the call.",
+	"in_waiting_room":        "{who} is in the waiting room.",
+	"meeting_deleted":        "Someone deleted the meeting in Zoom. Its link no longer works.",
+	"meeting_restored":       "Someone recovered the meeting in Zoom. Its link works again.",
+	"bad_quality":            "Zoom reports bad call quality: {issues}.",
+	"recording":              "The recording started.",
+	"recording_ready":        "The recording is ready.",
+	"recording_link_dropped": "The recording is ready. A link to it leads to {link}, which isn’t one of Zoom’s domains, so Drawbridge left it out.",
+	"no_recording":           "Zoom kept no recording. Zoom keeps none of a very short call.",
+	"recording_gone":         "The recording, or a part of it, was deleted or moved to the trash in Zoom.",
+	"recording_back":         "The recording was recovered from the trash in Zoom.",
+	"transcript":             "The transcript of the recording is ready in Zoom.",
+	"summary":                "Zoom’s AI summary of the call is ready in Zoom.",
+	"summary_gone":           "Zoom’s AI summary was deleted or moved to the trash in Zoom.",
+	"summary_back":           "Zoom’s AI summary was recovered from the trash in Zoom.",
+	"note":                   "{text}",
 }
 
 // Comings says how many people joined and left.
@@ -65,6 +66,14 @@ func Comings(joined, left int) string {
 		return plural(left, "person left", "people left") + "."
 	}
 	return plural(joined, "person joined", "people joined") + ", " + strconv.Itoa(left) + " left."
+}
+
+// Fix is what an admin can do about the entry, "" for nothing.
+func (e Entry) Fix() string {
+	if e.Kind == "recording_link_dropped" {
+		return allowHost + ", restart Drawbridge and reprocess the event recording.completed."
+	}
+	return ""
 }
 
 // Says words the entry, without the person who did it.
@@ -90,5 +99,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{link}", e.Link, "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", ")).Replace(form), because)
+		"{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", ")).Replace(form), because)
 }

@@ -28,6 +28,7 @@ const (
 	statusPage    = "Check status.zoom.us."
 	proxyBetween  = "Check the address of Zoom’s API in the configuration, and whether a proxy sits in between."
 	noneNeeded    = "Nothing to do."
+	allowHost     = "If that host belongs to your Zoom account, add its domain to DRAWBRIDGE_ZOOM_DOMAINS"
 )
 
 // problemTexts has the words of each problem. {host} is the Zoom user that the call
@@ -70,7 +71,9 @@ var problemTexts = map[string]Text{
 	"timed_out":            {"Zoom didn’t answer in time.", statusPage},
 	"unreadable":           {"Zoom sent an answer that can’t be read.", statusPage},
 	"foreign_link": {"Zoom created the meeting, but its link leads to {link}, which isn’t one of Zoom’s domains. Drawbridge doesn’t show it.",
-		"If that host belongs to your Zoom account, add its domain to DRAWBRIDGE_ZOOM_DOMAINS, restart Drawbridge and retry. Retrying doesn’t create a second meeting."},
+		allowHost + ", restart Drawbridge and retry. Retrying doesn’t create a second meeting."},
+	"foreign_start": {"Zoom’s link to start the meeting leads to {link}, which isn’t one of Zoom’s domains. Drawbridge doesn’t show it.",
+		allowHost + ", restart Drawbridge and try again."},
 	"bad_value":      {"Zoom rejected a value of the meeting.", "Change the value in the runbook. If it doesn’t come from a runbook, report it as a bug in Drawbridge."},
 	"missing_scopes": {"The Zoom app lacks a permission.", inMarketplace + ", then Scopes → Add Scopes: add the missing scope."},
 	"day_limit":      {"This Zoom account has used up its API calls for today.", "Wait until midnight UTC, and find out which other app of the account makes so many calls."},
