@@ -438,6 +438,74 @@ func TestJourneyDialogFocus(t *testing.T) {
 	b.wait("the focus to stay", `!document.querySelector("#delete").open && document.activeElement.getAttribute("href") === "#delete"`)
 }
 
+// The editor's Save button stays in view, doesn't cover where one types, and says
+// when there is something to save; a refusal leads to its fields.
+func TestJourneyEditor(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	w := newSeededWorld(t)
+	b := newTab(t, w.url)
+	b.logIn(demoEmail)
+	id := w.runbookID(t, "Production outage")
+	for _, width := range []int64{390, 1280} {
+		b.size(width, 700)
+		b.open("/runbooks/" + id)
+		b.click(".db-sc summary")
+		b.click(".db-sc .db-fold summary")
+		for _, to := range []string{"forwards", "backwards"} {
+			if covered := get[string](b, `(() => {
+				const fields = [...document.querySelectorAll("#runbook :is(input:not([type=hidden]), textarea, select)")].filter((e) => e.checkVisibility());
+				const bar = document.querySelector(".db-savebar");
+				for (const e of `+map[string]string{"forwards": "fields", "backwards": "fields.reverse()"}[to]+`) {
+					e.focus();
+					const field = e.getBoundingClientRect(), save = bar.getBoundingClientRect();
+					if (save.bottom > innerHeight + 1 || save.top < 0) return "out of view at " + e.name;
+					// A browser brings the line with the cursor into view, not all of a text of several lines.
+					const bottom = e.tagName === "TEXTAREA" ? field.top + 32 : field.bottom;
+					if (bottom > save.top + 1 && field.top < save.bottom && e.closest(".db-sticky") === null) return "it covers " + e.name;
+				}
+				return "";
+			})()`); covered != "" {
+				t.Errorf("Save at %d px, %s: %s", width, to, covered)
+			}
+		}
+	}
+	const unsaved = `document.querySelector(".db-savebar-changed").checkVisibility()`
+	get[bool](b, `((e) => { e.selectedIndex = 1; e.dispatchEvent(new Event("input", { bubbles: true })); return true })(document.querySelector("#preview-incident"))`)
+	if get[bool](b, unsaved) {
+		t.Error("choosing an incident to preview counts as a change")
+	}
+	b.fill("[name='step.0.duration']", "soon")
+	b.wait("what is unsaved", unsaved)
+	b.click("button >> Save")
+	b.wait("the focus on the list of errors", `document.activeElement.querySelector("a[href='#step-0-duration']")`)
+	b.click("a >> Step 1, length")
+	b.wait("the focus in the field", `document.activeElement.name === "step.0.duration" && document.activeElement.value === "soon"`)
+	b.fill("[name='step.0.duration']", "45")
+	b.press("Enter")
+	b.see("Saved: step 1 length in minutes.")
+	if get[bool](b, unsaved) {
+		t.Error("there are unsaved changes after saving")
+	}
+
+	// A note reaches another browser, and what someone types there stays.
+	b.open("/incidents/1")
+	other := newTab(t, w.url)
+	other.logIn(demoEmail)
+	other.open("/incidents/1")
+	other.wait("the stream", `document.querySelector("[data-db-live=live]")`)
+	other.click("a >> Add note")
+	other.fill("#note-text", "half a sen")
+	b.click("a >> Add note")
+	b.fill("#note-text", "Restarted db-1.")
+	b.click("dialog[open] button >> Add note")
+	b.see("The note was added.")
+	other.wait("the note", `document.querySelector(".db-note")?.textContent.includes("Restarted db-1.")`)
+	if typed := get[string](other, `document.querySelector("#note-text").value`); typed != "half a sen" {
+		t.Errorf("what was typed is now %q", typed)
+	}
+}
+
 // Forms work without JavaScript.
 func TestJourneyNoScript(t *testing.T) {
 	slow(t)

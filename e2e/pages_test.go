@@ -418,6 +418,7 @@ func daySpots(t *testing.T, w *world) []spot {
 	}
 	return withPages(t, false, []spot{
 		{"incident-live", "/incidents/5", nil},
+		{"incident-note", "/incidents/5", func(b *tab) { b.click("a >> Add note") }},
 		{"incident-ready", "/incidents/6", nil},
 		{"incident-resolved", "/incidents/2", nil},
 		{"incidents-none-fits", "/incidents?q=nothing+is+called+this", nil},
