@@ -156,7 +156,7 @@ func need(actor Actor, role Role) error {
 	if actor.Kind == ActorCommandLine || actor.Role.Includes(role) {
 		return nil
 	}
-	return refuse(Forbidden, "Your role doesn’t allow this. Ask an admin.")
+	return RefuseRole(actor.Role, role)
 }
 
 // nudge wakes a loop of the worker. It never blocks.
