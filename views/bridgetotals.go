@@ -39,11 +39,12 @@ func perBridges(p BridgePeriod) (float64, string) { return float64(p.Bridges), C
 func perBackup(p BridgePeriod) (float64, string)  { return float64(p.Backup), Count(p.Backup) }
 func perWait(p BridgePeriod) (float64, string)    { return p.Wait, p.WaitSays }
 
-// barsHeight is the height of the charts. A bar has 8 units, and 2 units are between bars.
-const barsHeight = 40
+// barsHeight is the height of the charts. A bar has 8 units, and 2 units are between bars. There is room for fewBars at
+// least, so that two bars aren't as wide as a table; the newest is at the right.
+const barsHeight, fewBars = 40, 24
 
 func (t BridgeTotals) box() string {
-	return "0 0 " + strconv.Itoa(10*len(t.Periods)) + " " + strconv.Itoa(barsHeight)
+	return "0 0 " + strconv.Itoa(10*max(fewBars, len(t.Periods))) + " " + strconv.Itoa(barsHeight)
 }
 
 // path draws all bars. A value above 0 is at least 2 high, so that it can be seen.
@@ -54,9 +55,10 @@ func (t BridgeTotals) path(value func(BridgePeriod) (float64, string)) string {
 		high = max(high, n)
 	}
 	var b strings.Builder
+	left := 10*max(0, fewBars-len(t.Periods)) + 1
 	for i, p := range t.Periods {
 		if n, _ := value(p); n > 0 {
-			b.WriteString("M" + strconv.Itoa(10*i+1) + " " + strconv.Itoa(barsHeight) + "v-" + strconv.Itoa(max(2, int(barsHeight*n/high))) + "h8V" + strconv.Itoa(barsHeight))
+			b.WriteString("M" + strconv.Itoa(left+10*i) + " " + strconv.Itoa(barsHeight) + "v-" + strconv.Itoa(max(2, int(barsHeight*n/high))) + "h8V" + strconv.Itoa(barsHeight))
 		}
 	}
 	return b.String()
