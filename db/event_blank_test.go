@@ -93,6 +93,8 @@ func TestBlankBridge(t *testing.T) {
 			}
 		}
 		check(t, s.ApplyReadings(ctx, []incident.Reading{join(daysAgo(40), "1", "Jill"), join(daysAgo(40)+1, "Arya", "Arya")}, now, incident.FollowEvents))
+		// A note is free text, like the incident's description, and stays.
+		check(t, s.AddNote(ctx, incident.TimelineEntry{ID: id(), IncidentNumber: i.Number, At: after(daysAgo(39)), Kind: incident.EntryNote, Data: incident.TimelineData{Text: "Jill knows more."}}, entry("incident.note")))
 		blank := func() (int64, error) { return s.BlankBridge(ctx, after(daysAgo(30)), now) }
 		same(t, all(t, blank), int64(0)) // its incident is open
 		check(t, s.SetIncidentStatus(ctx, i.Number, "open", "resolved", now, incident.TimelineEntry{ID: id(), IncidentNumber: i.Number, At: now, Kind: incident.EntryResolved}, incident.AuditEntry{}))
@@ -116,12 +118,12 @@ func TestBlankBridge(t *testing.T) {
 			entries, err := s.Timeline(ctx, i.Number, 100)
 			check(t, err)
 			for _, e := range entries {
-				got = append(got, string(e.Kind)+e.Data.Who)
+				got = append(got, string(e.Kind)+e.Data.Who+e.Data.Text)
 			}
 			return got
 		}
 		wantPeople := []string{"1/1//", "blanked 1/blanked 1//", "waits 1//", "waits blanked 1//"}
-		wantTexts := []string{"resolved", "opened", "joined", "joined"}
+		wantTexts := []string{"resolved", "opened", "noteJill knows more.", "joined", "joined"}
 		same(t, people(), wantPeople)
 		same(t, texts(), wantTexts)
 
