@@ -48,6 +48,7 @@ var scenes = []scene{
 	{"worst", demoEmail, seedWorst, worstSpots},
 	{"empty", demoEmail, seedEmpty, emptySpots},
 	{"stranger", "", seedStranger, strangerSpots},
+	{"visitor", "", seedEmpty, visitorSpots},
 }
 
 // Every page in every state fits on a phone, and axe finds no problem in either theme.
@@ -660,6 +661,19 @@ func emptySpots(t *testing.T, w *world) []spot {
 
 func seedStranger(context.Context, *world) error { return nil }
 
+// visitorSpots are for people who aren't logged in, once there is an admin.
+func visitorSpots(*testing.T, *world) []spot {
+	return []spot{
+		{"login-forgot", "/login", func(b *tab) { b.click("summary >> Forgot your password?") }},
+		{"login-refused", "/login", func(b *tab) {
+			b.fill("#f-email", demoEmail)
+			b.fill("#f-password", "not the password")
+			b.click("button >> Log in")
+			b.wait("the refusal", `document.querySelector("[role=alert]")`)
+		}},
+	}
+}
+
 func strangerSpots(t *testing.T, w *world) []spot {
 	t.Helper()
 	token, err := w.service.SetupLink(t.Context())
@@ -675,12 +689,6 @@ func strangerSpots(t *testing.T, w *world) []spot {
 			b.fill("#f-password", "short")
 			b.click("button >> Create admin")
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
-		}},
-		{"login-refused", "/login", func(b *tab) {
-			b.fill("#f-email", demoEmail)
-			b.fill("#f-password", "not the password")
-			b.click("button >> Log in")
-			b.wait("the refusal", `document.querySelector("[role=alert]")`)
 		}},
 		{"not-found", "/nothing/here", nil},
 		{"join", "/j/INC-1", nil},

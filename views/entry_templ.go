@@ -392,7 +392,7 @@ func Login(p LoginPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.NoAdmin {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<h1>Create the first admin</h1><p>Nobody can log in yet. When Drawbridge started, it printed a link that creates the first admin. Open that link:</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<h1>Create the first admin</h1><p>There is no admin yet. When Drawbridge started, it printed a link that creates the first admin. Open that link:</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
