@@ -243,6 +243,14 @@ func journeyLivePages(t *testing.T, w *world) {
 		}
 	}
 
+	// The buttons of a row copy the meeting ID without spaces, and a text that is cut shows the whole in a tooltip.
+	log := pages["/bridges"]
+	get[bool](log, `(navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }, true)`)
+	get[bool](log, `([...document.querySelectorAll(".db-bridges tr")].find((r) => r.innerText.includes("INC-2")).querySelector("[title='Copy meeting ID']").click(), true)`)
+	log.wait("the copied meeting ID", `window.copied === "`+meeting+`"`)
+	get[bool](log, `((text) => { text.parentElement.style.width = "60px"; text.dispatchEvent(new PointerEvent("pointerover", { bubbles: true })); return true; })(document.querySelector(".db-bridges td:nth-child(2) > p > bdi:last-child"))`)
+	log.wait("the tooltip", `((text) => text.title !== "" && text.title === text.textContent)(document.querySelector(".db-bridges td:nth-child(2) > p > bdi:last-child"))`)
+
 	// A row opens its event next to the list.
 	b = pages["/events"]
 	b.click("table.db-events tbody a.db-row-main")
