@@ -63,8 +63,9 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	}
 	if req.DedupKey != "" {
 		if i, err = s.store.IncidentByDedupKey(ctx, req.DedupKey); CodeOf(err) != NotFound {
-			s.retryFor(ctx, i.Number)
-			s.awaitBridges(ctx, i.Number)
+			if err == nil {
+				s.awaitBridges(ctx, i.Number)
+			}
 			return i, false, err
 		}
 	}
@@ -104,8 +105,10 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	ctx, cancel := attached(ctx, humanBudget)
 	defer cancel()
 	i, created, err = s.store.OpenIncident(ctx, n)
-	if err != nil || !created {
+	if err == nil && !created {
 		s.awaitBridges(ctx, i.Number)
+	}
+	if err != nil || !created {
 		return i, false, err
 	}
 	for _, job := range n.Jobs {
@@ -114,12 +117,22 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	return i, true, nil
 }
 
-// awaitBridges waits, for at most humanBudget, while the bridges of an incident
-// are being made by somebody else: another caller, who may be on another server,
-// or the worker.
+// awaitBridges gets the links of an incident's bridges for somebody who asks for them
+// again. It tries at once to make those that failed, unless that was tried in the last
+// seconds, and waits while others are being made: by another caller, who may be on
+// another server, or by the worker. It takes humanBudget at most.
 func (s *Service) awaitBridges(ctx context.Context, number int64) {
-	ctx, cancel := context.WithTimeout(ctx, humanBudget)
+	ctx, cancel := attached(ctx, humanBudget)
 	defer cancel()
+	jobs, err := s.store.RetryJobs(ctx, number)
+	if err != nil {
+		return // the worker retries
+	}
+	for _, job := range jobs {
+		if s.now().Sub(job.CreatedAt) >= retryFirst/3 {
+			s.runNow(ctx, job.ID)
+		}
+	}
 	again := time.NewTicker(bridgeLook)
 	defer again.Stop()
 	for {
@@ -131,22 +144,6 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 		case <-ctx.Done():
 			return
 		case <-again.C:
-		}
-	}
-}
-
-// retryFor tries again at once to get links for the bridges of an incident, because
-// somebody asks for them, unless that was tried in the last seconds.
-func (s *Service) retryFor(ctx context.Context, number int64) {
-	jobs, err := s.store.RetryJobs(ctx, number)
-	if err != nil {
-		return // the worker retries
-	}
-	ctx, cancel := attached(ctx, humanBudget)
-	defer cancel()
-	for _, job := range jobs {
-		if s.now().Sub(job.CreatedAt) >= retryFirst/3 {
-			s.runNow(ctx, job.ID)
 		}
 	}
 }
