@@ -203,7 +203,7 @@ func TestJourneyJoinOnPhone(t *testing.T) {
 }
 
 // Zoom's events update open pages without a reload.
-func TestJourneyLivePages(t *testing.T) { everywhere(t, journeyLivePages) }
+func TestJourneyLivePages(t *testing.T) { onTwoServers(t, journeyLivePages) }
 
 func journeyLivePages(t *testing.T, w *world) {
 	w.seeded(t)
@@ -261,7 +261,7 @@ func journeyLivePages(t *testing.T, w *world) {
 
 // When Zoom is down, an incident can still be opened. It says why it has no bridge,
 // and accepts another link.
-func TestJourneyZoomDown(t *testing.T) { everywhere(t, journeyZoomDown) }
+func TestJourneyZoomDown(t *testing.T) { onTwoServers(t, journeyZoomDown) }
 
 func journeyZoomDown(t *testing.T, w *world) {
 	w.seeded(t)
@@ -316,7 +316,7 @@ func journeyZoomDown(t *testing.T, w *world) {
 }
 
 // Logging out, or being disabled, also ends live pages in other tabs.
-func TestJourneyLogOut(t *testing.T) { everywhere(t, journeyLogOut) }
+func TestJourneyLogOut(t *testing.T) { onTwoServers(t, journeyLogOut) }
 
 func journeyLogOut(t *testing.T, w *world) {
 	w.seeded(t)

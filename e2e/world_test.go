@@ -215,10 +215,15 @@ func everywhere(t *testing.T, journey func(t *testing.T, w *world)) {
 		t.Parallel()
 		journey(t, newWorld(t))
 	})
-	t.Run("two servers", func(t *testing.T) {
-		t.Parallel()
-		journey(t, newWorldOn(t, "", dbtest.PostgresURL(t)))
-	})
+	t.Run("two servers", func(t *testing.T) { onTwoServers(t, journey) })
+}
+
+// onTwoServers runs a journey in an empty world on two servers with PostgreSQL, where more
+// can go wrong than on SQLite.
+func onTwoServers(t *testing.T, journey func(t *testing.T, w *world)) {
+	slow(t)
+	t.Parallel()
+	journey(t, newWorldOn(t, "", dbtest.PostgresURL(t)))
 }
 
 // admin returns the demo's admin as an actor.

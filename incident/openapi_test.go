@@ -206,11 +206,21 @@ func (d *documented) facts(call, of string, r *http.Request) map[string]any {
 	return nil
 }
 
-// partsMissing calls test with every answer that lacks one optional part of the
-// document, or has null there, or nothing in it.
-func (d *documented) partsMissing(call string, test func(path string)) {
+// needed are the parts of a meeting without which nobody can join or start it.
+var needed = [][]string{{"id"}, {"join_url"}, {"start_url"}}
+
+// partsMissing calls test with answers that lack some optional parts of the document,
+// or have null there, or nothing in them. Each part is missing once in each way, and
+// those that are needed alone. parts has the names of the missing ones.
+func (d *documented) partsMissing(call string, test func(parts []string, how string)) {
 	paths := d.responses[call].paths()
 	slices.SortFunc(paths, slices.Compare)
+	isNeeded := func(path []string) bool {
+		return slices.ContainsFunc(needed, func(n []string) bool { return slices.Equal(n, path) })
+	}
+	alone := slices.DeleteFunc(slices.Clone(paths), func(p []string) bool { return !isNeeded(p) })
+	groups := slices.Collect(slices.Chunk(slices.DeleteFunc(paths, isNeeded), 6))
+	groups = slices.AppendSeq(groups, slices.Chunk(alone, 1))
 	for _, how := range []struct {
 		name   string
 		change func(object map[string]any, key string)
@@ -228,27 +238,37 @@ func (d *documented) partsMissing(call string, test func(path string)) {
 			}
 		}},
 	} {
-		for _, path := range paths {
+		for _, group := range groups {
 			d.setChange(func(c string, answer map[string]any) {
-				var at any = answer
-				for _, step := range path[:len(path)-1] {
-					switch v := at.(type) {
-					case map[string]any:
-						at = v[step]
-					case []any:
-						if at = nil; len(v) > 0 {
-							at = v[0]
-						}
+				for _, path := range group {
+					if object, ok := inside(answer, path[:len(path)-1]).(map[string]any); ok && c == call {
+						how.change(object, path[len(path)-1])
 					}
 				}
-				if object, ok := at.(map[string]any); ok && c == call {
-					how.change(object, path[len(path)-1])
-				}
 			})
-			test(strings.Join(path, ".") + " " + how.name)
+			var parts []string
+			for _, path := range group {
+				parts = append(parts, strings.Join(path, "."))
+			}
+			test(parts, how.name)
 		}
 	}
 	d.setChange(nil)
+}
+
+// inside returns the part of an answer at a path; of a list, its first element.
+func inside(at any, path []string) any {
+	for _, step := range path {
+		switch v := at.(type) {
+		case map[string]any:
+			at = v[step]
+		case []any:
+			if at = nil; len(v) > 0 {
+				at = v[0]
+			}
+		}
+	}
+	return at
 }
 
 func (d *documented) lose(answers int) {
@@ -315,22 +335,21 @@ func TestOptionalPartsMissing(t *testing.T) {
 		must(err)
 		return bridges[0]
 	}
-	judge := func(path string, b incident.Bridge) {
+	judge := func(what string, b incident.Bridge) {
 		t.Helper()
 		if b.State != incident.BridgeReady {
-			t.Errorf("%s: the bridge is %s because of %s", path, b.State, why(b))
+			t.Errorf("%s: the bridge is %s because of %s", what, b.State, why(b))
 		}
 		if l := b.Verdict().Level; l != incident.LevelOK && l != incident.LevelUnknown {
-			t.Errorf("%s: the verdict is %s; found %+v", path, l, b.Findings)
+			t.Errorf("%s: the verdict is %s; found %+v", what, l, b.Findings)
 		}
 		for _, f := range b.Findings {
 			if f.Level == incident.LevelWarning || f.Level == incident.LevelBad {
-				t.Errorf("%s: found %+v", path, f)
+				t.Errorf("%s: found %+v", what, f)
 			}
 		}
 	}
-
-	found := func(path string) incident.Bridge {
+	found := func() incident.Bridge {
 		t.Helper()
 		d.lose(2) // of the opener's and of the backup user's meeting
 		b := open()
@@ -344,61 +363,58 @@ func TestOptionalPartsMissing(t *testing.T) {
 		}
 		return b
 	}
+	cannotJoin := func(parts []string) bool { return parts[0] == "id" || parts[0] == "join_url" }
 
 	ready := open()
 	if b := ready; b.Verdict().Level != incident.LevelOK || len(b.Findings) > 0 {
 		t.Fatalf("nothing is missing, but the verdict is %s, and found is %+v", b.Verdict().Level, b.Findings)
 	}
-	d.partsMissing("POST /users/{userId}/meetings 201", func(path string) {
-		b := open()
-		if name, _, _ := strings.Cut(path, " "); (name == "id" || name == "join_url") && b.State != incident.BridgeReady {
-			return // no bridge without them
+	d.partsMissing("POST /users/{userId}/meetings 201", func(parts []string, how string) {
+		if b := open(); !cannotJoin(parts) {
+			judge(fmt.Sprint(parts, how), b)
+		} else if b.Verdict().Level == incident.LevelOK && b.MeetingID == "" {
+			t.Errorf("%s %s: the verdict is ok, but Zoom did not say how to join", parts, how)
 		}
-		judge(path, b)
 	})
 
 	// The answers are lost, so the meetings are found in the list and read in full.
-	d.partsMissing("GET /users/{userId}/meetings 200", func(path string) { judge(path, found(path)) })
-	d.partsMissing("GET /meetings/{meetingId} 200", func(path string) {
-		name, _, _ := strings.Cut(path, " ")
-		needed := name == "id" || name == "join_url"
-		if !strings.HasPrefix(path, "settings.") && strings.HasSuffix(path, " missing") { // the rest was judged above
-			if b := found(path); needed && b.State == incident.BridgeUnknown {
-				if b.Verdict().Level == incident.LevelOK {
-					t.Errorf("%s: the verdict is ok, but Zoom did not say how to join", path)
-				}
-			} else {
-				judge(path, b)
+	d.partsMissing("GET /users/{userId}/meetings 200", func(parts []string, how string) { judge(fmt.Sprint(parts, how), found()) })
+	d.partsMissing("GET /meetings/{meetingId} 200", func(parts []string, how string) {
+		if !strings.HasPrefix(parts[0], "settings.") { // what the settings say was judged above
+			if b := found(); !cannotJoin(parts) {
+				judge(fmt.Sprint(parts, how), b)
+			} else if b.Verdict().Level == incident.LevelOK && b.State != incident.BridgeReady {
+				t.Errorf("%s %s: the verdict is ok, but Zoom did not say how to join", parts, how)
 			}
 		}
 		link, err := s.StartURL(ctx, admin, ready.ID)
-		if needed || name == "start_url" {
+		if cannotJoin(parts) || parts[0] == "start_url" {
 			if err != nil && incident.CodeOf(err) != incident.Unavailable {
-				t.Errorf("%s: start the meeting: %v", path, err)
+				t.Errorf("%s %s: start the meeting: %v", parts, how, err)
 			}
 		} else if err != nil || !strings.HasPrefix(link.Reveal(), "https://us02web.zoom.us/s/") {
-			t.Errorf("%s: the start link is %v, error %v", path, link, err)
+			t.Errorf("%s %s: the start link is %v, error %v", parts, how, link, err)
 		}
 	})
 
 	for _, call := range []string{"GET /users/{userId} 200", "GET /users/{userId}/settings 200"} {
-		d.partsMissing(call, func(path string) {
+		d.partsMissing(call, func(parts []string, how string) {
 			report, err := s.CheckConnection(ctx, admin, opener)
 			must(err)
 			for _, f := range report.Lines {
 				if (f.Level == incident.LevelWarning || f.Level == incident.LevelBad) && f.Topic != incident.TopicWebhook {
-					t.Errorf("%s: found %+v", path, f)
+					t.Errorf("%s %s: found %+v", parts, how, f)
 				}
 			}
 		})
 	}
 
-	d.partsMissing("GET /marketplace/apps/{appId}/webhook_logs 200", func(path string) {
+	d.partsMissing("GET /marketplace/apps/{appId}/webhook_logs 200", func(parts []string, how string) {
 		clock.Add(time.Minute)
 		look, err := s.FindGaps(ctx, admin)
 		must(err)
 		if look.Problem.Code != "" || look.Recovered+look.Lost > 0 {
-			t.Errorf("%s: looking for missing events: %+v", path, look)
+			t.Errorf("%s %s: looking for missing events: %+v", parts, how, look)
 		}
 	})
 
