@@ -16,11 +16,11 @@ func jobFields(j *incident.Job) []any {
 	return []any{&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, timeOf(&j.LeaseUntil), &j.Worker, timeOf(&j.CreatedAt)}
 }
 
-// insertJobs stores jobs in the transaction of their cause. The job of a step takes
-// the place of one that is queued.
+// insertJobs stores jobs in the transaction of their cause. The job of a step or of a
+// check takes the place of one that is queued.
 func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	for _, j := range jobs {
-		if j.Kind == incident.JobRunStep {
+		if j.Kind == incident.JobRunStep || j.Kind == incident.JobRecheck {
 			if err := exec(ctx, tx, `DELETE FROM jobs WHERE kind = $1 AND subject = $2 AND state = 'queued'`, j.Kind, j.Subject); err != nil {
 				return err
 			}
@@ -116,18 +116,22 @@ func (s *Store) LookJobs(ctx context.Context, bridgeID string) ([]incident.Job, 
 		ORDER BY run_at, id`, incident.JobReconcile, bridgeID)
 }
 
-const retryJobs = `kind = $1 AND state = 'queued' AND subject IN (
-	SELECT b.step_run_id FROM bridges b JOIN incidents i ON i.number = b.incident_number WHERE b.state = 'failed' AND i.status = 'open'`
+// retried selects the steps whose bridges are tried again.
+const retried = `SELECT b.step_run_id FROM bridges b JOIN incidents i ON i.number = b.incident_number
+	WHERE b.state = 'failed' AND i.status = 'open'`
 
 // RetryJobs implements incident.Incidents.
 func (s *Store) RetryJobs(ctx context.Context, number int64) ([]incident.Job, error) {
 	return list(ctx, s.r, jobFields, `
-		SELECT `+jobColumns+` FROM jobs WHERE `+retryJobs+` AND ($2 = 0 OR i.number = $2)) ORDER BY run_at, id`, incident.JobRunStep, number)
+		SELECT `+jobColumns+` FROM jobs WHERE kind = $1 AND state IN ('queued', 'running')
+			AND subject IN (`+retried+` AND i.number = $2) ORDER BY run_at, id`, incident.JobRunStep, number)
 }
 
 // HastenRetries implements incident.Incidents.
 func (s *Store) HastenRetries(ctx context.Context, now time.Time) error {
-	_, err := s.writeRows(ctx, `UPDATE jobs SET run_at = $2 WHERE `+retryJobs+`) AND run_at > $2`, incident.JobRunStep, now)
+	_, err := s.writeRows(ctx, `
+		UPDATE jobs SET run_at = $2 WHERE kind = $1 AND state = 'queued' AND subject IN (`+retried+`) AND run_at > $2`,
+		incident.JobRunStep, now)
 	return err
 }
 

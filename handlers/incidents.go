@@ -326,6 +326,11 @@ func onlyEvents(b incident.Bridge) bool {
 func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridge) (views.BridgeBlock, error) {
 	accountWide := slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide)
 	b.Reasons = told(c, b.Reasons...)
+	if i.Status == incident.StatusResolved {
+		for n := range b.Reasons {
+			b.Reasons[n].RetryAt = time.Time{} // not before it is reopened
+		}
+	}
 	said := why(b, s.Now())
 	block := views.BridgeBlock{
 		ID: b.ID, State: string(b.State), Kind: string(b.Kind), Resolved: i.Status == incident.StatusResolved,
@@ -334,7 +339,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording), Topic: b.Topic,
 		Inside: b.Inside, StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
-		CanRetry: b.State == incident.BridgeFailed, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
+		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
 	}
 	for n := range b.Recordings {
 		block.Recordings = append(block.Recordings, recordingLink(n, b.Recordings))

@@ -42,11 +42,11 @@ const (
 
 // While an incident is open, Drawbridge retries the rungs of a bridge without a link,
 // after pauses that grow with the age of the bridge from retryFirst to retryMost. A
-// day has fewer of them than meetings that Zoom lets a host create (100; Zoom, "Rate
+// day has fewer retries than Zoom lets a host create meetings (100 a day; Zoom, "Rate
 // limits").
 const (
 	retryFirst = 15 * time.Second
-	retryMost  = 15 * time.Minute
+	retryMost  = 30 * time.Minute
 	retryBusy  = 2 * time.Second // after Zoom's limit of calls in a second
 )
 
@@ -92,6 +92,8 @@ type climber struct {
 
 	why  []Reason // why earlier rungs gave no link
 	busy bool     // the last failure was Zoom's limit of calls in a second
+	// attempts is how many attempts there were before this climb.
+	attempts int
 	// before are the reasons of the last climb, which the timeline does not repeat.
 	before []Reason
 	// spare is a meeting that works but should not be used, because its id is
@@ -135,6 +137,11 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 		return s.interrupted(ctx, c.bridge, run, attempts)
 	default:
 		return nil // someone else has already made progress
+	}
+	c.attempts = len(attempts)
+	c.noAlternatives = slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Code == codeAlternativeHost })
+	if c.incident.Status != StatusOpen && c.bridge.State == BridgeFailed {
+		return c.rest(ctx)
 	}
 	if c.incident.Status != StatusOpen {
 		return c.fail(ctx, Reason{Code: ReasonResolved})
@@ -396,6 +403,7 @@ func (c *climber) told(why Reason) bool {
 // from a person or another try, the meeting is not needed and will be deleted.
 func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from AttemptState, m zoom.Meeting, findings []Finding) error {
 	before := c.bridge.State
+	back := c.s.zoomIsBack()
 	c.bridge.take(m)
 	c.bridge.Findings = append(findings, compare(c.bridge.Asked, m)...)
 	c.bridge.Rung, c.bridge.UsedBackupUser = r.name, r.host == c.account.BackupUser
@@ -424,18 +432,34 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 		// creates it.
 		ReadAgain: &UnlinkedEvents{MeetingID: m.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
 		Timeline:  []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryBridgeReady, TimelineData{Host: c.bridge.HostEmail, Reasons: c.bridge.Reasons})},
+		Jobs:      c.s.recheckIf(back),
 	})
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)
 	}
-	c.s.mu.Lock()
-	back := c.s.zoomDown
-	c.s.zoomDown = false
-	c.s.mu.Unlock()
 	if back {
 		c.s.retryNow(ctx)
 	}
 	return err
+}
+
+// zoomIsBack reports whether bridges failed because of the Zoom account or the network
+// since it was called last.
+func (s *Service) zoomIsBack() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	back := s.zoomDown
+	s.zoomDown = false
+	return back
+}
+
+// recheckIf returns the job that checks the account, because a bridge showed that the
+// last check may no longer be true.
+func (s *Service) recheckIf(news bool) []Job {
+	if !news {
+		return nil
+	}
+	return []Job{s.newJob(JobRecheck, RecheckBridge, s.now())}
 }
 
 // retryNow makes every retry of a bridge due, because something has changed that
@@ -482,8 +506,12 @@ func (c *climber) fail(ctx context.Context, more ...Reason) error {
 		last := &c.why[len(c.why)-1]
 		if c.incident.Status == StatusOpen {
 			at := c.s.now().Add(retryPause(c.s.now().Sub(c.bridge.CreatedAt)))
-			if c.busy {
+			if c.busy && c.attempts < maxAttempts {
 				at = c.s.now().Add(retryBusy)
+			}
+			if last.Zoom != nil {
+				wait := time.Duration(last.Zoom.RetrySeconds) * time.Second
+				at = c.s.now().Add(max(at.Sub(c.s.now()), min(wait, retryMost)))
 			}
 			if !last.Code.awaitsAccount() {
 				last.RetryAt = at
@@ -493,6 +521,7 @@ func (c *climber) fail(ctx context.Context, more ...Reason) error {
 				c.s.mu.Lock()
 				c.s.zoomDown = true
 				c.s.mu.Unlock()
+				change.Jobs = append(change.Jobs, c.s.recheckIf(true)...)
 			}
 		}
 		c.bridge.State = BridgeFailed
@@ -508,6 +537,15 @@ func (c *climber) fail(ctx context.Context, more ...Reason) error {
 		return nil // it has got a link meanwhile
 	}
 	return err
+}
+
+// rest leaves a failed bridge as it is until its incident is reopened.
+func (c *climber) rest(ctx context.Context) error {
+	c.bridge.Reasons = slices.Clone(c.bridge.Reasons)
+	for n := range c.bridge.Reasons {
+		c.bridge.Reasons[n].RetryAt = time.Time{}
+	}
+	return moved(c.write(ctx, BridgeChange{Bridge: c.bridge, From: []BridgeState{BridgeFailed}}))
 }
 
 // interrupted continues after the program stopped during a call. The outcome of

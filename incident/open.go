@@ -16,7 +16,7 @@ import (
 // most. The worker does the rest.
 const humanBudget = 2900 * time.Millisecond
 
-// bridgeLook is how often a caller looks whether the bridge that somebody else
+// bridgeLook is how often a caller looks whether the bridge that someone else
 // makes has a link.
 const bridgeLook = 50 * time.Millisecond
 
@@ -117,7 +117,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	return i, true, nil
 }
 
-// awaitBridges gets the links of an incident's bridges for somebody who asks for them
+// awaitBridges gets the links of an incident's bridges for someone who asks for them
 // again. It tries at once to make those that failed, unless that was tried in the last
 // seconds, and waits while others are being made: by another caller, who may be on
 // another server, or by the worker. It takes humanBudget at most.
@@ -129,7 +129,7 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 		return // the worker retries
 	}
 	for _, job := range jobs {
-		if s.now().Sub(job.CreatedAt) >= retryFirst/3 {
+		if s.mayRetryEarly(ctx, job) {
 			s.runNow(ctx, job.ID)
 		}
 	}
@@ -137,8 +137,14 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 	defer again.Stop()
 	for {
 		bridges, err := s.store.Bridges(ctx, number)
-		if err != nil || !slices.ContainsFunc(bridges, Bridge.isBeingMade) {
+		if err != nil {
 			return
+		}
+		if !slices.ContainsFunc(bridges, Bridge.isBeingMade) {
+			jobs, err := s.store.RetryJobs(ctx, number)
+			if err != nil || !slices.ContainsFunc(jobs, func(j Job) bool { return j.State == JobRunning && j.LeaseUntil.After(s.now()) }) {
+				return
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -146,6 +152,23 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 		case <-again.C:
 		}
 	}
+}
+
+// earlyAttempts is how many attempts a bridge may have before repeated alerts no
+// longer bring its retries forward. A monitoring tool can repeat an alert every second
+// of a day, and Zoom lets a host create 100 meetings (Zoom, "Rate limits").
+const earlyAttempts = 20
+
+func (s *Service) mayRetryEarly(ctx context.Context, job Job) bool {
+	if job.State != JobQueued || s.now().Sub(job.CreatedAt) < retryFirst/3 {
+		return false
+	}
+	bridge, err := s.store.BridgeOfStepRun(ctx, job.Subject)
+	if err != nil {
+		return false
+	}
+	attempts, err := s.store.Attempts(ctx, bridge.ID)
+	return err == nil && len(attempts) < earlyAttempts
 }
 
 func (b Bridge) isBeingMade() bool { return b.State == BridgeNew || b.State == BridgeCreating }
@@ -384,8 +407,31 @@ func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to S
 	}
 	now := s.now()
 	entry := TimelineEntry{ID: newID(), IncidentNumber: number, At: now, Kind: kind, Actor: actor.Email}
-	return s.store.SetIncidentStatus(ctx, number, from, to, now, entry,
+	err := s.store.SetIncidentStatus(ctx, number, from, to, now, entry,
 		s.audit(actor, action, Key(number), Change{Field: "status", Before: string(from), After: string(to)}))
+	if err != nil || to != StatusOpen {
+		return err
+	}
+	return s.goOnWithFailed(ctx, number)
+}
+
+// goOnWithFailed tries again to get links for the bridges of a reopened incident.
+func (s *Service) goOnWithFailed(ctx context.Context, number int64) error {
+	bridges, err := s.store.Bridges(ctx, number)
+	if err != nil {
+		return err
+	}
+	for _, b := range bridges {
+		if b.State != BridgeFailed {
+			continue
+		}
+		job := s.newJob(JobRunStep, b.StepRunID, s.now())
+		if err := moved(s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeFailed}, Jobs: []Job{job}})); err != nil {
+			return err
+		}
+	}
+	nudge(s.wakeJobs)
+	return nil
 }
 
 // RunStep runs a step that waits for a person or has failed. It returns when the

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -52,7 +51,7 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	meeting, found, err := s.findMarked(ctx, attempt, job.RunAt)
 	switch {
 	case found:
-		return time.Time{}, s.adopt(ctx, attempt, AttemptUnknown, meeting, err)
+		return s.adopt(ctx, attempt, AttemptUnknown, meeting, err)
 	case err == nil && age < betweenLooks*time.Duration(attempt.Looks):
 		// A person asked for this look. It counts only if Zoom had time to list the meeting.
 		return s.now().Add(betweenLooks), nil
@@ -151,7 +150,7 @@ func (s *Service) lookAgain(ctx context.Context, job Job) (again time.Time, err 
 	meeting, found, err := s.findMarked(ctx, attempt, job.RunAt)
 	switch {
 	case found:
-		return time.Time{}, s.adopt(ctx, attempt, AttemptRefused, meeting, err)
+		return s.adopt(ctx, attempt, AttemptRefused, meeting, err)
 	case err == nil || cannotHost(err) || s.now().Sub(attempt.StartedAt) > giveUpLook:
 		return time.Time{}, nil
 	}
@@ -173,7 +172,7 @@ func (s *Service) findMarked(ctx context.Context, a Attempt, since time.Time) (m
 	if now := s.now(); since.After(now) {
 		since = now
 	}
-	list, err := s.listOf(a.HostEmail, account.Version).at(since, func() ([]zoom.Meeting, error) { return client.ListMeetings(ctx, a.HostEmail) }, s.now)
+	list, err := s.listOf(a.HostEmail, account.Version).at(ctx, since, func() ([]zoom.Meeting, error) { return client.ListMeetings(ctx, a.HostEmail) }, s.now)
 	if err != nil {
 		return zoom.Meeting{}, false, err
 	}
@@ -199,17 +198,19 @@ func (s *Service) findMarked(ctx context.Context, a Attempt, since time.Time) (m
 // our mark comes first.
 func mayHaveMark(listed, attempt string) bool {
 	switch {
-	case strings.Contains(listed, markStart):
-		return strings.Contains(listed, attempt)
+	case listed == "", strings.Contains(listed, attempt):
+		return true
+	case strings.HasPrefix(listed, markStart):
+		return false
 	default:
-		return listed == "" || len(listed) >= listedAgenda
+		return len(listed) >= listedAgenda
 	}
 }
 
 // hostList is the latest list of a host's meetings. Many attempts that wait for
-// the same host share it.
+// the same host share it. A list stays until the account changes.
 type hostList struct {
-	mu       sync.Mutex
+	turn     chan struct{} // who holds it may use the rest
 	began    time.Time
 	meetings []zoom.Meeting
 }
@@ -219,6 +220,8 @@ type hostListKey struct {
 	version int64 // of the account
 }
 
+// listOf returns the shared list of a host, and forgets those of older versions of
+// the account.
 func (s *Service) listOf(host string, version int64) *hostList {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -229,15 +232,20 @@ func (s *Service) listOf(host string, version int64) *hostList {
 		}
 	}
 	if s.hostLists[key] == nil {
-		s.hostLists[key] = &hostList{}
+		s.hostLists[key] = &hostList{turn: make(chan struct{}, 1)}
 	}
 	return s.hostLists[key]
 }
 
-// at returns the list as it was after since.
-func (l *hostList) at(since time.Time, ask func() ([]zoom.Meeting, error), now func() time.Time) ([]zoom.Meeting, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// at returns a list that was asked for after since: the latest one if it is new
+// enough, or else a new one. Callers wait for each other, so that one call serves all.
+func (l *hostList) at(ctx context.Context, since time.Time, ask func() ([]zoom.Meeting, error), now func() time.Time) ([]zoom.Meeting, error) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if l.began.After(since) {
 		return l.meetings, nil
 	}
@@ -250,12 +258,22 @@ func (l *hostList) at(since time.Time, ask func() ([]zoom.Meeting, error), now f
 }
 
 // adopt makes a meeting that was found the bridge, unless the bridge has a link.
-// foreign is not nil if the meeting's own link cannot be used.
-func (s *Service) adopt(ctx context.Context, a Attempt, from AttemptState, m zoom.Meeting, foreign error) error {
+// from is the state in which the attempt is stored: unknown, or refused if it counted
+// as not created. foreign is not nil if the meeting's own link cannot be used. While
+// the bridge is being made, it may still need the meeting, so adopt must be called
+// again.
+func (s *Service) adopt(ctx context.Context, a Attempt, from AttemptState, m zoom.Meeting, foreign error) (again time.Time, err error) {
 	bridge, err := s.store.Bridge(ctx, a.BridgeID)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
+	if bridge.isBeingMade() {
+		return s.now().Add(betweenLooks), nil
+	}
+	return time.Time{}, s.adoptFor(ctx, bridge, a, from, m, foreign)
+}
+
+func (s *Service) adoptFor(ctx context.Context, bridge Bridge, a Attempt, from AttemptState, m zoom.Meeting, foreign error) error {
 	a.MeetingID = m.ID
 	if !slices.Contains([]BridgeState{BridgeUnknown, BridgeFailed}, bridge.State) {
 		return s.discard(ctx, a, from)

@@ -23,7 +23,7 @@ func TestNeverGivesUp(t *testing.T) {
 		{"Z-01 daily limit", zoomsim.Faults{RateLimited: "day", Only: createOnly}},
 		{"Z-13 scope missing", zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}},
 		{"Z-20 unreachable", zoomsim.Faults{Reset: true, Only: "POST /oauth/token"}},
-		{"the answer is lost", zoomsim.Faults{Down: true}},
+		{"every answer is 502", zoomsim.Faults{Down: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -43,7 +43,7 @@ func TestNeverGivesUp(t *testing.T) {
 				t.Errorf("Zoom was asked for a meeting %d times", n)
 			}
 			w.faults(zoomsim.Faults{})
-			for range 9 {
+			for range 16 {
 				w.work(2 * time.Minute)
 			}
 			if b = w.bridge(i); b.State != incident.BridgeReady || b.JoinURL == "" {
@@ -122,4 +122,89 @@ func TestRetriesDoNotMultiply(t *testing.T) {
 			t.Errorf("%d retries are planned for a resolved incident: %v", len(jobs), err)
 		}
 	})
+}
+
+// A bridge that fails while its incident is resolved waits for the incident to be
+// reopened, and keeps the reason.
+func TestReopenedIncidentGetsItsBridge(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, store *db.Store) {
+		w := worldWith(t, store)
+		w.faults(zoomsim.Faults{TokenRefused: true})
+		i, _ := w.open()
+		w.ok(w.service.ResolveIncident(t.Context(), anaIs, i.Number))
+		w.work(time.Hour)
+		if b := w.bridge(i); b.State != incident.BridgeFailed || !strings.Contains(why(b), `"wrong_client"`) || strings.Contains(why(b), "retry_at") {
+			t.Errorf("the bridge is %s (%s)", b.State, why(b))
+		}
+		w.faults(zoomsim.Faults{})
+		w.ok(w.service.ReopenIncident(t.Context(), anaIs, i.Number))
+		w.work(0)
+		if b := w.bridge(i); b.State != incident.BridgeReady {
+			t.Errorf("after reopening the bridge is %s (%s)", b.State, why(b))
+		}
+	})
+}
+
+// Neither Zoom's limits nor an alert that is repeated all the time makes Drawbridge
+// spend the meetings that Zoom lets a host create in a day.
+func TestRetriesSpareTheDay(t *testing.T) {
+	createOnly := "POST /users/{userId}/meetings"
+	for _, tt := range []struct {
+		name  string
+		wrong zoomsim.Faults
+		every time.Duration // how often the alert is repeated; 0: never
+	}{
+		{"too many calls, for a minute", zoomsim.Faults{RateLimited: "second", RetryAfter: "60", Only: createOnly}, 0},
+		{"all meetings refused", zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}, 0},
+		{"all meetings refused, and the alert repeated", zoomsim.Faults{MissingScopes: []string{"meeting:write:meeting:admin", "meeting:write:admin"}}, 10 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.faults(tt.wrong)
+			w.open(func(r *incident.OpenRequest) { r.DedupKey = "alert-7" })
+			if tt.every == 0 {
+				for range 24 * 12 {
+					w.work(5 * time.Minute)
+				}
+			}
+			for range 600 * min(tt.every, 1) {
+				w.work(tt.every)
+				_, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", DedupKey: "alert-7", Source: incident.SourceAPI})
+				w.ok(err)
+			}
+			if n := w.creates(); n >= 2*100 {
+				t.Errorf("Zoom was asked for a meeting of two hosts %d times", n)
+			}
+		})
+	}
+}
+
+// The account's check is renewed by what bridges show, so that it is neither green
+// after a bridge was refused nor red after one was made.
+func TestBridgesRenewTheCheck(t *testing.T) {
+	w := newWorld(t)
+	worst := func() incident.Level {
+		t.Helper()
+		level := incident.LevelOK
+		for _, l := range w.account().Check.Lines {
+			if l.Topic == incident.TopicToken && l.Level.Compare(level) > 0 {
+				level = l.Level
+			}
+		}
+		return level
+	}
+	w.must(w.service.CheckConnection(t.Context(), admin))
+	w.faults(zoomsim.Faults{TokenRefused: true})
+	w.clock.Add(2 * time.Hour) // the token of the check has expired
+	w.open()
+	w.work(time.Second)
+	if worst() != incident.LevelBad {
+		t.Errorf("a bridge failed, and the check says of the token: %s", worst())
+	}
+	w.faults(zoomsim.Faults{})
+	w.open(func(r *incident.OpenRequest) { r.DedupKey = "next" })
+	w.work(time.Second)
+	if worst() != incident.LevelOK {
+		t.Errorf("a bridge was made, and the check says of the token: %s", worst())
+	}
 }

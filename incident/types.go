@@ -94,7 +94,7 @@ const (
 	JobReconcile JobKind = "reconcile_attempt" // an attempt with unknown outcome
 	JobLastLook  JobKind = "last_look"         // an attempt that counts as not created
 	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting no bridge uses
-	JobRecheck   JobKind = "recheck"           // none: the check of the account
+	JobRecheck   JobKind = "recheck"           // none, or RecheckBridge: the check of the account
 )
 
 // Job is work that must be done even if the program stops in between.
@@ -153,8 +153,8 @@ type Incidents interface {
 	// LookJobs returns the unfinished jobs that look for a bridge's meetings, the
 	// next one first.
 	LookJobs(ctx context.Context, bridgeID string) ([]Job, error)
-	// RetryJobs returns the jobs that will try again to get links for bridges that
-	// failed: of one incident, or of all if number is 0, the next one first.
+	// RetryJobs returns the jobs that try again to get links for the failed bridges of
+	// an open incident, the next one first.
 	RetryJobs(ctx context.Context, number int64) ([]Job, error)
 	// HastenRetries makes all of them due now.
 	HastenRetries(ctx context.Context, now time.Time) error

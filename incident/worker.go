@@ -170,7 +170,7 @@ func (s *Service) do(ctx context.Context, job Job) {
 		err = s.store.FinishJob(ctx, job, JobDone)
 	case err == nil:
 		err = s.store.RetryJob(ctx, job, again)
-	case job.Attempt >= maxTries || CodeOf(err) == NotFound:
+	case CodeOf(err) == NotFound, job.Attempt >= maxTries && s.mayGiveUp(job):
 		s.log.Error("gave up on a job", "kind", job.Kind, "subject", job.Subject, "error", err)
 		err = errors.Join(s.giveUpStep(ctx, job), s.store.FinishJob(ctx, job, JobDead))
 	case errors.Is(err, errOutOfTime):
@@ -182,6 +182,18 @@ func (s *Service) do(ctx context.Context, job Job) {
 	}
 	if err != nil {
 		s.log.Error("could not store the result of a job", "kind", job.Kind, "subject", job.Subject, "error", err)
+	}
+}
+
+// mayGiveUp reports whether a job may end although it never succeeded. A meeting that
+// may exist is looked for until that is certain or a day is over (giveUpLook), however
+// often a look failed.
+func (s *Service) mayGiveUp(job Job) bool {
+	switch job.Kind {
+	case JobReconcile, JobLastLook, JobDiscard:
+		return s.now().Sub(job.CreatedAt) > 2*giveUpLook
+	default:
+		return true
 	}
 }
 
@@ -231,7 +243,7 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 	case JobLastLook:
 		return s.lookAgain(ctx, job)
 	case JobRecheck:
-		return time.Time{}, s.renewCheck(ctx)
+		return time.Time{}, s.renewCheck(ctx, job.Subject)
 	case JobDiscard:
 		return s.deleteDiscarded(ctx, job)
 	}

@@ -34,7 +34,7 @@ var reasonTexts = map[string]Text{
 	"found_late":       {Cause: "Zoom’s answer was lost, but the meeting exists."},
 	"not_created":      {Cause: "Zoom didn’t create the meeting."},
 	"no_answer":        {Cause: "Zoom didn’t answer for an hour."},
-	"tried_often":      {"Drawbridge asked Zoom {times}.", "Try again when Zoom answers, or use another link."},
+	"tried_often":      {"Drawbridge asked Zoom {times}.", "Can’t wait? Use another link."},
 	"no_opener":        {Cause: "The opener isn’t known, so the backup user hosts."},
 	"runbook":          {Cause: "The runbook wants the backup user to host."},
 	"ran_step":         {Cause: "{host} ran the step, so they host."},
@@ -109,7 +109,7 @@ func Looks(times int, in time.Duration) string {
 	}
 	switch times {
 	case 0:
-		return "Drawbridge hasn’t had an answer from Zoom yet. " + next
+		return "No check has been answered yet. " + next
 	case 1:
 		return "Drawbridge checked once and didn’t find the meeting. " + next
 	}
