@@ -253,7 +253,11 @@ func (s *Site) AddNote(c echo.Context) error {
 	if err := s.Service.AddNote(c.Request().Context(), Actor(c), number, texts["note"], texts["dedup_key"]); err != nil {
 		return err
 	}
-	return s.sendIncident(c, http.StatusOK, number)
+	if slices.Contains(tokenOf(c).Scopes, incident.ScopeRead) {
+		return s.sendIncident(c, http.StatusOK, number)
+	}
+	// A token that only writes must not read links of incidents that others opened.
+	return c.JSON(http.StatusOK, map[string]any{"number": number, "key": incident.Key(number)})
 }
 
 func (s *Site) sendIncident(c echo.Context, status int, number int64) error {

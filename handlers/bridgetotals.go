@@ -64,7 +64,7 @@ func (s *Site) bridgeTotals(c echo.Context, f db.BridgeFilter) (v views.BridgeTo
 	for ; ; unit++ {
 		starts = nil
 		p := periods[unit]
-		for at := p.start(first); !at.After(last) && len(starts) <= mostPeriods; at = p.next(at) {
+		for at := p.start(first); !at.After(last) && (len(starts) <= mostPeriods || unit == len(periods)-1); at = p.next(at) {
 			starts = append(starts, at)
 		}
 		if len(starts) <= mostPeriods || unit == len(periods)-1 {
@@ -96,7 +96,7 @@ func (s *Site) bridgeTotals(c echo.Context, f db.BridgeFilter) (v views.BridgeTo
 		v.Periods[n].Label = at.Format(periods[unit].layout)
 		v.Periods[n].Wait, v.Periods[n].WaitSays = median(waits[n])
 	}
-	v.Per, v.Bridges, v.Backup = periods[unit].word, views.Capped(len(bridges), more), backup
+	v.Per, v.Bridges = periods[unit].word, views.Capped(len(bridges), more)
 	v.BackupOf = fmt.Sprintf("%s of %s", views.Count(backup), v.Bridges)
 	_, v.Wait = median(all)
 	if more {

@@ -631,11 +631,11 @@ func TestLookNow(t *testing.T) {
 	path := "/bridges/" + o.bridge(1).ID + "/look"
 	testGuard(t, o, path, incident.Responder)
 	b := o.as(incident.Responder)
-	b.get("/incidents/1").want(t, http.StatusOK, "Drawbridge hasn’t had an answer from Zoom yet. It checks again in 2 s.", "Check now", "Use another link")
+	b.get("/incidents/1").want(t, http.StatusOK, "No check has been answered yet. It checks again in 2 s.", "Check now", "Use another link")
 	if page := o.logIn("viewer@example.com").get("/incidents/1"); strings.Contains(page.text(), "Check now") {
 		t.Error("a viewer can check")
 	}
-	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked again.", "Drawbridge hasn’t had an answer from Zoom yet.")
+	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked again.", "No check has been answered yet.")
 	o.faults(zoomsim.Faults{Lag: time.Hour})
 	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked once and didn’t find the meeting. It checks again in 10 s.")
 	o.faults(zoomsim.Faults{})

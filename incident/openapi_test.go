@@ -287,7 +287,7 @@ func (d *documented) setChange(f func(string, map[string]any)) {
 // finds nothing wrong that Zoom did not say, and a meeting with an id and a link is a bridge.
 func TestOptionalPartsMissing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("opens an incident for each of several hundred parts: run without -short")
+		t.Skip("opens an incident for each group of optional parts: run without -short")
 	}
 	t.Parallel()
 	store, clock, ctx := dbtest.New(t), &clock{t: dbtest.Now}, t.Context()

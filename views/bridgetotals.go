@@ -9,7 +9,6 @@ import (
 type BridgeTotals struct {
 	Bridges  string // "128", "10,000+"
 	Wait     string // median time from asking to the link, "1.2 s"; "" if no bridge got a link from Zoom
-	Backup   int    // how many needed the backup user
 	BackupOf string // "12 of 128"
 	Per      string // "day": the length of a period
 	Periods  []BridgePeriod

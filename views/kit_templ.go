@@ -812,7 +812,7 @@ func ShareButton(url, title string) templ.Component {
 	})
 }
 
-// CopyIcon is CopyButton without words, for use next to a value; label is for screen readers.
+// CopyIcon is CopyButton without words, for use next to a value; label is its name and its tooltip.
 func CopyIcon(text, label string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -172,7 +172,7 @@ func TestOverview(t *testing.T) {
 
 // bridgeTotals are those of a month.
 func bridgeTotals() views.BridgeTotals {
-	t := views.BridgeTotals{Bridges: "128", Wait: "0.8 s", Backup: 12, BackupOf: "12 of 128", Per: "day", Note: "Counted back to 22 Oct 2026, 03:14:07 CET."}
+	t := views.BridgeTotals{Bridges: "128", Wait: "0.8 s", BackupOf: "12 of 128", Per: "day", Note: "Counted back to 22 Oct 2026, 03:14:07 CET."}
 	for day := range 30 {
 		p := views.BridgePeriod{Label: fmt.Sprint(day+1, " Nov 2026"), Bridges: day * 7 % 11, Backup: day % 3 % 2, Wait: float64(day%5) / 2, WaitSays: fmt.Sprintf("%.1f s", float64(day%5)/2)}
 		if p.Bridges == 0 {

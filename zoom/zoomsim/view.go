@@ -110,7 +110,7 @@ func viewMeeting(m Meeting) meetingView {
 	case "started":
 		v.Status, v.Mark = "Running", "db-st-live"
 	case "ended":
-		v.Status = "Ended"
+		v.Status, v.Mark = "Ended", "db-st-ended"
 	case "deleted":
 		v.Status, v.Mark = "Deleted", "db-st-failed"
 	}
