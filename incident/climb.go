@@ -432,7 +432,6 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 		// creates it.
 		ReadAgain: &UnlinkedEvents{MeetingID: m.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
 		Timeline:  []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryBridgeReady, TimelineData{Host: c.bridge.HostEmail, Reasons: c.bridge.Reasons})},
-		Jobs:      c.s.recheckIf(back),
 	})
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)
@@ -451,15 +450,6 @@ func (s *Service) zoomIsBack() bool {
 	back := s.zoomDown
 	s.zoomDown = false
 	return back
-}
-
-// recheckIf returns the job that checks the account, because a bridge showed that the
-// last check may no longer be true.
-func (s *Service) recheckIf(news bool) []Job {
-	if !news {
-		return nil
-	}
-	return []Job{s.newJob(JobRecheck, RecheckBridge, s.now())}
 }
 
 // retryNow makes every retry of a bridge due, because something has changed that
@@ -521,7 +511,6 @@ func (c *climber) fail(ctx context.Context, more ...Reason) error {
 				c.s.mu.Lock()
 				c.s.zoomDown = true
 				c.s.mu.Unlock()
-				change.Jobs = append(change.Jobs, c.s.recheckIf(true)...)
 			}
 		}
 		c.bridge.State = BridgeFailed

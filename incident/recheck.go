@@ -21,10 +21,6 @@ type Recheck struct {
 // check found.
 var userEvents = []string{"user.activated", "user.deactivated", "user.deleted", "user.disassociated", "user.updated", "user.settings_updated"}
 
-// RecheckBridge is the subject of a job that repeats the check because a bridge failed
-// for a reason that concerns the whole account, or is the first that did not.
-const RecheckBridge = "bridge"
-
 // recheckEvery is the shortest time between two checks that events cause.
 const recheckEvery = time.Minute
 
@@ -62,16 +58,16 @@ func (r CheckReport) about(backup string, u zoom.EventUser) bool {
 // outdated reports whether a user has changed since the check.
 func (a Account) outdated() bool { return a.HostsChangedAt.After(a.Check.At) }
 
-// renewCheck repeats the check if it is out of date, as it is after a bridge that is the cause. An account without
+// renewCheck repeats the check if it is out of date. An account without
 // credentials or without a check stays as it is. If Zoom does not answer, it
 // returns an error, and the last check stays.
-func (s *Service) renewCheck(ctx context.Context, cause string) error {
+func (s *Service) renewCheck(ctx context.Context) error {
 	began := s.now() // before the account is read: see Account.Report
 	a, err := s.store.Account(ctx)
 	if err != nil {
 		return err
 	}
-	if !a.Connected() || a.Report(s.now()).At.IsZero() || !a.outdated() && cause != RecheckBridge {
+	if !a.Connected() || a.Report(s.now()).At.IsZero() || !a.outdated() {
 		return nil
 	}
 	var people []string
@@ -86,9 +82,6 @@ func (s *Service) renewCheck(ctx context.Context, cause string) error {
 	c.all(ctx, s, a, people)
 	for _, l := range c.report.Lines {
 		if l.Zoom != nil && slices.Contains(passing, l.Zoom.Code) {
-			if cause == RecheckBridge {
-				return nil // the bridge says so itself
-			}
 			return fmt.Errorf("check the connection: %s", l.Zoom.Code)
 		}
 	}

@@ -178,33 +178,3 @@ func TestRetriesSpareTheDay(t *testing.T) {
 		})
 	}
 }
-
-// The account's check is renewed by what bridges show, so that it is neither green
-// after a bridge was refused nor red after one was made.
-func TestBridgesRenewTheCheck(t *testing.T) {
-	w := newWorld(t)
-	worst := func() incident.Level {
-		t.Helper()
-		level := incident.LevelOK
-		for _, l := range w.account().Check.Lines {
-			if l.Topic == incident.TopicToken && l.Level.Compare(level) > 0 {
-				level = l.Level
-			}
-		}
-		return level
-	}
-	w.must(w.service.CheckConnection(t.Context(), admin))
-	w.faults(zoomsim.Faults{TokenRefused: true})
-	w.clock.Add(2 * time.Hour) // the token of the check has expired
-	w.open()
-	w.work(time.Second)
-	if worst() != incident.LevelBad {
-		t.Errorf("a bridge failed, and the check says of the token: %s", worst())
-	}
-	w.faults(zoomsim.Faults{})
-	w.open(func(r *incident.OpenRequest) { r.DedupKey = "next" })
-	w.work(time.Second)
-	if worst() != incident.LevelOK {
-		t.Errorf("a bridge was made, and the check says of the token: %s", worst())
-	}
-}
