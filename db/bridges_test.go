@@ -357,7 +357,7 @@ func TestPageReads(t *testing.T) {
 		readyBridge(t, s, one, "111")
 		two.HostEmail = "ana@example.com"
 		check(t, s.SetIncidentStatus(ctx, 2, incident.StatusOpen, incident.StatusResolved, now, incident.TimelineEntry{ID: id(), At: now}, incident.AuditEntry{}))
-		open, err := s.CountIncidents(ctx, incident.StatusOpen)
+		open, err := s.CountIncidents(ctx, db.IncidentFilter{Status: incident.StatusOpen})
 		check(t, err)
 		if open != 1 {
 			t.Errorf("%d are open", open)

@@ -159,14 +159,13 @@ type IncidentRow struct {
 	Bridge *incident.Bridge // the newest bridge; nil: none
 }
 
-// Incidents returns the incidents, newest first.
-func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, limit int) (Page[IncidentRow], error) {
-	var page Page[IncidentRow]
+// where returns the conditions of the filter for incidents i.
+func (f IncidentFilter) where() (where, error) {
 	var w where
 	switch f.Status {
 	case "", incident.StatusOpen, incident.StatusResolved:
 	default:
-		return page, &incident.Error{Code: incident.Invalid, Message: "This status of incidents doesn’t exist. Use open or resolved.",
+		return w, &incident.Error{Code: incident.Invalid, Message: "This status of incidents doesn’t exist. Use open or resolved.",
 			Fields: map[string]string{"status": "Use open or resolved."}}
 	}
 	w.addIf(f.Status != "", `i.status = $?`, f.Status)
@@ -178,6 +177,15 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 	}
 	w.addIf(!f.After.IsZero(), `i.created_at >= $?`, f.After)
 	w.addIf(!f.Before.IsZero(), `i.created_at < $?`, f.Before)
+	return w, nil
+}
+
+// Incidents returns the incidents, newest first.
+func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, limit int) (page Page[IncidentRow], err error) {
+	w, err := f.where()
+	if err != nil {
+		return page, err
+	}
 	if cursor != "" {
 		number, err := numberCursor(cursor)
 		if err != nil {
@@ -306,7 +314,11 @@ func (s *Store) EventEntries(ctx context.Context, e incident.Event) ([]incident.
 		WHERE id = $1`, incident.EventEntryID(id))
 }
 
-// CountIncidents returns how many incidents have the status.
-func (s *Store) CountIncidents(ctx context.Context, status incident.Status) (int, error) {
-	return one(ctx, s.r, "incident", scalar[int], `SELECT COUNT(*) FROM incidents WHERE status = $1`, status)
+// CountIncidents returns how many incidents match the filter.
+func (s *Store) CountIncidents(ctx context.Context, f IncidentFilter) (int, error) {
+	w, err := f.where()
+	if err != nil {
+		return 0, err
+	}
+	return one(ctx, s.r, "incident", scalar[int], `SELECT COUNT(*) FROM incidents i`+w.String(), w.args...)
 }

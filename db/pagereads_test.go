@@ -15,7 +15,7 @@ func TestReadsOfPages(t *testing.T) {
 		ctx := t.Context()
 		counts := func(open int, hosts, types []string) {
 			t.Helper()
-			n, err := s.CountIncidents(ctx, incident.StatusOpen)
+			n, err := s.CountIncidents(ctx, db.IncidentFilter{Status: incident.StatusOpen})
 			check(t, err)
 			if n != open {
 				t.Errorf("%d incidents are open, want %d", n, open)
@@ -45,7 +45,7 @@ func TestReadsOfPages(t *testing.T) {
 
 		check(t, s.SetIncidentStatus(ctx, first.Number, incident.StatusOpen, incident.StatusResolved, now,
 			incident.TimelineEntry{ID: id(), At: now, Kind: "resolved"}, incident.AuditEntry{}))
-		if n, err := s.CountIncidents(ctx, incident.StatusOpen); n != 2 || err != nil {
+		if n, err := s.CountIncidents(ctx, db.IncidentFilter{Status: incident.StatusOpen}); n != 2 || err != nil {
 			t.Errorf("after one is resolved %d are open (%v), want 2", n, err)
 		}
 
@@ -95,7 +95,7 @@ func TestReadsOfPages(t *testing.T) {
 		cancel()
 		_, _, noPeople := s.People(ended, b.ID)
 		for name, err := range map[string]error{
-			"CountIncidents": second(s.CountIncidents(ended, incident.StatusOpen)), "BridgeHosts": second(s.BridgeHosts(ended)),
+			"CountIncidents": second(s.CountIncidents(ended, db.IncidentFilter{Status: incident.StatusOpen})), "BridgeHosts": second(s.BridgeHosts(ended)),
 			"People": noPeople, "EventTypes": second(s.EventTypes(ended)),
 		} {
 			if err == nil {

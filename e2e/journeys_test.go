@@ -7,6 +7,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 
+	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
@@ -161,7 +162,7 @@ func journeySameFormTwice(t *testing.T, w *world) {
 	if err != nil || len(bridges) != 1 {
 		t.Errorf("bridges: %v, %v", bridges, err)
 	}
-	if n, err := w.store.CountIncidents(t.Context(), incident.StatusOpen); err != nil || n != 2 {
+	if n, err := w.store.CountIncidents(t.Context(), db.IncidentFilter{Status: incident.StatusOpen}); err != nil || n != 2 {
 		t.Errorf("open incidents: %d, %v; want 2", n, err)
 	}
 	if n := created() - before; n != 1 {

@@ -25,15 +25,15 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 		return err
 	}
 	filter := db.IncidentFilter{Status: incident.Status(q.Get("status")), Severity: q.Get("severity"), RunbookID: q.Get("runbook"), Text: q.Get("q")}
-	open, err := s.Store.CountIncidents(ctx, incident.StatusOpen)
-	if err != nil {
-		return err
+	var counts [3]int
+	open, resolved := filter, filter
+	open.Status, resolved.Status = incident.StatusOpen, incident.StatusResolved
+	for n, f := range []db.IncidentFilter{{Status: incident.StatusOpen}, open, resolved} {
+		if counts[n], err = s.Store.CountIncidents(ctx, f); err != nil {
+			return err
+		}
 	}
-	resolved, err := s.Store.CountIncidents(ctx, incident.StatusResolved)
-	if err != nil {
-		return err
-	}
-	rows, err := s.incidentRows(c, filter, q.Get("cursor"), open)
+	rows, err := s.incidentRows(c, filter, q.Get("cursor"), counts[0])
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Site) IncidentsPage(c echo.Context) error {
 		Frame:   s.Frame(c, "Incidents", "incidents"),
 		CanOpen: Actor(c).Role.Includes(incident.Responder), RunURL: newIncidentPath,
 		Status: string(filter.Status), Severity: filter.Severity, Runbook: filter.RunbookID, Query: filter.Text,
-		Open: open, ResolvedCount: resolved, Pager: pager(c, q.Get("cursor"), rows.Next),
+		Open: counts[0], OpenFound: counts[1], ResolvedFound: counts[2], Pager: pager(c, q.Get("cursor"), rows.Next),
 	}
 	if err := s.knownRunbook(c, filter.RunbookID, &runbooks); err != nil {
 		return err

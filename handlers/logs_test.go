@@ -175,6 +175,7 @@ func TestIncidentsPage(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/incidents"+test.query, rowOfIncident, test.want...) })
 	}
 	t.Run("contents of the rows", func(t *testing.T) {
+		viewer.get("/incidents?severity=SEV1").want(t, http.StatusOK, "2 open", "All 2", "Open 1", "Resolved 1")
 		viewer.get("/incidents?q=down").want(t, http.StatusOK, "2 open", "SEV1", "Production outage", "command line", "Join", "Clear")
 		page := viewer.get("/incidents?q=" + url.QueryEscape(hostile))
 		page.want(t, http.StatusOK, "No incidents match")

@@ -160,7 +160,7 @@ func TestIncidentStart(t *testing.T) {
 
 func incidentsFull() views.IncidentsPage {
 	return views.IncidentsPage{
-		Frame: in("Incidents", "incidents"), CanOpen: true, RunURL: "/runbooks/1/run", Open: 2,
+		Frame: in("Incidents", "incidents"), CanOpen: true, RunURL: "/runbooks/1/run", Open: 2, OpenFound: 2,
 		Runbooks: []views.Choice{{Value: "1", Label: "Production outage"}, {Value: "2", Label: "Security incident"}},
 		Rows: []views.IncidentRow{
 			{Number: 43, Key: "INC-43", Name: "Disk full on db-3", OpenedAt: when(2 * time.Minute), Opener: "API token pager", RunbookName: "Production outage", Lasted: "2 min", Verdict: views.Verdict{State: "creating"}},

@@ -17,7 +17,8 @@ type IncidentsPage struct {
 	Runbooks      []Choice
 	Rows          []IncidentRow
 	Open          int // number of all open incidents, regardless of the filter
-	ResolvedCount int // the same of resolved ones
+	OpenFound     int // number of open incidents that the rest of the filter finds
+	ResolvedFound int // the same of resolved ones
 	Pager         Pager
 }
 
@@ -73,9 +74,9 @@ func (p IncidentsPage) href(status string) string {
 
 func (p IncidentsPage) statusChips() []Chip {
 	return []Chip{
-		{Label: "All", Count: Count(p.Open + p.ResolvedCount), Href: p.href(""), On: p.Status == ""},
-		{Label: "Open", Count: Count(p.Open), Href: p.href("open"), On: p.Status == "open"},
-		{Label: "Resolved", Count: Count(p.ResolvedCount), Href: p.href("resolved"), On: p.Status == "resolved"},
+		{Label: "All", Count: Count(p.OpenFound + p.ResolvedFound), Href: p.href(""), On: p.Status == ""},
+		{Label: "Open", Count: Count(p.OpenFound), Href: p.href("open"), On: p.Status == "open"},
+		{Label: "Resolved", Count: Count(p.ResolvedFound), Href: p.href("resolved"), On: p.Status == "resolved"},
 	}
 }
 
