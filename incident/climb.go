@@ -403,7 +403,6 @@ func (c *climber) told(why Reason) bool {
 // from a person or another try, the meeting is not needed and will be deleted.
 func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from AttemptState, m zoom.Meeting, findings []Finding) error {
 	before := c.bridge.State
-	back := c.s.zoomIsBack()
 	c.bridge.take(m)
 	c.bridge.Findings = append(findings, compare(c.bridge.Asked, m)...)
 	c.bridge.Rung, c.bridge.UsedBackupUser = r.name, r.host == c.account.BackupUser
@@ -436,7 +435,7 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)
 	}
-	if back {
+	if err == nil && c.s.zoomIsBack() {
 		c.s.retryNow(ctx)
 	}
 	return err
