@@ -1,9 +1,10 @@
 #!/bin/sh
 # Fetches the third-party files in static/vendor and the icons in views/icons.go
-# at exact versions, and checks them against static/vendor/CHECKSUMS.
+# at exact versions, and checks them against static/vendor/CHECKSUMS. Of Tabler's style
+# sheet, which a phone would take a second to read, it keeps the rules that pages use.
 #
-#   sh static/vendor.sh           fetch, check, write views/icons.go
-#   sh static/vendor.sh --record  same, but write new checksums; after you change a version or an icon
+#   sh static/vendor.sh           fetch, check, write; also after you use another class of Tabler or another icon
+#   sh static/vendor.sh --record  same, but write new checksums; after you change a version
 #
 # The Go build does not run this script. Commit what it writes.
 set -eu
@@ -12,14 +13,15 @@ cd "$(dirname "$0")"
 tabler=@tabler/core@1.6.1
 icons=@tabler/icons@3.51.0
 htmx=htmx.org@2.0.11
+purgecss=purgecss@8.0.0
 
 # Names of icons in Tabler's set. Add a new icon here; do not draw one by hand.
 icon_names="
-activity adjustments-horizontal alert-circle alert-triangle arrow-down arrow-up calendar
+activity adjustments-horizontal alert-circle alert-triangle arrow-down arrow-up bookmark calendar
 chevron-down chevron-left chevron-right circle-check circle-x copy eye filter flame help
 history info-circle key link list-details logout menu-2 microphone moon notes phone
-player-play plug-connected plus refresh search settings shield-lock sun device-desktop
-trash urgent user user-plus video video-plus webhook x check
+player-pause player-play plug-connected plus refresh search settings shield-lock sun device-desktop
+trash urgent user user-plus video video-plus webhook x check zoom-out
 "
 
 work=$(mktemp -d)
@@ -27,6 +29,11 @@ trap 'rm -rf "$work"' EXIT
 for spec in "$tabler" "$icons" "$htmx"; do
 	(cd "$work" && npm pack --silent "$spec" >/dev/null)
 done
+if [ "${1:-}" = --record ]; then
+	(cd "$work" && sha256sum ./*.tgz) >vendor/CHECKSUMS
+else
+	(cd "$work" && sha256sum --check --quiet) <vendor/CHECKSUMS
+fi
 for tgz in "$work"/*.tgz; do
 	mkdir "${tgz%.tgz}"
 	tar -xzf "$tgz" -C "${tgz%.tgz}" --strip-components=1
@@ -34,6 +41,19 @@ done
 
 mkdir -p vendor
 cp "$work"/tabler-core-*/dist/css/tabler.min.css vendor/tabler.css
+classes() { grep -oE '\.[a-zA-Z][a-zA-Z0-9_-]*' vendor/tabler.css | cut -c2- | LC_ALL=C sort -u; }
+classes >"$work/all"
+pages="$(ls *.js ../views/*.templ ../zoom/zoomsim/*.templ ../views/*.go | grep -vE '_(templ|test)\.go$')" # as in vendor_test.go
+# Our own style sheets are read too, for the variables that they use.
+mkdir "$work/css"
+npx --yes "$purgecss" --output "$work/css" --keyframes --variables --safelist :focus-visible \
+	--css vendor/tabler.css app.css pages.css events.css \
+	--content $pages
+cp "$work/css/tabler.css" vendor/tabler.css
+{
+	classes
+	grep -ohE '[A-Za-z0-9_-]+' $pages
+} | LC_ALL=C sort -u | LC_ALL=C comm -23 "$work/all" - >vendor/tabler-unused.txt
 cp "$work"/htmx.org-*/dist/htmx.min.js vendor/htmx.js
 # Browsers request source maps, which we do not serve.
 sed -i '/^\/\/# sourceMappingURL=/d; s|/\*# sourceMappingURL=[^*]*\*/||' vendor/tabler.css vendor/htmx.js
@@ -59,9 +79,3 @@ cp "$work"/tabler-icons-*/LICENSE vendor/LICENSE.tabler
 	echo ')'
 } >../views/icons.go
 gofmt -w ../views/icons.go
-
-if [ "${1:-}" = --record ]; then
-	sha256sum vendor/*.css vendor/*.js vendor/LICENSE.* ../views/icons.go >vendor/CHECKSUMS
-else
-	sha256sum --check --quiet vendor/CHECKSUMS
-fi
