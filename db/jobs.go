@@ -16,11 +16,11 @@ func jobFields(j *incident.Job) []any {
 	return []any{&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, timeOf(&j.LeaseUntil), &j.Worker, timeOf(&j.CreatedAt)}
 }
 
-// insertJobs stores jobs in the transaction of their cause. The job of a step takes
-// the place of one that is queued.
+// insertJobs stores jobs in the transaction of their cause. The job of a step or of a
+// check takes the place of one that is queued.
 func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	for _, j := range jobs {
-		if j.Kind == incident.JobRunStep {
+		if j.Kind == incident.JobRunStep || j.Kind == incident.JobRecheck {
 			if err := exec(ctx, tx, `DELETE FROM jobs WHERE kind = $1 AND subject = $2 AND state = 'queued'`, j.Kind, j.Subject); err != nil {
 				return err
 			}

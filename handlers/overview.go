@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -144,7 +145,8 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 }
 
 // ready says whether the next incident will get a bridge that people can join, judged by
-// the last check and by the newest bridges since then.
+// the last check and by the newest bridges since a person asked for a check. A check that
+// a bridge caused says less than the bridge: it creates no meeting.
 func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) views.Ready {
 	level, reasons := a.Readiness(s.Now())
 	report := a.Report(s.Now())
@@ -154,7 +156,7 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	}
 	var keepsOut []incident.Finding
 	for n, b := range newest {
-		if !b.CreatedAt.After(report.At) {
+		if !b.CreatedAt.After(cmp.Or(report.Asked, report.At)) {
 			break
 		}
 		keepsOut = append(keepsOut, incident.KeepingOut(b.Findings)...)

@@ -118,7 +118,10 @@ func (a Account) WebhookTokens() (tokens []Secret, locked bool) {
 
 // CheckReport is the result of CheckConnection.
 type CheckReport struct {
-	At    time.Time         `json:"at"`
+	At time.Time `json:"at"`
+	// Asked is when a person last asked for a check, and so has seen what bridges
+	// showed before; zero in reports of older versions.
+	Asked time.Time         `json:"asked,omitzero"`
 	Lines []Finding         `json:"lines"`
 	Users map[string]string `json:"users,omitempty"` // the ids of the users in Zoom, by email address
 }

@@ -28,7 +28,8 @@ func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...st
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	c := checker{report: CheckReport{At: s.now()}} // before the account is read: see Account.Report
+	now := s.now() // before the account is read: see Account.Report
+	c := checker{report: CheckReport{At: now, Asked: now}}
 	account, err := s.store.Account(ctx)
 	if err != nil {
 		return CheckReport{}, err

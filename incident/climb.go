@@ -92,6 +92,7 @@ type climber struct {
 
 	why  []Reason // why earlier rungs gave no link
 	busy bool     // the last failure was Zoom's limit of calls in a second
+	news bool     // a rung failed for a reason that the account's check should show
 	// attempts is how many attempts there were before this climb.
 	attempts int
 	// before are the reasons of the last climb, which the timeline does not repeat.
@@ -363,6 +364,7 @@ func (c *climber) refused(ctx context.Context, r rung, attempt Attempt, err erro
 	why := reasonOf(err, r.host)
 	c.why = append(c.why, why)
 	c.busy = perSecond(err)
+	c.news = c.news || why.AccountWide() || r.name == RungBackup
 	state, code := AttemptRefused, 0
 	var jobs []Job
 	if z, ok := errors.AsType[*zoom.Error](err); ok {
@@ -423,6 +425,7 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	attempt.State, attempt.MeetingID, attempt.FinishedAt = AttemptDone, m.ID, c.s.now()
 	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, Reason{}, c.s.now()
 
+	back := c.s.zoomIsBack()
 	err := c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{before},
 		Attempt: &attempt, AttemptFrom: from,
@@ -431,11 +434,12 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 		// creates it.
 		ReadAgain: &UnlinkedEvents{MeetingID: m.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
 		Timeline:  []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryBridgeReady, TimelineData{Host: c.bridge.HostEmail, Reasons: c.bridge.Reasons})},
+		Jobs:      c.recheckIf(c.news || back),
 	})
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)
 	}
-	if err == nil && c.s.zoomIsBack() {
+	if err == nil && back {
 		c.s.retryNow(ctx)
 	}
 	return err
@@ -449,6 +453,19 @@ func (s *Service) zoomIsBack() bool {
 	back := s.zoomDown
 	s.zoomDown = false
 	return back
+}
+
+// recheckIf returns the job that checks the account, because a bridge showed that the
+// last check may no longer be true.
+func (c *climber) recheckIf(news bool) []Job {
+	if !news {
+		return nil
+	}
+	at := c.s.now()
+	if soonest := c.account.Check.At.Add(recheckEvery); soonest.After(at) {
+		at = soonest
+	}
+	return []Job{c.s.newJob(JobRecheck, RecheckBridge, at)}
 }
 
 // retryNow makes every retry of a bridge due, because something has changed that
@@ -512,6 +529,7 @@ func (c *climber) fail(ctx context.Context, more ...Reason) error {
 				c.s.mu.Unlock()
 			}
 		}
+		change.Jobs = append(change.Jobs, c.recheckIf(c.news)...)
 		c.bridge.State = BridgeFailed
 		c.run.State, c.run.Reason, c.run.FinishedAt = StepFailed, *last, c.s.now()
 	}

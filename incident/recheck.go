@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,6 +21,10 @@ type Recheck struct {
 // userEvents are the events after which a host may no longer be what the last
 // check found.
 var userEvents = []string{"user.activated", "user.deactivated", "user.deleted", "user.disassociated", "user.updated", "user.settings_updated"}
+
+// RecheckBridge is the subject of a job that repeats the check because a bridge failed
+// for a reason that the check should show, or is the first that did not.
+const RecheckBridge = "bridge"
 
 // recheckEvery is the shortest time between two checks that events cause.
 const recheckEvery = time.Minute
@@ -58,16 +63,17 @@ func (r CheckReport) about(backup string, u zoom.EventUser) bool {
 // outdated reports whether a user has changed since the check.
 func (a Account) outdated() bool { return a.HostsChangedAt.After(a.Check.At) }
 
-// renewCheck repeats the check if it is out of date. An account without
-// credentials or without a check stays as it is. If Zoom does not answer, it
-// returns an error, and the last check stays.
-func (s *Service) renewCheck(ctx context.Context) error {
+// renewCheck repeats the check if it is out of date, as it always is if a bridge is the
+// cause. An account without credentials or without a check stays as it is. If Zoom does
+// not answer, it returns an error so that it is called again, and the last check stays
+// unless it disagrees with the bridge.
+func (s *Service) renewCheck(ctx context.Context, cause string) error {
 	began := s.now() // before the account is read: see Account.Report
 	a, err := s.store.Account(ctx)
 	if err != nil {
 		return err
 	}
-	if !a.Connected() || a.Report(s.now()).At.IsZero() || !a.outdated() {
+	if !a.Connected() || a.Report(s.now()).At.IsZero() || !a.outdated() && cause != RecheckBridge {
 		return nil
 	}
 	var people []string
@@ -78,14 +84,18 @@ func (s *Service) renewCheck(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	c := checker{report: CheckReport{At: began}}
+	c := checker{report: CheckReport{At: began, Asked: a.Check.Asked}}
 	c.all(ctx, s, a, people)
+	var passes error
 	for _, l := range c.report.Lines {
 		if l.Zoom != nil && slices.Contains(passing, l.Zoom.Code) {
-			return fmt.Errorf("check the connection: %s", l.Zoom.Code)
+			passes = fmt.Errorf("check the connection: %s", l.Zoom.Code)
 		}
 	}
-	return s.store.SaveCheck(ctx, c.report)
+	if passes != nil && cause != RecheckBridge {
+		return passes
+	}
+	return cmp.Or(s.store.SaveCheck(ctx, c.report), passes)
 }
 
 // passing are the problems that pass without anybody mending them.

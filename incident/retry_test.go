@@ -178,3 +178,54 @@ func TestRetriesSpareTheDay(t *testing.T) {
 		})
 	}
 }
+
+// The account's check is renewed by what bridges show, so that it is neither green
+// after a bridge was refused nor red after one was made.
+func TestBridgesRenewTheCheck(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		topic      incident.Topic
+		spoil, fix func(w *world)
+	}{
+		{"token", incident.TopicToken,
+			func(w *world) { w.faults(zoomsim.Faults{TokenRefused: true}) },
+			func(w *world) { w.faults(zoomsim.Faults{}) }},
+		{"backup user", incident.TopicBackupUser,
+			func(w *world) {
+				w.sim.SetUser(opener, func(u *zoomsim.User) { u.Unknown = true })
+				w.sim.SetUser(backup, func(u *zoomsim.User) { u.Status = "inactive" })
+			},
+			func(w *world) { w.sim.SetUser(backup, func(u *zoomsim.User) { u.Status = "active" }) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			worst := func() incident.Level {
+				t.Helper()
+				level := incident.LevelOK
+				for _, l := range w.account().Check.Lines {
+					if l.Topic == tt.topic && l.Level.Compare(level) > 0 {
+						level = l.Level
+					}
+				}
+				return level
+			}
+			w.must(w.service.CheckConnection(t.Context(), admin))
+			if worst() != incident.LevelOK {
+				t.Fatalf("the first check says: %s", worst())
+			}
+			tt.spoil(w)
+			w.clock.Add(2 * time.Hour) // the token of the check has expired
+			w.open()
+			w.work(2 * time.Minute)
+			if worst() != incident.LevelBad {
+				t.Errorf("a bridge failed, and the check says: %s", worst())
+			}
+			tt.fix(w)
+			w.open(func(r *incident.OpenRequest) { r.DedupKey = "next" })
+			w.work(2 * time.Minute)
+			if worst() != incident.LevelOK {
+				t.Errorf("a bridge was made, and the check says: %s", worst())
+			}
+		})
+	}
+}

@@ -94,7 +94,7 @@ const (
 	JobReconcile JobKind = "reconcile_attempt" // an attempt with unknown outcome
 	JobLastLook  JobKind = "last_look"         // an attempt that counts as not created
 	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting no bridge uses
-	JobRecheck   JobKind = "recheck"           // none: the check of the account
+	JobRecheck   JobKind = "recheck"           // none, or RecheckBridge: the check of the account
 )
 
 // Job is work that must be done even if the program stops in between.

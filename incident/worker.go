@@ -243,7 +243,7 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 	case JobLastLook:
 		return s.lookAgain(ctx, job)
 	case JobRecheck:
-		return time.Time{}, s.renewCheck(ctx)
+		return time.Time{}, s.renewCheck(ctx, job.Subject)
 	case JobDiscard:
 		return s.deleteDiscarded(ctx, job)
 	}
