@@ -35,7 +35,8 @@ type fileAccount struct {
 	APIKey              string                 `yaml:"api_key,omitempty"`
 	APISecret           string                 `yaml:"api_secret,omitempty"`
 	WebhookSecretTokens []string               `yaml:"webhook_secret_tokens,omitempty"`
-	BackupUserEmail     string                 `yaml:"backup_user_email,omitempty"`
+	BackupUserEmail     string                 `yaml:"backup_user_email,omitempty"` // the only one of the host pool
+	BackupUserEmails    []string               `yaml:"backup_user_emails,omitempty"`
 	Cluster             string                 `yaml:"cluster,omitempty"`
 	StandbyMeetings     *int                   `yaml:"standby_meetings,omitempty"`
 	StaticLinks         *[]incident.StaticLink `yaml:"static_links,omitempty"`
@@ -90,13 +91,16 @@ func parseConfigFile(text []byte) (configFile, error) {
 	if len(f.Account.WebhookSecretTokens) > 2 {
 		return configFile{}, errors.New("webhook_secret_tokens: set at most two, the newest first and then the one you are replacing")
 	}
+	if f.Account.BackupUserEmail != "" && len(f.Account.BackupUserEmails) > 0 {
+		return configFile{}, errors.New("set either backup_user_email or backup_user_emails, not both: put all addresses into backup_user_emails")
+	}
 	return f, nil
 }
 
 func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 	form := incident.AccountForm{
 		Auth: f.Auth, ZoomAccountID: f.AccountID, ClientID: f.ClientID, APIKey: f.APIKey,
-		Cluster: f.Cluster, BackupUser: f.BackupUserEmail, Version: old.Version,
+		Cluster: f.Cluster, BackupUsers: append([]string{f.BackupUserEmail}, f.BackupUserEmails...), Version: old.Version,
 		AppID: f.AppID, StandbyMeetings: f.StandbyMeetings, StaticLinks: f.StaticLinks,
 		Secrets: map[incident.SecretName]string{},
 	}
@@ -251,7 +255,12 @@ func (p *Program) export(ctx context.Context) ([]byte, error) {
 	if a.Version > 0 {
 		f.Account = &fileAccount{
 			Auth: string(a.Auth), AccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey,
-			BackupUserEmail: a.BackupUser, Cluster: a.Cluster,
+			Cluster: a.Cluster,
+		}
+		if len(a.BackupUsers) == 1 {
+			f.Account.BackupUserEmail = a.BackupUsers[0]
+		} else {
+			f.Account.BackupUserEmails = a.BackupUsers
 		}
 		if a.AppID != "" {
 			f.Account.AppID = &a.AppID

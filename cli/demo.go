@@ -143,7 +143,7 @@ func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 	}
 	appID := DemoAppID
 	if _, err := p.Service.SaveAccount(ctx, actor, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: DemoAccountID, ClientID: DemoClientID, AppID: &appID, BackupUser: DemoBackup,
+		Auth: "server_to_server", ZoomAccountID: DemoAccountID, ClientID: DemoClientID, AppID: &appID, BackupUsers: []string{DemoBackup},
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: DemoClientSecret, incident.WebhookToken1: DemoSecretToken},
 	}); err != nil {
 		return err

@@ -20,7 +20,7 @@ func TestAccount(t *testing.T) {
 
 		want := incident.Account{
 			Auth: zoom.ServerToServer, ZoomAccountID: "abc", ClientID: "def", APIKey: "key", Cluster: "zoom.us",
-			BackupUser: "oncall@example.com", StandbyMeetings: 2,
+			BackupUsers: []string{"oncall@example.com"}, StandbyMeetings: 2,
 			StaticLinks: []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/war", Phone: "+47 21 00 00 00"}},
 		}
 		changed := topics(t, s, func() {

@@ -20,7 +20,7 @@ import (
 // events.
 func fill(t *testing.T, s *db.Store, events int) {
 	t.Helper()
-	check(t, s.SaveAccount(t.Context(), incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUser: "oncall@example.com"},
+	check(t, s.SaveAccount(t.Context(), incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{"oncall@example.com"}},
 		map[incident.SecretName]incident.Secret{incident.ClientSecret: zoom.NewSecret("the client secret")}, nil, entry("account.save")))
 	ok, err := s.ClaimZoomToken(t.Context(), 1, 0, now, 0)
 	if check(t, err); !ok {

@@ -33,17 +33,16 @@ func TestMigrationFiles(t *testing.T) {
 	cfg := dbtest.SQLite(t)
 	dbtest.Open(t, cfg)
 	var numbers, versions [][]string
-	next := 1
+	last := 0
 	for _, name := range files {
 		number, _, _ := strings.Cut(strings.TrimLeft(name, "0"), "_")
 		numbers = append(numbers, []string{number})
-		if next == 10 {
-			next = 12 // a version with the number 12 was used before 10 and 11 were taken
+		n, err := strconv.Atoi(number)
+		check(t, err)
+		if n <= last { // some numbers are free, such as 10 and 11: a version with 12 was used before they were taken
+			t.Errorf("%s: a number after %d is needed", name, last)
 		}
-		if number != strconv.Itoa(next) {
-			t.Errorf("%s: the next number is %d", name, next)
-		}
-		next++
+		last = n
 	}
 	versions = rows(t, raw(t, cfg), `SELECT version_id FROM goose_db_version WHERE version_id > 0 ORDER BY version_id`)
 	same(t, numbers, versions)

@@ -87,7 +87,7 @@ func (e entered) change(t *testing.T) {
 	v := e.value
 	switch special := map[string]string{
 		"Variable.Type": "text", "MeetingTemplate.Recording": "cloud", "MeetingTemplate.Host": "always_backup", "Account.Auth": "jwt",
-		"Account.Cluster": "zoomgov.com", "Account.AppID": "AnotherAppIdAAAAAAAAAA", "Account.BackupUser": "another@example.com", "Variable.Name": "another",
+		"Account.Cluster": "zoomgov.com", "Account.AppID": "AnotherAppIdAAAAAAAAAA", "Variable.Name": "another",
 		"Variable.Default": "us",
 	}[e.field]; {
 	case special != "":
@@ -336,7 +336,7 @@ func TestEveryField(t *testing.T) {
 		base := func(auth zoom.AuthMethod) incident.Account {
 			return incident.Account{
 				Auth: auth, ZoomAccountID: demoAccountID, ClientID: demoClientID, APIKey: "key", Cluster: "zoom.us", AppID: demoAppID,
-				BackupUser: demoBackup, StandbyMeetings: 2, StaticLinks: []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/KEY", Phone: "+47 21"}},
+				BackupUsers: []string{demoBackup, "second@example.com"}, StandbyMeetings: 2, StaticLinks: []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/KEY", Phone: "+47 21"}},
 			}
 		}
 		read := func(t *testing.T) incident.Account {
@@ -349,7 +349,7 @@ func TestEveryField(t *testing.T) {
 			t.Helper()
 			_, err := w.service.SaveAccount(ctx, commandLine, incident.AccountForm{
 				Auth: string(a.Auth), ZoomAccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey, Cluster: a.Cluster, AppID: &a.AppID,
-				BackupUser: a.BackupUser, StandbyMeetings: &a.StandbyMeetings, StaticLinks: &a.StaticLinks, Secrets: secrets,
+				BackupUsers: a.BackupUsers, StandbyMeetings: &a.StandbyMeetings, StaticLinks: &a.StaticLinks, Secrets: secrets,
 				Remove: []incident.SecretName{incident.WebhookToken2}, Version: read(t).Version,
 			})
 			must(t, err)

@@ -51,7 +51,7 @@ func journeyFirstDay(t *testing.T, w *world) {
 	b.fill("#f-account_id", demoAccountID)
 	b.fill("#f-client_id", demoClientID)
 	b.fill("#f-client_secret", "with a space")
-	b.fill("#f-backup_user_email", demoBackup)
+	b.fill("#f-backup_user_emails", demoBackup)
 	b.fill("#f-webhook_secret_token_1", demoSecretToken)
 	b.click("button >> Save and check")
 	b.wait("the error at the field", `document.querySelector("#f-client_secret[aria-invalid=true]") && document.querySelector("#f-account_id").value`)

@@ -505,6 +505,38 @@ func TestApplyWebhookOnly(t *testing.T) {
 	}
 }
 
+// The host pool is a list, or one address in a file of an earlier version. The export
+// has the plainest form.
+func TestApplyHostPool(t *testing.T) {
+	alone(t)
+	t.Setenv("ZOOM_CLIENT_SECRET", demoClientSecret)
+	const account = "account:\n  auth: server_to_server\n  account_id: acc\n  client_id: cid\n  client_secret: ${ZOOM_CLIENT_SECRET}\n"
+	for _, tt := range []struct{ name, hosts, want string }{
+		{"one address", "  backup_user_email: A@example.com\n", "  backup_user_email: a@example.com\n"},
+		{"a list of one", "  backup_user_emails: [a@example.com]\n", "  backup_user_email: a@example.com\n"},
+		{"a list, with one address twice", "  backup_user_emails: [a@example.com, b@example.com, A@Example.com]\n", "  backup_user_emails:\n    - a@example.com\n    - b@example.com\n"},
+		{"none", "", ""},
+	} {
+		ok(t, account+tt.hosts, "apply", "-")
+		file := ok(t, "", "export")
+		_, hosts, _ := strings.Cut(file, "${ZOOM_CLIENT_SECRET}\n")
+		if hosts, _, _ = strings.Cut(hosts, "  cluster:"); hosts != tt.want {
+			t.Errorf("%s: the export has %q, want %q", tt.name, hosts, tt.want)
+		}
+		if out := ok(t, file, "apply", "-"); out != "nothing to change\n" {
+			t.Errorf("%s: applying the export prints %s", tt.name, out)
+		}
+	}
+	for _, tt := range []struct{ name, hosts, says string }{
+		{"both", "  backup_user_email: a@example.com\n  backup_user_emails: [b@example.com]\n", "set either backup_user_email or backup_user_emails, not both"},
+		{"not an address", "  backup_user_emails: [a@example.com, b]\n", "“b” isn’t an email address"},
+	} {
+		if r := command(t, account+tt.hosts, "apply", "-"); r.code == 0 || !strings.Contains(r.err, tt.says) {
+			t.Errorf("%s: status %d, %s", tt.name, r.code, r.err)
+		}
+	}
+}
+
 // Exporting and applying retention rules changes nothing. An empty list removes all
 // rules; a file without the section leaves them as they are.
 func TestApplyRetention(t *testing.T) {

@@ -340,7 +340,7 @@ func (w *world) eventOf(t *testing.T, name string) string {
 func (w *world) connect(ctx context.Context, admin incident.Actor) error {
 	appID := demoAppID
 	if _, err := w.service.SaveAccount(ctx, admin, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, AppID: &appID, BackupUser: demoBackup,
+		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, AppID: &appID, BackupUsers: []string{demoBackup},
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: demoClientSecret, incident.WebhookToken1: demoSecretToken},
 	}); err != nil {
 		return err
@@ -620,7 +620,7 @@ func worstSpots(t *testing.T, w *world) []spot {
 		}},
 		{"account", "/account", nil},
 		{"account-refused", "/account", func(b *tab) {
-			b.fill("#f-backup_user_email", "nobody")
+			b.fill("#f-backup_user_emails", "nobody")
 			b.fill("#f-account_id", "")
 			b.click("button >> Save and check")
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)

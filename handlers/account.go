@@ -47,7 +47,7 @@ func (s *Site) AccountPage(c echo.Context) error {
 
 // SaveAccount is POST /account. It also checks the connection.
 func (s *Site) SaveAccount(c echo.Context) error {
-	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "app_id", "api_key", "api_secret", "backup_user_email",
+	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "app_id", "api_key", "api_secret", "backup_user_emails",
 		"webhook_secret_token_1", "webhook_secret_token_2", "keep_webhook_secret_token_1", "cluster", "version", "op")
 	if err != nil {
 		return err
@@ -110,11 +110,11 @@ func accountForm(form Form, stored incident.Account) (incident.AccountForm, erro
 	version, err := form.Int("version")
 	f := incident.AccountForm{
 		Auth: form.Get("auth"), ZoomAccountID: stored.ZoomAccountID, ClientID: stored.ClientID, APIKey: stored.APIKey,
-		Cluster: stored.Cluster, BackupUser: stored.BackupUser, Version: version,
+		Cluster: stored.Cluster, BackupUsers: stored.BackupUsers, Version: version,
 		Secrets: map[incident.SecretName]string{},
 	}
 	if f.Auth != webhookOnly {
-		f.Cluster, f.BackupUser = form.Get("cluster"), form.Get("backup_user_email")
+		f.Cluster, f.BackupUsers = form.Get("cluster"), fieldsOf(form.Get("backup_user_emails"), ",;\n")
 	}
 	switch f.Auth {
 	case webhookOnly:
@@ -163,7 +163,7 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 	if said.AppID != nil {
 		page.AppID = *said.AppID
 	}
-	page.BackupUserEmail, page.Cluster = said.BackupUser, said.Cluster
+	page.BackupUsers, page.Cluster = strings.Join(said.BackupUsers, "\n"), said.Cluster
 	switch {
 	case said.Version != stored.Version: // the form comes back with the current version, so that the person may still save it
 		page.Conflict = s.lastChange(c, "", incident.AuditAccountSave) + " Saving now replaces that change."
@@ -231,7 +231,7 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 		Auth:  string(a.Auth), InUse: string(a.Auth), AccountID: a.ZoomAccountID, ClientID: a.ClientID, AppID: a.AppID, APIKey: a.APIKey,
 		ClientSecret: s.storedSecret(a, incident.ClientSecret), APISecret: s.storedSecret(a, incident.APISecret),
 		WebhookToken1: s.storedSecret(a, incident.WebhookToken1), WebhookToken2: s.storedSecret(a, incident.WebhookToken2),
-		BackupUserEmail: a.BackupUser, Cluster: a.Cluster, Version: a.Version,
+		BackupUsers: strings.Join(a.BackupUsers, "\n"), Cluster: a.Cluster, Version: a.Version,
 		CanEdit: Actor(c).Role.Includes(incident.Admin),
 		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a),
 	}

@@ -115,7 +115,7 @@ func (o *office) must(err error) {
 func (o *office) connect() incident.Account {
 	o.t.Helper()
 	_, err := o.service.SaveAccount(context.Background(), theConsole, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: zoomAccount, ClientID: zoomClient, BackupUser: "oncall@example.com",
+		Auth: "server_to_server", ZoomAccountID: zoomAccount, ClientID: zoomClient, BackupUsers: []string{"oncall@example.com"},
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: zoomSecret, incident.WebhookToken1: webhookToken},
 	})
 	o.must(err)
@@ -368,7 +368,7 @@ func (l *logBuffer) String() string {
 // accountFields is the form of a complete account.
 func accountFields(version int64, changes ...string) []string {
 	v := pairs("auth", "server_to_server", "account_id", zoomAccount, "client_id", zoomClient, "client_secret", zoomSecret,
-		"backup_user_email", "oncall@example.com", "webhook_secret_token_1", webhookToken, "cluster", "zoom.us",
+		"backup_user_emails", "oncall@example.com", "webhook_secret_token_1", webhookToken, "cluster", "zoom.us",
 		"version", strconv.FormatInt(version, 10), "op", "save")
 	for i := 0; i < len(changes); i += 2 {
 		v.Set(changes[i], changes[i+1])
@@ -450,13 +450,13 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		page := b.post("/account", accountFields(0, "account_id", "", "backup_user_email", "oncall@", "client_secret", "SHY has spaces", "webhook_secret_token_1", "short")...)
+		page := b.post("/account", accountFields(0, "account_id", "", "backup_user_emails", "oncall@", "client_secret", "SHY has spaces", "webhook_secret_token_1", "short")...)
 		page.want(t, http.StatusUnprocessableEntity, "Not saved", "fields need another look", "Copy the account ID", "This isn’t an email address.", "This doesn’t look like a value from Zoom", "at least 16 characters")
 		if got := page.value("client_id"); got != zoomClient {
 			t.Errorf("what was typed is not kept: client_id is %q", got)
 		}
-		if got := page.value("backup_user_email"); got != "oncall@" {
-			t.Errorf("what was typed is not kept: backup_user_email is %q", got)
+		if got := page.value("backup_user_emails"); got != "oncall@" {
+			t.Errorf("what was typed is not kept: backup_user_emails is %q", got)
 		}
 		if strings.Contains(page.body, "SHY") || strings.Contains(o.log.String(), "SHY") {
 			t.Error("a typed secret came back")
@@ -536,7 +536,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Error("a secret came out")
 		}
 		a := o.account()
-		if a.Secrets[incident.ClientSecret].Value.Reveal() != zoomSecret || a.Secrets[incident.ClientSecret].SetBy != "admin@example.com" || a.BackupUser != "oncall@example.com" {
+		if a.Secrets[incident.ClientSecret].Value.Reveal() != zoomSecret || a.Secrets[incident.ClientSecret].SetBy != "admin@example.com" || !slices.Equal(a.BackupUsers, []string{"oncall@example.com"}) {
 			t.Errorf("stored: %+v", a)
 		}
 		if a.Check.At.IsZero() {
@@ -552,7 +552,7 @@ func TestSaveAccount(t *testing.T) {
 		o := newOffice(t)
 		o.connect()
 		b := o.as(incident.Admin)
-		b.post("/account", accountFields(1, "client_secret", "", "webhook_secret_token_1", "", "backup_user_email", "pmi@example.com")...).
+		b.post("/account", accountFields(1, "client_secret", "", "webhook_secret_token_1", "", "backup_user_emails", "pmi@example.com")...).
 			leadsTo(b, "/account", "Saved: backup user.")
 		a := o.account()
 		if a.Secrets[incident.ClientSecret].Value.Reveal() != zoomSecret || a.Secrets[incident.WebhookToken1].Value.Reveal() != webhookToken {
@@ -605,7 +605,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/account", "auth", "jwt", "api_key", "TheApiKey", "api_secret", "the-api-secret-of-the-app", "backup_user_email", "oncall@example.com",
+		b.post("/account", "auth", "jwt", "api_key", "TheApiKey", "api_secret", "the-api-secret-of-the-app", "backup_user_emails", "oncall@example.com",
 			"webhook_secret_token_1", webhookToken, "cluster", "zoom.us", "version", "0", "op", "save").leadsTo(b, "/account", "Uses a JWT app")
 		b.get("/account?auth=server_to_server").want(t, http.StatusOK, "Moving from the JWT app")
 		b.post("/account", accountFields(1, "webhook_secret_token_1", "")...).leadsTo(b, "/account", "Uses Server-to-Server OAuth", "connection type")

@@ -27,9 +27,9 @@ type Account struct {
 	ZoomAccountID string          `json:"account_id"`
 	ClientID      string          `json:"client_id"`
 	APIKey        string          `json:"api_key"`
-	Cluster       string          `json:"cluster"`           // "zoom.us" or "zoomgov.com"
-	AppID         string          `json:"app_id"`            // App ID in the Zoom App Marketplace, for the log of deliveries; "": unknown
-	BackupUser    string          `json:"backup_user_email"` // email address
+	Cluster       string          `json:"cluster"`            // "zoom.us" or "zoomgov.com"
+	AppID         string          `json:"app_id"`             // App ID in the Zoom App Marketplace, for the log of deliveries; "": unknown
+	BackupUsers   []string        `json:"backup_user_emails"` // the host pool: email addresses in the order of preference, none twice
 
 	// For the standby and static rungs, which do not exist yet. Configuration
 	// files may already set these.

@@ -22,7 +22,7 @@ func (w *world) accountForm(change func(*incident.AccountForm)) incident.Account
 	a := w.account()
 	f := incident.AccountForm{
 		Auth: string(a.Auth), ZoomAccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey,
-		Cluster: a.Cluster, BackupUser: a.BackupUser, Secrets: map[incident.SecretName]string{}, Version: a.Version,
+		Cluster: a.Cluster, BackupUsers: a.BackupUsers, Secrets: map[incident.SecretName]string{}, Version: a.Version,
 	}
 	if change != nil {
 		change(&f)
@@ -98,18 +98,18 @@ func TestSaveAccountRefuses(t *testing.T) {
 			f.Secrets[incident.APISecret] = "CANARY\tx"
 		}, []string{"api_secret"}},
 		{"unknown cluster", func(f *incident.AccountForm) { f.Cluster = "zoom.us.evil.example" }, []string{"cluster"}},
-		{"backup user that is not an address", func(f *incident.AccountForm) { f.BackupUser = "oncall" }, []string{"backup_user_email"}},
-		{"backup user with a path", func(f *incident.AccountForm) { f.BackupUser = "a@example.com/../me" }, []string{"backup_user_email"}},
-		{"backup user with a name", func(f *incident.AccountForm) { f.BackupUser = "On Call <oncall@example.com>" }, []string{"backup_user_email"}},
-		{"two backup users", func(f *incident.AccountForm) { f.BackupUser = "a@example.com,b@example.com" }, []string{"backup_user_email"}},
-		{"backup user of two lines", func(f *incident.AccountForm) { f.BackupUser = "a@example.com\nX: y" }, []string{"backup_user_email"}},
+		{"backup user that is not an address", func(f *incident.AccountForm) { f.BackupUsers = []string{"oncall"} }, []string{"backup_user_emails"}},
+		{"backup user with a path", func(f *incident.AccountForm) { f.BackupUsers = []string{"a@example.com/../me"} }, []string{"backup_user_emails"}},
+		{"backup user with a name", func(f *incident.AccountForm) { f.BackupUsers = []string{"On Call <oncall@example.com>"} }, []string{"backup_user_emails"}},
+		{"two backup users", func(f *incident.AccountForm) { f.BackupUsers = []string{"a@example.com,b@example.com"} }, []string{"backup_user_emails"}},
+		{"backup user of two lines", func(f *incident.AccountForm) { f.BackupUsers = []string{"a@example.com\nX: y"} }, []string{"backup_user_emails"}},
 		{"negative number of standby meetings", standby(-1), []string{"standby_meetings"}},
 		{"too many standby meetings", standby(21), []string{"standby_meetings"}},
 		{"I-11 static links that are not https", links("https://meet.example.com/war", "http://meet.example.com", "javascript:alert(1)", "https://", "//meet.example.com", "https://a b"),
 			[]string{"static_links.1.url", "static_links.2.url", "static_links.3.url", "static_links.4.url", "static_links.5.url"}},
 		{"everything at once", func(f *incident.AccountForm) {
-			*f = incident.AccountForm{Auth: "server_to_server", Cluster: "x", BackupUser: "x", Remove: []incident.SecretName{incident.ClientSecret}, Version: f.Version}
-		}, []string{"account_id", "backup_user_email", "client_id", "client_secret", "cluster"}},
+			*f = incident.AccountForm{Auth: "server_to_server", Cluster: "x", BackupUsers: []string{"x"}, Remove: []incident.SecretName{incident.ClientSecret}, Version: f.Version}
+		}, []string{"account_id", "backup_user_emails", "client_id", "client_secret", "cluster"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			changed, err := w.service.SaveAccount(t.Context(), admin, w.accountForm(test.change))
@@ -127,7 +127,7 @@ func TestSaveAccountRefuses(t *testing.T) {
 	})
 	t.Run("guard: role", func(t *testing.T) {
 		for _, actor := range []incident.Actor{anaIs, viewer, {}, {Kind: "token", Email: "script", Role: incident.Responder}} {
-			_, err := w.service.SaveAccount(t.Context(), actor, w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "eve@example.com" }))
+			_, err := w.service.SaveAccount(t.Context(), actor, w.accountForm(func(f *incident.AccountForm) { f.BackupUsers = []string{"eve@example.com"} }))
 			wantCode(t, err, incident.Forbidden)
 		}
 	})
@@ -143,7 +143,7 @@ func TestSaveAccount(t *testing.T) {
 		before, entries := w.account(), len(w.trail())
 		if changed := w.saveAccount(func(f *incident.AccountForm) {
 			f.Secrets = map[incident.SecretName]string{incident.ClientSecret: "", incident.WebhookToken1: " \n"}
-			f.BackupUser = " OnCall@Example.com "
+			f.BackupUsers = []string{" OnCall@Example.com "}
 		}); changed != nil {
 			t.Errorf("changed %q, want nothing", changed)
 		}
@@ -154,16 +154,16 @@ func TestSaveAccount(t *testing.T) {
 	t.Run("each field, with its audit entry", func(t *testing.T) {
 		w := newWorld(t)
 		changed := w.saveAccount(func(f *incident.AccountForm) {
-			f.ZoomAccountID, f.ClientID, f.Cluster, f.BackupUser = " acc2 ", "cid2", "zoomgov.com", "new@example.com"
+			f.ZoomAccountID, f.ClientID, f.Cluster, f.BackupUsers = " acc2 ", "cid2", "zoomgov.com", []string{"new@example.com", " New@example.com", "second@example.com"}
 			f.Secrets[incident.ClientSecret] = "CANARY-second"
 			standby, links := 2, []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/war", Phone: "+47 21 00 00 00"}}
 			f.StandbyMeetings, f.StaticLinks = &standby, &links
 		})
-		if diff := cmp.Diff([]string{"account_id", "client_id", "cluster", "backup_user_email", "standby_meetings", "static_links.0.name", "static_links.0.url", "static_links.0.phone", "client_secret"}, changed); diff != "" {
+		if diff := cmp.Diff([]string{"account_id", "client_id", "cluster", "backup_user_emails", "standby_meetings", "static_links.0.name", "static_links.0.url", "static_links.0.phone", "client_secret"}, changed); diff != "" {
 			t.Errorf("changed (-want +got):\n%s", diff)
 		}
 		a := w.account()
-		if a.ZoomAccountID != "acc2" || a.ClientID != "cid2" || a.Cluster != "zoomgov.com" || a.BackupUser != "new@example.com" ||
+		if a.ZoomAccountID != "acc2" || a.ClientID != "cid2" || a.Cluster != "zoomgov.com" || !slices.Equal(a.BackupUsers, []string{"new@example.com", "second@example.com"}) ||
 			a.StandbyMeetings != 2 || len(a.StaticLinks) != 1 || a.Secrets[incident.ClientSecret].Value.Reveal() != "CANARY-second" || a.Version != 2 {
 			t.Errorf("stored: %+v", a)
 		}
@@ -173,7 +173,7 @@ func TestSaveAccount(t *testing.T) {
 		}
 		sum := sha256.Sum256([]byte("https://meet.example.com/war"))
 		wantEntry(t, e, "account.save", "", incident.Change{Field: "account_id", Before: "acc", After: "acc2"}, incident.Change{Field: "client_id", Before: "cid", After: "cid2"},
-			incident.Change{Field: "cluster", Before: "zoom.us", After: "zoomgov.com"}, incident.Change{Field: "backup_user_email", Before: backup, After: "new@example.com"},
+			incident.Change{Field: "cluster", Before: "zoom.us", After: "zoomgov.com"}, incident.Change{Field: "backup_user_emails", Before: backup, After: "new@example.com, second@example.com"},
 			incident.Change{Field: "standby_meetings", Before: "0", After: "2"}, incident.Change{Field: "static_links.0.name", After: "War room"},
 			incident.Change{Field: "static_links.0.url", After: fmt.Sprintf("meet.example.com (%x)", sum[:4])}, incident.Change{Field: "static_links.0.phone", After: "+47 21 00 00 00"},
 			incident.Change{Field: "client_secret", After: "replaced"})
@@ -186,8 +186,8 @@ func TestSaveAccount(t *testing.T) {
 			standby, links := 3, []incident.StaticLink{{URL: "https://meet.example.com/war"}}
 			f.StandbyMeetings, f.StaticLinks = &standby, &links
 		})
-		w.saveAccount(func(f *incident.AccountForm) { f.BackupUser = "" })
-		if a := w.account(); a.StandbyMeetings != 3 || len(a.StaticLinks) != 1 || a.BackupUser != "" {
+		w.saveAccount(func(f *incident.AccountForm) { f.BackupUsers = nil })
+		if a := w.account(); a.StandbyMeetings != 3 || len(a.StaticLinks) != 1 || len(a.BackupUsers) > 0 {
 			t.Errorf("stored: %+v", a)
 		}
 	})
@@ -257,14 +257,14 @@ func TestSaveAccount(t *testing.T) {
 	})
 	t.Run("F-35 two tabs", func(t *testing.T) {
 		w := newWorld(t)
-		first := w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "one@example.com" })
-		second := w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "two@example.com" })
+		first := w.accountForm(func(f *incident.AccountForm) { f.BackupUsers = []string{"one@example.com"} })
+		second := w.accountForm(func(f *incident.AccountForm) { f.BackupUsers = []string{"two@example.com"} })
 		w.must(w.service.SaveAccount(t.Context(), admin, first))
 		entries := len(w.trail())
 		_, err := w.service.SaveAccount(t.Context(), admin, second)
 		wantCode(t, err, incident.Conflict)
-		if a := w.account(); a.BackupUser != "one@example.com" || len(w.trail()) != entries {
-			t.Errorf("backup user %s: the second tab wrote over the first", a.BackupUser)
+		if a := w.account(); !slices.Equal(a.BackupUsers, []string{"one@example.com"}) || len(w.trail()) != entries {
+			t.Errorf("backup users %s: the second tab wrote over the first", a.BackupUsers)
 		}
 	})
 	t.Run("switching from JWT to Server-to-Server and back keeps the rest", func(t *testing.T) {
@@ -285,7 +285,7 @@ func TestSaveAccount(t *testing.T) {
 			t.Errorf("after the move the bridge is %s: %s", b.State, why(b))
 		}
 		a := w.account()
-		if a.APIKey != "key" || a.BackupUser != backup || a.Secrets[incident.APISecret].Value.Reveal() != simAPISecret ||
+		if a.APIKey != "key" || !slices.Equal(a.BackupUsers, []string{backup}) || a.Secrets[incident.APISecret].Value.Reveal() != simAPISecret ||
 			a.Secrets[incident.WebhookToken1].Value.Reveal() != simSecretToken {
 			t.Errorf("the move lost something: %+v", a)
 		}
@@ -328,13 +328,13 @@ func TestSaveAccount(t *testing.T) {
 		w := newWorld(t)
 		entries := len(w.trail())
 		dry := w.service.DryRun()
-		changed, err := dry.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "new@example.com" }))
+		changed, err := dry.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.BackupUsers = []string{"new@example.com"} }))
 		w.ok(err)
-		if !slices.Equal(fieldsIn(changed), []string{"backup_user_email"}) {
+		if !slices.Equal(fieldsIn(changed), []string{"backup_user_emails"}) {
 			t.Errorf("changed %q", changed)
 		}
-		_, err = dry.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.BackupUser = "x" }))
-		wantFields(t, err, "backup_user_email")
+		_, err = dry.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.BackupUsers = []string{"x"} }))
+		wantFields(t, err, "backup_user_emails")
 		r := w.runbook
 		r.Name = "Renamed"
 		_, changed, err = dry.SaveRunbook(t.Context(), admin, r)
@@ -350,8 +350,8 @@ func TestSaveAccount(t *testing.T) {
 		}
 		books, err := w.store.Runbooks(t.Context(), false)
 		w.ok(err)
-		if w.account().BackupUser != backup || len(books) != 1 || books[0].Name != w.runbook.Name || len(w.trail()) != entries {
-			t.Errorf("the dry run wrote: backup user %s, runbooks %+v", w.account().BackupUser, books)
+		if !slices.Equal(w.account().BackupUsers, []string{backup}) || len(books) != 1 || books[0].Name != w.runbook.Name || len(w.trail()) != entries {
+			t.Errorf("the dry run wrote: backup users %s, runbooks %+v", w.account().BackupUsers, books)
 		}
 		if _, _, err = dry.OpenIncident(t.Context(), admin, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down"}); incident.CodeOf(err) != incident.Internal {
 			t.Errorf("what a dry run does not know: %v, want it refused", err)
@@ -403,7 +403,7 @@ func TestLockedSecrets(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	now := dbtest.Now
 	connected := func(lines ...incident.Finding) incident.Account {
-		a := incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUser: backup, WebhookValidatedAt: now,
+		a := incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{backup}, WebhookValidatedAt: now,
 			Secrets: map[incident.SecretName]incident.StoredSecret{
 				incident.ClientSecret: {Value: zoom.NewSecret("x")}, incident.WebhookToken1: {Value: zoom.NewSecret("y")},
 			}}

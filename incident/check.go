@@ -11,8 +11,8 @@ import (
 const checkLimit = 20 * time.Second
 
 // CheckConnection asks Zoom about everything that could prevent the next bridge:
-// the token, its scopes, the backup user, and the personal meeting ids and
-// meeting settings of the backup user and of the users in emails. It stores the
+// the token, its scopes, the backup users, and the personal meeting ids and
+// meeting settings of the backup users and of the users in emails. It stores the
 // report.
 func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...string) (CheckReport, error) {
 	if err := need(actor, Admin); err != nil {
@@ -53,6 +53,13 @@ func (c *checker) found(topic Topic, level Level, f Finding) {
 	c.report.Lines = append(c.report.Lines, f)
 }
 
+func (c *checker) user(email, id string) {
+	if c.report.Users == nil {
+		c.report.Users = map[string]string{}
+	}
+	c.report.Users[email] = id
+}
+
 func (c *checker) all(ctx context.Context, s *Service, a Account, people []string) {
 	if a.OnlyEvents() {
 		c.found(TopicToken, LevelNote, Finding{Code: FoundOnlyEvents})
@@ -86,16 +93,17 @@ func (c *checker) all(ctx context.Context, s *Service, a Account, people []strin
 		c.found(TopicToken, LevelOK, Finding{Code: FoundToken, Until: token.ExpiresAt.UTC()})
 		c.scopes(token)
 	}
-	if id := a.Check.Users[a.BackupUser]; id != "" { // their events are recognized even if they are gone now
-		c.report.Users = map[string]string{a.BackupUser: id}
-	}
-	if a.BackupUser == "" {
+	if len(a.BackupUsers) == 0 {
 		c.found(TopicBackupUser, LevelBad, Finding{Code: FoundNoBackupUser})
-	} else {
-		c.person(ctx, client, a.BackupUser, TopicBackupUser)
+	}
+	for _, e := range a.BackupUsers {
+		if id := a.Check.Users[e]; id != "" { // their events are recognized even if they are gone now
+			c.user(e, id)
+		}
+		c.person(ctx, client, e, TopicBackupUser)
 	}
 	for _, e := range people {
-		if e != a.BackupUser {
+		if !slices.Contains(a.BackupUsers, e) {
 			c.person(ctx, client, e, TopicPerson)
 		}
 	}
@@ -141,10 +149,7 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 		return
 	}
 	if user.ID != "" {
-		if c.report.Users == nil {
-			c.report.Users = map[string]string{}
-		}
-		c.report.Users[email] = user.ID
+		c.user(email, user.ID)
 	}
 	switch {
 	case user.Status == "" || user.Type == 0:
@@ -199,8 +204,8 @@ func (a Account) Report(now time.Time) CheckReport {
 	r.Lines = slices.DeleteFunc(r.Lines, func(l Finding) bool { return l.Topic == TopicWebhook })
 	if a.outdated() {
 		r.Lines = slices.DeleteFunc(r.Lines, func(l Finding) bool { return l.Email != "" })
-		if a.BackupUser != "" {
-			r.Lines = append(r.Lines, Finding{Code: FoundHostChanged, Topic: TopicBackupUser, Level: LevelWarning, Email: a.BackupUser})
+		for _, host := range a.BackupUsers {
+			r.Lines = append(r.Lines, Finding{Code: FoundHostChanged, Topic: TopicBackupUser, Level: LevelWarning, Email: host})
 		}
 	}
 	r.Lines = append(r.Lines, a.WebhookFinding(now))
@@ -224,7 +229,7 @@ func (a Account) Readiness(now time.Time) (level Level, why []Finding) {
 		return LevelWarning, []Finding{{Code: FoundNeverChecked, Topic: TopicToken, Level: LevelWarning}}
 	}
 	for _, l := range report.Lines {
-		if !l.Level.Fine() && l.Topic != TopicWebhook && (l.Email == "" || l.Email == a.BackupUser) {
+		if !l.Level.Fine() && l.Topic != TopicWebhook && (l.Email == "" || slices.Contains(a.BackupUsers, l.Email)) {
 			why = append(why, l)
 		}
 	}

@@ -47,7 +47,7 @@ func TestCheckConnection(t *testing.T) {
 			w.sim.SetUser(u.Email, func(now *zoomsim.User) { *now = u })
 		}
 		w.saveAccount(func(f *incident.AccountForm) {
-			f.Auth, f.ZoomAccountID, f.BackupUser = "server_to_server", "acc", backup
+			f.Auth, f.ZoomAccountID, f.BackupUsers = "server_to_server", "acc", []string{backup}
 			f.Secrets = map[incident.SecretName]string{incident.ClientSecret: simClientSecret, incident.WebhookToken1: simSecretToken}
 		})
 	}
@@ -109,7 +109,7 @@ func TestCheckConnection(t *testing.T) {
 			{"scopes", "note", incident.FoundScopes, `"feature":"find_gaps","scopes":["marketplace_app:read:admin"]`},
 		}},
 
-		{name: "no backup user", wrong: account(func(f *incident.AccountForm) { f.BackupUser = "" }), want: []wantLine{
+		{name: "no backup user", wrong: account(func(f *incident.AccountForm) { f.BackupUsers = nil }), want: []wantLine{
 			{"backup_user", "bad", incident.FoundNoBackupUser, ""},
 		}, no: []incident.Topic{"pmi", "settings"}},
 		{name: "Z-14 backup user unknown", wrong: user(backup, func(u *zoomsim.User) { u.Unknown = true }), want: []wantLine{

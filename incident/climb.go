@@ -64,7 +64,7 @@ type rung struct {
 }
 
 // rungs returns the rungs for the bridge of a step: the person who ran it by hand,
-// the opener and the backup user, or only the backup user if the step asks for
+// the opener and the backup users, or only the backup users if the step asks for
 // that. It never lists the same host twice.
 func rungs(a Account, i Incident, run StepRun, asked MeetingTemplate) []rung {
 	var list []rung
@@ -77,7 +77,9 @@ func rungs(a Account, i Incident, run StepRun, asked MeetingTemplate) []rung {
 		add(RungRunner, run.RunBy)
 		add(RungOpener, i.OpenerEmail)
 	}
-	add(RungBackup, a.BackupUser)
+	for _, host := range a.BackupUsers {
+		add(RungBackup, host)
+	}
 	return list
 }
 
@@ -407,7 +409,7 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	before := c.bridge.State
 	c.bridge.take(m)
 	c.bridge.Findings = append(findings, compare(c.bridge.Asked, m)...)
-	c.bridge.Rung, c.bridge.UsedBackupUser = r.name, r.host == c.account.BackupUser
+	c.bridge.Rung, c.bridge.UsedBackupUser = r.name, slices.Contains(c.account.BackupUsers, r.host)
 	if c.bridge.HostEmail = r.host; m.HostEmail != "" {
 		c.bridge.HostEmail = CanonicalEmail(m.HostEmail)
 	}

@@ -306,7 +306,7 @@ func TestOptionalPartsMissing(t *testing.T) {
 	}
 	app := simAppID
 	_, err := s.SaveAccount(ctx, admin, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUser: backup, AppID: &app,
+		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{backup}, AppID: &app,
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: simClientSecret, incident.WebhookToken1: simSecretToken},
 	})
 	must(err)

@@ -33,7 +33,7 @@ const recheckEvery = time.Minute
 // is that of our clock, like the check's, so that reading an event again after
 // the check changes nothing.
 func (s *Service) recheck(a Account, e Event, u *zoom.EventUser) *Recheck {
-	if u == nil || !a.Check.about(a.BackupUser, *u) || !e.ReceivedAt.After(a.Check.At) {
+	if u == nil || !a.Check.about(a.BackupUsers, *u) || !e.ReceivedAt.After(a.Check.At) {
 		return nil
 	}
 	at := s.now()
@@ -45,9 +45,9 @@ func (s *Service) recheck(a Account, e Event, u *zoom.EventUser) *Recheck {
 
 // about reports whether the report says something about the user. Zoom writes
 // ids in lower case in some events.
-func (r CheckReport) about(backup string, u zoom.EventUser) bool {
+func (r CheckReport) about(pool []string, u zoom.EventUser) bool {
 	for _, email := range u.Emails {
-		if _, ok := r.Users[CanonicalEmail(email)]; ok || CanonicalEmail(email) == backup {
+		if _, ok := r.Users[CanonicalEmail(email)]; ok || slices.Contains(pool, CanonicalEmail(email)) {
 			return true
 		}
 	}
@@ -56,8 +56,8 @@ func (r CheckReport) about(backup string, u zoom.EventUser) bool {
 			return true
 		}
 	}
-	// Before a check has found the backup user, we don't know their id.
-	return r.Users[backup] == "" && len(u.Emails) == 0 && backup != ""
+	// Before a check has found a backup user, we don't know their id.
+	return len(u.Emails) == 0 && slices.ContainsFunc(pool, func(host string) bool { return r.Users[host] == "" })
 }
 
 // outdated reports whether a user has changed since the check.

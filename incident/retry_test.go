@@ -64,7 +64,7 @@ func TestRetriedAtOnce(t *testing.T) {
 	}{
 		{"the account is saved", func(w *world, _ incident.Incident) {
 			other := "ana2@example.com"
-			w.saveAccount(func(f *incident.AccountForm) { f.BackupUser = other })
+			w.saveAccount(func(f *incident.AccountForm) { f.BackupUsers = []string{other} })
 			w.work(0)
 		}},
 		{"the connection is checked", func(w *world, _ incident.Incident) {

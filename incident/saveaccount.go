@@ -17,7 +17,7 @@ type AccountForm struct {
 	ClientID      string
 	APIKey        string
 	Cluster       string // "": zoom.us
-	BackupUser    string
+	BackupUsers   []string
 	Secrets       map[SecretName]string // "" keeps the stored value
 	Remove        []SecretName
 	Version       int64 // the version of the account that the form showed
@@ -79,6 +79,27 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	return changes, nil
 }
 
+// maxHosts is the limit for backup users.
+const maxHosts = 50
+
+// hostPool returns the email addresses of the backup users, each once.
+func hostPool(typed []string, fields map[string]string) (hosts []string) {
+	for _, email := range typed {
+		email = CanonicalEmail(email)
+		if email == "" || slices.Contains(hosts, email) {
+			continue
+		}
+		if !validEmail(email) || strings.ContainsAny(email, ",;") {
+			fields["backup_user_emails"] = "“" + cutRunes(email, 60) + "” isn’t an email address. Enter one address a line."
+		}
+		hosts = append(hosts, email)
+	}
+	if len(hosts) > maxHosts {
+		fields["backup_user_emails"] = fmt.Sprintf("Use at most %d backup users.", maxHosts)
+	}
+	return hosts
+}
+
 // account checks the form and returns the stored account with the form's values.
 func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secret, err error) {
 	fields := map[string]string{}
@@ -86,7 +107,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 	next.Auth = zoom.AuthMethod(f.Auth)
 	next.ZoomAccountID, next.ClientID = strings.TrimSpace(f.ZoomAccountID), strings.TrimSpace(f.ClientID)
 	next.APIKey = strings.TrimSpace(f.APIKey)
-	next.BackupUser = CanonicalEmail(f.BackupUser)
+	next.BackupUsers = hostPool(f.BackupUsers, fields)
 	if next.Cluster = f.Cluster; next.Cluster == "" {
 		next.Cluster = "zoom.us"
 	}
@@ -156,9 +177,6 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 	}
 	if next.Cluster != "zoom.us" && next.Cluster != "zoomgov.com" {
 		fields["cluster"] = "Choose zoom.us or zoomgov.com."
-	}
-	if next.BackupUser != "" && !validEmail(next.BackupUser) {
-		fields["backup_user_email"] = "This isn’t an email address."
 	}
 	if next.StandbyMeetings < 0 || next.StandbyMeetings > 20 {
 		fields["standby_meetings"] = "Enter a number from 0 to 20."

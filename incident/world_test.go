@@ -98,7 +98,7 @@ func worldWith(t *testing.T, store *db.Store) *world {
 		PublicURL: "https://bridge.example.com",
 	})
 	w.must(w.service.SaveAccount(t.Context(), admin, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUser: backup,
+		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{backup},
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: simClientSecret, incident.WebhookToken1: simSecretToken},
 	}))
 	w.runbook = w.save(meeting())

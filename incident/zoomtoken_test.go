@@ -122,7 +122,7 @@ func TestServersShareToken(t *testing.T) {
 
 		// Other credentials start without a token.
 		w.must(w.service.SaveAccount(t.Context(), admin, incident.AccountForm{
-			Version: account.Version, Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUser: opener}))
+			Version: account.Version, Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{opener}}))
 		w.all(w.service, b)
 		asked("after the account was saved", 1)
 

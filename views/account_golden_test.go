@@ -33,10 +33,10 @@ func accountFull() views.AccountPage {
 		Frame: in("Zoom account", "account"),
 		Auth:  "server_to_server", InUse: "server_to_server",
 		AccountID: "Xk3fPz8rQ1uWvB7nLm2T9A", ClientID: "h7Gd2kLqRvOeXp4sYw8Tn", AppID: "nqSreNVsQ2eGzUMGnA8AHA",
-		ClientSecret:    views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "9f2c"},
-		WebhookToken1:   views.StoredSecret{Set: true, SetAgo: "20 min ago", By: "root@example.com", EndsIn: "Qx7A"},
-		WebhookToken2:   views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "m0Zk"},
-		BackupUserEmail: "oncall@example.com", Cluster: "zoom.us", Version: 4, CanEdit: true,
+		ClientSecret:  views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "9f2c"},
+		WebhookToken1: views.StoredSecret{Set: true, SetAgo: "20 min ago", By: "root@example.com", EndsIn: "Qx7A"},
+		WebhookToken2: views.StoredSecret{Set: true, SetAgo: "3 days ago", By: "root@example.com", EndsIn: "m0Zk"},
+		BackupUsers:   "oncall@example.com", Cluster: "zoom.us", Version: 4, CanEdit: true,
 		Guide: accountGuide(), Health: unwell(),
 		Gaps: &views.DeliveriesCard{AppID: true, CanLook: true, LastLook: when(20 * time.Minute), Compared: 1204, NextLook: when(-40 * time.Minute), Recovered: 3, RecoveredHref: "/events?recovered=1"},
 		Check: views.AccountCheck{
@@ -92,12 +92,12 @@ func TestAccount(t *testing.T) {
 	}}
 
 	refused := accountFull()
-	refused.BackupUserEmail = "oncall@"
+	refused.BackupUsers = "oncall@"
 	refused.AccountID = ""
 	refused.Errors = map[string]string{
-		"backup_user_email": "That isn’t an email address. Type it in full, such as oncall@example.com.",
-		"account_id":        "Copy the account ID from the app's page in Zoom's marketplace.",
-		"client_secret":     "A client secret has no spaces in it.",
+		"backup_user_emails": "That isn’t an email address. Type it in full, such as oncall@example.com.",
+		"account_id":         "Copy the account ID from the app's page in Zoom's marketplace.",
+		"client_secret":      "A client secret has no spaces in it.",
 	}
 	refused.Conflict = "ana@example.com changed this page 1 min ago. Saving now replaces that change."
 	refused.Check.EmailErr = "Type an email address."
@@ -108,7 +108,7 @@ func TestAccount(t *testing.T) {
 	notSaved.Problem = "The store is full."
 
 	hostilePage := accountFull()
-	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUserEmail = hostile, longWord, hostile
+	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUsers = hostile, longWord, hostile
 	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{Level: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
 	hostilePage.Check.Email, hostilePage.Check.Typed = hostile, hostile
 	hostilePage.ClientSecret.By = longWord

@@ -506,14 +506,14 @@ func accountForm(p AccountPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = Input(Field{Label: "Email", Name: "backup_user_email", Value: p.BackupUserEmail, Type: "email", Placeholder: "oncall@example.com", Error: p.Errors["backup_user_email"],
-					Help: "Hosts a bridge when the person who opened the incident isn’t a Zoom user or isn’t allowed to host. Use a licensed account reserved for this."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Textarea(Field{Label: "Email addresses, one a line", Name: "backup_user_emails", Value: p.BackupUsers, Placeholder: "oncall@example.com", Error: p.Errors["backup_user_emails"],
+					Help: "They host a bridge when the person who opened the incident isn’t a Zoom user, isn’t allowed to host, or already hosts a call. The next incident gets the one with the fewest calls. Use licensed accounts reserved for this."}, 3).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = Card("Backup user").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Card("Backup users").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -91,7 +91,7 @@ func newWorld(t testing.TB, opts ...func(*options)) *world {
 
 	if !o.bare {
 		w.saveAccount(incident.AccountForm{
-			Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUser: "oncall@example.com",
+			Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUsers: []string{"oncall@example.com"},
 			Secrets: map[incident.SecretName]string{incident.ClientSecret: "CANARY-client-secret-7d1f0c", incident.WebhookToken1: secretToken},
 		})
 	}

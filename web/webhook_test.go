@@ -316,7 +316,7 @@ func TestWebhookVectors(t *testing.T) { // W-02
 		t.Run(v.ID, func(t *testing.T) {
 			if v.Secret != secret {
 				w.saveAccount(incident.AccountForm{
-					Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUser: "oncall@example.com",
+					Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUsers: []string{"oncall@example.com"},
 					Secrets: map[incident.SecretName]string{incident.WebhookToken1: v.Secret},
 				})
 				secret = v.Secret
@@ -577,7 +577,7 @@ func TestWebhookValidation(t *testing.T) {
 func (w *world) rotate() {
 	w.t.Helper()
 	w.saveAccount(incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUser: "oncall@example.com",
+		Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUsers: []string{"oncall@example.com"},
 		Secrets: map[incident.SecretName]string{incident.WebhookToken2: oldToken},
 	})
 }
@@ -610,7 +610,7 @@ func TestWebhookRotation(t *testing.T) {
 			})
 		}
 		w.saveAccount(incident.AccountForm{
-			Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUser: "oncall@example.com",
+			Auth: "server_to_server", ZoomAccountID: "AccountAAAAAAAAAAAAAAA", ClientID: "ClientAAAAAAAAAAAAAAAA", BackupUsers: []string{"oncall@example.com"},
 			Remove: []incident.SecretName{incident.WebhookToken2},
 		})
 		all.Wait()

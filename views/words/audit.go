@@ -95,7 +95,7 @@ func AuditActions(text string) (codes []string) {
 var fields = map[string]string{
 	"auth": "connection type", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
 	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
-	"cluster": "Zoom cluster", "backup_user_email": "backup user", "duration_minutes": "length in minutes", "url": "link",
+	"cluster": "Zoom cluster", "backup_user_email": "backup user", "backup_user_emails": "backup users", "duration_minutes": "length in minutes", "url": "link",
 	"keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable",
 }
 
