@@ -371,7 +371,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	}
 	of := func(dir, typ string) []string { return codes(constants(t, dir, typ)) }
 	recordings := of("incident", "Recording")
-	changed := of("incident", "SecretName")
+	changed := append(of("incident", "SecretName"), "backup_user_email") // of entries before version 19 of the schema
 	for _, v := range []any{incident.Account{}, incident.StaticLink{}, incident.MeetingTemplate{}, incident.RetentionRule{}, incident.GapLook{}} {
 		for f := range reflect.TypeOf(v).Fields() {
 			changed = append(changed, f.Tag.Get("json"))
