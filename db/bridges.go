@@ -32,7 +32,7 @@ func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 		VALUES (`+placeholders(1, 29)+`)`,
 		b.ID, b.IncidentNumber, b.StepRunID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
-		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), incident.WorstLevel(b.Findings), asJSON(b.Reasons),
+		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
 		b.CreatedAt, b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.Inside, b.InsideMost, asJSON(b.Recordings))
 }
 
@@ -105,7 +105,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 	}
 	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
-		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), incident.WorstLevel(b.Findings), asJSON(b.Reasons),
+		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
 		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt}
 	return execOne(ctx, tx, errMoved(), `
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
@@ -189,7 +189,7 @@ type BridgeFilter struct {
 	// "nobody" (was ready and nobody came; of open incidents only those created before Waited)
 	State          string
 	Waited         time.Time
-	Host           string // email address
+	Host           string // part of the email address
 	IncidentNumber int64
 	After, Before  time.Time // created at After ≤ t < Before
 }
@@ -207,7 +207,7 @@ func (f BridgeFilter) where() (where, error) {
 		levels := placeholders(len(w.args)+1, len(incident.AttentionLevels))
 		w.args = append(w.args, anys(incident.AttentionLevels)...)
 		// Few incidents are open, so the database should begin with them.
-		w.conditions = append(w.conditions, `b.incident_number IN (SELECT number FROM incidents WHERE status = 'open') AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`) OR b.waiting > 0)`)
+		w.conditions = append(w.conditions, `b.incident_number IN (SELECT number FROM incidents WHERE status = 'open') AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`))`)
 	case "backup":
 		w.conditions = append(w.conditions, `b.used_backup_user`)
 	case "nobody":
@@ -217,7 +217,7 @@ func (f BridgeFilter) where() (where, error) {
 		return w, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist. Use live, attention, backup or nobody.",
 			Fields: map[string]string{"state": "Use live, attention, backup or nobody."}}
 	}
-	w.addIf(f.Host != "", `b.host_email = $?`, f.Host)
+	w.addIf(f.Host != "", `b.host_email LIKE $? ESCAPE '\'`, likeText(f.Host))
 	w.addIf(f.IncidentNumber != 0, `b.incident_number = $?`, f.IncidentNumber)
 	w.addIf(!f.After.IsZero(), `b.created_at >= $?`, f.After)
 	w.addIf(!f.Before.IsZero(), `b.created_at < $?`, f.Before)

@@ -333,9 +333,9 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 	b, run := rule(f)
 	err = exec(ctx, tx, `
 		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
-			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11, later = $12
+			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11, later = $12, worst_finding = $13
 		WHERE id = $1`, b.ID, b.State, b.JoinURL, asJSON(b.Reasons), b.StartedAt, b.EndedAt,
-		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later))
+		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later), b.Attention())
 	if err != nil || run == nil {
 		return err
 	}

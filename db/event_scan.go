@@ -92,7 +92,17 @@ func (s *Store) search(ctx context.Context, f EventFilter) (q eventSearch, err e
 		narrow(ofIncident+` AND bridge_id <> ''`, `e.`+ofIncident, f.IncidentNumber)
 	}
 	if f.MeetingID != "" {
-		narrow(`meeting_id = $? AND meeting_id <> ''`, `e.meeting_id = $?`, f.MeetingID)
+		ids, err := s.idsInEvents(ctx, f.MeetingID)
+		if err != nil {
+			return q, err
+		}
+		if q.branches == nil {
+			for _, id := range ids {
+				branch("events", "id", `meeting_id = $? AND meeting_id <> ''`, id)
+			}
+		} else {
+			q.rest = append(q.rest, func(w *where) { addIn(w, `e.meeting_id`, ids) })
+		}
 	}
 	if f.Twin {
 		narrow(`twin_of IS NOT NULL`, `e.twin_of IS NOT NULL`)
@@ -152,7 +162,18 @@ func (s *Store) meetingWords(ctx context.Context, f EventFilter) ([]string, erro
 			SELECT meeting_id FROM bridges WHERE incident_number = $1 AND meeting_id <> ''
 			UNION SELECT pmi FROM bridges WHERE incident_number = $1 AND pmi <> ''`, f.IncidentNumber)
 	}
-	return wordsOf(f.MeetingID), nil
+	if f.MeetingID == "" {
+		return nil, nil
+	}
+	ids, err := s.idsInEvents(ctx, f.MeetingID)
+	return wordsOf(strings.Join(ids, " ")), err
+}
+
+// idsInEvents returns the ids that events of a meeting have: the meeting's own and, if a
+// bridge takes place in its host's personal room, the id of that room.
+func (s *Store) idsInEvents(ctx context.Context, meetingID string) ([]string, error) {
+	rooms, err := list(ctx, s.r, scalar[string], `SELECT DISTINCT pmi FROM bridges WHERE meeting_id = $1 AND pmi <> '' AND pmi <> $1`, meetingID)
+	return append([]string{meetingID}, rooms...), err
 }
 
 // window returns a query for the ids of the next n events of the branches in a

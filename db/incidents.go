@@ -69,11 +69,11 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 	i.Number = number
 	err = exec(ctx, tx, `
 		INSERT INTO incidents (number, runbook_id, runbook_name, name, severity, type, description, status,
-			opener_email, opener_name, dedup_key, form_key, vars, source, created_by, join_key, created_at, resolved_at, updated_at)
-		VALUES (`+placeholders(1, 19)+`)`,
+			opener_email, opener_name, dedup_key, form_key, vars, source, created_by, join_key, created_at, resolved_at, updated_at, search)
+		VALUES (`+placeholders(1, 20)+`)`,
 		i.Number, i.RunbookID, i.RunbookName, i.Name, i.Severity, i.Type, i.Description, i.Status,
 		i.OpenerEmail, i.OpenerName, nullable(i.DedupKey), nullable(i.FormKey), asJSON(i.Vars), i.Source, i.CreatedBy, i.JoinKey,
-		i.CreatedAt, i.ResolvedAt, i.UpdatedAt)
+		i.CreatedAt, i.ResolvedAt, i.UpdatedAt, searchedText(i.Name, i.Description, i.OpenerEmail))
 	if err != nil {
 		return i, err
 	}
@@ -149,7 +149,7 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 type IncidentFilter struct {
 	Status              incident.Status
 	Severity, RunbookID string
-	Text                string    // part of the name, the description or the opener; or the key: INC-42
+	Text                string    // words, or parts of them, of the name, the description, the opener or notes; or the key: INC-42
 	After, Before       time.Time // opened at After ≤ t < Before
 }
 
@@ -171,10 +171,7 @@ func (f IncidentFilter) where() (where, error) {
 	w.addIf(f.Status != "", `i.status = $?`, f.Status)
 	w.addIf(f.Severity != "", `i.severity = $?`, f.Severity)
 	w.addIf(f.RunbookID != "", `i.runbook_id = $?`, f.RunbookID)
-	if f.Text != "" {
-		number, _ := incident.ParseKey(f.Text) // no incident has the number 0
-		w.add(`(i.number = `+strconv.FormatInt(number, 10)+` OR LOWER(i.name) LIKE $? ESCAPE '\' OR LOWER(i.description) LIKE $? ESCAPE '\' OR i.opener_email LIKE $? ESCAPE '\')`, likeText(f.Text))
-	}
+	w.searched(f.Text)
 	w.addIf(!f.After.IsZero(), `i.created_at >= $?`, f.After)
 	w.addIf(!f.Before.IsZero(), `i.created_at < $?`, f.Before)
 	return w, nil
@@ -277,6 +274,9 @@ func (s *Store) AddNote(ctx context.Context, e incident.TimelineEntry, audit inc
 		}
 		if known {
 			return errKnown
+		}
+		if err := addSearched(ctx, tx, e.IncidentNumber, e.Data.Text); err != nil {
+			return err
 		}
 		return insertTimeline(ctx, tx, e)
 	})

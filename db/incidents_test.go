@@ -292,11 +292,19 @@ func TestIncidents(t *testing.T) {
 			check(t, err)
 		}
 		check(t, s.SetIncidentStatus(ctx, 2, incident.StatusOpen, incident.StatusResolved, after(9), incident.TimelineEntry{ID: id(), At: now}, incident.AuditEntry{}))
+		check(t, s.AddNote(ctx, incident.TimelineEntry{ID: id(), IncidentNumber: 4, At: now, Kind: incident.EntryNote, Data: incident.TimelineData{Text: "Called “Østre” <b>\nab_c"}}, incident.AuditEntry{ID: id()}))
 		for _, tt := range []struct {
 			name   string
 			filter db.IncidentFilter
 			want   []int64
 		}{
+			{"note", db.IncidentFilter{Text: "called"}, []int64{4}},
+			{"note, any case", db.IncidentFilter{Text: "ØSTRE"}, []int64{4}},
+			{"note, as it is stored", db.IncidentFilter{Text: "\\u003c"}, nil},
+			{"note and name", db.IncidentFilter{Text: "a_b <b>"}, []int64{4}},
+			{"name, any case", db.IncidentFilter{Text: "ÆRLIG"}, []int64{5}},
+			{"name, decomposed letters", db.IncidentFilter{Text: "a\u030a"}, []int64{5}},
+			{"words in any order", db.IncidentFilter{Text: "slow db"}, []int64{3}},
 			{"all", db.IncidentFilter{}, []int64{5, 4, 3, 2, 1}},
 			{"open", db.IncidentFilter{Status: incident.StatusOpen}, []int64{5, 4, 3, 1}},
 			{"resolved", db.IncidentFilter{Status: incident.StatusResolved}, []int64{2}},

@@ -56,7 +56,7 @@ func (s *Store) migrate(ctx context.Context) error {
 // migrations returns the steps for the engine. The writer runs them.
 func (s *Store) migrations() (*goose.Provider, error) {
 	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents(), s.splitWords(), s.keepFacts())}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.fillEvents(), s.splitWords(), s.keepFacts(), s.searchIncidents())}
 	if s.postgres {
 		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(100*time.Millisecond, 3000))
 		if err != nil {

@@ -66,6 +66,16 @@ func TestUpgradeFromVersion8(t *testing.T) {
 			}
 		}
 
+		all, err := s.Incidents(t.Context(), db.IncidentFilter{}, "", 200)
+		check(t, err)
+		for _, row := range all.Items {
+			found, err := s.Incidents(t.Context(), db.IncidentFilter{Text: strings.ToUpper(row.Name)}, "", 200)
+			check(t, err)
+			if !slices.ContainsFunc(found.Items, func(f db.IncidentRow) bool { return f.Number == row.Number }) {
+				t.Errorf("a search for %q does not find %s", row.Name, row.Key())
+			}
+		}
+
 		checkConverted(t, conn)
 
 		// Its schema is that of a new database.

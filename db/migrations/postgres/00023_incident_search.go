@@ -1,0 +1,4 @@
+//go:build ignore
+
+// Version 23 is Go: Store.searchIncidents in db/incident_search.go.
+package postgres
