@@ -121,16 +121,28 @@ func (s *Sim) setFaultsAction(w http.ResponseWriter, r *http.Request) {
 		s.done(w, r, "/simulator/", err)
 		return
 	}
+	if r.PostForm.Has("reset") {
+		s.resetAll()
+		s.done(w, r, "/simulator/", nil)
+		return
+	}
 	s.SetFaults(func(f *Faults) {
-		if r.PostForm.Has("reset") {
-			*f = Faults{}
-			return
-		}
 		for _, p := range pageFaults {
 			p.set(f, slices.Contains(r.PostForm["on"], p.name))
 		}
 	})
 	s.done(w, r, "/simulator/", nil)
+}
+
+// resetAll ends all faults, and gives all users the state in which they were added.
+func (s *Sim) resetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = Faults{}
+	for i, u := range s.users {
+		was := s.added[i]
+		u.Unknown, u.DailyLimitReached, u.UsePMIForScheduled, u.Status = was.Unknown, was.DailyLimitReached, was.UsePMIForScheduled, was.Status
+	}
 }
 
 type hostState struct{ Name, Label string }
@@ -158,14 +170,15 @@ func (u User) state() string {
 	return "ok"
 }
 
+func (u *User) setState(state string) {
+	u.Unknown, u.DailyLimitReached, u.UsePMIForScheduled = state == "unknown", state == "limit", state == "pmi"
+	if u.Status = "active"; state == "inactive" {
+		u.Status = "inactive"
+	}
+}
+
 func (s *Sim) hostAction(w http.ResponseWriter, r *http.Request) {
-	state := r.PostFormValue("state")
-	s.SetUser(r.PostFormValue("email"), func(u *User) {
-		u.Unknown, u.DailyLimitReached, u.UsePMIForScheduled = state == "unknown", state == "limit", state == "pmi"
-		if u.Status = "active"; state == "inactive" {
-			u.Status = "inactive"
-		}
-	})
+	s.SetUser(r.PostFormValue("email"), func(u *User) { u.setState(r.PostFormValue("state")) })
 	s.done(w, r, "/simulator/", nil)
 }
 

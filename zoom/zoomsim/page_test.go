@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -119,6 +120,15 @@ func TestPageFaults(t *testing.T) {
 	}
 	if f := w.Faults(); f.Latency != 0 || f.Unreachable || f.Stall || !strings.Contains(page(), none) {
 		t.Errorf("faults are still on: %+v", f)
+	}
+	was := w.Users()
+	w.visit("/simulator/hosts", url.Values{"email": {was[0].Email}, "state": {"limit"}})
+	if p := page(); strings.Contains(p, none) || !strings.Contains(p, on+was[0].Email+": Daily limit reached</span>") {
+		t.Error("the page does not say what a person can’t do")
+	}
+	w.visit("/simulator/faults", url.Values{"reset": {"all"}})
+	if !reflect.DeepEqual(w.Users(), was) || !strings.Contains(page(), none) {
+		t.Errorf("people are %+v after the reset, and were %+v", w.Users(), was)
 	}
 }
 

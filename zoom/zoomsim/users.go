@@ -58,7 +58,7 @@ func (s *Sim) AddUser(u User) {
 	if u.PMI == 0 {
 		u.PMI = 3000000000 + s.number("pmi", u.ID)%6000000000
 	}
-	s.users = append(s.users, &u)
+	s.users, s.added = append(s.users, &u), append(s.added, u)
 }
 
 // SetUser changes the user with this email address. It does nothing if there is none.

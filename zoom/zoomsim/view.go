@@ -74,6 +74,12 @@ func (s *Sim) view(r *http.Request) pageView {
 	}
 	for i, u := range s.Users() {
 		p.Hosts = append(p.Hosts, hostView{strconv.Itoa(i), u.DisplayName, u.Email, u.state()})
+		s.mu.Lock()
+		changed := u.state() != s.added[i].state()
+		s.mu.Unlock()
+		if n := slices.IndexFunc(hostStates, func(h hostState) bool { return h.Name == u.state() }); changed {
+			p.FaultsOn = append(p.FaultsOn, u.Email+": "+hostStates[n].Label)
+		}
 	}
 	o := s.opts
 	p.App = []credential{{"Account ID", o.AccountID}, {"Client ID", o.ClientID}, {"Client secret", o.ClientSecret}, {"App ID", o.AppID}, {"Secret token", o.SecretToken}}

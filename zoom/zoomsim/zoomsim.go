@@ -52,6 +52,7 @@ type Sim struct {
 	seed       int64
 	faults     Faults
 	users      []*User
+	added      []User // users as AddUser added them, in the same order
 	meetings   []*meeting
 	past       []*instance // all instances, including running ones
 	tokens     map[string]token
