@@ -335,9 +335,7 @@ func apiEventFilter(q Form) (f db.EventFilter, err error) {
 	if _, id, _ := zoom.FindMeetingID(f.MeetingID); f.MeetingID != "" && id == "" {
 		return f, BadRequest("The field \"meeting_id\" must be the 9 to 11 digits of a meeting ID, or a link to the meeting.")
 	}
-	if f.After, err = q.Time("after"); err == nil {
-		f.Before, err = q.Time("before")
-	}
+	f.After, f.Before, err = q.Span()
 	return f, err
 }
 
@@ -416,10 +414,7 @@ func readList(c echo.Context, filters ...string) (q Form, limit int, after, befo
 	if limit, err = q.Limit(); err != nil {
 		return
 	}
-	if after, err = q.Time("after"); err != nil {
-		return
-	}
-	before, err = q.Time("before")
+	after, before, err = q.Span()
 	return
 }
 
@@ -480,7 +475,7 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 func (s *Site) apiBridge(b incident.Bridge) apiBridge {
 	return apiBridge{
 		apiBriefBridge: apiBriefBridge{ID: b.ID, State: string(b.State), Kind: string(b.Kind), JoinURL: b.JoinURL, Reason: why(b, s.Now()).Cause, Verdict: string(b.Verdict().Level)},
-		MeetingID:      b.MeetingID, HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Topic: b.Topic, Agenda: b.Agenda,
+		MeetingID:      b.LinkedID(), HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Topic: b.Topic, Agenda: b.Agenda,
 		Recording: string(b.Recording), CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
 		Participants: b.Inside, Waiting: b.Waiting, Passcode: b.Passcode,
 	}

@@ -31,6 +31,9 @@ func (s *Site) AuditPage(c echo.Context) error {
 	filter := db.AuditFilter{Actor: page.Who}
 	filter.From, page.FromError = s.day(c, page.From, 0)
 	filter.To, page.ToError = s.day(c, page.To, 1)
+	if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {
+		page.ToError = dayBefore
+	}
 	for _, a := range words.AllAuditActions() {
 		page.Actions = append(page.Actions, views.Choice{Value: a.Code, Label: a.Did, Selected: a.Code == q.Get("action")})
 		if a.Code == q.Get("action") {

@@ -63,7 +63,7 @@ func (s *Site) bridgeColumns(c echo.Context) []exportColumn[db.BridgeRow] {
 		}},
 		{"kind", func(b db.BridgeRow) string { return string(b.Kind) }},
 		{"topic", func(b db.BridgeRow) string { return b.Topic }},
-		{"meeting_id", func(b db.BridgeRow) string { return b.MeetingID }},
+		{"meeting_id", func(b db.BridgeRow) string { return b.LinkedID() }},
 		{"host_email", func(b db.BridgeRow) string { return b.HostEmail }},
 		{"used_backup_user", func(b db.BridgeRow) string { return strconv.FormatBool(b.UsedBackupUser) }},
 		{"reason", func(b db.BridgeRow) string {

@@ -87,6 +87,8 @@ func TestExportBridges(t *testing.T) {
 		{"host and days", "?before=2026-11-22&host=ana%40example.com", []string{"INC-1"}},
 		{"range", "?range=24h&view=attention", []string{"INC-4"}},
 		{"none", "?host=nobody%40example.com", nil},
+		{"part of a host", "?host=ANA", []string{"INC-5", "INC-4", "INC-3", "INC-1"}},
+		{"no wildcard", "?host=a_a", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := viewer.get("/bridges/export" + test.query)

@@ -31,11 +31,11 @@ var bridgeRanges = []timeRange{
 func (s *Site) bridgeQuery(c echo.Context, q Form, v *views.BridgeFilter) (db.BridgeFilter, error) {
 	now := s.Now()
 	*v = views.BridgeFilter{View: q.Get("view"), Host: q.Get("host"), Range: q.Get("range"), After: q.Get("after"), Before: q.Get("before")}
-	f := db.BridgeFilter{State: v.View, Waited: now.Add(-incident.NobodyCameAfter), Host: incident.CanonicalEmail(v.Host)}
+	f := db.BridgeFilter{State: v.View, Waited: now.Add(-incident.NobodyCameAfter), Host: v.Host}
 	f.After, v.AfterError = s.day(c, v.After, 0)
 	f.Before, v.BeforeError = s.day(c, v.Before, 1)
 	if !f.After.IsZero() && !f.Before.IsZero() && !f.After.Before(f.Before) {
-		v.BeforeError = "This day is before the first one."
+		v.BeforeError = dayBefore
 	}
 	if v.After != "" || v.Before != "" {
 		v.Range = "" // the two days are more specific
@@ -108,7 +108,7 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	v := views.BridgeRow{
 		ID: row.ID, Verdict: verdict(row.Bridge, s.Now()),
 		Key: incident.Key(row.IncidentNumber), IncidentName: row.IncidentName, Severity: row.Severity, Href: incidentPath(row.IncidentNumber),
-		Topic: row.Topic, MeetingID: row.MeetingID, Kind: string(row.Kind), Host: row.HostEmail,
+		Topic: row.Topic, MeetingID: row.LinkedID(), Kind: string(row.Kind), Host: row.HostEmail,
 		UsedBackupUser: row.UsedBackupUser, Reason: said.Cause, Inside: row.Inside, Most: row.InsideMost,
 		Created: s.When(c, row.CreatedAt), Started: s.When(c, row.StartedAt), Length: s.lasted(row.StartedAt, row.EndedAt),
 	}
@@ -138,6 +138,8 @@ func attention(b incident.Bridge, now time.Time) (views.Level, string) {
 	}
 	return "", ""
 }
+
+const dayBefore = "This day is before the first one."
 
 // day reads a date of a filter in the viewer's zone and adds days. "" is the zero time.
 func (s *Site) day(c echo.Context, text string, days int) (t time.Time, problem string) {

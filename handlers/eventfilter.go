@@ -91,6 +91,9 @@ func (s *Site) eventQuery(c echo.Context, q Form, v *views.EventFilter) (e event
 	}
 	e.filter.After, v.AfterError = s.minute(c, v.After)
 	e.filter.Before, v.BeforeError = s.minute(c, v.Before)
+	if !e.filter.After.IsZero() && !e.filter.Before.IsZero() && !e.filter.After.Before(e.filter.Before) {
+		v.BeforeError = "This time isn’t after the first one."
+	}
 	e.around, e.aroundAt, v.AroundError = s.moment(c, v.Around)
 	if err := s.eventRange(&e, v); err != nil {
 		return e, err

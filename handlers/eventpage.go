@@ -216,6 +216,9 @@ func (s *Site) eventEffects(c echo.Context, e incident.Event) (effects []views.E
 func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.TimelineEntry, bridge incident.Bridge, people []incident.Presence) views.EventEffect {
 	key, said := incident.Key(e.IncidentNumber), entryWords(entry, s.Now()).Says()
 	v := views.EventEffect{Text: "Added to the timeline of " + key + ": " + said}
+	if Actor(c).Role.Includes(incident.Admin) {
+		v.Detail = entryWords(entry, s.Now()).Fix()
+	}
 	switch entry.Kind {
 	case incident.EntryCallStarted:
 		v.Text = "A call on the bridge of " + key + " started."

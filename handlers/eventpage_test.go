@@ -116,6 +116,12 @@ func TestEventPageEffects(t *testing.T) {
 	if strings.Contains(page.body, `href="https://evil.example`) || strings.Contains(page.body, `pwd=secret`) {
 		t.Error("a link to another host, or one that opens a recording")
 	}
+	o.happened("recording.completed", meeting, "share_url", "https://recordings.acme.example/x", "recording_files", []any{})
+	path := fmt.Sprint("/events/", o.events()[0])
+	o.as(incident.Admin).get(path).want(t, http.StatusOK, "leads to recordings.acme.example", "add its domain to DRAWBRIDGE_ZOOM_DOMAINS, restart Drawbridge and reprocess the event")
+	if page := viewer.get(path); strings.Contains(page.text(), "DRAWBRIDGE_ZOOM_DOMAINS") {
+		t.Error("a viewer is told to change the configuration")
+	}
 }
 
 // The command on an event's page sends its body again, byte for byte, and the

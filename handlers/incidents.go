@@ -170,6 +170,10 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 	if err != nil {
 		return err
 	}
+	names, err := s.bridgeNames(c, bridges)
+	if err != nil {
+		return err
+	}
 	limit := timelineShown
 	if c.QueryParam("timeline") == "all" {
 		limit = 5000
@@ -191,7 +195,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 	for _, e := range entries {
 		e.Data.Reasons = told(c, e.Data.Reasons...)
 		said := entryWords(e, s.Now())
-		entry := views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: said.Says(), Who: e.Actor}
+		entry := views.TimelineEntry{At: s.When(c, e.At), Kind: string(e.Kind), Text: said.Says(), Who: e.Actor, Bridge: names[e.BridgeID]}
 		if fix := said.Fix(); fix != "" && Actor(c).Role.Includes(incident.Admin) {
 			entry.Text += " " + fix
 		}
@@ -211,6 +215,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 		if err != nil {
 			return err
 		}
+		block.Name = names[b.ID]
 		if n > 0 { // the incident's permanent link leads to the first
 			block.PagePath += "?bridge=" + b.ID
 			block.PageURL += "&bridge=" + b.ID
@@ -226,6 +231,11 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 		inside, waiting, err := s.people(c, b)
 		if err != nil {
 			return err
+		}
+		for _, people := range [][]views.Participant{inside, waiting} {
+			for n := range people {
+				people[n].Bridge = names[b.ID]
+			}
 		}
 		page.Inside, page.Waiting = append(page.Inside, inside...), append(page.Waiting, waiting...)
 	}
@@ -290,6 +300,24 @@ func (s *Site) people(c echo.Context, b incident.Bridge) (inside, waiting []view
 	return inside, waiting, nil
 }
 
+// bridgeNames tells several bridges of an incident apart, by their numbers and the names
+// of their steps, or their topics. It returns nil for a single bridge, which needs no name.
+func (s *Site) bridgeNames(c echo.Context, bridges []incident.Bridge) (map[string]string, error) {
+	if len(bridges) < 2 {
+		return nil, nil
+	}
+	runs, err := s.Store.StepRuns(c.Request().Context(), bridges[0].IncidentNumber)
+	names := map[string]string{}
+	for n, b := range bridges {
+		about := b.Topic
+		if i := slices.IndexFunc(runs, func(r incident.StepRun) bool { return r.ID == b.StepRunID }); i >= 0 {
+			about = cmp.Or(runs[i].Step.Name, about)
+		}
+		names[b.ID] = words.Bridge(n+1, about)
+	}
+	return names, err
+}
+
 // comings is how many joins and leaves in a row the timeline folds into one line.
 const comings = 4
 
@@ -335,8 +363,8 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	block := views.BridgeBlock{
 		ID: b.ID, State: string(b.State), Kind: string(b.Kind), Resolved: i.Status == incident.StatusResolved,
 		JoinURL: b.JoinURL, PagePath: "/j/" + i.Key(), PageURL: s.Service.JoinPage(i),
-		MeetingID: views.MeetingGroups(b.MeetingID), Passcode: b.Passcode, DialIn: dialIn(b),
-		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording), Topic: b.Topic,
+		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, DialIn: dialIn(b),
+		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
 		Inside: b.Inside, StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
@@ -354,6 +382,9 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			block.CanRetry, block.NeedsLink = !account.OnlyEvents(), account.OnlyEvents()
 		}
 		block.Cause, block.Fix = said.Cause, said.Fix
+		if !Actor(c).Role.Includes(incident.Responder) {
+			block.Fix = words.ForViewers(reasonsWords(b.Reasons, s.Now()))
+		}
 		if b.State == incident.BridgeUnknown {
 			if err := s.looks(c, b, &block); err != nil {
 				return block, err
@@ -375,6 +406,11 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	case incident.BridgeReady, incident.BridgeLive:
 		if b.Kind == incident.KindMeeting {
 			block.Checks = checkLines(b.Findings, s.Now())
+			for n := range block.Checks {
+				if !Actor(c).Role.Includes(incident.Responder) {
+					block.Checks[n].Fix = ""
+				}
+			}
 		}
 	case incident.BridgeEnded:
 	}
@@ -436,7 +472,7 @@ func dialIn(b incident.Bridge) []views.DialIn {
 		if d.City != "" {
 			place += ", " + d.City
 		}
-		list = append(list, views.DialIn{Place: place, Number: d.Number, Tel: tel(d.Number, b.MeetingID), Free: d.Type == "tollfree"})
+		list = append(list, views.DialIn{Place: place, Number: d.Number, Tel: tel(d.Number, b.LinkedID()), Free: d.Type == "tollfree"})
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // JoinPage is GET /j/:key, the permanent link of an incident. It shows the passcode and
@@ -53,12 +54,27 @@ func (s *Site) JoinPage(c echo.Context) error {
 			if b.Kind == incident.KindStatic {
 				page.LinkHost = linkHost(b.JoinURL)
 			}
-			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.MeetingID), dialIn(b)
+			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.LinkedID()), dialIn(b)
+		}
+		names, err := s.bridgeNames(c, bridges)
+		if err != nil {
+			return err
+		}
+		if page.Bridge = names[b.ID]; b.ID != bridges[0].ID {
+			page.PageURL += "&bridge=" + b.ID
+		}
+		for _, other := range bridges {
+			if other.ID != b.ID {
+				page.Others = append(page.Others, views.Link{Text: names[other.ID], Href: hrefWith(c, "bridge", other.ID)})
+			}
 		}
 		switch {
 		case onlyEvents(b) && b.State == incident.BridgeFailed:
 			page.State = "" // it waits for a link
 		case b.State == incident.BridgeFailed, b.State == incident.BridgeUnknown:
+			if i.Status == incident.StatusOpen {
+				page.Retry = words.Retry(reasonsWords(b.Reasons, s.Now()))
+			}
 			// Problems with the Zoom app, such as its credentials, are for admins only.
 			b.Reasons = slices.DeleteFunc(slices.Clone(b.Reasons), incident.Reason.AccountWide)
 			page.Cause = why(b, s.Now()).Cause

@@ -366,16 +366,22 @@ func TestEventsPage(t *testing.T) {
 	})
 	t.Run("invalid filters are said", func(t *testing.T) {
 		for path, want := range map[string]string{
-			"/events?bridge=evil":                   "Enter the key of an incident, such as INC-42.",
-			"/events?bridge=INC-99":                 "There is no incident INC-99.",
-			"/events?meeting_id=12345678":           "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
-			"/events?meeting_id=standup":            "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
-			"/events/export?meeting_id=standup":     "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
-			"/events/export?bridge=evil":            "Enter the key of an incident, such as INC-42.",
-			"/incidents?status=closed":              "Use open or resolved.",
-			"/incidents?runbook=nobody-has-this-id": "There is no runbook",
-			"/bridges?view=dead":                    "Use live, attention, backup or nobody.",
-			"/events?range=9x":                      "There is no time range",
+			"/events?bridge=evil":                                           "Enter the key of an incident, such as INC-42.",
+			"/events?bridge=INC-99":                                         "There is no incident INC-99.",
+			"/events?meeting_id=12345678":                                   "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
+			"/events?meeting_id=standup":                                    "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
+			"/events/export?meeting_id=standup":                             "Enter the 9 to 11 digits of a meeting ID, or a link to the meeting.",
+			"/events/export?bridge=evil":                                    "Enter the key of an incident, such as INC-42.",
+			"/incidents?status=closed":                                      "Use open or resolved.",
+			"/incidents?runbook=nobody-has-this-id":                         "There is no runbook",
+			"/bridges?view=dead":                                            "Use live, attention, backup or nobody.",
+			"/events?range=9x":                                              "There is no time range",
+			"/events?after=2026-11-22T03:00&before=2026-11-22T02:00":        "This time isn’t after the first one.",
+			"/events/export?after=2026-11-22T03:00&before=2026-11-22T03:00": "This time isn’t after the first one.",
+			"/bridges?after=2026-11-23&before=2026-11-22":                   "This day is before the first one.",
+			"/events?evil=1":                                                "There is no field",
+			"/bridges?evil=1":                                               "There is no field",
+			"/incidents?evil=1":                                             "There is no field",
 		} {
 			page := viewer.get(path)
 			if page.status != http.StatusUnprocessableEntity && page.status != http.StatusBadRequest {
@@ -733,7 +739,7 @@ func TestOverview(t *testing.T) {
 		o.must(err)
 		o.must(o.service.RunStep(t.Context(), theConsole, runs[1].ID))
 		page := o.as(incident.Viewer).get("/")
-		page.want(t, http.StatusOK, "INC-1, bridge 2 (Review of INC-1) failed. Drawbridge can’t use Zoom right now.")
+		page.want(t, http.StatusOK, "INC-1, Bridge 2 (Review of INC-1) failed. Drawbridge can’t use Zoom right now.")
 		if strings.Contains(page.text(), "has no bridge") {
 			t.Error("an incident with a bridge has none")
 		}

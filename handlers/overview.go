@@ -229,12 +229,19 @@ func (s *Site) needs(c echo.Context, report incident.CheckReport, health inciden
 			return nil, err
 		}
 		name, failed := incident.Key(b.IncidentNumber), " has no bridge. "
-		if len(all) > 1 {
-			name, failed = name+", "+bridgeName(all, b.Bridge), " failed. "
+		names, err := s.bridgeNames(c, all)
+		if err != nil {
+			return nil, err
+		}
+		if names != nil {
+			name, failed = name+", "+names[b.ID], " failed. "
 		}
 		n := views.Need{Level: views.LevelBad, LinkText: "Open", Href: incidentPath(b.IncidentNumber), Text: name + failed + why(b.Bridge, now).Cause}
 		if onlyEvents(b.Bridge) {
-			n.Level, n.Text, n.LinkText = views.LevelNote, name+" needs a link.", "Use another link"
+			n.Level, n.Text = views.LevelNote, name+" needs a link."
+			if Actor(c).Role.Includes(incident.Responder) {
+				n.LinkText = "Use another link"
+			}
 		} else if b.State == incident.BridgeUnknown {
 			n.Level, n.Text = views.LevelWarning, name+": we don’t know yet whether Zoom created the meeting."
 		} else if b.State != incident.BridgeFailed {
@@ -259,13 +266,4 @@ func (s *Site) needs(c echo.Context, report incident.CheckReport, health inciden
 		list = append(list, need)
 	}
 	return list, nil
-}
-
-// bridgeName names b, one of several bridges of an incident, by its number and topic.
-func bridgeName(all []incident.Bridge, b incident.Bridge) string {
-	name := fmt.Sprintf("bridge %d", 1+slices.IndexFunc(all, func(one incident.Bridge) bool { return one.ID == b.ID }))
-	if b.Topic != "" {
-		name += " (" + b.Topic + ")"
-	}
-	return name
 }

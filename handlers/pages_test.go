@@ -534,7 +534,7 @@ func TestAddNote(t *testing.T) {
 		if strings.Contains(page.body, `href="https://example.com/`) {
 			t.Error("a link in a note is a link")
 		}
-		b.post(path, "note", "Restarted db-1, pressed twice.", "idempotency_key", key).leadsTo(b, "/incidents/1")
+		b.post(path, "note", " Restarted db-1.\r\n\r\n  It {who} helped: https://example.com/ "+hostile, "idempotency_key", key).leadsTo(b, "/incidents/1")
 		want := []string{"responder@example.com: Restarted db-1.\n\n  It {who} helped: https://example.com/ " + hostile}
 		if diff := cmp.Diff(want, notes()); diff != "" {
 			t.Errorf("notes (-want +got):\n%s", diff)
@@ -900,7 +900,7 @@ func TestJoinPage(t *testing.T) {
 		i := o.open(r)
 		o.as(incident.Admin).get("/incidents/"+i.Key()[4:]).want(t, http.StatusOK, "client secret is wrong")
 		page := o.nobody().get("/j/" + i.Key() + "?k=" + i.JoinKey)
-		page.want(t, http.StatusOK, "Couldn’t create the bridge", "Drawbridge couldn’t create the bridge. The people", "Keep this page open")
+		page.want(t, http.StatusOK, "Couldn’t create the bridge", "Drawbridge couldn’t create the bridge. Drawbridge retries in 15 s. The people", "Keep this page open")
 		if strings.Contains(page.text(), "client") || strings.Contains(page.text(), "Zoom") {
 			t.Errorf("the join page speaks of credentials: %s", page.text())
 		}

@@ -184,6 +184,17 @@ func (f Form) Time(name string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
+// Span reads the times after and before of a list.
+func (f Form) Span() (after, before time.Time, err error) {
+	if after, err = f.Time("after"); err != nil {
+		return after, before, err
+	}
+	if before, err = f.Time("before"); err == nil && !after.IsZero() && !before.IsZero() && !after.Before(before) {
+		err = BadRequest("The time “after” must be earlier than “before”.")
+	}
+	return after, before, err
+}
+
 // readBody reads the body up to limit bytes; a larger one is a 413.
 func readBody(c echo.Context, limit int64) ([]byte, error) {
 	r := c.Request()

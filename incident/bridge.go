@@ -17,8 +17,8 @@ const (
 	BridgeFailed   BridgeState = "failed"
 )
 
-// A bridge of an open incident needs attention if it is in one of these states, has a
-// finding of one of these levels, or people wait to get in.
+// A bridge of an open incident needs attention if it is in one of these states or its
+// Attention is one of these levels.
 var (
 	AttentionStates = []BridgeState{BridgeFailed, BridgeUnknown}
 	AttentionLevels = []Level{LevelWarning, LevelBad}

@@ -38,6 +38,16 @@ func (c *climber) takeForeign(ctx context.Context, attempts []Attempt) (done boo
 	return false, nil
 }
 
+// LinkedID returns the meeting ID to which the bridge's link leads: what people dial and
+// what Zoom's events carry. It is the host's personal meeting ID instead of MeetingID if
+// the meeting takes place in the personal room.
+func (b Bridge) LinkedID() string {
+	if u, err := url.Parse(b.JoinURL); err == nil && b.PMI != "" && strings.HasSuffix(u.Path, "/j/"+b.PMI) {
+		return b.PMI
+	}
+	return b.MeetingID
+}
+
 var linkedMeeting = regexp.MustCompile(`^/j/([0-9]+)$`)
 
 // compareLink returns what is wrong with where the join link leads within Zoom.

@@ -11,9 +11,10 @@ import (
 // maxNote is the maximum length of a note in characters.
 const maxNote = 4000
 
-// AddNote adds a person's note to the timeline of an incident, open or resolved. A
-// second note with the same key adds nothing, so a form or a script may repeat it; a
-// key "" is never the same. Keys of different actors and incidents are different.
+// AddNote adds a person's note to the timeline of an incident, open or resolved. The
+// same note with the same key adds nothing, so a form or a script may repeat it; a key
+// "" is never the same. Keys of different actors and incidents are different. Another
+// text with the same key is another note: nothing that somebody wrote is lost.
 func (s *Service) AddNote(ctx context.Context, actor Actor, number int64, note, key string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
@@ -30,7 +31,7 @@ func (s *Service) AddNote(ctx context.Context, actor Actor, number int64, note, 
 	}
 	id := newID()
 	if key != "" {
-		id = "note-" + uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%d\n%s\n%s\n%s", number, actor.Kind, actor.Email, key)).String()
+		id = "note-" + uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%d\n%s\n%s\n%q\n%s", number, actor.Kind, actor.Email, key, note)).String()
 	}
 	return s.store.AddNote(ctx, TimelineEntry{
 		ID: id, IncidentNumber: number, At: s.now(), Kind: EntryNote, Data: TimelineData{Text: note}, Actor: actor.Email,

@@ -45,6 +45,18 @@ func KeepingOut(findings []Finding) []Finding {
 	})
 }
 
+// Attention is the worst level of what should make somebody look at the bridge: what
+// keeps people out, also if the runbook asks for it, and what Zoom set otherwise.
+func (b Bridge) Attention() Level {
+	worst := WorstLevel(b.Findings)
+	if b.State == BridgeReady || b.State == BridgeLive {
+		if level := b.Verdict().Level; level.Compare(worst) > 0 {
+			worst = level
+		}
+	}
+	return worst
+}
+
 // Verdict returns whether people can get in now, from stored facts. It is unknown
 // before there is a link, after the call, and for links that a person gave.
 func (b Bridge) Verdict() Verdict {

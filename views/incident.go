@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -62,12 +63,12 @@ type BridgeBlock struct {
 	Passcode  string
 	DialIn    []DialIn
 
+	Name       string // tells it apart from the others: "Bridge 2 (Customers)"; "": it is the only one
 	Host       string // email address of the host
 	UsedBackup bool
 	Why        string // why it differs from what was asked for, in sentences; "" if it doesn't
 	Recording  string // "none", "cloud" or "local", as Zoom set it
 	Recordings []Link
-	Topic      string
 
 	Inside    int
 	StartedAt When
@@ -119,6 +120,8 @@ type Participant struct {
 	Email string // "" if Zoom didn't say
 	Since When
 	Host  bool
+
+	Bridge string // as in BridgeBlock.Name
 }
 
 // TimelineEntry is one thing that happened to the incident.
@@ -127,6 +130,8 @@ type TimelineEntry struct {
 	Kind string // an incident.TimelineKind; see entryLooks
 	Text string
 	Who  string // name of the user who did it; "" for none
+	// Bridge is the one that it is about, as in BridgeBlock.Name; "": the only one, or none.
+	Bridge string
 	// Folded are joins and leaves in a row, of which this entry says the numbers. Since is
 	// when the first happened.
 	Folded []TimelineEntry
@@ -248,12 +253,7 @@ func (b BridgeBlock) tone() string {
 	return "over"
 }
 
-func (b BridgeBlock) label(i int) string {
-	if i == 0 {
-		return "Bridge"
-	}
-	return "Bridge " + strconv.Itoa(i+1)
-}
+func (b BridgeBlock) label() string { return cmp.Or(b.Name, "Bridge") }
 
 func (b BridgeBlock) open() bool {
 	return b.JoinURL != "" && (b.State == "ready" || b.State == "live")

@@ -47,7 +47,7 @@ func liveBridge() views.BridgeBlock {
 	return views.BridgeBlock{
 		ID: "b1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
 		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, Why: notAUser().Says().Cause,
-		Recording: "none", Topic: "SEV1 db down (Acme)", Inside: 3, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
+		Recording: "none", Inside: 3, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
 		Checks: []views.CheckLine{
 			found("warning", words.Finding{Code: "other_recording", Value: "none", Asked: "cloud"}),
 			found("bad", words.Finding{Code: "waiting_room_on"}),
@@ -89,7 +89,7 @@ func TestIncident(t *testing.T) {
 	long.Inside = append(long.Inside, views.Participant{Name: longWord, Email: longWord, Since: when(1 * time.Minute)}, views.Participant{Name: longWords, Since: when(1 * time.Minute)})
 	long.Entries[0].Text, long.Entries[1].Text = longWord, longWords
 	long.Variables = append(long.Variables, views.KeyValue{Key: longWord, Value: longWords})
-	long.Bridges[0].Host, long.Bridges[0].Topic, long.Bridges[0].Passcode = longWord, longWords, longWord
+	long.Bridges[0].Host, long.Bridges[0].Name, long.Bridges[0].Passcode = longWord, longWords, longWord
 
 	nasty := incidentFull()
 	nasty.Name, nasty.Severity, nasty.Description, nasty.OpenedBy, nasty.RunbookName = hostile, hostile, hostile, hostile, hostile

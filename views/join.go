@@ -12,6 +12,10 @@ type JoinPage struct {
 	Severity string // "" for none
 	Resolved bool
 
+	// Bridge tells this bridge apart from the Others; "": it is the only one.
+	Bridge string
+	Others []Link
+
 	State     string // of the bridge; "" when the incident has none
 	Kind      string // meeting, static
 	Verdict   Verdict
@@ -23,6 +27,7 @@ type JoinPage struct {
 	DialIn    []DialIn
 	Inside    int    // people inside now
 	Cause     string // why there is no bridge, for people who can't change it
+	Retry     string // when Drawbridge tries again; "": it doesn't
 	ChangedAt When   // of the bridge
 
 	IncidentURL string // "" for people who may not see it
@@ -80,7 +85,7 @@ func (p JoinPage) says() string {
 	case p.waiting():
 		return "This page updates when Zoom answers, usually within seconds."
 	case p.State == "failed":
-		return cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.") + " The people handling the incident can provide another link. It will appear here. Keep this page open; it updates automatically."
+		return strings.TrimSpace(cmp.Or(p.Cause, "Drawbridge couldn’t create the bridge.")+" "+p.Retry) + " The people handling the incident can provide another link. It will appear here. Keep this page open; it updates automatically."
 	case p.State == "unknown":
 		return strings.TrimSpace(p.Cause + " Drawbridge checks again automatically. Keep this page open.")
 	case shownState(p.State, p.Resolved) == "resolved":

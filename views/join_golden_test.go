@@ -32,6 +32,7 @@ func TestJoin(t *testing.T) {
 		{"unknown", state("unknown", none)},
 		{"long", state("live", func(p *views.JoinPage) {
 			p.Name, p.Passcode, p.DialIn[0].Place = longWords+longWord, longWord, longWords
+			p.Bridge, p.Others = "Bridge 1 ("+longWord+")", []views.Link{{Text: "Bridge 2 (" + longWords + ")", Href: "/j/INC-42?bridge=b2"}}
 		})},
 		{"hostile", state("live", func(p *views.JoinPage) {
 			p.Name, p.Severity, p.Passcode, p.JoinURL = hostile, hostile, hostile, "javascript:alert(1)"

@@ -1050,7 +1050,7 @@ func tokenForm(p SettingsTokensPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Checkbox(Field{Label: "Open and resolve incidents", Name: "scope", ID: "scope-write", Value: "incidents:write", Help: "incidents:write"}, p.ScopeWrite).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Checkbox(Field{Label: "Open and resolve incidents, add notes", Name: "scope", ID: "scope-write", Value: "incidents:write", Help: "incidents:write"}, p.ScopeWrite).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

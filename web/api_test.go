@@ -254,11 +254,12 @@ func TestAddNote(t *testing.T) {
 		}
 		for range 2 {
 			add(map[string]any{"note": "Once.", "dedup_key": "k"})
+			add(map[string]any{"note": "Other text, same key.", "dedup_key": "k"})
 		}
 		w.api(w.token("incidents:write"), http.MethodPost, path, map[string]any{"note": "Of another token.", "dedup_key": "k"})
 		got := notes()
 		slices.Sort(got)
-		if diff := cmp.Diff([]string{"First.\nSecond line.", "Of another token.", "Once.", long}, got); diff != "" {
+		if diff := cmp.Diff([]string{"First.\nSecond line.", "Of another token.", "Once.", "Other text, same key.", long}, got); diff != "" {
 			t.Errorf("notes (-want +got):\n%s", diff)
 		}
 	})

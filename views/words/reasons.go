@@ -18,7 +18,7 @@ type Reason struct {
 
 const (
 	orAnotherLink = "Retry, or use another link."
-	checking      = "Drawbridge checks again automatically. Can’t wait? Use another link."
+	cantWait      = "Can’t wait? Use another link."
 )
 
 // reasonTexts has the words of each reason that is not a problem of Zoom's.
@@ -30,18 +30,18 @@ var reasonTexts = map[string]Text{
 	"personal_meeting": {Cause: "Zoom used the personal meeting ID of {host}, which other calls use too."},
 	"meeting_id_taken": {Cause: "Zoom returned a meeting ID that another incident’s bridge already has."},
 	"no_alternatives":  {Cause: "Zoom rejected the alternative hosts. Asking again without them."},
-	"restarted":        {"Drawbridge restarted while it was creating the meeting.", checking},
+	"restarted":        {"Drawbridge restarted while it was creating the meeting.", cantWait},
 	"found_late":       {Cause: "Zoom’s answer was lost, but the meeting exists."},
 	"not_created":      {Cause: "Zoom didn’t create the meeting."},
 	"no_answer":        {Cause: "Zoom didn’t answer for an hour."},
-	"tried_often":      {"Drawbridge asked Zoom {times}.", "Can’t wait? Use another link."},
+	"tried_often":      {"Drawbridge asked Zoom {times}.", cantWait},
 	"no_opener":        {Cause: "The opener isn’t known, so the backup user hosts."},
 	"runbook":          {Cause: "The runbook wants the backup user to host."},
 	"ran_step":         {Cause: "{host} ran the step, so they host."},
 	"link_given":       {Cause: "{by} provided this link."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
-	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. Can’t wait? Use another link."},
+	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
 	"log_too_long":     {"Zoom’s delivery log was too long to read at once.", "The next check continues where this one stopped."},
 	"not_stored":       {"Events that Zoom still has couldn’t be stored here.", "Check the disk and the server’s log. The next check continues where this one stopped."},
 }
@@ -89,15 +89,30 @@ func reasons(list []Reason, byHand bool) (t Text) {
 		if said.Cause != last { // two hosts may have failed in the same way
 			t.Cause = join(t.Cause, said.Cause)
 		}
-		t.Fix, last = said.Fix, said.Cause
-		switch {
-		case r.Retries && r.RetryIn > 0:
-			t.Fix = join("Drawbridge retries in "+span(r.RetryIn)+".", t.Fix)
-		case r.Retries:
-			t.Fix = join("Drawbridge is retrying.", t.Fix)
-		}
+		t.Fix, last = join(r.retry(), said.Fix), said.Cause
 	}
 	return t
+}
+
+// Retry says when Drawbridge retries by itself, "" if it doesn't.
+func Retry(list []Reason) (says string) {
+	for _, r := range list {
+		says = r.retry()
+	}
+	return says
+}
+
+// ForViewers says what becomes of a bridge without a link, to people who can't change it.
+func ForViewers(list []Reason) string { return join(Retry(list), "A responder can use another link.") }
+
+func (r Reason) retry() string {
+	switch {
+	case !r.Retries:
+		return ""
+	case r.RetryIn > 0:
+		return "Drawbridge retries in " + span(r.RetryIn) + "."
+	}
+	return "Drawbridge is retrying."
 }
 
 // Looks says how often Drawbridge has looked for a meeting, and in how long it looks
@@ -117,12 +132,12 @@ func Looks(times int, in time.Duration) string {
 }
 
 // Unknown words the reasons of a bridge when Drawbridge doesn't know whether Zoom
-// created its meeting.
+// created its meeting. Looks says that it checks again.
 func Unknown(list []Reason) Text {
 	t := reasons(list, false)
 	if n := len(list); n == 0 || list[n-1].Zoom == nil || !list[n-1].Zoom.AccountWide {
 		t.Fix = ""
 	}
-	t.Fix = join(t.Fix, checking)
+	t.Fix = join(t.Fix, cantWait)
 	return t
 }

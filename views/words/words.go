@@ -9,6 +9,7 @@ package words
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,6 +40,15 @@ func join(sentences ...string) string {
 		}
 	}
 	return strings.Join(all, " ")
+}
+
+// Bridge names the nth bridge of an incident.
+func Bridge(n int, about string) string {
+	name := "Bridge " + strconv.Itoa(n)
+	if about = strings.TrimSpace(about); about != "" {
+		name += " (" + about + ")"
+	}
+	return name
 }
 
 func plural(n int, one, many string) string {
