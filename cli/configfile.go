@@ -27,7 +27,7 @@ type configFile struct {
 }
 
 type fileAccount struct {
-	Auth                string                 `yaml:"auth"`
+	Auth                string                 `yaml:"auth,omitempty"`
 	AccountID           string                 `yaml:"account_id,omitempty"`
 	ClientID            string                 `yaml:"client_id,omitempty"`
 	ClientSecret        string                 `yaml:"client_secret,omitempty"`

@@ -13,14 +13,14 @@ import (
 const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, b.rung, b.asked,
 	b.meeting_id, b.meeting_uuid, b.pmi, b.topic, b.agenda, b.recording, b.join_url, b.passcode,
 	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reasons,
-	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.waiting, b.recordings, b.later`
+	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.waiting, b.recordings, b.later, b.link_name, b.link_changed_at`
 
 func bridgeFields(b *incident.Bridge) []any {
 	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
 		textOf(&b.MeetingID), textOf(&b.MeetingUUID), textOf(&b.PMI), &b.Topic, &b.Agenda, &b.Recording, &b.JoinURL, &b.Passcode,
 		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), jsonOf(&b.Reasons),
 		timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), timeOf(&b.StartedAt), timeOf(&b.EndedAt), timeOf(&b.UpdatedAt),
-		&b.Inside, &b.InsideMost, &b.Waiting, jsonOf(&b.Recordings), jsonOf(&b.Later)}
+		&b.Inside, &b.InsideMost, &b.Waiting, jsonOf(&b.Recordings), jsonOf(&b.Later), &b.LinkName, timeOf(&b.LinkChangedAt)}
 }
 
 func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
@@ -106,14 +106,15 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
-		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt}
+		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.LinkName, b.LinkChangedAt}
 	return execOne(ctx, tx, errMoved(), `
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
 			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END,
-			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23
-		WHERE id = $1 AND state IN (`+placeholders(24, len(c.From))+`)`, append(args, anys(c.From)...)...)
+			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23,
+			link_name = $24, link_changed_at = $25
+		WHERE id = $1 AND state IN (`+placeholders(26, len(c.From))+`)`, append(args, anys(c.From)...)...)
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
@@ -164,6 +165,14 @@ func (s *Store) OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBrid
 	return id, err
 }
 
+// StaticUses implements incident.Incidents.
+func (s *Store) StaticUses(ctx context.Context) ([]incident.StaticUse, error) {
+	return list(ctx, s.r, func(u *incident.StaticUse) []any { return []any{&u.URL, &u.BridgeID, &u.IncidentNumber} }, `
+		SELECT join_url, id, incident_number FROM bridges
+		WHERE kind = 'static' AND state IN ('ready', 'live') AND incident_number IN (SELECT number FROM incidents WHERE status = 'open')
+		ORDER BY ready_at, id`)
+}
+
 // Presences returns all sessions of people in a bridge, in the order in which
 // they joined.
 func (s *Store) Presences(ctx context.Context, bridgeID string) ([]incident.Presence, error) {
@@ -185,8 +194,8 @@ func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Inst
 
 // BridgeFilter narrows the bridge log. A zero field does not narrow it.
 type BridgeFilter struct {
-	// "live", "attention" (of open incidents, see incident.AttentionStates), "backup" (hosted by the backup user) or
-	// "nobody" (was ready and nobody came; of open incidents only those created before Waited)
+	// "live", "attention" (of open incidents, see incident.AttentionStates), "backup" (hosted by the backup user),
+	// "static" (a link that isn't of a meeting) or "nobody" (was ready and nobody came; of open incidents only those created before Waited)
 	State          string
 	Waited         time.Time
 	Host           string // part of the email address
@@ -210,12 +219,14 @@ func (f BridgeFilter) where() (where, error) {
 		w.conditions = append(w.conditions, `b.incident_number IN (SELECT number FROM incidents WHERE status = 'open') AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`))`)
 	case "backup":
 		w.conditions = append(w.conditions, `b.used_backup_user`)
+	case "static":
+		w.conditions = append(w.conditions, `b.kind = 'static'`)
 	case "nobody":
 		w.conditions = append(w.conditions, `b.ready_at IS NOT NULL AND b.started_at IS NULL AND b.inside_most = 0 AND b.kind <> 'static'`)
 		w.add(`(i.status <> 'open' OR b.created_at < $?)`, f.Waited)
 	default:
-		return w, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist. Use live, attention, backup or nobody.",
-			Fields: map[string]string{"state": "Use live, attention, backup or nobody."}}
+		return w, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist. Use live, attention, backup, static or nobody.",
+			Fields: map[string]string{"state": "Use live, attention, backup, static or nobody."}}
 	}
 	w.addIf(f.Host != "", `b.host_email LIKE $? ESCAPE '\'`, likeText(f.Host))
 	w.addIf(f.IncidentNumber != 0, `b.incident_number = $?`, f.IncidentNumber)

@@ -234,6 +234,7 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 		BackupUsers: strings.Join(a.BackupUsers, "\n"), Cluster: a.Cluster, Version: a.Version,
 		CanEdit: Actor(c).Role.Includes(incident.Admin),
 		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a),
+		Static: views.StaticLinksForm{Links: staticRows(a.StaticLinks), Version: a.Version},
 	}
 	if page.Auth == "" {
 		page.Auth = serverToServer
@@ -316,7 +317,7 @@ func (s *Site) accountCheck(c echo.Context, a incident.Account) views.AccountChe
 func (s *Site) accountSteps(c echo.Context, a incident.Account, r incident.CheckReport) []views.AccountStep {
 	connect := views.AccountStep{Title: "Connect", Level: views.LevelOK, Text: map[string]string{serverToServer: "Server-to-Server OAuth", webhookOnly: "Webhooks only", jwtApp: "JWT app"}[string(a.Auth)]}
 	switch {
-	case a.Version == 0:
+	case a.Auth == "":
 		connect.Level, connect.Text = views.LevelUnknown, "No Zoom app yet"
 	case !a.Connected() && !a.OnlyEvents():
 		connect.Level, connect.Text = views.LevelBad, "Something is missing"

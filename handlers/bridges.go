@@ -47,7 +47,7 @@ func (s *Site) bridgeQuery(c echo.Context, q Form, v *views.BridgeFilter) (db.Br
 	if v.Range != "" && bridgeRanges[n].back > 0 {
 		f.After = now.Add(-bridgeRanges[n].back)
 	}
-	for _, o := range []struct{ view, label string }{{"", "All"}, {"live", "Live"}, {"attention", "Needs attention"}, {"backup", "Backup user"}, {"nobody", "Nobody came"}} {
+	for _, o := range []struct{ view, label string }{{"", "All"}, {"live", "Live"}, {"attention", "Needs attention"}, {"backup", "Backup user"}, {"static", "Other link"}, {"nobody", "Nobody came"}} {
 		v.Views = append(v.Views, views.Chip{Label: o.label, Href: hrefWith(c, "view", o.view, "cursor", ""), On: o.view == v.View})
 	}
 	unbounded := ""
@@ -108,7 +108,7 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	v := views.BridgeRow{
 		ID: row.ID, Verdict: verdict(row.Bridge, s.Now()),
 		Key: incident.Key(row.IncidentNumber), IncidentName: row.IncidentName, Severity: row.Severity, Href: incidentPath(row.IncidentNumber),
-		Topic: row.Topic, MeetingID: row.LinkedID(), Kind: string(row.Kind), Host: row.HostEmail,
+		Topic: row.Topic, MeetingID: row.LinkedID(), Kind: string(row.Kind), LinkName: linkName(row.Bridge), Host: row.HostEmail,
 		UsedBackupUser: row.UsedBackupUser, Reason: said.Cause, Inside: row.Inside, Most: row.InsideMost,
 		Created: s.When(c, row.CreatedAt), Started: s.When(c, row.StartedAt), Length: s.lasted(row.StartedAt, row.EndedAt),
 	}

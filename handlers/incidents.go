@@ -369,6 +369,13 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
 	}
+	if b.Kind == incident.KindStatic && joinable(b) {
+		block.LinkName, block.LinkHost = linkName(b), linkHost(b.JoinURL)
+		var err error
+		if block.Shares, err = s.sharing(c, b); err != nil {
+			return block, err
+		}
+	}
 	for n := range b.Recordings {
 		block.Recordings = append(block.Recordings, recordingLink(n, b.Recordings))
 	}
@@ -486,8 +493,11 @@ func tel(number, meetingID string) string {
 		}
 		return -1
 	}, number)
-	if digits == "" {
+	switch {
+	case digits == "":
 		return ""
+	case meetingID == "":
+		return "tel:" + digits
 	}
 	return "tel:" + digits + ",," + meetingID + "#"
 }

@@ -52,7 +52,10 @@ func (s *Site) JoinPage(c echo.Context) error {
 		page.Verdict, page.PageURL = verdict(b, s.Now()), s.Service.JoinPage(i)
 		if joinable(b) {
 			if b.Kind == incident.KindStatic {
-				page.LinkHost = linkHost(b.JoinURL)
+				page.LinkHost, page.LinkName = linkHost(b.JoinURL), linkName(b)
+				if page.Shares, err = s.sharing(c, b); err != nil {
+					return err
+				}
 			}
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.LinkedID()), dialIn(b)
 		}

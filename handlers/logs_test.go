@@ -289,7 +289,7 @@ func TestBridgesPage(t *testing.T) {
 	})
 	t.Run("invalid queries", func(t *testing.T) {
 		viewer.get("/bridges?range=evil").want(t, http.StatusBadRequest, "There is no time range \"evil\".")
-		viewer.get("/bridges?view=evil").want(t, http.StatusBadRequest, "Use live, attention, backup or nobody.")
+		viewer.get("/bridges?view=evil").want(t, http.StatusBadRequest, "Use live, attention, backup, static or nobody.")
 		viewer.get("/bridges?after=2026-11-23&before=2026-11-22").want(t, http.StatusUnprocessableEntity, "This day is before the first one.")
 		for _, query := range []string{"?view=evil", "?evil=1", "?cursor=x", "?cursor=1", "?cursor=-1.a", "?host=a&host=b", "?host=%00"} {
 			viewer.get("/bridges"+query).want(t, http.StatusBadRequest)
@@ -374,7 +374,7 @@ func TestEventsPage(t *testing.T) {
 			"/events/export?bridge=evil":                                    "Enter the key of an incident, such as INC-42.",
 			"/incidents?status=closed":                                      "Use open or resolved.",
 			"/incidents?runbook=nobody-has-this-id":                         "There is no runbook",
-			"/bridges?view=dead":                                            "Use live, attention, backup or nobody.",
+			"/bridges?view=dead":                                            "Use live, attention, backup, static or nobody.",
 			"/events?range=9x":                                              "There is no time range",
 			"/events?after=2026-11-22T03:00&before=2026-11-22T02:00":        "This time isn’t after the first one.",
 			"/events/export?after=2026-11-22T03:00&before=2026-11-22T03:00": "This time isn’t after the first one.",

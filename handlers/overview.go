@@ -152,7 +152,11 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	report := a.Report(s.Now())
 	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, report.At)}
 	if level == incident.LevelNote {
-		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: []string{"It can’t create meetings: people use their own link as the bridge."}}
+		facts := []string{"It can’t create meetings: people use their own link as the bridge."}
+		if names := staticNames(a); names != "" {
+			facts = []string{"It can’t create meetings: incidents get a static link as their bridge (" + names + ")."}
+		}
+		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: facts}
 	}
 	var keepsOut []incident.Finding
 	for n, b := range newest {
@@ -169,6 +173,10 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 			r.Level, r.Title = views.LevelWarning, "We don’t know yet whether Zoom created the last bridge’s meeting."
 		}
 		return r
+	}
+	if len(newest) > 0 && newest[0].Rung == incident.RungStatic && newest[0].CreatedAt.After(report.At) && level != incident.LevelBad {
+		return views.Ready{Level: views.LevelWarning, Title: "The last incident got a static link instead of a Zoom meeting.", AsOf: s.When(c, newest[0].CreatedAt),
+			Facts: []string{incident.Key(newest[0].IncidentNumber) + ": " + why(newest[0].Bridge, s.Now()).Cause}}
 	}
 	if worst := incident.WorstLevel(keepsOut); worst.Compare(level) > 0 {
 		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but people may not get in."
@@ -190,6 +198,9 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but something needs attention."
 	case incident.LevelBad:
 		r.Level, r.Title = views.LevelBad, "Not ready. New incidents won’t get a bridge."
+		if len(a.StaticLinks) > 0 {
+			r.Level, r.Title = views.LevelWarning, "Zoom isn’t ready. New incidents will get a static link."
+		}
 		for _, l := range reasons {
 			if l.Level == incident.LevelBad {
 				r.Facts = append(r.Facts, factOf(l, s.Now()))

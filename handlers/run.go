@@ -161,7 +161,12 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error
 // noBridges says why no incident gets a Zoom meeting, and what people do instead; ""
 // if nothing is known to prevent it.
 func noBridges(a incident.Account) string {
+	instead := staticNames(a)
 	switch {
+	case a.OnlyEvents() && instead != "":
+		return "Drawbridge only receives events from Zoom here and can’t create meetings. Incidents get a static link as their bridge: " + instead + "."
+	case !a.Connected() && instead != "":
+		return "Zoom isn’t connected yet, so Drawbridge can’t create meetings. Incidents get a static link as their bridge: " + instead + "."
 	case a.OnlyEvents():
 		return "Drawbridge only receives events from Zoom here and can’t create meetings. Open incidents as usual and use your own link as the bridge."
 	case !a.Connected():

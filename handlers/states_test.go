@@ -85,6 +85,9 @@ func TestStates(t *testing.T) {
 	}})
 	o.golden(t, "incident-creating", page)
 	o.golden(t, "join-creating", join)
+
+	o.must(o.saveStatic(incident.StaticLink{Name: "War room", URL: "https://meet.example.com/war", Phone: "+47 21 00 00 00", PIN: "4711"}))
+	golden("static-link", open("bo@example.com", zoomsim.Faults{TokenRefused: true}))
 }
 
 var (

@@ -31,10 +31,8 @@ type Account struct {
 	AppID         string          `json:"app_id"`             // App ID in the Zoom App Marketplace, for the log of deliveries; "": unknown
 	BackupUsers   []string        `json:"backup_user_emails"` // the host pool: email addresses in the order of preference, none twice
 
-	// For the standby and static rungs, which do not exist yet. Configuration
-	// files may already set these.
-	StandbyMeetings int          `json:"standby_meetings"`
-	StaticLinks     []StaticLink `json:"static_links"`
+	StandbyMeetings int          `json:"standby_meetings"` // for a rung that does not exist yet
+	StaticLinks     []StaticLink `json:"static_links"`     // the last rung
 
 	Secrets map[SecretName]StoredSecret `json:"-"`
 
@@ -76,13 +74,6 @@ type StoredSecret struct {
 	Locked bool
 	SetAt  time.Time
 	SetBy  string
-}
-
-// StaticLink is a permanent way to meet, such as a link of another vendor.
-type StaticLink struct {
-	Name  string `json:"name" yaml:"name"`
-	URL   string `json:"url" yaml:"url" audit:"link"`
-	Phone string `json:"phone,omitempty" yaml:"phone,omitempty"`
 }
 
 // Connected reports whether the account has all credentials for requesting a

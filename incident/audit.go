@@ -117,7 +117,7 @@ type leaf struct {
 
 // leaves returns the leaves of a value. shown is the tag audit of its field. Of a
 // "link" the audit trail shows only the host and a short hash, because the rest
-// may give access.
+// may give access, and of a "secret" nothing.
 func leaves(field, shown string, v reflect.Value) (list []leaf) {
 	below := func(name, shown string, v reflect.Value) {
 		list = append(list, leaves(strings.Trim(field+"."+name, "."), shown, v)...)
@@ -166,6 +166,8 @@ func leaves(field, shown string, v reflect.Value) (list []leaf) {
 			host = u.Host
 		}
 		l.text = fmt.Sprintf("%s (%x)", host, sum[:4])
+	case shown == "secret" && v.String() != "":
+		l.text = "•••"
 	default:
 		l.text = fmt.Sprint(v)
 	}

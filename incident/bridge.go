@@ -32,7 +32,7 @@ type Kind string
 
 const (
 	KindMeeting Kind = "meeting"
-	KindStatic  Kind = "static" // a link that a person entered
+	KindStatic  Kind = "static" // a link that a person gave, or one of the account's static links
 )
 
 // Rung is one way to get a meeting. Drawbridge tries the rungs in this order.
@@ -42,6 +42,7 @@ const (
 	RungRunner Rung = "runner" // the person who ran the step by hand
 	RungOpener Rung = "opener"
 	RungBackup Rung = "backup_user"
+	RungStatic Rung = "static" // a static link of the account, once no other rung gave a meeting
 )
 
 // Bridge is the call of an incident.
@@ -64,7 +65,9 @@ type Bridge struct {
 	Agenda         string
 	Recording      Recording
 	JoinURL        string
-	Passcode       string
+	LinkName       string    // of a static link of the account; "": it has none
+	LinkChangedAt  time.Time // when people who had a link had to use another one; zero: never
+	Passcode       string    // of the meeting, or the PIN of a static link
 	HostEmail      string
 	UsedBackupUser bool
 	DialIn         []DialIn

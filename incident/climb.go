@@ -153,6 +153,11 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 		return err
 	}
 	c.render(len(attempts) == 0)
+	if len(c.account.StaticLinks) > 0 { // something better than waiting longer is at hand
+		var cancel context.CancelFunc
+		ctx, cancel = beforeStatic(ctx)
+		defer cancel()
+	}
 
 	c.client, err = s.zoomClient(c.account)
 	if err != nil {
@@ -167,6 +172,12 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	}
 	for at, r := range list {
 		done, goOn, err := c.try(ctx, r, at == len(list)-1)
+		if errors.Is(err, errOutOfTime) && len(c.account.StaticLinks) > 0 {
+			if len(c.why) == 0 {
+				c.why = []Reason{{Code: ReasonOutOfTime}}
+			}
+			break
+		}
 		if done || err != nil {
 			return err
 		}
@@ -407,6 +418,7 @@ func (c *climber) told(why Reason) bool {
 // from a person or another try, the meeting is not needed and will be deleted.
 func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from AttemptState, m zoom.Meeting, findings []Finding) error {
 	before := c.bridge.State
+	c.bridge.changeLink(m.JoinURL, c.s.now())
 	c.bridge.take(m)
 	c.bridge.Findings = append(findings, compare(c.bridge.Asked, m)...)
 	c.bridge.Rung, c.bridge.UsedBackupUser = r.name, slices.Contains(c.account.BackupUsers, r.host)
@@ -483,7 +495,7 @@ func (s *Service) retryNow(ctx context.Context) {
 // URL gives host rights, so it is requested only when a host asks for it.
 func (b *Bridge) take(m zoom.Meeting) {
 	b.MeetingID, b.MeetingUUID, b.PMI = m.ID, m.UUID, m.PMI
-	b.JoinURL, b.Passcode = m.JoinURL, m.Passcode
+	b.Kind, b.JoinURL, b.Passcode, b.LinkName = KindMeeting, m.JoinURL, m.Passcode, ""
 	if m.Topic != "" {
 		b.Topic = m.Topic
 	}
@@ -502,6 +514,9 @@ func (b *Bridge) take(m zoom.Meeting) {
 func (c *climber) fail(ctx context.Context, more ...Reason) error {
 	before := c.bridge.State
 	c.why = slices.CompactFunc(append(c.why, more...), func(a, b Reason) bool { return reflect.DeepEqual(a, b) })
+	if done, err := c.useStatic(ctx); done {
+		return err
+	}
 	change := BridgeChange{
 		From:    []BridgeState{before},
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
@@ -585,7 +600,7 @@ func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attemp
 			Jobs: []Job{s.newJob(JobRunStep, run.ID, s.now())},
 		})
 	}
-	return nil
+	return s.standIn(ctx, b.ID)
 }
 
 func withState(b Bridge, state BridgeState) Bridge {

@@ -94,6 +94,7 @@ const (
 	FoundNotSaid          FindingCode = "not_said"            // Settings: Zoom did not say what they are
 	FoundPeopleWait       FindingCode = "people_wait"         // Count: people who wait to get in; see Bridge.Verdict
 	FoundOtherHost        FindingCode = "other_host"          // Value: the host name of a link that a person gave; see Bridge.Verdict
+	FoundStaticLink       FindingCode = "static_link"         // Value: the host of the static link; Asked: its name; see Bridge.Verdict
 	FoundZoomApp          FindingCode = "zoom_app"            // replaces findings about the app's credentials for people who aren't admins; never stored
 	FoundEventsRejected   FindingCode = "events_rejected"     // the same for the secret tokens
 	FoundNote             FindingCode = "note"                // Text: from an older version

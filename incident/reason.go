@@ -30,6 +30,8 @@ const (
 	ReasonRunbook         ReasonCode = "runbook"          // the runbook asks for the backup user
 	ReasonRanStep         ReasonCode = "ran_step"         // Host: they ran the step by hand, so they host
 	ReasonLinkGiven       ReasonCode = "link_given"       // By
+	ReasonStaticLink      ReasonCode = "static_link"      // Text: the name of the static link that the bridge uses instead; "": it has none
+	ReasonOutOfTime       ReasonCode = "out_of_time"      // no time was left to ask Zoom
 	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // it was deleted in Zoom
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
 	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time
@@ -46,7 +48,7 @@ type Reason struct {
 	Count   int           `json:"count,omitempty"`
 	RetryAt time.Time     `json:"retry_at,omitzero"` // when Drawbridge retries automatically
 	Zoom    *zoom.Problem `json:"zoom,omitempty"`
-	Text    string        `json:"text,omitempty"`
+	Text    string        `json:"text,omitempty"` // what a person wrote, or an older version
 }
 
 // reasonOf returns why a call to Zoom failed. host is "" if the call was not

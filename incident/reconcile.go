@@ -57,7 +57,7 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 		return s.now().Add(betweenLooks), nil
 	case err == nil && attempt.Looks+1 < looksNeeded:
 		attempt.Looks++
-		return s.now().Add(betweenLooks), s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Reason)
+		return s.now().Add(betweenLooks), errors.Join(s.closeAttempt(ctx, attempt, AttemptUnknown, attempt.Reason), s.standIn(ctx, attempt.BridgeID))
 	case err == nil:
 		last := s.newJob(JobLastLook, attempt.ID, attempt.StartedAt.Add(lastLook))
 		return time.Time{}, s.notMade(ctx, attempt, Reason{Code: ReasonNotCreated}, last)
@@ -67,7 +67,7 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 		return s.now().Add(lateLook), s.goOn(ctx, attempt.BridgeID, Reason{Code: ReasonNoAnswer})
 	}
 	s.log.Warn("could not look for a meeting", "attempt", attempt.ID, "error", err)
-	return s.now().Add(backoff(job.Attempt)), s.sayWhy(ctx, attempt, err)
+	return s.now().Add(backoff(job.Attempt)), errors.Join(s.sayWhy(ctx, attempt, err), s.standIn(ctx, attempt.BridgeID))
 }
 
 // LookNow looks at once for the meetings that a bridge in the state unknown may have,

@@ -3,7 +3,6 @@ package incident
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -125,7 +124,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		}
 	}
 	if f.StaticLinks != nil {
-		next.StaticLinks = *f.StaticLinks
+		next.StaticLinks = trimStatic(*f.StaticLinks)
 	}
 	set = map[SecretName]Secret{}
 	for name, value := range f.Secrets {
@@ -172,6 +171,11 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		if !has(WebhookToken1) {
 			fields["webhook_secret_token_1"] = "Copy the Secret Token from your app in Zoom, under Feature → Access."
 		}
+	case "":
+		if old.Auth == "" && next.ZoomAccountID+next.ClientID+next.APIKey == "" && len(next.BackupUsers) == 0 && len(set) == 0 {
+			break // static links need no Zoom app
+		}
+		fallthrough
 	default:
 		fields["auth"] = "Choose Server-to-Server OAuth, webhooks only or JWT."
 	}
@@ -181,11 +185,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 	if next.StandbyMeetings < 0 || next.StandbyMeetings > 20 {
 		fields["standby_meetings"] = "Enter a number from 0 to 20."
 	}
-	for i, l := range next.StaticLinks {
-		if u, err := url.Parse(l.URL); err != nil || u.Scheme != "https" || u.Hostname() == "" {
-			fields[fmt.Sprintf("static_links.%d.url", i)] = "Enter a complete link that starts with https://."
-		}
-	}
+	checkStatic(fields, next.StaticLinks)
 	if len(fields) > 0 {
 		return Account{}, nil, invalid("Some fields are missing or invalid. Nothing was saved.", fields)
 	}

@@ -63,7 +63,8 @@ type Service struct {
 	refusals      map[Rejection]int64 // counted since the last flush
 	gaps          gapSchedule
 	hostLists     map[hostListKey]*hostList
-	zoomDown      bool // a bridge failed since Zoom last created a meeting, and not because of its host
+	rooms         sync.Mutex // held while a static link is chosen
+	zoomDown      bool       // a bridge failed since Zoom last created a meeting, and not because of its host
 	tidied        time.Time
 
 	hashing chan struct{} // limits concurrent argon2id hashes

@@ -140,6 +140,9 @@ type Incidents interface {
 	// OpenBridgeWithMeeting returns the id of another bridge that has this
 	// meeting and has not ended or failed, or "".
 	OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error)
+	// StaticUses returns the static bridges of open incidents that people can join, in
+	// the order in which they got their links.
+	StaticUses(ctx context.Context) ([]StaticUse, error)
 	Presences(ctx context.Context, bridgeID string) ([]Presence, error)
 
 	// ClaimJobs leases jobs that are due to a worker. ClaimJob leases one job

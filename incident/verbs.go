@@ -2,7 +2,6 @@ package incident
 
 import (
 	"context"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -41,14 +40,10 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	}
 	link, passcode = strings.TrimSpace(link), strings.TrimSpace(passcode)
 	fields := map[string]string{}
-	u, err := url.Parse(link)
-	switch {
-	case link == "":
+	if link == "" {
 		fields["url"] = "Paste the link that people should use."
-	case strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' }):
-		fields["url"] = "The link contains a space or another character that isn’t allowed."
-	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(link) > 2000:
-		fields["url"] = "Paste a complete link that starts with https://."
+	} else if problem := linkProblem(link); problem != "" {
+		fields["url"] = problem
 	}
 	if utf8.RuneCountInString(passcode) > 50 {
 		fields["passcode"] = "Use at most 50 characters."
@@ -74,19 +69,16 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 		return refuse(Conflict, "The bridge has a link that people can use. Check it before you use another one.")
 	}
 	now := s.now()
-	bridge.State, bridge.Kind, bridge.Rung = BridgeReady, KindStatic, ""
-	bridge.JoinURL, bridge.Passcode = link, passcode
-	bridge.MeetingID, bridge.MeetingUUID, bridge.PMI, bridge.HostEmail = "", "", "", ""
-	bridge.Recording, bridge.DialIn, bridge.Findings, bridge.UsedBackupUser = "", nil, nil, false
+	given := StaticLink{URL: link, PIN: passcode}
+	bridge.leadTo(given, now)
 	bridge.Reasons = []Reason{{Code: ReasonLinkGiven, By: actor.Email}}
-	bridge.ReadyAt, bridge.UpdatedAt = now, now
 	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reasons[0], now
 	return s.store.ChangeBridge(ctx, BridgeChange{
 		Bridge: bridge, From: []BridgeState{from},
 		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed, StepDone},
 		Timeline: []TimelineEntry{{ID: newID(), IncidentNumber: bridge.IncidentNumber, BridgeID: bridge.ID, At: now,
-			Kind: EntryLinkGiven, Data: TimelineData{Link: u.Hostname()}, Actor: actor.Email}},
-		Audit: s.audit(actor, AuditBridgeUseLink, Key(bridge.IncidentNumber), Change{Field: "host", After: u.Hostname()}),
+			Kind: EntryLinkGiven, Data: TimelineData{Link: given.Host()}, Actor: actor.Email}},
+		Audit: s.audit(actor, AuditBridgeUseLink, Key(bridge.IncidentNumber), Change{Field: "host", After: given.Host()}),
 	})
 }
 

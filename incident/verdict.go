@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"net/url"
 	"slices"
 )
 
@@ -66,9 +65,9 @@ func (b Bridge) Verdict() Verdict {
 	case b.State != BridgeReady && b.State != BridgeLive:
 		return Verdict{Level: LevelUnknown}
 	case b.Kind == KindStatic:
-		f := Finding{Code: FoundOtherHost, Topic: TopicMeeting, Level: LevelUnknown}
-		if u, err := url.Parse(b.JoinURL); err == nil {
-			f.Value = u.Hostname()
+		f := Finding{Code: FoundOtherHost, Topic: TopicMeeting, Level: LevelUnknown, Value: linkHost(b.JoinURL)}
+		if b.Rung == RungStatic {
+			f.Code, f.Asked = FoundStaticLink, b.LinkName
 		}
 		return Verdict{Level: LevelUnknown, Causes: []Finding{f}}
 	}

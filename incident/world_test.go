@@ -82,6 +82,23 @@ func newWorld(t *testing.T) *world {
 
 func worldWith(t *testing.T, store *db.Store) *world {
 	t.Helper()
+	w := emptyWorld(t, store)
+	w.must(w.service.SaveAccount(t.Context(), admin, incident.AccountForm{
+		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{backup},
+		Secrets: map[incident.SecretName]string{incident.ClientSecret: simClientSecret, incident.WebhookToken1: simSecretToken},
+	}))
+	w.runbook = w.save(meeting())
+	return w
+}
+
+// newEmptyWorld returns a world without an account and without a runbook.
+func newEmptyWorld(t *testing.T) *world {
+	t.Helper()
+	return emptyWorld(t, dbtest.New(t))
+}
+
+func emptyWorld(t *testing.T, store *db.Store) *world {
+	t.Helper()
 	w := &world{T: t, clock: &clock{t: dbtest.Now}, store: store, log: &bytes.Buffer{}}
 	w.sim = zoomsim.New(zoomsim.Options{
 		Now: w.clock.Now, AccountID: "acc", ClientID: "cid", ClientSecret: simClientSecret, AppID: simAppID,
@@ -97,11 +114,6 @@ func worldWith(t *testing.T, store *db.Store) *world {
 		ZoomHTTP: server.Client(), ZoomAPIURL: server.URL + "/v2", ZoomOAuthURL: server.URL + "/oauth/token",
 		PublicURL: "https://bridge.example.com",
 	})
-	w.must(w.service.SaveAccount(t.Context(), admin, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{backup},
-		Secrets: map[incident.SecretName]string{incident.ClientSecret: simClientSecret, incident.WebhookToken1: simSecretToken},
-	}))
-	w.runbook = w.save(meeting())
 	return w
 }
 

@@ -32,6 +32,8 @@ type AccountPage struct {
 	Cluster     string // "zoom.us" or "zoomgov.com"
 	Version     int64  // of the row that was read; prevents lost updates
 
+	Static StaticLinksForm
+
 	CanEdit  bool              // admins; others see no form
 	Conflict string            // who else saved in the meantime, and when; "" for nobody
 	Problem  string            // why the form was refused, if no field is wrong; "" for nothing

@@ -102,6 +102,9 @@ func TestAccount(t *testing.T) {
 	refused.Conflict = "ana@example.com changed this page 1 min ago. Saving now replaces that change."
 	refused.Check.EmailErr = "Type an email address."
 
+	refused.Static = views.StaticLinksForm{Version: 3, Links: []views.StaticLink{{Name: "War room", URL: "http://meet.example.com/war", Host: "meet.example.com", Phone: "+47 21 00 00 00", PIN: "4711"}, {}},
+		Errors: map[string]string{"static_links.0.url": "Paste a complete link that starts with https://."}, Focus: "static_links.1.name"}
+
 	responder := accountFull()
 	responder.CanEdit, responder.Frame.User = false, &views.Person{Name: "Ravi Responder", Email: "ravi@example.com", Role: "responder"}
 	notSaved := accountFull()
@@ -111,6 +114,7 @@ func TestAccount(t *testing.T) {
 	hostilePage.AccountID, hostilePage.ClientID, hostilePage.BackupUsers = hostile, longWord, hostile
 	hostilePage.Check.Lines = append(hostilePage.Check.Lines, views.CheckLine{Level: "bad", Subject: hostile, Reason: longWord, Fix: hostile})
 	hostilePage.Check.Email, hostilePage.Check.Typed = hostile, hostile
+	hostilePage.Static = views.StaticLinksForm{Problem: hostile, Links: []views.StaticLink{{Name: hostile, URL: "javascript:alert(1)", Host: hostile, Phone: hostile, PIN: longWord}}}
 	hostilePage.ClientSecret.By = longWord
 	hostilePage.Gaps = &views.DeliveriesCard{AppID: true, CanLook: true, Scope: hostile, LastLook: when(0), By: hostile, Lost: 1204, Recovered: 2, RecoveredHref: "javascript:alert(1)", Problem: hostile, Fix: longWord}
 

@@ -83,6 +83,9 @@ type BridgeBlock struct {
 	CanLook    bool             // it can be looked for at once
 	Checks     []CheckLine      // differences between what was asked for and what Zoom set
 	CanStart   bool             // the person may start it as the host
+	LinkName   string           // of a static link of the account, or its host; else ""
+	LinkHost   string           // where JoinURL leads, if that isn’t Zoom; else ""
+	Shares     []Link           // the other open incidents whose bridge has the same link
 	CanRetry   bool
 	CanReplace bool   // another link may take its place
 	NeedsLink  bool   // no outage: the Zoom app can't create meetings, so people give the bridge its link
@@ -315,10 +318,32 @@ func (b BridgeBlock) askHost() string {
 	return "Ask " + b.Host + " or an admin to start it as host."
 }
 
+// pinLabel is the name of the bridge's passcode.
+func (b BridgeBlock) pinLabel() string { return pinLabel(b.LinkName) }
+
+func pinLabel(linkName string) string {
+	if linkName != "" {
+		return "PIN"
+	}
+	return "Passcode"
+}
+
+// topics are what the page watches: other incidents can begin and end to share a link.
+func (p IncidentPage) topics() string {
+	topics := "incident:" + strconv.FormatInt(p.Number, 10)
+	if slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool { return b.Kind == "static" }) {
+		topics += ",bridges"
+	}
+	return topics
+}
+
 // hostLine says who hosts, why, and what is recorded.
 func (b BridgeBlock) hostLine() string {
 	var parts []string
-	if b.Kind == "static" {
+	switch {
+	case b.LinkName != "":
+		parts = append(parts, "Static link “"+b.LinkName+"” at "+b.LinkHost+".")
+	case b.Kind == "static":
 		parts = append(parts, "External link.")
 	}
 	if b.Host != "" {
@@ -390,6 +415,7 @@ var entryLooks = map[string]entryLook{
 	"bridge_unknown":         {"alert", "warning"},
 	"asking_again":           {"video", "plain"},
 	"link_given":             {"video", "busy"},
+	"static_link":            {"video", "warning"},
 	"twin_deleted":           {"video", "plain"},
 	"second_meeting":         {"alert", "warning"},
 	"call_started":           {"video", "plain"},

@@ -21,6 +21,8 @@ type JoinPage struct {
 	Verdict   Verdict
 	JoinURL   string // "" while nobody can join
 	LinkHost  string // where JoinURL leads, if that isn’t Zoom; else ""
+	LinkName  string // of a static link of the account, or its host; else ""
+	Shares    []Link // the other open incidents whose bridge has the same link
 	PageURL   string // this page's permanent link, absolute
 	Passcode  string
 	MeetingID string // in Zoom's groups: "876 8562 1847"
@@ -90,6 +92,8 @@ func (p JoinPage) says() string {
 		return strings.TrimSpace(p.Cause + " Drawbridge checks again automatically. Keep this page open.")
 	case shownState(p.State, p.Resolved) == "resolved":
 		return stillLeadsHere
+	case p.joinable() && p.LinkName != "":
+		return "Static link “" + p.LinkName + "”. Drawbridge can’t see who joins."
 	case p.joinable() && p.Kind == "static":
 		return "Drawbridge can’t see who joins."
 	case p.joinable() && p.Inside > 0:

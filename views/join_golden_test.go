@@ -34,6 +34,11 @@ func TestJoin(t *testing.T) {
 			p.Name, p.Passcode, p.DialIn[0].Place = longWords+longWord, longWord, longWords
 			p.Bridge, p.Others = "Bridge 1 ("+longWord+")", []views.Link{{Text: "Bridge 2 (" + longWords + ")", Href: "/j/INC-42?bridge=b2"}}
 		})},
+		{"static", state("ready", func(p *views.JoinPage) {
+			p.Kind, p.JoinURL, p.LinkHost, p.LinkName, p.MeetingID, p.Inside = "static", "https://meet.example.com/war", "meet.example.com", hostile, "", 0
+			p.Verdict = views.Verdict{Level: "unknown", State: "static", Title: "Not checked: the static link leads to meet.example.com"}
+			p.DialIn, p.Shares = []views.DialIn{{Number: "+47 21 00 00 00", Tel: "tel:+4721000000"}}, []views.Link{{Text: "INC-41"}, {Text: "INC-40"}}
+		})},
 		{"hostile", state("live", func(p *views.JoinPage) {
 			p.Name, p.Severity, p.Passcode, p.JoinURL = hostile, hostile, hostile, "javascript:alert(1)"
 			p.DialIn[0] = views.DialIn{Place: hostile, Number: hostile, Tel: "javascript:alert(1)"}

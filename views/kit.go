@@ -21,7 +21,7 @@ func stateMark(state string) mark {
 		return mark{state, "db-st-live"}
 	case "ended", "resolved", "skipped", "disabled", "note":
 		return mark{state, "db-st-ended"}
-	case "unknown", "warning", "needs_host", "restricted", "unconfirmed", "external":
+	case "unknown", "warning", "needs_host", "restricted", "unconfirmed", "external", "static":
 		return mark{strings.ReplaceAll(state, "_", " "), "db-st-unknown"}
 	case "failed", "bad", "shared":
 		return mark{state, "db-st-failed"}

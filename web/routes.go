@@ -114,6 +114,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/account", viewer, s.AccountPage},
 		{Form, POST, "/account", admin, s.SaveAccount},
 		{Form, POST, "/account/check", admin, s.CheckAccount},
+		{Form, POST, "/account/links", admin, s.SaveStaticLinks},
 		{Form, POST, "/account/gaps", admin, s.FindGaps},
 		{Page, GET, "/runbooks", viewer, s.RunbooksPage},
 		{Form, POST, "/runbooks", admin, s.CreateRunbook},

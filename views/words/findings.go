@@ -119,6 +119,7 @@ var findingTexts = map[string]Line{
 	"short":       {"Length", "Zoom ends this meeting after {count} minutes: the host has no license.", licenseUser},
 	"not_said":    {"Not confirmed", "Zoom didn’t say {settings}.", ""},
 	"people_wait": {"Waiting outside", "{people} outside, until a host lets them in.", "Start the meeting as host, then admit them in Zoom under Participants."},
+	"static_link": {"Static link", "Drawbridge can’t check whether people get in: the static link leads to {value}.", ""},
 	"other_host":  {"External link", "Drawbridge can’t check whether people get in: the link leads to {value}.", ""},
 
 	"no_alternative_host": {"Alternative host", "{email} isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."},

@@ -39,11 +39,21 @@ var reasonTexts = map[string]Text{
 	"runbook":          {Cause: "The runbook wants the backup user to host."},
 	"ran_step":         {Cause: "{host} ran the step, so they host."},
 	"link_given":       {Cause: "{by} provided this link."},
+	"static_link":      {Cause: "{static}"},
+	"out_of_time":      {Cause: "There was no time left to ask Zoom."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
 	"log_too_long":     {"Zoom’s delivery log was too long to read at once.", "The next check continues where this one stopped."},
 	"not_stored":       {"Events that Zoom still has couldn’t be stored here.", "Check the disk and the server’s log. The next check continues where this one stopped."},
+}
+
+// staticLink says that a bridge uses a static link.
+func staticLink(name string) string {
+	if name == "" {
+		return "The bridge uses a static link instead"
+	}
+	return "The bridge uses the static link “" + name + "” instead"
 }
 
 // Says words one reason.
@@ -54,7 +64,8 @@ func (r Reason) says(byHand bool) Text {
 	t, ok := reasonTexts[r.Code]
 	switch {
 	case ok:
-		t.Cause = strings.NewReplacer("{host}", cmp.Or(r.Host, "the host"), "{by}", r.By, "{times}", plural(r.Count, "time", "times")).Replace(t.Cause)
+		t.Cause = strings.NewReplacer("{host}", cmp.Or(r.Host, "the host"), "{by}", r.By, "{times}", plural(r.Count, "time", "times"),
+			"{static}", staticLink(r.Text)+".").Replace(t.Cause)
 		return t
 	case r.Code == "zoom" && r.Zoom != nil:
 		return r.Zoom.says(r.Host, byHand)

@@ -33,6 +33,7 @@ var entryTexts = map[string]string{
 	"bridge_unknown":         "We don’t know yet whether Zoom created the meeting.",
 	"asking_again":           "Zoom has no meeting for this bridge. Asking again.",
 	"link_given":             "The bridge uses a link to {link}.",
+	"static_link":            "{static}, at {link}.",
 	"twin_deleted":           "Zoom had made a second meeting, hosted by {host}. Nobody was in it, and Drawbridge deleted it.",
 	"second_meeting":         "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
 	"call_started":           "The call started.",
@@ -99,5 +100,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", ")).Replace(form), because)
+		"{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text)).Replace(form), because)
 }

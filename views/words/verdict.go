@@ -20,6 +20,7 @@ var verdictTexts = map[string]Verdict{
 	"personal_link":       {"shared", "The link leads to the host’s personal room"},
 	"other_meeting_link":  {"shared", "The link leads to another meeting"},
 	"not_said":            {"unconfirmed", "Zoom didn’t say whether everyone can get in"},
+	"static_link":         {"static", "Not checked: the static link leads to {value}"},
 	"other_host":          {"external", "Not checked: the link leads to {value}"},
 }
 
