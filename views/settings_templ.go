@@ -1699,7 +1699,7 @@ func SettingsAbout(p SettingsAboutPage) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 143, "<ul class=\"db-links\"><li><a href=\"https://github.com/drawbridge-hq/drawbridge/tree/main/docs\" rel=\"noreferrer\" target=\"_blank\">Install, connect Zoom, write runbooks, back up</a></li><li><a href=\"https://github.com/drawbridge-hq/drawbridge/blob/main/docs/api.md\" rel=\"noreferrer\" target=\"_blank\">Use the API</a></li></ul><p class=\"db-muted\">Third-party styles, scripts and icons are licensed under MIT and 0BSD.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 143, "<ul class=\"db-links\"><li><a href=\"https://github.com/drawbridge-hq/drawbridge/tree/main/docs\" rel=\"noreferrer\" target=\"_blank\">Install, connect Zoom, write runbooks, back up</a></li><li><a href=\"https://github.com/drawbridge-hq/drawbridge/blob/main/docs/api.md\" rel=\"noreferrer\" target=\"_blank\">Use the API</a></li><li><a href=\"/api/v1/openapi.json\">OpenAPI description of the API</a></li></ul><p class=\"db-muted\">Third-party styles, scripts and icons are licensed under MIT and 0BSD.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

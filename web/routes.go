@@ -73,6 +73,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Program, GET, "/api/v1/events/export", read, s.ExportAPI},
 		{Program, GET, "/api/v1/events/:id/raw", raw, s.RawEvent},
 		{Program, GET, "/api/v1/runbooks", read, s.ListRunbooks},
+		{Program, GET, "/api/v1/openapi.json", Public, s.OpenAPI},
 
 		{Page, GET, "/login", Public, s.LoginPage},
 		{Form, POST, "/login", Public, s.Login},

@@ -105,6 +105,9 @@ func matches(path, address string) bool {
 
 var parameter = regexp.MustCompile(`:\w+`)
 
+// bracketed is a parameter of a path in OpenAPI.
+var bracketed = regexp.MustCompile(`\{\w+\}`)
+
 type link struct{ from, method, to string }
 
 // linksOf returns the links and forms that a page offers within the site, and how
