@@ -85,6 +85,7 @@ func TestChangeBridge(t *testing.T) {
 		check(t, s.ChangeBridge(ctx, change))
 		got, err := s.Bridge(ctx, b.ID)
 		check(t, err)
+		ready.AskAt = ready.FirstAsk()
 		same(t, got, ready)
 		gotRun, err := s.StepRun(ctx, run.ID)
 		check(t, err)

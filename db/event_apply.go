@@ -87,7 +87,7 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		for _, id := range slices.Sorted(maps.Keys(bridges)) {
 			b := bridges[id]
 			b.At = at
-			if err := followRule(ctx, tx, *b, rule); err != nil {
+			if _, err := followRule(ctx, tx, *b, rule); err != nil {
 				return err
 			}
 			topics = append(topics, TopicBridges, TopicIncidents, TopicIncident(b.Bridge.IncidentNumber))
@@ -210,11 +210,15 @@ func (s *Store) updateRead(ctx context.Context, q queryer, readings []incident.R
 func applyToBridge(ctx context.Context, tx *sql.Tx, r incident.Reading) error {
 	if in := r.Instance; in != nil {
 		err := exec(ctx, tx, `
-			INSERT INTO bridge_instances (bridge_id, uuid, started_at, ended_at) VALUES ($1, $2, $3, $4)
+			INSERT INTO bridge_instances (bridge_id, uuid, started_at, ended_at, seen_at, runs_at, over_at, asked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 			ON CONFLICT (bridge_id, uuid) DO UPDATE SET
 				started_at = `+earlier("bridge_instances", "started_at")+`,
-				ended_at = `+later("bridge_instances", "ended_at"),
-			r.BridgeID, in.UUID, in.StartedAt, in.EndedAt)
+				ended_at = `+later("bridge_instances", "ended_at")+`,
+				seen_at = `+earlier("bridge_instances", "seen_at")+`,
+				runs_at = `+later("bridge_instances", "runs_at")+`,
+				over_at = `+later("bridge_instances", "over_at")+`,
+				asked_at = `+later("bridge_instances", "asked_at"),
+			r.BridgeID, in.UUID, in.StartedAt, in.EndedAt, in.SeenAt, in.RunsAt, in.OverAt, in.AskedAt)
 		if err != nil {
 			return err
 		}
@@ -322,24 +326,32 @@ func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident
 	return bridges, err
 }
 
-// followRule stores what the rule returns for a bridge.
-func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule incident.BridgeRule) (err error) {
-	if err := readPeople(ctx, tx, &f); err != nil {
-		return err
+// followRule stores what the rule returns for a bridge, and returns the bridge.
+func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule incident.BridgeRule) (b incident.Bridge, err error) {
+	if err := readFacts(ctx, tx, &f); err != nil {
+		return b, err
 	}
 	if f.StepRun, err = one(ctx, tx, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, f.Bridge.StepRunID); err != nil {
-		return err
+		return b, err
 	}
-	b, run := rule(f)
+	then := rule(f)
+	b = then.Bridge
+	for _, e := range then.Timeline {
+		if err := insertTimeline(ctx, tx, e); err != nil {
+			return b, err
+		}
+	}
 	err = exec(ctx, tx, `
 		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
-			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11, later = $12, worst_finding = $13
+			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11, later = $12,
+			told_at = $13, told_by = $14, ask_at = $15, watch = $16, worst_finding = $17
 		WHERE id = $1`, b.ID, b.State, b.JoinURL, asJSON(b.Reasons), b.StartedAt, b.EndedAt,
-		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later), b.Attention())
-	if err != nil || run == nil {
-		return err
+		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later),
+		b.ToldAt, b.ToldBy, b.AskAt, asJSON(b.Watch), b.Attention())
+	if err != nil || then.StepRun == nil {
+		return b, err
 	}
-	return writeStepRun(ctx, tx, *run, []incident.StepState{f.StepRun.State})
+	return b, writeStepRun(ctx, tx, *then.StepRun, []incident.StepState{f.StepRun.State})
 }
 
 // readAwaiting makes events new again if a bridge got their meeting while they

@@ -53,6 +53,10 @@ func TestApplyReadings(t *testing.T) {
 		check(t, err)
 		b.State, b.StartedAt, b.Inside, b.InsideMost, b.UpdatedAt = incident.BridgeLive, after(8), 1, 1, after(20)
 		b.Recordings = readings[0].Recordings
+		b.ToldAt, b.ToldBy, b.AskAt = got.ToldAt, incident.ToldByEvent, got.AskAt
+		if b.ToldAt.IsZero() || b.AskAt.IsZero() {
+			t.Errorf("nothing says when Zoom told it, or when to ask again: %+v", got)
+		}
 		same(t, got, b)
 		people, err := s.Presences(ctx, b.ID)
 		check(t, err)

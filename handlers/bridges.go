@@ -112,6 +112,9 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 		UsedBackupUser: row.UsedBackupUser, Reason: said.Cause, Inside: row.Inside, Most: row.InsideMost,
 		Created: s.When(c, row.CreatedAt), Started: s.When(c, row.StartedAt), Length: s.lasted(row.StartedAt, row.EndedAt),
 	}
+	if row.State == incident.BridgeLive {
+		v.Unseen, v.Told = row.Watch.Unseen, s.told(c, row.Bridge)
+	}
 	if joinable(row.Bridge) {
 		v.JoinURL = row.JoinURL
 	}

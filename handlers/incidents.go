@@ -112,6 +112,9 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 	}
 	if b := row.Bridge; b != nil {
 		v.Verdict, v.Inside = verdict(*b, s.Now()), b.Inside
+		if b.State == incident.BridgeLive {
+			v.Told = s.told(c, *b)
+		}
 		if joinable(*b) {
 			v.JoinPath = "/j/" + i.Key()
 		}
@@ -365,7 +368,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		JoinURL: b.JoinURL, PagePath: "/j/" + i.Key(), PageURL: s.Service.JoinPage(i),
 		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, DialIn: dialIn(b),
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
-		Inside: b.Inside, StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
+		Inside: b.Inside, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
 	}

@@ -50,6 +50,7 @@ func (s *Site) JoinPage(c echo.Context) error {
 	if b, ok := bridgeToJoin(bridges, c.QueryParam("bridge")); ok {
 		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), string(b.Kind), b.Inside, s.When(c, b.UpdatedAt)
 		page.Verdict, page.PageURL = verdict(b, s.Now()), s.Service.JoinPage(i)
+		page.Unseen, page.Told = b.Watch.Unseen, s.told(c, b)
 		if joinable(b) {
 			if b.Kind == incident.KindStatic {
 				page.LinkHost, page.LinkName = linkHost(b.JoinURL), linkName(b)

@@ -87,6 +87,11 @@ type Bridge struct {
 	Waiting    int // number of people who wait now to get in; see Waiting
 	Recordings []RecordingLink
 	Later      Later
+
+	ToldAt time.Time // when Zoom last said something about the call
+	ToldBy Told
+	AskAt  time.Time // when Zoom is asked about the call next; zero: never
+	Watch  Watch
 }
 
 // DialIn is one telephone number of a meeting.
@@ -155,8 +160,29 @@ type UnlinkedEvents struct {
 // Instance is one occurrence of a bridge's meeting. Zoom gives each its own uuid.
 type Instance struct {
 	UUID      string
-	StartedAt time.Time
+	StartedAt time.Time // the exact times: from events, or from Zoom's past meetings
 	EndedAt   time.Time
+	SeenAt    time.Time // when Zoom first answered that it runs
+	RunsAt    time.Time // when Zoom last answered that
+	OverAt    time.Time // when Zoom first answered that it no longer runs
+	AskedAt   time.Time // when Zoom's list of who was in it was read, or given up
+}
+
+// Began returns when it began, as far as we know. Without the exact time, that is when
+// Drawbridge noticed.
+func (i Instance) Began() time.Time {
+	if i.StartedAt.IsZero() {
+		return i.SeenAt
+	}
+	return i.StartedAt
+}
+
+// Ended returns when it ended, as far as we know; zero: it runs.
+func (i Instance) Ended() time.Time {
+	if i.EndedAt.IsZero() && i.OverAt.After(i.RunsAt) {
+		return i.OverAt
+	}
+	return i.EndedAt
 }
 
 // Place is where a person waits.

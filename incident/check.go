@@ -125,7 +125,7 @@ func (c *checker) scopes(token zoom.Token) {
 			switch f.Name {
 			case zoom.OpenBridge, zoom.CheckPeople:
 				level = LevelBad
-			case zoom.FindGaps:
+			case zoom.FindGaps, zoom.PastMeetings, zoom.EndMeetings:
 				level = LevelNote
 			default:
 				level = LevelWarning

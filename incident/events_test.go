@@ -271,16 +271,16 @@ func TestFollowDeletedMeeting(t *testing.T) {
 		StepRun:  incident.StepRun{State: incident.StepDone},
 		Readings: []incident.Reading{{DeletedAt: time.Unix(2, 0), MeetingID: "1"}},
 	}
-	if b, run := incident.FollowEvents(facts); b.State != incident.BridgeFailed || b.JoinURL != "" || run == nil || run.State != incident.StepFailed {
-		t.Errorf("without its meeting the bridge is %+v, its step %+v", b, run)
+	if f := incident.FollowEvents(facts); f.Bridge.State != incident.BridgeFailed || f.Bridge.JoinURL != "" || f.StepRun == nil || f.StepRun.State != incident.StepFailed {
+		t.Errorf("without its meeting the bridge is %+v", f)
 	}
 	facts.Instances = []incident.Instance{{UUID: "u", StartedAt: time.Unix(1, 0)}}
-	if b, run := incident.FollowEvents(facts); b.State != incident.BridgeLive || b.JoinURL == "" || run != nil {
-		t.Errorf("with people inside the bridge is %+v, its step %+v", b, run)
+	if f := incident.FollowEvents(facts); f.Bridge.State != incident.BridgeLive || f.Bridge.JoinURL == "" || f.StepRun != nil {
+		t.Errorf("with people inside the bridge is %+v", f)
 	}
 	facts.Instances, facts.Readings[0].MeetingID = nil, "2"
-	if b, run := incident.FollowEvents(facts); b.State != incident.BridgeReady || b.JoinURL == "" || run != nil {
-		t.Errorf("when another meeting is deleted the bridge is %+v, its step %+v", b, run)
+	if f := incident.FollowEvents(facts); f.Bridge.State != incident.BridgeReady || f.Bridge.JoinURL == "" || f.StepRun != nil {
+		t.Errorf("when another meeting is deleted the bridge is %+v", f)
 	}
 }
 

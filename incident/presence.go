@@ -15,24 +15,45 @@ type BridgeFacts struct {
 	Presences []Presence
 	Waits     []Wait
 	Readings  []Reading // the readings being applied, in the order of arrival
+	Answer    *Answer   // what Zoom said when asked, if that is being applied
+	Open      bool      // the incident is open
 	At        time.Time
 }
 
-// BridgeRule returns the bridge after events of its meeting were read, and its
-// step run if that changes too. Only these parts of the bridge are written:
-// state, times, link, reasons, people inside and waiting, recordings, and
-// what Zoom changed later.
-type BridgeRule func(BridgeFacts) (Bridge, *StepRun)
+// BridgeRule returns what changes when events of a bridge's meeting were read, or when
+// Zoom was asked about it.
+type BridgeRule func(BridgeFacts) Followed
+
+// Followed is the result of a BridgeRule. Only these parts of the bridge are written:
+// state, times, link, reasons, people inside and waiting, recordings, what Zoom changed
+// later, and what belongs to asking Zoom.
+type Followed struct {
+	Bridge   Bridge
+	StepRun  *StepRun // nil: it does not change
+	Timeline []TimelineEntry
+}
 
 // FollowEvents is the program's BridgeRule. Its result does not depend on the
 // order in which the events arrived.
-func FollowEvents(f BridgeFacts) (Bridge, *StepRun) {
+func FollowEvents(f BridgeFacts) Followed {
+	var r Followed
+	r.Bridge, r.StepRun = f.follow()
+	r.Timeline = f.watch(&r.Bridge)
+	return r
+}
+
+// follow returns the state of the call and its people.
+func (f BridgeFacts) follow() (Bridge, *StepRun) {
 	b := f.Bridge
 	if b.Later.MeetingID != b.MeetingID { // the rest is about an earlier meeting
 		b.Later = Later{Files: b.Later.Files}
 	}
 	b.Recordings, b.Later.Files = slices.Clone(b.Recordings), slices.Clone(b.Later.Files)
-	for _, r := range f.Readings {
+	readings := f.Readings
+	if a := f.Answer; a != nil && !a.DeletedAt.IsZero() {
+		readings = append(slices.Clip(readings), Reading{MeetingID: a.MeetingID, DeletedAt: a.DeletedAt})
+	}
+	for _, r := range readings {
 		b.addRecordings(r)
 		if r.MeetingID == "" || r.MeetingID != b.MeetingID || r.DeletedAt.IsZero() && r.RestoredAt.IsZero() {
 			continue
@@ -100,15 +121,16 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence,
 	ended := map[string]time.Time{}
 	running := false
 	for _, in := range instances {
-		ended[in.UUID] = in.EndedAt
-		if in.EndedAt.IsZero() {
+		began, end := in.Began(), in.Ended()
+		ended[in.UUID] = end
+		if end.IsZero() {
 			running = true
 		}
-		if !in.StartedAt.IsZero() && (d.StartedAt.IsZero() || in.StartedAt.Before(d.StartedAt)) {
-			d.StartedAt = in.StartedAt
+		if !began.IsZero() && (d.StartedAt.IsZero() || began.Before(d.StartedAt)) {
+			d.StartedAt = began
 		}
-		if in.EndedAt.After(d.EndedAt) {
-			d.EndedAt = in.EndedAt
+		if end.After(d.EndedAt) {
+			d.EndedAt = end
 		}
 	}
 	d.State = BridgeEnded
@@ -164,7 +186,7 @@ func Inside(instances []Instance, presences []Presence, waiting []Wait) []Presen
 	presences = withoutWaiting(presences, waiting)
 	running := map[string]bool{}
 	for _, in := range instances {
-		running[in.UUID] = in.EndedAt.IsZero()
+		running[in.UUID] = in.Ended().IsZero()
 	}
 	var people []Presence
 	for _, p := range presences {
@@ -202,9 +224,9 @@ func Waiting(f BridgeFacts) []Wait {
 		for _, in := range f.Instances {
 			switch w.Place {
 			case WaitsForHost:
-				over = over || after(in.StartedAt) || after(in.EndedAt)
+				over = over || after(in.Began()) || after(in.RunsAt) || after(in.Ended())
 			case WaitsInRoom:
-				over = over || in.UUID == w.UUID && after(in.EndedAt)
+				over = over || in.UUID == w.UUID && after(in.Ended())
 			}
 		}
 		for _, p := range f.Presences {

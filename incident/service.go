@@ -65,6 +65,8 @@ type Service struct {
 	hostLists     map[hostListKey]*hostList
 	rooms         sync.Mutex // held while a static link is chosen
 	zoomDown      bool       // a bridge failed since Zoom last created a meeting, and not because of its host
+	askAfter      time.Time  // Zoom is not asked about calls before, because it did not answer
+	askFails      int        // how many times in a row
 	tidied        time.Time
 
 	hashing chan struct{} // limits concurrent argon2id hashes

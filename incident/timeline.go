@@ -28,6 +28,9 @@ const (
 	EntryTwinDeleted          TimelineKind = "twin_deleted"           // Host: of a second meeting that was not needed and that Drawbridge deleted
 	EntryCallStarted          TimelineKind = "call_started"           //
 	EntryCallEnded            TimelineKind = "call_ended"             //
+	EntrySeenRunning          TimelineKind = "seen_running"           // Zoom answered that the call runs; no event had said so
+	EntrySeenEnded            TimelineKind = "seen_ended"             // Zoom answered that the call has ended; no event had said so
+	EntryMeetingGone          TimelineKind = "meeting_gone"           // Zoom answered that there is no such meeting; no event had said so
 	EntryJoined               TimelineKind = "joined"                 // Who
 	EntryLeft                 TimelineKind = "left"                   // Who
 	EntryWaitsForHost         TimelineKind = "waits_for_host"         // Who

@@ -145,6 +145,12 @@ type Incidents interface {
 	StaticUses(ctx context.Context) ([]StaticUse, error)
 	Presences(ctx context.Context, bridgeID string) ([]Presence, error)
 
+	// ClaimAsk leases the bridge whose call Zoom is to be asked about next, if one is due,
+	// with all facts about the call except readings.
+	ClaimAsk(ctx context.Context, now, until time.Time) (f BridgeFacts, found bool, err error)
+	// ApplyAnswer applies what Zoom said, and what follows from it by the rule.
+	ApplyAnswer(ctx context.Context, a Answer, at time.Time, rule BridgeRule) error
+
 	// ClaimJobs leases jobs that are due to a worker. ClaimJob leases one job
 	// even before it is due; it returns false if another worker has it, or if it
 	// is done or dead.

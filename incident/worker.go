@@ -23,8 +23,8 @@ const jobLimit = 10 * time.Second
 // maxTries is how many times a job may fail before it is dead.
 const maxTries = 20
 
-// Run does the work that needs no person: it reads events, does jobs, applies
-// retention rules, checks for missing events and stores counts. It returns nil
+// Run does the work that needs no person: it reads events, does jobs, asks
+// Zoom about calls, applies retention rules, checks for missing events and stores counts. It returns nil
 // when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.store.FreeJobs(ctx); err != nil {
@@ -36,6 +36,9 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.loop(ctx, s.wakeReader, s.readCalmly) })
 	for range jobWorkers {
 		g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
+	}
+	for range askers {
+		g.Go(func() error { return s.loop(ctx, nil, s.askOnce) })
 	}
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
@@ -76,9 +79,10 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	read, readErr := s.readOnce(ctx)
 	done, jobsErr := s.jobsOnce(ctx)
+	asked, askErr := s.askOnce(ctx)
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
-	return read + done + retained + found, errors.Join(readErr, jobsErr, retainErr, gapsErr)
+	return read + done + asked + retained + found, errors.Join(readErr, jobsErr, askErr, retainErr, gapsErr)
 }
 
 // The pauses of readCalmly. readRest lets more events arrive, because committing

@@ -71,6 +71,8 @@ type BridgeBlock struct {
 	Recordings []Link
 
 	Inside    int
+	Unseen    bool // Zoom did not say who is inside
+	Told      Told
 	StartedAt When
 	EndedAt   When
 	Lasted    string // "1 h 11 min", once it has started
@@ -288,6 +290,8 @@ func (b BridgeBlock) says() string {
 	return ""
 }
 
+const unseen = "The call is running. Zoom didn’t say who is inside."
+
 // people says who is inside.
 func (b BridgeBlock) people() string {
 	switch {
@@ -297,6 +301,8 @@ func (b BridgeBlock) people() string {
 		return "Drawbridge can’t see who joins."
 	case b.State == "ready":
 		return "Nobody has joined yet."
+	case b.Unseen:
+		return unseen
 	}
 	return Plural(b.Inside, "inside", "inside")
 }
@@ -420,6 +426,9 @@ var entryLooks = map[string]entryLook{
 	"second_meeting":         {"alert", "warning"},
 	"call_started":           {"video", "plain"},
 	"call_ended":             {"video", "plain"},
+	"seen_running":           {"video", "plain"},
+	"seen_ended":             {"video", "plain"},
+	"meeting_gone":           {"cross", "bad"},
 	"joined":                 {"user", "plain"},
 	"left":                   {"user", "plain"},
 	"waits_for_host":         {"user", "warning"},

@@ -35,6 +35,7 @@ type IncidentRow struct {
 	Lasted      string  // "14 min": how long it has been open, or was
 	Verdict     Verdict // of its bridge; State is "" if it has none
 	Inside      int
+	Told        Told   // shown on Overview, while the call runs
 	JoinPath    string // "/j/INC-42" while people can join
 }
 

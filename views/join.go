@@ -27,7 +27,9 @@ type JoinPage struct {
 	Passcode  string
 	MeetingID string // in Zoom's groups: "876 8562 1847"
 	DialIn    []DialIn
-	Inside    int    // people inside now
+	Inside    int  // people inside now
+	Unseen    bool // Zoom did not say who is inside
+	Told      Told
 	Cause     string // why there is no bridge, for people who can't change it
 	Retry     string // when Drawbridge tries again; "": it doesn't
 	ChangedAt When   // of the bridge
@@ -98,6 +100,8 @@ func (p JoinPage) says() string {
 		return "Drawbridge can’t see who joins."
 	case p.joinable() && p.Inside > 0:
 		return Plural(p.Inside, "person inside", "people inside")
+	case p.joinable() && p.Unseen:
+		return unseen
 	case p.joinable():
 		return "Nobody has joined yet."
 	case p.Resolved:

@@ -24,6 +24,8 @@ const (
 	MeetingEvents     Feature = "meeting_events"
 	ParticipantEvents Feature = "participant_events"
 	RecordingEvents   Feature = "recording_events"
+	PastMeetings      Feature = "past_meetings" // read when a call ended and who was in it
+	EndMeetings       Feature = "end_meetings"
 	FindGaps          Feature = "find_gaps" // find events that were not delivered
 )
 
@@ -49,6 +51,8 @@ var features = []FeatureScopes{
 	{Name: MeetingEvents, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:meeting:admin"}},
 	{Name: ParticipantEvents, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:participant:admin"}},
 	{Name: RecordingEvents, Classic: []string{"recording:read:admin"}, Granular: []string{"cloud_recording:read:recording:admin"}},
+	{Name: PastMeetings, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:past_meeting:admin", "meeting:read:list_past_participants:admin"}},
+	{Name: EndMeetings, Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:update:status:admin"}},
 	// Zoom's reference names the same scope for both kinds of app.
 	{Name: FindGaps, Classic: []string{"marketplace_app:read:admin"}, Granular: []string{"marketplace_app:read:admin"}},
 }

@@ -30,6 +30,7 @@ func TestCheckScopes(t *testing.T) {
 			"open_bridge":  {"meeting:write:meeting:admin"},
 			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
 			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
+			"end_meetings": {"meeting:update:status:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
 		{"none", []string{}, map[zoom.Feature][]string{
@@ -41,6 +42,8 @@ func TestCheckScopes(t *testing.T) {
 			"meeting_events":     {"meeting:read:meeting:admin"},
 			"participant_events": {"meeting:read:participant:admin"},
 			"recording_events":   {"cloud_recording:read:recording:admin"},
+			"past_meetings":      {"meeting:read:past_meeting:admin", "meeting:read:list_past_participants:admin"},
+			"end_meetings":       {"meeting:update:status:admin"},
 			"find_gaps":          {"marketplace_app:read:admin"},
 		}},
 	} {

@@ -241,6 +241,8 @@ var features = map[string]string{
 	"check_people":       "Check people and their settings",
 	"reconcile":          "Find a meeting again when Zoom didn’t answer",
 	"delete_twin":        "Delete a duplicate meeting",
+	"past_meetings":      "Read when a call ended and who was in it",
+	"end_meetings":       "End a meeting",
 	"host_start_link":    "Give the host the start link",
 	"meeting_events":     "See when a bridge starts and ends",
 	"participant_events": "See who is inside",

@@ -47,6 +47,9 @@ type Faults struct {
 	ClockSkew             time.Duration // Zoom's clock minus ours, in Date headers and webhook timestamps
 	DuplicateEvents       bool          // each event is delivered twice
 	Unreachable           bool          // deliveries get no connection and are retried
+	LoseEvents            string        // events whose names begin like this are never sent, such as "meeting."; "*": all; "": none
+	PastLag               time.Duration // how long after its end a meeting is not among the past meetings yet
+	NotPaid               bool          // the account may not read past meetings
 }
 
 // SetFaults changes the faults. f gets the current ones.

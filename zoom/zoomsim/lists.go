@@ -56,8 +56,8 @@ func (s *Sim) pastInstance(q *request) (*instance, answer, bool) {
 		key = "" // such a uuid must be encoded twice
 	}
 	for _, i := range slices.Backward(s.past) {
-		if !i.ended.IsZero() && (i.uuid == key || number(i.room.body.ID) == key) {
-			if i.room.host.Type == 1 {
+		if !i.ended.IsZero() && !q.now.Before(i.ended.Add(q.faults.PastLag)) && (i.uuid == key || number(i.room.body.ID) == key) {
+			if i.room.host.Type == 1 || q.faults.NotPaid {
 				return nil, fail(http.StatusBadRequest, 200, "Only available for paid account: "+s.opts.AccountID), false
 			}
 			return i, answer{}, true
@@ -92,9 +92,16 @@ func (s *Sim) listPastParticipants(q *request) answer {
 	}
 	var list []json.RawMessage
 	for _, p := range i.people {
+		status := "in_meeting"
+		if p.Waiting != "" {
+			status = "in_waiting_room"
+		}
 		list = append(list, object("id", p.userID, "name", p.Name, "user_id", p.session, "registrant_id", "", "user_email", p.shownEmail,
 			"join_time", utc(p.JoinedAt), "leave_time", utc(p.left), "duration", int(p.left.Sub(p.JoinedAt)/time.Second),
-			"failover", false, "status", "in_meeting", "internal_user", p.userID != ""))
+			"failover", false, "status", status, "internal_user", p.userID != ""))
+	}
+	if len(list) == 1 {
+		list = nil // so Zoom's documentation says
 	}
 	return s.paged(q, "participants", list)
 }

@@ -112,6 +112,9 @@ var pageFaults = []pageFault{
 		func(f Faults) bool { return f.ResetAfterCommit }, func(f *Faults, on bool) { f.ResetAfterCommit = on }},
 	{"deaf", "Deliveries fail", "Events don’t arrive. Zoom’s log of deliveries lists them.",
 		func(f Faults) bool { return f.Unreachable }, func(f *Faults, on bool) { f.Unreachable = on }},
+	{"lost", "Events lost", "Zoom sends no events at all, and doesn’t repeat them.",
+		func(f Faults) bool { return f.LoseEvents == "*" },
+		func(f *Faults, on bool) { f.LoseEvents = map[bool]string{true: "*"}[on] }},
 	{"twice", "Duplicate events", "Zoom delivers each event twice.",
 		func(f Faults) bool { return f.DuplicateEvents }, func(f *Faults, on bool) { f.DuplicateEvents = on }},
 }

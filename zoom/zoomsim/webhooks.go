@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -122,6 +123,9 @@ func (s *Sim) emit(ctx context.Context, turn uint64, events []Event) {
 	}
 	if s.opts.WebhookURL == "" || s.crc.Disabled {
 		events = nil
+	}
+	if lose := s.faults.LoseEvents; lose != "" {
+		events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return lose == "*" || strings.HasPrefix(e.Event, lose) })
 	}
 	if s.faults.DuplicateEvents {
 		var twice []Event
