@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,13 +27,13 @@ const (
 	listedAgenda = 250
 )
 
-// rungLimit is the timeout of a rung if others come after it. The last rung gets
-// the remaining time minus lastMargin. A rung does not start with less than
+// shortestRung is how long a rung waits, at least, before another one starts beside it.
+// Both end lastMargin before the time is over. A rung does not start with less than
 // leastTime left. stateWrite is the timeout for storing the result.
 const (
-	rungLimit  = 1400 * time.Millisecond
-	lastMargin = 150 * time.Millisecond
-	leastTime  = 400 * time.Millisecond
+	shortestRung = 1400 * time.Millisecond
+	lastMargin   = 150 * time.Millisecond
+	leastTime    = 400 * time.Millisecond
 	// shortestCall is the time that a call to Zoom needs at least. Cutting it off
 	// would make its outcome unknown.
 	shortestCall = 300 * time.Millisecond
@@ -92,6 +92,9 @@ type climber struct {
 	account  Account
 	client   *zoom.Client
 
+	calls   []*call    // under way
+	answers chan *call // gets each of them once
+
 	why  []Reason // why earlier rungs gave no link
 	busy bool     // the last failure was Zoom's limit of calls in a second
 	news bool     // a rung failed for a reason that the account's check should show
@@ -120,7 +123,7 @@ type spareMeeting struct {
 // or failed for a temporary reason. It returns an error only if it must be called
 // again. ctx must have a deadline.
 func (s *Service) climb(ctx context.Context, run StepRun) error {
-	c := climber{s: s, run: run}
+	c := climber{s: s, run: run, answers: make(chan *call)}
 	var err error
 	if c.bridge, err = s.store.BridgeOfStepRun(ctx, run.ID); err != nil {
 		return err
@@ -170,14 +173,22 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	if len(list) == 0 {
 		return c.fail(ctx, Reason{Code: ReasonNobodyHosts})
 	}
-	for at, r := range list {
-		done, goOn, err := c.try(ctx, r, at == len(list)-1)
+	defer c.hangUp(ctx)
+	for _, r := range list {
+		err := c.begin(ctx, r)
+		if errors.Is(err, errOutOfTime) && len(c.calls) > 0 {
+			break
+		}
 		if errors.Is(err, errOutOfTime) && len(c.account.StaticLinks) > 0 {
 			if len(c.why) == 0 {
 				c.why = []Reason{{Code: ReasonOutOfTime}}
 			}
 			break
 		}
+		if err != nil {
+			return err
+		}
+		done, goOn, err := c.hear(ctx, c.s.rungLimit())
 		if done || err != nil {
 			return err
 		}
@@ -185,18 +196,31 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 			break
 		}
 	}
+	if done, _, err := c.hear(ctx, jobLimit); done || err != nil {
+		return err
+	}
 	if c.spare != nil {
 		return c.ready(ctx, c.spare.rung, c.spare.attempt, AttemptRefused, c.spare.meeting, []Finding{c.spare.finding})
 	}
 	return c.fail(ctx)
 }
 
-// try tries one rung. done means that the bridge has a link, goOn that the next
-// rung may help.
-func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, err error) {
-	deadline, ok := ctx.Deadline()
-	if left := time.Until(deadline); ok && left < leastTime {
-		return false, false, errOutOfTime
+// call is a call to Zoom that creates the meeting of a rung.
+type call struct {
+	rung    rung
+	attempt Attempt
+	cancel  context.CancelFunc
+
+	// The answer, once it is in climber.answers.
+	meeting zoom.Meeting
+	err     error
+	took    time.Duration
+}
+
+// begin starts a rung.
+func (c *climber) begin(ctx context.Context, r rung) error {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < leastTime {
+		return errOutOfTime
 	}
 	attempt := Attempt{ID: newID(), BridgeID: c.bridge.ID, Rung: r.name, HostEmail: r.host, State: AttemptCalling, StartedAt: c.s.now()}
 	from := c.bridge.State
@@ -206,74 +230,133 @@ func (c *climber) try(ctx context.Context, r rung, last bool) (done, goOn bool, 
 		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt,
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
 	}); err != nil {
-		return false, false, err
+		return err
 	}
+	c.ask(ctx, r, attempt)
+	return nil
+}
 
-	limit := time.Until(deadline) - lastMargin
-	if !last {
-		limit = min(limit, rungLimit)
+// ask makes a call, for which it has all the time that is left: another rung starts after
+// rungLimit, but a link that comes later is used too. The client waits out Zoom's limit of
+// calls in a second.
+func (c *climber) ask(ctx context.Context, r rung, attempt Attempt) {
+	deadline, _ := ctx.Deadline()
+	left := time.Until(deadline)
+	ctx, cancel := context.WithTimeout(ctx, left-lastMargin)
+	a, request := &call{rung: r, attempt: attempt, cancel: cancel}, c.request(attempt.ID)
+	c.calls = append(c.calls, a)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				a.err = fmt.Errorf("panic: %v", p)
+			}
+			c.answers <- a
+		}()
+		a.meeting, a.err = c.client.CreateMeeting(ctx, r.host, request)
+		a.took = left - time.Until(deadline)
+	}()
+}
+
+// hear waits for answers until there is a link, no call is left, or another rung can
+// start because limit is over. done means that the bridge has a link, goOn that another
+// rung may help.
+func (c *climber) hear(ctx context.Context, limit time.Duration) (done, goOn bool, err error) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	goOn = true
+	for len(c.calls) > 0 {
+		select {
+		case a := <-c.answers:
+			done, helps, err := c.answered(ctx, c.over(a))
+			if done || err != nil {
+				return done, false, err
+			}
+			goOn = goOn && helps
+		case <-timer.C:
+			if goOn {
+				return false, true, nil
+			}
+		}
 	}
-	meeting, err := c.create(ctx, r.host, attempt.ID, limit)
-	// The limit of calls in a second is the account's, so another host can't help,
-	// and this one gets the time of all. Zoom did nothing yet.
-	for n := 0; n < 2 && perSecond(err) && c.waitASecond(ctx, err); n++ {
-		meeting, err = c.create(ctx, r.host, attempt.ID, time.Until(deadline)-lastMargin)
+	return false, goOn, nil
+}
+
+// over removes a call that was answered from calls.
+func (c *climber) over(a *call) *call {
+	a.cancel()
+	c.calls = slices.DeleteFunc(c.calls, func(b *call) bool { return a == b })
+	a.attempt.MeetingID = a.meeting.ID
+	return a
+}
+
+// hangUp ends the calls that nobody needs any more. What they may have created is looked
+// for, and deleted if the bridge has a link.
+func (c *climber) hangUp(ctx context.Context) {
+	for _, a := range c.calls {
+		a.cancel()
 	}
-	attempt.MeetingID = meeting.ID
-	if err != nil && c.dropAlternatives(err) {
-		if err := c.finish(ctx, attempt, AttemptRefused, codeAlternativeHost, Reason{Code: ReasonNoAlternatives, Host: r.host}, nil); err != nil {
+	for len(c.calls) > 0 {
+		a := c.over(<-c.answers)
+		var err error
+		if a.err != nil {
+			_, err = c.refused(ctx, a.rung, a.attempt, a.err)
+		} else {
+			err = c.s.discard(ctx, a.attempt, AttemptCalling)
+		}
+		if err != nil { // the attempt stays "calling", so its meeting is looked for
+			c.s.log.Error("could not store the outcome of a call to Zoom", "incident", c.incident.Key(), "error", err)
+		}
+	}
+}
+
+// answered takes the answer to a call.
+func (c *climber) answered(ctx context.Context, a *call) (done, goOn bool, err error) {
+	if a.err != nil && c.dropAlternatives(a.err) {
+		if err := c.finish(ctx, a.attempt, AttemptRefused, codeAlternativeHost, Reason{Code: ReasonNoAlternatives, Host: a.rung.host}, nil); err != nil {
 			return false, false, err
 		}
-		return c.try(ctx, r, last)
+		return false, true, c.begin(ctx, a.rung)
 	}
-	if err != nil {
-		goOn, err = c.refused(ctx, r, attempt, err)
+	if a.err != nil {
+		goOn, err = c.refused(ctx, a.rung, a.attempt, a.err)
 		return false, goOn, err
 	}
 
-	finding, why, err := c.shared(ctx, meeting)
+	c.s.zoomTook(a.took)
+	c.bridge.HostEmail = a.rung.host
+	finding, why, err := c.shared(ctx, a.meeting)
 	if err != nil {
 		return false, false, err
 	}
 	if finding != nil {
 		c.why = append(c.why, why)
-		c.spare = &spareMeeting{r, attempt, meeting, *finding}
-		return false, true, c.finish(ctx, attempt, AttemptRefused, 0, why, nil)
+		c.spare = &spareMeeting{a.rung, a.attempt, a.meeting, *finding}
+		return false, true, c.finish(ctx, a.attempt, AttemptRefused, 0, why, nil)
 	}
-	err = c.ready(ctx, r, attempt, AttemptCalling, meeting, nil)
+	c.hangUp(ctx)
+	err = c.ready(ctx, a.rung, a.attempt, AttemptCalling, a.meeting, nil)
 	return err == nil, false, err
 }
 
-func (c *climber) create(ctx context.Context, host, attempt string, limit time.Duration) (zoom.Meeting, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return c.client.CreateMeeting(ctx, host, c.request(attempt))
+// zoomTook remembers how long Zoom took to create a meeting.
+func (s *Service) zoomTook(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.createTook = d
+}
+
+// rungLimit is how long a rung waits before another one starts beside it: a little
+// longer than Zoom took last, so that a Zoom that is slow today doesn't create every
+// meeting twice.
+func (s *Service) rungLimit() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(shortestRung, s.createTook*5/4)
 }
 
 func perSecond(err error) bool {
 	z, ok := errors.AsType[*zoom.Error](err)
 	return ok && z.RateLimit == "second"
-}
-
-// waitASecond waits until Zoom accepts calls again. It returns false at once if no
-// time for a call would be left.
-func (c *climber) waitASecond(ctx context.Context, err error) bool {
-	d := time.Second
-	if z, ok := errors.AsType[*zoom.Error](err); ok {
-		d = max(d, z.RetryAfter)
-	}
-	d += rand.N(150 * time.Millisecond) // others wait too
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < d+lastMargin+shortestCall {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 const codeAlternativeHost = 1114

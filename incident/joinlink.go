@@ -24,7 +24,7 @@ func (c *climber) takeForeign(ctx context.Context, attempts []Attempt) (done boo
 		if a.State != AttemptRefused || a.Reason.Zoom == nil || a.Reason.Zoom.Code != zoom.ProblemForeignLink {
 			continue
 		}
-		zctx, cancel := context.WithTimeout(ctx, rungLimit)
+		zctx, cancel := context.WithTimeout(ctx, shortestRung)
 		m, err := c.client.GetMeeting(zctx, a.MeetingID)
 		cancel()
 		if gone(err) {

@@ -176,7 +176,7 @@ func (b Bridge) isBeingMade() bool { return b.State == BridgeNew || b.State == B
 // runNow does a job at once instead of leaving it to the worker. The worker
 // repeats it if it fails, and does it if too little time is left.
 func (s *Service) runNow(ctx context.Context, jobID string) {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < rungLimit {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < shortestRung {
 		nudge(s.wakeJobs)
 		return
 	}

@@ -63,10 +63,11 @@ type Service struct {
 	refusals      map[Rejection]int64 // counted since the last flush
 	gaps          gapSchedule
 	hostLists     map[hostListKey]*hostList
-	rooms         sync.Mutex // held while a static link is chosen
-	zoomDown      bool       // a bridge failed since Zoom last created a meeting, and not because of its host
-	askAfter      time.Time  // Zoom is not asked about calls before, because it did not answer
-	askFails      int        // how many times in a row
+	rooms         sync.Mutex    // held while a static link is chosen
+	zoomDown      bool          // a bridge failed since Zoom last created a meeting, and not because of its host
+	askAfter      time.Time     // Zoom is not asked about calls before, because it did not answer
+	askFails      int           // how many times in a row
+	createTook    time.Duration // how long Zoom took to create the last meeting
 	tidied        time.Time
 
 	hashing chan struct{} // limits concurrent argon2id hashes
