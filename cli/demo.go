@@ -181,8 +181,8 @@ func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outag
 			{Name: "region", Label: "Region", Type: "choice", Choices: []string{"eu-north", "eu-west", "us-east"}, Default: "eu-north"},
 		},
 		Steps: []incident.Step{
-			{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting},
-			{Kind: incident.StepCreateMeeting, Meeting: review},
+			{Kind: incident.StepCreateMeeting, Name: "War room", ExecuteAutomatically: true, Meeting: meeting},
+			{Kind: incident.StepCreateMeeting, Name: "Review", Meeting: review},
 		},
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -220,10 +221,14 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 	return r
 }
 
-// factOf words a finding in one line.
+// factOf words a finding in one line, with whom it is about.
 func factOf(f incident.Finding, now time.Time) string {
 	l := checkLine(f, now)
-	return l.Subject + ": " + l.Reason
+	text := l.Subject + ": " + l.Reason
+	if f.Email != "" && !strings.Contains(text, f.Email) {
+		text = f.Email + ": " + text
+	}
+	return text
 }
 
 // needs is what needs attention: failed bridges, findings of the last check, and

@@ -93,9 +93,10 @@ type AccountStep struct {
 // started reports whether a Zoom app was entered.
 func (c AccountCheck) started() bool { return len(c.Steps) > 0 && c.Steps[0].Level != LevelUnknown }
 
-// done reports whether nothing is left to set up.
+// done reports whether nothing is left to set up. A warning, such as about a person's
+// settings, says itself what to do.
 func (c AccountCheck) done() bool {
-	return len(c.Steps) > 0 && !slices.ContainsFunc(c.Steps, func(s AccountStep) bool { return s.Level != LevelOK && s.Level != LevelNote })
+	return len(c.Steps) > 0 && !slices.ContainsFunc(c.Steps, func(s AccountStep) bool { return s.Level == LevelBad || s.Level == LevelUnknown })
 }
 
 // CheckLine is one thing that was checked.
