@@ -108,7 +108,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
-		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.LinkName, b.LinkChangedAt, b.FirstAsk()}
+		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.LinkName, b.LinkChangedAt, b.FirstAsk(), c.FromLink}
 	return execOne(ctx, tx, errMoved(), `
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
@@ -116,7 +116,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23,
 			link_name = $24, link_changed_at = $25, ask_at = $26
-		WHERE id = $1 AND state IN (`+placeholders(27, len(c.From))+`)`, append(args, anys(c.From)...)...)
+		WHERE id = $1 AND ($27 = '' OR join_url = $27) AND state IN (`+placeholders(28, len(c.From))+`)`, append(args, anys(c.From)...)...)
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
@@ -266,7 +266,7 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 
 // BridgeTime is what totals of the bridge log count of a bridge.
 type BridgeTime struct {
-	CreatedAt, ReadyAt time.Time // ReadyAt is zero without a meeting: for a link that a person gave, too
+	CreatedAt, ReadyAt time.Time // ReadyAt is zero without a meeting, and if people had another link before it
 	UsedBackupUser     bool
 }
 
@@ -282,7 +282,7 @@ func (s *Store) BridgeTimes(ctx context.Context, f BridgeFilter, limit int) (tim
 	}
 	times, err = list(ctx, s.r, func(b *BridgeTime) []any {
 		return []any{timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), &b.UsedBackupUser}
-	}, `SELECT b.created_at, CASE WHEN b.kind = 'static' THEN NULL ELSE b.ready_at END, b.used_backup_user`+from+w.String()+`
+	}, `SELECT b.created_at, CASE WHEN b.kind = 'static' OR b.link_changed_at IS NOT NULL THEN NULL ELSE b.ready_at END, b.used_backup_user`+from+w.String()+`
 		ORDER BY b.created_at DESC, b.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
 	if len(times) > limit {
 		times, more = times[:limit], true

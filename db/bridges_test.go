@@ -43,6 +43,7 @@ func TestChangeBridge(t *testing.T) {
 		ready.Findings = []incident.Finding{{Code: incident.FoundOtherRecording, Topic: incident.TopicMeeting, Level: incident.LevelWarning, Value: "none", Asked: "cloud"}}
 		ready.Reasons = []incident.Reason{{Code: incident.ReasonZoom, Host: "ana@example.com", Zoom: &zoom.Problem{Code: zoom.ProblemNoSuchUser}}}
 		ready.ReadyAt, ready.UpdatedAt = after(2), after(2)
+		ready.LinkName, ready.LinkChangedAt = "War room", after(2)
 		done := run
 		done.State, done.Reason, done.FinishedAt = incident.StepDone, incident.Reason{}, after(2)
 		finished := attempt
@@ -59,6 +60,7 @@ func TestChangeBridge(t *testing.T) {
 		// Each of the three conditions prevents the whole change.
 		for name, spoil := range map[string]func(*incident.BridgeChange){
 			"bridge":        func(c *incident.BridgeChange) { c.From = []incident.BridgeState{incident.BridgeNew} },
+			"other link":    func(c *incident.BridgeChange) { c.FromLink = "https://zoom.us/j/2" },
 			"no state":      func(c *incident.BridgeChange) { c.From = nil },
 			"other bridge":  func(c *incident.BridgeChange) { c.Bridge.ID = "none" },
 			"attempt":       func(c *incident.BridgeChange) { c.AttemptFrom = incident.AttemptUnknown },
@@ -383,5 +385,37 @@ func TestPageReads(t *testing.T) {
 		types, err = s.EventTypes(ctx)
 		check(t, err)
 		same(t, types, []string{"meeting.alert", "meeting.participant_joined"})
+	})
+}
+
+func TestStaticUses(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		r := addRunbook(t, s, "outage")
+		var want []incident.StaticUse
+		for n, change := range []func(*incident.Bridge){
+			func(b *incident.Bridge) {},
+			func(b *incident.Bridge) { b.Kind = incident.KindMeeting },
+			func(b *incident.Bridge) { b.State = incident.BridgeFailed },
+			func(b *incident.Bridge) {},
+			func(b *incident.Bridge) {}, // resolved
+		} {
+			i, b := openIncident(t, s, r)
+			b.Kind, b.State, b.JoinURL, b.ReadyAt = incident.KindStatic, incident.BridgeReady, fmt.Sprint("https://meet.example.com/", n), after(n)
+			change(&b)
+			check(t, s.ChangeBridge(ctx, incident.BridgeChange{Bridge: b, From: []incident.BridgeState{incident.BridgeNew}}))
+			if n == 0 || n == 3 {
+				want = append(want, incident.StaticUse{URL: b.JoinURL, BridgeID: b.ID, IncidentNumber: i.Number})
+			}
+		}
+		check(t, s.SetIncidentStatus(ctx, 5, incident.StatusOpen, incident.StatusResolved, after(9), incident.TimelineEntry{ID: id(), At: after(9), Kind: incident.EntryResolved}, incident.AuditEntry{}))
+		uses, err := s.StaticUses(ctx)
+		check(t, err)
+		same(t, uses, want)
+		page, err := s.BridgeRows(ctx, db.BridgeFilter{State: "static"}, "", 10)
+		check(t, err)
+		if len(page.Items) != 4 {
+			t.Errorf("%d static bridges, want 4", len(page.Items))
+		}
 	})
 }

@@ -372,9 +372,15 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
 	}
+	if joinable(b) {
+		block.ChangedAt = s.When(c, b.LinkChangedAt)
+	}
 	if b.Kind == incident.KindStatic && joinable(b) {
 		block.LinkName, block.LinkHost = linkName(b), linkHost(b.JoinURL)
-		var err error
+		err := s.moves(c, i, b, &block)
+		if err != nil {
+			return block, err
+		}
 		if block.Shares, err = s.sharing(c, b); err != nil {
 			return block, err
 		}

@@ -52,6 +52,7 @@ func (s *Site) JoinPage(c echo.Context) error {
 		page.Verdict, page.PageURL = verdict(b, s.Now()), s.Service.JoinPage(i)
 		page.Unseen, page.Told = b.Watch.Unseen, s.told(c, b)
 		if joinable(b) {
+			page.MovedAt = s.When(c, b.LinkChangedAt)
 			if b.Kind == incident.KindStatic {
 				page.LinkHost, page.LinkName = linkHost(b.JoinURL), linkName(b)
 				if page.Shares, err = s.sharing(c, b); err != nil {

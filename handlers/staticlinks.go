@@ -2,12 +2,14 @@ package handlers
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 )
@@ -117,4 +119,44 @@ func (s *Site) sharing(c echo.Context, b incident.Bridge) (others []views.Link, 
 		}
 	}
 	return others, err
+}
+
+// moves fills in whether the bridge can move to a Zoom meeting, and what shows that Zoom
+// works again.
+func (s *Site) moves(c echo.Context, i incident.Incident, b incident.Bridge, block *views.BridgeBlock) error {
+	account, err := s.Store.Account(c.Request().Context())
+	if err != nil || i.Status != incident.StatusOpen || !b.Movable() || !account.Connected() {
+		return err
+	}
+	block.CanMove = true
+	newest, err := s.Store.BridgeRows(c.Request().Context(), db.BridgeFilter{}, "", lastBridges)
+	if err != nil {
+		return err
+	}
+	var others []incident.Bridge
+	for _, row := range newest.Items {
+		others = append(others, row.Bridge)
+	}
+	switch number, back := b.ZoomIsBack(account, others, s.Now()); {
+	case back && number > 0:
+		block.ZoomIsBack = "Zoom works again: " + incident.Key(number) + " got a meeting since then."
+	case back:
+		block.ZoomIsBack = "The last Zoom check found no blocking problem."
+	}
+	return nil
+}
+
+// MoveBridge is POST /bridges/:id/move: a Zoom meeting takes the place of the bridge's link.
+func (s *Site) MoveBridge(c echo.Context) error {
+	bridge, err := s.Store.Bridge(c.Request().Context(), c.Param("id"))
+	if err != nil {
+		return err
+	}
+	err = s.Service.MoveToZoom(c.Request().Context(), Actor(c), bridge.ID)
+	if refused, ok := errors.AsType[*incident.Error](err); ok && refused.Reason != nil {
+		said := reasonWords(told(c, *refused.Reason)[0], s.Now()).Says()
+		s.Flash(c, views.LevelWarning, refused.Message+" "+said.Cause)
+		return c.Redirect(http.StatusSeeOther, incidentPath(bridge.IncidentNumber))
+	}
+	return s.finish(c, err, incidentPath(bridge.IncidentNumber), "The incident has a Zoom meeting of its own, and the join page leads to it.")
 }

@@ -147,3 +147,52 @@ func TestStaticBridge(t *testing.T) {
 		t.Error("the room is still shared with a resolved incident")
 	}
 }
+
+// The incident moves to a Zoom meeting, and its pages say when.
+func TestMoveBridge(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.must(o.saveStatic(incident.StaticLink{Name: "War room", URL: "https://meet.example.com/war"}))
+	outage := o.outage()
+	o.faults(zoomsim.Faults{TokenRefused: true})
+	i := o.open(outage)
+	b := o.bridge(i.Number)
+	admin, responder, viewer := o.as(incident.Admin), o.as(incident.Responder), o.as(incident.Viewer)
+	page, move := "/incidents/"+i.Key(), "/bridges/"+b.ID+"/move"
+
+	if body := viewer.get(page).body; strings.Contains(body, move) {
+		t.Error("a viewer is offered to move the bridge")
+	}
+	viewer.post(move).want(t, http.StatusForbidden)
+	responder.get(page).want(t, http.StatusOK, "Move to a Zoom meeting of its own", "Drawbridge can’t count who is in the room at meet.example.com.")
+
+	// Zoom still refuses.
+	o.wait(time.Minute)
+	responder.post(move).want(t, http.StatusSeeOther)
+	responder.get(page).want(t, http.StatusOK, "Zoom gave no meeting, so the incident keeps its link. Drawbridge can’t use Zoom right now.", "Static link “War room”")
+	admin.post(move).want(t, http.StatusSeeOther)
+	admin.get(page).want(t, http.StatusOK, "Zoom gave no meeting, so the incident keeps its link. Zoom doesn’t know the client ID")
+
+	// Zoom is back, as another incident shows.
+	o.faults(zoomsim.Faults{})
+	if body := responder.get(page).body; strings.Contains(body, "Zoom works again") {
+		t.Error("nothing shows that Zoom works again")
+	}
+	other := o.open(outage)
+	responder.get(page).want(t, http.StatusOK, "Zoom works again: "+other.Key()+" got a meeting since then.")
+	responder.post(move).want(t, http.StatusSeeOther)
+	said := responder.get(page)
+	said.want(t, http.StatusOK, "The incident has a Zoom meeting of its own", "The link changed at 02:15:07", "The bridge moved from meet.example.com to a Zoom meeting of its own")
+	if strings.Contains(said.body, move) {
+		t.Error("the page still offers to move the bridge")
+	}
+	join := o.nobody().get(strings.TrimPrefix(o.service.JoinPage(i), "https://bridge.example.com"))
+	join.want(t, http.StatusOK, "The link changed at 02:15:07")
+	if strings.Contains(join.body, "meet.example.com") || !strings.Contains(join.body, o.bridge(i.Number).JoinURL) {
+		t.Error("the join page doesn’t lead to the new meeting")
+	}
+	responder.post(move).want(t, http.StatusSeeOther)
+	responder.get(page).want(t, http.StatusOK, "This bridge is no static link any more.")
+	responder.post("/bridges/nobody-has-this-id/move").want(t, http.StatusNotFound)
+}

@@ -30,6 +30,7 @@ const (
 	AuditIncidentNote      AuditAction = "incident.note"        // key
 	AuditStepRun           AuditAction = "step.run"             // key of the incident
 	AuditBridgeUseLink     AuditAction = "bridge.use_link"      // key of the incident
+	AuditBridgeMove        AuditAction = "bridge.move"          // key of the incident
 	AuditBridgeStart       AuditAction = "bridge.start"         // key of the incident
 	AuditEventReprocess    AuditAction = "event.reprocess"      // type of the event
 	AuditRetentionSave     AuditAction = "retention.save"       //

@@ -131,9 +131,10 @@ type Attempt struct {
 // BridgeChange is one transition of a bridge with everything that changes with
 // it.
 type BridgeChange struct {
-	Bridge Bridge
-	Insert bool          // the bridge is new; From is ignored
-	From   []BridgeState // the states in which the bridge may be
+	Bridge   Bridge
+	Insert   bool          // the bridge is new; From is ignored
+	From     []BridgeState // the states in which the bridge may be
+	FromLink string        // the link that the bridge must have; "": any
 
 	Attempt     *Attempt     // inserted, or updated if AttemptFrom is set
 	AttemptFrom AttemptState // expected state of the attempt to update

@@ -108,6 +108,10 @@ type climber struct {
 	// doubt is set if a rung may have created a meeting that we do not know
 	// about.
 	doubt bool
+	// leaves is the link that the bridge keeps until it has a meeting, and movedBy who
+	// moves it; see MoveToZoom.
+	leaves  string
+	movedBy *Actor
 	// noAlternatives is set if Zoom rejected the alternative hosts.
 	noAlternatives bool
 }
@@ -174,35 +178,41 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 		return c.fail(ctx, Reason{Code: ReasonNobodyHosts})
 	}
 	defer c.hangUp(ctx)
-	for _, r := range list {
-		err := c.begin(ctx, r)
-		if errors.Is(err, errOutOfTime) && len(c.calls) > 0 {
-			break
-		}
-		if errors.Is(err, errOutOfTime) && len(c.account.StaticLinks) > 0 {
-			if len(c.why) == 0 {
-				c.why = []Reason{{Code: ReasonOutOfTime}}
-			}
-			break
-		}
-		if err != nil {
-			return err
-		}
-		done, goOn, err := c.hear(ctx, c.s.rungLimit())
-		if done || err != nil {
-			return err
-		}
-		if !goOn {
-			break
-		}
-	}
-	if done, _, err := c.hear(ctx, jobLimit); done || err != nil {
+	if done, err := c.askHosts(ctx, list); done || err != nil {
 		return err
 	}
 	if c.spare != nil {
 		return c.ready(ctx, c.spare.rung, c.spare.attempt, AttemptRefused, c.spare.meeting, []Finding{c.spare.finding})
 	}
 	return c.fail(ctx)
+}
+
+// askHosts tries the rungs until one gives a meeting.
+func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err error) {
+	for _, r := range list {
+		err := c.begin(ctx, r)
+		if errors.Is(err, errOutOfTime) && len(c.calls) > 0 {
+			break
+		}
+		if errors.Is(err, errOutOfTime) && (c.leaves != "" || len(c.account.StaticLinks) > 0) {
+			if len(c.why) == 0 {
+				c.why = []Reason{{Code: ReasonOutOfTime}}
+			}
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+		done, goOn, err := c.hear(ctx, c.s.rungLimit())
+		if done || err != nil {
+			return done, err
+		}
+		if !goOn {
+			break
+		}
+	}
+	done, _, err = c.hear(ctx, jobLimit)
+	return done, err
 }
 
 // call is a call to Zoom that creates the meeting of a rung.
@@ -223,13 +233,7 @@ func (c *climber) begin(ctx context.Context, r rung) error {
 		return errOutOfTime
 	}
 	attempt := Attempt{ID: newID(), BridgeID: c.bridge.ID, Rung: r.name, HostEmail: r.host, State: AttemptCalling, StartedAt: c.s.now()}
-	from := c.bridge.State
-	c.bridge.State, c.bridge.Rung, c.bridge.HostEmail = BridgeCreating, r.name, r.host
-	c.run.State, c.run.StartedAt = StepRunning, c.s.now()
-	if err := c.write(ctx, BridgeChange{
-		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt,
-		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
-	}); err != nil {
+	if err := c.began(ctx, r, attempt); err != nil {
 		return err
 	}
 	c.ask(ctx, r, attempt)
@@ -451,6 +455,7 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	ctx, cancel := attached(ctx, stateWrite)
 	defer cancel()
 	change.Bridge.UpdatedAt = c.s.now()
+	change.FromLink = c.leaves
 	return c.s.store.ChangeBridge(ctx, change)
 }
 
@@ -523,15 +528,16 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, Reason{}, c.s.now()
 
 	back := c.s.zoomIsBack()
+	entry, audit := c.readyEntry()
 	err := c.write(ctx, BridgeChange{
 		Bridge: c.bridge, From: []BridgeState{before},
 		Attempt: &attempt, AttemptFrom: from,
-		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed, StepDone},
 		// Zoom may send events of a meeting before it answers the call that
 		// creates it.
 		ReadAgain: &UnlinkedEvents{MeetingID: m.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
-		Timeline:  []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryBridgeReady, TimelineData{Host: c.bridge.HostEmail, Reasons: c.bridge.Reasons})},
-		Jobs:      c.recheckIf(c.news || back),
+		Timeline:  []TimelineEntry{entry}, Audit: audit,
+		Jobs: c.recheckIf(c.news || back),
 	})
 	if CodeOf(err) == Conflict {
 		return c.s.discard(ctx, attempt, from)

@@ -41,6 +41,9 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	if err != nil {
 		return time.Time{}, err
 	}
+	if attempt, err = s.interruptedMove(ctx, attempt); err != nil {
+		return time.Time{}, err
+	}
 	if attempt.State == AttemptRefused { // the program stopped between closing it and continuing
 		return time.Time{}, s.goOn(ctx, attempt.BridgeID, attempt.Reason)
 	}
@@ -333,7 +336,7 @@ func (s *Service) writeAttempt(ctx context.Context, a Attempt, from AttemptState
 		if bridge, err = s.store.Bridge(ctx, a.BridgeID); err != nil {
 			return err
 		}
-		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{bridge.State}, Attempt: &a, AttemptFrom: from, Jobs: jobs})
+		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{bridge.State}, FromLink: bridge.JoinURL, Attempt: &a, AttemptFrom: from, Jobs: jobs})
 		if CodeOf(err) != Conflict {
 			return err
 		}

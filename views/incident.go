@@ -12,8 +12,8 @@ import (
 //
 // Its buttons post to: /incidents/{number}/resolve, /incidents/{number}/reopen,
 // /incidents/{number}/notes (fields note, idempotency_key),
-// /incidents/{number}/steps/{id}/run, /bridges/{id}/start, /bridges/{id}/retry and
-// /bridges/{id}/link (field join_url).
+// /incidents/{number}/steps/{id}/run, /bridges/{id}/start, /bridges/{id}/retry, /bridges/{id}/move
+// and /bridges/{id}/link (field join_url).
 type IncidentPage struct {
 	Frame Frame
 
@@ -87,6 +87,9 @@ type BridgeBlock struct {
 	CanStart   bool             // the person may start it as the host
 	LinkName   string           // of a static link of the account, or its host; else ""
 	LinkHost   string           // where JoinURL leads, if that isn’t Zoom; else ""
+	ChangedAt  When             // when people who had a link had to use this one; zero: never
+	CanMove    bool             // a Zoom meeting may take its place
+	ZoomIsBack string           // what shows that Zoom works again since it got its link; "": nothing
 	Shares     []Link           // the other open incidents whose bridge has the same link
 	CanRetry   bool
 	CanReplace bool   // another link may take its place
@@ -193,6 +196,9 @@ func (p IncidentPage) inside() bool {
 }
 
 func (p IncidentPage) mayRetry(b BridgeBlock) bool { return p.CanAct && b.CanRetry }
+
+// mayMove reports whether the person may ask Zoom for a meeting in place of the link.
+func (p IncidentPage) mayMove(b BridgeBlock) bool { return p.CanAct && b.CanMove }
 
 // mayReplace reports whether the person may replace this bridge with another link.
 func (p IncidentPage) mayReplace(b BridgeBlock) bool {
@@ -334,11 +340,12 @@ func pinLabel(linkName string) string {
 	return "Passcode"
 }
 
-// topics are what the page watches: other incidents can begin and end to share a link.
+// topics are what the page watches: other incidents can begin and end to share a link, and
+// show that Zoom works again.
 func (p IncidentPage) topics() string {
 	topics := "incident:" + strconv.FormatInt(p.Number, 10)
 	if slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool { return b.Kind == "static" }) {
-		topics += ",bridges"
+		topics += ",bridges,account"
 	}
 	return topics
 }
@@ -422,6 +429,7 @@ var entryLooks = map[string]entryLook{
 	"asking_again":           {"video", "plain"},
 	"link_given":             {"video", "busy"},
 	"static_link":            {"video", "warning"},
+	"moved":                  {"video", "busy"},
 	"twin_deleted":           {"video", "plain"},
 	"second_meeting":         {"alert", "warning"},
 	"call_started":           {"video", "plain"},

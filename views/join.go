@@ -22,6 +22,7 @@ type JoinPage struct {
 	JoinURL   string // "" while nobody can join
 	LinkHost  string // where JoinURL leads, if that isn’t Zoom; else ""
 	LinkName  string // of a static link of the account, or its host; else ""
+	MovedAt   When   // when people who had a link had to use this one; zero: never
 	Shares    []Link // the other open incidents whose bridge has the same link
 	PageURL   string // this page's permanent link, absolute
 	Passcode  string

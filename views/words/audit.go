@@ -24,6 +24,7 @@ var auditActions = map[string]action{
 	"incident.reopened":    {"reopened", ""},
 	"incident.note":        {"added a note to", ""},
 	"step.run":             {"ran a step of", ""},
+	"bridge.move":          {"moved the bridge to a Zoom meeting for", ""},
 	"bridge.use_link":      {"set another link for the bridge of", ""},
 	"bridge.start":         {"started the bridge of", ""},
 	"event.reprocess":      {"reprocessed event", ""},
