@@ -164,6 +164,9 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 		var cancel context.CancelFunc
 		ctx, cancel = beforeStatic(ctx)
 		defer cancel()
+		if c.s.zoomIsSilent() {
+			return c.fail(ctx, Reason{Code: ReasonZoomSilent})
+		}
 	}
 
 	c.client, err = s.zoomClient(c.account)
@@ -315,6 +318,7 @@ func (c *climber) hangUp(ctx context.Context) {
 
 // answered takes the answer to a call.
 func (c *climber) answered(ctx context.Context, a *call) (done, goOn bool, err error) {
+	c.s.heard(a.err)
 	if a.err != nil && c.dropAlternatives(a.err) {
 		if err := c.finish(ctx, a.attempt, AttemptRefused, codeAlternativeHost, Reason{Code: ReasonNoAlternatives, Host: a.rung.host}, nil); err != nil {
 			return false, false, err

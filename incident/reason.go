@@ -32,6 +32,7 @@ const (
 	ReasonLinkGiven       ReasonCode = "link_given"       // By
 	ReasonStaticLink      ReasonCode = "static_link"      // Text: the name of the static link that the bridge uses instead; "": it has none
 	ReasonOutOfTime       ReasonCode = "out_of_time"      // no time was left to ask Zoom
+	ReasonZoomSilent      ReasonCode = "zoom_silent"      // Zoom answered none of the last calls, so it was not asked
 	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // it was deleted in Zoom
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
 	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time

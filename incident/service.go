@@ -68,6 +68,8 @@ type Service struct {
 	askAfter      time.Time     // Zoom is not asked about calls before, because it did not answer
 	askFails      int           // how many times in a row
 	createTook    time.Duration // how long Zoom took to create the last meeting
+	silent        int           // how many calls in a row Zoom did not answer; see breaker.go
+	probeAt       time.Time     // when a silent Zoom is asked again
 	tidied        time.Time
 
 	hashing chan struct{} // limits concurrent argon2id hashes

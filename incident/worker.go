@@ -40,6 +40,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for range askers {
 		g.Go(func() error { return s.loop(ctx, nil, s.askOnce) })
 	}
+	g.Go(func() error { return s.loop(ctx, nil, s.probeOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
 	return g.Wait()
@@ -80,9 +81,10 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	read, readErr := s.readOnce(ctx)
 	done, jobsErr := s.jobsOnce(ctx)
 	asked, askErr := s.askOnce(ctx)
+	probed, probeErr := s.probeOnce(ctx)
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
-	return read + done + asked + retained + found, errors.Join(readErr, jobsErr, askErr, retainErr, gapsErr)
+	return read + done + asked + probed + retained + found, errors.Join(readErr, jobsErr, askErr, probeErr, retainErr, gapsErr)
 }
 
 // The pauses of readCalmly. readRest lets more events arrive, because committing

@@ -41,6 +41,7 @@ var reasonTexts = map[string]Text{
 	"link_given":       {Cause: "{by} provided this link."},
 	"static_link":      {Cause: "{static}"},
 	"out_of_time":      {Cause: "There was no time left to ask Zoom."},
+	"zoom_silent":      {Cause: "Zoom didn’t answer the last calls, so Drawbridge didn’t wait for it."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},

@@ -1,0 +1,75 @@
+package incident
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+const (
+	// mostSilences is how many calls in a row Zoom may leave unanswered before bridges
+	// that have another link at hand stop waiting for it.
+	mostSilences = 3
+	// betweenProbes is the pause between questions whether Zoom answers again.
+	betweenProbes = 5 * time.Second
+	probeLimit    = 3 * time.Second
+)
+
+// silences are the problems of a Zoom that cannot be reached, or that does not answer
+// or answers nonsense.
+var silences = []zoom.ProblemCode{zoom.ProblemUnreachable, zoom.ProblemTimedOut, zoom.ProblemServerError, zoom.ProblemUnreadable}
+
+func isSilence(err error) bool {
+	return err != nil && slices.Contains(silences, zoom.ProblemOf(err).Code)
+}
+
+// heard remembers whether Zoom answered a call. err is that of the call; nil means that
+// it succeeded.
+func (s *Service) heard(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !isSilence(err) {
+		s.silent = 0
+		return
+	}
+	s.silent++
+	s.probeAt = s.now().Add(betweenProbes)
+}
+
+// zoomIsSilent reports whether Zoom answered none of the last calls.
+func (s *Service) zoomIsSilent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.silent >= mostSilences
+}
+
+// probeOnce asks a silent Zoom for a user, which changes nothing there, until it answers.
+func (s *Service) probeOnce(ctx context.Context) (int, error) {
+	s.mu.Lock()
+	due := s.silent >= mostSilences && !s.now().Before(s.probeAt)
+	s.mu.Unlock()
+	if !due {
+		return 0, nil
+	}
+	account, err := s.store.Account(ctx)
+	if err != nil {
+		return 0, err
+	}
+	client, err := s.zoomClient(account)
+	if err == nil {
+		user := "me"
+		if len(account.BackupUsers) > 0 {
+			user = account.BackupUsers[0]
+		}
+		ctx, cancel := context.WithTimeout(ctx, probeLimit)
+		defer cancel()
+		_, err = client.GetUser(ctx, user)
+	}
+	if s.heard(err); !isSilence(err) {
+		s.log.Info("Zoom answers again")
+		s.retryNow(ctx)
+	}
+	return 1, nil
+}
