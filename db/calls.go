@@ -44,6 +44,26 @@ func readFacts(ctx context.Context, q queryer, f *incident.BridgeFacts) (err err
 	return readPeople(ctx, q, f)
 }
 
+// FollowDue implements incident.Incidents.
+func (s *Store) FollowDue(ctx context.Context, now time.Time, rule incident.BridgeRule) (n int, err error) {
+	id, due, err := first(ctx, s.r, scalar[string], `SELECT id FROM bridges WHERE alarm_at <= $1 ORDER BY alarm_at, id LIMIT 1`, now)
+	if err != nil || !due {
+		return 0, err
+	}
+	return 1, s.write(ctx, func(tx *sql.Tx) error {
+		bridges, err := s.lockBridges(ctx, tx, []incident.Reading{{BridgeID: id}})
+		if err != nil || bridges[id] == nil {
+			return err
+		}
+		f := bridges[id]
+		f.At = now
+		if _, err := followRule(ctx, tx, *f, rule); err != nil {
+			return err
+		}
+		return bump(ctx, tx, TopicBridges, TopicIncidents, TopicIncident(f.Bridge.IncidentNumber))
+	})
+}
+
 // ApplyAnswer implements incident.Incidents in one transaction.
 func (s *Store) ApplyAnswer(ctx context.Context, a incident.Answer, at time.Time, rule incident.BridgeRule) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -76,7 +96,7 @@ func (s *Store) ApplyAnswer(ctx context.Context, a incident.Answer, at time.Time
 			return err
 		}
 		topics := []string{TopicIncident(before.IncidentNumber)} // each answer has a new time
-		if after.State != before.State || after.Inside != before.Inside || after.Waiting != before.Waiting {
+		if after.State != before.State || after.Inside != before.Inside || after.Waiting != before.Waiting || after.Alarm != before.Alarm {
 			topics = append(topics, TopicBridges, TopicIncidents)
 		}
 		return bump(ctx, tx, slices.Clone(topics)...)

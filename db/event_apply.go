@@ -344,10 +344,12 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 	err = exec(ctx, tx, `
 		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
 			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11, later = $12,
-			told_at = $13, told_by = $14, ask_at = $15, watch = $16, worst_finding = $17
+			told_at = $13, told_by = $14, ask_at = $15, watch = $16, worst_finding = $17,
+			alarm = $18, alarm_since = $19, alarm_at = $20
 		WHERE id = $1`, b.ID, b.State, b.JoinURL, asJSON(b.Reasons), b.StartedAt, b.EndedAt,
 		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later),
-		b.ToldAt, b.ToldBy, b.AskAt, asJSON(b.Watch), b.Attention())
+		b.ToldAt, b.ToldBy, b.AskAt, asJSON(b.Watch), b.Attention(),
+		b.Alarm, b.AlarmSince, b.AlarmAt)
 	if err != nil || then.StepRun == nil {
 		return b, err
 	}

@@ -231,6 +231,11 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 		if block.Cause != "" && slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide) && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {
 			page.Frame.Banner = nil
 		}
+		alarms, err := s.callAlarm(c, i, b, false)
+		if err != nil {
+			return err
+		}
+		page.Alarms = append(page.Alarms, alarms...)
 		inside, waiting, err := s.people(c, b)
 		if err != nil {
 			return err

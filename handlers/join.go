@@ -50,7 +50,10 @@ func (s *Site) JoinPage(c echo.Context) error {
 	if b, ok := bridgeToJoin(bridges, c.QueryParam("bridge")); ok {
 		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), string(b.Kind), b.Inside, s.When(c, b.UpdatedAt)
 		page.Verdict, page.PageURL = verdict(b, s.Now()), s.Service.JoinPage(i)
-		page.Unseen, page.Told = b.Watch.Unseen, s.told(c, b)
+		page.Unseen, page.Told, page.Waiting = b.Watch.Unseen, s.told(c, b), b.Waiting
+		if page.Alarms, err = s.callAlarm(c, i, b, true); err != nil {
+			return err
+		}
 		if joinable(b) {
 			page.MovedAt = s.When(c, b.LinkChangedAt)
 			if b.Kind == incident.KindStatic {

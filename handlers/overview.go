@@ -78,6 +78,9 @@ func (s *Site) Overview(c echo.Context) error {
 			return f.Level == incident.LevelBad && slices.Contains(page.Ready.Facts, factOf(f, now))
 		})
 	}
+	if page.Alarms, err = s.alarms(c, needy.Items); err != nil {
+		return err
+	}
 	if page.Needs, err = s.needs(c, report, health, needy.Items); err != nil {
 		return err
 	}

@@ -88,6 +88,15 @@ func TestStates(t *testing.T) {
 
 	o.must(o.saveStatic(incident.StaticLink{Name: "War room", URL: "https://meet.example.com/war", Phone: "+47 21 00 00 00", PIN: "4711"}))
 	golden("static-link", open("bo@example.com", zoomsim.Faults{TokenRefused: true}))
+
+	stuck := open("bo@example.com", zoomsim.Faults{OverwriteSettings: true})
+	for _, name := range []string{"Mia", "Ravi"} {
+		o.happened("meeting.participant_jbh_waiting", o.bridge(stuck.Number).MeetingID, "participant", o.participant(name))
+	}
+	o.wait(31 * time.Second)
+	o.work()
+	golden("stuck", stuck)
+	o.golden(t, "overview-stuck", admin.get("/").body)
 }
 
 var (

@@ -126,6 +126,8 @@ func fill(t *testing.T, data any, comment string) {
 			value = 5 * time.Hour
 		case []string:
 			value = []string{"meeting:write:admin"}
+		case incident.Place:
+			value = incident.WaitsInRoom
 		case []incident.Setting:
 			value = []incident.Setting{incident.SettingWaitingRoom}
 		case incident.StepKind:
@@ -392,7 +394,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"families": families, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
-		"Actor kind": of("incident", "ActorKind"),
+		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "stuckIn": of("incident", "Place"),
 	}
 	met := map[string]bool{}
 	met["Reason.Code"] = true

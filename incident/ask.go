@@ -166,7 +166,7 @@ func (s *Service) askEnd(ctx context.Context, client *zoom.Client, in Instance, 
 // refusedByZoom reports an answer of Zoom that a repeated question would get again.
 func refusedByZoom(err error) bool {
 	z, ok := errors.AsType[*zoom.Error](err)
-	return ok && (z.Outcome == zoom.Refused && z.RateLimit == "" && z.Status < 500 && z.Status != 401 || z.Outcome == zoom.NotSent && z.Status == 0 && strings.Contains(z.Error(), "uuid"))
+	return ok && z.Outcome == zoom.Refused && z.RateLimit == "" && z.Status != 401 || err != nil && zoom.ProblemOf(err).Code == zoom.ProblemNotAMeeting
 }
 
 // askPast adds the ends that no event told, and who was in the calls that ended.

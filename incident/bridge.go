@@ -92,6 +92,10 @@ type Bridge struct {
 	ToldBy Told
 	AskAt  time.Time // when Zoom is asked about the call next; zero: never
 	Watch  Watch
+
+	Alarm      Alarm
+	AlarmSince time.Time // since when that has been wrong
+	AlarmAt    time.Time // when the next alarm may begin without any event; zero: never
 }
 
 // DialIn is one telephone number of a meeting.

@@ -113,7 +113,7 @@ func (f BridgeFacts) watch(b *Bridge) []TimelineEntry {
 	}
 	w.Unseen = b.State == BridgeLive && len(f.sessions()) == 0
 	b.AskAt = f.askAt(*b)
-	return entries
+	return append(entries, f.alarms(b)...)
 }
 
 // sessions are the sessions in the instances that run, also those that are over.

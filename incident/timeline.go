@@ -32,6 +32,7 @@ const (
 	EntrySeenRunning          TimelineKind = "seen_running"           // Zoom answered that the call runs; no event had said so
 	EntrySeenEnded            TimelineKind = "seen_ended"             // Zoom answered that the call has ended; no event had said so
 	EntryMeetingGone          TimelineKind = "meeting_gone"           // Zoom answered that there is no such meeting; no event had said so
+	EntryStuck                TimelineKind = "stuck"                  // Count, Place: people wait to get in, and nobody lets them in
 	EntryJoined               TimelineKind = "joined"                 // Who
 	EntryLeft                 TimelineKind = "left"                   // Who
 	EntryWaitsForHost         TimelineKind = "waits_for_host"         // Who
@@ -78,6 +79,8 @@ type TimelineData struct {
 	Issues   []string        `json:"issues,omitempty"` // in Zoom's words
 	Text     string          `json:"text,omitempty"`
 	Adjusted []Adjustment    `json:"adjusted,omitempty"`
+	Count    int             `json:"count,omitempty"`
+	Place    Place           `json:"place,omitempty"` // where people wait
 }
 
 // Blanked returns the entry without personal data.

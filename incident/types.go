@@ -151,6 +151,9 @@ type Incidents interface {
 	// ApplyAnswer applies what Zoom said, and what follows from it by the rule.
 	ApplyAnswer(ctx context.Context, a Answer, at time.Time, rule BridgeRule) error
 
+	// FollowDue applies the rule to one bridge whose AlarmAt has come, if there is one.
+	FollowDue(ctx context.Context, now time.Time, rule BridgeRule) (n int, err error)
+
 	// ClaimJobs leases jobs that are due to a worker. ClaimJob leases one job
 	// even before it is due; it returns false if another worker has it, or if it
 	// is done or dead.

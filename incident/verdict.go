@@ -87,7 +87,7 @@ func (b Bridge) Verdict() Verdict {
 	}
 	if b.Waiting > 0 {
 		f := Finding{Code: FoundPeopleWait, Topic: TopicMeeting, Level: LevelWarning, Count: b.Waiting}
-		if b.Inside == 0 { // nobody can let them in
+		if b.Inside == 0 || b.Alarm == AlarmStuck { // nobody can let them in, or nobody does
 			f.Level = LevelBad
 		}
 		causes = append([]Finding{f}, causes...)

@@ -37,6 +37,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for range jobWorkers {
 		g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
 	}
+	g.Go(func() error { return s.loop(ctx, nil, s.alarmOnce) })
 	for range askers {
 		g.Go(func() error { return s.loop(ctx, nil, s.askOnce) })
 	}
@@ -82,9 +83,10 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	done, jobsErr := s.jobsOnce(ctx)
 	asked, askErr := s.askOnce(ctx)
 	probed, probeErr := s.probeOnce(ctx)
+	alarmed, alarmErr := s.alarmOnce(ctx)
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
-	return read + done + asked + probed + retained + found, errors.Join(readErr, jobsErr, askErr, probeErr, retainErr, gapsErr)
+	return read + done + asked + probed + alarmed + retained + found, errors.Join(readErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr)
 }
 
 // The pauses of readCalmly. readRest lets more events arrive, because committing

@@ -38,6 +38,7 @@ type IncidentPage struct {
 	CanAct  bool          // responders: resolve, reopen, run steps, retry, use another link
 	Bridges []BridgeBlock // the first is the one people are sent to
 	Steps   []IncidentStep
+	Alarms  []CallAlarm
 	Inside  []Participant
 	Waiting []Participant // to get in
 	Entries []TimelineEntry
@@ -437,6 +438,7 @@ var entryLooks = map[string]entryLook{
 	"seen_running":           {"video", "plain"},
 	"seen_ended":             {"video", "plain"},
 	"meeting_gone":           {"cross", "bad"},
+	"stuck":                  {"alert", "bad"},
 	"joined":                 {"user", "plain"},
 	"left":                   {"user", "plain"},
 	"waits_for_host":         {"user", "warning"},

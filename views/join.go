@@ -31,6 +31,8 @@ type JoinPage struct {
 	Inside    int  // people inside now
 	Unseen    bool // Zoom did not say who is inside
 	Told      Told
+	Alarms    []CallAlarm
+	Waiting   int    // people who wait to get in
 	Cause     string // why there is no bridge, for people who can't change it
 	Retry     string // when Drawbridge tries again; "": it doesn't
 	ChangedAt When   // of the bridge

@@ -2,7 +2,6 @@ package zoom
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -73,16 +72,13 @@ func (c *Client) EndMeeting(ctx context.Context, id string) error {
 	return err
 }
 
-var (
-	// An id of digits stands for the latest instance.
-	uuids     = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{1,100}$`)
-	errNoUUID = errors.New("not the uuid of a meeting")
-)
+// An id of digits stands for the latest instance.
+var uuids = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{1,100}$`)
 
 func pastRequest(op, uuid, below string) request {
 	r := request{op: op, method: http.MethodGet, path: "/past_meetings/" + escapeUUID(uuid) + below}
 	if !uuids.MatchString(uuid) {
-		r.err = errNoUUID
+		r.err = errNoMeeting
 	}
 	return r
 }

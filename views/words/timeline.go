@@ -14,6 +14,8 @@ type Entry struct {
 	Issues                                                       []string // what is wrong with the quality of a call, in Zoom's words
 	Reasons                                                      []Reason
 	Adjusted                                                     []Adjustment
+	Count                                                        int
+	Place                                                        string // where people wait
 }
 
 // Person names a person. A guest may have no name, or one of spaces.
@@ -42,6 +44,7 @@ var entryTexts = map[string]string{
 	"seen_running":           "Zoom says that the call is running. No event said so.",
 	"seen_ended":             "Zoom says that the call has ended. No event said so.",
 	"meeting_gone":           "Zoom says that the meeting no longer exists. No event said so.",
+	"stuck":                  "{waiting} to get in. Nobody has let them in for 30 seconds. {where}",
 	"joined":                 "{who} joined.",
 	"left":                   "{who} left.",
 	"waits_for_host":         "{who} is waiting for the host to start the call.",
@@ -104,5 +107,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text)).Replace(form), because)
+		"{waiting}", waitingPeople(e.Count), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text)).Replace(form), because)
 }

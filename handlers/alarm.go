@@ -1,0 +1,56 @@
+package handlers
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
+)
+
+// callAlarm is what is wrong with the call of a bridge, if anything is. outside means the
+// join page.
+func (s *Site) callAlarm(c echo.Context, i incident.Incident, b incident.Bridge, outside bool) ([]views.CallAlarm, error) {
+	if b.Alarm == incident.AlarmNone || i.Status == incident.StatusResolved && b.Alarm != incident.AlarmStuck {
+		return nil, nil
+	}
+	w := words.Alarm{Code: string(b.Alarm), Count: b.Waiting, Host: b.HostEmail, Outside: outside, MayStart: !outside && incident.MayHost(Actor(c), i, b)}
+	a := views.CallAlarm{Level: views.LevelWarning, Since: s.When(c, b.AlarmSince)}
+	if b.Alarm == incident.AlarmStuck {
+		a.Level = views.LevelBad
+		_, waiting, err := s.Store.People(c.Request().Context(), b.ID)
+		if err != nil {
+			return nil, err
+		}
+		w.Place = string(incident.StuckPlace(waiting))
+	}
+	said := w.Says()
+	a.Title, a.Text = said.Title, said.Text
+	return []views.CallAlarm{a}, nil
+}
+
+// alarms are the calls with people who can't get in.
+func (s *Site) alarms(c echo.Context, bridges []db.BridgeRow) (list []views.CallAlarm, err error) {
+	for _, b := range bridges {
+		if b.Alarm != incident.AlarmStuck || len(list) == 3 {
+			continue
+		}
+		i, err := s.Store.Incident(c.Request().Context(), b.IncidentNumber)
+		if err != nil {
+			return nil, err
+		}
+		found, err := s.callAlarm(c, i, b.Bridge, false)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range found {
+			a.Key, a.Href = i.Key(), incidentPath(i.Number)
+			if incident.MayHost(Actor(c), i, b.Bridge) {
+				a.StartPath = "/bridges/" + b.ID + "/start"
+			}
+			list = append(list, a)
+		}
+	}
+	return list, nil
+}

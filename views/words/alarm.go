@@ -1,0 +1,46 @@
+package words
+
+import "strings"
+
+// Alarm is what is wrong with a call at the moment; see incident.Alarm.
+type Alarm struct {
+	Code     string
+	Count    int    // people
+	Place    string // where people wait
+	Host     string // email address of the host
+	MayStart bool   // the reader may start the meeting as host
+	Outside  bool   // the reader is on the join page
+}
+
+// AlarmText is an alarm in words.
+type AlarmText struct{ Title, Text string }
+
+var alarmTexts = map[string]AlarmText{
+	"stuck": {"{people} to get in, and nobody lets them in", "{where} {help}"},
+}
+
+var stuckIn = map[string]string{
+	"host": "The meeting hasn’t started: they wait for its host.",
+	"room": "They are in Zoom’s waiting room.",
+}
+
+// Says words the alarm.
+func (a Alarm) Says() AlarmText {
+	t, ok := alarmTexts[a.Code]
+	if !ok {
+		return AlarmText{Title: code(a.Code)}
+	}
+	help := "Ask {host} or an admin to start it as host, or use another link."
+	switch {
+	case a.Outside:
+		help = "The people handling the incident see this."
+	case a.MayStart:
+		help = "Start the meeting as host and admit them, or use another link."
+	case a.Host == "":
+		help = "Ask an admin to start it as host, or use another link."
+	}
+	r := strings.NewReplacer("{people}", waitingPeople(a.Count), "{where}", stuckIn[a.Place], "{help}", strings.ReplaceAll(help, "{host}", a.Host))
+	return AlarmText{Title: r.Replace(t.Title), Text: strings.TrimSpace(r.Replace(t.Text))}
+}
+
+func waitingPeople(n int) string { return plural(n, "person is waiting", "people are waiting") }
