@@ -193,6 +193,15 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 			changes = append(changes, does)
 		}
 	}
+	byDefault := ""
+	for _, file := range f.Runbooks {
+		if file.Default && byDefault != "" {
+			return changes, fmt.Errorf("runbook %q: %q is the default runbook already, and only one can be", file.Name, byDefault)
+		}
+		if file.Default {
+			byDefault = file.Name
+		}
+	}
 	for _, file := range f.Runbooks {
 		r := file.Runbook
 		old, err := p.Store.RunbookByName(ctx, strings.TrimSpace(r.Name))

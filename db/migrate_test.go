@@ -100,7 +100,7 @@ func rows(t *testing.T, conn *sql.DB, query string, args ...any) (list [][]strin
 
 // flags are the columns that are BOOLEAN on PostgreSQL and INTEGER on SQLite,
 // which has no BOOLEAN.
-var flags = []string{"execute_automatically", "stale", "used_backup_user"}
+var flags = []string{"execute_automatically", "stale", "used_backup_user", "is_default"}
 
 func sqliteSchema(t *testing.T, conn *sql.DB) (list schema) {
 	for _, c := range rows(t, conn, `

@@ -10,7 +10,7 @@ import (
 
 // runbookColumns are the columns of a runbook and one of its steps. A query
 // returns one row for each step.
-const runbookColumns = `r.id, r.name, r.incident_type, r.description, r.variables, r.disabled_at, r.archived_at,
+const runbookColumns = `r.id, r.name, r.incident_type, r.description, r.variables, r.is_default, r.disabled_at, r.archived_at,
 	r.version, r.created_at, r.updated_at,
 	s.id, s.kind, s.execute_automatically, s.settings, s.conditions, s.schedule`
 
@@ -29,7 +29,7 @@ func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]inci
 		var step incident.Step
 		var settings stepSettings
 		var automatic sql.NullBool
-		err := r.Scan(&b.ID, &b.Name, &b.IncidentType, &b.Description, jsonOf(&b.Variables), timeOf(&b.DisabledAt), timeOf(&b.ArchivedAt),
+		err := r.Scan(&b.ID, &b.Name, &b.IncidentType, &b.Description, jsonOf(&b.Variables), &b.Default, timeOf(&b.DisabledAt), timeOf(&b.ArchivedAt),
 			&b.Version, timeOf(&b.CreatedAt), timeOf(&b.UpdatedAt),
 			textOf(&step.ID), textOf(&step.Kind), &automatic, jsonOf(&settings), textOf(&step.Conditions), textOf(&step.Schedule))
 		if len(found) == 0 || found[len(found)-1].ID != b.ID {
@@ -45,11 +45,11 @@ func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]inci
 	return found, err
 }
 
-func (s *Store) oneRunbook(ctx context.Context, condition, arg string) (incident.Runbook, error) {
+func (s *Store) oneRunbook(ctx context.Context, condition string, args ...any) (incident.Runbook, error) {
 	found, err := runbooks(ctx, s.r, `
 		SELECT `+runbookColumns+`
 		FROM runbooks r LEFT JOIN steps s ON s.runbook_id = r.id
-		WHERE `+condition+` ORDER BY s.position`, arg)
+		WHERE `+condition+` ORDER BY s.position`, args...)
 	if err == nil && len(found) == 0 {
 		err = notFound("runbook")
 	}
@@ -68,6 +68,11 @@ func (s *Store) Runbook(ctx context.Context, id string) (incident.Runbook, error
 // RunbookByName returns the runbook with this name that is not archived.
 func (s *Store) RunbookByName(ctx context.Context, name string) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.name = $1 AND r.archived_at IS NULL`, name)
+}
+
+// DefaultRunbook returns the default runbook.
+func (s *Store) DefaultRunbook(ctx context.Context) (incident.Runbook, error) {
+	return s.oneRunbook(ctx, `r.is_default`)
 }
 
 // RunbookRow is one runbook in the list of runbooks.
@@ -113,10 +118,13 @@ func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, erro
 // Conflict if another runbook that is not archived has the name.
 func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
+		if err := freeDefault(ctx, tx, b); err != nil {
+			return err
+		}
 		err := exec(ctx, tx, `
-			INSERT INTO runbooks (id, name, incident_type, description, variables, disabled_at, archived_at, version, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)`,
-			b.ID, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.CreatedAt, b.UpdatedAt)
+			INSERT INTO runbooks (id, name, incident_type, description, variables, disabled_at, archived_at, version, created_at, updated_at, is_default)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10)`,
+			b.ID, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.CreatedAt, b.UpdatedAt, b.Default)
 		if err != nil {
 			return nameTaken(err)
 		}
@@ -129,11 +137,14 @@ func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit inc
 func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
 		changed := conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and copy your changes there.")
+		if err := freeDefault(ctx, tx, b); err != nil {
+			return err
+		}
 		err := execOne(ctx, tx, changed, `
 			UPDATE runbooks SET name = $3, incident_type = $4, description = $5, variables = $6,
-				disabled_at = $7, archived_at = $8, updated_at = $9, version = version + 1
+				disabled_at = $7, archived_at = $8, updated_at = $9, is_default = $10, version = version + 1
 			WHERE id = $1 AND version = $2`,
-			b.ID, b.Version, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.UpdatedAt)
+			b.ID, b.Version, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.UpdatedAt, b.Default)
 		if err != nil {
 			return nameTaken(err)
 		}
@@ -142,6 +153,15 @@ func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit inc
 		}
 		return insertSteps(ctx, tx, b)
 	})
+}
+
+// freeDefault takes the default from the runbook that has it, if b shall have it. A form
+// of that runbook which is open somewhere must not take it back.
+func freeDefault(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
+	if !b.Default {
+		return nil
+	}
+	return exec(ctx, tx, `UPDATE runbooks SET is_default = FALSE, updated_at = $2, version = version + 1 WHERE is_default AND id <> $1`, b.ID, b.UpdatedAt)
 }
 
 func insertSteps(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
@@ -180,7 +200,7 @@ func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audi
 			return err
 		}
 		if archived {
-			return exec(ctx, tx, `UPDATE runbooks SET archived_at = $2, updated_at = $2, version = version + 1 WHERE id = $1`, id, at)
+			return exec(ctx, tx, `UPDATE runbooks SET archived_at = $2, updated_at = $2, is_default = FALSE, version = version + 1 WHERE id = $1`, id, at)
 		}
 		return exec(ctx, tx, `DELETE FROM runbooks WHERE id = $1`, id)
 	})

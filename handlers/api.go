@@ -99,6 +99,7 @@ type apiRunbook struct {
 	ID           string              `json:"id"`
 	Name         string              `json:"name"`
 	IncidentType string              `json:"incident_type"`
+	Default      bool                `json:"default"` // takes incidents whose runbook doesn't exist
 	Disabled     bool                `json:"disabled"`
 	Variables    []incident.Variable `json:"variables"`
 	Steps        []apiStep           `json:"steps"`
@@ -391,7 +392,7 @@ func (s *Site) ListRunbooks(c echo.Context) error {
 	out := newList[apiRunbook]("")
 	for _, r := range rows {
 		runbook := apiRunbook{
-			ID: r.ID, Name: r.Name, IncidentType: r.IncidentType, Disabled: !r.DisabledAt.IsZero(),
+			ID: r.ID, Name: r.Name, IncidentType: r.IncidentType, Default: r.Default, Disabled: !r.DisabledAt.IsZero(),
 			Variables: slices.Concat([]incident.Variable{}, r.Variables), Steps: []apiStep{},
 		}
 		for _, step := range r.Steps {

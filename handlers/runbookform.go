@@ -28,17 +28,18 @@ type runbookForm struct {
 	Op                              string // the pressed button
 	Version                         int64
 	Name, IncidentType, Description string
+	Default                         bool
 	Steps                           []views.StepForm
 	Variables                       []views.VariableForm
 	PreviewIncident                 int64 // number of the incident to preview with, 0 for the sample
 }
 
 func readRunbookForm(c echo.Context) (f runbookForm, err error) {
-	form, err := ReadForm(c, "version", "name", "incident_type", "description", "step.*", "variable.*", "preview_incident", "op")
+	form, err := ReadForm(c, "version", "name", "incident_type", "description", "default", "step.*", "variable.*", "preview_incident", "op")
 	if err != nil {
 		return f, err
 	}
-	f = runbookForm{Op: form.Get("op"), Name: form.Get("name"), IncidentType: form.Get("incident_type"), Description: form.Get("description")}
+	f = runbookForm{Op: form.Get("op"), Name: form.Get("name"), IncidentType: form.Get("incident_type"), Description: form.Get("description"), Default: form.Has("default")}
 	if f.Version, err = form.Int("version"); err != nil {
 		return f, err
 	}
@@ -154,7 +155,7 @@ func changeRow[T any](rows []T, what, verb, arg string) (changed []T, focus stri
 // runbook is the form as the service takes it. A value that can't be parsed becomes one
 // that the service rejects in its own words.
 func (f runbookForm) runbook(id string) incident.Runbook {
-	r := incident.Runbook{ID: id, Version: f.Version, Name: f.Name, IncidentType: f.IncidentType, Description: f.Description}
+	r := incident.Runbook{ID: id, Version: f.Version, Name: f.Name, IncidentType: f.IncidentType, Description: f.Description, Default: f.Default}
 	for _, v := range f.Variables {
 		r.Variables = append(r.Variables, incident.Variable{
 			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Default: v.Default, Help: v.Help,
@@ -190,7 +191,7 @@ func fieldsOf(text, separators string) []string {
 
 // formOf is the form of a stored runbook.
 func formOf(r incident.Runbook) runbookForm {
-	f := runbookForm{Version: r.Version, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description}
+	f := runbookForm{Version: r.Version, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description, Default: r.Default}
 	for _, s := range r.Steps {
 		f.Steps = append(f.Steps, stepFormOf(s))
 	}
@@ -227,7 +228,7 @@ func (f runbookForm) unlike(stored runbookForm) bool {
 	}
 	a, b := bare(f), bare(stored)
 	return !slices.Equal(a.Steps, b.Steps) || !slices.Equal(a.Variables, b.Variables) ||
-		a.Name != b.Name || a.IncidentType != b.IncidentType || a.Description != b.Description
+		a.Name != b.Name || a.IncidentType != b.IncidentType || a.Description != b.Description || a.Default != b.Default
 }
 
 // formFields translates the field names of the service into those of the form.

@@ -50,7 +50,7 @@ func (s *Site) runbookRows(c echo.Context, rows []db.RunbookRow) ([]views.Runboo
 	var list []views.RunbookRow
 	for _, r := range rows {
 		row := views.RunbookRow{
-			ID: r.ID, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description,
+			ID: r.ID, Name: r.Name, IncidentType: r.IncidentType, Description: r.Description, Default: r.Default,
 			Incidents: r.Incidents, LastRunAt: s.When(c, r.LastRunAt), Enabled: r.DisabledAt.IsZero() && r.ArchivedAt.IsZero(),
 		}
 		for _, step := range r.Steps {
@@ -274,7 +274,7 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 	page := views.RunbookPage{
 		Frame: s.Frame(c, title, "runbooks"),
 		ID:    stored.ID, Version: form.Version,
-		Name: form.Name, IncidentType: form.IncidentType, Description: form.Description,
+		Name: form.Name, IncidentType: form.IncidentType, Description: form.Description, Default: form.Default,
 		Enabled: stored.DisabledAt.IsZero(), Archived: archived,
 		Steps: form.Steps, Variables: form.Variables,
 		Kinds: []views.StepKind{{Kind: string(incident.StepCreateMeeting), Label: words.StepKind(string(incident.StepCreateMeeting)),

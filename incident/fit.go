@@ -25,6 +25,7 @@ const (
 	AdjustedValue      AdjustmentCode = "value"      // Text: a value that the variable cannot have
 	AdjustedMissing    AdjustmentCode = "missing"    // a required variable has no value
 	AdjustedUnknown    AdjustmentCode = "unknown"    // the request has no such field
+	AdjustedRunbook    AdjustmentCode = "runbook"    // Text: names no runbook that can be used, so the default one is; "": the request has none
 	AdjustedType       AdjustmentCode = "wrong_type" // not a text, so it was dropped
 )
 

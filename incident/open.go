@@ -70,6 +70,12 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		}
 	}
 	runbook, err := s.findRunbook(ctx, req)
+	if CodeOf(err) == Invalid && req.Source == SourceAPI {
+		if byDefault, found := s.store.DefaultRunbook(ctx); found == nil && byDefault.DisabledAt.IsZero() {
+			runbook, err = byDefault, nil
+			req.Adjusted = append(req.Adjusted, Adjustment{Code: AdjustedRunbook, Field: "runbook", Text: cutRunes(strings.ReplaceAll(strings.ToValidUTF8(req.RunbookName, ""), "\x00", ""), maxDescription)})
+		}
+	}
 	if err != nil {
 		return Incident{}, false, err
 	}
@@ -204,6 +210,9 @@ func (s *Service) newJob(kind JobKind, subject string, at time.Time) Job {
 	return Job{ID: newID(), Kind: kind, Subject: subject, State: JobQueued, RunAt: at, CreatedAt: s.now()}
 }
 
+// orDefault ends the refusal of a request that names no runbook that can be used.
+const orDefault = " An admin can also mark a runbook as the default one, which opens such incidents of programs."
+
 func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, error) {
 	var r Runbook
 	var err error
@@ -213,15 +222,15 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 	case req.RunbookName != "":
 		r, err = s.store.RunbookByName(ctx, req.RunbookName)
 	default:
-		return Runbook{}, invalid("Choose a runbook.", map[string]string{"runbook": "Enter the name of a runbook."})
+		return Runbook{}, invalid("Choose a runbook.", map[string]string{"runbook": "Enter the name of a runbook." + orDefault})
 	}
 	switch {
 	case CodeOf(err) == NotFound || err == nil && !r.ArchivedAt.IsZero():
-		return Runbook{}, invalid("This runbook doesn’t exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted."})
+		return Runbook{}, invalid("This runbook doesn’t exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted." + orDefault})
 	case err != nil:
 		return Runbook{}, err
 	case !r.DisabledAt.IsZero():
-		return Runbook{}, invalid("This runbook is disabled.", map[string]string{"runbook": "This runbook is disabled. An admin can enable it."})
+		return Runbook{}, invalid("This runbook is disabled.", map[string]string{"runbook": "This runbook is disabled. An admin can enable it." + orDefault})
 	}
 	return r, nil
 }

@@ -27,6 +27,7 @@ type Runbook struct {
 	Description  string     `json:"description" yaml:"description,omitempty"`
 	Variables    []Variable `json:"variables" yaml:"variables,omitempty"`
 	Steps        []Step     `json:"steps" yaml:"steps,omitempty"`
+	Default      bool       `json:"default" yaml:"default,omitempty"` // takes incidents whose runbook does not exist; at most one does
 	DisabledAt   time.Time  `json:"disabled" yaml:"-"`
 	ArchivedAt   time.Time  `json:"archived" yaml:"-"`
 	Version      int64      `json:"-" yaml:"-"` // number of the last save; saving with another number is a Conflict
@@ -38,6 +39,8 @@ type Runbook struct {
 type Runbooks interface {
 	Runbook(ctx context.Context, id string) (Runbook, error)         // finds archived runbooks too
 	RunbookByName(ctx context.Context, name string) (Runbook, error) // does not find archived runbooks
+	DefaultRunbook(ctx context.Context) (Runbook, error)
+	// InsertRunbook and UpdateRunbook take Default from another runbook that has it.
 	InsertRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
 	// UpdateRunbook replaces the runbook and its steps and increments Version. It
 	// returns Conflict if r.Version is not the stored version.

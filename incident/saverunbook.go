@@ -23,7 +23,10 @@ func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (save
 	if r.ID == "" {
 		r.ID, r.CreatedAt, r.Version = newID(), now, 1
 		r.stepIDs(nil)
-		changes = changesOf(nil, r)
+		changes, err := s.takesDefault(ctx, r, changesOf(nil, r))
+		if err != nil {
+			return Runbook{}, nil, err
+		}
 		return r, changes, s.store.InsertRunbook(ctx, r, s.audit(actor, AuditRunbookCreate, r.Name, changes...))
 	}
 	old, err := s.store.Runbook(ctx, r.ID)
@@ -35,11 +38,29 @@ func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (save
 	if changes = changesOf(old, r); len(changes) == 0 {
 		return old, nil, nil
 	}
+	if changes, err = s.takesDefault(ctx, r, changes); err != nil {
+		return Runbook{}, nil, err
+	}
 	if err := s.store.UpdateRunbook(ctx, r, s.audit(actor, AuditRunbookUpdate, r.Name, changes...)); err != nil {
 		return Runbook{}, nil, err
 	}
 	r.Version++
 	return r, changes, nil
+}
+
+// takesDefault adds which runbook is no longer the default one, because r is.
+func (s *Service) takesDefault(ctx context.Context, r Runbook, changes []Change) ([]Change, error) {
+	if !r.Default {
+		return changes, nil
+	}
+	before, err := s.store.DefaultRunbook(ctx)
+	if err == nil && before.ID != r.ID {
+		changes = append(changes, Change{Field: "default_runbook", Before: before.Name, After: r.Name})
+	}
+	if CodeOf(err) == NotFound {
+		err = nil
+	}
+	return changes, err
 }
 
 // stepIDs keeps the ids of steps that the runbook already has and gives all other
@@ -63,7 +84,7 @@ func (s *Service) DuplicateRunbook(ctx context.Context, actor Actor, id string) 
 	if err != nil {
 		return Runbook{}, err
 	}
-	r.ID, r.DisabledAt, r.ArchivedAt = "", s.now(), time.Time{}
+	r.ID, r.Default, r.DisabledAt, r.ArchivedAt = "", false, s.now(), time.Time{}
 	base := cutRunes(r.Name, 100)
 	for n := 1; n < 100; n++ {
 		r.Name = base + " (copy)"

@@ -28,6 +28,7 @@ type RunbookRow struct {
 	ID           string
 	Name         string
 	IncidentType string
+	Default      bool // takes incidents whose runbook doesn’t exist
 	Description  string
 	Steps        []string // in words: "Create Zoom meeting, automatically"
 	Incidents    int
@@ -60,6 +61,7 @@ type RunbookPage struct {
 
 	Name         string
 	IncidentType string
+	Default      bool // takes incidents whose runbook doesn’t exist
 	Description  string
 	Enabled      bool
 	Archived     bool

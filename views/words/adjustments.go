@@ -22,6 +22,7 @@ var adjustmentTexts = map[string]string{
 	"value":      "“{field}” can’t have this value, so the value was dropped.",
 	"missing":    "“{field}” is required, but the request had no value for it.",
 	"unknown":    "There is no field “{field}”, so it was ignored.",
+	"runbook":    "“{field}” names no runbook that can be used, so the default runbook opened the incident.",
 	"wrong_type": "“{field}” isn’t a text, so it was ignored.",
 }
 
