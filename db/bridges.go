@@ -71,6 +71,9 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
 			return errMoved() // no state is expected
 		}
+		if err := takeRoom(ctx, tx, c); err != nil {
+			return err
+		}
 		if err := writeBridge(ctx, tx, c); err != nil {
 			return err
 		}

@@ -115,4 +115,7 @@ type CheckReport struct {
 	Asked time.Time         `json:"asked,omitzero"`
 	Lines []Finding         `json:"lines"`
 	Users map[string]string `json:"users,omitempty"` // the ids of the users in Zoom, by email address
+	// AtOnce is how many meetings a user may run at the same time, by email address. It
+	// has only users for whom Zoom said that it is more than one.
+	AtOnce map[string]int `json:"at_once,omitempty"`
 }

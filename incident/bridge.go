@@ -142,6 +142,9 @@ type BridgeChange struct {
 
 	Attempt     *Attempt     // inserted, or updated if AttemptFrom is set
 	AttemptFrom AttemptState // expected state of the attempt to update
+	// Room limits the meetings of the host of an inserted attempt. If there are as many
+	// already, nothing is written and the error is ErrNoRoom.
+	Room Room
 
 	StepRun     *StepRun // only state, reason and times are written
 	StepRunFrom []StepState

@@ -667,6 +667,7 @@ func TestSlowZoom(t *testing.T) {
 		if live := w.ledger(); len(live) != n+1 {
 			t.Errorf("%d meetings live after bridge %d: %s", len(live), n, w.bridge(i).JoinURL)
 		}
+		w.resolve(b)
 		w.faults(zoomsim.Faults{Latency: 1900 * time.Millisecond, Only: createOnly})
 	}
 }

@@ -169,6 +169,12 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 		c.found(TopicSettings, LevelWarning, Finding{Code: FoundNoSettings, Zoom: &problem})
 		return
 	}
+	if settings.AtOnce > 1 {
+		if c.report.AtOnce == nil {
+			c.report.AtOnce = map[string]int{}
+		}
+		c.report.AtOnce[email] = settings.AtOnce
+	}
 	setting := func(topic Topic, code FindingCode, is *bool, good bool) {
 		level := LevelUnknown
 		switch {

@@ -59,8 +59,9 @@ var errOutOfTime = errors.New("no time is left to ask Zoom")
 // rung is one way to get a meeting. They are tried in order until one gives a
 // link.
 type rung struct {
-	name Rung
-	host string // email address of a Zoom user
+	name   Rung
+	host   string // email address of a Zoom user
+	atOnce int    // the call is made only if the host has fewer meetings of ours; 0: in any case
 }
 
 // rungs returns the rungs for the bridge of a step: the person who ran it by hand,
@@ -70,7 +71,7 @@ func rungs(a Account, i Incident, run StepRun, asked MeetingTemplate) []rung {
 	var list []rung
 	add := func(name Rung, host string) {
 		if host != "" && !slices.ContainsFunc(list, func(r rung) bool { return r.host == host }) {
-			list = append(list, rung{name, host})
+			list = append(list, rung{name: name, host: host})
 		}
 	}
 	if asked.Host != HostBackup {
@@ -95,9 +96,10 @@ type climber struct {
 	calls   []*call    // under way
 	answers chan *call // gets each of them once
 
-	why  []Reason // why earlier rungs gave no link
-	busy bool     // the last failure was Zoom's limit of calls in a second
-	news bool     // a rung failed for a reason that the account's check should show
+	why    []Reason // why earlier rungs gave no link
+	passed []Reason // why hosts were passed over
+	busy   bool     // the last failure was Zoom's limit of calls in a second
+	news   bool     // a rung failed for a reason that the account's check should show
 	// attempts is how many attempts there were before this climb.
 	attempts int
 	// before are the reasons of the last climb, which the timeline does not repeat.
@@ -190,9 +192,16 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	return c.fail(ctx)
 }
 
-// askHosts tries the rungs until one gives a meeting.
+// askHosts tries the rungs, in the order that suits their hosts, until one gives a
+// meeting.
 func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err error) {
-	for _, r := range list {
+	loads, err := c.s.hostLoads(ctx)
+	if err != nil {
+		return false, err
+	}
+	list = c.order(list, loads)
+	for at := 0; at < len(list); at++ {
+		r := list[at]
 		err := c.begin(ctx, r)
 		if errors.Is(err, errOutOfTime) && len(c.calls) > 0 {
 			break
@@ -202,6 +211,12 @@ func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err err
 				c.why = []Reason{{Code: ReasonOutOfTime}}
 			}
 			break
+		}
+		if errors.Is(err, ErrNoRoom) { // another incident took it meanwhile
+			r.atOnce = 0
+			list = append(list, r)
+			c.passed = append(c.passed, Reason{Code: ReasonHostBusy, Host: r.host})
+			continue
 		}
 		if err != nil {
 			return false, err
@@ -528,6 +543,7 @@ func (c *climber) ready(ctx context.Context, r rung, attempt Attempt, from Attem
 	case r.name == RungRunner && r.host != c.incident.OpenerEmail:
 		c.bridge.Reasons = []Reason{{Code: ReasonRanStep, Host: r.host}}
 	}
+	c.bridge.Reasons = append(c.passedOver(r.host, c.bridge.Reasons), c.bridge.Reasons...)
 	attempt.State, attempt.MeetingID, attempt.FinishedAt = AttemptDone, m.ID, c.s.now()
 	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, Reason{}, c.s.now()
 

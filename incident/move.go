@@ -66,15 +66,19 @@ func stays(why Reason) error {
 func (c *climber) began(ctx context.Context, r rung, attempt Attempt) error {
 	if c.leaves != "" {
 		look := c.s.newJob(JobReconcile, attempt.ID, c.s.now().Add(moveCheck))
-		return c.write(ctx, BridgeChange{Bridge: c.bridge, From: []BridgeState{c.bridge.State}, Attempt: &attempt, Jobs: []Job{look}})
+		return c.write(ctx, BridgeChange{Bridge: c.bridge, From: []BridgeState{c.bridge.State}, Attempt: &attempt, Room: c.room(r), Jobs: []Job{look}})
 	}
 	from := c.bridge.State
 	c.bridge.State, c.bridge.Rung, c.bridge.HostEmail = BridgeCreating, r.name, r.host
 	c.run.State, c.run.StartedAt = StepRunning, c.s.now()
-	return c.write(ctx, BridgeChange{
-		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt,
+	err := c.write(ctx, BridgeChange{
+		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt, Room: c.room(r),
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
 	})
+	if err != nil {
+		c.bridge.State = from
+	}
+	return err
 }
 
 // readyEntry says in the timeline that the bridge has its meeting.

@@ -37,6 +37,9 @@ const (
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
 	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time
 	ReasonNotStored       ReasonCode = "not_stored"       // events that Zoom has kept could not be stored here
+	ReasonHostBusy        ReasonCode = "host_busy"        // Host: hosts as many meetings as may run at once; Count: how many; 0: another one just took the place
+	ReasonHostRests       ReasonCode = "host_rests"       // Host, Zoom: refused this host recently, so it is not asked now
+	ReasonHostSpent       ReasonCode = "host_spent"       // Host, Count: meetings of today, as many as Zoom allows a user
 	ReasonZoomApp         ReasonCode = "zoom_app"         // replaces an account-wide reason for people who aren't admins; never stored
 	ReasonNote            ReasonCode = "note"             // Text: from an older version
 )

@@ -311,7 +311,7 @@ func (c *climber) found(ctx context.Context, a Attempt, from AttemptState, m zoo
 	if finding != nil {
 		findings = []Finding{*finding}
 	}
-	return c.ready(ctx, rung{a.Rung, a.HostEmail}, a, from, m, findings)
+	return c.ready(ctx, rung{name: a.Rung, host: a.HostEmail}, a, from, m, findings)
 }
 
 // notMade closes an attempt whose meeting does not exist or cannot be used, and continues with the

@@ -137,6 +137,8 @@ type Incidents interface {
 	// if the bridge, the step run or the attempt is not in a state that the
 	// change expects.
 	ChangeBridge(ctx context.Context, c BridgeChange) error
+	// HostLoads returns how much the hosts of bridges have to do, by email address.
+	HostLoads(ctx context.Context, at HostLoads) (map[string]HostLoad, error)
 	// OpenBridgeWithMeeting returns the id of another bridge that has this
 	// meeting and has not ended or failed, or "".
 	OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error)

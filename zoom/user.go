@@ -28,6 +28,7 @@ type UserSettings struct {
 	JoinBeforeHost        *bool
 	CloudRecording        *bool // allowed
 	MeetingAuthentication *bool // only people who are signed in can join
+	AtOnce                int   // how many meetings of the user may run at the same time; 0: Zoom did not say
 }
 
 // GetUser returns the user with this id or email address. The error has code
@@ -70,6 +71,16 @@ func (c *Client) GetUserSettings(ctx context.Context, idOrEmail string) (UserSet
 		JoinBeforeHost:     truth(j.Get("schedule_meeting.join_before_host")),
 		WaitingRoom:        truth(j.Get("in_meeting.waiting_room")),
 		CloudRecording:     truth(j.Get("recording.cloud_recording")),
+	}
+	// The plan for concurrent meetings; without it, a user runs one at a time (Zoom,
+	// "Hosting concurrent meetings").
+	switch j.Get("feature.concurrent_meeting").String() {
+	case "None":
+		s.AtOnce = 1
+	case "Basic":
+		s.AtOnce = 2
+	case "Plus":
+		s.AtOnce = 20
 	}
 	r.path += "?option=meeting_authentication"
 	if body, err = c.call(ctx, r); err == nil {

@@ -45,6 +45,8 @@ var reasonTexts = map[string]Text{
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
+	"host_busy":        {Cause: "{host} already hosts a call, so somebody else hosts this one."},
+	"host_spent":       {Cause: "{host} has made the {count} meetings that Zoom allows a user each day.", Fix: "This host can create meetings again after midnight UTC."},
 	"log_too_long":     {"Zoom’s delivery log was too long to read at once.", "The next check continues where this one stopped."},
 	"not_stored":       {"Events that Zoom still has couldn’t be stored here.", "Check the disk and the server’s log. The next check continues where this one stopped."},
 }
@@ -64,9 +66,13 @@ func (r Reason) Says() Text { return r.says(!r.Retries) }
 func (r Reason) says(byHand bool) Text {
 	t, ok := reasonTexts[r.Code]
 	switch {
+	case r.Code == "host_rests" && r.Zoom != nil:
+		t = r.Zoom.says(r.Host, byHand)
+		t.Cause = join(t.Cause, "Drawbridge doesn’t ask this host again for a while.")
+		return t
 	case ok:
 		t.Cause = strings.NewReplacer("{host}", cmp.Or(r.Host, "the host"), "{by}", r.By, "{times}", plural(r.Count, "time", "times"),
-			"{static}", staticLink(r.Text)+".").Replace(t.Cause)
+			"{count}", strconv.Itoa(r.Count), "{static}", staticLink(r.Text)+".").Replace(t.Cause)
 		return t
 	case r.Code == "zoom" && r.Zoom != nil:
 		return r.Zoom.says(r.Host, byHand)

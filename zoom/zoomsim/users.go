@@ -197,8 +197,19 @@ func (s *Sim) getSettings(q *request) answer {
 		},
 		"in_meeting": map[string]any{"waiting_room": waitingRoom, "chat": true, "co_host": true, "breakout_room": false, "e2e_encryption": false},
 		"recording":  map[string]any{"local_recording": true, "cloud_recording": u.cloud(), "auto_recording": "none", "auto_delete_cmr": false},
-		"feature":    map[string]any{"meeting_capacity": 100, "large_meeting": false, "webinar": false, "concurrent_meeting": "None", "zoom_phone": false},
+		"feature":    map[string]any{"meeting_capacity": 100, "large_meeting": false, "webinar": false, "concurrent_meeting": u.concurrentPlan(), "zoom_phone": false},
 	}}
+}
+
+// concurrentPlan is the user's plan for concurrent meetings, as Zoom names it.
+func (u *User) concurrentPlan() string {
+	switch {
+	case u.ConcurrentMeetings > 2:
+		return "Plus"
+	case u.ConcurrentMeetings == 2:
+		return "Basic"
+	}
+	return "None"
 }
 
 // cloud reports whether the user may record to the cloud, which needs a license.

@@ -1,0 +1,74 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// openMeetings are the bridges whose meetings take up room of their hosts: those with
+// people in them, and those of open incidents that changed after $1 and are being made
+// or that people may still join.
+const openMeetings = `
+	SELECT id, host_email FROM bridges WHERE state = 'live' AND kind <> 'static' AND host_email <> ''
+	UNION ALL
+	SELECT id, host_email FROM bridges WHERE state IN ('creating', 'unknown', 'ready') AND kind <> 'static' AND host_email <> ''
+		AND updated_at >= $1 AND incident_number IN (SELECT number FROM incidents WHERE status = 'open')`
+
+// HostLoads implements incident.Incidents.
+func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[string]incident.HostLoad, error) {
+	loads := map[string]incident.HostLoad{}
+	type count struct {
+		host string
+		n    int
+	}
+	counts := func(set func(l *incident.HostLoad, n int), query string, args ...any) error {
+		found, err := list(ctx, s.r, func(c *count) []any { return []any{&c.host, &c.n} }, query, args...)
+		for _, c := range found {
+			l := loads[c.host]
+			set(&l, c.n)
+			loads[c.host] = l
+		}
+		return err
+	}
+	if err := counts(func(l *incident.HostLoad, n int) { l.Open = n },
+		`SELECT host_email, COUNT(*) FROM (`+openMeetings+`) b GROUP BY host_email`, at.Ready); err != nil {
+		return nil, err
+	}
+	// A call that Zoom refused created nothing, unless the meeting was set aside.
+	if err := counts(func(l *incident.HostLoad, n int) { l.Creates = n }, `
+		SELECT host_email, COUNT(*) FROM bridge_attempts
+		WHERE started_at >= $1 AND (state <> 'refused' OR meeting_id <> '') GROUP BY host_email`, at.Day); err != nil {
+		return nil, err
+	}
+	last, err := list(ctx, s.r, attemptFields, `
+		SELECT `+attemptColumns+` FROM (
+			SELECT bridge_attempts.*, ROW_NUMBER() OVER (PARTITION BY host_email ORDER BY started_at DESC, id DESC) AS place
+			FROM bridge_attempts WHERE started_at >= $1 AND state NOT IN ('calling', 'unknown')
+		) a WHERE place = 1`, at.Since)
+	for _, a := range last {
+		l := loads[a.HostEmail]
+		l.Last = a
+		loads[a.HostEmail] = l
+	}
+	return loads, err
+}
+
+// takeRoom returns incident.ErrNoRoom if the host of the change's attempt has as many
+// open meetings as it may have. The account's row is the lock that lets two servers
+// count one after the other.
+func takeRoom(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
+	if c.Attempt == nil || c.Room.AtOnce == 0 {
+		return nil
+	}
+	if err := exec(ctx, tx, `UPDATE accounts SET version = version WHERE id = $1`, accountID); err != nil {
+		return err
+	}
+	open, err := one(ctx, tx, "bridge", scalar[int], `SELECT COUNT(*) FROM (`+openMeetings+`) b WHERE host_email = $2 AND id <> $3`,
+		c.Room.Ready, c.Attempt.HostEmail, c.Bridge.ID)
+	if err == nil && open >= c.Room.AtOnce {
+		return incident.ErrNoRoom
+	}
+	return err
+}

@@ -1,0 +1,179 @@
+package incident
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// HostDayLimit is how many meetings Zoom lets one user create or change on one UTC day
+// (Zoom, "Rate limits").
+const HostDayLimit = 100
+
+const (
+	// hostRest is how long Drawbridge does not ask a backup user again whom Zoom
+	// refused, unless somebody saved or checked the account meanwhile.
+	hostRest = time.Hour
+	// expectPeople is how long a meeting that nobody has joined takes up room of its
+	// host.
+	expectPeople = NobodyCameAfter
+)
+
+// ErrNoRoom says that another bridge took the last room of a host. ChangeBridge
+// returns it.
+var ErrNoRoom = refuse(Conflict, "The host has no room for another meeting.")
+
+// Room is how many meetings a host may have; 0: no limit.
+type Room struct {
+	AtOnce int
+	Ready  time.Time // a ready meeting counts if it changed since then
+}
+
+func (c *climber) room(r rung) Room { return Room{r.atOnce, LoadsAt(c.s.now()).Ready} }
+
+// HostLoad is what the storage knows about one Zoom user who may host.
+type HostLoad struct {
+	Open    int     // meetings of ours that take up room: being created, ready since recently, or live
+	Creates int     // meetings created or changed today, on Zoom's day
+	Last    Attempt // the last call that Zoom answered; zero: none today
+}
+
+// HostLoads is what the storage counts of the hosts' meetings.
+type HostLoads struct {
+	Day   time.Time // the creates since then, in UTC
+	Since time.Time // the last calls since then
+	Ready time.Time // a ready meeting counts as open if it changed since then
+}
+
+// hostLoads returns the loads of all hosts, by email address.
+func (s *Service) hostLoads(ctx context.Context) (map[string]HostLoad, error) {
+	return s.store.HostLoads(ctx, LoadsAt(s.now()))
+}
+
+// LoadsAt returns which loads count at now.
+func LoadsAt(now time.Time) HostLoads {
+	day := dayOf(now)
+	return HostLoads{Day: day, Since: day.Add(-hostRest), Ready: now.Add(-expectPeople)}
+}
+
+func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+// Host is one Zoom user of the host pool, as it is now.
+type Host struct {
+	Email   string
+	AtOnce  int // meetings that may run at the same time; 1 if Zoom didn't say
+	Open    int // meetings of ours that have not ended
+	Creates int // meetings created or changed today, of HostDayLimit
+	// Why says that the host is not asked now, until RestsUntil; zero: it is.
+	Why        Reason
+	RestsUntil time.Time
+}
+
+// Room is how many more meetings the host may run at the same time.
+func (h Host) Room() int { return h.AtOnce - h.Open }
+
+// Host returns what is known about a Zoom user as a host.
+func (a Account) Host(email string, load HostLoad, now time.Time) Host {
+	h := Host{Email: email, AtOnce: max(1, a.Check.AtOnce[email]), Open: load.Open, Creates: load.Creates}
+	tomorrow := dayOf(now).Add(24 * time.Hour)
+	if h.Creates >= HostDayLimit {
+		h.Why, h.RestsUntil = Reason{Code: ReasonHostSpent, Host: email, Count: HostDayLimit}, tomorrow
+		return h
+	}
+	last := load.Last
+	if last.State != AttemptRefused || last.Reason.Zoom == nil {
+		return h
+	}
+	until := last.StartedAt.Add(hostRest)
+	switch last.Reason.Zoom.Code {
+	case zoom.ProblemHostDayLimit:
+		if until = tomorrow; last.StartedAt.Before(dayOf(now)) {
+			return h
+		}
+	case zoom.ProblemNoSuchUser, zoom.ProblemOtherAccount, zoom.ProblemInvitationPending, zoom.ProblemMayNotHost, zoom.ProblemHostRefused:
+		// Somebody may have mended it in Zoom.
+		if a.UpdatedAt.After(last.StartedAt) || a.Check.At.After(last.StartedAt) && !a.Check.against(email) {
+			return h
+		}
+	default:
+		return h
+	}
+	if now.Before(until) {
+		problem := *last.Reason.Zoom
+		h.Why, h.RestsUntil = Reason{Code: ReasonHostRests, Host: email, Zoom: &problem}, until
+	}
+	return h
+}
+
+// against reports whether the check found that the user can't host.
+func (r CheckReport) against(email string) bool {
+	return slices.ContainsFunc(r.Lines, func(l Finding) bool { return l.Email == email && l.Level == LevelBad })
+}
+
+// The places of hosts: one that takes another meeting, one whose next meeting would
+// end or block another, and one that Zoom refused.
+const (
+	placeFree = iota
+	placeFull
+	placeRests
+)
+
+// order sorts the rungs by what is known about their hosts, and stores why hosts were
+// passed over. People come before backup users; of those, the one with the most room
+// comes first, then the one that Zoom was asked for least today. A host without room
+// comes after all that have room, and one that rests comes last.
+func (c *climber) order(list []rung, loads map[string]HostLoad) []rung {
+	type candidate struct {
+		rung
+		Host
+		place int
+	}
+	var all []candidate
+	for _, r := range list {
+		h := candidate{rung: r, Host: c.account.Host(r.host, loads[r.host], c.s.now())}
+		switch {
+		case r.name == RungBackup && h.Why.Code != "":
+			h.place = placeRests
+		case h.Room() < 1:
+			h.place = placeFull
+			h.Why = Reason{Code: ReasonHostBusy, Host: r.host, Count: h.Open}
+		default:
+			h.Why = Reason{}
+			h.rung.atOnce = h.AtOnce
+		}
+		if h.Why.Code != "" {
+			c.passed = append(c.passed, h.Why)
+		}
+		all = append(all, h)
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		if a.place != b.place || a.place == placeFree && (a.name != RungBackup || b.name != RungBackup) {
+			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(rankOf(a.name), rankOf(b.name)))
+		}
+		return cmp.Or(cmp.Compare(b.Room(), a.Room()), cmp.Compare(a.Creates, b.Creates))
+	})
+	for n, h := range all {
+		list[n] = h.rung
+	}
+	return list
+}
+
+func rankOf(name Rung) int {
+	return slices.Index([]Rung{RungRunner, RungOpener, RungBackup}, name)
+}
+
+// passedOver returns why hosts other than this one were passed over, and drops what
+// the reasons in said already say. If this one is as busy as they are, that they are
+// is no reason.
+func (c *climber) passedOver(host string, said []Reason) (why []Reason) {
+	busy := slices.ContainsFunc(c.passed, func(r Reason) bool { return r.Host == host && r.Code == ReasonHostBusy })
+	for _, r := range c.passed {
+		if r.Host != host && !(busy && r.Code == ReasonHostBusy) && !slices.ContainsFunc(said, func(s Reason) bool { return s.Host == r.Host }) {
+			why = append(why, r)
+		}
+	}
+	return why
+}
