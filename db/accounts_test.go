@@ -10,6 +10,7 @@ import (
 )
 
 func TestAccount(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		got, err := s.Account(ctx)
@@ -69,6 +70,7 @@ func TestAccount(t *testing.T) {
 
 // A secret opens only in its own row: K-08 in the database itself.
 func TestAccountSecretMoved(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		check(t, s.SaveAccount(t.Context(), incident.Account{}, map[incident.SecretName]incident.Secret{

@@ -14,6 +14,7 @@ import (
 )
 
 func TestChangeBridge(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
@@ -120,6 +121,7 @@ func TestChangeBridge(t *testing.T) {
 
 // If two callers make the same transition at once, only one succeeds.
 func TestChangeBridgeRace(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
 		states := []incident.BridgeState{incident.BridgeNew, incident.BridgeCreating, incident.BridgeUnknown, incident.BridgeReady, incident.BridgeFailed}
@@ -150,6 +152,7 @@ func TestChangeBridgeRace(t *testing.T) {
 // A change of state keeps what events said about a bridge, even if the caller
 // read the bridge before those events.
 func TestChangeBridgeKeepsEvents(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
 		b = readyBridge(t, s, b, "1")
@@ -167,6 +170,7 @@ func TestChangeBridgeKeepsEvents(t *testing.T) {
 }
 
 func TestBridgeForMeeting(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		runbook := addRunbook(t, s, "outage")
@@ -232,6 +236,7 @@ func TestBridgeForMeeting(t *testing.T) {
 }
 
 func TestBridgeRows(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		runbook := addRunbook(t, s, "outage")
@@ -352,6 +357,7 @@ func TestBridgeRows(t *testing.T) {
 }
 
 func TestPageReads(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		runbook := addRunbook(t, s, "outage")
@@ -389,6 +395,7 @@ func TestPageReads(t *testing.T) {
 }
 
 func TestStaticUses(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		r := addRunbook(t, s, "outage")

@@ -69,6 +69,7 @@ func fill(t *testing.T, s *db.Store, events int) {
 }
 
 func TestCopy(t *testing.T) {
+	t.Parallel()
 	source := dbtest.SQLite(t)
 	from := dbtest.Open(t, source)
 	fill(t, from, 6000)
@@ -154,6 +155,7 @@ func TestCopy(t *testing.T) {
 }
 
 func TestCopyRefused(t *testing.T) {
+	t.Parallel()
 	source := dbtest.SQLite(t)
 	from := dbtest.Open(t, source)
 	fill(t, from, 10)

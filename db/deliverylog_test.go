@@ -12,6 +12,7 @@ import (
 )
 
 func TestDeliveryLog(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		save := func(appID string) {
 			t.Helper()

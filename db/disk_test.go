@@ -19,6 +19,7 @@ const diskDir = "DRAWBRIDGE_TEST_DISK_DIR"
 // TestDisk runs itself under strace, which makes the disk fail, and checks the
 // content of the database afterwards: D-04, D-05, W-80.
 func TestDisk(t *testing.T) {
+	t.Parallel()
 	if dir := os.Getenv(diskDir); dir != "" {
 		appendUntilRefused(t, dir)
 		return

@@ -18,6 +18,7 @@ import (
 )
 
 func TestAppendEvent(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		for _, tt := range []struct {
 			name string
@@ -65,6 +66,7 @@ func TestAppendEvent(t *testing.T) {
 }
 
 func TestEventIDs(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		first := addEvent(t, s, 10, "1")
@@ -88,6 +90,7 @@ func TestEventIDs(t *testing.T) {
 
 // Equal bodies that arrive at the same moment: W-21.
 func TestAppendEventRace(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		stores := []*db.Store{dbtest.Open(t, cfg), dbtest.Open(t, cfg)}
 		if cfg.DatabaseURL == "" {
@@ -144,6 +147,7 @@ func TestAppendEventRace(t *testing.T) {
 
 // No caller waits if there is no writer, and a full queue is reported at once.
 func TestAppendEventWithoutWriter(t *testing.T) {
+	t.Parallel()
 	s, err := db.Open(t.Context(), dbtest.SQLite(t))
 	check(t, err)
 	defer s.Close()

@@ -13,6 +13,7 @@ import (
 )
 
 func TestApplyReadings(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
@@ -96,6 +97,7 @@ func TestApplyReadings(t *testing.T) {
 }
 
 func TestReprocessEvent(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		wantCode(t, s.ReprocessEvent(ctx, 99, entry("event.reprocess")), incident.NotFound)
@@ -115,6 +117,7 @@ func TestReprocessEvent(t *testing.T) {
 // Q6 in the database: the events of a meeting give the same bridge in any
 // order.
 func TestReadingsInAnyOrder(t *testing.T) {
+	t.Parallel()
 	readings := []incident.Reading{
 		{Event: "meeting.started", Instance: &incident.Instance{UUID: "u1", StartedAt: after(10)}},
 		{Event: "meeting.participant_joined", Instance: &incident.Instance{UUID: "u1"}, Presence: &incident.Presence{UUID: "u1", SessionID: "1", Person: "a", Name: "A", JoinedAt: after(11)}},
@@ -149,6 +152,7 @@ func TestReadingsInAnyOrder(t *testing.T) {
 // An event that was read before its bridge had the meeting is read again if it
 // may change a bridge.
 func TestEventsReadAgain(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		runbook := addRunbook(t, s, "outage")
@@ -200,6 +204,7 @@ func TestEventsReadAgain(t *testing.T) {
 // While one server reads an event for the first time, another reads it and a bridge
 // makes it new again. The late reading must not count it a second time.
 func TestLateReadingOfEventReadAgain(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		id := addEvent(t, s, 1, "1")
@@ -230,6 +235,7 @@ func TestLateReadingOfEventReadAgain(t *testing.T) {
 
 // Two servers read events of the same bridge at once, and no person is lost.
 func TestApplyReadingsRace(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		stores := []*db.Store{dbtest.Open(t, cfg), dbtest.Open(t, cfg)}
 		s := stores[0]

@@ -14,6 +14,7 @@ import (
 )
 
 func TestBlankEvents(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		ctx := t.Context()
 		s := dbtest.Open(t, cfg)
@@ -78,6 +79,7 @@ func TestBlankEvents(t *testing.T) {
 }
 
 func TestBlankBridge(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		runbook := addRunbook(t, s, "Outage")
@@ -140,6 +142,7 @@ func TestBlankBridge(t *testing.T) {
 // Blanked data is not left in free pages of the file. The search index marks it
 // as deleted and drops it when its parts are merged next.
 func TestBlankLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
 	addPerson(t, s, daysAgo(40), "meeting.participant_joined", "")

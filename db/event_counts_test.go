@@ -11,6 +11,7 @@ import (
 )
 
 func TestEventHistogram(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		for n := range 30 {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestDeleteEvents(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, bridge := openIncident(t, s, addRunbook(t, s, "Outage"))
@@ -59,6 +60,7 @@ func TestDeleteEvents(t *testing.T) {
 }
 
 func TestDropEventMonths(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		// This month and the following ones have a partition.

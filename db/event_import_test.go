@@ -29,6 +29,7 @@ func sampleTable(t *testing.T, n int) string {
 }
 
 func TestImport(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		_, bridge := openIncident(t, s, addRunbook(t, s, "Outage"))

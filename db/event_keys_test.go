@@ -13,6 +13,7 @@ import (
 
 // Which deliveries count as the same event.
 func TestDuplicates(t *testing.T) {
+	t.Parallel()
 	const body = `{"event":"meeting.started","event_ts":1761955200123,"payload":{}}`
 	for _, tt := range []struct {
 		name      string
@@ -60,6 +61,7 @@ func TestDuplicates(t *testing.T) {
 // W-23: keys are deleted long after their event arrived, when Zoom has stopped
 // retrying. What the event says about its time must not shorten that.
 func TestDeleteEventKeys(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		body := func(n int, at time.Time) string { return fmt.Sprintf(`{"n":%d,"event_ts":%d}`, n, at.UnixMilli()) }
 		for n := range 1200 {
@@ -91,6 +93,7 @@ func TestDeleteEventKeys(t *testing.T) {
 // An event that Zoom sent in two variants is stored twice, marked, and in the
 // timeline once.
 func TestTwins(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))

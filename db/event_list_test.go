@@ -19,6 +19,7 @@ func eventIDs(items []incident.Event) (ids []int64) {
 }
 
 func TestEventRows(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
@@ -123,6 +124,7 @@ func TestEventRows(t *testing.T) {
 // A page of a filter without an index looks at 20,000 events, says how far it
 // got, and continues from there.
 func TestEventRowsBounded(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		_, err := raw(t, cfg).Exec(`
@@ -150,6 +152,7 @@ func TestEventRowsBounded(t *testing.T) {
 
 // Q15: the pages of the log contain every event once while others arrive.
 func TestEventRowsWhileInserting(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		const old = 10_000
 		var wg sync.WaitGroup
@@ -208,6 +211,7 @@ func TestEventRowsWhileInserting(t *testing.T) {
 
 // EventRowsAfter returns the pages of EventRows in reverse order.
 func TestEventRowsAfter(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		var ids []int64

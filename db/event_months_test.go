@@ -12,6 +12,7 @@ import (
 // Each month is dropped as a whole, and events that arrive before their month
 // has a partition are kept.
 func TestMonths(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.Postgres(t)
 	clock := now
 	cfg.Now = func() time.Time { return clock }

@@ -12,6 +12,7 @@ import (
 
 // One search finds events by what people type and paste.
 func TestSearch(t *testing.T) {
+	t.Parallel()
 	var names []string
 	var queries map[string]string
 	for file, v := range map[string]any{"testdata/search-names.json": &names, "testdata/search-queries.json": &queries} {
@@ -111,6 +112,7 @@ func TestSearch(t *testing.T) {
 // Events that were indexed before parts of words were are found by the start of
 // a name.
 func TestSearchOldIndex(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
 	old := addRead(t, s, 0, incident.Reading{Event: "meeting.started"})

@@ -53,6 +53,7 @@ func all(t testing.TB, slice func() (int64, error)) (total int64) {
 }
 
 func TestRetentionRules(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		rules := []incident.RetentionRule{{KeepDays: 400}, {Family: "participant", KeepDays: 90, BlankDays: 30}}
 		check(t, s.SaveRetention(t.Context(), rules, entry("retention.save")))
@@ -68,6 +69,7 @@ func TestRetentionRules(t *testing.T) {
 }
 
 func TestRetentionEffects(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, bridge := openIncident(t, s, addRunbook(t, s, "Outage"))

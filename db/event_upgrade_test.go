@@ -12,6 +12,7 @@ import (
 // O-08, D-16: after the upgrade, all events of a database of version 1 exist,
 // can be found, and are recognized when Zoom sends them again.
 func TestUpgradeFromVersion1(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		bytesOf := func(text string) string { return fmt.Sprintf(`x'%x'`, text) }
 		if cfg.DatabaseURL != "" {

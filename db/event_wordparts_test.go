@@ -16,6 +16,7 @@ import (
 // those that it needs. Events are read again and deleted in their own part. A
 // part whose events are all deleted is dropped as a whole.
 func TestWordParts(t *testing.T) {
+	t.Parallel()
 	cfg, clock := dbtest.SQLite(t), now
 	cfg.Now = func() time.Time { return clock }
 	s := dbtest.Open(t, cfg)

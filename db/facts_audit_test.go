@@ -12,6 +12,7 @@ import (
 // Old entries of the audit trail are parsed if there is only one way to do
 // that. Of the others nothing is lost.
 func TestConvertAudit(t *testing.T) {
+	t.Parallel()
 	changes := func(list ...string) (changes []incident.Change) { // field, before, after
 		for i := 0; i < len(list); i += 3 {
 			changes = append(changes, incident.Change{Field: list[i], Before: list[i+1], After: list[i+2]})

@@ -14,6 +14,7 @@ import (
 // Sentences of version 8 in which someone's own words look like another
 // sentence, and sentences that no version ever wrote.
 func TestHostileSentences(t *testing.T) {
+	t.Parallel()
 	entries := []struct{ kind, text, want, data string }{
 		{"joined", "Ana joined. joined.", "joined", `{"who":"Ana joined."}`},
 		{"left", "Ana joined. left.", "left", `{"who":"Ana joined."}`},

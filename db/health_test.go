@@ -11,6 +11,7 @@ import (
 )
 
 func TestDeliveryFacts(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		day := int((24 * time.Hour).Seconds())
 		f, err := s.DeliveryFacts(t.Context(), after(day))

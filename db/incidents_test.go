@@ -12,6 +12,7 @@ import (
 )
 
 func TestOpenIncident(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		b := addRunbook(t, s, "outage")
@@ -122,6 +123,7 @@ func TestOpenIncident(t *testing.T) {
 // Repeated alerts and forms that are sent twice, all at once, open one incident
 // and leave no gap in the numbers.
 func TestOpenIncidentRace(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		stores := []*db.Store{dbtest.Open(t, cfg), dbtest.Open(t, cfg)}
 		b := addRunbook(t, stores[0], "outage")
@@ -174,6 +176,7 @@ func TestOpenIncidentRace(t *testing.T) {
 }
 
 func TestSetIncidentStatus(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		b := addRunbook(t, s, "outage")
@@ -224,6 +227,7 @@ func TestSetIncidentStatus(t *testing.T) {
 }
 
 func TestTimeline(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		check(t, s.AddTimeline(ctx))
@@ -242,6 +246,7 @@ func TestTimeline(t *testing.T) {
 }
 
 func TestAddNote(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		openIncident(t, s, addRunbook(t, s, "outage"))
@@ -277,6 +282,7 @@ func TestAddNote(t *testing.T) {
 }
 
 func TestIncidents(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		outage, drill := addRunbook(t, s, "outage"), addRunbook(t, s, "drill")
@@ -365,6 +371,7 @@ func TestIncidents(t *testing.T) {
 // Steps of past incidents are stored as this text. A field that is renamed in
 // Go must still be readable.
 func TestStoredStep(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))

@@ -18,6 +18,7 @@ import (
 
 // A missing database is never replaced by an empty one: D-07.
 func TestOpenGone(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		lose func(path string) error
@@ -72,6 +73,7 @@ func damagedDB(t *testing.T) (cfg db.Config, path string, content []byte) {
 // It never panics and never creates an empty database, and it leaves a rejected
 // file unchanged.
 func TestOpenDamaged(t *testing.T) {
+	t.Parallel()
 	cfg, path, whole := damagedDB(t)
 	refused := 0
 	for n := range 40 {
@@ -130,6 +132,7 @@ func TestOpenDamaged(t *testing.T) {
 
 // D-08: the log of another database is not applied unnoticed.
 func TestOpenForeignLog(t *testing.T) {
+	t.Parallel()
 	cfg, path, whole := damagedDB(t)
 	other := dbtest.SQLite(t)
 	s := dbtest.Open(t, other)
@@ -156,6 +159,7 @@ func TestOpenForeignLog(t *testing.T) {
 // D-08: without the -shm file nothing is lost, and without the log the database
 // is in the state of the last checkpoint.
 func TestOpenWithoutLog(t *testing.T) {
+	t.Parallel()
 	cfg, path, _ := damagedDB(t)
 	for _, name := range []string{path + "-wal", path + "-shm"} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -31,6 +31,7 @@ func addJobs(t testing.TB, s *db.Store, n int) []incident.Job {
 }
 
 func TestClaimJobs(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		jobs := addJobs(t, s, 5)
@@ -75,6 +76,7 @@ func TestClaimJobs(t *testing.T) {
 }
 
 func TestClaimJob(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		job := addJobs(t, s, 3)[2]
@@ -107,6 +109,7 @@ func TestClaimJob(t *testing.T) {
 
 // Sixteen workers never claim the same job twice.
 func TestClaimJobsRace(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		const n = 400
 		jobs := addJobs(t, s, n)

@@ -15,6 +15,7 @@ import (
 
 // The two folders have the same numbers and names, and a file for each version.
 func TestMigrationFiles(t *testing.T) {
+	t.Parallel()
 	names := func(dir string) (list []string) {
 		files, err := os.ReadDir(dir)
 		check(t, err)
@@ -185,6 +186,7 @@ func condition(definition string) string {
 
 // Both engines have the same tables, columns, nullability, keys and indexes.
 func TestSchemaParity(t *testing.T) {
+	t.Parallel()
 	postgres := dbtest.Postgres(t)
 	dbtest.Open(t, postgres)
 	sqlite := dbtest.SQLite(t)
@@ -198,6 +200,7 @@ func TestSchemaParity(t *testing.T) {
 
 // Every table rejects values of the wrong type, on SQLite as on PostgreSQL.
 func TestStrict(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	dbtest.Open(t, cfg)
 	for _, table := range rows(t, raw(t, cfg), `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT strict
@@ -209,6 +212,7 @@ func TestStrict(t *testing.T) {
 // The same SQL works on both engines because SQLite's driver takes $1 by its
 // number, even out of order and repeated.
 func TestPlaceholders(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		got := rows(t, raw(t, cfg), `SELECT CAST($2 AS TEXT), CAST($1 AS TEXT), CAST($2 AS TEXT)`, "one", "two")
 		same(t, got, [][]string{{"two", "one", "two"}})

@@ -33,6 +33,7 @@ func raw(t testing.TB, cfg db.Config) *sql.DB {
 }
 
 func TestOpenAgain(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		addRunbook(t, s, "Production outage")
@@ -45,6 +46,7 @@ func TestOpenAgain(t *testing.T) {
 
 // Servers and commands that start at the same time on a new database: D-16.
 func TestOpenTogether(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		var wg sync.WaitGroup
 		for range 6 {
@@ -62,6 +64,7 @@ func TestOpenTogether(t *testing.T) {
 }
 
 func TestOpenNewerSchema(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		dbtest.Open(t, cfg)
 		_, err := raw(t, cfg).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`)
@@ -75,6 +78,7 @@ func TestOpenNewerSchema(t *testing.T) {
 
 // A step with a number below the newest one is not skipped.
 func TestOpenMissingStep(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		dbtest.Open(t, cfg)
 		_, err := raw(t, cfg).Exec(`DELETE FROM goose_db_version WHERE version_id = 5`)
@@ -86,6 +90,7 @@ func TestOpenMissingStep(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		write func(path string) error
@@ -131,6 +136,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // A path is data and not a part of the address with its options.
 func TestOpenPath(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	cfg.DataDir = filepath.Join(cfg.DataDir, "a b?_pragma=x#%41&é;")
 	dbtest.Open(t, cfg)
@@ -140,6 +146,7 @@ func TestOpenPath(t *testing.T) {
 
 // K-12.
 func TestOpenModes(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	cfg.DataDir = filepath.Join(cfg.DataDir, "data")
 	path := filepath.Join(cfg.DataDir, "key")
@@ -179,6 +186,7 @@ func TestOpenModes(t *testing.T) {
 
 // D-13.
 func TestLock(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	release, err := db.Lock(dir)
 	check(t, err)
@@ -221,6 +229,7 @@ func call(s *db.Store, m reflect.Method) error {
 // After the database is closed, every method returns Unavailable and shows
 // people no cause: W-80.
 func TestClosed(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		check(t, s.Close())
@@ -253,6 +262,7 @@ func TestClosed(t *testing.T) {
 
 // No method of a read-only store writes anything.
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
 	conn, err := raw(t, cfg).Conn(t.Context())
@@ -283,6 +293,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestCanceled(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -295,6 +306,7 @@ func TestCanceled(t *testing.T) {
 
 // Another program holds the write lock: W-80, D-14.
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
 	conn, err := raw(t, cfg).Conn(t.Context())
@@ -324,6 +336,7 @@ func TestLocked(t *testing.T) {
 
 // An error that a retry cannot help is Internal, not Unavailable.
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		conn := raw(t, cfg)

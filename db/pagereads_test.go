@@ -11,6 +11,7 @@ import (
 )
 
 func TestReadsOfPages(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		counts := func(open int, hosts, types []string) {

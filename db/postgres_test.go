@@ -12,6 +12,7 @@ import (
 
 // D-20: PostgreSQL asks to repeat a transaction.
 func TestPostgresRetries(t *testing.T) {
+	t.Parallel()
 	for _, state := range []string{"40001", "40P01"} {
 		t.Run(state, func(t *testing.T) {
 			cfg := dbtest.Postgres(t)
@@ -38,6 +39,7 @@ func TestPostgresRetries(t *testing.T) {
 
 // D-20: the server closes every connection, and the store opens new ones.
 func TestPostgresRestart(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.Postgres(t)
 	s := dbtest.Open(t, cfg)
 	addEvent(t, s, 0, "before")
@@ -58,6 +60,7 @@ func TestPostgresRestart(t *testing.T) {
 // The store follows the settings for the pool and for timeouts in the address,
 // and does not send them to the server.
 func TestPostgresAddress(t *testing.T) {
+	t.Parallel()
 	address := dbtest.PostgresURL(t)
 	for _, tt := range []struct{ name, add, wantErr string }{
 		{"a pool and timeouts", "&pool_max_conns=2&connect_timeout=2&idle_in_transaction_session_timeout=1000", ""},

@@ -9,6 +9,7 @@ import (
 )
 
 func TestPulse(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		got, err := s.Pulse(t.Context(), nil)
 		check(t, err)

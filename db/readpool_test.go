@@ -12,6 +12,7 @@ import (
 // With more statements than the pool keeps, many readers at once get the same
 // answers as the first one, also after the schema has changed.
 func TestManyStatements(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
 	const events = 80 // more than are kept

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		changed := topics(t, s, func() {

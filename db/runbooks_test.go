@@ -11,6 +11,7 @@ import (
 )
 
 func TestRunbooks(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		ctx := t.Context()
@@ -102,6 +103,7 @@ func TestRunbooks(t *testing.T) {
 // A runbook is deleted while incidents are opened with it. No incident is left
 // without its runbook.
 func TestDeleteRunbookRace(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		for range 10 {
 			b := addRunbook(t, s, id())

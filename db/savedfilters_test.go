@@ -9,6 +9,7 @@ import (
 )
 
 func TestSavedFilters(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		stale := incident.SavedFilter{ID: id(), Name: "stale ones", Query: "stale=1", CreatedBy: id(), CreatedAt: now}

@@ -12,6 +12,7 @@ import (
 
 // Tokens from before raw events and metrics had scopes can still read them.
 func TestOldTokensKeepWhatTheyCouldRead(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		s := dbtest.Open(t, cfg)
 		for id, scopes := range map[string]string{"1": "read", "2": "incidents:write", "3": "incidents:write read"} {

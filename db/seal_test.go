@@ -26,6 +26,7 @@ func seal(t testing.TB, k *db.Keyring, at db.Cell, text string) string {
 }
 
 func TestSeal(t *testing.T) {
+	t.Parallel()
 	k := dbtest.Keys(t, "one")
 	for _, text := range []string{"", "x", "CANARY-zoom-cs", strings.Repeat("é", 5000), "\x00\xff"} {
 		sealed := seal(t, k, cell, text)
@@ -42,6 +43,7 @@ func TestSeal(t *testing.T) {
 
 // A sealed text opens only in its cell and with its key: K-08, K-10.
 func TestOpenSealedRefuses(t *testing.T) {
+	t.Parallel()
 	k := dbtest.Keys(t, "one")
 	sealed := seal(t, k, cell, "CANARY-1")
 	parts := strings.Split(sealed, ".")
@@ -88,6 +90,7 @@ func TestOpenSealedRefuses(t *testing.T) {
 
 // Two keys during a rotation: Q11.
 func TestKeyRotation(t *testing.T) {
+	t.Parallel()
 	old := seal(t, dbtest.Keys(t, "one"), cell, "x")
 	both := dbtest.Keys(t, "two", "one")
 	got, err := both.Open(cell, old)
@@ -102,6 +105,7 @@ func TestKeyRotation(t *testing.T) {
 
 // K-11.
 func TestNonces(t *testing.T) {
+	t.Parallel()
 	k := dbtest.Keys(t, "one")
 	const n = 100_000
 	seen := make(map[string]bool, n)
@@ -132,6 +136,7 @@ func FuzzOpenSealed(f *testing.F) {
 }
 
 func TestNewKeyring(t *testing.T) {
+	t.Parallel()
 	good := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	for _, tt := range []struct {
 		name string
@@ -159,6 +164,7 @@ func TestNewKeyring(t *testing.T) {
 }
 
 func TestKeyFile(t *testing.T) {
+	t.Parallel()
 	save := func(t *testing.T, cfg db.Config, secret string) {
 		s := dbtest.Open(t, cfg)
 		check(t, s.SaveAccount(t.Context(), incident.Account{}, map[incident.SecretName]incident.Secret{
@@ -267,6 +273,7 @@ func TestKeyFile(t *testing.T) {
 // The database contains no secret in plain text, not even in deleted data:
 // K-06.
 func TestNoSecretOnDisk(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
 	ctx := context.Background()

@@ -16,6 +16,7 @@ func endsAt(hash string, u incident.User, end time.Time) incident.Session {
 }
 
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		clock := now
 		cfg.Now = func() time.Time { return clock }
@@ -90,6 +91,7 @@ func TestSessions(t *testing.T) {
 // A login survives the update from a version that stored a session as JSON, and
 // ends at the same time as before.
 func TestUpgradeSessions(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		clock := now
 		cfg.Now = func() time.Time { return clock }

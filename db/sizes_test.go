@@ -8,6 +8,7 @@ import (
 )
 
 func TestSizes(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		openIncident(t, s, addRunbook(t, s, "outage"))
 		addEvent(t, s, 0, "1")

@@ -25,6 +25,7 @@ func addUser(t testing.TB, s *db.Store, email string, role incident.Role) incide
 }
 
 func TestUsers(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, err := s.User(ctx, "none")
@@ -58,6 +59,7 @@ func TestUsers(t *testing.T) {
 }
 
 func TestLastAdmin(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		// A user can be changed before there is any admin.
@@ -112,6 +114,7 @@ func TestLastAdmin(t *testing.T) {
 }
 
 func TestSetupLink(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		use := func(hash string, seconds int) error {
@@ -159,6 +162,7 @@ func TestSetupLink(t *testing.T) {
 }
 
 func TestInvitation(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		ana := user("ana@example.com", incident.Responder)
@@ -197,6 +201,7 @@ func TestInvitation(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		_, err := s.TokenByHash(ctx, "h")
@@ -226,6 +231,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestLoginFailures(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		const key = "ana@example.com 192.0.2.0/24"
@@ -256,6 +262,7 @@ func TestLoginFailures(t *testing.T) {
 }
 
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		check(t, s.AddAudit(ctx, incident.AuditEntry{})) // no action, no entry
@@ -295,6 +302,7 @@ func TestAudit(t *testing.T) {
 // A search finds words in the actor, in the target, and in the description of
 // the action.
 func TestAuditFilter(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		for i, e := range []incident.AuditEntry{
 			{Actor: "ana@example.com", Action: "runbook.create", Target: "100% Outage"},
@@ -348,6 +356,7 @@ func TestAuditFilter(t *testing.T) {
 
 // F17: any cursor that we did not create is rejected.
 func TestBadCursors(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		ctx := t.Context()
 		for _, cursor := range []string{"x", "-1", "+1", "1.5e3", "' OR 1=1 --", "99999999999999999999", " 1", "0x10", "1\x00"} {

@@ -16,6 +16,7 @@ import (
 
 // Verify finds what is wrong and changes nothing.
 func TestVerify(t *testing.T) {
+	t.Parallel()
 	cfg, path, whole := damagedDB(t)
 	change := func(query string) func(*testing.T) {
 		return func(t *testing.T) {
@@ -74,6 +75,7 @@ func TestVerify(t *testing.T) {
 // An interrupted backup leaves nothing behind, and an existing backup is not
 // overwritten.
 func TestBackupFile(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.SQLite(t)
 	s := dbtest.Open(t, cfg)
 	addEvent(t, s, 0, "{}")

@@ -21,6 +21,7 @@ import (
 
 // A database with version 8 of the schema opens, and nothing in it is lost.
 func TestUpgradeFromVersion8(t *testing.T) {
+	t.Parallel()
 	want := map[string]int{}
 	for _, r := range dbtest.Version8Rows(t) {
 		want[r.Table]++

@@ -48,6 +48,7 @@ func noSecretIn(t testing.TB, where, text string) {
 }
 
 func TestSaveAccountRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	version, entries := w.account().Version, len(w.trail())
 	secret := func(name incident.SecretName, value string) func(*incident.AccountForm) {
@@ -138,6 +139,7 @@ func TestSaveAccountRefuses(t *testing.T) {
 }
 
 func TestSaveAccount(t *testing.T) {
+	t.Parallel()
 	t.Run("blank keeps the stored value, and no change writes nothing", func(t *testing.T) {
 		w := newWorld(t)
 		before, entries := w.account(), len(w.trail())
@@ -379,6 +381,7 @@ func (w *world) webhookTokens() (list []string) {
 
 // K-07: a store that was sealed with another key.
 func TestLockedSecrets(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.Migrated(t)
 	worldWith(t, dbtest.Open(t, cfg))
 	cfg.Keys = dbtest.Keys(t, "another")
@@ -401,6 +404,7 @@ func TestLockedSecrets(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	now := dbtest.Now
 	connected := func(lines ...incident.Finding) incident.Account {
 		a := incident.Account{Auth: zoom.ServerToServer, ZoomAccountID: "acc", ClientID: "cid", BackupUsers: []string{backup}, WebhookValidatedAt: now,
@@ -457,6 +461,7 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if r := (incident.Account{}).Report(w.clock.Now()); !r.At.IsZero() || len(r.Lines) > 0 || incident.WorstLevel(r.Lines) != "" {
 		t.Errorf("before any check: %+v", r)

@@ -50,6 +50,7 @@ func (w *world) kinds(i incident.Incident) (kinds []string) {
 
 // What no event said is noticed by asking, within two minutes.
 func TestAskingNoticesWhatNoEventSaid(t *testing.T) {
+	t.Parallel()
 	ana, mia := zoomsim.Person{Name: "Ana", Email: opener}, zoomsim.Person{Name: "Mia"}
 	lose := func(w *world, change ...func(*zoomsim.Faults)) {
 		w.sim.SetFaults(func(f *zoomsim.Faults) {
@@ -139,6 +140,7 @@ func TestAskingNoticesWhatNoEventSaid(t *testing.T) {
 
 // Late events give the exact times, and what they say is not told twice.
 func TestLateEventsCorrectAnswers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 	w.sim.Hold(true)
@@ -159,6 +161,7 @@ func TestLateEventsCorrectAnswers(t *testing.T) {
 
 // Nothing changes because Zoom does not say something.
 func TestWhatZoomDoesNotSay(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		edit func(answer map[string]any)
@@ -196,6 +199,7 @@ func TestWhatZoomDoesNotSay(t *testing.T) {
 
 // While Zoom does not answer, few questions are asked, and the page says since when.
 func TestAskingWhileZoomIsDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 	for range 9 {
@@ -223,6 +227,7 @@ func TestAskingWhileZoomIsDown(t *testing.T) {
 // Zoom is asked every minute at first, later less often, and no longer when nobody
 // needs the answer.
 func TestPaceOfAsking(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, _ := w.open()
 	count := func(d time.Duration) int {

@@ -13,6 +13,7 @@ import (
 // gets it without asking Zoom. Zoom is asked something that creates nothing until it
 // answers, and then it is used again.
 func TestSilentZoom(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		fault zoomsim.Faults
@@ -59,6 +60,7 @@ func TestSilentZoom(t *testing.T) {
 // A Zoom that refuses is not silent, and a bridge that has no other link is asked for
 // however silent Zoom is.
 func TestNotSilent(t *testing.T) {
+	t.Parallel()
 	t.Run("refused", func(t *testing.T) {
 		w := newWorld(t)
 		w.links(warRoom)

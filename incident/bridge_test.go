@@ -18,6 +18,7 @@ import (
 const createOnly = "POST /users/{userId}/meetings"
 
 func TestOpenIncidentGivesABridge(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 
@@ -52,6 +53,7 @@ func TestOpenIncidentGivesABridge(t *testing.T) {
 // Each row describes something wrong with the opener or with both hosts, and the
 // bridge that the incident gets anyway.
 func TestRungs(t *testing.T) {
+	t.Parallel()
 	user := func(email string, f func(*zoomsim.User)) func(*world) {
 		return func(w *world) { w.sim.SetUser(email, f) }
 	}
@@ -103,6 +105,7 @@ func TestRungs(t *testing.T) {
 
 // Z-03: Zoom's limit of calls in a second is waited out while the person waits.
 func TestPerSecondLimit(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name          string
 		rejected      int // calls
@@ -136,6 +139,7 @@ func TestPerSecondLimit(t *testing.T) {
 }
 
 func TestNoZoomAppIsConnected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account, err := w.store.Account(t.Context())
 	w.ok(err)
@@ -148,6 +152,7 @@ func TestNoZoomAppIsConnected(t *testing.T) {
 }
 
 func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name         string
 		wrong        func(*world)
@@ -215,6 +220,7 @@ func TestAnswerIsComparedWithWhatWasAsked(t *testing.T) {
 }
 
 func TestTwoIncidentsDoNotShareAPersonalMeetingID(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{PMI: true})
 	_, first := w.open()
@@ -227,6 +233,7 @@ func TestTwoIncidentsDoNotShareAPersonalMeetingID(t *testing.T) {
 
 // T-04: a failing template never stops the bridge.
 func TestBrokenTemplateFallsBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.runbook
 	r.Steps[0].Meeting.Topic = "{{ vars.gone }}" // valid when it was saved; the variable was removed later
@@ -244,6 +251,7 @@ func TestBrokenTemplateFallsBack(t *testing.T) {
 // P5, Z-10: there is one bridge, no matter how many requests arrive at the same
 // time, and each is answered when the bridge has its link.
 func TestOneIncidentOneBridge(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		change func(*incident.OpenRequest)
@@ -296,6 +304,7 @@ func TestOneIncidentOneBridge(t *testing.T) {
 
 // Z-06: the answer is lost after Zoom created the meeting.
 func TestUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	t.Run("the backup user hosts, the second meeting is deleted", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: opener})
@@ -434,6 +443,7 @@ func TestUnknownOutcome(t *testing.T) {
 // Z-06 for many incidents at once: each list of a host serves all that wait for it,
 // and no other meeting is read.
 func TestUnknownOutcomesInAStorm(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	long := meeting()
 	long.Agenda = strings.Repeat("Long enough that Zoom cuts it off. ", 20)
@@ -479,6 +489,7 @@ func TestUnknownOutcomesInAStorm(t *testing.T) {
 
 // A meeting that Zoom makes long after the call was cut off is found too.
 func TestMeetingMadeLate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: "POST /users/{userId}/meetings", Lag: time.Minute})
 	i, _ := w.open()
@@ -529,6 +540,7 @@ func interrupted(t *testing.T, made bool) (*world, incident.Incident) {
 // A program that stopped during a call continues without creating a second
 // meeting.
 func TestInterruptedCall(t *testing.T) {
+	t.Parallel()
 	for _, made := range []bool{true, false} {
 		t.Run(fmt.Sprintf("Z-09 meeting was created: %v", made), func(t *testing.T) {
 			w, i := interrupted(t, made)
@@ -546,6 +558,7 @@ func TestInterruptedCall(t *testing.T) {
 
 // The only server does not wait for the lease of the process that it replaces.
 func TestInterruptedCallGoesOnAtOnce(t *testing.T) {
+	t.Parallel()
 	w, i := interrupted(t, true)
 	w.must(w.store.ClaimJobs(t.Context(), "the process before", w.clock.Now(), time.Hour, 1))
 	ctx, stop := context.WithCancel(t.Context())
@@ -565,6 +578,7 @@ func TestInterruptedCallGoesOnAtOnce(t *testing.T) {
 }
 
 func TestUseLink(t *testing.T) {
+	t.Parallel()
 	failed := func(t *testing.T) (*world, incident.Incident, incident.Bridge) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{TokenRefused: true})
@@ -629,6 +643,7 @@ func TestUseLink(t *testing.T) {
 // K-16: only people who may host get the start URL, and it is not stored
 // anywhere.
 func TestStartURL(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, b := w.open()
 	start, err := w.service.StartURL(t.Context(), anaIs, b.ID)

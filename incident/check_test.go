@@ -25,6 +25,7 @@ type wantLine struct {
 }
 
 func TestCheckConnection(t *testing.T) {
+	t.Parallel()
 	user := func(email string, f func(*zoomsim.User)) func(*world) {
 		return func(w *world) { w.sim.SetUser(email, f) }
 	}
@@ -211,6 +212,7 @@ func lines(r incident.CheckReport) string {
 }
 
 func TestCheckConnectionAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	scope := func() incident.Level {
 		report, err := w.service.CheckConnection(t.Context(), admin)
@@ -254,6 +256,7 @@ func TestCheckConnectionAgain(t *testing.T) {
 }
 
 func TestCheckConnectionRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, email := range []string{"ana", "ana@", "a@example.com\r\nX: y", "../me", "a b@example.com", strings.Repeat("a", 260) + "@example.com"} {
 		_, err := w.service.CheckConnection(t.Context(), admin, email)
@@ -277,6 +280,7 @@ func TestCheckConnectionRefuses(t *testing.T) {
 }
 
 func TestReportLevel(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		levels []incident.Level

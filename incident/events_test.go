@@ -20,6 +20,7 @@ import (
 )
 
 func TestBridgeFollowsEvents(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes about five seconds: run without -short")
 	}
@@ -69,6 +70,7 @@ func TestBridgeFollowsEvents(t *testing.T) {
 // W-25, Q6: the bridge ends in the same state, no matter in which order and how
 // many times the events arrive.
 func TestOrderOfEventsDoesNotMatter(t *testing.T) {
+	t.Parallel()
 	script := func(w *world, id string) {
 		ctx := w.Context()
 		var keys []string
@@ -125,6 +127,7 @@ func TestOrderOfEventsDoesNotMatter(t *testing.T) {
 // Zoom reuses a personal meeting id: the end of an earlier call may arrive after
 // the start of the next, ten seconds later.
 func TestLateEndOfAnotherInstance(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{PMI: true})
 	i, b := w.open()
@@ -149,6 +152,7 @@ func TestLateEndOfAnotherInstance(t *testing.T) {
 
 // Zoom may send events of a meeting before it answers the call that creates it.
 func TestEventsBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 	i, _ := w.open()
@@ -169,6 +173,7 @@ func TestEventsBeforeTheAnswer(t *testing.T) {
 // W-15: an event signed outside the window is stored, but changes nothing until
 // an admin reprocesses it.
 func TestStaleEvent(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		age       time.Duration
@@ -215,6 +220,7 @@ func TestStaleEvent(t *testing.T) {
 
 // W-16: our clock is wrong, and Zoom's answers show by how much.
 func TestSkewIsCorrected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ClockSkew: 3 * time.Hour})
 	w.open() // gets an answer of Zoom with its Date header
@@ -230,6 +236,7 @@ func TestSkewIsCorrected(t *testing.T) {
 // A signed event is from Zoom, so it is stored whatever it contains (W-34, W-40 …
 // W-46).
 func TestUnreadableEventsAreKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bodies := []string{"", "x", "null", "[]", `"x"`, "0", "\x00", "\xff\xfe{}", `{"event":`, strings.Repeat("[", 100000),
 		`{"event":"meeting.started","payload":"x"}`, `{"event":"meeting.started","payload":{"object":{"id":1e400}}}`, `{"event":"new.thing","payload":{}}`,
@@ -251,6 +258,7 @@ func TestUnreadableEventsAreKept(t *testing.T) {
 }
 
 func TestRefusalsAreCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for range 14 {
 		w.service.CountRefusal("wrong_signature")
@@ -266,6 +274,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 // A bridge that nobody has joined loses a deleted meeting. A bridge whose call
 // started in the same batch does not, in any order of the events.
 func TestFollowDeletedMeeting(t *testing.T) {
+	t.Parallel()
 	facts := incident.BridgeFacts{
 		Bridge:   incident.Bridge{State: incident.BridgeReady, MeetingID: "1", JoinURL: "https://zoom.us/j/1"},
 		StepRun:  incident.StepRun{State: incident.StepDone},
@@ -286,6 +295,7 @@ func TestFollowDeletedMeeting(t *testing.T) {
 
 // Run works by itself and ends with its context.
 func TestRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -306,6 +316,7 @@ func TestRun(t *testing.T) {
 // in the call, together with the others of that second, but not together with
 // those who had left by then.
 func TestMostInsideWithinOneSecond(t *testing.T) {
+	t.Parallel()
 	at := func(s int64) time.Time { return time.Unix(1_700_000_000+s, 0) }
 	in := func(session string, joined, left time.Time) incident.Presence {
 		return incident.Presence{UUID: "u", Person: session, SessionID: session, JoinedAt: joined, LeftAt: left}
@@ -333,6 +344,7 @@ func TestMostInsideWithinOneSecond(t *testing.T) {
 // Waiting and DeriveBridge give the same result for any order of their input, and
 // nobody is inside a call that has ended.
 func TestDeriveBridge(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		base := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 		moment := rapid.Custom(func(t *rapid.T) time.Time {

@@ -63,6 +63,7 @@ func (w *world) logCalls() (calls []string) {
 }
 
 func TestGapsAreFoundByTheWorker(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		i, b := w.open()
@@ -112,6 +113,7 @@ func TestGapsAreFoundByTheWorker(t *testing.T) {
 }
 
 func TestFirstLookFindsWhatABackupLacks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, b := w.open()
 	w.withAppID()
@@ -137,6 +139,7 @@ func TestFirstLookFindsWhatABackupLacks(t *testing.T) {
 }
 
 func TestFindGaps(t *testing.T) {
+	t.Parallel()
 	appID := simAppID
 	mangle := func(f func(map[string]any)) zoomsim.Faults {
 		return zoomsim.Faults{Mangle: func(op string, body map[string]any) {
@@ -204,6 +207,7 @@ func TestFindGaps(t *testing.T) {
 }
 
 func TestFindGapsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, err := w.service.FindGaps(t.Context(), anaIs)
 	wantCode(t, err, incident.Forbidden)
@@ -223,6 +227,7 @@ func TestFindGapsRefused(t *testing.T) {
 }
 
 func TestFailedValidationsOfTheLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.withAppID()
 	w.ok(w.service.NoteValidation(t.Context()))

@@ -10,6 +10,7 @@ import (
 )
 
 func TestHealthOfValidations(t *testing.T) {
+	t.Parallel()
 	now := dbtest.Now
 	for _, tt := range []struct {
 		name   string
@@ -46,6 +47,7 @@ func TestHealthOfValidations(t *testing.T) {
 }
 
 func TestHealthOfSilence(t *testing.T) {
+	t.Parallel()
 	now := dbtest.Now
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	call := func(number int64, d time.Duration) incident.LiveCall {
@@ -89,6 +91,7 @@ func eventTimes(now time.Time, n int, ahead time.Duration) (list []incident.Even
 }
 
 func TestHealthOfDelays(t *testing.T) {
+	t.Parallel()
 	now := dbtest.Now
 	recent := eventTimes(now, 100, -time.Second)
 	for i := range 6 {
@@ -107,6 +110,7 @@ func TestHealthOfDelays(t *testing.T) {
 }
 
 func TestJudgeClock(t *testing.T) {
+	t.Parallel()
 	now := dbtest.Now
 	stale := func(list []incident.EventTimes, n int) []incident.EventTimes {
 		for i := range n {

@@ -22,6 +22,7 @@ func leadsTo(host string) func(string, map[string]any) {
 }
 
 func TestLinkOnAnotherDomainOfZooms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Mangle: leadsTo("example.zoom-x.de")})
 	_, b := w.open()
@@ -31,6 +32,7 @@ func TestLinkOnAnotherDomainOfZooms(t *testing.T) {
 }
 
 func TestRefusedLink(t *testing.T) {
+	t.Parallel()
 	refused := func(t *testing.T, b incident.Bridge) {
 		t.Helper()
 		last := b.Reasons[len(b.Reasons)-1]
@@ -92,6 +94,7 @@ func TestRefusedLink(t *testing.T) {
 }
 
 func TestLinkToAnotherMeeting(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, link, want string }{
 		{"its own id", "https://zoom.us/j/{id}?pwd=x", "[]"},
 		{"another id", "https://zoom.us/j/12345678901?pwd=x", "[bad other_meeting_link 12345678901]"},
@@ -118,6 +121,7 @@ func TestLinkToAnotherMeeting(t *testing.T) {
 }
 
 func TestRecordingOnAnotherDomainOfZooms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 	raw, err := os.ReadFile("testdata/recording-elsewhere.json")

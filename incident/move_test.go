@@ -30,6 +30,7 @@ func onStatic(t *testing.T) (*world, incident.Incident, incident.Bridge) {
 }
 
 func TestMoveToZoom(t *testing.T) {
+	t.Parallel()
 	w, i, b := onStatic(t)
 	w.ok(w.service.MoveToZoom(t.Context(), anaIs, b.ID))
 	after := w.bridge(i)
@@ -67,6 +68,7 @@ func TestMoveToZoom(t *testing.T) {
 
 // If Zoom still gives no meeting, the link stays, and no meeting is left behind.
 func TestMoveToZoomThatFails(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		faults zoomsim.Faults
@@ -101,6 +103,7 @@ func TestMoveToZoomThatFails(t *testing.T) {
 
 // Two people press the button at the same time, and a third one gives another link.
 func TestMoveToZoomOnce(t *testing.T) {
+	t.Parallel()
 	w, i, b := onStatic(t)
 	var wg sync.WaitGroup
 	for range 3 {
@@ -126,6 +129,7 @@ func TestMoveToZoomOnce(t *testing.T) {
 
 // The program stops while it moves a bridge.
 func TestMoveToZoomInterrupted(t *testing.T) {
+	t.Parallel()
 	w, i, b := onStatic(t)
 	a := incident.Attempt{ID: "0199aaaa-0000-7000-8000-000000000001", BridgeID: b.ID, Rung: incident.RungOpener, HostEmail: opener, State: incident.AttemptCalling, StartedAt: w.clock.Now()}
 	w.ok(w.store.ChangeBridge(t.Context(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{b.State}, Attempt: &a,
@@ -140,6 +144,7 @@ func TestMoveToZoomInterrupted(t *testing.T) {
 }
 
 func TestZoomIsBack(t *testing.T) {
+	t.Parallel()
 	w, _, b := onStatic(t)
 	back := func() (int64, bool) {
 		t.Helper()

@@ -43,6 +43,7 @@ func codes(list []incident.Finding) (codes []incident.FindingCode) {
 
 // A setting that Zoom leaves out of the answer is neither as asked nor changed.
 func TestMeetingNotSaid(t *testing.T) {
+	t.Parallel()
 	all := []incident.Setting{incident.SettingWaitingRoom, incident.SettingJoinBeforeHost, incident.SettingAuthentication, incident.SettingRegistration,
 		incident.SettingPersonalID, incident.SettingRecording}
 	for _, tt := range []struct {
@@ -83,6 +84,7 @@ func TestMeetingNotSaid(t *testing.T) {
 
 // Each setting that Zoom changes is found.
 func TestMeetingChanged(t *testing.T) {
+	t.Parallel()
 	settings := func(key string, value any) func(string, map[string]any) {
 		return func(call string, answer map[string]any) {
 			if s, ok := answer["settings"].(map[string]any); ok && call == "POST meetings" {
@@ -120,6 +122,7 @@ func TestMeetingChanged(t *testing.T) {
 
 // Check connection shows what Zoom didn't say as not known.
 func TestCheckNotSaid(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		edit func(string, map[string]any)

@@ -15,6 +15,7 @@ import (
 )
 
 func TestOpenIncidentRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := outage()
 	r.Variables = append(r.Variables,
@@ -119,6 +120,7 @@ func TestOpenIncidentRefuses(t *testing.T) {
 }
 
 func TestOpenIncidentKeeps(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.saveRunbook(outage())
 	i, _ := w.open(func(q *incident.OpenRequest) {
@@ -220,6 +222,7 @@ func TestOpenIncidentKeeps(t *testing.T) {
 
 // The person who runs a step hosts its bridge, then the opener, then the backup user.
 func TestWhoRanTheStepHosts(t *testing.T) {
+	t.Parallel()
 	const ben = "ben@example.com"
 	benIs := incident.Actor{Kind: "user", UserID: "u9", Email: ben, Role: incident.Responder}
 	notInZoom := func(who string) string {
@@ -287,6 +290,7 @@ func TestWhoRanTheStepHosts(t *testing.T) {
 }
 
 func TestResolveAndReopen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, _ := w.open()
 	status := func() incident.Incident {
@@ -337,6 +341,7 @@ func TestResolveAndReopen(t *testing.T) {
 
 // People are asked to correct a line break; programs can't.
 func TestFormRefusesLineBreaks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := meeting()
 	r, _, err := w.service.SaveRunbook(t.Context(), admin, incident.Runbook{Name: "With a variable", IncidentType: "outage",

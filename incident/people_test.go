@@ -59,6 +59,7 @@ func actorOf(u incident.User) incident.Actor {
 }
 
 func TestFirstAdmin(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	link := func() string {
 		t.Helper()
@@ -175,6 +176,7 @@ func TestFirstAdmin(t *testing.T) {
 }
 
 func TestInviteUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	root := w.person("root", incident.Admin)
 	rootIs := incident.Actor{Kind: "user", UserID: root.ID, Email: root.Email, Role: incident.Admin}
@@ -244,6 +246,7 @@ func TestInviteUser(t *testing.T) {
 }
 
 func TestTokenExpires(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, days := range []int{-1, 3651} {
 		_, _, err := w.service.CreateToken(t.Context(), admin, "pager", []string{"read"}, days)
@@ -264,6 +267,7 @@ func TestTokenExpires(t *testing.T) {
 // Comparing with the hash for unknown users must take as long as with a real one.
 // Otherwise the response time shows which users exist.
 func TestDummyHash(t *testing.T) {
+	t.Parallel()
 	params, salt, key, err := argon2id.DecodeHash(incident.DummyHash)
 	if err != nil {
 		t.Fatal(err)
@@ -274,6 +278,7 @@ func TestDummyHash(t *testing.T) {
 }
 
 func TestLogIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ana := w.person("ana", incident.Responder)
 	gone := w.person("gone", incident.Viewer)
@@ -364,6 +369,7 @@ func TestLogIn(t *testing.T) {
 }
 
 func TestLogInWaits(t *testing.T) {
+	t.Parallel()
 	const here = "192.0.2.9"
 	// guess tries a wrong password and returns how long the next attempt has to
 	// wait.
@@ -499,6 +505,7 @@ func TestLogInWaits(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	root := w.person("root", incident.Admin)
 	ana := w.person("ana", incident.Responder)
@@ -653,6 +660,7 @@ func TestUsers(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	create := func(name string, scopes ...string) (string, incident.Token) {
 		t.Helper()
@@ -772,6 +780,7 @@ func TestTokens(t *testing.T) {
 // every verb that changes something, with the lowest role that may use it.
 // The arguments are chosen so that nothing changes for those who may.
 func TestNeed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{TokenRefused: true})
 	i, b := w.open()
@@ -843,6 +852,7 @@ func TestNeed(t *testing.T) {
 }
 
 func TestRoleIncludes(t *testing.T) {
+	t.Parallel()
 	order := []incident.Role{incident.Viewer, incident.Responder, incident.Admin}
 	for i, have := range order {
 		for j, need := range order {
@@ -861,6 +871,7 @@ func TestRoleIncludes(t *testing.T) {
 // What an admin does to a user is not undone by what the user does at the same time,
 // and a login that began before it opens no session after it.
 func TestUserChangesAtTheSameTime(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		w := worldWith(t, dbtest.Open(t, cfg))
 		w.person("root", incident.Admin)

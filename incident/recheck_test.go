@@ -41,6 +41,7 @@ func (w *world) said() (users, why []string) {
 
 // What Zoom says about the backup user renews the check.
 func TestHostChangeRenewsCheck(t *testing.T) {
+	t.Parallel()
 	user := func(event, object string) string {
 		return `{"event":"user.` + event + `","payload":{"account_id":"acc","operator":"ana@example.com","object":` + object + `},"event_ts":$MS}`
 	}
@@ -99,6 +100,7 @@ func TestHostChangeRenewsCheck(t *testing.T) {
 
 // A burst of events causes one check, and later ones another.
 func TestBurstOfHostChanges(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		w.must(w.service.CheckConnection(t.Context(), admin))
@@ -133,6 +135,7 @@ func TestBurstOfHostChanges(t *testing.T) {
 // An account without credentials, or without a check, stays calm, and a check
 // that Zoom does not answer does not replace what is known.
 func TestHostChangeStaysCalm(t *testing.T) {
+	t.Parallel()
 	const event = `{"event":"user.deactivated","payload":{"object":{"email":"oncall@example.com"}},"event_ts":$MS}`
 	t.Run("never checked", func(t *testing.T) {
 		w := newWorld(t)

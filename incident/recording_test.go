@@ -35,6 +35,7 @@ func sample(t *testing.T, name string) string {
 
 // A recording that was taken back is marked, in every order of the events.
 func TestRecordingGone(t *testing.T) {
+	t.Parallel()
 	file := func(ms, event, files string) string {
 		return `{"event":"recording.` + event + `","payload":{"account_id":"acc","object":{"id":$ID,"uuid":"$UUID","share_url":"https://us05web.zoom.us/rec/share/SSS","recording_files":[` + files + `]}},"event_ts":` + ms + `}`
 	}
@@ -87,6 +88,7 @@ func TestRecordingGone(t *testing.T) {
 
 // A batch takes back the recordings of several bridges.
 func TestBatchOfRecordings(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		a, first := w.open(func(r *incident.OpenRequest) { r.DedupKey = "a" })
@@ -111,6 +113,7 @@ func TestBatchOfRecordings(t *testing.T) {
 // What Zoom says about a call afterwards stands on the timeline, and the name of
 // an event is not believed without its content.
 func TestAfterTheCall(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, body, want string }{
 		{"too short", sample(t, "too-short"), "no_recording"},
 		{"too short, without the key", sample(t, "too-short-no-key"), "no_recording"},
@@ -145,6 +148,7 @@ func TestAfterTheCall(t *testing.T) {
 
 // A deleted meeting takes the link, and a recovered one brings it back.
 func TestMeetingRecovered(t *testing.T) {
+	t.Parallel()
 	const deleted = `{"event":"meeting.deleted","payload":{"object":{"id":$ID,"uuid":"$UUID"}},"event_ts":$MS1}`
 	const recovered = `{"event":"meeting.recovered","payload":{"object":{"id":$ID,"uuid":"$UUID"}},"event_ts":$MS2}`
 	const again = `{"event":"meeting.permanently_deleted","payload":{"object":{"id":$ID,"uuid":"$UUID"}},"event_ts":$MS3}`

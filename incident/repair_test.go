@@ -78,6 +78,7 @@ func (w *world) wantReady(i incident.Incident, within time.Duration) {
 }
 
 func TestLooksThatZoomDidNotAnswerProveNothing(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes about five seconds: run without -short")
 	}
@@ -98,6 +99,7 @@ func TestLooksThatZoomDidNotAnswerProveNothing(t *testing.T) {
 }
 
 func TestUnknownWithAHostWhoIsNoUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
 	i, _ := w.open(func(r *incident.OpenRequest) { r.OpenerEmail = "noor@partner.example" })
@@ -106,6 +108,7 @@ func TestUnknownWithAHostWhoIsNoUser(t *testing.T) {
 }
 
 func TestMissingScopeToLookIsSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 	i, _ := w.open()
@@ -121,6 +124,7 @@ func TestMissingScopeToLookIsSaid(t *testing.T) {
 // After an hour the bridge is retried, and a meeting that is found later is
 // deleted.
 func TestLongOutage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
 	i, _ := w.open()
@@ -142,6 +146,7 @@ func TestLongOutage(t *testing.T) {
 }
 
 func TestOneEventCannotStopTheOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 	body, err := json.Marshal(map[string]any{"event": "recording.completed", "event_ts": w.clock.Now().UnixMilli(), "payload": map[string]any{
@@ -157,6 +162,7 @@ func TestOneEventCannotStopTheOthers(t *testing.T) {
 }
 
 func TestSecondStepGetsItsTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := meeting()
 	m.Host = incident.HostBackup
@@ -180,6 +186,7 @@ func TestSecondStepGetsItsTime(t *testing.T) {
 
 // Z-17: nobody gets a dead link.
 func TestDeletedMeeting(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 	w.ok(w.zoom().DeleteMeeting(t.Context(), b.MeetingID))
@@ -197,6 +204,7 @@ func TestDeletedMeeting(t *testing.T) {
 
 // P19: two servers close the last two unknown attempts at the same time.
 func TestTwoServersGoOnTogether(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
 	i, _ := w.open()
@@ -220,6 +228,7 @@ func TestTwoServersGoOnTogether(t *testing.T) {
 }
 
 func TestOutcomeThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	store := &faultyStore{Store: w.store}
 	store.change = func(c incident.BridgeChange) error {
@@ -238,6 +247,7 @@ func TestOutcomeThatCannotBeWritten(t *testing.T) {
 
 // O-01: the program is told to stop during a climb and started again.
 func TestStopInTheMiddle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.service = w.another(&faultyStore{Store: w.store, noClaim: true})
 	i, _ := w.open()
@@ -252,6 +262,7 @@ func TestStopInTheMiddle(t *testing.T) {
 }
 
 func TestStepThatCannotBeDone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	store := &faultyStore{Store: w.store, account: &incident.Error{Code: incident.Internal, Message: "x"}}
 	w.service = w.another(store)
@@ -272,6 +283,7 @@ func TestStepThatCannotBeDone(t *testing.T) {
 }
 
 func TestResolvedIncidentGetsNoMeeting(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
 	i, b := w.open()
@@ -288,6 +300,7 @@ func TestResolvedIncidentGetsNoMeeting(t *testing.T) {
 
 // Temporary failures are retried automatically while the incident is open.
 func TestZoomCannotBeReachedForAWhile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Reset: true, Only: "POST /oauth/token"})
 	i, b := w.open()
@@ -299,6 +312,7 @@ func TestZoomCannotBeReachedForAWhile(t *testing.T) {
 }
 
 func TestRepeatedAlertFindsItsIncident(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first, _ := w.open(func(r *incident.OpenRequest) { r.DedupKey = "a" })
 	w.ok(w.service.SetRunbookDisabled(t.Context(), admin, w.runbook.ID, true))

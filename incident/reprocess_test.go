@@ -43,6 +43,7 @@ func (w *world) reprocess(id int64) incident.Reprocessed {
 
 // Reprocessing an event, once or twice, never applies an effect a second time.
 func TestReprocessChangesNothing(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		i, b := w.open()
@@ -77,6 +78,7 @@ func TestReprocessChangesNothing(t *testing.T) {
 }
 
 func TestReprocessSaysWhatItChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 	ctx := t.Context()

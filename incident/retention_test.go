@@ -18,6 +18,7 @@ import (
 const day = 24 * time.Hour
 
 func TestCheckRetention(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name       string
 		rules      []incident.RetentionRule
@@ -49,6 +50,7 @@ func TestCheckRetention(t *testing.T) {
 }
 
 func TestRetentionCuts(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 22, 9, 45, 0, 0, time.UTC)
 	rules := []incident.RetentionRule{{KeepDays: 30}, {Family: "participant", BlankDays: 2}}
 	want := []incident.RetentionCut{
@@ -62,6 +64,7 @@ func TestRetentionCuts(t *testing.T) {
 }
 
 func TestSaveRetention(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	rules := []incident.RetentionRule{{Family: "participant", KeepDays: 90, BlankDays: 30}, {KeepDays: 400}}
 	t.Run("guard", func(t *testing.T) {
@@ -118,6 +121,7 @@ func webhook(event, meetingID string, at time.Time, participant string) string {
 // The rules are applied completely and no further. Afterwards the log, the bridge
 // and its timeline agree, whatever is reprocessed.
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		i, bridge := w.open()
@@ -196,6 +200,7 @@ func TestRetention(t *testing.T) {
 
 // A worker that was stopped at any point continues from there.
 func TestRetentionStopped(t *testing.T) {
+	t.Parallel()
 	t.Run("D-19 retention job killed", func(t *testing.T) {
 		dbtest.Each(t, func(t *testing.T, store *db.Store) {
 			w := worldWith(t, store)

@@ -14,6 +14,7 @@ import (
 
 // While an incident is open, Drawbridge never gives up on its bridge, whatever is wrong.
 func TestNeverGivesUp(t *testing.T) {
+	t.Parallel()
 	createOnly := "POST /users/{userId}/meetings"
 	for _, tt := range []struct {
 		name  string
@@ -58,6 +59,7 @@ func TestNeverGivesUp(t *testing.T) {
 
 // A bridge that failed is tried again as soon as something happens that may help.
 func TestRetriedAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		happens func(w *world, failed incident.Incident)
@@ -104,6 +106,7 @@ func TestRetriedAtOnce(t *testing.T) {
 
 // A person who tries again, in vain, does not make Drawbridge try more often by itself.
 func TestRetriesDoNotMultiply(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		w.faults(zoomsim.Faults{TokenRefused: true})
@@ -127,6 +130,7 @@ func TestRetriesDoNotMultiply(t *testing.T) {
 // A bridge that fails while its incident is resolved waits for the incident to be
 // reopened, and keeps the reason.
 func TestReopenedIncidentGetsItsBridge(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		w.faults(zoomsim.Faults{TokenRefused: true})
@@ -148,6 +152,7 @@ func TestReopenedIncidentGetsItsBridge(t *testing.T) {
 // Neither Zoom's limits nor an alert that is repeated all the time makes Drawbridge
 // spend the meetings that Zoom lets a host create in a day.
 func TestRetriesSpareTheDay(t *testing.T) {
+	t.Parallel()
 	createOnly := "POST /users/{userId}/meetings"
 	for _, tt := range []struct {
 		name  string
@@ -182,6 +187,7 @@ func TestRetriesSpareTheDay(t *testing.T) {
 // The account's check is renewed by what bridges show, so that it is neither green
 // after a bridge was refused nor red after one was made.
 func TestBridgesRenewTheCheck(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name       string
 		topic      incident.Topic

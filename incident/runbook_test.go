@@ -41,6 +41,7 @@ func (w *world) readRunbook(id string) incident.Runbook {
 }
 
 func TestSaveRunbookRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	known, entries := w.runbook, len(w.trail())
 	variable := func(f func(*incident.Variable)) func(*incident.Runbook) {
@@ -170,6 +171,7 @@ func TestSaveRunbookRefuses(t *testing.T) {
 }
 
 func TestSaveRunbook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r, changed, err := w.service.SaveRunbook(t.Context(), admin, incident.Runbook{
 		Name: "  Production outage\n", IncidentType: " outage ", Description: " When customers notice. ",
@@ -302,6 +304,7 @@ func TestSaveRunbook(t *testing.T) {
 }
 
 func TestDuplicateRunbook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.saveRunbook(outage())
 	duplicate := func(id string) incident.Runbook {
@@ -358,6 +361,7 @@ func TestDuplicateRunbook(t *testing.T) {
 }
 
 func TestDisableRunbook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	set := func(disabled bool) {
 		t.Helper()
@@ -391,6 +395,7 @@ func TestDisableRunbook(t *testing.T) {
 }
 
 func TestDeleteRunbook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	fresh := w.saveRunbook(outage())
 	w.open()
@@ -422,6 +427,7 @@ func TestDeleteRunbook(t *testing.T) {
 }
 
 func TestPreview(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	past, _ := w.open(func(r *incident.OpenRequest) {
 		r.RunbookID = w.saveRunbook(outage()).ID

@@ -10,6 +10,7 @@ import (
 )
 
 func TestSavedFilters(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	save := func(actor incident.Actor, name, query string) (incident.SavedFilter, error) {
 		return w.service.SaveFilter(t.Context(), actor, name, query)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ana := w.person("ana", incident.Viewer)
 	token := w.session(ana)

@@ -26,6 +26,7 @@ func (w *world) links(links ...incident.StaticLink) {
 
 // Whatever is wrong with Zoom, the incident has a static link within three seconds.
 func TestStaticLink(t *testing.T) {
+	t.Parallel()
 	fault := func(f zoomsim.Faults) func(*world) { return func(w *world) { w.faults(f) } }
 	users := func(f func(*zoomsim.User)) func(*world) {
 		return func(w *world) {
@@ -100,6 +101,7 @@ func TestStaticLink(t *testing.T) {
 }
 
 func TestStaticLinkIsTheLastRung(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.links(warRoom)
 	if _, b := w.open(); b.Kind != incident.KindMeeting || b.Rung != incident.RungOpener {
@@ -113,6 +115,7 @@ func TestStaticLinkIsTheLastRung(t *testing.T) {
 
 // An account that was never connected can have static links.
 func TestStaticLinkWithoutAZoomApp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, how := range []struct {
 		name string
@@ -143,6 +146,7 @@ func TestStaticLinkWithoutAZoomApp(t *testing.T) {
 
 // Each open incident gets a link of its own while there is one.
 func TestStaticLinksAreShared(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{TokenRefused: true})
 	w.links(warRoom, zoomRoom)
@@ -166,6 +170,7 @@ func TestStaticLinksAreShared(t *testing.T) {
 
 // A bridge that failed or is unknown gets the link as soon as there is one.
 func TestStaticLinkThatComesLater(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []zoomsim.Faults{{TokenRefused: true}, {ResetAfterCommit: true, Only: createOnly}} {
 		w := newWorld(t)
 		w.faults(fault)
@@ -183,6 +188,7 @@ func TestStaticLinkThatComesLater(t *testing.T) {
 }
 
 func TestSaveStaticLinks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, test := range []struct {
 		name  string

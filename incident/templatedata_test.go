@@ -19,6 +19,7 @@ func templateData() incident.TemplateData {
 }
 
 func TestTemplateNames(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, src, want string }{
 		{"every name", "{{incident.number}} {{incident.key}} {{incident.type}} {{incident.opener.name}} {{incident.opener.email}} {{incident.url}} {{incident.join_page}} {{runbook.name}}",
 			"42 INC-42 outage Ada Berg ada@example.com https://bridge.example.com/incidents/42 https://bridge.example.com/j/INC-42 Production outage"},
@@ -44,6 +45,7 @@ func TestTemplateNames(t *testing.T) {
 }
 
 func TestTemplateNamesRefused(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, word, want string }{
 		{"misspelt", "incident.nmae", "incident.name"},
 		{"variable of the runbook without vars", "customer", "vars.customer"},
@@ -66,6 +68,7 @@ func TestTemplateNamesRefused(t *testing.T) {
 }
 
 func TestTemplateVariablesAllRender(t *testing.T) {
+	t.Parallel()
 	for _, v := range incident.TemplateVariables() {
 		got, wrong := incident.RenderTemplate("{{ "+v.Name+" }}", templateVars, templateData(), 2000)
 		if wrong != nil || got == "" || v.Label == "" || v.Example != got {
@@ -80,6 +83,7 @@ func TestTemplateVariablesAllRender(t *testing.T) {
 // FireHydrant's names render, the docs list them, and those without a value have a hint
 // unless the runbook has such a variable.
 func TestHostedNames(t *testing.T) {
+	t.Parallel()
 	docs, err := os.ReadFile("../docs/runbooks.md")
 	if err != nil {
 		t.Fatal(err)

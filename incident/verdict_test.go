@@ -9,6 +9,7 @@ import (
 )
 
 func TestVerdict(t *testing.T) {
+	t.Parallel()
 	open := incident.MeetingTemplate{JoinBeforeHost: true}
 	found := func(level incident.Level, codes ...incident.FindingCode) (list []incident.Finding) {
 		for _, c := range codes {

@@ -33,6 +33,7 @@ func (w *world) waiting(i incident.Incident) []string {
 }
 
 func TestWaitingFollowsEvents(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		ctx := t.Context()
@@ -79,6 +80,7 @@ func TestWaitingFollowsEvents(t *testing.T) {
 // The same people wait in every order of the events, and without the events that
 // few apps are subscribed to.
 func TestOrderOfWaitingEvents(t *testing.T) {
+	t.Parallel()
 	at := func(s float64) time.Time { return dbtest.Now.Add(time.Duration(s * float64(time.Second))) }
 	type event struct {
 		name string

@@ -57,6 +57,7 @@ func (w *world) all(services ...*incident.Service) {
 // Servers with the same database share one access token, even if Zoom invalidates
 // a token when another is requested.
 func TestServersShareToken(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		w := worldWith(t, dbtest.Open(t, cfg))
 		b := w.another(dbtest.Open(t, cfg))
@@ -134,6 +135,7 @@ func TestServersShareToken(t *testing.T) {
 
 // The shared token is stored encrypted, and bridges work without it.
 func TestTokenStoreFails(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.Migrated(t)
 	w := worldWith(t, dbtest.Open(t, cfg))
 	w.all(w.service)

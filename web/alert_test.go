@@ -18,6 +18,7 @@ import (
 // TestOpenIncidentAnyway opens incidents although their requests can't be used as
 // they are: a program can't correct itself.
 func TestOpenIncidentAnyway(t *testing.T) {
+	t.Parallel()
 	type object = map[string]any
 	read := func(name string, into any) {
 		t.Helper()
@@ -145,6 +146,7 @@ func (w *world) loggedInPage(path string) string {
 
 // A token that may only open incidents reads nothing else.
 func TestWriteScope(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runbook("Outage")
 	r := w.api(w.token("incidents:write"), http.MethodPost, "/api/v1/incidents", map[string]any{"runbook": "Outage", "name": "CANARY-name", "description": "CANARY", "opener_email": "ana@example.com"})

@@ -16,6 +16,7 @@ import (
 )
 
 func TestOpenIncident(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runbook("Outage")
 	token, read := w.token("incidents:write", "read"), w.token("read")
@@ -149,6 +150,7 @@ func wantFields(t *testing.T, v map[string]any, names string) {
 }
 
 func TestResolveIncident(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runbook("Outage")
 	token := w.token("incidents:write", "read")
@@ -189,6 +191,7 @@ func TestResolveIncident(t *testing.T) {
 }
 
 func TestAddNote(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.runbook("Outage")
 	r.Steps[0].Name = "War room"
@@ -272,6 +275,7 @@ func TestAddNote(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runbook("Outage")
 	token := w.token("incidents:write", "read", "events:raw")

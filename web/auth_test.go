@@ -21,6 +21,7 @@ import (
 const sessionCookie = "drawbridge_session"
 
 func TestSetup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	token, err := w.service.SetupLink(t.Context())
 	w.must(err)
@@ -111,6 +112,7 @@ func wantBroken(t testing.TB, r answer) {
 }
 
 func TestLogin(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.user("ana@example.com", incident.Admin)
 	gone := w.user("gone@example.com", incident.Viewer)
@@ -203,6 +205,7 @@ func TestLogin(t *testing.T) {
 }
 
 func TestLoginLimits(t *testing.T) {
+	t.Parallel()
 	guess := func(w *world, header ...string) answer {
 		body := url.Values{"email": {"ana@example.com"}, "password": {"wrong wrong wrong"}}
 		return w.browser().do(http.MethodPost, "/login", strings.NewReader(body.Encode()),
@@ -280,6 +283,7 @@ func TestLoginLimits(t *testing.T) {
 }
 
 func TestSession(t *testing.T) {
+	t.Parallel()
 	// page returns the status of a page that every logged-in user may see.
 	page := func(b *browser) int { return b.do(http.MethodGet, "/live?topic=nothing", nil).status }
 	const in, out = http.StatusBadRequest, http.StatusUnauthorized // the topic is unknown; there is no session
@@ -467,6 +471,7 @@ func TestSession(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runbook("Outage")
 	read, write := w.token("read"), w.token("incidents:write")
@@ -532,6 +537,7 @@ func TestTokens(t *testing.T) {
 }
 
 func TestTokenLimit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	write, other := w.token("incidents:write"), w.token("incidents:write")
 	limited := 0

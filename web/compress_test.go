@@ -13,6 +13,7 @@ import (
 )
 
 func TestPagesAreCompressed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runbook("Outage")
 	b := w.loggedIn(incident.Admin)

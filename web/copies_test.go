@@ -15,6 +15,7 @@ import (
 // TestCopies checks the texts that pages prepare for copying where TestLinks doesn't
 // get to: answers to forms, and pages for people who aren't logged in.
 func TestCopies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
 	_, _, err := w.service.OpenIncident(t.Context(), commandLine, incident.OpenRequest{RunbookID: runbook.ID, Name: "  db   down ", Source: "form"})

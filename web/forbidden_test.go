@@ -11,6 +11,7 @@ import (
 // An answer with status 403 says which of three things happened, and what helps: the
 // request came from elsewhere, the role is too low, or the token lacks a scope.
 func TestForbidden(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	viewer, responder := w.loggedIn(incident.Viewer), w.loggedIn(incident.Responder)
 	read := w.token("read")

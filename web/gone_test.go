@@ -27,6 +27,7 @@ func (b brokenConn) Write([]byte) (int, error) {
 // A client that disconnects is no error of the server. A broken connection to
 // anything else is one.
 func TestClientGone(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"/login", "/nothing-here"} {
 		for name, c := range map[string]struct {
 			broken string

@@ -39,6 +39,7 @@ func wantHeaders(t *testing.T, name string, r answer) {
 }
 
 func TestHeaders(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.loggedIn(incident.Admin)
 	t.Run("H-01 H-02 every route, with and without a session", func(t *testing.T) {
@@ -76,6 +77,7 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestErrorPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.loggedIn(incident.Viewer)
 	t.Run("with a session: page frame and request id", func(t *testing.T) {
@@ -128,6 +130,7 @@ func TestErrorPages(t *testing.T) {
 }
 
 func TestHTTPS(t *testing.T) {
+	t.Parallel()
 	logIn := url.Values{"email": {"ana@example.com"}, "password": {password}}
 	post := func(w *world, header ...string) answer {
 		return w.browser().do(http.MethodPost, "/login", strings.NewReader(logIn.Encode()),
@@ -190,6 +193,7 @@ func TestHTTPS(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	t.Run("guard: metrics need this machine or a token", func(t *testing.T) {
 		w := newWorld(t)
 		if r := w.browser().get("/metrics"); r.status != http.StatusOK || !strings.Contains(r.body, `drawbridge_build_info{version="v1.2.3"} 1`) {

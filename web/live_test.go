@@ -68,6 +68,7 @@ func (w *world) runLive(t *testing.T) {
 const changed = "event: changed\ndata: changed\n"
 
 func TestLive(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes about five seconds: run without -short")
 	}
@@ -142,6 +143,7 @@ func TestLive(t *testing.T) {
 // TestServe is O-01: running requests are answered, live pages end, and new
 // connections are rejected.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runLive(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

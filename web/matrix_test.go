@@ -63,6 +63,7 @@ func (w *world) actors() []actor {
 // golden file. It uses the route table itself, so that a new route must be in the
 // golden file.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
 	_, _, err := w.service.OpenIncident(t.Context(), commandLine, incident.OpenRequest{RunbookID: runbook.ID, Name: "db down", Source: "api"})
@@ -120,6 +121,7 @@ func compare(t *testing.T, file, got string) {
 // TestMatrixHolds checks the access rules without the golden matrix, so that accepting
 // a diff unread cannot open a route.
 func TestMatrixHolds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	rank := map[string]int{"session:viewer": 1, "session:responder": 2, "session:admin": 3}
 	before := w.fingerprint()
@@ -194,6 +196,7 @@ func (w *world) fingerprint() string {
 
 // TestReadsChangeNothing is F-04: a GET has no effects.
 func TestReadsChangeNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
 	_, _, err := w.service.OpenIncident(t.Context(), commandLine, incident.OpenRequest{RunbookID: runbook.ID, Name: "db down", Source: "api"})
@@ -220,6 +223,7 @@ func forms(w *world) []web.Route {
 }
 
 func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *options) { o.publicURL = "https://bridge.example.com" })
 	host := strings.TrimPrefix(w.url, "http://")
 	b := w.loggedIn(incident.Admin)
@@ -361,6 +365,7 @@ func TestOddAddresses(t *testing.T) { // A-34
 }
 
 func TestForms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.user("ana@example.com", incident.Viewer)
 	post := func(body string, header ...string) answer {

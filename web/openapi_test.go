@@ -138,6 +138,7 @@ func (d openAPI) wrong(at string, schema, v any) (all []string) {
 
 // The document has every route of the API, with the scope that it needs.
 func TestOpenAPIRoutes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	d := w.openAPI()
 	if d.object["openapi"] != "3.1.0" {
@@ -205,6 +206,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 // What the routes answer is what the document says: each status, type and field, and no
 // query parameter more or less.
 func TestOpenAPIAnswers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	d := w.openAPI()
 	r := w.runbook("Outage")

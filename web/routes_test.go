@@ -18,6 +18,7 @@ import (
 
 // TestRouteKinds checks what each kind of route promises.
 func TestRouteKinds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, r := range web.Routes(w.config) {
 		method, person := http.MethodGet, !strings.HasPrefix(r.Path, "/api/")
@@ -42,6 +43,7 @@ func TestRouteKinds(t *testing.T) {
 // the route table and allowed for the role, every page marks one menu entry as current,
 // and every page can be reached.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes about five seconds: run without -short")
 	}

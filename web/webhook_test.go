@@ -75,6 +75,7 @@ func (w *world) refused(name string, r answer) {
 }
 
 func TestWebhookSigned(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	t.Run("W-01 valid", func(t *testing.T) {
 		r := w.deliver(secretToken, started(1))
@@ -165,6 +166,7 @@ func zipped(body []byte) []byte {
 }
 
 func TestWebhookAsOthersWriteIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	text, err := os.ReadFile("testdata/webhook-started.json")
 	w.must(err)
@@ -191,6 +193,7 @@ func TestWebhookAsOthersWriteIt(t *testing.T) {
 }
 
 func TestWebhookRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	body := started(1)
 	ts := w.ts()
@@ -339,6 +342,7 @@ func TestWebhookVectors(t *testing.T) { // W-02
 }
 
 func TestWebhookTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for i, tt := range []struct {
 		name  string
@@ -368,6 +372,7 @@ func TestWebhookTime(t *testing.T) {
 }
 
 func TestWebhookReplay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	body := started(1)
 	ts := w.ts()
@@ -407,6 +412,7 @@ func TestWebhookReplay(t *testing.T) {
 }
 
 func TestWebhookSize(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ts := w.ts()
 	// dial sends raw bytes and returns the first answer.
@@ -498,6 +504,7 @@ func challenge(plain string) []byte {
 }
 
 func TestWebhookValidation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	t.Run("W-50 signed", func(t *testing.T) {
 		r := w.deliver(secretToken, challenge(`"qgg8vlvZRS6UYooatFL8Aw"`))
@@ -583,6 +590,7 @@ func (w *world) rotate() {
 }
 
 func TestWebhookRotation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.rotate()
 	t.Run("W-70 both tokens, then only the newest", func(t *testing.T) {
@@ -628,6 +636,7 @@ func TestWebhookRotation(t *testing.T) {
 }
 
 func TestWebhookOurFault(t *testing.T) {
+	t.Parallel()
 	unavailable := func(t *testing.T, w *world, r answer) {
 		t.Helper()
 		if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
