@@ -227,6 +227,12 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 			block.LinkTyped, block.LinkError = refused.link, refused.problem
 		}
 		page.Bridges = append(page.Bridges, block)
+		if block.CanEnd {
+			if page.Running == nil {
+				page.Running = &views.Running{}
+			}
+			page.Running.Inside, page.Running.Unseen = page.Running.Inside+b.Inside, page.Running.Unseen || b.Watch.Unseen
+		}
 		// What a bridge says about the Zoom app needs no banner.
 		if block.Cause != "" && slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide) && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {
 			page.Frame.Banner = nil
@@ -375,6 +381,8 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
 		Inside: b.Inside, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
+		CanAgain: b.State == incident.BridgeEnded && i.Status == incident.StatusOpen && Actor(c).Role.Includes(incident.Responder),
+		CanEnd:   b.State == incident.BridgeLive && b.Kind != incident.KindStatic && Actor(c).Role.Includes(incident.Responder),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
 	}
 	if joinable(b) {
@@ -518,7 +526,20 @@ func tel(number, meetingID string) string {
 
 // ResolveIncidentForm is POST /incidents/:number/resolve.
 func (s *Site) ResolveIncidentForm(c echo.Context) error {
-	return s.incidentVerb(c, s.Service.ResolveIncident, "is resolved.")
+	number, err := incidentNumber(c)
+	if err != nil {
+		return err
+	}
+	form, err := ReadForm(c, "end", "inside")
+	if err != nil {
+		return err
+	}
+	ctx, path := c.Request().Context(), incidentPath(number)
+	err = s.Service.ResolveIncident(ctx, Actor(c), number)
+	if err != nil || form.Get("end") == "" {
+		return s.finish(c, err, path, incident.Key(number)+" is resolved.")
+	}
+	return s.ended(c, s.Service.EndCalls(ctx, Actor(c), number, peopleSeen(form)), path, incident.Key(number)+" is resolved.")
 }
 
 // ReopenIncidentForm is POST /incidents/:number/reopen.

@@ -31,6 +31,8 @@ const (
 	AuditStepRun           AuditAction = "step.run"             // key of the incident
 	AuditBridgeUseLink     AuditAction = "bridge.use_link"      // key of the incident
 	AuditBridgeMove        AuditAction = "bridge.move"          // key of the incident
+	AuditBridgeAgain       AuditAction = "bridge.again"         // key of the incident
+	AuditBridgeEnd         AuditAction = "bridge.end"           // key of the incident
 	AuditBridgeStart       AuditAction = "bridge.start"         // key of the incident
 	AuditEventReprocess    AuditAction = "event.reprocess"      // type of the event
 	AuditRetentionSave     AuditAction = "retention.save"       //

@@ -95,6 +95,7 @@ type Bridge struct {
 
 	Alarm      Alarm
 	AlarmSince time.Time // since when that has been wrong
+	AgainAt    time.Time // when a person last started the call again after it had ended; zero: never
 	AlarmAt    time.Time // when the next alarm may begin without any event; zero: never
 }
 

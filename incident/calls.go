@@ -141,7 +141,7 @@ func (f BridgeFacts) askAt(b Bridge) time.Time {
 			pause = askAgain
 		}
 	case b.State == BridgeReady && f.Open:
-		pause = paced(f.At.Sub(b.ReadyAt), time.Hour, 24*time.Hour)
+		pause = paced(min(f.At.Sub(b.ReadyAt), f.At.Sub(b.AgainAt)), time.Hour, 24*time.Hour)
 	case b.State == BridgeEnded && f.Open: // its link works again
 		pause = paced(f.At.Sub(b.EndedAt), time.Hour, 24*time.Hour)
 	}

@@ -72,6 +72,9 @@ func (f BridgeFacts) follow() (Bridge, *StepRun) {
 	}
 	if len(f.Instances) > 0 {
 		d := DeriveBridge(b.State, f.Instances, f.Presences, waiting)
+		if d.State == BridgeEnded && b.AgainAt.After(d.EndedAt) {
+			d.State, d.EndedAt = b.State, time.Time{} // that was the last call
+		}
 		b.State, b.EndedAt, b.Inside, b.InsideMost, b.UpdatedAt = d.State, d.EndedAt, d.Inside, d.InsideMost, f.At
 		if !d.StartedAt.IsZero() {
 			b.StartedAt = d.StartedAt

@@ -32,6 +32,8 @@ const (
 	EntrySeenRunning          TimelineKind = "seen_running"           // Zoom answered that the call runs; no event had said so
 	EntrySeenEnded            TimelineKind = "seen_ended"             // Zoom answered that the call has ended; no event had said so
 	EntryMeetingGone          TimelineKind = "meeting_gone"           // Zoom answered that there is no such meeting; no event had said so
+	EntryAgain                TimelineKind = "again"                  // a person started the call again after it had ended, with the same link
+	EntryEndedBy              TimelineKind = "ended_by"               // Count: people inside; a person ended the call for everyone
 	EntryStuck                TimelineKind = "stuck"                  // Count, Place: people wait to get in, and nobody lets them in
 	EntryJoined               TimelineKind = "joined"                 // Who
 	EntryLeft                 TimelineKind = "left"                   // Who

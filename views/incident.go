@@ -39,6 +39,7 @@ type IncidentPage struct {
 	Bridges []BridgeBlock // the first is the one people are sent to
 	Steps   []IncidentStep
 	Alarms  []CallAlarm
+	Running *Running // nil: no call runs
 	Inside  []Participant
 	Waiting []Participant // to get in
 	Entries []TimelineEntry
@@ -85,6 +86,8 @@ type BridgeBlock struct {
 	Looks      string           // of an unknown bridge: how often Drawbridge looked for the meeting, and when it looks again
 	CanLook    bool             // it can be looked for at once
 	Checks     []CheckLine      // differences between what was asked for and what Zoom set
+	CanAgain   bool             // the call has ended, and the person may start it again
+	CanEnd     bool             // the call runs, and the person may end it
 	CanStart   bool             // the person may start it as the host
 	LinkName   string           // of a static link of the account, or its host; else ""
 	LinkHost   string           // where JoinURL leads, if that isn’t Zoom; else ""
@@ -297,6 +300,22 @@ func (b BridgeBlock) says() string {
 	return ""
 }
 
+// Running says whom ending the calls of an incident would throw out.
+type Running struct {
+	Inside int
+	Unseen bool // Zoom did not say who is inside
+}
+
+func (r Running) says() string {
+	switch {
+	case r.Unseen:
+		return "Zoom didn’t say who is inside."
+	case r.Inside == 0:
+		return "Nobody is inside."
+	}
+	return Plural(r.Inside, "person is", "people are") + " inside."
+}
+
 const unseen = "The call is running. Zoom didn’t say who is inside."
 
 // people says who is inside.
@@ -438,6 +457,8 @@ var entryLooks = map[string]entryLook{
 	"seen_running":           {"video", "plain"},
 	"seen_ended":             {"video", "plain"},
 	"meeting_gone":           {"cross", "bad"},
+	"again":                  {"video", "busy"},
+	"ended_by":               {"video", "plain"},
 	"stuck":                  {"alert", "bad"},
 	"joined":                 {"user", "plain"},
 	"left":                   {"user", "plain"},

@@ -26,6 +26,8 @@ var auditActions = map[string]action{
 	"step.run":             {"ran a step of", ""},
 	"bridge.move":          {"moved the bridge to a Zoom meeting for", ""},
 	"bridge.use_link":      {"set another link for the bridge of", ""},
+	"bridge.again":         {"started the ended call again for", ""},
+	"bridge.end":           {"ended the call of", ""},
 	"bridge.start":         {"started the bridge of", ""},
 	"event.reprocess":      {"reprocessed event", ""},
 	"retention.save":       {"changed the retention of", "events"},

@@ -44,6 +44,8 @@ var entryTexts = map[string]string{
 	"seen_running":           "Zoom says that the call is running. No event said so.",
 	"seen_ended":             "Zoom says that the call has ended. No event said so.",
 	"meeting_gone":           "Zoom says that the meeting no longer exists. No event said so.",
+	"again":                  "The ended call can start again. Its link works as before.",
+	"ended_by":               "Ended the call for everyone, with {inside} inside.",
 	"stuck":                  "{waiting} to get in. Nobody has let them in for 30 seconds. {where}",
 	"joined":                 "{who} joined.",
 	"left":                   "{who} left.",
@@ -107,5 +109,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{waiting}", waitingPeople(e.Count), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text)).Replace(form), because)
+		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text)).Replace(form), because)
 }
