@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -46,6 +47,7 @@ func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logge
 		ZoomOAuthURL: cfg.ZoomOAuthURL,
 		ZoomDomains:  cfg.ZoomDomains,
 		PublicURL:    cfg.publicURL(),
+		JournalPath:  filepath.Join(cfg.DataDir, "journal.jsonl"),
 	})
 	return &Program{Store: store, Service: service, cfg: cfg, now: now, log: log}, nil
 }

@@ -30,12 +30,12 @@ func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
 		INSERT INTO bridges (id, incident_number, step_run_id, kind, state, rung, asked,
 			meeting_id, meeting_uuid, pmi, topic, agenda, recording, join_url, passcode,
 			host_email, used_backup_user, dial_in, findings, worst_finding, reasons,
-			created_at, ready_at, started_at, ended_at, updated_at, inside, inside_most, recordings)
-		VALUES (`+placeholders(1, 29)+`)`,
+			created_at, ready_at, started_at, ended_at, updated_at, inside, inside_most, recordings, link_name)
+		VALUES (`+placeholders(1, 30)+`)`,
 		b.ID, b.IncidentNumber, b.StepRunID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
-		b.CreatedAt, b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.Inside, b.InsideMost, asJSON(b.Recordings))
+		b.CreatedAt, b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.Inside, b.InsideMost, asJSON(b.Recordings), b.LinkName)
 }
 
 // reasonJSON returns a reason as it is stored; the zero Reason is "".

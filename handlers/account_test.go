@@ -91,6 +91,7 @@ func officeOn(t testing.TB, cfg db.Config) *office {
 	o.service = incident.New(incident.Config{
 		Store: o.store, Now: o.clock, Log: log, ZoomHTTP: &http.Client{Timeout: 5 * time.Second},
 		ZoomAPIURL: api.URL + "/v2", ZoomOAuthURL: api.URL + "/oauth/token", PublicURL: "https://bridge.example.com",
+		JournalPath: filepath.Join(cfg.DataDir, "journal.jsonl"),
 	})
 	site := handlers.New(handlers.Site{
 		Service: o.service, Store: o.store, Now: o.clock, Log: log, PublicURL: "https://bridge.example.com", Version: "v1.2.3",

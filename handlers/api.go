@@ -131,17 +131,22 @@ func (s *Site) OpenIncident(c echo.Context) error {
 		return err
 	}
 
-	opened, created, err := s.Service.OpenIncident(c.Request().Context(), Actor(c), req)
+	opened, err := s.Service.Open(c.Request().Context(), Actor(c), req)
 	if err != nil {
 		return err
 	}
 
 	status := http.StatusOK
-	if created {
+	if opened.Created {
 		status = http.StatusCreated
-		c.Response().Header().Set(echo.HeaderLocation, "/api/v1/incidents/"+strconv.FormatInt(opened.Number, 10))
 	}
-	return s.sendIncident(c, status, opened.Number)
+	if opened.Pending != nil {
+		return s.sendPending(c, status, *opened.Pending)
+	}
+	if opened.Created {
+		c.Response().Header().Set(echo.HeaderLocation, "/api/v1/incidents/"+strconv.FormatInt(opened.Incident.Number, 10))
+	}
+	return s.sendIncident(c, status, opened.Incident.Number)
 }
 
 // maxAlert is the largest request that opens an incident. Monitoring tools put

@@ -96,7 +96,7 @@ func (s *Site) Run(c echo.Context) error {
 		req.Vars[v.Name] = form.Get("vars." + v.Name)
 	}
 
-	opened, created, err := s.Service.OpenIncident(c.Request().Context(), Actor(c), req)
+	opened, err := s.Service.Open(c.Request().Context(), Actor(c), req)
 
 	if message, fields, ok := Refusal(err); ok {
 		page, err := s.runPage(c, runbook)
@@ -117,10 +117,13 @@ func (s *Site) Run(c echo.Context) error {
 		return err
 	}
 
-	if !created {
+	if opened.Pending != nil {
+		return s.showPending(c, *opened.Pending)
+	}
+	if !opened.Created {
 		s.Flash(c, views.LevelOK, "This form was already submitted. This is the incident it opened.")
 	}
-	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Number))
+	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Incident.Number))
 }
 
 func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error) {

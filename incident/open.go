@@ -37,6 +37,8 @@ type OpenRequest struct {
 	FormKey     string // the id of one rendered form: sending the form twice opens one incident
 	Source      Source
 	Vars        map[string]string
+	Given       *StaticLink  // the link that people got from memory before the incident could be stored; nil: none
+	OpenedAt    time.Time    // when that was; zero: now
 	Adjusted    []Adjustment // what the caller already changed to make the request usable
 }
 
@@ -96,9 +98,18 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	if len(req.Adjusted) > 0 {
 		n.Timeline = append(n.Timeline, TimelineEntry{ID: newID(), At: i.CreatedAt, Kind: EntryAdjusted, Data: TimelineData{Adjusted: req.Adjusted}, Actor: actor.Email})
 	}
+	given := req.Given
+	if given != nil {
+		n.Timeline = append(n.Timeline, memoryEntry(newID(), 0, req, actor))
+	}
 	for at, step := range runbook.Steps {
 		run := StepRun{ID: newID(), Position: at, Step: step, State: StepWaiting}
-		if step.ExecuteAutomatically {
+		if step.ExecuteAutomatically && given != nil {
+			b := s.newBridge(run)
+			b.fromMemory(*given, i.CreatedAt)
+			run.State, run.Reason, run.StartedAt, run.FinishedAt = StepDone, b.Reasons[1], i.CreatedAt, i.CreatedAt
+			n.Bridges, given = append(n.Bridges, b), nil
+		} else if step.ExecuteAutomatically {
 			run.State = StepScheduled
 			n.Bridges = append(n.Bridges, s.newBridge(run))
 			// While a person waits, this call runs the job. The worker takes over
@@ -110,7 +121,13 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 
 	ctx, cancel := attached(ctx, humanBudget)
 	defer cancel()
-	i, created, err = s.store.OpenIncident(ctx, n)
+	write := ctx
+	if s.hasLinks() {
+		var cancel context.CancelFunc
+		write, cancel = context.WithTimeout(ctx, writeFromMemory)
+		defer cancel()
+	}
+	i, created, err = s.store.OpenIncident(write, n)
 	if err == nil && !created {
 		s.awaitBridges(ctx, i.Number)
 	}
@@ -256,6 +273,9 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		req.Vars = fit.variables(r, req.Vars)
 	}
 	now := s.now()
+	if !req.OpenedAt.IsZero() {
+		now = req.OpenedAt
+	}
 	i := Incident{
 		RunbookID: r.ID, RunbookName: r.Name,
 		Name:        strings.TrimSpace(req.Name),

@@ -478,6 +478,11 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 		return Actor{}, Token{}, errToken
 	}
 	t, err := s.store.TokenByHash(ctx, hashToken(plain))
+	if CodeOf(err) == Unavailable && s.hasLinks() {
+		t, err = s.knownToken(plain, err)
+	} else {
+		s.noteToken(plain, t, err)
+	}
 	switch {
 	case CodeOf(err) == NotFound || (err == nil && (!t.RevokedAt.IsZero() || t.Expired(s.now()))):
 		return Actor{}, Token{}, errToken
@@ -485,7 +490,8 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 		return Actor{}, Token{}, err
 	}
 	if s.now().Sub(t.LastUsedAt) > time.Minute {
-		if err := s.store.TouchToken(ctx, t.ID, s.now()); err != nil {
+		now := s.now()
+		if err := s.touch(ctx, func(ctx context.Context) error { return s.store.TouchToken(ctx, t.ID, now) }); err != nil {
 			s.log.Warn("could not store when a token was used", "error", err)
 		}
 	}

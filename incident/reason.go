@@ -31,6 +31,7 @@ const (
 	ReasonRanStep         ReasonCode = "ran_step"         // Host: they ran the step by hand, so they host
 	ReasonLinkGiven       ReasonCode = "link_given"       // By
 	ReasonStaticLink      ReasonCode = "static_link"      // Text: the name of the static link that the bridge uses instead; "": it has none
+	ReasonFromMemory      ReasonCode = "from_memory"      // the database accepted no writes when the incident was opened
 	ReasonOutOfTime       ReasonCode = "out_of_time"      // no time was left to ask Zoom
 	ReasonZoomSilent      ReasonCode = "zoom_silent"      // Zoom answered none of the last calls, so it was not asked
 	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // it was deleted in Zoom

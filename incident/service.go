@@ -40,6 +40,7 @@ type Config struct {
 	ZoomAPIURL   string       // "": chosen by the account's cluster
 	ZoomOAuthURL string       // "": chosen by the account's cluster
 	ZoomDomains  []string     // domains whose links lead to Zoom, in addition to Zoom's own
+	JournalPath  string       // the file of incidents that are not in the database yet; "": they are only in memory
 	PublicURL    string       // the URL at which people reach this server, without a slash at the end; "": unknown
 }
 
@@ -63,6 +64,8 @@ type Service struct {
 	refusals      map[Rejection]int64 // counted since the last flush
 	gaps          gapSchedule
 	hostLists     map[hostListKey]*hostList
+	journal       journal
+	touching      sync.Mutex    // held while the use of a token or session is stored
 	rooms         sync.Mutex    // held while a static link is chosen
 	zoomDown      bool          // a bridge failed since Zoom last created a meeting, and not because of its host
 	askAfter      time.Time     // Zoom is not asked about calls before, because it did not answer
@@ -94,6 +97,7 @@ func New(cfg Config) *Service {
 		zoomDomains: cfg.ZoomDomains,
 		links:       zoom.NewLinks(cfg.ZoomAPIURL, cfg.ZoomDomains),
 		refusals:    map[Rejection]int64{},
+		journal:     journal{path: cfg.JournalPath, tokens: map[string]usedToken{}},
 		hostLists:   map[hostListKey]*hostList{},
 		hashing:     make(chan struct{}, 2),
 		wakeReader:  make(chan struct{}, 1),

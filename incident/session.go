@@ -62,7 +62,10 @@ func (s *Service) UseSession(ctx context.Context, token string) (User, error) {
 		return x.User, err
 	}
 	x.SeenAt = now
-	return x.User, s.store.TouchSession(ctx, x)
+	if err := s.touch(ctx, func(ctx context.Context) error { return s.store.TouchSession(ctx, x) }); CodeOf(err) != Unavailable {
+		return x.User, err
+	}
+	return x.User, nil // reads may still work, and people need their incidents
 }
 
 func (s *Service) session(ctx context.Context, token string) (Session, error) {

@@ -113,6 +113,7 @@ func (s *Service) SaveStaticLinks(ctx context.Context, actor Actor, links []Stat
 	if err := s.store.SaveAccount(ctx, next, nil, nil, s.audit(actor, AuditAccountSave, "", changes...)); err != nil {
 		return nil, err
 	}
+	s.keepLinks(next.StaticLinks)
 	s.retryNow(ctx)
 	return changes, nil
 }

@@ -44,6 +44,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.loop(ctx, nil, s.probeOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
+	g.Go(func() error { return s.loop(ctx, nil, s.replayOnce) })
 	return g.Wait()
 }
 
@@ -86,7 +87,8 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	alarmed, alarmErr := s.alarmOnce(ctx)
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
-	return read + done + asked + probed + alarmed + retained + found, errors.Join(readErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr)
+	replayed, replayErr := s.replayOnce(ctx)
+	return read + done + asked + probed + alarmed + retained + found + replayed, errors.Join(readErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr, replayErr)
 }
 
 // The pauses of readCalmly. readRest lets more events arrive, because committing

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +67,7 @@ type world struct {
 	store   *db.Store
 	sim     *zoomsim.Sim
 	service *incident.Service
+	cfg     incident.Config
 	log     *bytes.Buffer
 	logger  *slog.Logger
 	runbook incident.Runbook
@@ -109,11 +111,13 @@ func emptyWorld(t *testing.T, store *db.Store) *world {
 	server := httptest.NewServer(w.edited(w.sim.API()))
 	t.Cleanup(server.Close)
 	w.logger = slog.New(slog.NewTextHandler(w.log, nil))
-	w.service = incident.New(incident.Config{
+	w.cfg = incident.Config{
 		Store: store, Now: w.clock.Now, Log: w.logger,
 		ZoomHTTP: server.Client(), ZoomAPIURL: server.URL + "/v2", ZoomOAuthURL: server.URL + "/oauth/token",
 		PublicURL: "https://bridge.example.com",
-	})
+		JournalPath: filepath.Join(t.TempDir(), "journal.jsonl"),
+	}
+	w.service = incident.New(w.cfg)
 	return w
 }
 

@@ -449,6 +449,7 @@ var entryLooks = map[string]entryLook{
 	"asking_again":           {"video", "plain"},
 	"link_given":             {"video", "busy"},
 	"static_link":            {"video", "warning"},
+	"from_memory":            {"alert", "warning"},
 	"moved":                  {"video", "busy"},
 	"twin_deleted":           {"video", "plain"},
 	"second_meeting":         {"alert", "warning"},

@@ -40,6 +40,7 @@ var reasonTexts = map[string]Text{
 	"ran_step":         {Cause: "{host} ran the step, so they host."},
 	"link_given":       {Cause: "{by} provided this link."},
 	"static_link":      {Cause: "{static}"},
+	"from_memory":      {Cause: "Drawbridge couldn’t store anything when the incident was opened."},
 	"out_of_time":      {Cause: "There was no time left to ask Zoom."},
 	"zoom_silent":      {Cause: "Zoom didn’t answer the last calls, so Drawbridge didn’t wait for it."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},

@@ -1,0 +1,362 @@
+package incident
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// While the database accepts no writes, an incident gets a static link from memory, and
+// waits in the journal until it can be written down.
+const (
+	// How long a caller waits for the database, for reads and then for the write,
+	// before the incident is answered from memory.
+	readsFromMemory = time.Second
+	writeFromMemory = 1500 * time.Millisecond
+	// replayPause is how often the journal is tried again.
+	replayPause = 2 * time.Second
+	// linksEvery is how often the static links in memory are read again, because
+	// another server or command may have changed them.
+	linksEvery = 10 * time.Second
+	// usesLook is the time for finding out which static links are in use.
+	usesLook = 200 * time.Millisecond
+)
+
+// Pending is an incident that was answered from memory and is not in the database yet.
+type Pending struct {
+	ID      string // UUIDv7
+	Actor   Actor
+	Request OpenRequest // with Given and OpenedAt
+	Saved   bool        `json:"-"` // it is in the journal's file; otherwise it is lost if the program stops
+}
+
+// Bridge returns the static link of the incident as its bridge.
+func (p Pending) Bridge() Bridge {
+	b := Bridge{State: BridgeReady, CreatedAt: p.Request.OpenedAt}
+	b.fromMemory(*p.Request.Given, p.Request.OpenedAt)
+	return b
+}
+
+func (b *Bridge) fromMemory(l StaticLink, at time.Time) {
+	b.leadTo(l, at)
+	b.Rung = RungStatic
+	b.Reasons = []Reason{{Code: ReasonFromMemory}, {Code: ReasonStaticLink, Text: l.Name}}
+}
+
+// same reports whether a request asks for the same incident.
+func (p Pending) same(req OpenRequest) bool {
+	return req.DedupKey != "" && storedKey(req.DedupKey) == storedKey(p.Request.DedupKey) || req.FormKey != "" && req.FormKey == p.Request.FormKey
+}
+
+// journal has the incidents that are not in the database yet, in memory and in a file.
+type journal struct {
+	path string // "": only in memory
+
+	mu      sync.Mutex
+	loaded  bool
+	pending []Pending
+	tried   time.Time
+
+	tokens map[string]usedToken // by their hash
+
+	links     []StaticLink // the account's, as last read
+	linksRead time.Time
+}
+
+// Opened is the outcome of Open.
+type Opened struct {
+	Incident Incident
+	Created  bool
+	Pending  *Pending // not nil: the database accepted no write, so there is no Incident yet
+}
+
+// Open is OpenIncident, but if the database does not answer or accepts no writes, and
+// the account has static links, the incident gets one of them from memory. It is written
+// down as soon as the database accepts it, with req.FormKey or a key that is made here,
+// so that this happens once.
+func (s *Service) Open(ctx context.Context, actor Actor, req OpenRequest) (Opened, error) {
+	if p := s.pendingLike(req); p != nil {
+		return Opened{Pending: p}, nil
+	}
+	if req.FormKey == "" {
+		req.FormKey = newID()
+	}
+	reads := ctx
+	if s.hasLinks() {
+		var cancel context.CancelFunc
+		reads, cancel = context.WithTimeout(ctx, readsFromMemory)
+		defer cancel()
+	}
+	i, created, err := s.OpenIncident(reads, actor, req)
+	if CodeOf(err) != Unavailable || !s.hasLinks() {
+		return Opened{Incident: i, Created: created}, err
+	}
+	s.log.Error("could not store an incident; it gets a static link from memory", "error", err)
+	return Opened{Created: true, Pending: s.remember(ctx, actor, req)}, nil
+}
+
+func (s *Service) hasLinks() bool {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return len(s.journal.links) > 0
+}
+
+// pendingLike returns the pending incident that a request asks for again, or nil.
+func (s *Service) pendingLike(req OpenRequest) *Pending {
+	j := &s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return p.same(req) }); i >= 0 {
+		p := j.pending[i]
+		return &p
+	}
+	return nil
+}
+
+// remember gives an incident a static link and puts it into the journal.
+func (s *Service) remember(ctx context.Context, actor Actor, req OpenRequest) *Pending {
+	look, cancel := attached(ctx, usesLook)
+	uses, _ := s.store.StaticUses(look) // without them, the first link is as good as any
+	cancel()
+	s.load()
+	j := &s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return p.same(req) }); i >= 0 { // two callers at once
+		p := j.pending[i]
+		return &p
+	}
+	for _, p := range j.pending {
+		uses = append(uses, StaticUse{URL: p.Request.Given.URL})
+	}
+	link := freeStatic(j.links, uses)
+	req.Given, req.OpenedAt = &link, s.now()
+	p := Pending{ID: newID(), Actor: actor, Request: req}
+	err := j.append(p)
+	if p.Saved = err == nil; err != nil {
+		s.log.Error("could not write the journal; an incident is only in memory", "error", err)
+	}
+	j.pending = append(j.pending, p)
+	return &p
+}
+
+// append adds a line to the file. It returns once the line is on the disk.
+func (j *journal) append(p Pending) error {
+	if j.path == "" {
+		return errors.New("there is no file for the journal")
+	}
+	line, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		if _, err = f.Write(append(line, '\n')); err == nil {
+			err = f.Sync()
+		}
+		if err != nil { // the next line must not follow half of this one
+			err = errors.Join(err, f.Truncate(info.Size()))
+		}
+	}
+	return errors.Join(err, f.Close(), syncDir(filepath.Dir(j.path)))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// load reads the file once. A line that was cut off by a crash belongs to a request that
+// got no answer.
+func (s *Service) load() {
+	j := &s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.loaded {
+		return
+	}
+	j.loaded = true
+	content, err := os.ReadFile(j.path)
+	if err != nil && j.path != "" && !errors.Is(err, fs.ErrNotExist) {
+		s.log.Error("could not read the journal", "error", err)
+	}
+	for line := range bytes.Lines(content) {
+		p := Pending{Saved: true}
+		if err := json.Unmarshal(line, &p); err != nil || p.Request.Given == nil {
+			s.log.Warn("a line of the journal can’t be read", "error", err)
+			continue
+		}
+		j.pending = append(j.pending, p)
+	}
+	if len(content) > 0 && !bytes.HasSuffix(content, []byte("\n")) {
+		if err := j.rewrite(); err != nil {
+			s.log.Error("could not repair the journal", "error", err)
+		}
+	}
+}
+
+// drop removes an incident that is in the database now. If the program stops before,
+// its keys prevent a second one.
+func (s *Service) drop(id string) {
+	j := &s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.pending = slices.DeleteFunc(j.pending, func(p Pending) bool { return p.ID == id })
+	if err := j.rewrite(); err != nil {
+		s.log.Error("could not shorten the journal", "error", err)
+	}
+}
+
+// rewrite replaces the file by what is pending.
+func (j *journal) rewrite() error {
+	if j.path == "" {
+		return nil
+	}
+	if len(j.pending) == 0 {
+		err := os.Remove(j.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return errors.Join(err, syncDir(filepath.Dir(j.path)))
+	}
+	rest := journal{path: j.path + ".new"}
+	if err := os.Remove(rest.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, p := range j.pending {
+		if err := rest.append(p); err != nil {
+			return err
+		}
+	}
+	return errors.Join(os.Rename(rest.path, j.path), syncDir(filepath.Dir(j.path)))
+}
+
+// replayOnce keeps the static links in memory current, and writes down the incidents of
+// the journal, oldest first.
+func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
+	s.load()
+	s.readLinks(ctx)
+	j := &s.journal
+	j.mu.Lock()
+	if len(j.pending) == 0 || s.now().Sub(j.tried) < replayPause {
+		j.mu.Unlock()
+		return 0, nil
+	}
+	j.tried = s.now()
+	pending := slices.Clone(j.pending)
+	j.mu.Unlock()
+	for _, p := range pending {
+		i, created, err := s.OpenIncident(ctx, p.Actor, p.Request)
+		if err == nil && !created && i.FormKey != p.Request.FormKey { // another alert has opened it meanwhile
+			err = s.store.AddTimeline(ctx, memoryEntry("memory-"+p.ID, i.Number, p.Request, p.Actor))
+		}
+		switch {
+		case err == nil:
+			s.drop(p.ID)
+			did++
+		case CodeOf(err) == Unavailable:
+			return did, nil
+		default: // such as a runbook that was deleted meanwhile
+			s.log.Error("an incident of the journal can’t be stored; it stays there", "name", p.Request.Name, "runbook", p.Request.RunbookName, "error", err)
+		}
+	}
+	return did, nil
+}
+
+func memoryEntry(id string, number int64, req OpenRequest, actor Actor) TimelineEntry {
+	return TimelineEntry{ID: id, IncidentNumber: number, At: req.OpenedAt, Kind: EntryFromMemory,
+		Data: TimelineData{Link: req.Given.Host(), Text: req.Given.Name}, Actor: actor.Email}
+}
+
+// readLinks reads the static links again from time to time. If that fails, the last ones
+// stay.
+func (s *Service) readLinks(ctx context.Context) {
+	j := &s.journal
+	j.mu.Lock()
+	due := s.now().Sub(j.linksRead) >= linksEvery
+	j.mu.Unlock()
+	if !due {
+		return
+	}
+	if a, err := s.store.Account(ctx); err == nil {
+		s.keepLinks(a.StaticLinks)
+	}
+}
+
+func (s *Service) keepLinks(links []StaticLink) {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	s.journal.links, s.journal.linksRead = slices.Clone(links), s.now()
+}
+
+// touchWait is how long a request waits until the use of its token or session is stored.
+const touchWait = 250 * time.Millisecond
+
+// touch stores the use of a token or a session. While the database accepts no writes,
+// nobody waits for it.
+func (s *Service) touch(ctx context.Context, store func(context.Context) error) error {
+	if !s.touching.TryLock() {
+		return nil // another one is being stored, or can't be
+	}
+	ctx, cancel := attached(ctx, stateWrite)
+	done := make(chan error, 1)
+	go func() {
+		defer s.touching.Unlock()
+		defer cancel()
+		done <- store(ctx)
+	}()
+	timer := time.NewTimer(touchWait)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return nil
+	}
+}
+
+// tokenMemory is how long a token that was used is accepted while the database does not
+// answer, so that programs can still open incidents. A token that is revoked in this time
+// is not accepted once the database answers.
+const tokenMemory = 15 * time.Minute
+
+// usedToken is a token with the time when the database last knew it.
+type usedToken struct {
+	Token
+	at time.Time
+}
+
+func (s *Service) noteToken(plain string, t Token, err error) {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	if err != nil {
+		delete(s.journal.tokens, hashToken(plain))
+		return
+	}
+	s.journal.tokens[hashToken(plain)] = usedToken{t, s.now()}
+}
+
+// knownToken returns a token from memory, or err.
+func (s *Service) knownToken(plain string, err error) (Token, error) {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	t, ok := s.journal.tokens[hashToken(plain)]
+	if !ok || s.now().Sub(t.at) > tokenMemory {
+		return Token{}, err
+	}
+	return t.Token, nil
+}

@@ -1,0 +1,207 @@
+package incident_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// locked is a world whose database accepts no writes until the returned function is
+// called, because another connection has a transaction open.
+func locked(t *testing.T, prepare ...func(*world)) (w *world, unlock func()) {
+	t.Helper()
+	cfg := dbtest.Migrated(t)
+	w = worldWith(t, dbtest.Open(t, cfg))
+	w.links(warRoom, zoomRoom)
+	for _, f := range prepare {
+		f(w)
+	}
+	conn, err := sql.Open("sqlite", filepath.Join(cfg.DataDir, db.SQLiteFile))
+	w.ok(err)
+	t.Cleanup(func() { conn.Close() })
+	conn.SetMaxOpenConns(1)
+	_, err = conn.Exec(`BEGIN IMMEDIATE`)
+	w.ok(err)
+	return w, func() {
+		t.Helper()
+		_, err := conn.Exec(`ROLLBACK`)
+		w.ok(err)
+	}
+}
+
+// ask opens an incident as a program does.
+func (w *world) ask(change ...func(*incident.OpenRequest)) incident.Opened {
+	w.Helper()
+	req := incident.OpenRequest{RunbookName: w.runbook.Name, Name: "db down", Severity: "SEV1", Source: incident.SourceAPI}
+	for _, f := range change {
+		f(&req)
+	}
+	began := time.Now()
+	opened, err := w.service.Open(w.Context(), anaIs, req)
+	w.ok(err)
+	if took := time.Since(began); took > 3*time.Second {
+		w.Errorf("it took %v", took)
+	}
+	return opened
+}
+
+func (w *world) incidents() []incident.Incident {
+	w.Helper()
+	page, err := w.store.Incidents(w.Context(), db.IncidentFilter{}, "", 50)
+	w.ok(err)
+	var list []incident.Incident
+	for _, row := range page.Items {
+		list = append(list, row.Incident)
+	}
+	return list
+}
+
+// The database accepts no writes. Incidents get their link from memory, and are written
+// down once, also if the program stops in between.
+func TestOpenFromMemory(t *testing.T) {
+	w, unlock := locked(t)
+	at := w.clock.Now()
+	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }
+	first := w.ask(dedup)
+	if p := first.Pending; p == nil || !first.Created || !p.Saved || p.Bridge().JoinURL != warRoom.URL || p.Bridge().Passcode != "1234" || p.Bridge().Kind != incident.KindStatic {
+		t.Fatalf("opened %+v", first)
+	}
+	if again := w.ask(dedup); again.Created || again.Pending == nil || again.Pending.ID != first.Pending.ID {
+		t.Errorf("the repeated alert got %+v", again)
+	}
+	w.clock.Add(time.Second)
+	second := w.ask(func(r *incident.OpenRequest) { r.Source, r.FormKey = incident.SourceForm, "form-1" })
+	if second.Pending.Bridge().JoinURL != zoomRoom.URL {
+		t.Errorf("the second incident shares a room although one is free: %s", second.Pending.Bridge().JoinURL)
+	}
+	if info, err := os.Stat(w.cfg.JournalPath); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the journal: %v, %v", info, err)
+	}
+
+	// Another server process reads the journal. Half a line at its end was never answered.
+	content, err := os.ReadFile(w.cfg.JournalPath)
+	w.ok(err)
+	w.ok(os.WriteFile(w.cfg.JournalPath, append(content, `{"ID":"torn","Request":{"Na`...), 0o600))
+	w.service = incident.New(w.cfg)
+	unlock()
+	journal, err := os.ReadFile(w.cfg.JournalPath)
+	w.ok(err)
+	w.work(time.Minute)
+	list := w.incidents()
+	if len(list) != 2 {
+		t.Fatalf("%d incidents are stored, want 2\n%s", len(list), w.log)
+	}
+	i, b := list[1], w.bridge(list[1])
+	if i.DedupKey != "alert-7" || !i.CreatedAt.Equal(at) || i.CreatedBy != anaIs.Email || b.JoinURL != warRoom.URL || b.State != incident.BridgeReady ||
+		b.Rung != incident.RungStatic || b.LinkName != "War room" || b.Passcode != "1234" || !b.LinkChangedAt.IsZero() {
+		t.Errorf("stored %+v with %+v", i, b)
+	}
+	if lines := strings.Join(w.timeline(i), "\n"); !strings.Contains(lines, `from_memory {"link":"meet.example.com","text":"War room"}`) {
+		t.Errorf("timeline:\n%s", lines)
+	}
+	if w.creates() != 0 || len(w.ledger()) != 0 {
+		t.Error("Zoom was asked for a meeting although people are in the room")
+	}
+	if _, err := os.Stat(w.cfg.JournalPath); !os.IsNotExist(err) {
+		t.Errorf("the journal is still there: %v", err)
+	}
+
+	// The program stopped after storing them, before it shortened the journal.
+	w.ok(os.WriteFile(w.cfg.JournalPath, journal, 0o600))
+	w.ok(w.service.ResolveIncident(t.Context(), admin, i.Number))
+	w.service = incident.New(w.cfg)
+	w.work(time.Minute)
+	if n := len(w.incidents()); n != 2 {
+		t.Errorf("%d incidents after reading the journal twice, want 2", n)
+	}
+	if opened := w.ask(func(r *incident.OpenRequest) { r.Source, r.FormKey = incident.SourceForm, "form-1" }); opened.Created || opened.Incident.Number != list[0].Number {
+		t.Errorf("the form opened another incident: %+v", opened)
+	}
+	// Moving it to Zoom works as for any other.
+	w.ok(w.service.MoveToZoom(t.Context(), anaIs, w.bridge(list[0]).ID))
+	if b := w.bridge(list[0]); b.Kind != incident.KindMeeting || b.Topic == "" {
+		t.Errorf("after the move: %+v", b)
+	}
+}
+
+// Another server opened an incident for the same alert meanwhile.
+func TestOpenFromMemoryTwice(t *testing.T) {
+	w, unlock := locked(t)
+	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }
+	w.ask(dedup)
+	unlock()
+	other := incident.New(incident.Config{Store: w.store, Now: w.clock.Now, Log: w.logger})
+	i, created, err := other.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", DedupKey: "alert-7", Source: incident.SourceAPI})
+	w.ok(err)
+	if !created {
+		t.Fatal("the other server opened no incident")
+	}
+	w.work(time.Minute)
+	if n := len(w.incidents()); n != 1 {
+		t.Errorf("%d incidents, want 1", n)
+	}
+	if lines := strings.Join(w.timeline(i), "\n"); !strings.Contains(lines, `from_memory {"link":"meet.example.com"`) {
+		t.Errorf("the incident doesn’t say that people have another link:\n%s", lines)
+	}
+	if opened := w.ask(dedup); opened.Pending != nil || opened.Incident.Number != i.Number {
+		t.Errorf("the alert got %+v", opened)
+	}
+}
+
+func TestOpenFromMemoryLimits(t *testing.T) {
+	t.Run("the journal can't be written", func(t *testing.T) {
+		w, unlock := locked(t, func(w *world) {
+			w.cfg.JournalPath = filepath.Join(t.TempDir(), "gone", "journal.jsonl")
+			w.service = incident.New(w.cfg)
+			w.work(time.Second) // reads the links
+		})
+		if p := w.ask().Pending; p == nil || p.Saved {
+			t.Fatalf("pending %+v", p)
+		}
+		unlock()
+		w.work(time.Minute)
+		if n := len(w.incidents()); n != 1 {
+			t.Errorf("%d incidents, want 1\n%s", n, w.log)
+		}
+	})
+	t.Run("no static links", func(t *testing.T) {
+		w := newWorld(t)
+		w.ok(w.store.Close())
+		_, err := w.service.Open(t.Context(), anaIs, incident.OpenRequest{RunbookName: w.runbook.Name, Name: "db down", Source: incident.SourceAPI})
+		wantCode(t, err, incident.Unavailable)
+	})
+	t.Run("who may not open, and what can't be", func(t *testing.T) {
+		w := newWorld(t)
+		w.links(warRoom)
+		_, err := w.service.Open(t.Context(), viewer, incident.OpenRequest{RunbookName: w.runbook.Name, Name: "db down", Source: incident.SourceAPI})
+		wantCode(t, err, incident.Forbidden)
+		_, err = w.service.Open(t.Context(), anaIs, incident.OpenRequest{RunbookName: "Nope", Name: "db down", Source: incident.SourceAPI})
+		wantCode(t, err, incident.Invalid)
+	})
+	t.Run("the database is gone", func(t *testing.T) {
+		w := newWorld(t)
+		w.links(warRoom)
+		plain, _, err := w.service.CreateToken(t.Context(), admin, "pager", []string{incident.ScopeIncidentsWrite}, 0)
+		w.ok(err)
+		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+		w.ok(err)
+		w.ok(w.store.Close())
+		actor, token, err := w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+		if err != nil || actor.Role != incident.Responder || token.Name != "pager" {
+			t.Fatalf("a token that was just used: %+v, %v", actor, err)
+		}
+		if p := w.ask().Pending; p == nil || !p.Saved {
+			t.Errorf("pending %+v", p)
+		}
+		w.clock.Add(16 * time.Minute)
+		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+		wantCode(t, err, incident.Unavailable)
+	})
+}
