@@ -60,7 +60,7 @@ func TestDefaultRunbook(t *testing.T) {
 	other, err = w.store.Runbook(t.Context(), other.ID)
 	w.ok(err)
 	other.Default = true
-	_, changes, err = w.service.SaveRunbook(t.Context(), admin, other)
+	_, _, err = w.service.SaveRunbook(t.Context(), admin, other)
 	w.ok(err)
 	wantEntry(t, w.trail()[0], incident.AuditRunbookUpdate, other.Name, incident.Change{Field: "default", Before: "false", After: "true"},
 		incident.Change{Field: "default_runbook", Before: byDefault.Name, After: other.Name})

@@ -114,7 +114,7 @@ func emptyWorld(t *testing.T, store *db.Store) *world {
 	w.cfg = incident.Config{
 		Store: store, Now: w.clock.Now, Log: w.logger,
 		ZoomHTTP: server.Client(), ZoomAPIURL: server.URL + "/v2", ZoomOAuthURL: server.URL + "/oauth/token",
-		PublicURL: "https://bridge.example.com",
+		PublicURL:   "https://bridge.example.com",
 		JournalPath: filepath.Join(t.TempDir(), "journal.jsonl"),
 	}
 	w.service = incident.New(w.cfg)
