@@ -30,7 +30,7 @@ var Now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 func Each(t *testing.T, test func(t *testing.T, s *db.Store)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, New(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, Open(t, config(t, t.TempDir(), migratedURL(t)))) })
+	t.Run("postgres", func(t *testing.T) { test(t, Open(t, MigratedPostgres(t))) })
 }
 
 // EachConfig is Each for tests that open the database themselves.
@@ -90,6 +90,12 @@ var schema = sync.OnceValues(func() ([]byte, error) {
 func Postgres(t testing.TB) db.Config {
 	t.Helper()
 	return config(t, t.TempDir(), PostgresURL(t))
+}
+
+// MigratedPostgres is Postgres for a database that already has the schema.
+func MigratedPostgres(t testing.TB) db.Config {
+	t.Helper()
+	return config(t, t.TempDir(), migratedURL(t))
 }
 
 func config(t testing.TB, dir, url string) db.Config {

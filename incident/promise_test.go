@@ -1,0 +1,368 @@
+package incident_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// TestPromise drives incidents through random faults of Zoom, parallel callers and kills
+// of the program, on one server with SQLite and on two with PostgreSQL, on a clock that
+// needs no waiting. Whatever happens: every caller has an answer within three seconds,
+// with a static link at hand always one with a link; all callers of an incident get the
+// same link; no host creates more meetings than Zoom allows in a day; and in the end each
+// incident has a link, and Zoom has one meeting for each bridge that uses one.
+//
+// DRAWBRIDGE_SEEDS says how many runs of 40 incidents there are on each engine; a failed
+// run is repeated with -run 'TestPromise/sqlite/7$'.
+func TestPromise(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than five seconds: run without -short")
+	}
+	t.Parallel()
+	seeds := 2
+	if n, err := strconv.Atoi(os.Getenv("DRAWBRIDGE_SEEDS")); err == nil {
+		seeds = n
+	}
+	for _, engine := range []struct {
+		name    string
+		servers int
+		config  func(testing.TB) db.Config
+	}{
+		{"sqlite", 1, dbtest.Migrated},
+		{"postgres", 2, dbtest.MigratedPostgres},
+	} {
+		t.Run(engine.name, func(t *testing.T) {
+			for seed := range seeds {
+				t.Run(strconv.Itoa(seed), func(t *testing.T) {
+					cfg := engine.config(t)
+					synctest.Test(t, func(t *testing.T) { newTown(t, cfg, engine.servers, uint64(seed)).live() })
+				})
+			}
+		})
+	}
+}
+
+const (
+	townIncidents = 40
+	townTime      = 5 * time.Minute
+)
+
+var townHosts = []string{opener, backup, "second@example.com"}
+
+// town is some servers, Zoom, and callers who call at random times.
+type town struct {
+	*testing.T
+	rand    *rand.Rand
+	cfg     db.Config
+	sim     *zoomsim.Sim
+	servers []*townServer
+	runbook string
+	static  bool // there is a static link
+
+	mu    sync.Mutex
+	links map[string]map[string]bool // the links that callers got, by dedup key
+}
+
+// townServer is one program. Its place is taken by another when it is killed.
+type townServer struct {
+	*incident.Service
+	store *db.Store
+	kill  func()
+	dead  <-chan struct{}
+}
+
+func newTown(t *testing.T, cfg db.Config, servers int, seed uint64) *town {
+	town := &town{T: t, rand: rand.New(rand.NewPCG(seed, 1)), cfg: cfg, links: map[string]map[string]bool{}}
+	town.cfg.Now = time.Now
+	town.sim = zoomsim.New(zoomsim.Options{
+		Now: time.Now, AccountID: "acc", ClientID: "cid", ClientSecret: simClientSecret, SecretToken: simSecretToken,
+		Client: &http.Client{Transport: inMemory{http.NotFoundHandler()}}, WebhookURL: "http://drawbridge.test/webhook",
+	})
+	for _, email := range townHosts {
+		town.sim.AddUser(zoomsim.User{Email: email, JoinBeforeHost: true, CloudRecording: true})
+	}
+	for range servers {
+		town.servers = append(town.servers, town.start(true))
+	}
+	s := town.servers[0]
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.SaveAccount(t.Context(), admin, incident.AccountForm{
+		Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUsers: townHosts[1:],
+		Secrets: map[incident.SecretName]string{incident.ClientSecret: simClientSecret, incident.WebhookToken1: simSecretToken},
+	}))
+	if town.static = seed%2 == 1; town.static {
+		must(s.SaveStaticLinks(t.Context(), admin, []incident.StaticLink{warRoom}, 1))
+	}
+	r, _, err := s.SaveRunbook(t.Context(), admin, incident.Runbook{
+		Name: "Outage", Steps: []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: meeting()}},
+	})
+	must(nil, err)
+	town.runbook = r.ID
+	return town
+}
+
+// start starts a program on the database. If it does not run, it does its work only when
+// it is told to.
+func (w *town) start(runs bool) *townServer {
+	store, err := db.Open(context.Background(), w.cfg)
+	if err != nil {
+		w.Fatal(err)
+	}
+	s := incident.New(incident.Config{
+		Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		ZoomHTTP: &http.Client{Transport: inMemory{w.sim.API()}}, ZoomAPIURL: "http://zoom.test/v2", ZoomOAuthURL: "http://zoom.test/oauth/token",
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { _ = store.Run(ctx) })
+	if runs {
+		loops.Go(func() { _ = s.Run(ctx) })
+	}
+	dead := make(chan struct{})
+	kill := sync.OnceFunc(func() {
+		close(dead)
+		_ = store.Close() // whatever the program still does, it can write down nothing
+		stop()
+		loops.Wait()
+	})
+	w.Cleanup(kill)
+	return &townServer{s, store, kill, dead}
+}
+
+// faults are what Zoom does for a while.
+var townFaults = []zoomsim.Faults{
+	{}, {},
+	{Latency: 2 * time.Second},
+	{Latency: 20 * time.Second, Only: createOnly},
+	{Reset: true},
+	{Down: true},
+	{Down: true, DownStatus: 503, Only: createOnly},
+	{RateLimited: "second", Only: createOnly},
+	{PerSecond: 2},
+	{TokenRefused: true},
+	{ResetAfterCommit: true, Only: createOnly},
+	{TruncatedBody: true, Only: createOnly},
+	{Stall: true, Only: createOnly},
+	{Stall: true},
+	{Lag: 20 * time.Second, ResetAfterCommit: true, Only: createOnly},
+	{NewTokenKillsOld: true},
+	{ResetAfterCommit: true, Only: opener},
+	{OverwriteSettings: true},
+}
+
+func (w *town) live() {
+	var all sync.WaitGroup
+	for n := range townIncidents {
+		key := fmt.Sprintf("alert-%d", n)
+		at := time.Duration(w.rand.Int64N(int64(townTime)))
+		for range 1 + w.rand.IntN(4) {
+			late := time.Duration(w.rand.Int64N(int64(4 * time.Second)))
+			server := w.rand.IntN(len(w.servers))
+			all.Go(func() {
+				time.Sleep(at + late)
+				w.call(server, key)
+			})
+		}
+	}
+	end := time.Now().Add(townTime + 10*time.Second)
+	for time.Now().Before(end) {
+		time.Sleep(time.Duration(w.rand.Int64N(int64(20 * time.Second))))
+		fault := townFaults[w.rand.IntN(len(townFaults))]
+		w.sim.SetFaults(func(f *zoomsim.Faults) { *f = fault })
+		if w.rand.IntN(4) == 0 {
+			n := w.rand.IntN(len(w.servers))
+			w.server(n).kill()
+			next := w.start(true)
+			w.mu.Lock()
+			w.servers[n] = next
+			w.mu.Unlock()
+		}
+	}
+	all.Wait()
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
+	for _, s := range w.servers {
+		s.kill()
+	}
+	s := w.start(false)
+	for range 60 { // at 1 a minute instead of 1 a second, which would take most of the test's time
+		time.Sleep(time.Minute)
+		for did := 1; did > 0; {
+			var err error
+			if did, err = s.RunOnce(w.Context()); err != nil {
+				w.Fatal(err)
+			}
+		}
+	}
+	w.check(s)
+}
+
+func (w *town) server(n int) *townServer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.servers[n]
+}
+
+// call calls for help, and calls again if the server dies.
+func (w *town) call(server int, key string) {
+	for range 20 {
+		s := w.server(server)
+		began := time.Now()
+		i, _, err := s.OpenIncident(context.Background(), anaIs, incident.OpenRequest{
+			RunbookID: w.runbook, Name: "db down", Severity: "SEV1", DedupKey: key, Source: incident.SourceAPI,
+		})
+		took := time.Since(began)
+		select {
+		case <-s.dead:
+			time.Sleep(time.Second)
+			continue
+		default:
+		}
+		if err != nil {
+			w.Errorf("%s: %v", key, err)
+			return
+		}
+		if took > 3*time.Second {
+			w.Errorf("%s: the answer took %v", key, took)
+		}
+		link := w.bridge(s, i.Number).JoinURL
+		if link == "" && w.static {
+			w.Errorf("%s: no link: %s", key, why(w.bridge(s, i.Number)))
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.links[key] == nil {
+			w.links[key] = map[string]bool{}
+		}
+		if link != "" {
+			w.links[key][link] = true
+		}
+		return
+	}
+	w.Errorf("%s: no server answers", key)
+}
+
+func (w *town) bridge(s *townServer, number int64) incident.Bridge {
+	bridges, err := s.store.Bridges(context.Background(), number)
+	if err != nil || len(bridges) != 1 {
+		select {
+		case <-s.dead:
+		default:
+			w.Errorf("%d has %d bridges, %v", number, len(bridges), err)
+		}
+		return incident.Bridge{JoinURL: "unknown"}
+	}
+	return bridges[0]
+}
+
+// check checks what must hold in the end.
+func (w *town) check(s *townServer) {
+	wanted := map[string]bool{}
+	for n := range int64(townIncidents) {
+		b := w.bridge(s, n+1)
+		if b.State != incident.BridgeReady || b.JoinURL == "" {
+			w.Errorf("INC-%d is %s: %s", n+1, b.State, why(b))
+		}
+		if b.MeetingID != "" {
+			if wanted[b.MeetingID] {
+				w.Errorf("INC-%d shares the meeting %s", n+1, b.MeetingID)
+			}
+			wanted[b.MeetingID] = true
+		}
+	}
+	perHost := map[string]int{}
+	for _, m := range w.sim.Meetings() {
+		perHost[m.HostEmail]++
+		if m.Status == "deleted" {
+			continue
+		}
+		if id := fmt.Sprint(m.ID); !wanted[id] {
+			w.Errorf("the meeting %s of no bridge is left: %s", id, m.Agenda)
+		} else {
+			delete(wanted, id)
+		}
+	}
+	for id := range wanted {
+		w.Errorf("the meeting %s of a bridge is gone", id)
+	}
+	for host, n := range perHost {
+		if n > 100 {
+			w.Errorf("%s created %d meetings in a day", host, n)
+		}
+	}
+	for key, links := range w.links {
+		delete(links, "unknown")
+		if len(links) > 1 {
+			w.Errorf("the callers of %s got %d links: %v", key, len(links), links)
+		}
+	}
+}
+
+// inMemory serves a handler without a network, so that the clock of testing/synctest
+// advances while a call waits.
+type inMemory struct{ h http.Handler }
+
+func (tr inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body)
+		r.Body.Close()
+	}
+	type answer struct {
+		response *http.Response
+		err      error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		rec := httptest.NewRecorder()
+		defer func() {
+			cut := recover() != nil // the handler cut the connection
+			res := rec.Result()
+			switch sent := rec.Body.Bytes(); {
+			case cut && len(sent) == 0:
+				done <- answer{nil, io.ErrUnexpectedEOF}
+				return
+			case cut:
+				res.Body = io.NopCloser(io.MultiReader(strings.NewReader(string(sent)), broken{}))
+			}
+			done <- answer{res, nil}
+		}()
+		in := r.Clone(r.Context())
+		in.Body = io.NopCloser(bytes.NewReader(body))
+		in.RequestURI = r.URL.RequestURI()
+		tr.h.ServeHTTP(rec, in)
+	}()
+	select {
+	case a := <-done:
+		return a.response, a.err
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
