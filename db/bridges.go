@@ -74,6 +74,9 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 		if err := takeRoom(ctx, tx, c); err != nil {
 			return err
 		}
+		if err := claimStandby(ctx, tx, c); err != nil {
+			return err
+		}
 		if err := writeBridge(ctx, tx, c); err != nil {
 			return err
 		}

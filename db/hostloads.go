@@ -36,10 +36,14 @@ func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[strin
 		`SELECT host_email, COUNT(*) FROM (`+openMeetings+`) b GROUP BY host_email`, at.Ready); err != nil {
 		return nil, err
 	}
-	// A call that Zoom refused created nothing, unless the meeting was set aside.
+	// A call that Zoom refused created nothing, unless the meeting was set aside. A standby
+	// meeting that a bridge gets is changed once more.
 	if err := counts(func(l *incident.HostLoad, n int) { l.Creates = n }, `
-		SELECT host_email, COUNT(*) FROM bridge_attempts
-		WHERE started_at >= $1 AND (state <> 'refused' OR meeting_id <> '') GROUP BY host_email`, at.Day); err != nil {
+		SELECT host_email, COUNT(*) FROM (
+			SELECT host_email FROM bridge_attempts WHERE started_at >= $1 AND (state <> 'refused' OR meeting_id <> '')
+			UNION ALL SELECT host_email FROM standby_meetings WHERE created_at >= $1 AND state <> 'refused'
+			UNION ALL SELECT host_email FROM standby_meetings WHERE claimed_at >= $1
+		) m GROUP BY host_email`, at.Day); err != nil {
 		return nil, err
 	}
 	last, err := list(ctx, s.r, attemptFields, `

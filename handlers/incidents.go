@@ -380,7 +380,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, DialIn: dialIn(b),
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
 		Inside: b.Inside, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
-		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind == incident.KindMeeting && joinable(b),
+		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind != incident.KindStatic && joinable(b),
 		CanAgain: b.State == incident.BridgeEnded && i.Status == incident.StatusOpen && Actor(c).Role.Includes(incident.Responder),
 		CanEnd:   b.State == incident.BridgeLive && b.Kind != incident.KindStatic && Actor(c).Role.Includes(incident.Responder),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
@@ -433,7 +433,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			block.Progress = append(block.Progress, progress(a, s.Now()))
 		}
 	case incident.BridgeReady, incident.BridgeLive:
-		if b.Kind == incident.KindMeeting {
+		if b.Kind != incident.KindStatic {
 			block.Checks = checkLines(b.Findings, s.Now())
 			for n := range block.Checks {
 				if !Actor(c).Role.Includes(incident.Responder) {

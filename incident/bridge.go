@@ -32,17 +32,19 @@ type Kind string
 
 const (
 	KindMeeting Kind = "meeting"
-	KindStatic  Kind = "static" // a link that a person gave, or one of the account's static links
+	KindStandby Kind = "standby" // a meeting that was made in advance
+	KindStatic  Kind = "static"  // a link that a person gave, or one of the account's static links
 )
 
 // Rung is one way to get a meeting. Drawbridge tries the rungs in this order.
 type Rung string
 
 const (
-	RungRunner Rung = "runner" // the person who ran the step by hand
-	RungOpener Rung = "opener"
-	RungBackup Rung = "backup_user"
-	RungStatic Rung = "static" // a static link of the account, once no other rung gave a meeting
+	RungRunner  Rung = "runner" // the person who ran the step by hand
+	RungOpener  Rung = "opener"
+	RungBackup  Rung = "backup_user"
+	RungStandby Rung = "standby"
+	RungStatic  Rung = "static" // a static link of the account, once no other rung gave a meeting
 )
 
 // Bridge is the call of an incident.
@@ -146,6 +148,9 @@ type BridgeChange struct {
 	// Room limits the meetings of the host of an inserted attempt. If there are as many
 	// already, nothing is written and the error is ErrNoRoom.
 	Room Room
+	// Standby is the id of a standby meeting that becomes the bridge's. If it is not
+	// ready any more, nothing is written and the error is ErrStandbyTaken.
+	Standby string
 
 	StepRun     *StepRun // only state, reason and times are written
 	StepRunFrom []StepState

@@ -61,6 +61,7 @@ var errOutOfTime = errors.New("no time is left to ask Zoom")
 type rung struct {
 	name   Rung
 	host   string // email address of a Zoom user
+	rests  bool   // Zoom refused the host recently
 	atOnce int    // the call is made only if the host has fewer meetings of ours; 0: in any case
 }
 
@@ -98,6 +99,7 @@ type climber struct {
 
 	why    []Reason // why earlier rungs gave no link
 	passed []Reason // why hosts were passed over
+	atHand bool     // a standby meeting or a static link is there
 	busy   bool     // the last failure was Zoom's limit of calls in a second
 	news   bool     // a rung failed for a reason that the account's check should show
 	// attempts is how many attempts there were before this climb.
@@ -162,7 +164,10 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 		return err
 	}
 	c.render(len(attempts) == 0)
-	if len(c.account.StaticLinks) > 0 { // something better than waiting longer is at hand
+	if err := c.lookAtHand(ctx); err != nil {
+		return err
+	}
+	if c.atHand { // something better than waiting longer
 		var cancel context.CancelFunc
 		ctx, cancel = beforeStatic(ctx)
 		defer cancel()
@@ -202,11 +207,15 @@ func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err err
 	list = c.order(list, loads)
 	for at := 0; at < len(list); at++ {
 		r := list[at]
+		if r.rests && c.atHand {
+			c.why = append(c.why, c.passedOver("", c.why)...)
+			break
+		}
 		err := c.begin(ctx, r)
 		if errors.Is(err, errOutOfTime) && len(c.calls) > 0 {
 			break
 		}
-		if errors.Is(err, errOutOfTime) && (c.leaves != "" || len(c.account.StaticLinks) > 0) {
+		if errors.Is(err, errOutOfTime) && (c.leaves != "" || c.atHand) {
 			if len(c.why) == 0 {
 				c.why = []Reason{{Code: ReasonOutOfTime}}
 			}
@@ -623,6 +632,9 @@ func (b *Bridge) take(m zoom.Meeting) {
 func (c *climber) fail(ctx context.Context, more ...Reason) error {
 	before := c.bridge.State
 	c.why = slices.CompactFunc(append(c.why, more...), func(a, b Reason) bool { return reflect.DeepEqual(a, b) })
+	if done, err := c.useStandby(ctx); done {
+		return err
+	}
 	if done, err := c.useStatic(ctx); done {
 		return err
 	}

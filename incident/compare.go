@@ -13,9 +13,8 @@ import (
 // another call could join it, and Zoom's events could not be told apart. finding
 // is nil if the meeting is not shared.
 func (c *climber) shared(ctx context.Context, m zoom.Meeting) (finding *Finding, why Reason, err error) {
-	const typePMI = 4
 	host := c.bridge.HostEmail
-	if pmi := m.Settings.UsePMI; pmi != nil && *pmi || m.Type == typePMI || (m.PMI != "" && m.PMI == m.ID) {
+	if personalID(m) {
 		return &Finding{Code: FoundPersonalMeeting, Topic: TopicMeeting, Level: LevelBad, Email: host}, Reason{Code: ReasonPersonalMeeting, Host: host}, nil
 	}
 	ctx, cancel := attached(ctx, stateWrite)
@@ -25,6 +24,13 @@ func (c *climber) shared(ctx context.Context, m zoom.Meeting) (finding *Finding,
 		return nil, Reason{}, err
 	}
 	return &Finding{Code: FoundMeetingIDTaken, Topic: TopicMeeting, Level: LevelBad, Email: host}, Reason{Code: ReasonMeetingIDTaken, Host: host}, nil
+}
+
+// personalID reports whether a meeting has the personal meeting id of its host.
+func personalID(m zoom.Meeting) bool {
+	const typePMI = 4
+	pmi := m.Settings.UsePMI
+	return pmi != nil && *pmi || m.Type == typePMI || m.PMI != "" && m.PMI == m.ID
 }
 
 // basicLimit is how many minutes Zoom allows a meeting whose host has no license.

@@ -16,6 +16,7 @@ type dryStore struct{ Store }
 func (dryStore) SaveAccount(context.Context, Account, map[SecretName]Secret, []SecretName, AuditEntry) error {
 	return nil
 }
+func (dryStore) EnsureJob(context.Context, Job) error                             { return nil }
 func (dryStore) InsertRunbook(context.Context, Runbook, AuditEntry) error         { return nil }
 func (dryStore) UpdateRunbook(context.Context, Runbook, AuditEntry) error         { return nil }
 func (dryStore) SaveRetention(context.Context, []RetentionRule, AuditEntry) error { return nil }

@@ -136,7 +136,7 @@ func (c *climber) order(list []rung, loads map[string]HostLoad) []rung {
 		h := candidate{rung: r, Host: c.account.Host(r.host, loads[r.host], c.s.now())}
 		switch {
 		case r.name == RungBackup && h.Why.Code != "":
-			h.place = placeRests
+			h.place, h.rung.rests = placeRests, true
 		case h.Room() < 1:
 			h.place = placeFull
 			h.Why = Reason{Code: ReasonHostBusy, Host: r.host, Count: h.Open}

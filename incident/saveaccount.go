@@ -75,6 +75,9 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	}
 	s.mu.Unlock()
 	nudge(s.wakeGaps)
+	if next.StandbyMeetings > 0 || old.StandbyMeetings > 0 {
+		s.wakeStandby(ctx)
+	}
 	s.retryNow(ctx)
 	return changes, nil
 }
@@ -183,9 +186,7 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 	if next.Cluster != "zoom.us" && next.Cluster != "zoomgov.com" {
 		fields["cluster"] = "Choose zoom.us or zoomgov.com."
 	}
-	if next.StandbyMeetings < 0 || next.StandbyMeetings > 20 {
-		fields["standby_meetings"] = "Enter a number from 0 to 20."
-	}
+	checkStandby(fields, next)
 	checkStatic(fields, next.StaticLinks)
 	if len(fields) > 0 {
 		return Account{}, nil, invalid("Some fields are missing or invalid. Nothing was saved.", fields)

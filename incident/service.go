@@ -24,6 +24,7 @@ type Store interface {
 	Accounts
 	Runbooks
 	Incidents
+	Standbys
 	Events
 	People
 	Retention

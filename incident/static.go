@@ -201,7 +201,7 @@ func (b *Bridge) changeLink(link string, now time.Time) {
 func (s *Service) standIn(ctx context.Context, bridgeID string) error {
 	var c climber
 	var err error
-	if c.account, err = s.store.Account(ctx); err != nil || len(c.account.StaticLinks) == 0 {
+	if c.account, err = s.store.Account(ctx); err != nil || len(c.account.StaticLinks) == 0 && c.account.StandbyMeetings == 0 {
 		return err
 	}
 	if c.bridge, err = s.store.Bridge(ctx, bridgeID); err != nil || c.bridge.State != BridgeUnknown {
@@ -214,6 +214,9 @@ func (s *Service) standIn(ctx context.Context, bridgeID string) error {
 		return err
 	}
 	c.s, c.why = s, c.bridge.Reasons
+	if done, err := c.useStandby(ctx); done || err != nil {
+		return err
+	}
 	_, err = c.useStatic(ctx)
 	return err
 }

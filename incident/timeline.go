@@ -53,6 +53,7 @@ const (
 	EntrySummary              TimelineKind = "summary"                // the AI summary is ready
 	EntrySummaryGone          TimelineKind = "summary_gone"           // it was deleted or moved to the trash
 	EntrySummaryBack          TimelineKind = "summary_back"           // it was recovered
+	EntryRenamed              TimelineKind = "renamed"                // Topic: a standby meeting got it in Zoom
 	EntryNote                 TimelineKind = "note"                   // Text: written by a person or an older version
 )
 

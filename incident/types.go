@@ -94,6 +94,8 @@ const (
 	JobReconcile JobKind = "reconcile_attempt" // an attempt with unknown outcome
 	JobLastLook  JobKind = "last_look"         // an attempt that counts as not created
 	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting no bridge uses
+	JobStandby   JobKind = "keep_standby"      // none: the standby meetings
+	JobRename    JobKind = "rename_standby"    // a bridge that got a standby meeting
 	JobRecheck   JobKind = "recheck"           // none, or RecheckBridge: the check of the account
 )
 
@@ -139,6 +141,9 @@ type Incidents interface {
 	ChangeBridge(ctx context.Context, c BridgeChange) error
 	// HostLoads returns how much the hosts of bridges have to do, by email address.
 	HostLoads(ctx context.Context, at HostLoads) (map[string]HostLoad, error)
+	// BridgesBeingMade returns how many bridges that were created since a time are on
+	// their way to a link.
+	BridgesBeingMade(ctx context.Context, since time.Time) (int, error)
 	// OpenBridgeWithMeeting returns the id of another bridge that has this
 	// meeting and has not ended or failed, or "".
 	OpenBridgeWithMeeting(ctx context.Context, meetingID, exceptBridgeID string) (string, error)

@@ -98,7 +98,7 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	if !MayHost(actor, incident, bridge) {
 		return Secret{}, refuse(Forbidden, "Only an admin, the opener of the incident or the host of the bridge can start it as host.")
 	}
-	if bridge.MeetingID == "" || bridge.Kind != KindMeeting {
+	if bridge.MeetingID == "" || bridge.Kind == KindStatic {
 		return Secret{}, refuse(Conflict, "This bridge has no Zoom meeting to start.")
 	}
 	account, err := s.store.Account(ctx)

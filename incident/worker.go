@@ -30,6 +30,9 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.store.FreeJobs(ctx); err != nil {
 		s.log.Warn("jobs that were interrupted continue later", "error", err)
 	}
+	if a, err := s.store.Account(ctx); err == nil && a.StandbyMeetings > 0 {
+		s.wakeStandby(ctx)
+	}
 	// Each has its own loop: a job may wait for Zoom while events must not, and a
 	// missing-event check takes longer than a job.
 	g, ctx := errgroup.WithContext(ctx)
@@ -252,6 +255,10 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 		return s.reconcile(ctx, job)
 	case JobLastLook:
 		return s.lookAgain(ctx, job)
+	case JobStandby:
+		return s.keepStandby(ctx), nil
+	case JobRename:
+		return s.rename(ctx, job)
 	case JobRecheck:
 		return time.Time{}, s.renewCheck(ctx, job.Subject)
 	case JobDiscard:

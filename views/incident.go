@@ -452,6 +452,7 @@ var entryLooks = map[string]entryLook{
 	"from_memory":            {"alert", "warning"},
 	"moved":                  {"video", "busy"},
 	"twin_deleted":           {"video", "plain"},
+	"renamed":                {"video", "plain"},
 	"second_meeting":         {"alert", "warning"},
 	"call_started":           {"video", "plain"},
 	"call_ended":             {"video", "plain"},

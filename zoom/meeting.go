@@ -15,6 +15,10 @@ import (
 // the id of an instant meeting.
 const typeScheduled = 2
 
+// typeRecurring is a meeting without a fixed time. Its id stays valid for a year after
+// it was last used.
+const typeRecurring = 3
+
 // noRegistration is the approval type of a meeting that people join without registering.
 const noRegistration = 2
 
@@ -27,6 +31,7 @@ type MeetingRequest struct {
 	Topic            string    // at most 200 characters
 	Agenda           string    // at most 2000 characters
 	StartTime        time.Time // zero: not sent, and Zoom takes the current time
+	Recurring        bool      // without a fixed time: the id stays valid longest; StartTime and DurationMinutes are not sent
 	DurationMinutes  int       // planned; a meeting can run longer
 	AutoRecording    string    // none, local or cloud; "" means none
 	WaitingRoom      bool      // Zoom switches JoinBeforeHost off if this is on
@@ -46,7 +51,7 @@ type Meeting struct {
 	Type      int    // 0: Zoom did not say
 	Status    string // waiting or started; Zoom has no "ended"; "": Zoom did not say
 	Duration  int    // planned, in minutes; 0: Zoom did not say
-	StartURL  Secret // like JoinURL, but makes whoever opens it host, for two hours; empty in lists
+	StartURL  Secret `json:"-"` // like JoinURL, but makes whoever opens it host, for two hours; empty in lists
 	StartHost string // where the start link leads, if Links does not accept it; StartURL is then empty
 	JoinURL   string // usable as a link, see Client.GetMeeting; empty otherwise
 	Passcode  string // empty in lists
@@ -137,7 +142,10 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 			AlternativeHosts: strings.Join(r.AlternativeHosts, ";"),
 		},
 	}
-	if !r.StartTime.IsZero() {
+	switch {
+	case r.Recurring:
+		b.Type, b.Duration = typeRecurring, 0
+	case !r.StartTime.IsZero():
 		b.StartTime = r.StartTime.UTC().Format("2006-01-02T15:04:05Z")
 	}
 	return c.usableMeeting(ctx, userRequest(opCreateMeeting, http.MethodPost, host, "/meetings", b))
@@ -148,6 +156,22 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 // same.
 func (c *Client) GetMeeting(ctx context.Context, id string) (Meeting, error) {
 	return c.usableMeeting(ctx, meetingRequest("get meeting", http.MethodGet, id))
+}
+
+// MeetingChange is what UpdateMeeting changes.
+type MeetingChange struct {
+	Topic         string
+	Agenda        string
+	AutoRecording string // none, local or cloud
+}
+
+// UpdateMeeting changes a meeting. It counts against Zoom's limit of meetings that a
+// host may create or change in a day.
+func (c *Client) UpdateMeeting(ctx context.Context, id string, m MeetingChange) error {
+	r := meetingRequest("update meeting", http.MethodPatch, id)
+	r.body = map[string]any{"topic": m.Topic, "agenda": m.Agenda, "settings": map[string]string{"auto_recording": cmp.Or(m.AutoRecording, "none")}}
+	_, err := c.call(ctx, r)
+	return err
 }
 
 // DeleteMeeting deletes a meeting that is not in progress.

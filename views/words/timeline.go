@@ -39,6 +39,7 @@ var entryTexts = map[string]string{
 	"from_memory":            "Drawbridge couldn’t store this incident at first. People got the static link to {link}.",
 	"moved":                  "The bridge moved from {link} to a Zoom meeting of its own, hosted by {host}.",
 	"twin_deleted":           "Zoom had made a second meeting, hosted by {host}. Nobody was in it, and Drawbridge deleted it.",
+	"renamed":                "Zoom took the topic “{topic}” and the other settings of the step for the meeting that was kept ready.",
 	"second_meeting":         "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
 	"call_started":           "The call started.",
 	"call_ended":             "The call ended.",
