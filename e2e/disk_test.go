@@ -195,3 +195,64 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("exit status %d: %s", code, s.err.String())
 	}
 }
+
+// The disk is full, and even the reserve is used up. Incidents get the static link from
+// memory, and are stored when there is free space again.
+func TestDiskFullFromMemory(t *testing.T) {
+	disk := smallDisk(t, "48m")
+	alone(t)
+	data := filepath.Join(disk, "data")
+	t.Setenv("DRAWBRIDGE_DATA_DIR", data)
+	t.Setenv("DRAWBRIDGE_ZOOM_API_URL", "http://127.0.0.1:1/v2") // nobody listens there
+	t.Setenv("DRAWBRIDGE_ZOOM_OAUTH_URL", "http://127.0.0.1:1/oauth/token")
+	t.Setenv("ZOOM_CLIENT_SECRET", demoClientSecret)
+	t.Setenv("ZOOM_WEBHOOK_SECRET", demoSecretToken)
+	ok(t, strings.Replace(applied, "runbooks:", "  static_links: [{url: \"https://meet.example.com/war\"}]\nrunbooks:", 1), "apply", "-")
+	token := strings.TrimSpace(ok(t, "", "token", "create", "--name", "pager", "--scope", "read,incidents:write"))
+	s := start(t, "serve")
+	ballast := filepath.Join(data, "ballast")
+	exists := func() bool { _, err := os.Stat(ballast); return err == nil }
+	until(t, "the ballast exists", exists)
+	fill(t, filepath.Join(disk, "other"))
+
+	opened, pending := 0, 0
+	for pending < 2 && opened < 5000 {
+		opened++
+		if !exists() && opened%50 == 0 { // what the ballast gave back
+			more := filepath.Join(disk, fmt.Sprint("more", opened))
+			fill(t, more)
+		}
+		began := time.Now()
+		status, answer := api(t, s, token, "POST", "/api/v1/incidents", map[string]any{"runbook": "Production outage", "name": fmt.Sprint("number ", opened),
+			"description": strings.Repeat("x", 4000), "vars": map[string]string{"customer": "all"}})
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("the answer took %v", took)
+		}
+		if status != http.StatusCreated || inside(answer, "bridges.0.join_url", nil) != "https://meet.example.com/war" {
+			t.Fatalf("incident %d: status %d, %v", opened, status, answer)
+		}
+		if answer["number"] == 0.0 {
+			pending++
+		}
+	}
+	if pending < 2 {
+		t.Fatalf("the disk took %d incidents", opened)
+	}
+	t.Logf("%d incidents were stored on the full disk", opened-pending)
+
+	others, err := filepath.Glob(filepath.Join(disk, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range others {
+		if other != data {
+			if err := os.Remove(other); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	until(t, "all incidents are stored", func() bool {
+		_, list := api(t, s, token, "GET", "/api/v1/incidents?limit=1", nil)
+		return inside(list, "items.0.number", nil) == float64(opened)
+	})
+}

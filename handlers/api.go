@@ -471,7 +471,7 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 		out.Vars = map[string]string{}
 	}
 	for _, b := range bridges {
-		bridge := s.apiBridge(b)
+		bridge := s.apiBridge(s.Service.Shown(b))
 		out.Bridges = append(out.Bridges, bridge)
 		out.apiBrief.Bridges = append(out.apiBrief.Bridges, bridge.apiBriefBridge)
 	}

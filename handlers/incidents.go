@@ -214,6 +214,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 	}
 	page.Entries = folded(page.Entries, entries)
 	for n, b := range bridges {
+		b = s.Service.Shown(b)
 		block, err := s.bridgeBlock(c, i, b)
 		if err != nil {
 			return err

@@ -39,6 +39,9 @@ func (s *Site) JoinPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	for n, b := range bridges {
+		bridges[n] = s.Service.Shown(b)
+	}
 
 	page := views.JoinPage{
 		Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,

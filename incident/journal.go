@@ -34,7 +34,9 @@ type Pending struct {
 	ID      string // UUIDv7
 	Actor   Actor
 	Request OpenRequest // with Given and OpenedAt
-	Saved   bool        `json:"-"` // it is in the journal's file; otherwise it is lost if the program stops
+	// BridgeID is set if the incident is stored and only its bridge could not be written.
+	BridgeID string `json:",omitempty"`
+	Saved    bool   `json:"-"` // it is in the journal's file; otherwise it is lost if the program stops
 }
 
 // Bridge returns the static link of the incident as its bridge.
@@ -95,11 +97,62 @@ func (s *Service) Open(ctx context.Context, actor Actor, req OpenRequest) (Opene
 		defer cancel()
 	}
 	i, created, err := s.OpenIncident(reads, actor, req)
+	if err == nil {
+		s.ensureLink(ctx, actor, i)
+	}
 	if CodeOf(err) != Unavailable || !s.hasLinks() {
 		return Opened{Incident: i, Created: created}, err
 	}
 	s.log.Error("could not store an incident; it gets a static link from memory", "error", err)
-	return Opened{Created: true, Pending: s.remember(ctx, actor, req)}, nil
+	return Opened{Created: true, Pending: s.remember(ctx, Pending{Actor: actor, Request: req})}, nil
+}
+
+// ensureLink gives a stored incident a static link from memory if it has no link yet,
+// because its bridge could not be written.
+func (s *Service) ensureLink(ctx context.Context, actor Actor, i Incident) {
+	if i.Status != StatusOpen || !s.hasLinks() {
+		return
+	}
+	bridges, err := s.store.Bridges(ctx, i.Number)
+	made := slices.IndexFunc(bridges, Bridge.isBeingMade)
+	if err != nil || made < 0 || slices.ContainsFunc(bridges, func(b Bridge) bool { return s.Shown(b).JoinURL != "" }) {
+		return
+	}
+	s.log.Error("could not store a bridge; its incident gets a static link from memory", "incident", i.Key())
+	s.remember(ctx, Pending{Actor: actor, BridgeID: bridges[made].ID})
+}
+
+// Shown returns the bridge as people shall see it: with the link from memory that it has
+// until the database accepts writes.
+func (s *Service) Shown(b Bridge) Bridge {
+	j := &s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return p.BridgeID == b.ID }); i >= 0 && b.isBeingMade() {
+		b.fromMemory(*j.pending[i].Request.Given, j.pending[i].Request.OpenedAt)
+	}
+	return b
+}
+
+// giveLink makes the link that people got from memory the bridge of a stored incident.
+func (s *Service) giveLink(ctx context.Context, p Pending) error {
+	c := climber{s: s, account: Account{StaticLinks: []StaticLink{*p.Request.Given}}, why: []Reason{{Code: ReasonFromMemory}}}
+	var err error
+	if c.bridge, err = s.store.Bridge(ctx, p.BridgeID); err != nil {
+		return err
+	}
+	if c.run, err = s.store.StepRun(ctx, c.bridge.StepRunID); err != nil {
+		return err
+	}
+	if c.incident, err = s.store.Incident(ctx, c.bridge.IncidentNumber); err != nil {
+		return err
+	}
+	if c.bridge.isBeingMade() || c.bridge.State == BridgeUnknown || c.bridge.State == BridgeFailed {
+		if done, err := c.useStatic(ctx); done || err != nil {
+			return err
+		}
+	}
+	return s.store.AddTimeline(ctx, memoryEntry("memory-"+p.ID, c.incident.Number, p.Request, p.Actor))
 }
 
 func (s *Service) hasLinks() bool {
@@ -121,7 +174,7 @@ func (s *Service) pendingLike(req OpenRequest) *Pending {
 }
 
 // remember gives an incident a static link and puts it into the journal.
-func (s *Service) remember(ctx context.Context, actor Actor, req OpenRequest) *Pending {
+func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 	look, cancel := attached(ctx, usesLook)
 	uses, _ := s.store.StaticUses(look) // without them, the first link is as good as any
 	cancel()
@@ -129,16 +182,17 @@ func (s *Service) remember(ctx context.Context, actor Actor, req OpenRequest) *P
 	j := &s.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return p.same(req) }); i >= 0 { // two callers at once
+	if i := slices.IndexFunc(j.pending, func(other Pending) bool {
+		return other.same(p.Request) || p.BridgeID != "" && p.BridgeID == other.BridgeID
+	}); i >= 0 { // two callers at once
 		p := j.pending[i]
 		return &p
 	}
-	for _, p := range j.pending {
-		uses = append(uses, StaticUse{URL: p.Request.Given.URL})
+	for _, other := range j.pending {
+		uses = append(uses, StaticUse{URL: other.Request.Given.URL})
 	}
 	link := freeStatic(j.links, uses)
-	req.Given, req.OpenedAt = &link, s.now()
-	p := Pending{ID: newID(), Actor: actor, Request: req}
+	p.ID, p.Request.Given, p.Request.OpenedAt = newID(), &link, s.now()
 	err := j.append(p)
 	if p.Saved = err == nil; err != nil {
 		s.log.Error("could not write the journal; an incident is only in memory", "error", err)
@@ -260,8 +314,14 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 	pending := slices.Clone(j.pending)
 	j.mu.Unlock()
 	for _, p := range pending {
-		i, created, err := s.OpenIncident(ctx, p.Actor, p.Request)
-		if err == nil && !created && i.FormKey != p.Request.FormKey { // another alert has opened it meanwhile
+		var i Incident
+		var created bool
+		if p.BridgeID != "" {
+			err = s.giveLink(ctx, p)
+		} else {
+			i, created, err = s.OpenIncident(ctx, p.Actor, p.Request)
+		}
+		if err == nil && p.BridgeID == "" && !created && i.FormKey != p.Request.FormKey { // another alert has opened it meanwhile
 			err = s.store.AddTimeline(ctx, memoryEntry("memory-"+p.ID, i.Number, p.Request, p.Actor))
 		}
 		switch {

@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
 // locked is a world whose database accepts no writes until the returned function is
@@ -204,4 +206,42 @@ func TestOpenFromMemoryLimits(t *testing.T) {
 		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
 		wantCode(t, err, incident.Unavailable)
 	})
+}
+
+// The database stops to accept writes after the incident is stored, while Zoom creates
+// the meeting.
+func TestBridgeFromMemory(t *testing.T) {
+	cfg := dbtest.Migrated(t)
+	w := worldWith(t, dbtest.Open(t, cfg))
+	w.links(warRoom)
+	conn, err := sql.Open("sqlite", filepath.Join(cfg.DataDir, db.SQLiteFile))
+	w.ok(err)
+	defer conn.Close()
+	conn.SetMaxOpenConns(1)
+	lock := sync.OnceFunc(func() {
+		_, err := conn.Exec(`BEGIN IMMEDIATE`)
+		w.ok(err)
+	})
+	w.faults(zoomsim.Faults{Only: createOnly, Mangle: func(string, map[string]any) { lock() }})
+	opened, err := w.service.Open(t.Context(), anaIs, incident.OpenRequest{RunbookName: w.runbook.Name, Name: "db down", Source: incident.SourceAPI})
+	w.ok(err)
+	if opened.Pending != nil || opened.Incident.Number != 1 {
+		t.Fatalf("opened %+v", opened)
+	}
+	if b := w.service.Shown(w.bridge(opened.Incident)); b.State != incident.BridgeReady || b.JoinURL != warRoom.URL || b.Kind != incident.KindStatic {
+		t.Errorf("people see the bridge %+v", b)
+	}
+	_, err = conn.Exec(`ROLLBACK`)
+	w.ok(err)
+	w.faults(zoomsim.Faults{})
+	w.service = incident.New(w.cfg)
+	for range 8 {
+		w.work(30 * time.Second)
+	}
+	if b := w.bridge(opened.Incident); b.JoinURL != warRoom.URL || b.State != incident.BridgeReady || len(w.ledger()) != 0 {
+		t.Errorf("later, the bridge is %s with %s, and Zoom has %d meetings\n%s", b.State, b.JoinURL, len(w.ledger()), w.log)
+	}
+	if _, err := os.Stat(w.cfg.JournalPath); !os.IsNotExist(err) {
+		t.Errorf("the journal is still there: %v", err)
+	}
 }
