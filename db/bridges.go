@@ -14,7 +14,7 @@ const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, 
 	b.meeting_id, b.meeting_uuid, b.pmi, b.topic, b.agenda, b.recording, b.join_url, b.passcode,
 	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reasons,
 	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.waiting, b.recordings, b.later, b.link_name, b.link_changed_at,
-	b.told_at, b.told_by, b.ask_at, b.watch, b.alarm, b.alarm_since, b.alarm_at, b.again_at`
+	b.told_at, b.told_by, b.ask_at, b.watch, b.alarm, b.alarm_since, b.alarm_at, b.again_at, b.phone_passcode`
 
 func bridgeFields(b *incident.Bridge) []any {
 	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
@@ -22,7 +22,7 @@ func bridgeFields(b *incident.Bridge) []any {
 		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), jsonOf(&b.Reasons),
 		timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), timeOf(&b.StartedAt), timeOf(&b.EndedAt), timeOf(&b.UpdatedAt),
 		&b.Inside, &b.InsideMost, &b.Waiting, jsonOf(&b.Recordings), jsonOf(&b.Later), &b.LinkName, timeOf(&b.LinkChangedAt),
-		timeOf(&b.ToldAt), &b.ToldBy, timeOf(&b.AskAt), jsonOf(&b.Watch), &b.Alarm, timeOf(&b.AlarmSince), timeOf(&b.AlarmAt), timeOf(&b.AgainAt)}
+		timeOf(&b.ToldAt), &b.ToldBy, timeOf(&b.AskAt), jsonOf(&b.Watch), &b.Alarm, timeOf(&b.AlarmSince), timeOf(&b.AlarmAt), timeOf(&b.AgainAt), &b.PhonePasscode}
 }
 
 func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
@@ -114,15 +114,16 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
-		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.LinkName, b.LinkChangedAt, b.FirstAsk(), c.FromLink, b.AgainAt}
+		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.LinkName, b.LinkChangedAt, b.FirstAsk(), c.FromLink, b.AgainAt, b.PhonePasscode}
 	return execOne(ctx, tx, errMoved(), `
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
 			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END, alarm = CASE WHEN $2 = 'static' THEN '' ELSE alarm END,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23,
-			link_name = $24, link_changed_at = $25, ask_at = $26, again_at = $28
-		WHERE id = $1 AND ($27 = '' OR join_url = $27) AND state IN (`+placeholders(29, len(c.From))+`)`, append(args, anys(c.From)...)...)
+			link_name = $24, link_changed_at = $25, ask_at = $26, again_at = $28,
+			phone_passcode = CASE WHEN $2 = 'static' THEN '' ELSE $29 END
+		WHERE id = $1 AND ($27 = '' OR join_url = $27) AND state IN (`+placeholders(30, len(c.From))+`)`, append(args, anys(c.From)...)...)
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {

@@ -231,6 +231,7 @@ func (b *tab) send(method, path string, form url.Values, header ...string) reply
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
+	r.Header.Set("Accept", "text/html,*/*") // as browsers do
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

@@ -227,6 +227,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 		if b.ID == refused.bridgeID {
 			block.LinkTyped, block.LinkError = refused.link, refused.problem
 		}
+		block.QR = qrCode(block.PageURL)
 		page.Bridges = append(page.Bridges, block)
 		if block.CanEnd {
 			if page.Running == nil {
@@ -378,7 +379,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	block := views.BridgeBlock{
 		ID: b.ID, State: string(b.State), Kind: string(b.Kind), Resolved: i.Status == incident.StatusResolved,
 		JoinURL: b.JoinURL, PagePath: "/j/" + i.Key(), PageURL: s.Service.JoinPage(i),
-		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, DialIn: dialIn(b),
+		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, PhonePasscode: b.PhonePasscode, DialIn: dialIn(b),
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
 		Inside: b.Inside, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind != incident.KindStatic && joinable(b),
@@ -502,14 +503,14 @@ func dialIn(b incident.Bridge) []views.DialIn {
 		if d.City != "" {
 			place += ", " + d.City
 		}
-		list = append(list, views.DialIn{Place: place, Number: d.Number, Tel: tel(d.Number, b.LinkedID()), Free: d.Type == "tollfree"})
+		list = append(list, views.DialIn{Place: place, Number: d.Number, Tel: tel(d.Number, b.LinkedID(), b.PhonePasscode), Free: d.Type == "tollfree"})
 	}
 	return list
 }
 
-// tel is a URI of RFC 3966 with pauses: the number, then the meeting ID and #. It leaves out
-// the passcode, because the one for phones differs from the one on the page.
-func tel(number, meetingID string) string {
+// tel is a URI of RFC 3966 with pauses: the number, then the meeting ID, no participant ID,
+// and the passcode for phones, which differs from the one on the page.
+func tel(number, meetingID, passcode string) string {
 	digits := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r == '+' {
 			return r
@@ -522,7 +523,11 @@ func tel(number, meetingID string) string {
 	case meetingID == "":
 		return "tel:" + digits
 	}
-	return "tel:" + digits + ",," + meetingID + "#"
+	uri := "tel:" + digits + ",," + meetingID + "#"
+	if passcode != "" {
+		uri += ",,,,*" + passcode + "#"
+	}
+	return uri
 }
 
 // ResolveIncidentForm is POST /incidents/:number/resolve.

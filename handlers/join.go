@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,8 +16,11 @@ import (
 
 // JoinPage is GET /j/:key, the permanent link of an incident. It shows the passcode and
 // the people to everyone who is logged in or has the whole link with its key k, because
-// the numbers of incidents can be guessed.
+// the numbers of incidents can be guessed. A program that wants no page is led to the call.
 func (s *Site) JoinPage(c echo.Context) error {
+	// The key of the link must not reach the meeting's server.
+	c.Response().Header().Set("Referrer-Policy", "no-referrer")
+	c.Response().Header().Set("X-Robots-Tag", "noindex")
 	ctx := c.Request().Context()
 	number, ok := incident.ParseKey(c.Param("key"))
 	loggedIn := CurrentUser(c) != nil
@@ -65,6 +69,10 @@ func (s *Site) JoinPage(c echo.Context) error {
 					return err
 				}
 			}
+			if !wantsPage(c) {
+				return c.Redirect(http.StatusFound, b.JoinURL)
+			}
+			page.Phone = b.PhonePasscode
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.LinkedID()), dialIn(b)
 		}
 		names, err := s.bridgeNames(c, bridges)
@@ -92,6 +100,13 @@ func (s *Site) JoinPage(c echo.Context) error {
 		}
 	}
 	return Render(c, http.StatusOK, views.Join(page))
+}
+
+// wantsPage reports whether a browser asks, in contrast to curl or a script, which get
+// the link itself.
+func wantsPage(c echo.Context) bool {
+	h := c.Request().Header
+	return h.Get("HX-Request") != "" || strings.Contains(h.Get(echo.HeaderAccept), echo.MIMETextHTML)
 }
 
 func linkHost(link string) string {

@@ -49,7 +49,7 @@ func (s *Service) StartAgain(ctx context.Context, actor Actor, bridgeID string) 
 	// If Zoom does not answer, the link is as good as it was.
 	if err == nil {
 		b.changeLink(m.JoinURL, now)
-		b.Passcode = m.Passcode
+		b.Passcode, b.PhonePasscode = m.Passcode, m.PhonePasscode
 	}
 	b.State, b.EndedAt, b.AgainAt, b.AskAt, b.UpdatedAt = BridgeReady, time.Time{}, now, now.Add(askSoon), now
 	change.Bridge = b

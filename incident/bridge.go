@@ -70,6 +70,7 @@ type Bridge struct {
 	LinkName       string    // of a static link of the account; "": it has none
 	LinkChangedAt  time.Time // when people who had a link had to use another one; zero: never
 	Passcode       string    // of the meeting, or the PIN of a static link
+	PhonePasscode  string    // of the meeting, for people who dial in: only digits
 	HostEmail      string
 	UsedBackupUser bool
 	DialIn         []DialIn

@@ -613,7 +613,7 @@ func (s *Service) retryNow(ctx context.Context) {
 // URL gives host rights, so it is requested only when a host asks for it.
 func (b *Bridge) take(m zoom.Meeting) {
 	b.MeetingID, b.MeetingUUID, b.PMI = m.ID, m.UUID, m.PMI
-	b.Kind, b.JoinURL, b.Passcode, b.LinkName = KindMeeting, m.JoinURL, m.Passcode, ""
+	b.Kind, b.JoinURL, b.Passcode, b.PhonePasscode, b.LinkName = KindMeeting, m.JoinURL, m.Passcode, m.PhonePasscode, ""
 	if m.Topic != "" {
 		b.Topic = m.Topic
 	}

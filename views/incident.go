@@ -64,6 +64,9 @@ type BridgeBlock struct {
 	MeetingID string // in Zoom's groups: "876 8562 1847"; "" for a static link
 	Passcode  string
 	DialIn    []DialIn
+	// PhonePasscode is what people enter on a phone: only digits.
+	PhonePasscode string
+	QR            QR // of PageURL
 
 	Name       string // tells it apart from the others: "Bridge 2 (Customers)"; "": it is the only one
 	Host       string // email address of the host

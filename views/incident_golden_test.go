@@ -46,7 +46,7 @@ func dialIn() []views.DialIn {
 func liveBridge() views.BridgeBlock {
 	return views.BridgeBlock{
 		ID: "b1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
-		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, Why: notAUser().Says().Cause,
+		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", PhonePasscode: "800645960", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, Why: notAUser().Says().Cause,
 		Recording: "none", Inside: 3, Told: views.Told{At: when(time.Minute)}, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
 		Checks: []views.CheckLine{
 			found("warning", words.Finding{Code: "other_recording", Value: "none", Asked: "cloud"}),

@@ -26,6 +26,7 @@ type JoinPage struct {
 	Shares    []Link // the other open incidents whose bridge has the same link
 	PageURL   string // this page's permanent link, absolute
 	Passcode  string
+	Phone     string // the passcode for people who call: only digits
 	MeetingID string // in Zoom's groups: "876 8562 1847"
 	DialIn    []DialIn
 	Inside    int  // people inside now

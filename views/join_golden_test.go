@@ -10,7 +10,7 @@ import (
 func joinFull() views.JoinPage {
 	return views.JoinPage{
 		Key: "INC-42", Name: "db down", Severity: "SEV1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc",
-		Passcode: "7Yx4Qp", MeetingID: "876 8562 1847", DialIn: dialIn(), Inside: 12, Told: views.Told{At: when(12 * time.Minute), Asked: true, Silent: when(11 * time.Minute)}, ChangedAt: when(13 * time.Minute), IncidentURL: "/incidents/42",
+		Passcode: "7Yx4Qp", Phone: "800645960", MeetingID: "876 8562 1847", DialIn: dialIn(), Inside: 12, Told: views.Told{At: when(12 * time.Minute), Asked: true, Silent: when(11 * time.Minute)}, ChangedAt: when(13 * time.Minute), IncidentURL: "/incidents/42",
 	}
 }
 

@@ -191,6 +191,7 @@ func (b *browser) do(method, path string, body io.Reader, header ...string) answ
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
+	r.Header.Set("Accept", "text/html,*/*") // as browsers do
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}

@@ -55,9 +55,12 @@ type Meeting struct {
 	StartHost string // where the start link leads, if Links does not accept it; StartURL is then empty
 	JoinURL   string // usable as a link, see Client.GetMeeting; empty otherwise
 	Passcode  string // empty in lists
-	CreatedAt time.Time
-	Settings  MeetingSettings
-	DialIn    []DialIn
+	// PhonePasscode is what people enter on a phone: digits, other than Passcode. "": Zoom
+	// did not say.
+	PhonePasscode string
+	CreatedAt     time.Time
+	Settings      MeetingSettings
+	DialIn        []DialIn
 }
 
 // MeetingSettings are the settings in force. They can differ from the requested
@@ -234,6 +237,9 @@ func (c *Client) readMeeting(j gjson.Result) Meeting {
 		Status:    word(j.Get("status")),
 		Duration:  count(j.Get("duration")),
 		Passcode:  word(j.Get("password")),
+
+		PhonePasscode: number(j.Get("pstn_password")),
+
 		CreatedAt: instant(j.Get("created_at")),
 		Settings: MeetingSettings{
 			AutoRecording:         word(s.Get("auto_recording")),
