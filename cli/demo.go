@@ -72,6 +72,9 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		if err := p.SeedDemo(ctx, sim, c.Empty); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("prepare the demo: %w", err)
 		}
+		if err := p.demoLinks(ctx, c.Empty); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("prepare the demo: %w", err)
+		}
 		_, err := fmt.Fprintf(t.out, `The Drawbridge demo is at %[1]s
 
   log in as  %[2]s
@@ -83,6 +86,22 @@ Press Ctrl-C to stop the demo; its data is deleted.
 `, cfg.publicURL(), DemoEmail, DemoPassword, demoHint(c.Empty))
 		return err
 	})
+}
+
+// demoLinks adds a static link, so that incidents get a link while the simulated Zoom is
+// down.
+func (p *Program) demoLinks(ctx context.Context, empty bool) error {
+	if empty {
+		return nil
+	}
+	account, err := p.Store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = p.Service.SaveStaticLinks(ctx, commandLine, []incident.StaticLink{
+		{Name: "War room", URL: "https://meet.example.com/war-room", Phone: "+47 21 00 00 00", PIN: "4711"},
+	}, account.Version)
+	return err
 }
 
 func demoHint(empty bool) string {

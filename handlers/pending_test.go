@@ -91,6 +91,8 @@ func TestPending(t *testing.T) {
 	}
 	responder.get("/runbooks/"+outage.ID+"/run?form=0199aaaa-0000-7000-8000-000000000001").want(t, http.StatusOK, "Open incident")
 
+	responder.get("/").want(t, http.StatusOK, "2 incidents aren’t stored completely. People got a static link from memory.")
+
 	unlock()
 	o.must(workOff(o))
 	if status, answer = ask(blind, body); status != http.StatusOK || answer["key"] != "INC-1" || answer["bridges"].([]any)[0].(map[string]any)["join_url"] != "https://meet.example.com/war" {

@@ -159,6 +159,9 @@ func (s *Site) refusedLastHour(ctx context.Context) (int, error) {
 // themselves what the last check found.
 func (s *Site) banner(c echo.Context, section string, readErr error) *views.Banner {
 	health := s.Store.Health()
+	if n := s.Service.PendingIncidents(); n > 0 {
+		return &views.Banner{Level: views.LevelBad, Text: strings.TrimSpace(views.Plural(n, "incident isn’t", "incidents aren’t") + " stored completely. People got a static link from memory. Drawbridge stores the rest as soon as the database accepts it. " + health.WriteProblem)}
+	}
 	if health.DiskFull {
 		return &views.Banner{Level: views.LevelBad, Text: fmt.Sprintf("The disk of the server is full. Zoom’s events are rejected for now; Zoom retries each for about 85 minutes. "+
 			"Incidents and bridges continue in a small reserve. Free %d MB or more where the data directory is: Drawbridge then continues automatically.", (health.NeedBytes+1<<20-1)>>20)}

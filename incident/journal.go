@@ -122,6 +122,14 @@ func (s *Service) ensureLink(ctx context.Context, actor Actor, i Incident) {
 	s.remember(ctx, Pending{Actor: actor, BridgeID: bridges[made].ID})
 }
 
+// PendingIncidents returns how many incidents have a link from memory and are not in the
+// database yet.
+func (s *Service) PendingIncidents() int {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return len(s.journal.pending)
+}
+
 // Shown returns the bridge as people shall see it: with the link from memory that it has
 // until the database accepts writes.
 func (s *Service) Shown(b Bridge) Bridge {
