@@ -266,6 +266,11 @@ func chooseTime(table, column, sign string) string {
 // job that repeats it, and returns the topics that changed.
 func applyRechecks(ctx context.Context, tx *sql.Tx, readings []incident.Reading) (topics []string, err error) {
 	for _, r := range readings {
+		if r.ChangedHost != nil {
+			if err := markHost(ctx, tx, *r.ChangedHost); err != nil {
+				return nil, err
+			}
+		}
 		if r.Recheck == nil {
 			continue
 		}

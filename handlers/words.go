@@ -128,7 +128,7 @@ func entryWords(e incident.TimelineEntry, now time.Time) words.Entry {
 
 func findingWords(f incident.Finding, now time.Time) words.Finding {
 	w := words.Finding{
-		Code: string(f.Code), Topic: string(f.Topic), Fine: f.Level == incident.LevelOK, Unsaid: f.Level == incident.LevelUnknown, Settings: plain(f.Settings), Email: f.Email, Value: f.Value, Asked: f.Asked,
+		Code: string(f.Code), Topic: string(f.Topic), Fine: f.Level == incident.LevelOK, Unsaid: f.Level == incident.LevelUnknown, Locked: f.Locked, Settings: plain(f.Settings), Email: f.Email, Value: f.Value, Asked: f.Asked,
 		Feature: string(f.Feature), Scopes: f.Scopes, Classic: f.Classic, Until: f.Until, Span: f.Span, Count: f.Count, Incident: f.Incident,
 		Zoom: problemWords(f.Zoom),
 	}

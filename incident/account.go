@@ -33,6 +33,7 @@ type Account struct {
 
 	StandbyMeetings int          `json:"standby_meetings"` // for a rung that does not exist yet
 	StaticLinks     []StaticLink `json:"static_links"`     // the last rung
+	OnCallUsers     []string     `json:"on_call_emails"`   // whom the pre-flight check looks at besides hosts and openers: email addresses, none twice
 
 	Secrets map[SecretName]StoredSecret `json:"-"`
 
@@ -57,6 +58,14 @@ type Accounts interface {
 	// Conflict if a.Version is not the stored version.
 	SaveAccount(ctx context.Context, a Account, set map[SecretName]Secret, remove []SecretName, audit AuditEntry) error
 	SaveCheck(ctx context.Context, r CheckReport) error
+	// SaveOnCall writes OnCallUsers only, also before an app is connected.
+	SaveOnCall(ctx context.Context, emails []string, audit AuditEntry) error
+
+	// HostChecks returns the pre-flight checks of all people. SaveHostCheck writes one
+	// without ChangedAt. KeepHostChecks deletes those of other people.
+	HostChecks(ctx context.Context) ([]HostCheck, error)
+	SaveHostCheck(ctx context.Context, h HostCheck) error
+	KeepHostChecks(ctx context.Context, emails []string) error
 	SetWebhookValidated(ctx context.Context, at time.Time) error
 
 	// These manage the access token of one version of the account, see

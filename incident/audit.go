@@ -19,6 +19,7 @@ type AuditAction string
 
 const (
 	AuditAccountSave       AuditAction = "account.save"
+	AuditHostFix           AuditAction = "host.fix"             // email
 	AuditRunbookCreate     AuditAction = "runbook.create"       // name
 	AuditRunbookUpdate     AuditAction = "runbook.update"       // name
 	AuditRunbookEnable     AuditAction = "runbook.enable"       // name

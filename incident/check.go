@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -39,7 +40,7 @@ func (s *Service) CheckConnection(ctx context.Context, actor Actor, emails ...st
 	ctx, cancelWrite := attached(ctx, stateWrite)
 	defer cancelWrite()
 	s.retryNow(ctx)
-	return c.report, s.store.SaveCheck(ctx, c.report)
+	return c.report, cmp.Or(s.store.SaveCheck(ctx, c.report), s.shareCheck(ctx, c.report))
 }
 
 type checker struct {
@@ -125,7 +126,7 @@ func (c *checker) scopes(token zoom.Token) {
 			switch f.Name {
 			case zoom.OpenBridge, zoom.CheckPeople:
 				level = LevelBad
-			case zoom.FindGaps, zoom.PastMeetings, zoom.EndMeetings:
+			case zoom.FindGaps, zoom.PastMeetings, zoom.EndMeetings, zoom.FixSettings:
 				level = LevelNote
 			default:
 				level = LevelWarning

@@ -119,6 +119,9 @@ type Finding struct {
 	Zoom     *zoom.Problem `json:"zoom,omitempty"`
 	Reason   *Reason       `json:"reason,omitempty"`
 	Text     *NoteText     `json:"text,omitempty"`
+	// Locked says that Zoom kept the setting when Drawbridge changed it, because the
+	// account or a group locks it.
+	Locked bool `json:"locked,omitempty"`
 }
 
 // Setting is a setting of a meeting.

@@ -108,6 +108,7 @@ func (s *Service) addRechecks(ctx context.Context, events []Event, readings []Re
 			read = true
 		}
 		readings[i].Recheck = s.recheck(account, e, bodies[i].User)
+		readings[i].ChangedHost = s.changedHost(e, bodies[i].User)
 	}
 	return nil
 }

@@ -96,6 +96,7 @@ const (
 	JobDiscard   JobKind = "discard_meeting"   // an attempt whose meeting no bridge uses
 	JobStandby   JobKind = "keep_standby"      // none: the standby meetings
 	JobRename    JobKind = "rename_standby"    // a bridge that got a standby meeting
+	JobPreflight JobKind = "preflight"         // none, or PreflightAll
 	JobRecheck   JobKind = "recheck"           // none, or RecheckBridge: the check of the account
 )
 
@@ -179,6 +180,11 @@ type Incidents interface {
 	HastenRetries(ctx context.Context, now time.Time) error
 	// FinishJob and RetryJob do nothing if the worker has lost the lease.
 	FinishJob(ctx context.Context, j Job, state JobState) error
+	// QueueJob stores a job, unless one with its kind and subject is queued. A job
+	// without a subject is not needed beside another of its kind.
+	QueueJob(ctx context.Context, j Job) error
+	// Openers returns who opened incidents since then, at most 500 addresses.
+	Openers(ctx context.Context, since time.Time) ([]string, error)
 	RetryJob(ctx context.Context, j Job, runAt time.Time) error
 	DeleteFinishedJobs(ctx context.Context, before time.Time) (int64, error)
 }
@@ -284,6 +290,7 @@ type Reading struct {
 	Recordings  []RecordingLink // added if the URL is new
 	Files       []FileChange    // of recordings, also of other bridges than BridgeID; the latest times count
 	Recheck     *Recheck        // what the account's check says about a user is no longer known
+	ChangedHost *ChangedHost    // the same for the pre-flight check
 	Timeline    []TimelineEntry // their ids are derived from the event, so that reading it twice adds them once
 }
 

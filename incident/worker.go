@@ -170,7 +170,7 @@ func (s *Service) tidy(ctx context.Context) error {
 	_, jobs := s.store.DeleteFinishedJobs(ctx, now.Add(-keepJobs))
 	_, refusals := s.store.DeleteRefusals(ctx, now.Add(-keepJobs))
 	_, counts := s.store.DeleteMinuteCounts(ctx, now)
-	return errors.Join(sessions, failures, jobs, refusals, counts, s.store.PrepareMonths(ctx))
+	return errors.Join(sessions, failures, jobs, refusals, counts, s.store.PrepareMonths(ctx), s.schedulePreflight(ctx))
 }
 
 // do does a claimed job and stores the result.
@@ -259,6 +259,8 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 		return s.keepStandby(ctx), nil
 	case JobRename:
 		return s.rename(ctx, job)
+	case JobPreflight:
+		return s.preflight(ctx, job)
 	case JobRecheck:
 		return time.Time{}, s.renewCheck(ctx, job.Subject)
 	case JobDiscard:

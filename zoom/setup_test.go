@@ -24,6 +24,7 @@ func TestCheckScopes(t *testing.T) {
 		{"granular", granular, map[zoom.Feature][]string{}},
 		{"one of two granular scopes", []string{"user:read:user:admin", "meeting:write:admin", "meeting:read:admin", "recording:read:admin"}, map[zoom.Feature][]string{
 			"check_people": {"user:read:settings:admin"},
+			"fix_settings": {"user:update:settings:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
 		{"scopes without :admin", []string{"meeting:write", "meeting:read:admin", "user:read", "recording:read:admin", "meeting:delete:meeting"}, map[zoom.Feature][]string{
@@ -31,6 +32,7 @@ func TestCheckScopes(t *testing.T) {
 			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
 			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
 			"end_meetings": {"meeting:update:status:admin"},
+			"fix_settings": {"user:update:settings:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
 		{"none", []string{}, map[zoom.Feature][]string{
@@ -44,6 +46,7 @@ func TestCheckScopes(t *testing.T) {
 			"recording_events":   {"cloud_recording:read:recording:admin"},
 			"past_meetings":      {"meeting:read:past_meeting:admin", "meeting:read:list_past_participants:admin"},
 			"end_meetings":       {"meeting:update:status:admin"},
+			"fix_settings":       {"user:update:settings:admin"},
 			"find_gaps":          {"marketplace_app:read:admin"},
 		}},
 	} {

@@ -31,6 +31,37 @@ type UserSettings struct {
 	AtOnce                int   // how many meetings of the user may run at the same time; 0: Zoom did not say
 }
 
+// SettingsChange has the settings of a user to change. Those that are nil stay as they are.
+type SettingsChange struct {
+	UsePMIForScheduled, UsePMIForInstant, WaitingRoom, JoinBeforeHost, CloudRecording *bool
+}
+
+// UpdateUserSettings changes settings of the user with this id or email address. Zoom may
+// answer that it did and keep a setting that the account or a group locks.
+func (c *Client) UpdateUserSettings(ctx context.Context, idOrEmail string, change SettingsChange) error {
+	body := map[string]map[string]bool{}
+	for _, s := range []struct {
+		block, name string
+		value       *bool
+	}{
+		{"schedule_meeting", "use_pmi_for_scheduled_meetings", change.UsePMIForScheduled},
+		{"schedule_meeting", "use_pmi_for_instant_meetings", change.UsePMIForInstant},
+		{"schedule_meeting", "join_before_host", change.JoinBeforeHost},
+		{"in_meeting", "waiting_room", change.WaitingRoom},
+		{"recording", "cloud_recording", change.CloudRecording},
+	} {
+		if s.value == nil {
+			continue
+		}
+		if body[s.block] == nil {
+			body[s.block] = map[string]bool{}
+		}
+		body[s.block][s.name] = *s.value
+	}
+	_, err := c.call(ctx, userRequest("change user settings", http.MethodPatch, idOrEmail, "/settings", body))
+	return err
+}
+
 // GetUser returns the user with this id or email address. The error has code
 // 1001 if the account has no such user. (Zoom's call "check a user email" does
 // not find users who log in by SSO.)

@@ -14,6 +14,7 @@ type action struct{ did, target string }
 // auditActions has the words of the audit trail's actions.
 var auditActions = map[string]action{
 	"account.save":         {"changed the", "Zoom account"},
+	"host.fix":             {"changed settings in Zoom of", ""},
 	"runbook.create":       {"created runbook", ""},
 	"runbook.update":       {"changed runbook", ""},
 	"runbook.enable":       {"enabled runbook", ""},

@@ -13,6 +13,7 @@ type Finding struct {
 	Code, Email, Value, Asked, Feature string
 	Fine                               bool // its level is ok
 	Unsaid                             bool // its level is unknown
+	Locked                             bool // Zoom kept the setting when Drawbridge changed it
 	Settings                           []string
 	Topic                              string
 	Scopes, Classic                    []string
@@ -34,6 +35,7 @@ const (
 	startWithKey      = "Start the server with the key it was stored with, or enter the secret again."
 	activateUser      = "In Zoom: User Management → Users. Activate the user."
 	licenseUser       = "In Zoom: User Management → Users. Give {host} a license."
+	lockedSetting     = "Zoom kept it when Drawbridge changed it: the account or a group locks it. A Zoom admin can unlock it under Account Management → Account Settings, or in the settings of the group."
 	scheduleSettings  = "In Zoom: Settings → Meeting → Schedule Meeting. "
 	findCause         = "Look for the cause in the rejected requests on the Events page and in the server’s log."
 )
@@ -46,6 +48,9 @@ func (f Finding) Says() Line {
 		}
 		if f.Unsaid {
 			return Line{s.subject, "Zoom didn’t say.", ""}
+		}
+		if f.Locked {
+			return Line{s.subject, s.bad, lockedSetting}
 		}
 		return Line{s.subject, s.bad, s.fix}
 	}
@@ -247,6 +252,7 @@ var features = map[string]string{
 	"meeting_events":     "See when a bridge starts and ends",
 	"participant_events": "See who is inside",
 	"recording_events":   "Get the recording",
+	"fix_settings":       "Change settings of people that don’t suit bridges",
 	"find_gaps":          "Find events that weren’t delivered",
 }
 

@@ -34,6 +34,7 @@ var operations = []operation{
 	{"GET", "/users/email", "Light", both("user:read:email"), readUsers[:1], (*Sim).checkEmail},
 	{"GET", "/users/{userId}", "Light", both("user:read:user"), readUsers, (*Sim).getUser},
 	{"GET", "/users/{userId}/settings", "Medium", both("user:read:settings"), readUsers, (*Sim).getSettings},
+	{"PATCH", "/users/{userId}/settings", "Medium", both("user:update:settings"), []string{"user:write:admin", "user:write"}, (*Sim).updateSettings},
 	{"GET", "/users/{userId}/meetings", "Medium", both("meeting:read:list_meetings"), readMeetings, (*Sim).listMeetings},
 	{"POST", "/users/{userId}/meetings", "Medium", both("meeting:write:meeting"), writeMeetings, (*Sim).createMeeting},
 	{"GET", "/meetings/{meetingId}", "Light", both("meeting:read:meeting"), readMeetings, (*Sim).getMeeting},

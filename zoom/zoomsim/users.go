@@ -1,6 +1,7 @@
 package zoomsim
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 )
@@ -210,6 +211,37 @@ func (u *User) concurrentPlan() string {
 		return "Basic"
 	}
 	return "None"
+}
+
+// updateSettings changes a user's settings. A setting that the account locks stays as it is,
+// without an error.
+func (s *Sim) updateSettings(q *request) answer {
+	u, a, ok := s.target(q)
+	if !ok {
+		return a
+	}
+	if u.InvitationLost {
+		return fail(http.StatusBadRequest, 1120, lostInvitation)
+	}
+	all, ok := q.object()
+	if !ok {
+		return notJSON
+	}
+	for name, value := range map[string]*bool{
+		"schedule_meeting.use_pmi_for_scheduled_meetings": &u.UsePMIForScheduled, "schedule_meeting.use_pmi_for_instant_meetings": &u.UsePMIForInstant,
+		"schedule_meeting.join_before_host": &u.JoinBeforeHost, "in_meeting.waiting_room": &u.WaitingRoom, "recording.cloud_recording": &u.CloudRecording,
+	} {
+		block, key, _ := strings.Cut(name, ".")
+		var settings map[string]json.RawMessage
+		if raw, ok := all[block]; ok && json.Unmarshal(raw, &settings) != nil {
+			return invalid(fieldError{block, "Invalid field."})
+		}
+		if raw, ok := settings[key]; ok && json.Unmarshal(raw, value) != nil {
+			return invalid(fieldError{name, "Invalid field."})
+		}
+	}
+	q.events = append(q.events, s.event("user.settings_updated", object("account_id", s.opts.AccountID, "operator", u.Email, "object", object("id", u.ID)), q.now))
+	return noContent
 }
 
 // cloud reports whether the user may record to the cloud, which needs a license.

@@ -1,0 +1,95 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// HostChecks implements incident.Accounts.
+func (s *Store) HostChecks(ctx context.Context) ([]incident.HostCheck, error) {
+	return list(ctx, s.r, func(h *incident.HostCheck) []any {
+		return []any{&h.Email, &h.ZoomID, timeOf(&h.At), timeOf(&h.ChangedAt), jsonOf(&h.Lines)}
+	}, `SELECT email, zoom_id, checked_at, changed_at, findings FROM host_checks ORDER BY email`)
+}
+
+// SaveHostCheck implements incident.Accounts.
+func (s *Store) SaveHostCheck(ctx context.Context, h incident.HostCheck) error {
+	return s.change(ctx, incident.AuditEntry{}, []string{TopicAccount}, func(tx *sql.Tx) error {
+		return exec(ctx, tx, `
+			INSERT INTO host_checks (email, zoom_id, checked_at, findings) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (email) DO UPDATE SET zoom_id = excluded.zoom_id, checked_at = excluded.checked_at, findings = excluded.findings`,
+			h.Email, h.ZoomID, h.At, asJSON(h.Lines))
+	})
+}
+
+// KeepHostChecks implements incident.Accounts.
+func (s *Store) KeepHostChecks(ctx context.Context, emails []string) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		known, err := list(ctx, tx, scalar[string], `SELECT email FROM host_checks`)
+		if err != nil {
+			return err
+		}
+		keep := map[string]bool{}
+		for _, e := range emails {
+			keep[e] = true
+		}
+		for _, e := range known {
+			if !keep[e] {
+				if err := exec(ctx, tx, `DELETE FROM host_checks WHERE email = $1`, e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// markHost marks the check of a user as out of date, and queues its job if there is one.
+func markHost(ctx context.Context, tx *sql.Tx, c incident.ChangedHost) error {
+	w := where{args: []any{c.At}}
+	condition := `LOWER(zoom_id) = $? AND zoom_id <> ''`
+	w.add(condition, c.ZoomID)
+	if len(c.Emails) > 0 {
+		in := placeholders(len(w.args)+1, len(c.Emails))
+		w.args = append(w.args, anys(c.Emails)...)
+		w.conditions = []string{`(` + w.conditions[0] + ` OR email IN (` + in + `))`}
+	}
+	w.conditions = append(w.conditions, `(changed_at IS NULL OR changed_at < $1)`, `checked_at < $1`)
+	n, err := execRows(ctx, tx, `UPDATE host_checks SET changed_at = $1`+w.String(), w.args...)
+	if err != nil || n == 0 {
+		return err
+	}
+	return queueJob(ctx, tx, c.Job)
+}
+
+// QueueJob implements incident.Incidents.
+func (s *Store) QueueJob(ctx context.Context, j incident.Job) error {
+	return s.write(ctx, func(tx *sql.Tx) error { return queueJob(ctx, tx, j) })
+}
+
+func queueJob(ctx context.Context, tx *sql.Tx, j incident.Job) error {
+	_, queued, err := first(ctx, tx, scalar[string], `
+		SELECT id FROM jobs WHERE kind = $1 AND state = 'queued' AND (subject = $2 OR $2 = '') LIMIT 1`, j.Kind, j.Subject)
+	if err != nil || queued {
+		return err
+	}
+	return insertJobs(ctx, tx, []incident.Job{j})
+}
+
+// Openers implements incident.Incidents.
+func (s *Store) Openers(ctx context.Context, since time.Time) ([]string, error) {
+	// Numbers grow with time, so the newest incidents are read and not all of them.
+	return list(ctx, s.r, scalar[string], `
+		SELECT opener_email FROM incidents WHERE created_at >= $1 AND opener_email <> ''
+		GROUP BY opener_email ORDER BY MAX(number) DESC LIMIT 500`, since)
+}
+
+// SaveOnCall implements incident.Accounts.
+func (s *Store) SaveOnCall(ctx context.Context, emails []string, audit incident.AuditEntry) error {
+	return s.change(ctx, audit, []string{TopicAccount}, func(tx *sql.Tx) error {
+		return execOne(ctx, tx, notFound("Zoom account"), `UPDATE accounts SET on_call_users = $2 WHERE id = $1`, accountID, asJSON(emails))
+	})
+}
