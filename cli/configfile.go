@@ -40,6 +40,7 @@ type fileAccount struct {
 	Cluster             string                 `yaml:"cluster,omitempty"`
 	StandbyMeetings     *int                   `yaml:"standby_meetings,omitempty"`
 	StaticLinks         *[]incident.StaticLink `yaml:"static_links,omitempty"`
+	OnCallEmails        *[]string              `yaml:"on_call_emails,omitempty"`
 }
 
 type fileRunbook struct {
@@ -101,7 +102,7 @@ func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 	form := incident.AccountForm{
 		Auth: f.Auth, ZoomAccountID: f.AccountID, ClientID: f.ClientID, APIKey: f.APIKey,
 		Cluster: f.Cluster, BackupUsers: append([]string{f.BackupUserEmail}, f.BackupUserEmails...), Version: old.Version,
-		AppID: f.AppID, StandbyMeetings: f.StandbyMeetings, StaticLinks: f.StaticLinks,
+		AppID: f.AppID, StandbyMeetings: f.StandbyMeetings, StaticLinks: f.StaticLinks, OnCallUsers: f.OnCallEmails,
 		Secrets: map[incident.SecretName]string{},
 	}
 	// Do not set a secret that is already stored: apply is idempotent.
@@ -276,6 +277,9 @@ func (p *Program) export(ctx context.Context) ([]byte, error) {
 		}
 		if a.StandbyMeetings > 0 {
 			f.Account.StandbyMeetings = &a.StandbyMeetings
+		}
+		if len(a.OnCallUsers) > 0 {
+			f.Account.OnCallEmails = &a.OnCallUsers
 		}
 		if len(a.StaticLinks) > 0 {
 			f.Account.StaticLinks = &a.StaticLinks

@@ -84,6 +84,9 @@ func (s *Site) Overview(c echo.Context) error {
 	if page.Needs, err = s.needs(c, report, health, needy.Items); err != nil {
 		return err
 	}
+	if err := s.addPreflight(c, account, &page); err != nil {
+		return err
+	}
 	// What the headline says needs no second line, and no banner.
 	page.Needs = slices.DeleteFunc(page.Needs, func(n views.Need) bool { return slices.Contains(page.Ready.Facts, n.Text) })
 	if len(page.Ready.Facts) > 0 && page.Ready.Level != views.LevelOK && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {

@@ -23,13 +23,17 @@ var preflightChecks = []struct {
 	codes []incident.FindingCode
 }{
 	{"Zoom user", []incident.FindingCode{incident.FoundUser, incident.FoundUserUnknown, incident.FoundUserInactive, incident.FoundUserBasic, incident.FoundUserUnsaid, incident.FoundUserMayNotHost}},
+	{"At once", []incident.FindingCode{incident.FoundAtOnce}},
 	{"PMI, scheduled", []incident.FindingCode{incident.FoundPMIScheduled, incident.FoundNoSettings}},
 	{"PMI, instant", []incident.FindingCode{incident.FoundPMIInstant}},
 	{"Waiting room", []incident.FindingCode{incident.FoundWaitingRoom}},
 	{"Join before host", []incident.FindingCode{incident.FoundJoinBeforeHost}},
 	{"Cloud recording", []incident.FindingCode{incident.FoundCloudRecording}},
 	{"Sign-in", []incident.FindingCode{incident.FoundAuthentication}},
+	{createsLeft, nil},
 }
+
+const createsLeft = "Left today"
 
 // PreflightPage is GET /preflight: the pre-flight board.
 func (s *Site) PreflightPage(c echo.Context) error {
@@ -61,9 +65,14 @@ func (s *Site) preflightPage(c echo.Context) (views.PreflightPage, error) {
 	for _, check := range preflightChecks {
 		page.Checks = append(page.Checks, check.name)
 	}
+	loads, err := s.Store.HostLoads(c.Request().Context(), incident.LoadsAt(s.Now()))
+	if err != nil {
+		return page, err
+	}
 	fixable := false
 	for _, h := range hosts {
 		row := s.preflightRow(c, h, page.CanChange)
+		row.Cells[len(row.Cells)-1] = leftToday(loads[h.Email])
 		fixable = fixable || len(h.Fixable()) > 0
 		page.Rows = append(page.Rows, row)
 	}
@@ -133,6 +142,42 @@ func (s *Site) preflightRow(c echo.Context, h incident.PossibleHost, canChange b
 		row.Cells = append(row.Cells, cell)
 	}
 	return row
+}
+
+// leftToday is how many meetings Zoom still lets somebody create or change today.
+func leftToday(load incident.HostLoad) views.PreflightCell {
+	left := max(0, incident.HostDayLimit-load.Creates)
+	cell := views.PreflightCell{Level: views.LevelOK, Text: views.Count(left), Title: words.LeftToday(left, incident.HostDayLimit)}
+	switch {
+	case left == 0:
+		cell.Level = views.LevelBad
+	case left <= 10:
+		cell.Level = views.LevelWarning
+	}
+	return cell
+}
+
+// addPreflight adds what the pre-flight check found about people to Overview. What it
+// found about the host pool is there already, from the account's check. Somebody who can't
+// host keeps Overview from being green.
+func (s *Site) addPreflight(c echo.Context, a incident.Account, page *views.OverviewPage) error {
+	if !a.Connected() {
+		return nil
+	}
+	hosts, err := s.possibleHosts(c, a)
+	if err != nil {
+		return err
+	}
+	hosts = slices.DeleteFunc(hosts, func(h incident.PossibleHost) bool { return slices.Contains(h.Roles, incident.MayHostInPool) })
+	level, title, _ := preflightSummary(hosts)
+	if level != views.LevelBad && level != views.LevelWarning {
+		return nil
+	}
+	page.Needs = append(page.Needs, views.Need{Level: level, Text: "Pre-flight: " + title + ".", LinkText: "View", Href: preflightPath})
+	if level == views.LevelBad && page.Ready.Level == views.LevelOK {
+		page.Ready.Level, page.Ready.Title = views.LevelWarning, words.ReadyForMost
+	}
+	return nil
 }
 
 // CheckPreflight is POST /preflight/check: everybody is checked, in the background.

@@ -54,6 +54,7 @@ const (
 	FoundWaitingRoom    FindingCode = "waiting_room"      // the same
 	FoundJoinBeforeHost FindingCode = "join_before_host"  // the same
 	FoundCloudRecording FindingCode = "cloud_recording"   // the same
+	FoundAtOnce         FindingCode = "at_once"           // Email; Count: meetings that may run at the same time, 1 if Zoom did not say
 	FoundAuthentication FindingCode = "authentication"    // the same
 	FoundClock          FindingCode = "clock"             // Span: difference between Zoom's clock and ours
 )

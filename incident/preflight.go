@@ -205,6 +205,9 @@ func (s *Service) saveHostCheck(ctx context.Context, r CheckReport, before HostC
 		l.Locked = was >= 0 && before.Lines[was].Locked && l.Level == LevelWarning
 		h.Lines = append(h.Lines, l)
 	}
+	if !slices.ContainsFunc(h.Lines, func(l Finding) bool { return l.Zoom != nil }) { // the settings were read
+		h.Lines = append(h.Lines, Finding{Code: FoundAtOnce, Topic: TopicSettings, Level: LevelOK, Email: h.Email, Count: max(1, r.AtOnce[h.Email])})
+	}
 	return s.store.SaveHostCheck(ctx, h)
 }
 

@@ -26,6 +26,7 @@ type AccountForm struct {
 	// Set by configuration files; nil keeps the stored value.
 	StandbyMeetings *int
 	StaticLinks     *[]StaticLink
+	OnCallUsers     *[]string
 }
 
 // minWebhookToken is the minimum length of a webhook secret token. Zoom's have 22
@@ -188,6 +189,12 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 	}
 	checkStandby(fields, next)
 	checkStatic(fields, next.StaticLinks)
+	if f.OnCallUsers != nil {
+		var problem string
+		if next.OnCallUsers, problem = onCall(*f.OnCallUsers); problem != "" {
+			fields["on_call_emails"] = problem
+		}
+	}
 	if len(fields) > 0 {
 		return Account{}, nil, invalid("Some fields are missing or invalid. Nothing was saved.", fields)
 	}

@@ -49,7 +49,9 @@ func TestLinks(t *testing.T) {
 	}
 	w := newWorld(t)
 	runbook := w.runbook("Outage")
-	_, _, err := w.service.OpenIncident(t.Context(), commandLine, incident.OpenRequest{RunbookID: runbook.ID, Name: "db down", Source: "form"})
+	_, err := w.service.CheckConnection(t.Context(), commandLine) // it finds settings that Drawbridge can fix
+	w.must(err)
+	_, _, err = w.service.OpenIncident(t.Context(), commandLine, incident.OpenRequest{RunbookID: runbook.ID, Name: "db down", Source: "form"})
 	w.must(err)
 	w.deliver(secretToken, []byte(`{"event":"meeting.started","payload":{"account_id":"a","object":{"id":"1"}},"event_ts":1}`))
 	rank := map[string]int{"public": 0, "session:viewer": 1, "session:responder": 2, "session:admin": 3}

@@ -2,6 +2,7 @@ package words
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +28,8 @@ func (f Finding) Cell() string {
 		return "No license"
 	case "user_unsaid":
 		return "Not said"
+	case "at_once":
+		return strconv.Itoa(f.Count)
 	case "user_unknown":
 		if f.Zoom != nil && (f.Zoom.Code == "no_such_user" || f.Zoom.Code == "other_account") {
 			return "Not found"
@@ -100,3 +103,11 @@ func capital(s string) string {
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
+
+// LeftToday says how many meetings Zoom still lets a host create or change today.
+func LeftToday(left, limit int) string {
+	return "Zoom lets this host create or change " + strconv.Itoa(left) + " of " + strconv.Itoa(limit) + " meetings more until midnight UTC."
+}
+
+// ReadyForMost is the headline of Overview if somebody who may open an incident can't host.
+const ReadyForMost = "New incidents will get a bridge, but not everyone can host one."
