@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -287,13 +288,17 @@ func onCall(emails []string) (list []string, problem string) {
 	return list, ""
 }
 
-// fixable has the findings that a call to Zoom can mend, with how to put it.
-var fixable = map[FindingCode]func(*zoom.SettingsChange){
-	FoundPMIScheduled:   func(c *zoom.SettingsChange) { c.UsePMIForScheduled = new(false) },
-	FoundPMIInstant:     func(c *zoom.SettingsChange) { c.UsePMIForInstant = new(false) },
-	FoundWaitingRoom:    func(c *zoom.SettingsChange) { c.WaitingRoom = new(false) },
-	FoundJoinBeforeHost: func(c *zoom.SettingsChange) { c.JoinBeforeHost = new(true) },
-	FoundCloudRecording: func(c *zoom.SettingsChange) { c.CloudRecording = new(true) },
+// fixable has the findings that a call to Zoom can mend, with the setting and the value
+// that suits bridges.
+var fixable = map[FindingCode]struct {
+	setting func(*zoom.SettingsChange) **bool
+	good    bool
+}{
+	FoundPMIScheduled:   {func(c *zoom.SettingsChange) **bool { return &c.UsePMIForScheduled }, false},
+	FoundPMIInstant:     {func(c *zoom.SettingsChange) **bool { return &c.UsePMIForInstant }, false},
+	FoundWaitingRoom:    {func(c *zoom.SettingsChange) **bool { return &c.WaitingRoom }, false},
+	FoundJoinBeforeHost: {func(c *zoom.SettingsChange) **bool { return &c.JoinBeforeHost }, true},
+	FoundCloudRecording: {func(c *zoom.SettingsChange) **bool { return &c.CloudRecording }, true},
 }
 
 // Fixable returns the findings that Drawbridge can mend by changing the person's settings
@@ -304,7 +309,7 @@ func (h HostCheck) Fixable() (codes []FindingCode) {
 	}
 	basic := slices.ContainsFunc(h.Lines, func(l Finding) bool { return l.Code == FoundUserBasic })
 	for _, l := range h.Lines {
-		if fixable[l.Code] == nil || l.Level != LevelWarning || l.Locked || l.Code == FoundCloudRecording && basic {
+		if _, ok := fixable[l.Code]; !ok || l.Level != LevelWarning || l.Locked || l.Code == FoundCloudRecording && basic {
 			continue // cloud recording needs a license
 		}
 		codes = append(codes, l.Code)
@@ -358,7 +363,8 @@ func (s *Service) fixHost(ctx context.Context, actor Actor, client *zoom.Client,
 	fix := HostFix{Email: h.Email}
 	var change zoom.SettingsChange
 	for _, code := range codes {
-		fixable[code](&change)
+		f := fixable[code]
+		*f.setting(&change) = &f.good
 	}
 	if err := client.UpdateUserSettings(ctx, h.Email, change); err != nil {
 		problem := zoom.ProblemOf(err)
@@ -374,7 +380,7 @@ func (s *Service) fixHost(ctx context.Context, actor Actor, client *zoom.Client,
 		switch {
 		case now >= 0 && c.report.Lines[now].Level == LevelOK:
 			fix.Fixed = append(fix.Fixed, code)
-			changes = append(changes, Change{Field: string(code), Before: "as found", After: "as bridges need it"})
+			changes = append(changes, Change{Field: string(code), Before: strconv.FormatBool(!fixable[code].good), After: strconv.FormatBool(fixable[code].good)})
 		case now >= 0 && c.report.Lines[now].Level == LevelWarning:
 			fix.Kept = append(fix.Kept, code)
 		}
