@@ -81,12 +81,17 @@ func (s *Site) Overview(c echo.Context) error {
 	if page.Alarms, err = s.alarms(c, needy.Items); err != nil {
 		return err
 	}
+	people, err := s.preflightPeople(c, account)
+	if err != nil {
+		return err
+	}
+	report.Lines = slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { // the pre-flight check says these
+		return slices.ContainsFunc(people, func(h incident.PossibleHost) bool { return h.Email == f.Email })
+	})
 	if page.Needs, err = s.needs(c, report, health, needy.Items); err != nil {
 		return err
 	}
-	if err := s.addPreflight(c, account, &page); err != nil {
-		return err
-	}
+	addPreflight(people, &page)
 	// What the headline says needs no second line, and no banner.
 	page.Needs = slices.DeleteFunc(page.Needs, func(n views.Need) bool { return slices.Contains(page.Ready.Facts, n.Text) })
 	if len(page.Ready.Facts) > 0 && page.Ready.Level != views.LevelOK && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {

@@ -160,24 +160,24 @@ func leftToday(load incident.HostLoad) views.PreflightCell {
 // addPreflight adds what the pre-flight check found about people to Overview. What it
 // found about the host pool is there already, from the account's check. Somebody who can't
 // host keeps Overview from being green.
-func (s *Site) addPreflight(c echo.Context, a incident.Account, page *views.OverviewPage) error {
-	if !a.Connected() {
-		return nil
-	}
-	hosts, err := s.possibleHosts(c, a)
-	if err != nil {
-		return err
-	}
-	hosts = slices.DeleteFunc(hosts, func(h incident.PossibleHost) bool { return slices.Contains(h.Roles, incident.MayHostInPool) })
-	level, title, _ := preflightSummary(hosts)
+func addPreflight(people []incident.PossibleHost, page *views.OverviewPage) {
+	level, title, _ := preflightSummary(people)
 	if level != views.LevelBad && level != views.LevelWarning {
-		return nil
+		return
 	}
 	page.Needs = append(page.Needs, views.Need{Level: level, Text: "Pre-flight: " + title + ".", LinkText: "View", Href: preflightPath})
 	if level == views.LevelBad && page.Ready.Level == views.LevelOK {
 		page.Ready.Level, page.Ready.Title = views.LevelWarning, words.ReadyForMost
 	}
-	return nil
+}
+
+// preflightPeople are those whom only the pre-flight check looks at.
+func (s *Site) preflightPeople(c echo.Context, a incident.Account) ([]incident.PossibleHost, error) {
+	if !a.Connected() {
+		return nil, nil
+	}
+	hosts, err := s.possibleHosts(c, a)
+	return slices.DeleteFunc(hosts, func(h incident.PossibleHost) bool { return slices.Contains(h.Roles, incident.MayHostInPool) }), err
 }
 
 // CheckPreflight is POST /preflight/check: everybody is checked, in the background.
