@@ -229,6 +229,7 @@ func TestReasonWords(t *testing.T) {
 var withoutFix = map[incident.FindingCode]string{
 	incident.FoundToken:      "is only ever fine",
 	incident.FoundUser:       "is only ever fine",
+	incident.FoundAtOnce:     "is only ever fine",
 	incident.FoundValidated:  "is only ever fine",
 	incident.FoundNotSaid:    "may be fine: Zoom didn’t say",
 	incident.FoundOtherHost:  "may be fine: nobody can check it",
@@ -388,7 +389,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"Finding.Code": of("incident", "FindingCode"), "Finding.Topic": of("incident", "Topic"), "Finding.Feature": of("zoom", "Feature"),
 		"Finding.Value": recordings, "Finding.Asked": recordings, "Meeting.Recording": recordings,
 		"Problem.Code": of("zoom", "ProblemCode"), "problemTexts": of("zoom", "ProblemCode"), "tryAgain": of("zoom", "ProblemCode"),
-		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"),
+		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"), "settingStates": of("incident", "FindingCode"),
 		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
 		"verdictTexts": of("incident", "FindingCode"), "settingNames": of("incident", "Setting"), "audio": {"telephony", "voip", "thirdParty"},
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),

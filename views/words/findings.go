@@ -90,7 +90,7 @@ var findingTexts = map[string]Line{
 	"user_inactive":     {"{user}", "This Zoom user is {value} and can’t host.", activateUser},
 	"host_changed":      {"{user}", "Changed in Zoom since the last check. Drawbridge is checking again.", "If this stays, press “Check connection”."},
 	"user_basic":        {"{user}", "This Zoom user has no license: meetings end after 40 minutes.", licenseUser},
-	"at_once":           {"Meetings at once", "{count} at a time.", ""},
+	"at_once":           {"Meetings at once", "Up to {count} at a time.", ""},
 	"user_may_not_host": {"{user}", "This Zoom user isn’t allowed to host meetings.", licenseUser},
 	"user":              {"{user}", "Active and licensed.", ""},
 	"user_unsaid":       {"{user}", "Exists, but Zoom didn’t say whether this user is active and licensed.", "In Zoom: User Management → Users. Look whether the user is active and has a license."},

@@ -31,12 +31,15 @@ func (f Finding) Cell() string {
 	case "at_once":
 		return strconv.Itoa(f.Count)
 	case "user_unknown":
-		if f.Zoom != nil && (f.Zoom.Code == "no_such_user" || f.Zoom.Code == "other_account") {
+		if f.Zoom != nil && f.Zoom.elsewhere() {
 			return "Not found"
 		}
 	}
 	return "Not read"
 }
+
+// elsewhere reports whether somebody is no user of the connected account.
+func (p Problem) elsewhere() bool { return p.Code == "no_such_user" || p.Code == "other_account" }
 
 // settingStates has the states of a setting: the one that suits bridges, and the other.
 var settingStates = map[string][2]string{
