@@ -389,17 +389,23 @@ func waits(ctx context.Context, q queryer, bridgeID string) ([]incident.Wait, er
 // People returns who is in a bridge now and who waits to get in, each once, in
 // the order in which they came.
 func (s *Store) People(ctx context.Context, bridgeID string) (inside []incident.Presence, waiting []incident.Wait, err error) {
+	f, err := s.Call(ctx, bridgeID)
+	if err != nil {
+		return nil, nil, err
+	}
+	waiting = incident.Waiting(f)
+	return incident.Inside(f.Instances, f.Presences, waiting), waiting, nil
+}
+
+// Call returns a bridge with what events and Zoom's answers say about its calls.
+func (s *Store) Call(ctx context.Context, bridgeID string) (incident.BridgeFacts, error) {
 	f, _, err := first(ctx, s.r, func(f *incident.BridgeFacts) []any {
 		return bridgeFields(&f.Bridge)
 	}, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, bridgeID)
 	if err == nil {
 		err = readPeople(ctx, s.r, &f)
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	waiting = incident.Waiting(f)
-	return incident.Inside(f.Instances, f.Presences, waiting), waiting, nil
+	return f, err
 }
 
 // readPeople fills in what events say about the people of a bridge.

@@ -74,3 +74,24 @@ func TestStartAgainForm(t *testing.T) {
 		t.Errorf("the bridge is %s, want ready", got.State)
 	}
 }
+
+// Who was in the call is on the page and in a file that no spreadsheet runs.
+func TestAttendance(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	i := o.open(o.outage())
+	b := o.bridge(i.Number)
+	o.happened("meeting.started", b.MeetingID, "start_time", o.clock().Format(time.RFC3339))
+	o.happened("meeting.participant_joined", b.MeetingID, "participant", o.participant("=HYPERLINK(1)"))
+	o.wait(12 * time.Minute)
+	o.happened("meeting.ended", b.MeetingID, "end_time", o.clock().Format(time.RFC3339))
+	viewer := o.as(incident.Viewer)
+	viewer.get("/incidents/"+i.Key()).want(t, 200, "Attendance 1 person", "=HYPERLINK(1)", "12 min")
+	file := viewer.get("/bridges/" + b.ID + "/attendance")
+	if !strings.Contains(file.body, "name,email,joined_at,left_at,seconds_inside") || !strings.Contains(file.body, "'=HYPERLINK(1)") || !strings.Contains(file.body, ",720") || strings.Contains(file.body, b.Passcode) {
+		t.Errorf("the file is %q", file.body)
+	}
+	viewer.get("/bridges/none/attendance").want(t, 404)
+	o.nobody().get("/bridges/"+b.ID+"/attendance").want(t, 303)
+}

@@ -228,6 +228,9 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 			block.LinkTyped, block.LinkError = refused.link, refused.problem
 		}
 		block.QR = qrCode(block.PageURL)
+		if block.Attendance, err = s.attendance(c, b); err != nil {
+			return err
+		}
 		page.Bridges = append(page.Bridges, block)
 		if block.CanEnd {
 			if page.Running == nil {

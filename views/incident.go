@@ -68,6 +68,8 @@ type BridgeBlock struct {
 	PhonePasscode string
 	QR            QR // of PageURL
 
+	Attendance []Attendee // once the call has ended
+
 	Name       string // tells it apart from the others: "Bridge 2 (Customers)"; "": it is the only one
 	Host       string // email address of the host
 	UsedBackup bool

@@ -97,6 +97,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/runbooks/:id/run", responder, s.Run},
 		{Page, GET, "/bridges", viewer, s.BridgesPage},
 		{Part, GET, "/bridges/export", viewer, s.ExportBridges},
+		{Part, GET, "/bridges/:id/attendance", viewer, s.ExportAttendance},
 		{Form, POST, "/bridges/:id/retry", responder, s.RetryBridge},
 		{Form, POST, "/bridges/:id/look", responder, s.LookNow},
 		{Form, POST, "/bridges/:id/link", responder, s.UseLink},
