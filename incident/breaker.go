@@ -15,6 +15,10 @@ const (
 	// betweenProbes is the pause between questions whether Zoom answers again.
 	betweenProbes = 5 * time.Second
 	probeLimit    = 3 * time.Second
+	// warmEvery is how often the access token is renewed if it is about to expire, so that
+	// no bridge has to wait for it. warmRest is the pause after Zoom gave none.
+	warmEvery = time.Minute
+	warmRest  = 10 * time.Minute
 )
 
 // silences are the problems of a Zoom that cannot be reached, or that does not answer
@@ -72,4 +76,39 @@ func (s *Service) probeOnce(ctx context.Context) (int, error) {
 		s.retryNow(ctx)
 	}
 	return 1, nil
+}
+
+// warmOnce has a token at hand before a bridge needs it. A Zoom that gives none because it
+// does not answer is known as silent before the next incident.
+func (s *Service) warmOnce(ctx context.Context) (int, error) {
+	s.mu.Lock()
+	now := s.now()
+	due := !now.Before(s.warmAt)
+	if due {
+		s.warmAt = now.Add(warmEvery)
+	}
+	s.mu.Unlock()
+	if !due {
+		return 0, nil
+	}
+	account, err := s.store.Account(ctx)
+	if err != nil {
+		return 0, err
+	}
+	client, err := s.zoomClient(account)
+	if err != nil {
+		return 0, nil // there is nothing to connect to
+	}
+	ctx, cancel := context.WithTimeout(ctx, jobLimit)
+	defer cancel()
+	_, err = client.Token(ctx)
+	switch {
+	case isSilence(err):
+		s.heard(err)
+	case err != nil:
+		s.mu.Lock()
+		s.warmAt = s.now().Add(warmRest)
+		s.mu.Unlock()
+	}
+	return 0, nil
 }

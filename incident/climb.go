@@ -187,7 +187,7 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	if len(list) == 0 {
 		return c.fail(ctx, Reason{Code: ReasonNobodyHosts})
 	}
-	defer c.hangUp(ctx)
+	defer c.hangUp(ctx, nil)
 	if done, err := c.askHosts(ctx, list); done || err != nil {
 		return err
 	}
@@ -321,8 +321,9 @@ func (c *climber) over(a *call) *call {
 }
 
 // hangUp ends the calls that nobody needs any more. What they may have created is looked
-// for, and deleted if the bridge has a link.
-func (c *climber) hangUp(ctx context.Context) {
+// for, and deleted if the bridge has a link. winner is the call that gave it, or nil:
+// calls that began after it say nothing about why the bridge is what it is.
+func (c *climber) hangUp(ctx context.Context, winner *call) {
 	for _, a := range c.calls {
 		a.cancel()
 	}
@@ -330,7 +331,14 @@ func (c *climber) hangUp(ctx context.Context) {
 		a := c.over(<-c.answers)
 		var err error
 		if a.err != nil {
+			why, told := c.why, c.before
+			if winner != nil && winner.attempt.ID < a.attempt.ID {
+				c.before = append(slices.Clone(told), reasonOf(a.err, a.rung.host))
+			} else {
+				why = append(why, reasonOf(a.err, a.rung.host))
+			}
 			_, err = c.refused(ctx, a.rung, a.attempt, a.err)
+			c.why, c.before = why, told
 		} else {
 			err = c.s.discard(ctx, a.attempt, AttemptCalling)
 		}
@@ -365,7 +373,7 @@ func (c *climber) answered(ctx context.Context, a *call) (done, goOn bool, err e
 		c.spare = &spareMeeting{a.rung, a.attempt, a.meeting, *finding}
 		return false, true, c.finish(ctx, a.attempt, AttemptRefused, 0, why, nil)
 	}
-	c.hangUp(ctx)
+	c.hangUp(ctx, a)
 	err = c.ready(ctx, a.rung, a.attempt, AttemptCalling, a.meeting, nil)
 	return err == nil, false, err
 }

@@ -47,7 +47,7 @@ func (s *Service) MoveToZoom(ctx context.Context, actor Actor, bridgeID string) 
 		return stays(reasonOf(err, ""))
 	}
 	list := rungs(c.account, c.incident, c.run, c.bridge.Asked)
-	defer c.hangUp(ctx)
+	defer c.hangUp(ctx, nil)
 	if done, err := c.askHosts(ctx, list); done || err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ type Service struct {
 	createTook    time.Duration // how long Zoom took to create the last meeting
 	silent        int           // how many calls in a row Zoom did not answer; see breaker.go
 	probeAt       time.Time     // when a silent Zoom is asked again
+	warmAt        time.Time     // when the access token is looked at again
 	tidied        time.Time
 
 	hashing chan struct{} // limits concurrent argon2id hashes

@@ -45,6 +45,7 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Go(func() error { return s.loop(ctx, nil, s.askOnce) })
 	}
 	g.Go(func() error { return s.loop(ctx, nil, s.probeOnce) })
+	g.Go(func() error { return s.loop(ctx, nil, s.warmOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
 	g.Go(func() error { return s.loop(ctx, nil, s.replayOnce) })
