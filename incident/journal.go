@@ -2,6 +2,7 @@ package incident
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -160,7 +161,22 @@ func (s *Service) giveLink(ctx context.Context, p Pending) error {
 			return err
 		}
 	}
-	return s.store.AddTimeline(ctx, memoryEntry("memory-"+p.ID, c.incident.Number, p.Request, p.Actor))
+	return s.store.AddTimeline(ctx, memoryEntry(p, c.incident.Number))
+}
+
+// giveLinkTo is giveLink for an incident that exists already: another alert opened it
+// meanwhile, the database stored it although it gave no answer, or the journal is read
+// again after a crash.
+func (s *Service) giveLinkTo(ctx context.Context, p Pending, number int64) error {
+	bridges, err := s.store.Bridges(ctx, number)
+	switch {
+	case err != nil || slices.ContainsFunc(bridges, func(b Bridge) bool { return b.JoinURL == p.Request.Given.URL }):
+		return err
+	case len(bridges) == 0:
+		return s.store.AddTimeline(ctx, memoryEntry(p, number))
+	}
+	p.BridgeID = bridges[0].ID
+	return s.giveLink(ctx, p)
 }
 
 func (s *Service) hasLinks() bool {
@@ -329,8 +345,8 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 		} else {
 			i, created, err = s.OpenIncident(ctx, p.Actor, p.Request)
 		}
-		if err == nil && p.BridgeID == "" && !created && i.FormKey != p.Request.FormKey { // another alert has opened it meanwhile
-			err = s.store.AddTimeline(ctx, memoryEntry("memory-"+p.ID, i.Number, p.Request, p.Actor))
+		if err == nil && p.BridgeID == "" && !created {
+			err = s.giveLinkTo(ctx, p, i.Number)
 		}
 		switch {
 		case err == nil:
@@ -345,9 +361,12 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 	return did, nil
 }
 
-func memoryEntry(id string, number int64, req OpenRequest, actor Actor) TimelineEntry {
-	return TimelineEntry{ID: id, IncidentNumber: number, At: req.OpenedAt, Kind: EntryFromMemory,
-		Data: TimelineData{Link: req.Given.Host(), Text: req.Given.Name}, Actor: actor.Email}
+// memoryEntry says which link people got from memory. Its id is always the same, so that
+// it is added once.
+func memoryEntry(p Pending, number int64) TimelineEntry {
+	l := p.Request.Given
+	return TimelineEntry{ID: "memory-" + cmp.Or(p.Request.FormKey, p.ID), IncidentNumber: number, At: p.Request.OpenedAt, Kind: EntryFromMemory,
+		Data: TimelineData{Link: l.Host(), Text: l.Name}, Actor: p.Actor.Email}
 }
 
 // readLinks reads the static links again from time to time. If that fails, the last ones

@@ -139,7 +139,9 @@ func TestOpenFromMemoryTwice(t *testing.T) {
 	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }
 	w.ask(dedup)
 	unlock()
-	other := incident.New(incident.Config{Store: w.store, Now: w.clock.Now, Log: w.logger})
+	cfg := w.cfg
+	cfg.JournalPath = ""
+	other := incident.New(cfg)
 	i, created, err := other.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", DedupKey: "alert-7", Source: incident.SourceAPI})
 	w.ok(err)
 	if !created {
@@ -243,5 +245,25 @@ func TestBridgeFromMemory(t *testing.T) {
 	}
 	if _, err := os.Stat(w.cfg.JournalPath); !os.IsNotExist(err) {
 		t.Errorf("the journal is still there: %v", err)
+	}
+}
+
+// The database stored the incident but its answer was lost, so people got the link from
+// memory. The journal makes that link the bridge.
+func TestOpenFromMemoryStoredUnheard(t *testing.T) {
+	w, unlock := locked(t)
+	w.ask(func(r *incident.OpenRequest) { r.FormKey = "key-1" })
+	unlock()
+	w.links()
+	w.faults(zoomsim.Faults{TokenRefused: true})
+	other := incident.New(incident.Config{Store: w.store, Now: w.clock.Now, Log: w.logger})
+	i, _, err := other.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", FormKey: "key-1", Source: incident.SourceForm})
+	w.ok(err)
+	if b := w.bridge(i); b.State != incident.BridgeFailed {
+		t.Fatalf("the bridge is %s", b.State)
+	}
+	w.work(time.Minute)
+	if b := w.bridge(i); b.JoinURL != warRoom.URL || len(w.incidents()) != 1 {
+		t.Errorf("the bridge is %s with %s, of %d incidents", b.State, b.JoinURL, len(w.incidents()))
 	}
 }

@@ -100,7 +100,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	}
 	given := req.Given
 	if given != nil {
-		n.Timeline = append(n.Timeline, memoryEntry(newID(), 0, req, actor))
+		n.Timeline = append(n.Timeline, memoryEntry(Pending{Actor: actor, Request: req}, 0))
 	}
 	for at, step := range runbook.Steps {
 		run := StepRun{ID: newID(), Position: at, Step: step, State: StepWaiting}
