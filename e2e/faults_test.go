@@ -60,12 +60,15 @@ var faultWalk = []struct {
 	{"Zoom's clock is two minutes ahead", zoomsim.Faults{ClockSkew: 2 * time.Minute}},
 	{"each event arrives twice", zoomsim.Faults{DuplicateEvents: true}},
 	{"events don't arrive", zoomsim.Faults{Unreachable: true}},
+	{"events are lost", zoomsim.Faults{LoseEvents: "*"}},
 }
 
 // notInWalk are the fields of zoomsim.Faults that no row needs, and why.
 var notInWalk = map[string]string{
 	"Times":    "says for how long",
 	"JWTEnded": "concerns apps of the kind that ended in 2023",
+	"PastLag":  "concerns calls that have ended",
+	"NotPaid":  "the same",
 }
 
 // varies is what differs from run to run.

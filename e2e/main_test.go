@@ -226,6 +226,7 @@ func (p *person) do(method, path string, form url.Values) (status int, body stri
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	r.Header.Set("Accept", "text/html,*/*") // as browsers do
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Origin", p.home)
