@@ -39,6 +39,7 @@ type fileAccount struct {
 	BackupUserEmails    []string               `yaml:"backup_user_emails,omitempty"`
 	Cluster             string                 `yaml:"cluster,omitempty"`
 	StandbyMeetings     *int                   `yaml:"standby_meetings,omitempty"`
+	StormLimit          *int                   `yaml:"storm_limit,omitempty"`
 	StaticLinks         *[]incident.StaticLink `yaml:"static_links,omitempty"`
 	OnCallEmails        *[]string              `yaml:"on_call_emails,omitempty"`
 }
@@ -102,7 +103,7 @@ func (f *fileAccount) form(old incident.Account) incident.AccountForm {
 	form := incident.AccountForm{
 		Auth: f.Auth, ZoomAccountID: f.AccountID, ClientID: f.ClientID, APIKey: f.APIKey,
 		Cluster: f.Cluster, BackupUsers: append([]string{f.BackupUserEmail}, f.BackupUserEmails...), Version: old.Version,
-		AppID: f.AppID, StandbyMeetings: f.StandbyMeetings, StaticLinks: f.StaticLinks, OnCallUsers: f.OnCallEmails,
+		AppID: f.AppID, StandbyMeetings: f.StandbyMeetings, StormLimit: f.StormLimit, StaticLinks: f.StaticLinks, OnCallUsers: f.OnCallEmails,
 		Secrets: map[incident.SecretName]string{},
 	}
 	// Do not set a secret that is already stored: apply is idempotent.
@@ -277,6 +278,9 @@ func (p *Program) export(ctx context.Context) ([]byte, error) {
 		}
 		if a.StandbyMeetings > 0 {
 			f.Account.StandbyMeetings = &a.StandbyMeetings
+		}
+		if a.StormLimit != incident.DefaultStormLimit {
+			f.Account.StormLimit = &a.StormLimit
 		}
 		if len(a.OnCallUsers) > 0 {
 			f.Account.OnCallEmails = &a.OnCallUsers

@@ -24,7 +24,7 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 		var sealed, setBy string
 		var setAt time.Time
 		err := r.Scan(&a.Auth, &a.ZoomAccountID, &a.ClientID, &a.APIKey, &a.Cluster, jsonOf(&a.BackupUsers),
-			&a.StandbyMeetings, jsonOf(&a.StaticLinks), jsonOf(&a.OnCallUsers), timeOf(&a.WebhookValidatedAt), jsonOf(&a.Check),
+			&a.StandbyMeetings, &a.StormLimit, jsonOf(&a.StaticLinks), jsonOf(&a.OnCallUsers), timeOf(&a.WebhookValidatedAt), jsonOf(&a.Check),
 			&a.Version, timeOf(&a.UpdatedAt), &a.AppID, &a.LoggedFailures, timeOf(&a.ValidationFailedAt), timeOf(&a.HostsChangedAt),
 			textOf(&name), textOf(&sealed), timeOf(&setAt), textOf(&setBy))
 		if err == nil && name != "" {
@@ -37,7 +37,7 @@ func (s *Store) Account(ctx context.Context) (incident.Account, error) {
 		return err
 	}, `
 		SELECT a.auth, a.zoom_account_id, a.client_id, a.api_key, a.cluster, a.backup_users,
-			a.standby_meetings, a.static_links, a.on_call_users, a.webhook_validated_at, a.check_report,
+			a.standby_meetings, a.storm_limit, a.static_links, a.on_call_users, a.webhook_validated_at, a.check_report,
 			a.version, a.updated_at, COALESCE(d.app_id, ''), COALESCE(d.failed_validations, 0), d.validation_failed_at, a.hosts_changed_at,
 			s.name, s.sealed, s.set_at, s.set_by
 		FROM accounts a LEFT JOIN secrets s ON s.account_id = a.id LEFT JOIN delivery_log d ON d.id = a.id
@@ -50,20 +50,20 @@ func (s *Store) SaveAccount(ctx context.Context, a incident.Account, set map[inc
 	now := s.now()
 	return s.change(ctx, audit, []string{TopicAccount}, func(tx *sql.Tx) error {
 		args := []any{accountID, a.Auth, a.ZoomAccountID, a.ClientID, a.APIKey, a.Cluster, asJSON(a.BackupUsers),
-			a.StandbyMeetings, asJSON(a.StaticLinks), now, asJSON(a.OnCallUsers)}
+			a.StandbyMeetings, asJSON(a.StaticLinks), now, asJSON(a.OnCallUsers), a.StormLimit}
 		var n int64
 		var err error
 		if a.Version == 0 {
 			n, err = execRows(ctx, tx, `
 				INSERT INTO accounts (id, auth, zoom_account_id, client_id, api_key, cluster, backup_users,
-					standby_meetings, static_links, check_report, version, updated_at, on_call_users)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 1, $10, $11)
+					standby_meetings, static_links, check_report, version, updated_at, on_call_users, storm_limit)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 1, $10, $11, $12)
 				ON CONFLICT (id) DO NOTHING`, args...)
 		} else {
 			n, err = execRows(ctx, tx, `
 				UPDATE accounts SET auth = $2, zoom_account_id = $3, client_id = $4, api_key = $5, cluster = $6,
-					backup_users = $7, standby_meetings = $8, static_links = $9, updated_at = $10, on_call_users = $11, version = version + 1
-				WHERE id = $1 AND version = $12`, append(args, a.Version)...)
+					backup_users = $7, standby_meetings = $8, static_links = $9, updated_at = $10, on_call_users = $11, storm_limit = $12, version = version + 1
+				WHERE id = $1 AND version = $13`, append(args, a.Version)...)
 		}
 		if err != nil {
 			return err

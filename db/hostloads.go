@@ -59,15 +59,28 @@ func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[strin
 	return loads, err
 }
 
-// takeRoom returns incident.ErrNoRoom if the host of the change's attempt has as many
+// takeRoom returns incident.ErrStorm if the source of the change's bridge has had its
+// share of meetings, and incident.ErrNoRoom if the host of the change's attempt has as many
 // open meetings as it may have. The account's row is the lock that lets two servers
 // count one after the other.
 func takeRoom(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
-	if c.Attempt == nil || c.Room.AtOnce == 0 {
+	if c.Attempt == nil || c.Room.AtOnce == 0 && c.Storm.Limit == 0 {
 		return nil
 	}
 	if err := exec(ctx, tx, `UPDATE accounts SET version = version WHERE id = $1`, accountID); err != nil {
 		return err
+	}
+	if c.Storm.Limit > 0 {
+		had, err := one(ctx, tx, "bridge", scalar[int], `
+			SELECT COUNT(DISTINCT b.id) FROM bridge_attempts a JOIN bridges b ON b.id = a.bridge_id JOIN incidents i ON i.number = b.incident_number
+			WHERE a.started_at >= $1 AND a.state <> 'refused' AND i.source = $2 AND i.created_by = $3 AND b.id <> $4`,
+			c.Storm.Since, c.Storm.Source, c.Storm.CreatedBy, c.Bridge.ID)
+		if err == nil && had >= c.Storm.Limit {
+			err = incident.ErrStorm
+		}
+		if err != nil || c.Room.AtOnce == 0 {
+			return err
+		}
 	}
 	open, err := one(ctx, tx, "bridge", scalar[int], `SELECT COUNT(*) FROM (`+openMeetings+`) b WHERE host_email = $2 AND id <> $3`,
 		c.Room.Ready, c.Attempt.HostEmail, c.Bridge.ID)

@@ -34,10 +34,8 @@ var notEntered = map[string]string{
 
 // notInForm lists fields that only the file has, and notInAPI those that the API omits.
 var (
-	notInForm = map[string]string{
-		"Account.StandbyMeetings": "not used yet",
-	}
-	notInAPI = map[string]string{
+	notInForm = map[string]string{}
+	notInAPI  = map[string]string{
 		"Runbook.Description": "for admins", "MeetingTemplate.DurationMinutes": "for admins", "MeetingTemplate.Host": "for admins", "MeetingTemplate.WaitingRoom": "for admins",
 		"MeetingTemplate.JoinBeforeHost": "for admins", "MeetingTemplate.AlternativeHosts": "for admins",
 	}
@@ -338,7 +336,7 @@ func TestEveryField(t *testing.T) {
 		base := func(auth zoom.AuthMethod) incident.Account {
 			return incident.Account{
 				Auth: auth, ZoomAccountID: demoAccountID, ClientID: demoClientID, APIKey: "key", Cluster: "zoom.us", AppID: demoAppID,
-				BackupUsers: []string{demoBackup, "second@example.com"}, StandbyMeetings: 2, StaticLinks: []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/KEY", Phone: "+47 21", PIN: "CANARY-1"}}, OnCallUsers: []string{"bo@example.com"},
+				BackupUsers: []string{demoBackup, "second@example.com"}, StandbyMeetings: 2, StormLimit: 6, StaticLinks: []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/KEY", Phone: "+47 21", PIN: "CANARY-1"}}, OnCallUsers: []string{"bo@example.com"},
 			}
 		}
 		read := func(t *testing.T) incident.Account {
@@ -351,7 +349,7 @@ func TestEveryField(t *testing.T) {
 			t.Helper()
 			_, err := w.service.SaveAccount(ctx, commandLine, incident.AccountForm{
 				Auth: string(a.Auth), ZoomAccountID: a.ZoomAccountID, ClientID: a.ClientID, APIKey: a.APIKey, Cluster: a.Cluster, AppID: &a.AppID,
-				BackupUsers: a.BackupUsers, StandbyMeetings: &a.StandbyMeetings, StaticLinks: &a.StaticLinks, OnCallUsers: &a.OnCallUsers, Secrets: secrets,
+				BackupUsers: a.BackupUsers, StandbyMeetings: &a.StandbyMeetings, StormLimit: &a.StormLimit, StaticLinks: &a.StaticLinks, OnCallUsers: &a.OnCallUsers, Secrets: secrets,
 				Remove: []incident.SecretName{incident.WebhookToken2}, Version: read(t).Version,
 			})
 			must(t, err)

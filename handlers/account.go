@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -47,7 +49,7 @@ func (s *Site) AccountPage(c echo.Context) error {
 
 // SaveAccount is POST /account. It also checks the connection.
 func (s *Site) SaveAccount(c echo.Context) error {
-	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "app_id", "api_key", "api_secret", "backup_user_emails",
+	form, err := ReadForm(c, "auth", "account_id", "client_id", "client_secret", "app_id", "api_key", "api_secret", "backup_user_emails", "standby_meetings", "storm_limit",
 		"webhook_secret_token_1", "webhook_secret_token_2", "keep_webhook_secret_token_1", "cluster", "version", "op")
 	if err != nil {
 		return err
@@ -115,6 +117,7 @@ func accountForm(form Form, stored incident.Account) (incident.AccountForm, erro
 	}
 	if f.Auth != webhookOnly {
 		f.Cluster, f.BackupUsers = form.Get("cluster"), fieldsOf(form.Get("backup_user_emails"), ",;\n")
+		f.StandbyMeetings, f.StormLimit = formCount(form, "standby_meetings"), formCount(form, "storm_limit")
 	}
 	switch f.Auth {
 	case webhookOnly:
@@ -142,6 +145,19 @@ func accountForm(form Form, stored incident.Account) (incident.AccountForm, erro
 	return f, err
 }
 
+// formCount is a number in the form, nil if the form lacks it. What is no number is
+// refused like one that is too small.
+func formCount(form Form, name string) *int {
+	if !form.Has(name) {
+		return nil
+	}
+	n, err := strconv.Atoi(cmp.Or(form.Get(name), "0"))
+	if err != nil {
+		n = -1
+	}
+	return &n
+}
+
 // refuseAccount shows the form again with what was typed, except for secrets:
 // the page says which of them have to be typed again.
 func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form, said incident.AccountForm, message string, fields map[string]string) error {
@@ -164,6 +180,9 @@ func (s *Site) refuseAccount(c echo.Context, stored incident.Account, form Form,
 		page.AppID = *said.AppID
 	}
 	page.BackupUsers, page.Cluster = strings.Join(said.BackupUsers, "\n"), said.Cluster
+	if said.StandbyMeetings != nil {
+		page.StandbyMeetings, page.StormLimit = form.Get("standby_meetings"), form.Get("storm_limit")
+	}
 	switch {
 	case said.Version != stored.Version: // the form comes back with the current version, so that the person may still save it
 		page.Conflict = s.lastChange(c, "", incident.AuditAccountSave) + " Saving now replaces that change."
@@ -231,10 +250,13 @@ func (s *Site) accountPage(c echo.Context, a incident.Account) (views.AccountPag
 		Auth:  string(a.Auth), InUse: string(a.Auth), AccountID: a.ZoomAccountID, ClientID: a.ClientID, AppID: a.AppID, APIKey: a.APIKey,
 		ClientSecret: s.storedSecret(a, incident.ClientSecret), APISecret: s.storedSecret(a, incident.APISecret),
 		WebhookToken1: s.storedSecret(a, incident.WebhookToken1), WebhookToken2: s.storedSecret(a, incident.WebhookToken2),
-		BackupUsers: strings.Join(a.BackupUsers, "\n"), Cluster: a.Cluster, Version: a.Version,
+		BackupUsers: strings.Join(a.BackupUsers, "\n"), StandbyMeetings: strconv.Itoa(a.StandbyMeetings), StormLimit: strconv.Itoa(cmp.Or(a.StormLimit, incident.DefaultStormLimit)), Cluster: a.Cluster, Version: a.Version,
 		CanEdit: Actor(c).Role.Includes(incident.Admin),
 		Guide:   s.accountGuide(c), Check: s.accountCheck(c, a),
 		Static: views.StaticLinksForm{Links: staticRows(a.StaticLinks), Version: a.Version},
+	}
+	if page.Hosts, err = s.hostLines(c.Request().Context(), a); err != nil {
+		return views.AccountPage{}, err
 	}
 	if page.Auth == "" {
 		page.Auth = serverToServer

@@ -555,7 +555,7 @@ func TestSaveAccount(t *testing.T) {
 		o.connect()
 		b := o.as(incident.Admin)
 		b.post("/account", accountFields(1, "client_secret", "", "webhook_secret_token_1", "", "backup_user_emails", "pmi@example.com")...).
-			leadsTo(b, "/account", "Saved: backup user.")
+			leadsTo(b, "/account", "Saved: backup users.")
 		a := o.account()
 		if a.Secrets[incident.ClientSecret].Value.Reveal() != zoomSecret || a.Secrets[incident.WebhookToken1].Value.Reveal() != webhookToken {
 			t.Error("a secret is gone")

@@ -277,6 +277,21 @@ func (s *Site) needs(c echo.Context, report incident.CheckReport, health inciden
 		}
 		list = append(list, n)
 	}
+	if a, err := s.Store.Account(c.Request().Context()); err != nil {
+		return nil, err
+	} else if a.StandbyMeetings > 0 && !a.OnlyEvents() {
+		rows, err := s.Store.Standbys(c.Request().Context(), now)
+		if err != nil {
+			return nil, err
+		}
+		if l := standbyReady(a, rows); l.Level != views.LevelOK {
+			need := views.Need{Level: l.Level, Text: l.Subject + ": " + l.Reason}
+			if Actor(c).Role.Includes(incident.Admin) {
+				need.LinkText, need.Href = "View", "/account"
+			}
+			list = append(list, need)
+		}
+	}
 	// health has everything that the report says about the webhook.
 	found := slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Topic == incident.TopicWebhook })
 	for _, f := range append(found, toldFindings(c, health.Lines)...) {

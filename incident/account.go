@@ -31,6 +31,7 @@ type Account struct {
 	AppID         string          `json:"app_id"`             // App ID in the Zoom App Marketplace, for the log of deliveries; "": unknown
 	BackupUsers   []string        `json:"backup_user_emails"` // the host pool: email addresses in the order of preference, none twice
 
+	StormLimit      int          `json:"storm_limit"`      // new Zoom meetings for one source in ten minutes, if another link is at hand
 	StandbyMeetings int          `json:"standby_meetings"` // for a rung that does not exist yet
 	StaticLinks     []StaticLink `json:"static_links"`     // the last rung
 	OnCallUsers     []string     `json:"on_call_emails"`   // whom the pre-flight check looks at besides hosts and openers: email addresses, none twice

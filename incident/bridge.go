@@ -149,6 +149,9 @@ type BridgeChange struct {
 	// Room limits the meetings of the host of an inserted attempt. If there are as many
 	// already, nothing is written and the error is ErrNoRoom.
 	Room Room
+	// Storm limits the inserted attempt. If its source has had its share, nothing is
+	// written and the error is ErrStorm.
+	Storm Storm
 	// Standby is the id of a standby meeting that becomes the bridge's. If it is not
 	// ready any more, nothing is written and the error is ErrStandbyTaken.
 	Standby string

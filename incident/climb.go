@@ -221,6 +221,10 @@ func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err err
 			}
 			break
 		}
+		if errors.Is(err, ErrStorm) {
+			c.why = append(c.why, Reason{Code: ReasonStorm, Count: c.account.StormLimit})
+			break
+		}
 		if errors.Is(err, ErrNoRoom) { // another incident took it meanwhile
 			r.atOnce = 0
 			list = append(list, r)

@@ -72,7 +72,7 @@ func (c *climber) began(ctx context.Context, r rung, attempt Attempt) error {
 	c.bridge.State, c.bridge.Rung, c.bridge.HostEmail = BridgeCreating, r.name, r.host
 	c.run.State, c.run.StartedAt = StepRunning, c.s.now()
 	err := c.write(ctx, BridgeChange{
-		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt, Room: c.room(r),
+		Bridge: c.bridge, From: []BridgeState{from}, Attempt: &attempt, Room: c.room(r), Storm: c.storm(),
 		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
 	})
 	if err != nil {

@@ -135,6 +135,9 @@ func (c *climber) order(list []rung, loads map[string]HostLoad) []rung {
 	for _, r := range list {
 		h := candidate{rung: r, Host: c.account.Host(r.host, loads[r.host], c.s.now())}
 		switch {
+		case r.name == RungBackup && h.Why.Code == "" && c.reserved(h.Host):
+			h.place, h.rung.rests = placeRests, true
+			h.Why = Reason{Code: ReasonReserved, Host: r.host, Count: peopleReserve}
 		case r.name == RungBackup && h.Why.Code != "":
 			h.place, h.rung.rests = placeRests, true
 		case h.Room() < 1:
@@ -176,4 +179,11 @@ func (c *climber) passedOver(host string, said []Reason) (why []Reason) {
 		}
 	}
 	return why
+}
+
+// Forecast estimates how many meetings the host will have made or changed by the end of
+// the day, if it goes on like this.
+func (h Host) Forecast(now time.Time) int {
+	spent := max(time.Hour, now.Sub(dayOf(now)))
+	return max(h.Creates, int(float64(h.Creates)*float64(24*time.Hour)/float64(spent)))
 }

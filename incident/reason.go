@@ -41,6 +41,8 @@ const (
 	ReasonHostBusy        ReasonCode = "host_busy"        // Host: hosts as many meetings as may run at once; Count: how many; 0: another one just took the place
 	ReasonHostRests       ReasonCode = "host_rests"       // Host, Zoom: refused this host recently, so it is not asked now
 	ReasonHostSpent       ReasonCode = "host_spent"       // Host, Count: meetings of today, as many as Zoom allows a user
+	ReasonReserved        ReasonCode = "reserved"         // Host, Count: meetings of the host's day that are kept for people
+	ReasonStorm           ReasonCode = "storm"            // Count: new Zoom meetings that one source gets in ten minutes
 	ReasonStandby         ReasonCode = "standby"          // the bridge has a meeting that was made in advance
 	ReasonZoomApp         ReasonCode = "zoom_app"         // replaces an account-wide reason for people who aren't admins; never stored
 	ReasonNote            ReasonCode = "note"             // Text: from an older version

@@ -25,6 +25,7 @@ type AccountForm struct {
 
 	// Set by configuration files; nil keeps the stored value.
 	StandbyMeetings *int
+	StormLimit      *int
 	StaticLinks     *[]StaticLink
 	OnCallUsers     *[]string
 }
@@ -95,6 +96,9 @@ func hostPool(typed []string, fields map[string]string) (hosts []string) {
 		}
 		if !validEmail(email) || strings.ContainsAny(email, ",;") {
 			fields["backup_user_emails"] = "“" + cutRunes(email, 60) + "” isn’t an email address. Enter one address a line."
+			if len(typed) == 1 {
+				fields["backup_user_emails"] = "This isn’t an email address."
+			}
 		}
 		hosts = append(hosts, email)
 	}
@@ -116,6 +120,11 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		next.Cluster = "zoom.us"
 	}
 	next.Version = f.Version
+	if f.StormLimit != nil {
+		next.StormLimit = *f.StormLimit
+	} else if next.StormLimit == 0 {
+		next.StormLimit = DefaultStormLimit
+	}
 	if f.StandbyMeetings != nil {
 		next.StandbyMeetings = *f.StandbyMeetings
 	}
@@ -188,6 +197,9 @@ func (f AccountForm) account(old Account) (next Account, set map[SecretName]Secr
 		fields["cluster"] = "Choose zoom.us or zoomgov.com."
 	}
 	checkStandby(fields, next)
+	if next.StormLimit < 1 || next.StormLimit > HostDayLimit {
+		fields["storm_limit"] = fmt.Sprintf("Enter a number from 1 to %d.", HostDayLimit)
+	}
 	checkStatic(fields, next.StaticLinks)
 	if f.OnCallUsers != nil {
 		var problem string

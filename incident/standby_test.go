@@ -206,3 +206,46 @@ func TestTooManyStandbyMeetings(t *testing.T) {
 		t.Errorf("refused with %q", text)
 	}
 }
+
+// In a storm of alerts, one source gets as many new meetings as the account says, and
+// the rest what is at hand. Without anything at hand it gets new meetings all the same.
+func TestStormBrake(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		links []incident.StaticLink
+		want  map[incident.Kind]int
+	}{
+		{"with a static link", []incident.StaticLink{{URL: "https://meet.example.com/war"}}, map[incident.Kind]int{"meeting": 3, "static": 5}},
+		{"with nothing", nil, map[incident.Kind]int{"meeting": 8}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			limit := 3
+			w.saveAccount(func(f *incident.AccountForm) { f.StormLimit, f.StaticLinks = &limit, &tt.links })
+			got := map[incident.Kind]int{}
+			alert := func(token string, n int) incident.Bridge {
+				i, _, err := w.service.OpenIncident(t.Context(), incident.Actor{Kind: incident.ActorToken, Email: token, Role: incident.Responder},
+					incident.OpenRequest{RunbookID: w.runbook.ID, Name: fmt.Sprint("db down ", n), Source: incident.SourceAPI})
+				w.ok(err)
+				return w.bridge(i)
+			}
+			for n := range 8 {
+				b := alert("alerts", n)
+				got[b.Kind]++
+				if b.State != incident.BridgeReady || b.Kind == incident.KindStatic && !strings.Contains(why(b), `{"code":"storm","count":3}`) {
+					t.Errorf("%d: %s, %s: %s", n, b.State, b.Kind, why(b))
+				}
+			}
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			if b := alert("other", 9); b.Kind != incident.KindMeeting {
+				t.Errorf("another source got %s: %s", b.Kind, why(b))
+			}
+			w.clock.Add(11 * time.Minute)
+			if b := alert("alerts", 10); b.Kind != incident.KindMeeting {
+				t.Errorf("ten minutes later: %s: %s", b.Kind, why(b))
+			}
+		})
+	}
+}

@@ -9,7 +9,7 @@ import (
 // AccountPage is GET /account, and the answer to a rejected POST /account (422).
 //
 // The form posts to /account with: auth (server_to_server | webhook_only | jwt), account_id, client_id,
-// client_secret, app_id, api_key, api_secret, backup_user_emails, webhook_secret_token_1,
+// client_secret, app_id, api_key, api_secret, backup_user_emails, standby_meetings, storm_limit, webhook_secret_token_1,
 // webhook_secret_token_2, keep_webhook_secret_token_1, cluster (zoom.us | zoomgov.com), version,
 // and op, the button pressed: save, or remove_webhook_secret_token_2.
 // An empty secret keeps the stored one.
@@ -28,9 +28,12 @@ type AccountPage struct {
 	WebhookToken1 StoredSecret // the newest
 	WebhookToken2 StoredSecret // the older one, during a rotation
 
-	BackupUsers string // email addresses, one a line
-	Cluster     string // "zoom.us" or "zoomgov.com"
-	Version     int64  // of the row that was read; prevents lost updates
+	BackupUsers     string      // email addresses, one a line
+	Hosts           []CheckLine // how busy they are, and the standby meetings
+	StandbyMeetings string
+	StormLimit      string
+	Cluster         string // "zoom.us" or "zoomgov.com"
+	Version         int64  // of the row that was read; prevents lost updates
 
 	Static StaticLinksForm
 

@@ -46,6 +46,8 @@ var reasonTexts = map[string]Text{
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
+	"reserved":         {Cause: "The last {count} meetings that {host} can make today are kept for incidents that people open."},
+	"storm":            {Cause: "The source of this incident has already had {count} new Zoom meetings within ten minutes."},
 	"standby":          {Cause: "People use a meeting that was kept ready."},
 	"host_busy":        {Cause: "{host} already hosts a call, so somebody else hosts this one."},
 	"host_spent":       {Cause: "{host} has made the {count} meetings that Zoom allows a user each day.", Fix: "This host can create meetings again after midnight UTC."},

@@ -16,4 +16,7 @@ CREATE TABLE standby_meetings (
 CREATE INDEX standby_meetings_created ON standby_meetings (created_at, host_email);
 CREATE INDEX standby_meetings_kept ON standby_meetings (id) WHERE state IN ('calling', 'unknown', 'made', 'ready', 'stale');
 
+-- How many new Zoom meetings one source gets in ten minutes.
+ALTER TABLE accounts ADD COLUMN storm_limit INTEGER NOT NULL DEFAULT 5;
+
 -- +goose Down

@@ -1,0 +1,83 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+)
+
+// hostLines says of each backup user how busy it is, and of the standby meetings whether
+// they are ready.
+func (s *Site) hostLines(ctx context.Context, a incident.Account) (lines []views.CheckLine, err error) {
+	now := s.Now()
+	loads, err := s.Store.HostLoads(ctx, incident.LoadsAt(now))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.Standbys(ctx, now.Add(-time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	for _, email := range a.BackupUsers {
+		h := a.Host(email, loads[email], now)
+		l := views.CheckLine{Level: views.LevelOK, Subject: email}
+		if h.Why.Code != "" {
+			l.Level = views.LevelWarning
+			l.Reason = reasonWords(h.Why, now).Says().Cause + " "
+		}
+		l.Reason += fmt.Sprintf("Made %d of %d meetings today", h.Creates, incident.HostDayLimit)
+		if forecast := h.Forecast(now); forecast > h.Creates {
+			l.Reason += fmt.Sprintf(", about %d by midnight UTC at this pace", forecast)
+			if forecast > incident.HostDayLimit {
+				l.Level = views.LevelWarning
+			}
+		}
+		l.Reason += fmt.Sprintf(". Hosts %d of %s at once.", h.Open, views.Plural(h.AtOnce, "call", "calls"))
+		for _, m := range rows {
+			if m.HostEmail == email {
+				l.Reason += " " + s.standbyLine(m)
+			}
+		}
+		lines = append(lines, l)
+	}
+	if a.StandbyMeetings > 0 {
+		lines = append(lines, standbyReady(a, rows))
+	}
+	return lines, nil
+}
+
+// standbyReady says how many standby meetings are ready.
+func standbyReady(a incident.Account, rows []incident.Standby) views.CheckLine {
+	ready := len(slices.DeleteFunc(slices.Clone(rows), func(m incident.Standby) bool { return m.State != incident.StandbyReady }))
+	l := views.CheckLine{Level: views.LevelOK, Subject: "Standby meetings", Reason: fmt.Sprintf("%d of %d ready.", min(ready, a.StandbyMeetings), a.StandbyMeetings)}
+	switch {
+	case ready >= a.StandbyMeetings:
+	case len(a.BackupUsers) == 0:
+		l.Level, l.Reason = views.LevelWarning, l.Reason+" Nobody can host them: no backup user is set."
+	default:
+		l.Level, l.Reason = views.LevelWarning, l.Reason+" Drawbridge is making the others."
+	}
+	return l
+}
+
+// standbyLine says what is known about one standby meeting.
+func (s *Site) standbyLine(m incident.Standby) string {
+	switch m.State {
+	case incident.StandbyReady:
+		return "A standby meeting is ready, checked " + views.Ago(s.Now().Sub(m.CheckedAt)) + "."
+	case incident.StandbyCalling, incident.StandbyMade:
+		return "A standby meeting is being made."
+	case incident.StandbyUnknown:
+		return "We don’t know yet whether Zoom created a standby meeting."
+	case incident.StandbyStale:
+		return "A standby meeting is being deleted."
+	case incident.StandbyRefused:
+		return "No standby meeting: " + reasonWords(m.Reason, s.Now()).Says().Cause
+	default:
+		return ""
+	}
+}
