@@ -211,6 +211,7 @@ type BridgeFilter struct {
 	Host           string // part of the email address
 	IncidentNumber int64
 	After, Before  time.Time // created at After ≤ t < Before
+	NoDrills       bool
 }
 
 // where returns the conditions of the filter for bridges b and their incidents i.
@@ -242,6 +243,7 @@ func (f BridgeFilter) where() (where, error) {
 	w.addIf(f.IncidentNumber != 0, `b.incident_number = $?`, f.IncidentNumber)
 	w.addIf(!f.After.IsZero(), `b.created_at >= $?`, f.After)
 	w.addIf(!f.Before.IsZero(), `b.created_at < $?`, f.Before)
+	w.addIf(f.NoDrills, `i.source <> $?`, incident.SourceDrill)
 	return w, nil
 }
 
@@ -250,6 +252,7 @@ type BridgeRow struct {
 	incident.Bridge
 	IncidentName, Severity string
 	IncidentStatus         incident.Status
+	Drill                  bool
 }
 
 const bridgesOfIncidents = ` FROM bridges b JOIN incidents i ON i.number = b.incident_number`
@@ -265,8 +268,8 @@ func (s *Store) BridgeRows(ctx context.Context, f BridgeFilter, cursor string, l
 	}
 	limit = pageLimit(limit)
 	items, err := list(ctx, s.r, func(b *BridgeRow) []any {
-		return append(bridgeFields(&b.Bridge), &b.IncidentName, &b.IncidentStatus, &b.Severity)
-	}, `SELECT `+bridgeColumns+`, i.name, i.status, i.severity`+bridgesOfIncidents+w.String()+`
+		return append(bridgeFields(&b.Bridge), &b.IncidentName, &b.IncidentStatus, &b.Severity, &b.Drill)
+	}, `SELECT `+bridgeColumns+`, i.name, i.status, i.severity, i.source = 'drill'`+bridgesOfIncidents+w.String()+`
 		ORDER BY b.created_at DESC, b.id DESC LIMIT `+strconv.Itoa(limit+1), w.args...)
 	return pageOf(items, limit, func(b BridgeRow) string { return timeCursor(b.CreatedAt, b.ID) }), err
 }
@@ -284,7 +287,7 @@ func (s *Store) BridgeTimes(ctx context.Context, f BridgeFilter, limit int) (tim
 		return nil, false, err
 	}
 	from := ` FROM bridges b`
-	if f.State == "nobody" { // only this filter asks about the incident
+	if f.State == "nobody" || f.NoDrills { // only these filters ask about the incident
 		from = bridgesOfIncidents
 	}
 	times, err = list(ctx, s.r, func(b *BridgeTime) []any {

@@ -157,6 +157,7 @@ type IncidentFilter struct {
 	Severity, RunbookID string
 	Text                string    // words, or parts of them, of the name, the description, the opener or notes; or the key: INC-42
 	After, Before       time.Time // opened at After ≤ t < Before
+	NoDrills            bool
 }
 
 // IncidentRow is one incident in the list of incidents.
@@ -180,6 +181,7 @@ func (f IncidentFilter) where() (where, error) {
 	w.searched(f.Text)
 	w.addIf(!f.After.IsZero(), `i.created_at >= $?`, f.After)
 	w.addIf(!f.Before.IsZero(), `i.created_at < $?`, f.Before)
+	w.addIf(f.NoDrills, `i.source <> $?`, incident.SourceDrill)
 	return w, nil
 }
 

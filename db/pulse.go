@@ -15,6 +15,7 @@ const (
 	TopicRunbooks  = "runbooks"
 	TopicAccount   = "account"
 	TopicRetention = "retention"
+	TopicDrills    = "drills"
 )
 
 // TopicIncident returns the topic of one incident, such as "incident:42".

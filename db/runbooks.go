@@ -75,6 +75,22 @@ func (s *Store) DefaultRunbook(ctx context.Context) (incident.Runbook, error) {
 	return s.oneRunbook(ctx, `r.is_default`)
 }
 
+// ActiveRunbooks implements incident.Runbooks.
+func (s *Store) ActiveRunbooks(ctx context.Context) ([]incident.Runbook, error) {
+	return s.runbooksOf(ctx, false)
+}
+
+func (s *Store) runbooksOf(ctx context.Context, archived bool) ([]incident.Runbook, error) {
+	condition := `r.archived_at IS NULL`
+	if archived {
+		condition = `r.archived_at IS NOT NULL`
+	}
+	return runbooks(ctx, s.r, `
+		SELECT `+runbookColumns+`
+		FROM runbooks r LEFT JOIN steps s ON s.runbook_id = r.id
+		WHERE `+condition+` ORDER BY LOWER(r.name), r.id, s.position`)
+}
+
 // RunbookRow is one runbook in the list of runbooks.
 type RunbookRow struct {
 	incident.Runbook
@@ -84,14 +100,7 @@ type RunbookRow struct {
 
 // Runbooks returns all archived runbooks, or all others, sorted by name.
 func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, error) {
-	condition := `r.archived_at IS NULL`
-	if archived {
-		condition = `r.archived_at IS NOT NULL`
-	}
-	found, err := runbooks(ctx, s.r, `
-		SELECT `+runbookColumns+`
-		FROM runbooks r LEFT JOIN steps s ON s.runbook_id = r.id
-		WHERE `+condition+` ORDER BY LOWER(r.name), r.id, s.position`)
+	found, err := s.runbooksOf(ctx, archived)
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 		Key: incident.Key(row.IncidentNumber), IncidentName: row.IncidentName, Severity: row.Severity, Href: incidentPath(row.IncidentNumber),
 		Topic: row.Topic, MeetingID: row.LinkedID(), Kind: string(row.Kind), LinkName: linkName(row.Bridge), Host: row.HostEmail,
 		UsedBackupUser: row.UsedBackupUser, Reason: said.Cause, Inside: row.Inside, Most: row.InsideMost,
-		Created: s.When(c, row.CreatedAt), Started: s.When(c, row.StartedAt), Length: s.lasted(row.StartedAt, row.EndedAt),
+		Created: s.When(c, row.CreatedAt), Started: s.When(c, row.StartedAt), Length: s.lasted(row.StartedAt, row.EndedAt), Drill: row.Drill,
 	}
 	if row.State == incident.BridgeLive {
 		v.Unseen, v.Told = row.Watch.Unseen, s.told(c, row.Bridge)

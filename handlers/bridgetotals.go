@@ -41,8 +41,9 @@ func date(t time.Time, m time.Month, day int) time.Time {
 const mostPeriods = 31
 
 // bridgeTotals sums up the bridges that a filter matches, per hour, day, week and so on, whichever gives a readable
-// number of bars. It is empty if there are none.
+// number of bars. It is empty if there are none. Drills don't count.
 func (s *Site) bridgeTotals(c echo.Context, f db.BridgeFilter) (v views.BridgeTotals, err error) {
+	f.NoDrills = true
 	bridges, more, err := s.Store.BridgeTimes(c.Request().Context(), f, countedBridges)
 	if err != nil || len(bridges) == 0 {
 		return v, err

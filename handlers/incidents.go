@@ -109,6 +109,7 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 	v := views.IncidentRow{
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,
 		OpenedAt: s.When(c, i.CreatedAt), Opener: cmp.Or(i.OpenerEmail, i.CreatedBy), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
+		Drill: i.IsDrill(),
 	}
 	if b := row.Bridge; b != nil {
 		v.Verdict, v.Inside = verdict(*b, s.Now()), b.Inside
@@ -273,7 +274,11 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 		ResolvedAt: s.When(c, i.ResolvedAt), Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 		Source: "Form", RunbookName: i.RunbookName,
 	}
-	if i.Source == incident.SourceAPI {
+	switch i.Source {
+	case incident.SourceForm:
+	case incident.SourceDrill:
+		page.Source = "Drill"
+	case incident.SourceAPI:
 		page.Source = "API, token " + i.CreatedBy
 	}
 	if Actor(c).Role.Includes(incident.Admin) {

@@ -29,11 +29,11 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	open, err := s.openIncidents(ctx, db.IncidentFilter{})
+	open, err := s.openIncidents(ctx, db.IncidentFilter{NoDrills: true})
 	if err != nil {
 		return err
 	}
-	needy, err := s.Store.BridgeRows(ctx, db.BridgeFilter{State: "attention"}, "", 20)
+	needy, err := s.Store.BridgeRows(ctx, db.BridgeFilter{State: "attention", NoDrills: true}, "", 20)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	resolved, err := s.Store.Incidents(ctx, db.IncidentFilter{Status: incident.StatusResolved}, "", 6)
+	resolved, err := s.Store.Incidents(ctx, db.IncidentFilter{Status: incident.StatusResolved, NoDrills: true}, "", 6)
 	if err != nil {
 		return err
 	}

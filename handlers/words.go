@@ -142,6 +142,17 @@ func findingWords(f incident.Finding, now time.Time) words.Finding {
 	return w
 }
 
+func drillWords(s incident.DrillStage, now time.Time) words.DrillStage {
+	w := words.DrillStage{
+		Code: string(s.Code), Level: string(s.Level), Host: s.Host, Took: s.Took, Linked: s.Rung != "",
+		Made: slices.Contains(incident.MeetingRungs, s.Rung), Reasons: reasonsWords(s.Reasons, now),
+	}
+	for _, f := range s.Findings {
+		w.Findings = append(w.Findings, findingWords(f, now))
+	}
+	return w
+}
+
 // verdict is whether people can get into the bridge, as pages show it.
 func verdict(b incident.Bridge, now time.Time) views.Verdict {
 	judged := b.Verdict()

@@ -93,7 +93,7 @@ func codes(list []constant) (all []string) {
 var closed = []struct{ dir, typ string }{
 	{"incident", "TimelineKind"}, {"incident", "ReasonCode"}, {"incident", "FindingCode"}, {"incident", "Difference"}, {"incident", "ReadProblem"},
 	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"incident", "AuditAction"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
-	{"incident", "Rejection"}, {"incident", "AdjustmentCode"}, {"zoom", "VerifyProblem"},
+	{"incident", "Rejection"}, {"incident", "AdjustmentCode"}, {"incident", "DrillStageCode"}, {"incident", "DrillSchedule"}, {"zoom", "VerifyProblem"},
 }
 
 const somebody = "host@example.com"
@@ -358,6 +358,27 @@ func rejections(t *testing.T) []string {
 // noSample are events of Zoom that zoom/testdata/events has no sample of.
 var noSample = []string{"recording.resumed", "user.signed_out"}
 
+func TestDrillWords(t *testing.T) {
+	levels := codes(constants(t, "incident", "Level"))
+	for _, c := range constants(t, "incident", "DrillStageCode") {
+		for _, level := range levels {
+			s := incident.DrillStage{Code: incident.DrillStageCode(c.code), Level: incident.Level(level), Took: time.Second, Rung: incident.RungOpener, Host: somebody}
+			if level == string(incident.LevelBad) {
+				fill(t, &s, "Reasons")
+			}
+			wantSentence(t, c.code, drillWords(s, noon).Says().Cause)
+		}
+		wantSentence(t, c.code, words.DrillNow(c.code))
+		wantSentence(t, c.code, words.DrillSubject(c.code)+", as a title.")
+	}
+	for _, level := range append(levels, "") {
+		wantSentence(t, level, words.DrillResult(level)+", as a title.")
+	}
+	for _, c := range codes(constants(t, "incident", "DrillSchedule")) {
+		wantSentence(t, c, words.DrillSchedule(c)+", as a title.")
+	}
+}
+
 // TestWordsOfCodesThatExist checks that every code that package words compares with, or
 // has in a table, is a code of the program.
 func TestWordsOfCodesThatExist(t *testing.T) {
@@ -376,7 +397,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	of := func(dir, typ string) []string { return codes(constants(t, dir, typ)) }
 	recordings := of("incident", "Recording")
 	changed := append(of("incident", "SecretName"), "backup_user_email") // of entries before version 19 of the schema
-	for _, v := range []any{incident.Account{}, incident.StaticLink{}, incident.MeetingTemplate{}, incident.RetentionRule{}, incident.GapLook{}} {
+	for _, v := range []any{incident.Account{}, incident.StaticLink{}, incident.MeetingTemplate{}, incident.RetentionRule{}, incident.GapLook{}, incident.DrillPlan{}} {
 		for f := range reflect.TypeOf(v).Fields() {
 			changed = append(changed, f.Tag.Get("json"))
 		}
@@ -396,6 +417,8 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"families": families, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
 		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "stuckIn": of("incident", "Place"),
+		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
+		"drillResults": of("incident", "Level"), "drillSchedules": of("incident", "DrillSchedule"),
 	}
 	met := map[string]bool{}
 	met["Reason.Code"] = true

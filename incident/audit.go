@@ -37,6 +37,8 @@ const (
 	AuditBridgeStart       AuditAction = "bridge.start"         // key of the incident
 	AuditEventReprocess    AuditAction = "event.reprocess"      // type of the event
 	AuditRetentionSave     AuditAction = "retention.save"       //
+	AuditDrillRun          AuditAction = "drill.run"            // name of the runbook
+	AuditDrillPlan         AuditAction = "drill.plan"           //
 	AuditGapsFind          AuditAction = "gaps.find"            //
 	AuditTokenCreate       AuditAction = "token.create"         // name
 	AuditTokenRevoke       AuditAction = "token.revoke"         // name

@@ -47,6 +47,9 @@ const (
 	RungStatic  Rung = "static" // a static link of the account, once no other rung gave a meeting
 )
 
+// MeetingRungs are the rungs on which Zoom makes a meeting when it is asked.
+var MeetingRungs = []Rung{RungRunner, RungOpener, RungBackup}
+
 // Bridge is the call of an incident.
 type Bridge struct {
 	ID             string // UUIDv7

@@ -19,4 +19,5 @@ func (dryStore) SaveAccount(context.Context, Account, map[SecretName]Secret, []S
 func (dryStore) EnsureJob(context.Context, Job) error                             { return nil }
 func (dryStore) InsertRunbook(context.Context, Runbook, AuditEntry) error         { return nil }
 func (dryStore) UpdateRunbook(context.Context, Runbook, AuditEntry) error         { return nil }
+func (dryStore) SaveDrillPlan(context.Context, DrillPlan, AuditEntry) error       { return nil }
 func (dryStore) SaveRetention(context.Context, []RetentionRule, AuditEntry) error { return nil }

@@ -318,8 +318,8 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 			value = v.Default
 		}
 		problem := v.check(value)
-		if req.Source == SourceAPI {
-			problem = "" // fit made it usable
+		if req.Source == SourceAPI || req.Source == SourceDrill {
+			problem = "" // fit made it usable, or there is nobody to ask
 		}
 		if problem != "" {
 			fields["vars."+v.Name] = problem

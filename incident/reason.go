@@ -34,6 +34,8 @@ const (
 	ReasonFromMemory      ReasonCode = "from_memory"      // the database accepted no writes when the incident was opened
 	ReasonOutOfTime       ReasonCode = "out_of_time"      // no time was left to ask Zoom
 	ReasonZoomSilent      ReasonCode = "zoom_silent"      // Zoom answered none of the last calls, so it was not asked
+	ReasonNoRunbook       ReasonCode = "no_runbook"       // of a drill: no enabled runbook creates a meeting automatically
+	ReasonPeopleInside    ReasonCode = "people_inside"    // of a drill, which did not delete its meeting; Count: people in it; 0: Zoom didn't say how many
 	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // it was deleted in Zoom
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
 	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time

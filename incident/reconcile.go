@@ -278,7 +278,12 @@ func (s *Service) adopt(ctx context.Context, a Attempt, from AttemptState, m zoo
 
 func (s *Service) adoptFor(ctx context.Context, bridge Bridge, a Attempt, from AttemptState, m zoom.Meeting, foreign error) error {
 	a.MeetingID = m.ID
-	if !slices.Contains([]BridgeState{BridgeUnknown, BridgeFailed}, bridge.State) {
+	i, err := s.store.Incident(ctx, bridge.IncidentNumber)
+	if err != nil {
+		return err
+	}
+	drilled := i.IsDrill() && i.Status != StatusOpen // nobody will use it
+	if drilled || !slices.Contains([]BridgeState{BridgeUnknown, BridgeFailed}, bridge.State) {
 		return s.discard(ctx, a, from)
 	}
 	if foreign != nil && from == AttemptRefused {

@@ -40,6 +40,7 @@ type Runbooks interface {
 	Runbook(ctx context.Context, id string) (Runbook, error)         // finds archived runbooks too
 	RunbookByName(ctx context.Context, name string) (Runbook, error) // does not find archived runbooks
 	DefaultRunbook(ctx context.Context) (Runbook, error)
+	ActiveRunbooks(ctx context.Context) ([]Runbook, error) // those that are not archived, sorted by name
 	// InsertRunbook and UpdateRunbook take Default from another runbook that has it.
 	InsertRunbook(ctx context.Context, r Runbook, audit AuditEntry) error
 	// UpdateRunbook replaces the runbook and its steps and increments Version. It

@@ -28,6 +28,7 @@ type Store interface {
 	Events
 	People
 	Retention
+	Drills
 	ReadOnly() Store // the same storage; every write is an Internal error
 }
 
@@ -76,6 +77,7 @@ type Service struct {
 	probeAt       time.Time     // when a silent Zoom is asked again
 	warmAt        time.Time     // when the access token is looked at again
 	tidied        time.Time
+	drillHour     time.Time // the last hour for which the plan of drills was read
 
 	hashing chan struct{} // limits concurrent argon2id hashes
 	worker  string

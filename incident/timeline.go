@@ -41,6 +41,7 @@ const (
 	EntryWaitsForHost         TimelineKind = "waits_for_host"         // Who
 	EntryInWaitingRoom        TimelineKind = "in_waiting_room"        // Who
 	EntryMeetingDeleted       TimelineKind = "meeting_deleted"        // it was deleted in Zoom
+	EntryDrillEnded           TimelineKind = "drill_ended"            // the bridge of a drill: its meeting is deleted next
 	EntryMeetingRestored      TimelineKind = "meeting_restored"       // it was recovered in Zoom
 	EntryBadQuality           TimelineKind = "bad_quality"            // Issues
 	EntryRecording            TimelineKind = "recording"              // the recording started

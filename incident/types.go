@@ -20,8 +20,9 @@ const (
 type Source string
 
 const (
-	SourceForm Source = "form"
-	SourceAPI  Source = "api"
+	SourceForm  Source = "form"
+	SourceAPI   Source = "api"
+	SourceDrill Source = "drill" // see Drill
 )
 
 // Incident is something that people are handling.

@@ -23,7 +23,7 @@ const jobLimit = 10 * time.Second
 // maxTries is how many times a job may fail before it is dead.
 const maxTries = 20
 
-// Run does the work that needs no person: it reads events, does jobs, asks
+// Run does the work that needs no person: it reads events, starts drills, does jobs, asks
 // Zoom about calls, applies retention rules, checks for missing events and stores counts. It returns nil
 // when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
@@ -46,6 +46,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return s.loop(ctx, nil, s.probeOnce) })
 	g.Go(func() error { return s.loop(ctx, nil, s.warmOnce) })
+	g.Go(func() error { return s.loop(ctx, nil, s.drillOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
 	g.Go(func() error { return s.loop(ctx, nil, s.replayOnce) })
@@ -85,6 +86,7 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 // RunOnce does everything that is due now, and returns the number of things done.
 func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	read, readErr := s.readOnce(ctx)
+	drilled, drillErr := s.drillOnce(ctx)
 	done, jobsErr := s.jobsOnce(ctx)
 	asked, askErr := s.askOnce(ctx)
 	probed, probeErr := s.probeOnce(ctx)
@@ -92,7 +94,7 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
 	replayed, replayErr := s.replayOnce(ctx)
-	return read + done + asked + probed + alarmed + retained + found + replayed, errors.Join(readErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr, replayErr)
+	return read + drilled + done + asked + probed + alarmed + retained + found + replayed, errors.Join(readErr, drillErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr, replayErr)
 }
 
 // The pauses of readCalmly. readRest lets more events arrive, because committing
@@ -186,7 +188,7 @@ func (s *Service) do(ctx context.Context, job Job) {
 		err = s.store.RetryJob(ctx, job, again)
 	case CodeOf(err) == NotFound, job.Attempt >= maxTries && s.mayGiveUp(job):
 		s.log.Error("gave up on a job", "kind", job.Kind, "subject", job.Subject, "error", err)
-		err = errors.Join(s.giveUpStep(ctx, job), s.store.FinishJob(ctx, job, JobDead))
+		err = errors.Join(s.giveUpJob(ctx, job), s.store.FinishJob(ctx, job, JobDead))
 	case errors.Is(err, errOutOfTime):
 		err = s.store.RetryJob(ctx, job, s.now())
 		nudge(s.wakeJobs)
@@ -206,14 +208,19 @@ func (s *Service) mayGiveUp(job Job) bool {
 	switch job.Kind {
 	case JobReconcile, JobLastLook, JobDiscard:
 		return s.now().Sub(job.CreatedAt) > 2*giveUpLook
+	case JobDrill: // most of its attempts wait
+		return s.now().Sub(job.CreatedAt) > time.Hour
 	default:
 		return true
 	}
 }
 
-// giveUpStep marks the bridge of a step whose job is dead as failed, so that
-// people know that nothing else will happen by itself.
-func (s *Service) giveUpStep(ctx context.Context, job Job) error {
+// giveUpJob marks as failed what a dead job was to do: the bridge of its step, or its
+// drill. People then know that nothing else will happen by itself.
+func (s *Service) giveUpJob(ctx context.Context, job Job) error {
+	if job.Kind == JobDrill {
+		return s.giveUpDrill(ctx, job.Subject)
+	}
 	if job.Kind != JobRunStep {
 		return nil
 	}
@@ -266,6 +273,8 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 		return time.Time{}, s.renewCheck(ctx, job.Subject)
 	case JobDiscard:
 		return s.deleteDiscarded(ctx, job)
+	case JobDrill:
+		return s.drillOn(ctx, job.Subject)
 	}
 	return time.Time{}, fmt.Errorf("unknown kind of job %q", job.Kind)
 }

@@ -458,6 +458,7 @@ var entryLooks = map[string]entryLook{
 	"moved":                  {"video", "busy"},
 	"twin_deleted":           {"video", "plain"},
 	"renamed":                {"video", "plain"},
+	"drill_ended":            {"video", "plain"},
 	"second_meeting":         {"alert", "warning"},
 	"call_started":           {"video", "plain"},
 	"call_ended":             {"video", "plain"},

@@ -37,6 +37,7 @@ type IncidentRow struct {
 	Inside      int
 	Told        Told   // shown on Overview, while the call runs
 	JoinPath    string // "/j/INC-42" while people can join
+	Drill       bool
 }
 
 func (r IncidentRow) href() string { return "/incidents/" + strconv.FormatInt(r.Number, 10) }

@@ -32,6 +32,8 @@ var auditActions = map[string]action{
 	"bridge.start":         {"started the bridge of", ""},
 	"event.reprocess":      {"reprocessed event", ""},
 	"retention.save":       {"changed the retention of", "events"},
+	"drill.run":            {"started a drill of", ""},
+	"drill.plan":           {"changed the schedule of", "drills"},
 	"gaps.find":            {"checked for missing events in", "Zoom’s delivery log"},
 	"token.create":         {"created token", ""},
 	"token.revoke":         {"revoked token", ""},
@@ -67,7 +69,7 @@ func Audit(code, target string) (did, to string) {
 	switch {
 	case code == "user.first_admin" || code == "user.join": // it is the person who did it
 		return a.did, ""
-	case target != "" && (code == "incident.open" || strings.HasPrefix(code, "runbook.") || strings.HasPrefix(code, "token.")):
+	case target != "" && (code == "incident.open" || code == "drill.run" || strings.HasPrefix(code, "runbook.") || strings.HasPrefix(code, "token.")):
 		return a.did, "“" + target + "”"
 	}
 	return a.did, cmp.Or(target, a.target)
@@ -100,7 +102,7 @@ var fields = map[string]string{
 	"auth": "connection type", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
 	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
 	"cluster": "Zoom cluster", "backup_user_email": "backup user", "backup_user_emails": "backup users", "duration_minutes": "length in minutes", "url": "link",
-	"keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable",
+	"hour": "hour (UTC)", "keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable",
 }
 
 // Field names a field, "steps.0.topic", as people do: "step 1 topic".

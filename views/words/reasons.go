@@ -44,6 +44,8 @@ var reasonTexts = map[string]Text{
 	"out_of_time":      {Cause: "There was no time left to ask Zoom."},
 	"zoom_silent":      {Cause: "Zoom didn’t answer the last calls, so Drawbridge didn’t wait for it."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
+	"no_runbook":       {"No enabled runbook creates a meeting automatically.", "Enable one, or let one of its steps run automatically."},
+	"people_inside":    {Cause: "{people} inside, so Drawbridge left the meeting alone."},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
 	"reserved":         {Cause: "The last {count} meetings that {host} can make today are kept for incidents that people open."},
@@ -63,6 +65,17 @@ func staticLink(name string) string {
 	return "The bridge uses the static link “" + name + "” instead"
 }
 
+// peopleAre begins a sentence about people of whom Zoom may not say how many they are.
+func peopleAre(n int) string {
+	switch n {
+	case 0:
+		return "Somebody may still be"
+	case 1:
+		return "1 person was still"
+	}
+	return strconv.Itoa(n) + " people were still"
+}
+
 // Says words one reason.
 func (r Reason) Says() Text { return r.says(!r.Retries) }
 
@@ -76,7 +89,7 @@ func (r Reason) says(byHand bool) Text {
 		return t
 	case ok:
 		t.Cause = strings.NewReplacer("{host}", cmp.Or(r.Host, "the host"), "{by}", r.By, "{times}", plural(r.Count, "time", "times"),
-			"{count}", strconv.Itoa(r.Count), "{static}", staticLink(r.Text)+".").Replace(t.Cause)
+			"{count}", strconv.Itoa(r.Count), "{static}", staticLink(r.Text)+".", "{people}", peopleAre(r.Count)).Replace(t.Cause)
 		return t
 	case r.Code == "zoom" && r.Zoom != nil:
 		return r.Zoom.says(r.Host, byHand)

@@ -54,6 +54,7 @@ var entryTexts = map[string]string{
 	"waits_for_host":         "{who} is waiting for the host to start the call.",
 	"in_waiting_room":        "{who} is in the waiting room.",
 	"meeting_deleted":        "Someone deleted the meeting in Zoom. Its link no longer works.",
+	"drill_ended":            "The drill has what it needs. Drawbridge deletes its meeting.",
 	"meeting_restored":       "Someone recovered the meeting in Zoom. Its link works again.",
 	"bad_quality":            "Zoom reports bad call quality: {issues}.",
 	"recording":              "The recording started.",
