@@ -23,6 +23,7 @@ import (
 type configFile struct {
 	Account   *fileAccount              `yaml:"account,omitempty"`
 	Retention *[]incident.RetentionRule `yaml:"retention,omitempty"` // the family others means all families without an entry
+	Drills    *incident.DrillPlan       `yaml:"drills,omitempty"`
 	Runbooks  []fileRunbook             `yaml:"runbooks,omitempty"`
 }
 
@@ -204,6 +205,15 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 			byDefault = file.Name
 		}
 	}
+	if f.Drills != nil {
+		changed, err := service.SaveDrillPlan(ctx, commandLine, *f.Drills)
+		if err != nil {
+			return changes, fmt.Errorf("drills: %w", err)
+		}
+		for _, c := range changed {
+			changes = append(changes, "drills: "+words.Field(c.Field))
+		}
+	}
 	for _, file := range f.Runbooks {
 		r := file.Runbook
 		old, err := p.Store.RunbookByName(ctx, strings.TrimSpace(r.Name))
@@ -309,6 +319,13 @@ func (p *Program) export(ctx context.Context) ([]byte, error) {
 	for i, r := range rules {
 		rules[i].Family = incident.RetentionName(r.Family)
 		f.Retention = &rules
+	}
+	plan, err := p.Store.DrillPlan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if plan != incident.DefaultDrillPlan {
+		f.Drills = &plan
 	}
 	rows, err := p.Store.Runbooks(ctx, false)
 	if err != nil {

@@ -29,7 +29,7 @@ var notEntered = map[string]string{
 	"Step.Conditions": "reserved: not designed yet", "Step.Schedule": "reserved: not designed yet",
 	"Account.Secrets": "write-only, tested by name", "Account.WebhookValidatedAt": "set by events from Zoom", "Account.LoggedFailures": "set by events from Zoom",
 	"Account.ValidationFailedAt": "set by events from Zoom", "Account.Check": "set by the program", "Account.HostsChangedAt": "set by events from Zoom", "Account.Version": "set at each save", "Account.UpdatedAt": "set at each save",
-	"RetentionRule.Family": "the name of the rule",
+	"RetentionRule.Family": "the name of the rule", "DrillPlan.SavedAt": "set at each save",
 }
 
 // notInForm lists fields that only the file has, and notInAPI those that the API omits.
@@ -86,7 +86,7 @@ func (e entered) change(t *testing.T) {
 	switch special := map[string]string{
 		"Variable.Type": "text", "MeetingTemplate.Recording": "cloud", "MeetingTemplate.Host": "always_backup", "Account.Auth": "jwt",
 		"Account.Cluster": "zoomgov.com", "Account.AppID": "AnotherAppIdAAAAAAAAAA", "Variable.Name": "another",
-		"Variable.Default": "us", "StaticLink.URL": "https://meet.example.com/KEY2",
+		"Variable.Default": "us", "DrillPlan.Schedule": "weekly", "StaticLink.URL": "https://meet.example.com/KEY2",
 	}[e.field]; {
 	case special != "":
 		v.SetString(special)
@@ -427,6 +427,35 @@ func TestEveryField(t *testing.T) {
 		must(t, err)
 		if text := fmt.Sprint(trail.Items); strings.Contains(text, "CANARY") || strings.Contains(text, "/KEY") {
 			t.Error("the audit trail contains a secret")
+		}
+	})
+
+	t.Run("drills", func(t *testing.T) {
+		base := incident.DrillPlan{Schedule: incident.DrillsDaily, Hour: 3}
+		for i, field := range fieldsOf(t, "", reflect.ValueOf(base)) {
+			for _, way := range []string{"form", "file"} {
+				t.Run(way+" "+field.path, func(t *testing.T) {
+					_, err := w.service.SaveDrillPlan(ctx, commandLine, base)
+					must(t, err)
+					want := base
+					e := fieldsOf(t, "", reflect.ValueOf(&want).Elem())[i]
+					e.change(t)
+					if way == "form" {
+						err = admin.send("/drills", "/drills/schedule", e.path, e.text())
+					} else {
+						err = apply(t, "drills."+e.path, e.value.Interface())
+					}
+					must(t, err)
+					got, err := w.store.DrillPlan(ctx)
+					must(t, err)
+					if d := gocmp.Diff(want, got, gocmp.FilterPath(isNotEntered, gocmp.Ignore())); d != "" {
+						t.Errorf("%s (-want +got)\n%s", e.field, d)
+					}
+					if changed := w.lastChanges(t); !slices.Equal(changed, []string{e.path}) {
+						t.Errorf("the audit trail names %q as changed, want %s", changed, e.path)
+					}
+				})
+			}
 		}
 	})
 

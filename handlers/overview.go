@@ -92,6 +92,13 @@ func (s *Site) Overview(c echo.Context) error {
 		return err
 	}
 	addPreflight(people, &page)
+	drill, err := s.drillNeed(c)
+	if err != nil {
+		return err
+	}
+	if drill != nil {
+		page.Needs = append([]views.Need{*drill}, page.Needs...)
+	}
 	// What the headline says needs no second line, and no banner.
 	page.Needs = slices.DeleteFunc(page.Needs, func(n views.Need) bool { return slices.Contains(page.Ready.Facts, n.Text) })
 	if len(page.Ready.Facts) > 0 && page.Ready.Level != views.LevelOK && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {

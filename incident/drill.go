@@ -268,7 +268,7 @@ func (s *Service) drillStage(ctx context.Context, d *Drill, code DrillStageCode)
 // actor is who opens and resolves the incident of a drill.
 func (d Drill) actor() Actor {
 	a := Actor{Role: Admin, Email: "Drawbridge"}
-	if d.StartedBy != "" {
+	if validEmail(d.StartedBy) {
 		a.Kind, a.Email = ActorUser, d.StartedBy
 	}
 	return a
