@@ -18,7 +18,9 @@ import (
 func bridgeLog(t *testing.T) *office {
 	o := newOffice(t)
 	o.connect()
-	o.sim.AddUser(zoomsim.User{Email: "ana@example.com", DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
+	o.sim.AddUser(zoomsim.User{Email: "ana@example.com", DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true, ConcurrentMeetings: 5})
+	_, err := o.service.CheckConnection(t.Context(), theConsole, "ana@example.com") // finds that she may host several
+	o.must(err)
 	r := o.outage()
 	byAna := func(q *incident.OpenRequest) { q.OpenerEmail = "ana@example.com" }
 	o.open(r, byAna, func(q *incident.OpenRequest) { q.Name = `=HYPERLINK("https://evil.example.com")` })

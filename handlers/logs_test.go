@@ -628,7 +628,7 @@ func TestOverview(t *testing.T) {
 	})
 	o.open(r, func(q *incident.OpenRequest) { q.OpenerEmail, q.Name = "ana@example.com", hostile })
 	t.Run("never checked", func(t *testing.T) {
-		admin.get("/").want(t, http.StatusOK, "New incidents will get a bridge, but something needs attention.")
+		admin.get("/").want(t, http.StatusOK, "Nobody has checked yet whether new incidents will get a bridge.")
 	})
 	check := func() {
 		t.Helper()

@@ -215,6 +215,12 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 		return r
 	case incident.LevelWarning:
 		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but something needs attention."
+		if report.At.IsZero() {
+			r.Level, r.Title = views.LevelUnknown, "Nobody has checked yet whether new incidents will get a bridge."
+			if Actor(c).Role.Includes(incident.Admin) {
+				r.LinkText, r.Href = "Check connection", "/account"
+			}
+		}
 	case incident.LevelBad:
 		r.Level, r.Title = views.LevelBad, "Not ready. New incidents won’t get a bridge."
 		if len(a.StaticLinks) > 0 {

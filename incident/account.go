@@ -122,9 +122,12 @@ type CheckReport struct {
 	At time.Time `json:"at"`
 	// Asked is when a person last asked for a check, and so has seen what bridges
 	// showed before; zero in reports of older versions.
-	Asked time.Time         `json:"asked,omitzero"`
-	Lines []Finding         `json:"lines"`
-	Users map[string]string `json:"users,omitempty"` // the ids of the users in Zoom, by email address
+	Asked time.Time `json:"asked,omitzero"`
+	// StillAt is when the account was last saved without a change to what the check is
+	// about.
+	StillAt time.Time         `json:"still_at,omitzero"`
+	Lines   []Finding         `json:"lines"`
+	Users   map[string]string `json:"users,omitempty"` // the ids of the users in Zoom, by email address
 	// AtOnce is how many meetings a user may run at the same time, by email address. It
 	// has only users for whom Zoom said that it is more than one.
 	AtOnce map[string]int `json:"at_once,omitempty"`

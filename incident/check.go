@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -198,13 +199,29 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 	setting(TopicSettings, FoundCloudRecording, settings.CloudRecording, true)
 }
 
+// keepCheck keeps the last check valid after a save that changed nothing that it is
+// about. If that fails, the account has to be checked again.
+func (s *Service) keepCheck(ctx context.Context, old Account, changes []Change) {
+	if old.Report(s.now()).At.IsZero() || slices.ContainsFunc(changes, func(c Change) bool {
+		field, _, _ := strings.Cut(c.Field, ".")
+		return field != "static_links" && field != "standby_meetings"
+	}) {
+		return
+	}
+	check := old.Check
+	check.StillAt = s.now()
+	if err := s.store.SaveCheck(ctx, check); err != nil {
+		s.log.Warn("the account has to be checked again", "error", err)
+	}
+}
+
 // Report returns the last check, with the current state of the webhook
 // validation. It returns the zero report if nothing was checked since the account
 // was saved: an older check is about other credentials. What it says about users
 // is left out if one of them has changed since.
 func (a Account) Report(now time.Time) CheckReport {
 	r := a.Check
-	if r.At.IsZero() || r.At.Before(a.UpdatedAt) {
+	if r.At.IsZero() || r.At.Before(a.UpdatedAt) && r.StillAt.Before(a.UpdatedAt) {
 		return CheckReport{}
 	}
 	r.Lines = slices.Clone(r.Lines)

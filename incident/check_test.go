@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
@@ -301,5 +302,39 @@ func TestReportLevel(t *testing.T) {
 				t.Errorf("level %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// What the check is not about can be saved without another check.
+func TestCheckStaysValid(t *testing.T) {
+	t.Parallel()
+	cfg, clock := dbtest.Migrated(t), &clock{t: dbtest.Now}
+	cfg.Now = clock.Now
+	w := worldWith(t, dbtest.Open(t, cfg))
+	w.clock.Add(time.Second)
+	clock.Add(time.Second)
+	w.must(w.service.CheckConnection(t.Context(), admin))
+	at := w.account().Report(w.clock.Now()).At
+	save := func(n int, hosts ...string) {
+		t.Helper()
+		w.clock.Add(time.Minute)
+		clock.Add(time.Minute)
+		w.must(w.service.SaveAccount(t.Context(), admin, incident.AccountForm{
+			Auth: "server_to_server", ZoomAccountID: "acc", ClientID: "cid", BackupUsers: hosts, StandbyMeetings: &n, Version: w.account().Version,
+		}))
+	}
+	w.clock.Add(time.Minute)
+	clock.Add(time.Minute)
+	w.links(warRoom)
+	save(2, backup)
+	if got := w.account().Report(w.clock.Now()).At; !got.Equal(at) || at.IsZero() {
+		t.Errorf("the check is of %v, want %v", got, at)
+	}
+	save(2, backup, opener)
+	w.clock.Add(time.Minute)
+	clock.Add(time.Minute)
+	w.links(zoomRoom)
+	if got := w.account().Report(w.clock.Now()).At; !got.IsZero() {
+		t.Errorf("the check of %v is still valid after another host was added", got)
 	}
 }

@@ -69,6 +69,7 @@ func (s *Service) SaveAccount(ctx context.Context, actor Actor, f AccountForm) (
 	if err := s.store.SaveAccount(ctx, next, set, remove, s.audit(actor, AuditAccountSave, "", changes...)); err != nil {
 		return nil, err
 	}
+	s.keepCheck(ctx, old, changes)
 	s.keepLinks(next.StaticLinks)
 	s.mu.Lock()
 	s.tokens = webhookTokens{} // a new token is valid at once

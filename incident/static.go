@@ -114,6 +114,7 @@ func (s *Service) SaveStaticLinks(ctx context.Context, actor Actor, links []Stat
 		return nil, err
 	}
 	s.keepLinks(next.StaticLinks)
+	s.keepCheck(ctx, old, changes)
 	s.retryNow(ctx)
 	return changes, nil
 }
