@@ -24,7 +24,7 @@ var mayHoldSentences = []string{
 	"audit_entries.changes.before", "audit_entries.changes.after",
 	"runbooks.name", "runbooks.description", "runbooks.variables.label", "runbooks.variables.default",
 	"steps.settings.topic", "steps.settings.agenda", "step_runs.step.Meeting.topic", "step_runs.step.Meeting.agenda", "step_runs.reason.by",
-	"incidents.name", "incidents.description", "incidents.runbook_name", "incidents.vars.customer", "incidents.created_by",
+	"incidents.name", "incidents.description", "incidents.runbook_name", "incidents.vars.customer", "incidents.created_by", "incidents.search",
 	"bridges.asked.topic", "bridges.asked.agenda", "bridges.topic", "bridges.agenda", "bridges.reasons.by", "bridges.dial_in.number", "bridges.dial_in.city",
 	"presences.name", "presences.person", "presences.session_id", "events.topic", "events.who",
 	"timeline_entries.actor", "timeline_entries.data.runbook", "timeline_entries.data.who", "timeline_entries.data.topic",
