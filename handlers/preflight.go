@@ -102,6 +102,7 @@ func preflightSummary(hosts []incident.PossibleHost) (level views.Level, title s
 			bad++
 		case incident.LevelWarning:
 			warned++
+		default: // fine, or not said
 		}
 		if h.Outdated() {
 			unchecked++

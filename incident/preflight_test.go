@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -201,8 +202,8 @@ func TestSaveOnCall(t *testing.T) {
 			emails[n] = strings.ReplaceAll(emails[n], "%d", fmt.Sprint(n))
 		}
 		err := w.service.SaveOnCall(t.Context(), admin, emails)
-		refused, _ := err.(*incident.Error)
-		if refused == nil || refused.Fields["on_call_emails"] != tt.want {
+		var refused *incident.Error
+		if !errors.As(err, &refused) || refused.Fields["on_call_emails"] != tt.want {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
