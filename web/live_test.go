@@ -6,6 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -94,6 +97,31 @@ func TestLive(t *testing.T) {
 			if r := b.get("/live?topic=" + topic); r.status != http.StatusBadRequest {
 				t.Errorf("%q: status %d, want 400", topic, r.status)
 			}
+		}
+	})
+	t.Run("the topics of every page are accepted", func(t *testing.T) {
+		w := newWorld(t)
+		w.runLive(t)
+		b := w.loggedIn(incident.Viewer)
+		seen := map[string]bool{}
+		files, err := filepath.Glob("../views/testdata/*.html")
+		w.must(err)
+		for _, file := range files {
+			page, err := os.ReadFile(file)
+			w.must(err)
+			for _, m := range regexp.MustCompile(`data-db-topic="([^"]+)"`).FindAllStringSubmatch(string(page), -1) {
+				if topic := m[1]; !seen[topic] {
+					seen[topic] = true
+					s := b.stream(t, topic)
+					if got := s.next(); got != changed {
+						t.Errorf("%s: %s: %q", filepath.Base(file), topic, got)
+					}
+					s.close()
+				}
+			}
+		}
+		if len(seen) < 5 {
+			t.Errorf("only %d topics were found", len(seen))
 		}
 	})
 	t.Run("A-13 A-16 a stream ends with its session", func(t *testing.T) {
