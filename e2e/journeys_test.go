@@ -123,7 +123,8 @@ func journeyFirstDay(t *testing.T, w *world) {
 	w.join(t, w.bridge(t, 1).MeetingID, "Søren Ødegård")
 	b.wait("Søren inside", `document.querySelector(".db-people").innerText.includes("Søren Ødegård")`)
 
-	b.click("button >> Resolve")
+	b.click("a >> Resolve")
+	b.click("dialog[open] button >> Resolve")
 	b.see("Reopen")
 	b.click("button >> Reopen")
 	b.see("Resolve")
