@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// Zoom goes down: an incident gets the standby meeting, the next one the static link.
+// Then people wait outside a meeting, and the open page raises the alarm by itself. The
+// pre-flight board finds a host's personal meeting ID and turns it off, and a drill passes.
+func TestJourneyAlwaysALink(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	w := newSeededWorld(t)
+	admin, err := w.admin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := w.store.Account(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.service.SaveStaticLinks(t.Context(), admin, []incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/war"}}, a.Version); err != nil {
+		t.Fatal(err)
+	}
+	b := newTab(t, w.url)
+	b.logIn(demoEmail)
+
+	b.open("/account")
+	b.fill("#f-standby_meetings", "1")
+	b.click("button >> Save and check")
+	until(t, "a standby meeting is ready", func() bool {
+		all, err := w.store.Standbys(t.Context(), time.Time{})
+		return err == nil && len(all) == 1 && all[0].State == incident.StandbyReady
+	})
+	b.see("Saved: standby meetings.")
+	w.sim.SetFaults(func(f *zoomsim.Faults) { f.Down = true })
+	open := func(name string) {
+		b.open("/runbooks/" + w.runbookID(t, "Security incident") + "/run")
+		b.fill("#f-name", name)
+		b.click("label >> SEV1")
+		b.click("button >> Open incident")
+	}
+	open("Zoom is down")
+	b.at("/incidents/3")
+	if got := w.bridge(t, 3); got.Kind != incident.KindStandby {
+		t.Errorf("the first bridge is %s", got.Kind)
+	}
+	b.wait("its link", find("main a >> Join")+`.href === "`+w.bridge(t, 3).JoinURL+`"`)
+	open("Zoom is still down")
+	b.at("/incidents/4")
+	if got := w.bridge(t, 4); got.Kind != incident.KindStatic {
+		t.Errorf("the second bridge is %s", got.Kind)
+	}
+	b.see("Static link")
+
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{OverwriteSettings: true} })
+	var meeting string
+	for n := int64(5); meeting == ""; n++ { // until Drawbridge knows that Zoom answers again
+		open("People can't get in")
+		b.at(fmt.Sprintf("/incidents/%d", n))
+		if meeting = w.bridge(t, n).MeetingID; n > 9 {
+			t.Fatal("Zoom is not asked again")
+		}
+	}
+	for _, name := range []string{"Ana", "Bo", "Cy"} {
+		w.join(t, meeting, name)
+	}
+	w.clock.set(-31 * time.Second)
+	b.see("3 people are waiting to get in, and nobody lets them in")
+
+	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
+	w.sim.SetUser("oncall@example.com", func(u *zoomsim.User) { u.UsePMIForScheduled = true })
+	b.open("/preflight")
+	b.click("button >> Check all")
+	b.wait("the finding", find("a >> Fix"))
+	b.click("a >> Fix all")
+	b.click("button >> Change 1 setting")
+	b.at("/preflight")
+	b.wait("the mended setting", `!`+find("a >> Fix"))
+
+	b.open("/drills")
+	b.click("button >> Run a drill")
+	b.wait("a passed drill in the chart", `document.querySelector(".db-drills svg path.db-drill-ok")`)
+}
