@@ -106,7 +106,7 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if took := time.Since(began); took > 3*time.Second {
+		if took := time.Since(began); took > slowly {
 			t.Errorf("an answer took %v, but Zoom waits 3 s", took)
 		}
 		return response.StatusCode
@@ -225,7 +225,7 @@ func TestDiskFullFromMemory(t *testing.T) {
 		began := time.Now()
 		status, answer := api(t, s, token, "POST", "/api/v1/incidents", map[string]any{"runbook": "Production outage", "name": fmt.Sprint("number ", opened),
 			"description": strings.Repeat("x", 4000), "vars": map[string]string{"customer": "all"}})
-		if took := time.Since(began); took > 3*time.Second {
+		if took := time.Since(began); took > slowly {
 			t.Errorf("the answer took %v", took)
 		}
 		if status != http.StatusCreated || inside(answer, "bridges.0.join_url", nil) != "https://meet.example.com/war" {

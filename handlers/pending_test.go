@@ -14,6 +14,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
+// slowly is longer than an answer may take on a machine that does other things as well.
+// docs/ladder.md has the times on a clock without load.
+const slowly = 20 * time.Second
+
 // lock makes every write fail until the returned function is called.
 func (o *office) lock() (unlock func()) {
 	o.t.Helper()
@@ -54,7 +58,7 @@ func TestPending(t *testing.T) {
 		response, err := http.DefaultClient.Do(r)
 		o.must(err)
 		defer response.Body.Close()
-		if took := time.Since(began); took > 3*time.Second {
+		if took := time.Since(began); took > slowly {
 			t.Errorf("the answer took %v", took)
 		}
 		o.must(json.NewDecoder(response.Body).Decode(&answer))
@@ -85,7 +89,7 @@ func TestPending(t *testing.T) {
 		began := time.Now()
 		page := responder.post("/runbooks/"+outage.ID+"/run", form...)
 		page.want(t, http.StatusOK, "Form by night", "has no number yet", "Static link “War room” at meet.example.com.", "4711", "+47 21")
-		if took := time.Since(began); took > 3*time.Second || !strings.Contains(page.body, `href="https://meet.example.com/war"`) {
+		if took := time.Since(began); took > slowly || !strings.Contains(page.body, `href="https://meet.example.com/war"`) {
 			t.Errorf("the page took %v, or has no link", took)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +122,7 @@ func TestPerSecondLimit(t *testing.T) {
 			w.faults(zoomsim.Faults{RateLimited: "second", Only: createOnly, Times: tt.rejected})
 			began := time.Now()
 			i, b := w.open()
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > slowly {
 				t.Errorf("it took %v", took)
 			}
 			if b.State != tt.wantState || w.creates() > tt.wantCreations {
@@ -660,29 +659,5 @@ func TestStartURL(t *testing.T) {
 	w.faults(zoomsim.Faults{Down: true})
 	if _, err := w.service.StartURL(t.Context(), admin, b.ID); incident.CodeOf(err) != incident.Unavailable {
 		t.Errorf("with Zoom down: %v, want unavailable", err)
-	}
-}
-
-// A link that Zoom gives late is used, and the next bridge gives Zoom the time that it
-// takes today. A meeting that was created meanwhile for another host is deleted.
-func TestSlowZoom(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.must(w.zoom().Token(t.Context()))
-	w.faults(zoomsim.Faults{Latency: 1900 * time.Millisecond, Only: createOnly})
-	for n, wantCreates := range []int{2, 3} {
-		i, b := w.open(func(r *incident.OpenRequest) { r.DedupKey = strconv.Itoa(n) })
-		if b.State != incident.BridgeReady || b.HostEmail != opener || w.creates() != wantCreates {
-			t.Errorf("bridge %d is %s, hosted by %s, after %d calls (%s)", n, b.State, b.HostEmail, w.creates(), why(b))
-		}
-		w.faults(zoomsim.Faults{})
-		for range 4 {
-			w.work(time.Minute)
-		}
-		if live := w.ledger(); len(live) != n+1 {
-			t.Errorf("%d meetings live after bridge %d: %s", len(live), n, w.bridge(i).JoinURL)
-		}
-		w.resolve(b)
-		w.faults(zoomsim.Faults{Latency: 1900 * time.Millisecond, Only: createOnly})
 	}
 }

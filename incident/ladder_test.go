@@ -213,3 +213,40 @@ func within(d time.Duration) string {
 	}
 	return fmt.Sprintf("within %d s", int((d+time.Second-1)/time.Second))
 }
+
+// A link that Zoom gives late is used, and the next bridge gives Zoom the time that it
+// takes today. A meeting that was created meanwhile for another host is deleted.
+func TestSlowZoom(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Migrated(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t, cfg, 1, 0)
+		time.Sleep(70 * time.Second) // now there is an access token
+		creates := func() (n int) {
+			for _, c := range w.sim.Calls() {
+				if c.Operation == createOnly {
+					n++
+				}
+			}
+			return n
+		}
+		for n, want := range []int{2, 3} {
+			w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{Latency: 1900 * time.Millisecond, Only: createOnly} })
+			b, took := w.open(fmt.Sprint(n))
+			if b.Kind != incident.KindMeeting || b.JoinURL == "" || took > 2*time.Second || creates() != want {
+				t.Errorf("bridge %d is %s after %v and %d calls, want %d (%s)", n, b.State, took, creates(), want, why(b))
+			}
+			w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
+			time.Sleep(5 * time.Minute)
+			live := 0
+			for _, m := range w.sim.Meetings() {
+				if m.Status != "deleted" {
+					live++
+				}
+			}
+			if live != n+1 {
+				t.Errorf("%d meetings live after bridge %d", live, n)
+			}
+		}
+	})
+}

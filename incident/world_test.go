@@ -26,6 +26,10 @@ import (
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
+// slowly is longer than an answer may take on a machine that does other things as well.
+// docs/ladder.md has the times on a clock without load.
+const slowly = 20 * time.Second
+
 const (
 	opener = "ana@example.com"
 	backup = "oncall@example.com"
