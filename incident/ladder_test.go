@@ -93,7 +93,7 @@ writes this table.
 			}{{}, {standby: true, spare: incident.KindStandby}, {static: true, spare: incident.KindStatic}} {
 				cfg := dbtest.Migrated(t)
 				synctest.Test(t, func(t *testing.T) {
-					w := newTown(t, cfg, 1, 0)
+					w := newTown(t, cfg, 1, false, 0)
 					s := w.servers[0]
 					if ladder.static {
 						if _, err := s.SaveStaticLinks(t.Context(), admin, []incident.StaticLink{warRoom}, 1); err != nil {
@@ -103,7 +103,7 @@ writes this table.
 					if ladder.standby {
 						w.keepStandby(4)
 					}
-					time.Sleep(70 * time.Second) // now there is an access token
+					w.token()
 					row.wrong(w)
 					b, took := w.open("this")
 					if took > 3*time.Second {
@@ -122,7 +122,7 @@ writes this table.
 					for _, host := range townHosts {
 						w.sim.SetUser(host, func(u *zoomsim.User) { u.Unknown, u.DailyLimitReached = false, false })
 					}
-					time.Sleep(10 * time.Minute)
+					w.work(s, 10*time.Minute, 20*time.Second)
 					b = w.bridge(s, b.IncidentNumber)
 					kind, _, _ := strings.Cut(gotten(b), ",") // which attempt is found first is chance
 					cells = append(cells, kind)
@@ -203,7 +203,7 @@ func (w *town) keepStandby(n int) {
 	}); err != nil {
 		w.Fatal(err)
 	}
-	time.Sleep(90 * time.Second)
+	w.work(s, time.Minute, 10*time.Second)
 }
 
 // within says how long something took, without the part that is random.
@@ -220,8 +220,8 @@ func TestSlowZoom(t *testing.T) {
 	t.Parallel()
 	cfg := dbtest.Migrated(t)
 	synctest.Test(t, func(t *testing.T) {
-		w := newTown(t, cfg, 1, 0)
-		time.Sleep(70 * time.Second) // now there is an access token
+		w := newTown(t, cfg, 1, false, 0)
+		w.token()
 		creates := func() (n int) {
 			for _, c := range w.sim.Calls() {
 				if c.Operation == createOnly {
@@ -237,7 +237,7 @@ func TestSlowZoom(t *testing.T) {
 				t.Errorf("bridge %d is %s after %v and %d calls, want %d (%s)", n, b.State, took, creates(), want, why(b))
 			}
 			w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
-			time.Sleep(5 * time.Minute)
+			w.work(w.servers[0], 5*time.Minute, 20*time.Second)
 			live := 0
 			for _, m := range w.sim.Meetings() {
 				if m.Status != "deleted" {
@@ -246,6 +246,30 @@ func TestSlowZoom(t *testing.T) {
 			}
 			if live != n+1 {
 				t.Errorf("%d meetings live after bridge %d", live, n)
+			}
+		}
+	})
+}
+
+// token gets the access token that a running server has at hand.
+func (w *town) token() {
+	if _, err := w.servers[0].CheckConnection(w.Context(), admin); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// A bridge does not wait for an access token: a running server always has one at hand.
+func TestTokenAtHand(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.Migrated(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t, cfg, 1, true, 0)
+		time.Sleep(time.Hour + 90*time.Second) // longer than a token lasts
+		before := w.sim.Calls()
+		w.open("this")
+		for _, c := range w.sim.Calls()[len(before):] {
+			if strings.Contains(c.Operation, "token") {
+				t.Errorf("the bridge waited for %s", c.Operation)
 			}
 		}
 	})
