@@ -412,7 +412,6 @@ func TestWebhookReplay(t *testing.T) {
 }
 
 func TestWebhookSize(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	ts := w.ts()
 	// dial sends raw bytes and returns the first answer.
