@@ -529,6 +529,7 @@ func TestGetUserSettings(t *testing.T) {
 	yes := new(true)
 	want := zoom.UserSettings{
 		UsePMIForScheduled: yes, UsePMIForInstant: yes, WaitingRoom: yes, JoinBeforeHost: yes, CloudRecording: yes, MeetingAuthentication: yes,
+		AtOnce: 2,
 	}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("(-want +got)\n%s", d)

@@ -9,7 +9,7 @@ import (
 )
 
 func TestCheckScopes(t *testing.T) {
-	classic := []string{"meeting:write:admin", "meeting:read:admin", "user:read:admin", "recording:read:admin", "marketplace_app:read:admin"}
+	classic := []string{"meeting:write:admin", "meeting:read:admin", "user:read:admin", "user:write:admin", "recording:read:admin", "marketplace_app:read:admin"}
 	var granular []string
 	for _, f := range zoom.CheckScopes([]string{}) {
 		granular = append(granular, f.Granular...)
