@@ -59,6 +59,19 @@ func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[strin
 	return loads, err
 }
 
+// CountStorm implements incident.Incidents.
+func (s *Store) CountStorm(ctx context.Context, m incident.Storm) (int, error) {
+	return countStorm(ctx, s.r, m, "")
+}
+
+// countStorm returns how many bridges of a source, other than one, have got a new meeting.
+func countStorm(ctx context.Context, q queryer, m incident.Storm, except string) (int, error) {
+	return one(ctx, q, "bridge", scalar[int], `
+		SELECT COUNT(DISTINCT b.id) FROM bridge_attempts a JOIN bridges b ON b.id = a.bridge_id JOIN incidents i ON i.number = b.incident_number
+		WHERE a.started_at >= $1 AND a.state <> 'refused' AND i.source = $2 AND i.created_by = $3 AND b.id <> $4`,
+		m.Since, m.Source, m.CreatedBy, except)
+}
+
 // takeRoom returns incident.ErrStorm if the source of the change's bridge has had its
 // share of meetings, and incident.ErrNoRoom if the host of the change's attempt has as many
 // open meetings as it may have. The account's row is the lock that lets two servers
@@ -71,10 +84,7 @@ func takeRoom(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
 		return err
 	}
 	if c.Storm.Limit > 0 {
-		had, err := one(ctx, tx, "bridge", scalar[int], `
-			SELECT COUNT(DISTINCT b.id) FROM bridge_attempts a JOIN bridges b ON b.id = a.bridge_id JOIN incidents i ON i.number = b.incident_number
-			WHERE a.started_at >= $1 AND a.state <> 'refused' AND i.source = $2 AND i.created_by = $3 AND b.id <> $4`,
-			c.Storm.Since, c.Storm.Source, c.Storm.CreatedBy, c.Bridge.ID)
+		had, err := countStorm(ctx, tx, c.Storm, c.Bridge.ID)
 		if err == nil && had >= c.Storm.Limit {
 			err = incident.ErrStorm
 		}

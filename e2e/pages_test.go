@@ -436,6 +436,9 @@ func daySpots(t *testing.T, w *world) []spot {
 			b.click(".db-sc summary")
 			b.click("button[data-insert-for]")
 		}},
+		{"runbook-dry-run", "/runbooks/" + outage, func(b *tab) {
+			get[bool](b, `(document.querySelectorAll("#preview details").forEach((d) => { d.open = true }), true)`)
+		}},
 		{"runbook-add-step", "/runbooks/" + outage, func(b *tab) { b.click("button[popovertarget=add-step]") }},
 		{"runbook-delete", "/runbooks/" + outage, func(b *tab) { b.click("a[href='#delete']") }},
 		{"run", "/runbooks/" + outage + "/run", nil},

@@ -31,15 +31,17 @@ type runbookForm struct {
 	Default                         bool
 	Steps                           []views.StepForm
 	Variables                       []views.VariableForm
-	PreviewIncident                 int64 // number of the incident to preview with, 0 for the sample
+	PreviewIncident                 int64 // number of the incident to preview with, 0 for a made-up one
+	PreviewNumber, PreviewOpener    string
 }
 
 func readRunbookForm(c echo.Context) (f runbookForm, err error) {
-	form, err := ReadForm(c, "version", "name", "incident_type", "description", "default", "step.*", "variable.*", "preview_incident", "op")
+	form, err := ReadForm(c, "version", "name", "incident_type", "description", "default", "step.*", "variable.*", "preview_incident", "preview_number", "preview_opener", "op")
 	if err != nil {
 		return f, err
 	}
-	f = runbookForm{Op: form.Get("op"), Name: form.Get("name"), IncidentType: form.Get("incident_type"), Description: form.Get("description"), Default: form.Has("default")}
+	f = runbookForm{Op: form.Get("op"), Name: form.Get("name"), IncidentType: form.Get("incident_type"), Description: form.Get("description"), Default: form.Has("default"),
+		PreviewNumber: strings.TrimSpace(form.Get("preview_number")), PreviewOpener: form.Get("preview_opener")}
 	if f.Version, err = form.Int("version"); err != nil {
 		return f, err
 	}
@@ -219,7 +221,7 @@ func stepFormOf(s incident.Step) views.StepForm {
 // unlike reports whether saving f could change the runbook whose form is stored.
 func (f runbookForm) unlike(stored runbookForm) bool {
 	bare := func(f runbookForm) runbookForm {
-		f.Op, f.Version, f.PreviewIncident = "", 0, 0
+		f.Op, f.Version = "", 0
 		f.Steps = slices.Clone(f.Steps)
 		for i := range f.Steps {
 			f.Steps[i].Open, f.Steps[i].Label = false, ""

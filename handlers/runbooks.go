@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -300,37 +299,6 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 		}
 	}
 	return Render(c, status, views.Runbook(page))
-}
-
-// preview renders the form's steps for the chosen incident.
-func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPart, error) {
-	ctx := c.Request().Context()
-	part := views.RunbookPreviewPart{Samples: []views.PreviewSample{{Label: "Sample incident", Selected: form.PreviewIncident == 0}}}
-	// Others can't edit, so they don't choose an incident either.
-	if Actor(c).Role.Includes(incident.Admin) {
-		past, err := s.Store.Incidents(ctx, db.IncidentFilter{}, "", 10)
-		if err != nil {
-			return part, err
-		}
-		for _, i := range past.Items {
-			part.Samples = append(part.Samples, views.PreviewSample{
-				Value: strconv.FormatInt(i.Number, 10), Label: i.Key() + " · " + i.Name, Selected: i.Number == form.PreviewIncident,
-			})
-		}
-	}
-	runbook := form.runbook("")
-	for n, step := range runbook.Steps {
-		p, err := s.Service.Preview(ctx, step.Meeting, runbook.Variables, form.PreviewIncident)
-		if err != nil {
-			return part, err
-		}
-		part.Steps = append(part.Steps, views.StepPreview{
-			Index: n, Label: stepWords(step), Asks: meetingWords(step.Meeting).Asks(),
-			Topic:  views.TextPreview{Text: p.Topic, Instead: words.PlainTopic(p.PlainTopic), Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)},
-			Agenda: views.TextPreview{Text: p.Agenda, Instead: words.NoAgenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors), Hints: templateErrors(p.AgendaHints)},
-		})
-	}
-	return part, nil
 }
 
 func templateErrors(errs []incident.TemplateError) []views.TemplateError {

@@ -451,6 +451,12 @@ func TestPreviewRunbook(t *testing.T) {
 		if strings.Contains(part.body, "<html") {
 			t.Error("htmx got a whole page")
 		}
+		part.want(t, http.StatusOK, "No Zoom app is connected", "The incident would get no link")
+		typed := b.post("/runbooks/preview", runbookFields(0, "preview_incident", "", "preview_number", " inc-1")...)
+		typed.want(t, http.StatusOK, "<b>db down</b> eu")
+		b.post("/runbooks/preview", runbookFields(0, "preview_number", "INC-999")...).want(t, http.StatusOK, "There is no incident with this number", "Checkout is slow eu")
+		b.post("/runbooks/preview", runbookFields(0, "preview_opener", "noor@partner.example", "step.0.agenda", "{{ incident.opener.email }}")...).
+			want(t, http.StatusOK, "noor@partner.example")
 		past := b.post("/runbooks/preview", runbookFields(0, "preview_incident", "1")...)
 		past.want(t, http.StatusOK, "<b>db down</b> eu")
 		if strings.Contains(past.body, "<b>db") {

@@ -379,6 +379,29 @@ func TestDrillWords(t *testing.T) {
 	}
 }
 
+func TestPreviewWords(t *testing.T) {
+	for _, rung := range incident.MeetingRungs {
+		wantSentence(t, string(rung), words.PreviewHost{Rung: string(rung)}.Role()+", as a title.")
+	}
+	for _, rung := range append(codes(constants(t, "incident", "Rung")), "") {
+		for _, checked := range []bool{false, true} {
+			wantSentence(t, rung, words.PreviewLink(rung, somebody, "War room", checked))
+		}
+		wantSentence(t, rung, words.PreviewLink(rung, somebody, "", true))
+	}
+	for had := range 3 {
+		wantSentence(t, "storm", words.PreviewStorm(had, 2))
+	}
+	wantSentence(t, "storm", words.PreviewStorm(0, 0))
+	for _, c := range []incident.FindingCode{incident.FoundUserInactive, incident.FoundUserMayNotHost, incident.FoundUserUnknown} {
+		said := findingWords(incident.Finding{Code: c, Email: somebody, Value: "inactive", Zoom: &zoom.Problem{Code: zoom.ProblemNoSuchUser}}, noon)
+		wantSentence(t, string(c), words.PreviewHost{Asked: true, Finding: &said}.Says())
+	}
+	for _, h := range []words.PreviewHost{{Chosen: true}, {Chosen: true, Unchecked: true}, {}, {Why: &words.Reason{Code: "host_busy", Host: somebody, Count: 1}}, {Why: &words.Reason{Code: "reserved", Host: somebody, Count: 1}, RestsFor: time.Hour}} {
+		wantSentence(t, "host", h.Says())
+	}
+}
+
 // TestWordsOfCodesThatExist checks that every code that package words compares with, or
 // has in a table, is a code of the program.
 func TestWordsOfCodesThatExist(t *testing.T) {
@@ -418,6 +441,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"families": families, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
 		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
+		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),
 		"drillResults": of("incident", "Level"), "drillSchedules": of("incident", "DrillSchedule"),
 	}
 	met := map[string]bool{}

@@ -170,14 +170,9 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 		var cancel context.CancelFunc
 		ctx, cancel = beforeStatic(ctx)
 		defer cancel()
-		if c.s.zoomIsSilent() {
-			return c.fail(ctx, Reason{Code: ReasonZoomSilent})
-		}
 	}
-
-	c.client, err = s.zoomClient(c.account)
-	if err != nil {
-		return c.fail(ctx, reasonOf(err, ""))
+	if why := c.blocked(); why.Code != "" {
+		return c.fail(ctx, why)
 	}
 	if done, err := c.takeForeign(ctx, attempts); done || err != nil {
 		return err
@@ -196,6 +191,21 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	return c.fail(ctx)
 }
 
+// blocked returns why no host can be asked, or the zero Reason.
+func (c *climber) blocked() Reason {
+	if c.atHand && c.s.zoomIsSilent() {
+		return Reason{Code: ReasonZoomSilent}
+	}
+	var err error
+	if c.client, err = c.s.zoomClient(c.account); err != nil {
+		return reasonOf(err, "")
+	}
+	return Reason{}
+}
+
+// skips reports whether another link is better than asking this host and those after it.
+func (c *climber) skips(r rung) bool { return r.rests && c.atHand }
+
 // askHosts tries the rungs, in the order that suits their hosts, until one gives a
 // meeting.
 func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err error) {
@@ -206,7 +216,7 @@ func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err err
 	list = c.order(list, loads)
 	for at := 0; at < len(list); at++ {
 		r := list[at]
-		if r.rests && c.atHand {
+		if c.skips(r) {
 			c.why = append(c.why, c.passedOver("", c.why)...)
 			break
 		}

@@ -289,7 +289,7 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		Vars:        map[string]string{},
 		Source:      req.Source,
 		CreatedBy:   actor.Email,
-		JoinKey:     newToken()[:16],
+		JoinKey:     newToken()[:joinKeyLength],
 		CreatedAt:   now, UpdatedAt: now,
 	}
 	if i.Type == "" {
@@ -516,6 +516,8 @@ func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange) err
 	s.runNow(ctx, job.ID)
 	return nil
 }
+
+const joinKeyLength = 16
 
 // JoinPage returns the URL of an incident's join page, which never changes. The
 // key in it replaces a login, because people join by phone and in a hurry. The

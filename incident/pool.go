@@ -93,13 +93,14 @@ func (a Account) Host(email string, load HostLoad, now time.Time) Host {
 		if until = tomorrow; last.StartedAt.Before(dayOf(now)) {
 			return h
 		}
-	case zoom.ProblemNoSuchUser, zoom.ProblemOtherAccount, zoom.ProblemInvitationPending, zoom.ProblemMayNotHost, zoom.ProblemHostRefused:
+	default:
+		if !slices.Contains(cannotHostProblems, last.Reason.Zoom.Code) {
+			return h
+		}
 		// Somebody may have mended it in Zoom.
 		if a.UpdatedAt.After(last.StartedAt) || a.Check.At.After(last.StartedAt) && !a.Check.against(email) {
 			return h
 		}
-	default:
-		return h
 	}
 	if now.Before(until) {
 		problem := *last.Reason.Zoom
@@ -107,6 +108,9 @@ func (a Account) Host(email string, load HostLoad, now time.Time) Host {
 	}
 	return h
 }
+
+// cannotHostProblems say that somebody can't host, until somebody mends it in Zoom.
+var cannotHostProblems = []zoom.ProblemCode{zoom.ProblemNoSuchUser, zoom.ProblemOtherAccount, zoom.ProblemInvitationPending, zoom.ProblemMayNotHost, zoom.ProblemHostRefused}
 
 // against reports whether the check found that the user can't host.
 func (r CheckReport) against(email string) bool {

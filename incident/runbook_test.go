@@ -461,8 +461,7 @@ func TestPreview(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m := incident.NewMeetingTemplate()
 			m.Topic, m.Agenda = test.topic, test.agenda
-			p, err := w.service.Preview(t.Context(), m, vars, test.number)
-			w.ok(err)
+			p := w.preview(m, vars, incident.Pretend{Number: test.number})
 			if p.Topic != test.wantTopic || p.Agenda != test.wantAgenda || p.TopicLength != test.wantLengths[0] || p.AgendaLength != test.wantLengths[1] {
 				t.Errorf("topic %q (%d), agenda %q (%d); want %q, %q and %d", p.Topic, p.TopicLength, p.Agenda, p.AgendaLength, test.wantTopic, test.wantAgenda, test.wantLengths)
 			}
@@ -481,7 +480,7 @@ func TestPreview(t *testing.T) {
 		})
 	}
 	t.Run("unknown incident", func(t *testing.T) {
-		_, err := w.service.Preview(t.Context(), meeting(), vars, 999)
+		_, err := w.service.Preview(t.Context(), admin, incident.Runbook{}, incident.Pretend{Number: 999})
 		wantCode(t, err, incident.NotFound)
 	})
 }

@@ -425,6 +425,11 @@ func (c *climber) useStandby(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
+// renaming is what changes in the standby meeting of a bridge.
+func (b Bridge) renaming() zoom.MeetingChange {
+	return zoom.MeetingChange{Topic: b.Topic, Agenda: cutRunes(b.Agenda, MaxAgenda), AutoRecording: string(b.Asked.Recording)}
+}
+
 // rename gives the meeting of a standby bridge the topic, agenda and recording that the
 // step asks for, and reads back what Zoom made of it.
 func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err error) {
@@ -441,9 +446,7 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 	if err != nil {
 		return again, nil
 	}
-	err = client.UpdateMeeting(ctx, bridge.MeetingID, zoom.MeetingChange{
-		Topic: bridge.Topic, Agenda: cutRunes(bridge.Agenda, MaxAgenda), AutoRecording: string(bridge.Asked.Recording),
-	})
+	err = client.UpdateMeeting(ctx, bridge.MeetingID, bridge.renaming())
 	var m zoom.Meeting
 	if err == nil {
 		m, err = client.GetMeeting(ctx, bridge.MeetingID)

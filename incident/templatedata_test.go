@@ -90,8 +90,7 @@ func TestHostedNames(t *testing.T) {
 	}
 	w := newWorld(t)
 	hints := func(name string, vars ...incident.Variable) []string {
-		p, err := w.service.Preview(t.Context(), incident.MeetingTemplate{Topic: "x {{ " + name + " }}", Agenda: "{{ " + name + " }}"}, vars, 0)
-		w.ok(err)
+		p := w.preview(incident.MeetingTemplate{Topic: "x {{ " + name + " }}", Agenda: "{{ " + name + " }}"}, vars, incident.Pretend{})
 		if len(p.TopicErrors)+len(p.AgendaErrors) > 0 || len(p.TopicHints) != len(p.AgendaHints) {
 			t.Errorf("%s: errors %v %v, hints %v and %v", name, p.TopicErrors, p.AgendaErrors, p.TopicHints, p.AgendaHints)
 		}

@@ -143,6 +143,8 @@ type Incidents interface {
 	ChangeBridge(ctx context.Context, c BridgeChange) error
 	// HostLoads returns how much the hosts of bridges have to do, by email address.
 	HostLoads(ctx context.Context, at HostLoads) (map[string]HostLoad, error)
+	// CountStorm returns how many bridges of the source have got a new meeting since then.
+	CountStorm(ctx context.Context, m Storm) (int, error)
 	// BridgesBeingMade returns how many bridges that were created since a time are on
 	// their way to a link.
 	BridgesBeingMade(ctx context.Context, since time.Time) (int, error)

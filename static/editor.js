@@ -25,7 +25,7 @@
 
   // Warn before a click discards unsaved input.
   let leaving = false; // the page unloads because a form was sent
-  on("input", "form[data-guard]", (form, event) => { if (event.target.name !== "preview_incident") form.dataset.changed = ""; });
+  on("input", "form[data-guard]", (form, event) => { if (!event.target.name.startsWith("preview_")) form.dataset.changed = ""; });
   on("submit", "form", (form, event) => { leaving = !event.defaultPrevented; });
   addEventListener("beforeunload", (event) => {
     if (!leaving && document.querySelector("form[data-guard][data-changed]")) event.preventDefault();

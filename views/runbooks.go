@@ -136,6 +136,10 @@ type InsertItem struct {
 // RunbookPreviewPart is the answer to POST /runbooks/preview, which takes the editor's form.
 type RunbookPreviewPart struct {
 	Samples []PreviewSample
+	Number  string // of another incident, as typed
+	Problem string // with one of both
+	Opener  string // of the made-up incident, as typed
+	Me      string // who is its opener otherwise
 	Steps   []StepPreview
 }
 
@@ -153,7 +157,27 @@ type StepPreview struct {
 	Topic  TextPreview
 	Agenda TextPreview
 	Asks   []string // what Drawbridge asks Zoom for, one line each
+
+	Link      string // how the incident would get its link; "" if the step can't be saved
+	LinkLevel Level
+	Why       string // why Zoom wouldn’t be asked; "" if it would
+	Hosts     []HostPreview
+	Storm     string
+	Calls     []CallPreview
+	CallsNote string
 }
+
+// HostPreview is somebody who may host the meeting of a step.
+type HostPreview struct {
+	Email   string
+	Role    string // "Backup user"
+	Level   Level
+	Says    string
+	Checked When
+}
+
+// CallPreview is a call to Zoom, as it would be sent.
+type CallPreview struct{ Line, Body string }
 
 // TextPreview is one rendered template.
 type TextPreview struct {

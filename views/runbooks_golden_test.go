@@ -89,9 +89,17 @@ func runbookFull() views.RunbookPage {
 			Samples: []views.PreviewSample{{Label: "Sample incident", Selected: true}, {Value: "41", Label: "INC-41 · Checkout slow"}, {Value: "40", Label: "INC-40 · Login refused"}},
 			Steps: []views.StepPreview{
 				{Index: 0, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "SEV1 db down (Acme)", Length: 19, Max: 200}, Agenda: views.TextPreview{Text: "Checkout answers 500 since 02:10.\n\nOpened by Ana Ruud. Join any time: https://bridge.example.com/j/INC-42", Length: 107, Max: 2000},
-					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by ana@example.com, or by oncall@example.com if that fails.", "Everyone can get in before the host; no waiting room.", "Recorded to the cloud.", "Never the host's personal meeting ID."}},
+					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by ana@example.com, or by oncall@example.com if that fails.", "Everyone can get in before the host; no waiting room.", "Recorded to the cloud.", "Never the host's personal meeting ID."},
+					Link: "People would get a Zoom meeting hosted by oncall@example.com.", LinkLevel: views.LevelOK, Storm: "Storm brake: off. This source has had 1 of 5 new Zoom meetings within ten minutes.",
+					Hosts: []views.HostPreview{
+						{Email: "ana@example.com", Role: "Opener", Level: views.LevelBad, Says: "Drawbridge asks Zoom, which refuses. The user is inactive.", Checked: views.When{ISO: "2026-11-22T00:14:07Z", Ago: "2 h ago", Exact: "22 Nov 2026, 01:14:07 CET", UTC: "22 Nov 2026, 00:14:07 UTC"}},
+						{Email: "oncall@example.com", Role: "Backup user", Level: views.LevelOK, Says: "Would host. Room for 1 call, 98 meetings left today.", Checked: views.When{ISO: "2026-11-22T00:14:07Z", Ago: "2 h ago", Exact: "22 Nov 2026, 01:14:07 CET", UTC: "22 Nov 2026, 00:14:07 UTC"}},
+					},
+					CallsNote: "Exactly what Drawbridge would send now.",
+					Calls:     []views.CallPreview{{Line: "POST /users/ana@example.com/meetings", Body: `{"topic":"SEV1 db down (Acme)"}`}, {Line: "POST /users/oncall@example.com/meetings", Body: `{"topic":"SEV1 db down (Acme)"}`}}},
 				{Index: 1, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "INC-42 customers", Length: 16, Max: 200}, Agenda: views.TextPreview{Max: 2000, Hints: []views.TemplateError{{Line: 1, Column: 4, Message: "Drawbridge doesn’t know \"incident.priority\", so it stays empty.", DidYouMean: "incident.severity"}}},
-					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by oncall@example.com.", "People wait in the waiting room.", "Not recorded."}},
+					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by oncall@example.com.", "People wait in the waiting room.", "Not recorded."},
+					Link: "People would get the static link “War room”.", LinkLevel: views.LevelWarning, Why: "Zoom didn’t answer the last calls, so Drawbridge didn’t wait for it.", Storm: "Storm brake: off for this incident."},
 			},
 		},
 	}
@@ -121,6 +129,8 @@ func TestRunbook(t *testing.T) {
 		{Line: 1, Column: 27, Message: "This {{ is never closed."},
 	}}
 	refused.Preview.Steps[0].Agenda.Length = 2210
+	refused.Preview.Steps[0].Link = ""
+	refused.Preview.Number, refused.Preview.Problem = "INC-999", "There is no incident with this number. The preview is for a made-up one."
 
 	long := runbookFull()
 	long.Name, long.Description = longWord, longWords
@@ -133,6 +143,9 @@ func TestRunbook(t *testing.T) {
 	nasty.Steps[0].Topic, nasty.Steps[0].Agenda, nasty.Steps[0].AlternativeHosts = hostile, hostile, hostile
 	nasty.Variables[0] = views.VariableForm{Name: hostile, Label: hostile, Type: hostile, Default: hostile, Help: hostile, Choices: hostile}
 	nasty.Preview.Steps[0].Topic.Text, nasty.Preview.Steps[0].Asks = hostile, []string{hostile}
+	nasty.Preview.Steps[0].Link, nasty.Preview.Steps[0].Calls[0] = hostile, views.CallPreview{Line: hostile, Body: hostile}
+	nasty.Preview.Steps[0].Hosts[0] = views.HostPreview{Email: hostile, Says: hostile, Level: views.LevelNote}
+	nasty.Preview.Number, nasty.Preview.Opener, nasty.Preview.Me = hostile, hostile, hostile
 	nasty.Preview.Samples[1].Label, nasty.Preview.Samples[1].Value = hostile, hostile
 	nasty.Insert[0].Items[0] = views.InsertItem{Code: hostile, Help: hostile, Value: hostile}
 

@@ -173,18 +173,23 @@ type request struct {
 	err              error
 }
 
+// payload returns the bytes to send.
+func (r request) payload() ([]byte, error) {
+	if r.body == nil {
+		return nil, nil
+	}
+	return json.Marshal(r.body)
+}
+
 // call makes an API call and returns the body of a successful answer. Every error
 // is an *Error.
 func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	if r.err != nil {
 		return nil, &Error{Op: r.op, Outcome: NotSent, Err: r.err}
 	}
-	var payload []byte
-	if r.body != nil {
-		var err error
-		if payload, err = json.Marshal(r.body); err != nil {
-			return nil, &Error{Op: r.op, Outcome: NotSent, Err: err}
-		}
+	payload, err := r.payload()
+	if err != nil {
+		return nil, &Error{Op: r.op, Outcome: NotSent, Err: err}
 	}
 	tok, e := c.token(ctx)
 	if e != nil {

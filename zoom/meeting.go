@@ -122,6 +122,10 @@ type settingsBody struct {
 // CreateMeeting returns what it could read together with an error whose outcome
 // is Unknown.
 func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingRequest) (Meeting, error) {
+	return c.usableMeeting(ctx, creation(host, r))
+}
+
+func creation(host string, r MeetingRequest) request {
 	b := meetingBody{
 		Topic:    r.Topic,
 		Agenda:   r.Agenda,
@@ -151,7 +155,21 @@ func (c *Client) CreateMeeting(ctx context.Context, host string, r MeetingReques
 	case !r.StartTime.IsZero():
 		b.StartTime = r.StartTime.UTC().Format("2006-01-02T15:04:05Z")
 	}
-	return c.usableMeeting(ctx, userRequest(opCreateMeeting, http.MethodPost, host, "/meetings", b))
+	return userRequest(opCreateMeeting, http.MethodPost, host, "/meetings", b)
+}
+
+// Call is a call to Zoom as it would be sent.
+type Call struct{ Method, Path, Body string }
+
+// CreationOf returns the call that CreateMeeting makes.
+func CreationOf(host string, r MeetingRequest) Call { return callOf(creation(host, r)) }
+
+// ChangeOf returns the call that UpdateMeeting makes.
+func ChangeOf(id string, m MeetingChange) Call { return callOf(change(id, m)) }
+
+func callOf(r request) Call {
+	body, _ := r.payload()
+	return Call{r.method, r.path, string(body)}
 }
 
 // GetMeeting returns the meeting with this id, which must be all digits. It fails
@@ -171,10 +189,14 @@ type MeetingChange struct {
 // UpdateMeeting changes a meeting. It counts against Zoom's limit of meetings that a
 // host may create or change in a day.
 func (c *Client) UpdateMeeting(ctx context.Context, id string, m MeetingChange) error {
+	_, err := c.call(ctx, change(id, m))
+	return err
+}
+
+func change(id string, m MeetingChange) request {
 	r := meetingRequest("update meeting", http.MethodPatch, id)
 	r.body = map[string]any{"topic": m.Topic, "agenda": m.Agenda, "settings": map[string]string{"auto_recording": cmp.Or(m.AutoRecording, "none")}}
-	_, err := c.call(ctx, r)
-	return err
+	return r
 }
 
 // DeleteMeeting deletes a meeting that is not in progress.
