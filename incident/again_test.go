@@ -95,6 +95,7 @@ func TestEndCall(t *testing.T) {
 	wantCode(t, w.service.EndCall(t.Context(), anaIs, b.ID, 2), incident.Unavailable)
 	w.faults(zoomsim.Faults{})
 	w.ok(w.service.EndCalls(t.Context(), anaIs, i.Number, 2))
+	w.sim.Settle()
 	w.work(time.Second)
 	if got := w.bridge(i); got.State != incident.BridgeEnded || got.Inside != 0 {
 		t.Errorf("the bridge is %s with %d inside", got.State, got.Inside)

@@ -219,7 +219,7 @@ func (d *documented) partsMissing(call string, test func(parts []string, how str
 		return slices.ContainsFunc(needed, func(n []string) bool { return slices.Equal(n, path) })
 	}
 	alone := slices.DeleteFunc(slices.Clone(paths), func(p []string) bool { return !isNeeded(p) })
-	groups := slices.Collect(slices.Chunk(slices.DeleteFunc(paths, isNeeded), 6))
+	groups := slices.Collect(slices.Chunk(slices.DeleteFunc(paths, isNeeded), 10))
 	groups = slices.AppendSeq(groups, slices.Chunk(alone, 1))
 	for _, how := range []struct {
 		name   string
