@@ -450,6 +450,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 					block.Checks[n].Fix = ""
 				}
 			}
+			s.mends(c, b, &block)
 		}
 	case incident.BridgeEnded:
 	}

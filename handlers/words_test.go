@@ -419,7 +419,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	}
 	of := func(dir, typ string) []string { return codes(constants(t, dir, typ)) }
 	recordings := of("incident", "Recording")
-	changed := append(of("incident", "SecretName"), "backup_user_email") // of entries before version 19 of the schema
+	changed := append(append(of("incident", "SecretName"), of("incident", "Setting")...), "backup_user_email") // the last of entries before version 19 of the schema
 	for _, v := range []any{incident.Account{}, incident.StaticLink{}, incident.MeetingTemplate{}, incident.RetentionRule{}, incident.GapLook{}, incident.DrillPlan{}} {
 		for f := range reflect.TypeOf(v).Fields() {
 			changed = append(changed, f.Tag.Get("json"))
@@ -428,7 +428,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	// Which codes each field, parameter, variable or table may have: a parameter or variable
 	// is named after its function.
 	may := map[string][]string{
-		"Entry.Kind": of("incident", "TimelineKind"), "entryTexts": of("incident", "TimelineKind"), "Entry.Field": {"topic", "agenda"},
+		"Entry.Kind": of("incident", "TimelineKind"), "entryTexts": of("incident", "TimelineKind"), "Entry.Field": {"topic", "agenda"}, "mends": of("incident", "FindingCode"),
 		"Reason.Code": append(of("incident", "ReasonCode"), ""), "reasonTexts": of("incident", "ReasonCode"),
 		"Finding.Code": of("incident", "FindingCode"), "Finding.Topic": of("incident", "Topic"), "Finding.Feature": of("zoom", "Feature"),
 		"Finding.Value": recordings, "Finding.Asked": recordings, "Meeting.Recording": recordings,

@@ -34,6 +34,7 @@ const (
 	AuditBridgeMove        AuditAction = "bridge.move"          // key of the incident
 	AuditBridgeAgain       AuditAction = "bridge.again"         // key of the incident
 	AuditBridgeEnd         AuditAction = "bridge.end"           // key of the incident
+	AuditBridgeFix         AuditAction = "bridge.fix"           // key of the incident
 	AuditBridgeStart       AuditAction = "bridge.start"         // key of the incident
 	AuditEventReprocess    AuditAction = "event.reprocess"      // type of the event
 	AuditRetentionSave     AuditAction = "retention.save"       //

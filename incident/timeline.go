@@ -55,6 +55,9 @@ const (
 	EntrySummaryGone          TimelineKind = "summary_gone"           // it was deleted or moved to the trash
 	EntrySummaryBack          TimelineKind = "summary_back"           // it was recovered
 	EntryRenamed              TimelineKind = "renamed"                // Topic: a standby meeting got it in Zoom
+	EntryFixed                TimelineKind = "fixed"                  // Field: code of the finding about the meeting that a person had Zoom mend
+	EntryFixKept              TimelineKind = "fix_kept"               // Field; Zoom kept the setting
+	EntryFixUnsaid            TimelineKind = "fix_unsaid"             // Field; Zoom accepted the change and did not say what the setting is
 	EntryNote                 TimelineKind = "note"                   // Text: written by a person or an older version
 )
 
@@ -77,7 +80,7 @@ type TimelineData struct {
 	Who      string          `json:"who,omitempty"`       // a person's name in Zoom; "": unknown or removed
 	Host     string          `json:"host,omitempty"`
 	Link     string          `json:"link,omitempty"`
-	Field    string          `json:"field,omitempty"` // topic, agenda
+	Field    string          `json:"field,omitempty"` // topic, agenda, or the code of a finding
 	Topic    string          `json:"topic,omitempty"`
 	Template []TemplateError `json:"template,omitempty"` // the errors of the template
 	Reasons  []Reason        `json:"reasons,omitempty"`

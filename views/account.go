@@ -108,6 +108,7 @@ type CheckLine struct {
 	Subject string // "Personal meeting ID"
 	Reason  string // what was found, one sentence
 	Fix     string // "In Zoom, Settings → Meeting: …"; "" if there is nothing to do
+	FixID   string // of the dialog of Fix, which changes it in Zoom; "": there is none
 }
 
 // ScopeFeature says whether the access token has the scope that a feature needs.

@@ -91,6 +91,7 @@ type BridgeBlock struct {
 	Looks      string           // of an unknown bridge: how often Drawbridge looked for the meeting, and when it looks again
 	CanLook    bool             // it can be looked for at once
 	Checks     []CheckLine      // differences between what was asked for and what Zoom set
+	Mends      []Mend           // what Fix can change in Zoom
 	CanAgain   bool             // the call has ended, and the person may start it again
 	CanEnd     bool             // the call runs, and the person may end it
 	CanStart   bool             // the person may start it as the host
@@ -106,6 +107,15 @@ type BridgeBlock struct {
 	LinkTyped  string // rejected POST …/link: what was typed
 	LinkError  string
 }
+
+// Mend is a setting of the meeting that Fix changes in Zoom.
+type Mend struct {
+	Code                           string
+	Setting, Before, After, Effect string
+}
+
+// MendID is the id of the dialog that fixes a finding.
+func (b BridgeBlock) MendID(code string) string { return "fix-" + code + "-" + b.ID }
 
 // BridgeProgress is one attempt at creating a bridge, in words.
 type BridgeProgress struct {
@@ -485,6 +495,9 @@ var entryLooks = map[string]entryLook{
 	"summary":                {"notes", "plain"},
 	"summary_gone":           {"notes", "plain"},
 	"summary_back":           {"notes", "plain"},
+	"fixed":                  {"check", "ok"},
+	"fix_kept":               {"alert", "warning"},
+	"fix_unsaid":             {"alert", "warning"},
 	"note":                   {"notes", "plain"},
 }
 

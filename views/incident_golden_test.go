@@ -48,7 +48,9 @@ func liveBridge() views.BridgeBlock {
 		ID: "b1", State: "live", Kind: "meeting", JoinURL: "https://us05web.zoom.us/j/87685621847?pwd=abc", PagePath: "/j/INC-42", PageURL: "https://bridge.example.com/j/INC-42",
 		MeetingID: "876 8562 1847", Passcode: "7Yx4Qp", PhonePasscode: "800645960", DialIn: dialIn(), Host: "oncall@example.com", UsedBackup: true, Why: notAUser().Says().Cause,
 		Recording: "none", Inside: 3, Told: views.Told{At: when(time.Minute)}, StartedAt: when(13 * time.Minute), Lasted: "13 min", CanStart: true,
+		Mends: []views.Mend{{Code: "sign_in_needed", Setting: "Sign-in", Before: "Required", After: "Not required", Effect: "Everyone with the link gets in."}},
 		Checks: []views.CheckLine{
+			{Level: "warning", Subject: "Sign-in", Reason: "Only people who are signed in to Zoom get in.", FixID: "fix-sign_in_needed-b1"},
 			found("warning", words.Finding{Code: "other_recording", Value: "none", Asked: "cloud"}),
 			found("bad", words.Finding{Code: "waiting_room_on"}),
 		},

@@ -104,6 +104,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/bridges/:id/move", responder, s.MoveBridge},
 		{Form, POST, "/bridges/:id/again", responder, s.StartAgain},
 		{Form, POST, "/bridges/:id/end", responder, s.EndCall},
+		{Form, POST, "/bridges/:id/fix", responder, s.FixBridge},
 		{Form, POST, "/bridges/:id/start", responder, s.StartBridge},
 		{Page, GET, "/events", viewer, s.EventsPage},
 		{Part, GET, "/events/tail", viewer, s.EventTail},

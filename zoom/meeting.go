@@ -199,6 +199,30 @@ func change(id string, m MeetingChange) request {
 	return r
 }
 
+// UpdateMeetingSettings changes the settings of a meeting that are not nil: WaitingRoom,
+// JoinBeforeHost, MeetingAuthentication, and Registration if it is false. Zoom may answer
+// that it did and keep a setting that the account or a group locks.
+func (c *Client) UpdateMeetingSettings(ctx context.Context, id string, to MeetingSettings) error {
+	settings := map[string]any{}
+	for name, value := range map[string]*bool{
+		"waiting_room": to.WaitingRoom, "join_before_host": to.JoinBeforeHost, "meeting_authentication": to.MeetingAuthentication,
+	} {
+		if value != nil {
+			settings[name] = *value
+		}
+	}
+	if to.JoinBeforeHost != nil && *to.JoinBeforeHost {
+		settings["jbh_time"] = 0 // at any time
+	}
+	if to.Registration != nil && !*to.Registration {
+		settings["approval_type"] = noRegistration
+	}
+	r := meetingRequest("change meeting settings", http.MethodPatch, id)
+	r.body = map[string]any{"settings": settings}
+	_, err := c.call(ctx, r)
+	return err
+}
+
 // DeleteMeeting deletes a meeting that is not in progress.
 func (c *Client) DeleteMeeting(ctx context.Context, id string) error {
 	_, err := c.call(ctx, meetingRequest("delete meeting", http.MethodDelete, id))

@@ -26,8 +26,9 @@ const (
 	RecordingEvents   Feature = "recording_events"
 	PastMeetings      Feature = "past_meetings" // read when a call ended and who was in it
 	EndMeetings       Feature = "end_meetings"
-	FixSettings       Feature = "fix_settings" // change settings of people that don't suit bridges
-	FindGaps          Feature = "find_gaps"    // find events that were not delivered
+	FixSettings       Feature = "fix_settings"    // change settings of people that don't suit bridges
+	ChangeMeetings    Feature = "change_meetings" // name a standby meeting after its incident, and change settings that keep people out
+	FindGaps          Feature = "find_gaps"       // find events that were not delivered
 )
 
 // FeatureScopes says whether the app's scopes are enough for one feature. Apps
@@ -55,6 +56,7 @@ var features = []FeatureScopes{
 	{Name: PastMeetings, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:past_meeting:admin", "meeting:read:list_past_participants:admin"}},
 	{Name: EndMeetings, Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:update:status:admin"}},
 	{Name: FixSettings, Classic: []string{"user:write:admin"}, Granular: []string{"user:update:settings:admin"}},
+	{Name: ChangeMeetings, Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:update:meeting:admin"}},
 	// Zoom's reference names the same scope for both kinds of app.
 	{Name: FindGaps, Classic: []string{"marketplace_app:read:admin"}, Granular: []string{"marketplace_app:read:admin"}},
 }

@@ -32,6 +32,9 @@ func TestCheckScopes(t *testing.T) {
 			"check_people": {"user:read:user:admin", "user:read:settings:admin"},
 			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
 			"end_meetings": {"meeting:update:status:admin"},
+
+			"change_meetings": {"meeting:update:meeting:admin"},
+
 			"fix_settings": {"user:update:settings:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
 		}},
@@ -47,6 +50,7 @@ func TestCheckScopes(t *testing.T) {
 			"past_meetings":      {"meeting:read:past_meeting:admin", "meeting:read:list_past_participants:admin"},
 			"end_meetings":       {"meeting:update:status:admin"},
 			"fix_settings":       {"user:update:settings:admin"},
+			"change_meetings":    {"meeting:update:meeting:admin"},
 			"find_gaps":          {"marketplace_app:read:admin"},
 		}},
 	} {

@@ -29,6 +29,7 @@ var auditActions = map[string]action{
 	"bridge.use_link":      {"set another link for the bridge of", ""},
 	"bridge.again":         {"started the ended call again for", ""},
 	"bridge.end":           {"ended the call of", ""},
+	"bridge.fix":           {"fixed a setting of the meeting of", ""},
 	"bridge.start":         {"started the bridge of", ""},
 	"event.reprocess":      {"reprocessed event", ""},
 	"retention.save":       {"changed the retention of", "events"},
@@ -102,7 +103,7 @@ var fields = map[string]string{
 	"auth": "connection type", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
 	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
 	"cluster": "Zoom cluster", "backup_user_email": "backup user", "backup_user_emails": "backup users", "duration_minutes": "length in minutes", "url": "link",
-	"hour": "hour (UTC)", "keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable",
+	"hour": "hour (UTC)", "keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable", "meeting_authentication": "sign-in needed", "approval_type": "registration needed",
 }
 
 // Field names a field, "steps.0.topic", as people do: "step 1 topic".

@@ -35,6 +35,7 @@ const (
 	startWithKey      = "Start the server with the key it was stored with, or enter the secret again."
 	activateUser      = "In Zoom: User Management → Users. Activate the user."
 	licenseUser       = "In Zoom: User Management → Users. Give {host} a license."
+	keptSetting       = "Zoom kept the setting: an administrator of the Zoom account has locked it."
 	lockedSetting     = "Zoom kept it when Drawbridge changed it: the account or a group locks it. A Zoom admin can unlock it under Account Management → Account Settings, or in the settings of the group."
 	scheduleSettings  = "In Zoom: Settings → Meeting → Schedule Meeting. "
 	findCause         = "Look for the cause in the rejected requests on the Events page and in the server’s log."
@@ -79,7 +80,11 @@ func (f Finding) Says() Line {
 		"{events}", plural(f.Count, "event", "events"), "{them}", them(f.Count), "{incident}", Key(f.Incident), "{recording}", f.recording(),
 		"{audio}", cmp.Or(audio[f.Value], "“"+f.Value+"”"), "{people}", plural(f.Count, "person waits", "people wait"), "{settings}", unsaid(f.Settings),
 		"{cause}", why.Cause, "{fix}", why.Fix)
-	return Line{fill.Replace(l.Subject), strings.TrimSpace(fill.Replace(l.Reason)), fill.Replace(l.Fix)}
+	reason := strings.TrimSpace(fill.Replace(l.Reason))
+	if f.Locked {
+		reason = join(reason, keptSetting)
+	}
+	return Line{fill.Replace(l.Subject), reason, fill.Replace(l.Fix)}
 }
 
 // findingTexts has the words of the other findings.
@@ -254,6 +259,7 @@ var features = map[string]string{
 	"participant_events": "See who is inside",
 	"recording_events":   "Get the recording",
 	"fix_settings":       "Change settings of people that don’t suit bridges",
+	"change_meetings":    "Rename standby meetings, and fix settings that keep people out",
 	"find_gaps":          "Find events that weren’t delivered",
 }
 

@@ -67,6 +67,9 @@ var entryTexts = map[string]string{
 	"summary":                "Zoom’s AI summary of the call is ready in Zoom.",
 	"summary_gone":           "Zoom’s AI summary was deleted or moved to the trash in Zoom.",
 	"summary_back":           "Zoom’s AI summary was recovered from the trash in Zoom.",
+	"fixed":                  "Fixed “{setting}” of the meeting in Zoom.",
+	"fix_kept":               "Tried to fix “{setting}” of the meeting. " + keptSetting,
+	"fix_unsaid":             "Zoom accepted a change of “{setting}”, but didn’t say what the setting is now.",
 	"note":                   "{text}",
 }
 
@@ -112,5 +115,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text)).Replace(form), because)
+		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
 }

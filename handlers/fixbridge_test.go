@@ -1,0 +1,47 @@
+package handlers_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+func TestFixBridgeForm(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		locked   bool
+		wantSays string
+	}{
+		{"fixed", false, "Zoom changed the meeting. Waiting room: Off."},
+		{"kept", true, "Zoom kept the setting: an administrator of the Zoom account has locked it."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.connect()
+			o.sim.SetFaults(func(f *zoomsim.Faults) { f.OverwriteSettings = true })
+			i := o.open(o.outage())
+			o.sim.SetFaults(func(f *zoomsim.Faults) { f.OverwriteSettings = tt.locked })
+			b := o.bridge(i.Number)
+			for _, role := range []incident.Role{incident.Viewer, incident.Responder, incident.Admin} {
+				page := o.as(role).get("/incidents/" + i.Key())
+				if shows, may := strings.Contains(page.body, "/bridges/"+b.ID+"/fix"), role.Includes(incident.Responder); shows != may {
+					t.Errorf("a %s sees Fix: %v", role, shows)
+				}
+			}
+			responder := o.as(incident.Responder)
+			responder.get("/incidents/"+i.Key()).want(t, 200, "Waiting room: On → Off. People get in with the link alone.")
+			responder.post("/bridges/"+b.ID+"/fix", "code", "waiting_room_on").want(t, 303)
+			page := responder.get("/incidents/" + i.Key())
+			page.want(t, 200, tt.wantSays)
+			if strings.Contains(page.body, "/bridges/"+b.ID+"/fix") {
+				t.Error("the page still offers Fix")
+			}
+			responder.post("/bridges/"+b.ID+"/fix", "code", "waiting_room_on").want(t, 303)
+			responder.get("/incidents/"+i.Key()).want(t, 200, "There is nothing to fix any more")
+		})
+	}
+}

@@ -1,0 +1,147 @@
+package incident_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// foundIn are the codes of the findings about a bridge's meeting; those that are locked end
+// with "!".
+func foundIn(b incident.Bridge) (codes []string) {
+	for _, f := range b.Findings {
+		code := string(f.Code)
+		if f.Locked {
+			code += "!"
+		}
+		codes = append(codes, code)
+	}
+	return codes
+}
+
+func TestFixBridge(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name         string
+		locked       bool // by the account
+		edit         func(call string, answer map[string]any)
+		code         incident.FindingCode
+		want         []string // found afterwards
+		wantFixed    bool
+		wantTimeline string
+		wantAudit    []incident.Change
+	}{
+		{name: "the waiting room, and with it join before host", code: incident.FoundWaitingRoomOn, wantFixed: true,
+			wantTimeline: `fixed {"field":"waiting_room_on"}`, wantAudit: []incident.Change{{Field: "waiting_room", Before: "true", After: "false"}}},
+		{name: "the account locks the waiting room", locked: true, code: incident.FoundWaitingRoomOn,
+			want: []string{"waiting_room_on!", "no_join_before_host"}, wantTimeline: `fix_kept {"field":"waiting_room_on"}`},
+		{name: "Zoom does not say any more", code: incident.FoundWaitingRoomOn, edit: func(call string, answer map[string]any) {
+			if settings, ok := answer["settings"].(map[string]any); ok && call == "GET meeting" {
+				delete(settings, "waiting_room")
+			}
+		}, want: []string{"not_said"}, wantTimeline: `fix_unsaid {"field":"waiting_room_on"}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if w.faults(zoomsim.Faults{OverwriteSettings: true}); test.locked {
+				w.sim.SetUser(opener, func(u *zoomsim.User) { u.WaitingRoomLock = zoomsim.LockedOn })
+			}
+			i, b := w.open()
+			w.faults(zoomsim.Faults{})
+			if got := foundIn(b); !slices.Contains(got, "waiting_room_on") || b.Verdict().Level != incident.LevelWarning {
+				t.Fatalf("before, the bridge has %q", got)
+			}
+			w.edit = test.edit
+			fixed, err := w.service.FixBridge(t.Context(), anaIs, b.ID, test.code)
+			w.ok(err)
+			after := w.bridge(i)
+			if diff := cmp.Diff(test.want, foundIn(after)); diff != "" || fixed != test.wantFixed {
+				t.Errorf("fixed %v, found afterwards (-want +got):\n%s", fixed, diff)
+			}
+			if after.Verdict().Level == incident.LevelOK != test.wantFixed || after.Topic != b.Topic || after.JoinURL != b.JoinURL || after.State != b.State {
+				t.Errorf("the bridge is %+v", after)
+			}
+			if got := w.timeline(i)[0]; got != test.wantTimeline {
+				t.Errorf("the timeline says %s", got)
+			}
+			if e := w.trail()[0]; test.wantAudit != nil {
+				wantEntry(t, e, incident.AuditBridgeFix, i.Key(), test.wantAudit...)
+			} else if e.Action == incident.AuditBridgeFix {
+				t.Errorf("audit entry %+v", e)
+			}
+			_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, test.code)
+			wantCode(t, err, incident.Conflict)
+		})
+	}
+}
+
+// Each setting that keeps people out is mended by one call.
+func TestFixEachSetting(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		code  incident.FindingCode
+		wrong func(settings map[string]any) // as Zoom answers until it is told otherwise
+		want  string                        // in the call
+	}{
+		{incident.FoundWaitingRoomOn, func(s map[string]any) { s["waiting_room"] = true }, `{"settings":{"jbh_time":0,"join_before_host":true,"waiting_room":false}}`},
+		{incident.FoundNoJoinBeforeHost, func(s map[string]any) { s["join_before_host"] = false }, `{"settings":{"jbh_time":0,"join_before_host":true}}`},
+		{incident.FoundSignInNeeded, func(s map[string]any) { s["meeting_authentication"] = true }, `{"settings":{"meeting_authentication":false}}`},
+		{incident.FoundRegistration, func(s map[string]any) { s["approval_type"] = 0 }, `{"settings":{"approval_type":2}}`},
+	} {
+		t.Run(string(test.code), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.edit = func(_ string, answer map[string]any) {
+				changed := slices.ContainsFunc(w.sim.Calls(), func(c zoomsim.Call) bool { return c.Method == "PATCH" })
+				if settings, ok := answer["settings"].(map[string]any); ok && !changed {
+					test.wrong(settings)
+				}
+			}
+			i, b := w.open()
+			if got := b.Mendable(); !slices.Equal(got, []incident.FindingCode{test.code}) {
+				t.Fatalf("mendable are %q of %q", got, foundIn(b))
+			}
+			fixed, err := w.service.FixBridge(t.Context(), anaIs, b.ID, test.code)
+			w.ok(err)
+			calls := w.sim.Calls()
+			n := slices.IndexFunc(calls, func(c zoomsim.Call) bool { return c.Method == "PATCH" })
+			if !fixed || calls[n].Body != test.want || len(w.bridge(i).Findings) > 0 {
+				t.Errorf("fixed %v by %s, found afterwards %q", fixed, calls[n].Body, foundIn(w.bridge(i)))
+			}
+		})
+	}
+}
+
+func TestFixBridgeRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{OverwriteSettings: true})
+	i, b := w.open()
+	w.faults(zoomsim.Faults{})
+	_, err := w.service.FixBridge(t.Context(), viewer, b.ID, incident.FoundWaitingRoomOn)
+	wantCode(t, err, incident.Forbidden)
+	_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, incident.FoundAudio)
+	wantCode(t, err, incident.Conflict)
+	_, err = w.service.FixBridge(t.Context(), anaIs, "nothing", incident.FoundWaitingRoomOn)
+	wantCode(t, err, incident.NotFound)
+
+	w.faults(zoomsim.Faults{MissingScopes: []string{"meeting:update:meeting:admin", "meeting:write:admin"}})
+	_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, incident.FoundWaitingRoomOn)
+	wantCode(t, err, incident.Unavailable)
+	w.faults(zoomsim.Faults{Down: true})
+	_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, incident.FoundWaitingRoomOn)
+	wantCode(t, err, incident.Unavailable)
+	w.faults(zoomsim.Faults{})
+	if after := w.bridge(i); len(after.Mendable()) == 0 || strings.Contains(strings.Join(w.timeline(i), " "), "fix") {
+		t.Errorf("a refused Fix changed something: %q", w.timeline(i))
+	}
+	w.ok(w.service.UseLink(t.Context(), anaIs, b.ID, warRoom.URL, ""))
+	_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, incident.FoundWaitingRoomOn)
+	wantCode(t, err, incident.Conflict)
+}
