@@ -964,7 +964,7 @@ func overviewOpen(p OverviewPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = toldLine(i.Told).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = toldShort(i.Told).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
