@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -151,12 +153,45 @@ func (s *Site) OpenIncident(c echo.Context) error {
 
 // maxAlert is the largest request that opens an incident. Monitoring tools put
 // whole logs into descriptions.
-const maxAlert = 1 << 20
+const maxAlert = 4 << 20
+
+// mendJSON mends what a log in a script's body breaks: bytes that are not UTF-8, and
+// control characters in strings that nobody escaped.
+func mendJSON(body []byte) []byte {
+	body = bytes.TrimPrefix(bytes.ToValidUTF8(body, []byte("\uFFFD")), []byte("\uFEFF"))
+	if json.Valid(body) {
+		return body
+	}
+	var mended []byte
+	inString, escaped := false, false
+	for _, b := range body {
+		switch {
+		case inString && b < ' ':
+			if escaped { // a backslash before a real line break
+				mended = append(mended, '\\')
+			}
+			mended, escaped = fmt.Appendf(mended, `\u%04x`, b), false
+			continue
+		case escaped:
+			escaped = false
+		case b == '\\':
+			escaped = inString
+		case b == '"':
+			inString = !inString
+		}
+		mended = append(mended, b)
+	}
+	return mended
+}
 
 // readAlert reads a request that opens an incident. A program can't correct itself
 // at night, so fields that can't be used are dropped, and the incident says so.
 func readAlert(c echo.Context, req *incident.OpenRequest) error {
-	object, err := readJSONObject(c, maxAlert)
+	body, err := readJSON(c, maxAlert)
+	if err != nil {
+		return err
+	}
+	object, err := readObject(mendJSON(body))
 	if err != nil {
 		return err
 	}

@@ -215,11 +215,7 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 // readJSONObject reads a body that is one JSON object. A repeated name, and anything
 // after the object, are rejected with 400.
 func readJSONObject(c echo.Context, limit int64) (map[string]json.RawMessage, error) {
-	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || kind != echo.MIMEApplicationJSON || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
-		return nil, echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send JSON with the content type application/json.")
-	}
-	body, err := readBody(c, limit)
+	body, err := readJSON(c, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +223,15 @@ func readJSONObject(c echo.Context, limit int64) (map[string]json.RawMessage, er
 		return nil, BadRequest("The body isn’t UTF-8.")
 	}
 	return readObject(body)
+}
+
+// readJSON reads a body whose content type is JSON.
+func readJSON(c echo.Context, limit int64) ([]byte, error) {
+	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil || kind != echo.MIMEApplicationJSON || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+		return nil, echo.NewHTTPError(http.StatusUnsupportedMediaType, "Send JSON with the content type application/json.")
+	}
+	return readBody(c, limit)
 }
 
 // readObject reads one JSON object and nothing else.

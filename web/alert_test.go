@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,7 +77,7 @@ func TestOpenIncidentAnyway(t *testing.T) {
 			warnings: []string{"There is no field “created_at”, so it was ignored.", "There is no field “number”, so it was ignored.", "There is no field “role”, so it was ignored."}},
 		{name: "other types", send: object{"name": 7, "severity": true, "type": object{"a": 1}, "opener_email": []int{1}}, want: object{"name": "7", "severity": "true", "type": "outage"},
 			warnings: []string{fmt.Sprintf(noText, "opener_email"), fmt.Sprintf(noText, "type")}},
-		{name: "description of 900 KB", send: object{"description": strings.Repeat("x", 900_000)}, warnings: []string{fmt.Sprintf(cut, "description", 4000)}},
+		{name: "description of 3 MB", send: object{"description": strings.Repeat("x", 3_000_000)}, warnings: []string{fmt.Sprintf(cut, "description", 4000)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -170,5 +171,34 @@ func TestWriteScope(t *testing.T) {
 		if r := w.api(w.token(scope), http.MethodGet, "/api/v1/events/"+id+"/raw", nil); r.status != want {
 			t.Errorf("raw event with %s: status %d, want %d", scope, r.status, want)
 		}
+	}
+}
+
+// A script that puts a log into JSON without escaping it still gets its bridge.
+func TestOpenIncidentFromBrokenJSON(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runbook("Outage")
+	token := w.token("incidents:write", "read")
+	for name, tt := range map[string]struct{ body, description string }{
+		"line breaks":                {"{\"description\":\"a\nb\tc\r\"", "a\nb\tc"},
+		"a backslash before a break": {"{\"description\":\"a\\\nb\"", "a\\\nb"},
+		"a break after a quote":      {"{\"description\":\"say \\\"a\\\"\nb\"", "say \"a\"\nb"},
+		"a break between fields":     {"{\n\"type\":\"out\",\n\t\"description\":\"a\nb\"", "a\nb"},
+		"not UTF-8":                  {"{\"description\":\"caf\xe9\"", "caf\uFFFD"},
+		"a byte order mark":          {"\uFEFF{\"description\":\"a\"", "a"},
+	} {
+		r := w.api(token, http.MethodPost, "/api/v1/incidents", tt.body+`,"name":"db","runbook":"Outage"}`)
+		if r.status != http.StatusCreated {
+			t.Errorf("%s: status %d: %s", name, r.status, r.body)
+			continue
+		}
+		if got := r.json(t)["description"]; got != tt.description {
+			t.Errorf("%s: description %q, want %q", name, got, tt.description)
+		}
+		w.clock.add(time.Hour)
+	}
+	if r := w.api(token, http.MethodPost, "/api/v1/incidents", "{\"name\":\"a\nb\",}"); r.status != http.StatusBadRequest {
+		t.Errorf("JSON that can't be read: status %d", r.status)
 	}
 }
