@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,6 +39,20 @@ func TestJourneyAlwaysALink(t *testing.T) {
 		return err == nil && len(all) == 1 && all[0].State == incident.StandbyReady
 	})
 	b.see("Saved: standby meetings.")
+
+	b.open("/preflight")
+	b.fill("#f-on_call_emails", "ravi@example.com")
+	b.click("button >> Save")
+	b.see("The list of people on call was saved.")
+	b.click("a >> Fix all") // it comes with the answer of the check, while the page is open
+	b.at("/preflight/fix")
+	b.see("Personal meeting ID, scheduled meetings")
+	b.click("main form button[type=submit]")
+	b.wait("a board without the personal meeting ID", `document.querySelector(".db-preflight") && ![...document.querySelectorAll("td[data-label='PMI, scheduled']")].some((e) => e.textContent.includes("On"))`)
+	if hosts, err := w.store.HostChecks(t.Context()); err != nil || slices.ContainsFunc(hosts, func(h incident.HostCheck) bool { return slices.Contains(h.Fixable(), incident.FoundPMIScheduled) }) {
+		t.Errorf("the board still finds the personal meeting ID: %v", err)
+	}
+
 	w.sim.SetFaults(func(f *zoomsim.Faults) { f.Down = true })
 	open := func(name string) {
 		b.open("/runbooks/" + w.runbookID(t, "Security incident") + "/run")
