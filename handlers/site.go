@@ -190,6 +190,10 @@ func (s *Site) banner(c echo.Context, section string, readErr error) *views.Bann
 	if b := s.clockBanner(c.Request().Context()); b != nil {
 		return b
 	}
+	if s.Service.TokensEnded() && Actor(c).Role.Includes(incident.Admin) {
+		return &views.Banner{Level: views.LevelWarning, LinkText: "Zoom account", Href: "/account",
+			Text: "Another program uses this Zoom app, and each access token it requests ends Drawbridge’s. Bridges take longer. Give that program a Zoom app of its own, or give Drawbridge one."}
+	}
 	peer, _, _ := net.SplitHostPort(c.Request().RemoteAddr)
 	if c.Request().Header.Get(echo.HeaderXForwardedFor) != "" && peer == c.RealIP() && Actor(c).Role.Includes(incident.Admin) {
 		return &views.Banner{Level: views.LevelWarning, Text: "Requests come through a proxy that isn’t trusted, so all clients count as one. Add it to DRAWBRIDGE_TRUSTED_PROXIES."}

@@ -76,6 +76,7 @@ type Service struct {
 	silent        int           // how many calls in a row Zoom did not answer; see breaker.go
 	probeAt       time.Time     // when a silent Zoom is asked again
 	warmAt        time.Time     // when the access token is looked at again
+	tokensEnded   []time.Time   // when another program last ended the access token; see tokenwar.go
 	tidied        time.Time
 	drillHour     time.Time // the last hour for which the plan of drills was read
 

@@ -83,6 +83,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	current SharedToken
+	fetched int64 // the last version that this Client requested itself
 	refused int64 // versions up to this one must not be used again
 	skews   []skew
 	flight  singleflight.Group
@@ -197,7 +198,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	}
 	body, e := c.send(ctx, r, payload, tok)
 	if e != nil && e.tokenRefused() {
-		c.dropToken(tok)
+		news := c.dropToken(tok)
 		fresh, te := c.token(ctx)
 		if te != nil {
 			return nil, te
@@ -205,6 +206,9 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		if !fresh.Value.Equal(tok.Value) {
 			tok = fresh
 			body, e = c.send(ctx, r, payload, tok)
+			if news && c.isOwn(fresh) && (e == nil || !e.tokenRefused()) {
+				c.shared.Ended(ctx)
+			}
 		}
 	}
 	if e != nil {

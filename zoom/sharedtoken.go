@@ -31,6 +31,9 @@ type TokenStore interface {
 	Save(ctx context.Context, t SharedToken) (bool, error)
 	// Release gives up the claim on the successor of a version.
 	Release(ctx context.Context, version int64) error
+	// Ended says that Zoom refused a token that had not expired, and took its successor:
+	// a program that does not use the store requested a token.
+	Ended(ctx context.Context)
 }
 
 const (
@@ -107,7 +110,11 @@ func (c *Client) fetchShared(ctx context.Context, version int64) (SharedToken, *
 	t.Version = version + 1
 	if saved, err := c.shared.Save(ctx, t); err != nil || !saved {
 		t.Version = version
+		return t, nil
 	}
+	c.mu.Lock()
+	c.fetched = t.Version
+	c.mu.Unlock()
 	return t, nil
 }
 

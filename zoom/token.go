@@ -114,14 +114,24 @@ func (c *Client) cached() SharedToken {
 	return c.current
 }
 
-// dropToken forgets t unless a newer token has already replaced it.
-func (c *Client) dropToken(t SharedToken) {
+// dropToken forgets t unless a newer token has already replaced it. It reports whether
+// nobody knew yet that t is of no use any more, although it has not expired.
+func (c *Client) dropToken(t SharedToken) (news bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	news = t.Version > c.refused && c.now().Before(t.ExpiresAt)
 	c.refused = max(c.refused, t.Version)
 	if c.current.Value.Equal(t.Value) {
 		c.current = SharedToken{}
 	}
+	return news
+}
+
+// isOwn reports whether this Client requested t, rather than another server.
+func (c *Client) isOwn(t SharedToken) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.Version > 0 && t.Version == c.fetched
 }
 
 // signToken creates the token of a JWT app: HS256, with the API key as iss and
