@@ -19,9 +19,9 @@ func (s *Store) HostChecks(ctx context.Context) ([]incident.HostCheck, error) {
 func (s *Store) SaveHostCheck(ctx context.Context, h incident.HostCheck) error {
 	return s.change(ctx, incident.AuditEntry{}, []string{TopicAccount}, func(tx *sql.Tx) error {
 		return exec(ctx, tx, `
-			INSERT INTO host_checks (email, zoom_id, checked_at, findings) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (email) DO UPDATE SET zoom_id = excluded.zoom_id, checked_at = excluded.checked_at, findings = excluded.findings`,
-			h.Email, h.ZoomID, h.At, asJSON(h.Lines))
+			INSERT INTO host_checks (email, zoom_id, checked_at, findings, at_once) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (email) DO UPDATE SET zoom_id = excluded.zoom_id, checked_at = excluded.checked_at, findings = excluded.findings, at_once = excluded.at_once`,
+			h.Email, h.ZoomID, h.At, asJSON(h.Lines), h.AtOnce())
 	})
 }
 

@@ -36,6 +36,9 @@ func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[strin
 		`SELECT host_email, COUNT(*) FROM (`+openMeetings+`) b GROUP BY host_email`, at.Ready); err != nil {
 		return nil, err
 	}
+	if err := counts(func(l *incident.HostLoad, n int) { l.AtOnce = n }, `SELECT email, at_once FROM host_checks WHERE at_once > 0`); err != nil {
+		return nil, err
+	}
 	// A call that Zoom refused created nothing, unless the meeting was set aside. A standby
 	// meeting that a bridge gets is changed once more.
 	if err := counts(func(l *incident.HostLoad, n int) { l.Creates = n }, `

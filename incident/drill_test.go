@@ -407,3 +407,17 @@ func TestSaveDrillPlan(t *testing.T) {
 		t.Error("saving the same plan again is a change")
 	}
 }
+
+// A standby meeting that helped out is deleted like any other, but the drill has failed: no
+// host gave a new meeting.
+func TestDrillOnStandby(t *testing.T) {
+	w := newWorld(t)
+	kept := w.standby(1)[0].Meeting.ID
+	w.faults(zoomsim.Faults{Down: true, Only: "POST /users/{userId}/meetings"})
+	w.drill()
+	w.work(time.Minute)
+	w.wantStages("d1", "open ok", "link bad standby zoom:server_error zoom:server_error standby", "verdict ok", "delete ok", "event ok", "resolve ok", "result bad")
+	if slices.Contains(w.live(), kept) {
+		t.Error("the standby meeting is left over")
+	}
+}

@@ -137,6 +137,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	for _, job := range n.Jobs {
 		s.runNow(ctx, job.ID)
 	}
+	s.openerSeen()
 	return i, true, nil
 }
 

@@ -36,6 +36,7 @@ func (c *climber) room(r rung) Room { return Room{r.atOnce, LoadsAt(c.s.now()).R
 
 // HostLoad is what the storage knows about one Zoom user who may host.
 type HostLoad struct {
+	AtOnce  int     // meetings that may run at the same time, as the last pre-flight check says; 0: it doesn't
 	Open    int     // meetings of ours that take up room: being created, ready since recently, or live
 	Creates int     // meetings created or changed today, on Zoom's day
 	Last    Attempt // the last call that Zoom answered; zero: none today
@@ -77,7 +78,7 @@ func (h Host) Room() int { return h.AtOnce - h.Open }
 
 // Host returns what is known about a Zoom user as a host.
 func (a Account) Host(email string, load HostLoad, now time.Time) Host {
-	h := Host{Email: email, AtOnce: max(1, a.Check.AtOnce[email]), Open: load.Open, Creates: load.Creates}
+	h := Host{Email: email, AtOnce: cmp.Or(load.AtOnce, max(1, a.Check.AtOnce[email])), Open: load.Open, Creates: load.Creates}
 	tomorrow := dayOf(now).Add(24 * time.Hour)
 	if h.Creates >= HostDayLimit {
 		h.Why, h.RestsUntil = Reason{Code: ReasonHostSpent, Host: email, Count: HostDayLimit}, tomorrow

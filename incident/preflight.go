@@ -49,6 +49,14 @@ type HostCheck struct {
 // Outdated reports whether Zoom has to be asked again.
 func (h HostCheck) Outdated() bool { return h.At.IsZero() || h.ChangedAt.After(h.At) }
 
+// AtOnce is how many meetings the person may run at the same time; 0: not known.
+func (h HostCheck) AtOnce() int {
+	if i := slices.IndexFunc(h.Lines, func(l Finding) bool { return l.Code == FoundAtOnce }); i >= 0 {
+		return h.Lines[i].Count
+	}
+	return 0
+}
+
 // Level is the worst level of the lines, or unknown if they are outdated.
 func (h HostCheck) Level() Level {
 	if h.Outdated() {
@@ -83,6 +91,27 @@ func PossibleHosts(a Account, openers []string, checks []HostCheck) (hosts []Pos
 		}
 	}
 	return hosts
+}
+
+// openerSeen has the pre-flight check look for somebody new, soon and not while people wait
+// for a link.
+func (s *Service) openerSeen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.newOpeners = true
+}
+
+// openersOnce queues a check of people who opened their first incident. If the program stops
+// before, the hourly look finds them.
+func (s *Service) openersOnce(ctx context.Context) (int, error) {
+	s.mu.Lock()
+	due := s.newOpeners
+	s.newOpeners = false
+	s.mu.Unlock()
+	if !due {
+		return 0, nil
+	}
+	return 0, s.schedulePreflight(ctx)
 }
 
 func (s *Service) possibleHosts(ctx context.Context) (Account, []PossibleHost, error) {

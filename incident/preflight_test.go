@@ -282,3 +282,40 @@ func TestFixHosts(t *testing.T) {
 		}
 	})
 }
+
+// Somebody who opens their first incident is checked at once, and how many meetings they may
+// run at the same time counts for the next incident.
+func TestPreflightOfNewOpener(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetUser(opener, func(u *zoomsim.User) { u.ConcurrentMeetings = 2 })
+	w.must(w.service.CheckConnection(t.Context(), admin))
+	w.work(0)
+	calls := len(w.sim.Calls())
+	if _, b := w.open(); b.HostEmail != opener {
+		t.Fatalf("the first is hosted by %s", b.HostEmail)
+	}
+	w.work(time.Second)
+	if got := w.board()[opener]; !slices.Equal(got, []string{"opener"}) {
+		t.Errorf("the board says %q", got)
+	}
+	if p := w.preview(meeting(), nil, incident.Pretend{}); p.Host != opener || p.Hosts[0].AtOnce != 2 {
+		t.Errorf("the preview says %+v", p.Hosts)
+	}
+	if _, b := w.open(); b.HostEmail != opener {
+		t.Errorf("the second is hosted by %s: %s", b.HostEmail, why(b))
+	}
+	if _, b := w.open(); b.HostEmail != backup {
+		t.Errorf("the third is hosted by %s: %s", b.HostEmail, why(b))
+	}
+	w.work(time.Second)
+	reads := 0
+	for _, c := range w.sim.Calls()[calls:] {
+		if c.Operation == "GET /users/{userId}" {
+			reads++
+		}
+	}
+	if reads != 1 {
+		t.Errorf("Zoom was asked about people %d times, want once", reads)
+	}
+}

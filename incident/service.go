@@ -77,6 +77,7 @@ type Service struct {
 	probeAt       time.Time     // when a silent Zoom is asked again
 	warmAt        time.Time     // when the access token is looked at again
 	tokensEnded   []time.Time   // when another program last ended the access token; see tokenwar.go
+	newOpeners    bool          // somebody opened an incident since the pre-flight check looked for new people
 	tidied        time.Time
 	drillHour     time.Time // the last hour for which the plan of drills was read
 

@@ -47,6 +47,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.loop(ctx, nil, s.probeOnce) })
 	g.Go(func() error { return s.loop(ctx, nil, s.warmOnce) })
 	g.Go(func() error { return s.loop(ctx, nil, s.drillOnce) })
+	g.Go(func() error { return s.loop(ctx, nil, s.openersOnce) })
 	g.Go(func() error { return s.loop(ctx, s.wakeRetention, s.retainCalmly) })
 	g.Go(func() error { return s.loop(ctx, s.wakeGaps, s.gapsOnce) })
 	g.Go(func() error { return s.loop(ctx, nil, s.replayOnce) })
@@ -87,6 +88,7 @@ func (s *Service) loop(ctx context.Context, wake <-chan struct{}, once func(cont
 func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	read, readErr := s.readOnce(ctx)
 	drilled, drillErr := s.drillOnce(ctx)
+	_, openersErr := s.openersOnce(ctx)
 	done, jobsErr := s.jobsOnce(ctx)
 	asked, askErr := s.askOnce(ctx)
 	probed, probeErr := s.probeOnce(ctx)
@@ -94,7 +96,7 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
 	replayed, replayErr := s.replayOnce(ctx)
-	return read + drilled + done + asked + probed + alarmed + retained + found + replayed, errors.Join(readErr, drillErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr, replayErr)
+	return read + drilled + done + asked + probed + alarmed + retained + found + replayed, errors.Join(readErr, drillErr, openersErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr, replayErr)
 }
 
 // The pauses of readCalmly. readRest lets more events arrive, because committing
