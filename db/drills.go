@@ -88,8 +88,8 @@ func (s *Store) FirstEventOf(ctx context.Context, meetingIDs []string, from time
 
 // DrillPlan implements incident.Drills.
 func (s *Store) DrillPlan(ctx context.Context) (incident.DrillPlan, error) {
-	p, found, err := first(ctx, s.r, func(p *incident.DrillPlan) []any { return []any{&p.Schedule, &p.Hour, timeOf(&p.SavedAt)} },
-		`SELECT schedule, hour, saved_at FROM drill_plan WHERE id = $1`, accountID)
+	p, found, err := first(ctx, s.r, func(p *incident.DrillPlan) []any { return []any{&p.Schedule, &p.Hour, &p.Runbook, timeOf(&p.SavedAt)} },
+		`SELECT schedule, hour, runbook, saved_at FROM drill_plan WHERE id = $1`, accountID)
 	if err == nil && !found {
 		p = incident.DefaultDrillPlan
 	}
@@ -100,8 +100,8 @@ func (s *Store) DrillPlan(ctx context.Context) (incident.DrillPlan, error) {
 func (s *Store) SaveDrillPlan(ctx context.Context, p incident.DrillPlan, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicDrills}, func(tx *sql.Tx) error {
 		return exec(ctx, tx, `
-			INSERT INTO drill_plan (id, schedule, hour, saved_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (id) DO UPDATE SET schedule = excluded.schedule, hour = excluded.hour, saved_at = excluded.saved_at`,
-			accountID, p.Schedule, p.Hour, p.SavedAt)
+			INSERT INTO drill_plan (id, schedule, hour, runbook, saved_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (id) DO UPDATE SET schedule = excluded.schedule, hour = excluded.hour, runbook = excluded.runbook, saved_at = excluded.saved_at`,
+			accountID, p.Schedule, p.Hour, p.Runbook, p.SavedAt)
 	})
 }

@@ -86,7 +86,7 @@ func (e entered) change(t *testing.T) {
 	switch special := map[string]string{
 		"Variable.Type": "text", "MeetingTemplate.Recording": "cloud", "MeetingTemplate.Host": "always_backup", "Account.Auth": "jwt",
 		"Account.Cluster": "zoomgov.com", "Account.AppID": "AnotherAppIdAAAAAAAAAA", "Variable.Name": "another",
-		"Variable.Default": "us", "DrillPlan.Schedule": "weekly", "StaticLink.URL": "https://meet.example.com/KEY2",
+		"Variable.Default": "us", "DrillPlan.Schedule": "weekly", "DrillPlan.Runbook": "Another", "StaticLink.URL": "https://meet.example.com/KEY2",
 	}[e.field]; {
 	case special != "":
 		v.SetString(special)

@@ -46,7 +46,7 @@ func (s *Site) RunDrill(c echo.Context) error {
 
 // SaveDrillPlan is POST /drills/schedule.
 func (s *Site) SaveDrillPlan(c echo.Context) error {
-	form, err := ReadForm(c, "schedule", "hour", "op")
+	form, err := ReadForm(c, "schedule", "hour", "runbook", "op")
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (s *Site) SaveDrillPlan(c echo.Context) error {
 	if err != nil {
 		hour = -1
 	}
-	changed, err := s.Service.SaveDrillPlan(c.Request().Context(), Actor(c), incident.DrillPlan{Schedule: incident.DrillSchedule(form.Get("schedule")), Hour: hour})
+	changed, err := s.Service.SaveDrillPlan(c.Request().Context(), Actor(c), incident.DrillPlan{Schedule: incident.DrillSchedule(form.Get("schedule")), Hour: hour, Runbook: form.Get("runbook")})
 	said := "The schedule was saved."
 	if len(changed) == 0 {
 		said = "Nothing was changed."
@@ -90,6 +90,15 @@ func (s *Site) drillsPage(c echo.Context) (views.DrillsPage, error) {
 	plan, err := s.Store.DrillPlan(ctx)
 	if err != nil {
 		return page, err
+	}
+	page.Planned = []views.Choice{{Label: "The default runbook", Selected: plan.Runbook == ""}}
+	known := plan.Runbook == ""
+	for _, r := range page.Runbooks {
+		known = known || r.Label == plan.Runbook
+		page.Planned = append(page.Planned, views.Choice{Value: r.Label, Label: r.Label, Selected: r.Label == plan.Runbook})
+	}
+	if !known {
+		page.Planned = append(page.Planned, views.Choice{Value: plan.Runbook, Label: plan.Runbook + " (can’t be used)", Selected: true})
 	}
 	for _, each := range incident.DrillSchedules {
 		page.Schedules = append(page.Schedules, views.Choice{Value: string(each), Label: words.DrillSchedule(string(each)), Selected: each == plan.Schedule})

@@ -276,6 +276,9 @@ func (d Drill) actor() Actor {
 
 func (s *Service) drillOpen(ctx context.Context, d *Drill) (DrillStage, error) {
 	noRunbook := DrillStage{Level: LevelBad, Reasons: []Reason{{Code: ReasonNoRunbook}}}
+	if d.RunbookID == "" && d.RunbookName != "" { // the one that the schedule names
+		return noRunbook, nil
+	}
 	r, err := s.drillRunbook(ctx, d.RunbookID)
 	if err != nil || r.ID == "" {
 		return noRunbook, err

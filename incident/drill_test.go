@@ -366,6 +366,25 @@ func (w *world) drillIDs() (ids []string) {
 	return ids
 }
 
+// A drill of the schedule uses the runbook of the plan, and fails if that can't be used.
+func TestDrillPlanRunbook(t *testing.T) {
+	w := newWorld(t)
+	m := meeting()
+	m.Topic = "Another {{ incident.name }}"
+	other := w.save(m)
+	w.clock.Add(time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC).Sub(w.clock.Now()))
+	_, err := w.service.SaveDrillPlan(t.Context(), admin, incident.DrillPlan{Schedule: incident.DrillsDaily, Hour: 6, Runbook: " " + other.Name})
+	w.ok(err)
+	w.work(time.Hour)
+	w.work(time.Minute)
+	if d := w.drilled("drill-2026-11-30"); d.RunbookName != other.Name || d.Result != incident.LevelOK {
+		t.Errorf("the drill used %q: %v", d.RunbookName, stages(d))
+	}
+	w.ok(w.service.SetRunbookDisabled(t.Context(), admin, other.ID, true))
+	w.work(24 * time.Hour)
+	w.wantStages("drill-2026-12-01", "open bad no_runbook", "result bad")
+}
+
 // Of two servers that come to the hour at the same time, one starts the drill.
 func TestDrillTwoServers(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {

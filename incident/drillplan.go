@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,8 @@ var DrillSchedules = []DrillSchedule{DrillsOff, DrillsDaily, DrillsWeekly}
 // DrillPlan says when drills start by themselves.
 type DrillPlan struct {
 	Schedule DrillSchedule `json:"schedule" yaml:"schedule"`
-	Hour     int           `json:"hour" yaml:"hour"` // of the day in UTC: a drill starts when it begins
+	Hour     int           `json:"hour" yaml:"hour"`                 // of the day in UTC: a drill starts when it begins
+	Runbook  string        `json:"runbook" yaml:"runbook,omitempty"` // name; "": the default one, or else the first that can be used
 	SavedAt  time.Time     `json:"-" yaml:"-"`
 }
 
@@ -53,7 +55,8 @@ func (s *Service) SaveDrillPlan(ctx context.Context, actor Actor, p DrillPlan) (
 	if p.Hour < 0 || p.Hour > 23 {
 		fields["hour"] = "Enter an hour from 0 to 23."
 	}
-	if len(fields) > 0 {
+	p.Runbook = strings.TrimSpace(p.Runbook)
+	if notShort(fields, "runbook", p.Runbook, 120); len(fields) > 0 {
 		return nil, invalid("Some fields are missing or invalid. Nothing was saved.", fields)
 	}
 	old, err := s.store.DrillPlan(ctx)
@@ -65,6 +68,19 @@ func (s *Service) SaveDrillPlan(ctx context.Context, actor Actor, p DrillPlan) (
 	}
 	p.SavedAt = s.now()
 	return changes, s.store.SaveDrillPlan(ctx, p, s.audit(actor, AuditDrillPlan, "", changes...))
+}
+
+// plannedRunbook returns the runbook of drills that start by themselves. Without an id it
+// cannot be used.
+func (s *Service) plannedRunbook(ctx context.Context, p DrillPlan) (Runbook, error) {
+	if p.Runbook == "" {
+		return s.drillRunbook(ctx, "")
+	}
+	r, err := s.store.RunbookByName(ctx, p.Runbook)
+	if CodeOf(err) == NotFound || err == nil && !r.Drillable() {
+		return Runbook{Name: p.Runbook}, nil
+	}
+	return r, err
 }
 
 // drillOnce starts the drill of this hour, if the plan has one. A drill whose hour passed
@@ -83,7 +99,7 @@ func (s *Service) drillOnce(ctx context.Context) (int, error) {
 	}
 	var did int
 	if hour.After(plan.SavedAt) && plan.Next(hour.Add(-time.Second)).Equal(hour) {
-		r, err := s.drillRunbook(ctx, "")
+		r, err := s.plannedRunbook(ctx, plan)
 		if err != nil {
 			return 0, err
 		}

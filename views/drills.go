@@ -18,8 +18,9 @@ type DrillsPage struct {
 	Errors   map[string]string
 
 	Schedules, Hours []Choice
-	Schedule         string // "Every day at 06:00 UTC", "Never"
-	Next             When   // of the next drill that starts by itself
+	Planned          []Choice // the runbooks of the schedule: "" is the default one
+	Schedule         string   // "Every day at 06:00 UTC", "Never"
+	Next             When     // of the next drill that starts by itself
 
 	Chart DrillChart
 	Says  string // sums up the chart
