@@ -111,7 +111,7 @@ func (s *Store) IncidentByDedupKey(ctx context.Context, key string) (incident.In
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.dedup_key = $1 AND i.status = 'open'`, key)
 }
 
-// IncidentByFormKey returns the incident that a form opened.
+// IncidentByFormKey implements incident.Incidents.
 func (s *Store) IncidentByFormKey(ctx context.Context, key string) (incident.Incident, error) {
 	return one(ctx, s.r, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.form_key = $1`, key)
 }

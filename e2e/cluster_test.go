@@ -576,7 +576,7 @@ func TestDeadServer(t *testing.T) {
 func TestDatabaseRestarts(t *testing.T) {
 	long(t)
 	t.Parallel()
-	database, restart := dbtest.OwnPostgres(t)
+	database, _, restart := dbtest.OwnPostgres(t)
 	c := newCluster(t, database)
 	l := c.load()
 	until(t, "webhooks arrive", func() bool { return l.count.Load() > 100 })

@@ -38,11 +38,31 @@ func (s *Site) sendPending(c echo.Context, status int, p incident.Pending) error
 // showPending shows an incident that is not in the database yet.
 func (s *Site) showPending(c echo.Context, p incident.Pending) error {
 	b := p.Bridge()
+	actor := Actor(c)
+	actor.Recalled = true // this page reads nothing from the database
+	SetActor(c, actor)
 	return Render(c, http.StatusOK, views.Pending(views.PendingPage{
 		Frame: s.Frame(c, p.Request.Name, "incidents"), Name: p.Request.Name, Severity: p.Request.Severity, Warnings: words.Pending(p.Saved),
 		JoinURL: b.JoinURL, LinkHost: linkHost(b.JoinURL), LinkName: cmp.Or(b.LinkName, linkHost(b.JoinURL)), PIN: b.Passcode, DialIn: dialIn(b),
 		FormURL: runPath(p.Request.RunbookID) + "?form=" + p.Request.FormKey,
 	}))
+}
+
+// runFromMemory shows the form that opens an incident while the database doesn't answer.
+// id is that of the runbook, "" for any.
+func (s *Site) runFromMemory(c echo.Context, id string) error {
+	known := s.Service.KnownRunbooks()
+	at := slices.IndexFunc(known, func(r incident.Runbook) bool { return r.ID == id || id == "" })
+	if at < 0 {
+		return incident.ErrNoAnswer
+	}
+	page := s.runFields(c, known[at])
+	for _, r := range known {
+		page.Runbooks = append(page.Runbooks, views.Choice{Value: r.ID, Label: r.Name, Selected: r.ID == known[at].ID})
+	}
+	page.NoBridges = "The database doesn’t answer. The incident gets a static link, and Drawbridge stores it as soon as the database accepts it."
+	s.fillRun(c, &page)
+	return Render(c, http.StatusOK, views.Run(page))
 }
 
 func runPath(runbookID string) string { return "/runbooks/" + runbookID + "/run" }

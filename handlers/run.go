@@ -21,6 +21,9 @@ const newIncidentPath = "/incidents/new"
 // NewIncident is GET /incidents/new: the form of the runbook in the parameter runbook, or
 // of the one that was used last. Other parameters fill in the form.
 func (s *Site) NewIncident(c echo.Context) error {
+	if Actor(c).Recalled {
+		return s.runFromMemory(c, c.QueryParam("runbook"))
+	}
 	usable, err := s.usableRunbooks(c.Request().Context())
 	if err != nil {
 		return err
@@ -54,33 +57,44 @@ func (s *Site) SampleRunbook(c echo.Context) error {
 // puts the form's key into the address, so that going back after submitting leads
 // to the incident and not to another form.
 func (s *Site) RunForm(c echo.Context) error {
+	if Actor(c).Recalled {
+		return s.runFromMemory(c, c.Param("id"))
+	}
 	ctx := c.Request().Context()
 	runbook, err := s.Store.Runbook(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
-	key := c.QueryParam("form")
-	if uuid.Validate(key) != nil {
-		key = uuid.NewString()
-	} else if sent, err := s.Store.IncidentByFormKey(ctx, key); err == nil {
-		return s.done(c, incidentPath(sent.Number), "This form was already submitted. This is the incident it opened.")
-	} else if incident.CodeOf(err) != incident.NotFound {
-		return err
+	if key := c.QueryParam("form"); uuid.Validate(key) == nil {
+		sent, err := s.Store.IncidentByFormKey(ctx, key)
+		if err == nil {
+			return s.done(c, incidentPath(sent.Number), "This form was already submitted. This is the incident it opened.")
+		}
+		if incident.CodeOf(err) != incident.NotFound {
+			return err
+		}
 	}
 	page, err := s.runPage(c, runbook)
 	if err != nil {
 		return err
 	}
-	page.IdempotencyKey = key
+	s.fillRun(c, &page)
+	return Render(c, http.StatusOK, views.Run(page))
+}
+
+// fillRun fills in what the address says.
+func (s *Site) fillRun(c echo.Context, page *views.RunPage) {
+	if page.IdempotencyKey = c.QueryParam("form"); uuid.Validate(page.IdempotencyKey) != nil {
+		page.IdempotencyKey = uuid.NewString()
+	}
 	page.Name, page.Severity, page.Text = c.QueryParam("name"), c.QueryParam("severity"), c.QueryParam("description")
 	page.OpenerEmail = cmp.Or(c.QueryParam("opener_email"), Actor(c).Email)
-	return Render(c, http.StatusOK, views.Run(page))
 }
 
 // Run is POST /runbooks/:id/run, which opens the incident. The key of the form makes
 // submitting it twice harmless.
 func (s *Site) Run(c echo.Context) error {
-	runbook, err := s.Store.Runbook(c.Request().Context(), c.Param("id"))
+	runbook, err := s.runbookToRun(c)
 	if err != nil {
 		return err
 	}
@@ -126,7 +140,20 @@ func (s *Site) Run(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Incident.Number))
 }
 
-func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error) {
+// runbookToRun is the runbook of the form, from memory if the database doesn't answer.
+func (s *Site) runbookToRun(c echo.Context) (incident.Runbook, error) {
+	if Actor(c).Recalled {
+		known := s.Service.KnownRunbooks()
+		if at := slices.IndexFunc(known, func(r incident.Runbook) bool { return r.ID == c.Param("id") }); at >= 0 {
+			return known[at], nil
+		}
+	}
+	return s.Store.Runbook(c.Request().Context(), c.Param("id"))
+}
+
+// runFields is the form without what the database says about the account and the other
+// runbooks.
+func (s *Site) runFields(c echo.Context, r incident.Runbook) views.RunPage {
 	page := views.RunPage{
 		Frame:     s.Frame(c, "Open incident", "incidents"),
 		RunbookID: r.ID, RunbookName: r.Name, Description: r.Description, Errors: map[string]string{},
@@ -142,6 +169,14 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error
 		page.Variables = append(page.Variables, views.RunVariable{
 			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Value: v.Default, Help: v.Help, Choices: v.Choices,
 		})
+	}
+	return page
+}
+
+func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error) {
+	page := s.runFields(c, r)
+	if Actor(c).Recalled {
+		return page, nil
 	}
 	switch {
 	case !r.ArchivedAt.IsZero():

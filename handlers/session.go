@@ -17,14 +17,23 @@ import (
 const tokenLength = 43
 
 // LoadSession finds the user of the request's session and calls SetActor. Without a
-// valid session it does nothing.
-func (s *Site) LoadSession(c echo.Context) error {
-	user, err := s.Service.UseSession(c.Request().Context(), s.sessionToken(c))
+// valid session it does nothing. With recall, a session that was used lately is valid
+// while the database doesn't answer.
+func (s *Site) LoadSession(c echo.Context, recall bool) error {
+	ctx, token := c.Request().Context(), s.sessionToken(c)
+	var user incident.User
+	var recalled bool
+	var err error
+	if recall {
+		user, recalled, err = s.Service.RecallUser(ctx, token)
+	} else {
+		user, err = s.Service.UseSession(ctx, token)
+	}
 	if err != nil || user.ID == "" {
 		return err
 	}
 	set(c, userKey, &user)
-	SetActor(c, incident.Actor{Kind: incident.ActorUser, UserID: user.ID, Email: user.Email, Name: user.Name, Role: user.Role, Address: c.RealIP()})
+	SetActor(c, incident.Actor{Kind: incident.ActorUser, UserID: user.ID, Email: user.Email, Name: user.Name, Role: user.Role, Address: c.RealIP(), Recalled: recalled})
 	return nil
 }
 

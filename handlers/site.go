@@ -136,6 +136,10 @@ func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
 	}
 	f.User = &views.Person{Name: user.Name, Email: user.Email, Role: string(user.Role)}
 	ctx := c.Request().Context()
+	if Actor(c).Recalled {
+		f.Banner = s.banner(c, section, incident.ErrNoAnswer)
+		return f
+	}
 	live, err := s.Store.CountLiveBridges(ctx)
 	if err == nil {
 		f.LiveBridges = live

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -21,13 +23,17 @@ const (
 	// before the incident is answered from memory.
 	readsFromMemory = time.Second
 	writeFromMemory = 1500 * time.Millisecond
+	// leaveAt is when the caller no longer waits for a climb that should have given the
+	// static link: storing it takes too long.
+	leaveAt = humanBudget - staticMargin/2
 	// replayPause is how often the journal is tried again.
 	replayPause = 2 * time.Second
 	// linksEvery is how often the static links in memory are read again, because
 	// another server or command may have changed them.
 	linksEvery = 10 * time.Second
-	// usesLook is the time for finding out which static links are in use.
-	usesLook = 200 * time.Millisecond
+	// linkLook is the time for finding out whether an incident has its link, or which
+	// static links are in use.
+	linkLook = 100 * time.Millisecond
 )
 
 // Pending is an incident that was answered from memory and is not in the database yet.
@@ -67,9 +73,8 @@ type journal struct {
 	pending []Pending
 	tried   time.Time
 
-	tokens map[string]usedToken // by their hash
-
 	links     []StaticLink // the account's, as last read
+	runbooks  []Runbook    // those that can be used, as last read
 	linksRead time.Time
 }
 
@@ -91,36 +96,98 @@ func (s *Service) Open(ctx context.Context, actor Actor, req OpenRequest) (Opene
 	if req.FormKey == "" {
 		req.FormKey = newID()
 	}
-	reads := ctx
-	if s.hasLinks() {
-		var cancel context.CancelFunc
-		reads, cancel = context.WithTimeout(ctx, readsFromMemory)
-		defer cancel()
-	}
-	i, created, err := s.OpenIncident(reads, actor, req)
-	if err == nil {
-		s.ensureLink(ctx, actor, i)
-	}
-	if CodeOf(err) != Unavailable || !s.hasLinks() {
+	if !s.hasLinks() {
+		i, created, err := s.OpenIncident(ctx, actor, req)
 		return Opened{Incident: i, Created: created}, err
 	}
+	if err := need(actor, Responder); err != nil {
+		return Opened{}, err
+	}
+	ctx, cancel := attached(ctx, humanBudget)
+	defer cancel()
+	if actor.Recalled {
+		return s.openFromMemory(ctx, actor, req)
+	}
+	o, err := s.openInTime(ctx, actor, req)
+	if err == nil {
+		return s.ensureLink(ctx, actor, req, o), nil
+	}
+	if CodeOf(err) != Unavailable {
+		return o, err
+	}
 	s.log.Error("could not store an incident; it gets a static link from memory", "error", err)
+	return s.openFromMemory(ctx, actor, req)
+}
+
+// openFromMemory gives an incident its link without the database. It refuses what could
+// never be stored.
+func (s *Service) openFromMemory(ctx context.Context, actor Actor, req OpenRequest) (Opened, error) {
+	for _, r := range s.KnownRunbooks() {
+		if r.ID == req.RunbookID || req.RunbookID == "" && r.Name == req.RunbookName {
+			if _, _, err := s.newIncident(actor, r, req); err != nil {
+				return Opened{}, err
+			}
+		}
+	}
 	return Opened{Created: true, Pending: s.remember(ctx, Pending{Actor: actor, Request: req})}, nil
 }
 
+// openInTime is OpenIncident for a caller who does not wait for a database that hangs. It
+// returns Unavailable at leaveAt, and OpenIncident goes on.
+func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) (Opened, error) {
+	type answer struct {
+		Opened
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		var a answer
+		defer func() {
+			if p := recover(); p != nil {
+				a.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+			answers <- a
+		}()
+		reads, cancel := attached(ctx, readsFromMemory)
+		defer cancel()
+		a.Incident, a.Created, a.err = s.OpenIncident(reads, actor, req)
+	}()
+	leave := time.NewTimer(leaveAt)
+	defer leave.Stop()
+	select {
+	case a := <-answers:
+		return a.Opened, a.err
+	case <-leave.C:
+	}
+	look, cancel := context.WithTimeout(ctx, linkLook)
+	defer cancel()
+	i, err := s.store.IncidentByFormKey(look, req.FormKey)
+	if err != nil {
+		return Opened{}, ErrNoAnswer
+	}
+	return Opened{Incident: i, Created: true}, nil
+}
+
 // ensureLink gives a stored incident a static link from memory if it has no link yet,
-// because its bridge could not be written.
-func (s *Service) ensureLink(ctx context.Context, actor Actor, i Incident) {
-	if i.Status != StatusOpen || !s.hasLinks() {
-		return
+// because its bridge could not be written, or can't be read.
+func (s *Service) ensureLink(ctx context.Context, actor Actor, req OpenRequest, o Opened) Opened {
+	if o.Incident.Status != StatusOpen {
+		return o
 	}
-	bridges, err := s.store.Bridges(ctx, i.Number)
+	look, cancel := context.WithTimeout(ctx, linkLook)
+	defer cancel()
+	bridges, err := s.store.Bridges(look, o.Incident.Number)
+	if err != nil {
+		s.log.Error("could not read the bridges of an incident; it gets a static link from memory", "incident", o.Incident.Key(), "error", err)
+		return Opened{Created: o.Created, Pending: s.remember(look, Pending{Actor: actor, Request: req})}
+	}
 	made := slices.IndexFunc(bridges, Bridge.isBeingMade)
-	if err != nil || made < 0 || slices.ContainsFunc(bridges, func(b Bridge) bool { return s.Shown(b).JoinURL != "" }) {
-		return
+	if made < 0 || slices.ContainsFunc(bridges, func(b Bridge) bool { return s.Shown(b).JoinURL != "" }) {
+		return o
 	}
-	s.log.Error("could not store a bridge; its incident gets a static link from memory", "incident", i.Key())
+	s.log.Error("could not store a bridge; its incident gets a static link from memory", "incident", o.Incident.Key())
 	s.remember(ctx, Pending{Actor: actor, BridgeID: bridges[made].ID})
+	return o
 }
 
 // PendingIncidents returns how many incidents have a link from memory and are not in the
@@ -199,7 +266,7 @@ func (s *Service) pendingLike(req OpenRequest) *Pending {
 
 // remember gives an incident a static link and puts it into the journal.
 func (s *Service) remember(ctx context.Context, p Pending) *Pending {
-	look, cancel := attached(ctx, usesLook)
+	look, cancel := context.WithTimeout(ctx, linkLook)
 	uses, _ := s.store.StaticUses(look) // without them, the first link is as good as any
 	cancel()
 	s.load()
@@ -369,8 +436,8 @@ func memoryEntry(p Pending, number int64) TimelineEntry {
 		Data: TimelineData{Link: l.Host(), Text: l.Name}, Actor: p.Actor.Email}
 }
 
-// readLinks reads the static links again from time to time. If that fails, the last ones
-// stay.
+// readLinks reads the static links and the runbooks again from time to time. If that
+// fails, the last ones stay.
 func (s *Service) readLinks(ctx context.Context) {
 	j := &s.journal
 	j.mu.Lock()
@@ -379,8 +446,19 @@ func (s *Service) readLinks(ctx context.Context) {
 	if !due {
 		return
 	}
-	if a, err := s.store.Account(ctx); err == nil {
-		s.keepLinks(a.StaticLinks)
+	a, err := s.store.Account(ctx)
+	if err != nil {
+		return
+	}
+	s.keepLinks(a.StaticLinks)
+	if len(a.StaticLinks) == 0 {
+		return
+	}
+	if runbooks, err := s.store.ActiveRunbooks(ctx); err == nil {
+		runbooks = slices.DeleteFunc(runbooks, func(r Runbook) bool { return !r.DisabledAt.IsZero() })
+		j.mu.Lock()
+		j.runbooks = runbooks
+		j.mu.Unlock()
 	}
 }
 
@@ -414,36 +492,4 @@ func (s *Service) touch(ctx context.Context, store func(context.Context) error) 
 	case <-timer.C:
 		return nil
 	}
-}
-
-// tokenMemory is how long a token that was used is accepted while the database does not
-// answer, so that programs can still open incidents. A token that is revoked in this time
-// is not accepted once the database answers.
-const tokenMemory = 15 * time.Minute
-
-// usedToken is a token with the time when the database last knew it.
-type usedToken struct {
-	Token
-	at time.Time
-}
-
-func (s *Service) noteToken(plain string, t Token, err error) {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
-	if err != nil {
-		delete(s.journal.tokens, hashToken(plain))
-		return
-	}
-	s.journal.tokens[hashToken(plain)] = usedToken{t, s.now()}
-}
-
-// knownToken returns a token from memory, or err.
-func (s *Service) knownToken(plain string, err error) (Token, error) {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
-	t, ok := s.journal.tokens[hashToken(plain)]
-	if !ok || s.now().Sub(t.at) > tokenMemory {
-		return Token{}, err
-	}
-	return t.Token, nil
 }

@@ -248,6 +248,48 @@ func TestBridgeFromMemory(t *testing.T) {
 	}
 }
 
+// PostgreSQL hangs while Zoom creates the meeting. The caller does not wait for it.
+func TestDatabaseHangsDuringClimb(t *testing.T) {
+	t.Parallel()
+	cfg := dbtest.MigratedPostgres(t)
+	wire := dbtest.NewWire(t, cfg.DatabaseURL)
+	cfg.DatabaseURL = wire.URL
+	w := worldWith(t, dbtest.Open(t, cfg))
+	w.links(warRoom)
+	w.faults(zoomsim.Faults{Only: createOnly, Mangle: func(string, map[string]any) { wire.Hang() }})
+	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }
+	began := time.Now()
+	opened := w.ask(dedup)
+	t.Logf("the answer took %v", time.Since(began))
+	if p := opened.Pending; p == nil || !p.Saved || p.Bridge().JoinURL != warRoom.URL {
+		t.Fatalf("opened %+v", opened)
+	}
+	w.faults(zoomsim.Faults{})
+	wire.Mend()
+	for range 20 {
+		w.clock.Add(time.Minute)
+		_, _ = w.service.RunOnce(t.Context()) // the first may find connections that broke
+	}
+	if n := w.service.PendingIncidents(); n != 0 {
+		t.Fatalf("%d are pending\n%s", n, w.log)
+	}
+	list := w.incidents()
+	if len(list) != 1 || list[0].DedupKey != "alert-7" {
+		t.Fatalf("stored %+v", list)
+	}
+	if again := w.ask(dedup); again.Created || again.Incident.Number != list[0].Number {
+		t.Errorf("the repeated alert got %+v", again)
+	}
+	// Zoom created the meeting while nobody could write that down: it is the bridge, or gone.
+	b, left := w.bridge(list[0]), w.ledger()
+	if b.JoinURL == "" || len(left) > 1 || len(left) == 1 && b.Kind != incident.KindMeeting {
+		t.Errorf("the bridge is %s, %s; Zoom has %d meetings", b.State, b.Kind, len(left))
+	}
+	if !strings.Contains(strings.Join(w.timeline(list[0]), "\n"), `from_memory {"link":"meet.example.com"`) {
+		t.Error("the incident doesn’t say which link people got")
+	}
+}
+
 // The database stored the incident but its answer was lost, so people got the link from
 // memory. The journal makes that link the bridge.
 func TestOpenFromMemoryStoredUnheard(t *testing.T) {

@@ -55,6 +55,8 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	if err := need(actor, Responder); err != nil {
 		return Incident{}, false, err
 	}
+	whole, cancel := attached(ctx, humanBudget)
+	defer cancel()
 	// A repeated alert must find its incident even if the runbook has changed and
 	// would now reject it.
 	if req.Source == SourceAPI && req.DedupKey != "" {
@@ -119,8 +121,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		n.StepRuns = append(n.StepRuns, run)
 	}
 
-	ctx, cancel := attached(ctx, humanBudget)
-	defer cancel()
+	ctx = whole // the incident is opened even if the browser has gone
 	write := ctx
 	if s.hasLinks() {
 		var cancel context.CancelFunc

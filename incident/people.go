@@ -360,6 +360,7 @@ func (s *Service) changeUser(ctx context.Context, actor Actor, userID string, ac
 	if err := need(actor, Admin); err != nil {
 		return err
 	}
+	defer s.forgetSessions(userID, "")
 	return s.store.UpdateUser(ctx, userID, true, "", func(u *User) (AuditEntry, error) {
 		old := *u
 		change(u)
@@ -390,6 +391,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor Actor, old, password
 	if err != nil {
 		return err
 	}
+	defer s.forgetSessions(u.ID, hashToken(keepSession))
 	return s.store.UpdateUser(ctx, u.ID, true, hashToken(keepSession), func(now *User) (AuditEntry, error) {
 		if now.PasswordHash != u.PasswordHash { // an admin has just reset it
 			return AuditEntry{}, wrong
@@ -468,6 +470,7 @@ func (s *Service) RevokeToken(ctx context.Context, actor Actor, id string) error
 	if err := need(actor, Admin); err != nil {
 		return err
 	}
+	defer s.usedTokens.forget(func(_ string, t Token) bool { return t.ID == id })
 	return s.store.RevokeToken(ctx, id, s.now(), s.audit(actor, AuditTokenRevoke, ""))
 }
 
@@ -477,25 +480,22 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 	if !strings.HasPrefix(plain, tokenPrefix) || len(plain) != len(tokenPrefix)+43 {
 		return Actor{}, Token{}, errToken
 	}
-	t, err := s.store.TokenByHash(ctx, hashToken(plain))
-	if CodeOf(err) == Unavailable && s.hasLinks() {
-		t, err = s.knownToken(plain, err)
-	} else {
-		s.noteToken(plain, t, err)
-	}
+	t, recalled, err := s.usedTokens.read(ctx, s.now, hashToken(plain), s.store.TokenByHash)
 	switch {
 	case CodeOf(err) == NotFound || (err == nil && (!t.RevokedAt.IsZero() || t.Expired(s.now()))):
 		return Actor{}, Token{}, errToken
 	case err != nil:
 		return Actor{}, Token{}, err
+	case !recalled && s.hasLinks():
+		s.usedTokens.keep(t.Hash, t, s.now())
 	}
-	if s.now().Sub(t.LastUsedAt) > time.Minute {
+	if !recalled && s.now().Sub(t.LastUsedAt) > time.Minute {
 		now := s.now()
 		if err := s.touch(ctx, func(ctx context.Context) error { return s.store.TouchToken(ctx, t.ID, now) }); err != nil {
 			s.log.Warn("could not store when a token was used", "error", err)
 		}
 	}
-	actor := Actor{Kind: ActorToken, Email: t.Name, Name: t.Name, Role: Viewer, Address: address}
+	actor := Actor{Kind: ActorToken, Email: t.Name, Name: t.Name, Role: Viewer, Address: address, Recalled: recalled}
 	if slices.Contains(t.Scopes, ScopeIncidentsWrite) {
 		actor.Role = Responder
 	}

@@ -67,6 +67,8 @@ type Service struct {
 	gaps          gapSchedule
 	hostLists     map[hostListKey]*hostList
 	journal       journal
+	sessions      recalled[Session]
+	usedTokens    recalled[Token]
 	touching      sync.Mutex    // held while the use of a token or session is stored
 	rooms         sync.Mutex    // held while a static link is chosen
 	zoomDown      bool          // a bridge failed since Zoom last created a meeting, and not because of its host
@@ -103,7 +105,7 @@ func New(cfg Config) *Service {
 		zoomDomains: cfg.ZoomDomains,
 		links:       zoom.NewLinks(cfg.ZoomAPIURL, cfg.ZoomDomains),
 		refusals:    map[Rejection]int64{},
-		journal:     journal{path: cfg.JournalPath, tokens: map[string]usedToken{}},
+		journal:     journal{path: cfg.JournalPath},
 		hostLists:   map[hostListKey]*hostList{},
 		hashing:     make(chan struct{}, 2),
 		wakeReader:  make(chan struct{}, 1),

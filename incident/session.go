@@ -56,10 +56,21 @@ func (s *Service) SessionUser(ctx context.Context, token string) (User, error) {
 // UseSession is SessionUser for a request of the user, which keeps the session
 // alive. It stores that at most once a minute.
 func (s *Service) UseSession(ctx context.Context, token string) (User, error) {
-	x, err := s.session(ctx, token)
+	if token == "" {
+		return User{}, nil
+	}
+	x, err := s.store.Session(ctx, hashToken(token))
+	return s.useSession(ctx, x, err)
+}
+
+// useSession is UseSession for a session that the database has just told, or its error.
+func (s *Service) useSession(ctx context.Context, x Session, err error) (User, error) {
+	if x, err = s.noteSession(x, err); err != nil || x.User.ID == "" {
+		return User{}, err
+	}
 	now := s.now()
-	if err != nil || x.User.ID == "" || now.Sub(x.SeenAt).Abs() < seenEvery {
-		return x.User, err
+	if now.Sub(x.SeenAt).Abs() < seenEvery {
+		return x.User, nil
 	}
 	x.SeenAt = now
 	if err := s.touch(ctx, func(ctx context.Context) error { return s.store.TouchSession(ctx, x) }); CodeOf(err) != Unavailable {
@@ -73,10 +84,27 @@ func (s *Service) session(ctx context.Context, token string) (Session, error) {
 		return Session{}, nil
 	}
 	x, err := s.store.Session(ctx, hashToken(token))
-	if CodeOf(err) == NotFound || err == nil && (!s.now().Before(x.ExpiresAt()) || !x.User.DisabledAt.IsZero()) {
+	return s.noteSession(x, err)
+}
+
+// noteSession remembers a session that is valid, and returns the zero Session for any
+// other.
+func (s *Service) noteSession(x Session, err error) (Session, error) {
+	switch {
+	case CodeOf(err) == NotFound:
+		return Session{}, nil
+	case err != nil:
+		return Session{}, err
+	case !s.valid(x):
+		s.sessions.forget(func(hash string, _ Session) bool { return hash == x.Hash })
 		return Session{}, nil
 	}
-	return x, err
+	s.sessions.keep(x.Hash, x, s.now())
+	return x, nil
+}
+
+func (s *Service) valid(x Session) bool {
+	return s.now().Before(x.ExpiresAt()) && x.User.DisabledAt.IsZero()
 }
 
 // EndSession ends the session with this token, if there is one.
@@ -84,12 +112,15 @@ func (s *Service) EndSession(ctx context.Context, token string) error {
 	if token == "" {
 		return nil
 	}
-	return s.store.DeleteSession(ctx, hashToken(token))
+	gone := hashToken(token)
+	s.sessions.forget(func(hash string, _ Session) bool { return hash == gone })
+	return s.store.DeleteSession(ctx, gone)
 }
 
 // EndOtherSessions ends all sessions of the actor except the one with the token
 // keepSession.
 func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession string) error {
+	defer s.forgetSessions(actor.UserID, hashToken(keepSession))
 	return s.store.UpdateUser(ctx, actor.UserID, true, hashToken(keepSession), func(u *User) (AuditEntry, error) {
 		return s.audit(actor, AuditUserEndSessions, u.Email), nil
 	})

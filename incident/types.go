@@ -123,6 +123,7 @@ type Incidents interface {
 	OpenIncident(ctx context.Context, n NewIncident) (i Incident, created bool, err error)
 	Incident(ctx context.Context, number int64) (Incident, error)
 	IncidentByDedupKey(ctx context.Context, key string) (Incident, error) // an open one
+	IncidentByFormKey(ctx context.Context, key string) (Incident, error)
 	// SetIncidentStatus changes the status. It returns Conflict if the incident
 	// does not have the status from.
 	SetIncidentStatus(ctx context.Context, number int64, from, to Status, at time.Time, entry TimelineEntry, audit AuditEntry) error

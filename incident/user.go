@@ -148,6 +148,8 @@ type Actor struct {
 	Name    string
 	Role    Role
 	Address string // address of the client; "" for the command line
+	// Recalled is set if the database did not answer who this is.
+	Recalled bool `json:"-"`
 }
 
 // LoginFailures counts wrong passwords for one key, which is a user and a

@@ -26,6 +26,7 @@ import (
 type middleware struct {
 	site       *handlers.Site
 	kinds      map[string]Kind // by route path
+	recalls    map[string]bool // by route path
 	origins    *http.CrossOriginProtection
 	metrics    *metrics
 	errorLines *rate.Sometimes // limits how fast errors are logged, so that a broken disk does not fill another one with log lines
@@ -39,6 +40,7 @@ func newMiddleware(site *handlers.Site) *middleware {
 	m := &middleware{
 		site:       site,
 		kinds:      map[string]Kind{},
+		recalls:    map[string]bool{},
 		origins:    http.NewCrossOriginProtection(),
 		metrics:    newMetrics(site),
 		errorLines: &rate.Sometimes{First: 20, Interval: time.Second},
@@ -284,7 +286,7 @@ func (m *middleware) limits(next echo.HandlerFunc) echo.HandlerFunc {
 func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !m.forPrograms(c) {
-			if err := m.site.LoadSession(c); err != nil {
+			if err := m.site.LoadSession(c, m.recalls[c.Path()]); err != nil {
 				return err
 			}
 		}

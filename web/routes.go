@@ -35,6 +35,7 @@ type Need struct {
 	role     incident.Role // a session of a user with at least this role
 	scope    string        // an API token with this scope
 	loopback bool          // clients on this machine need no token
+	recalled bool          // who was let in lately is let in while the database doesn't answer
 }
 
 // Public lets everyone in.
@@ -50,6 +51,7 @@ func routes(cfg Config, m *middleware) []Route {
 		s         = cfg.Site
 		viewer    = Need{role: incident.Viewer}
 		responder = Need{role: incident.Responder}
+		opener    = Need{role: incident.Responder, recalled: true}
 		admin     = Need{role: incident.Admin}
 		read      = Need{scope: incident.ScopeRead}
 		write     = Need{scope: incident.ScopeIncidentsWrite}
@@ -87,14 +89,14 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/", viewer, s.Overview},
 		{Page, GET, "/search", viewer, s.SearchPage},
 		{Page, GET, "/incidents", viewer, s.IncidentsPage},
-		{Page, GET, "/incidents/new", responder, s.NewIncident},
+		{Page, GET, "/incidents/new", opener, s.NewIncident},
 		{Page, GET, "/incidents/:number", viewer, s.IncidentPage},
 		{Form, POST, "/incidents/:number/resolve", responder, s.ResolveIncidentForm},
 		{Form, POST, "/incidents/:number/reopen", responder, s.ReopenIncidentForm},
 		{Form, POST, "/incidents/:number/notes", responder, s.AddNoteForm},
 		{Form, POST, "/incidents/:number/steps/:id/run", responder, s.RunStep},
-		{Page, GET, "/runbooks/:id/run", responder, s.RunForm},
-		{Form, POST, "/runbooks/:id/run", responder, s.Run},
+		{Page, GET, "/runbooks/:id/run", opener, s.RunForm},
+		{Form, POST, "/runbooks/:id/run", opener, s.Run},
 		{Page, GET, "/bridges", viewer, s.BridgesPage},
 		{Part, GET, "/bridges/export", viewer, s.ExportBridges},
 		{Part, GET, "/bridges/:id/attendance", viewer, s.ExportAttendance},

@@ -63,19 +63,22 @@ var migrated = sync.OnceValues(func() (string, error) {
 })
 
 // OwnPostgres returns the address of a database on a server that no other test
-// uses. restart crashes that server and starts it again. It skips the test if
-// the server cannot be started.
-func OwnPostgres(t testing.TB) (address string, restart func()) {
+// uses. stop crashes that server, and restart starts it again, after a crash if
+// it runs. It skips the test if the server cannot be started.
+func OwnPostgres(t testing.TB) (address string, stop, restart func()) {
 	t.Helper()
 	skipShort(t)
-	address, again, err := startServer()
+	address, control, err := startServer()
 	unless(t, err)
-	return address, func() {
-		t.Helper()
-		if err := again(); err != nil {
-			t.Fatalf("restart PostgreSQL: %v", err)
+	do := func(verb string) func() {
+		return func() {
+			t.Helper()
+			if err := control(verb); err != nil {
+				t.Fatalf("%s PostgreSQL: %v", verb, err)
+			}
 		}
 	}
+	return address, do("stop"), do("restart")
 }
 
 // PostgresURL returns the address of a fresh, empty PostgreSQL database, which

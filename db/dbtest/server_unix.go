@@ -29,9 +29,9 @@ rm -rf "$2"
 `
 
 // startServer creates a cluster in a temporary directory and starts it on a
-// socket there. restart kills all of its processes at once, like a crash, and
-// starts it again.
-func startServer() (address string, restart func() error, err error) {
+// socket there. control kills all of its processes at once, like a crash, for "stop"
+// and "restart", which starts it again.
+func startServer() (address string, control func(string) error, err error) {
 	bin, ok := binaries()
 	if !ok {
 		return "", nil, errNone
@@ -86,9 +86,9 @@ func startServer() (address string, restart func() error, err error) {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
 		return "", nil, fmt.Errorf("%w\n%s", err, log)
 	}
-	return address, func() error {
+	return address, func(verb string) error {
 		// pg_ctl finds the options of the first start in a file.
-		return command(filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-m", "immediate", "-l", filepath.Join(dir, "log"), "-w", "restart").Run()
+		return command(filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-m", "immediate", "-l", filepath.Join(dir, "log"), "-w", verb).Run()
 	}, nil
 }
 

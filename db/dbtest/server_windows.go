@@ -1,3 +1,3 @@
 package dbtest
 
-func startServer() (string, func() error, error) { return "", nil, errNone }
+func startServer() (string, func(string) error, error) { return "", nil, errNone }

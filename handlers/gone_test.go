@@ -1,0 +1,157 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+)
+
+// PostgreSQL is stopped, can't be reached, or hangs. People who are logged in and
+// programs open incidents all the same, with a static link, and everything is stored
+// once afterwards.
+func TestPostgresGone(t *testing.T) {
+	t.Parallel()
+	address, stop, restart := dbtest.OwnPostgres(t)
+	wire := dbtest.NewWire(t, address)
+	cfg := dbtest.SQLite(t)
+	cfg.DatabaseURL = wire.URL
+	o := officeOn(t, cfg)
+	o.connect()
+	o.must(o.saveStatic(incident.StaticLink{Name: "War room", URL: "https://meet.example.com/war", Phone: "+47 21", PIN: "4711"}))
+	outage := o.outage()
+	plain, token, err := o.service.CreateToken(t.Context(), theConsole, "pager", []string{incident.ScopeIncidentsWrite}, 0)
+	o.must(err)
+	boss, responder, viewer, gone := o.as(incident.Admin), o.as(incident.Responder), o.as(incident.Viewer), o.logIn(o.person("gone", incident.Responder).Email)
+	o.must(o.service.SetDisabled(t.Context(), theConsole, "id-of-gone", true))
+
+	post := func(key string) (status int, answer map[string]any) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.url+"/api/v1/incidents",
+			strings.NewReader(`{"runbook": "Production outage", "name": "by the pager", "dedup_key": "`+key+`", "vars": {"customer": "ACME"}}`))
+		o.must(err)
+		r.Header.Set("Authorization", "Bearer "+plain)
+		r.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(r)
+		o.must(err)
+		defer response.Body.Close()
+		o.must(json.NewDecoder(response.Body).Decode(&answer))
+		return response.StatusCode, answer
+	}
+	inTime := func(what string, f func()) {
+		t.Helper()
+		began := time.Now()
+		if f(); time.Since(began) > 3*time.Second && !testing.Short() {
+			t.Logf("%s took %v", what, time.Since(began))
+		}
+		if took := time.Since(began); took > slowly {
+			t.Errorf("%s took %v", what, took)
+		}
+	}
+
+	number := 0
+	for _, c := range []struct {
+		name       string
+		end, again func()
+	}{
+		{"hangs", wire.Hang, wire.Mend},
+		{"can't be reached", wire.Cut, wire.Mend},
+		{"is stopped", stop, restart},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			form := "0199aaaa-0000-7000-8000-00000000000" + string(rune('1'+number))
+			o.wait(time.Minute)
+			for _, b := range []*tab{boss, responder, viewer} { // everyone was seen lately
+				b.get("/").want(t, http.StatusOK)
+			}
+			o.must(workOff(o))
+			_, _, err := o.service.TokenActor(t.Context(), plain, "")
+			o.must(err)
+			c.end()
+
+			inTime("the form", func() {
+				page := boss.get("/incidents/new?name=Disk+full")
+				page.want(t, http.StatusOK, "Production outage", "The database doesn’t answer.", "Customer")
+				if !strings.Contains(page.body, `value="Disk full"`) {
+					t.Error("the form lost what the address says")
+				}
+			})
+			for range 2 { // the second time it is the same one
+				inTime("the answer", func() {
+					page := responder.post("/runbooks/"+outage.ID+"/run", "name", "Form by night", "severity", "SEV1", "idempotency_key", form, "vars.customer", "ACME")
+					page.want(t, http.StatusOK, "Form by night", "has no number yet", "4711", "+47 21")
+					if !strings.Contains(page.body, `href="https://meet.example.com/war"`) {
+						t.Error("the page has no link")
+					}
+				})
+			}
+			inTime("the refusal", func() {
+				responder.post("/runbooks/"+outage.ID+"/run", "name", "", "vars.customer", "ACME").want(t, http.StatusUnprocessableEntity, "Describe in a few words what is wrong.")
+			})
+			inTime("the API", func() {
+				status, answer := post(c.name)
+				if status != http.StatusCreated || answer["bridges"].([]any)[0].(map[string]any)["join_url"] != "https://meet.example.com/war" {
+					t.Errorf("status %d, %v", status, answer)
+				}
+			})
+			if page := viewer.get("/incidents/new"); page.status != http.StatusForbidden {
+				t.Errorf("a viewer gets %d", page.status)
+			}
+			if page := gone.get("/incidents/new"); page.status == http.StatusOK {
+				t.Error("a user who was disabled gets the form")
+			}
+			if c.name != "hangs" { // otherwise it takes as long as a call may take
+				boss.get("/settings/users").want(t, http.StatusServiceUnavailable)
+			}
+
+			// The program is replaced before the database is back.
+			journal := filepath.Join(o.dataDir, "journal.jsonl")
+			o.service = incident.New(incident.Config{Store: o.store, Now: o.clock, Log: o.site.Log, JournalPath: journal})
+			o.site.Service = o.service
+			c.again()
+			for range 100 { // connections that broke are found one by one
+				o.wait(time.Minute)
+				if _, err := o.service.RunOnce(t.Context()); err == nil && o.service.PendingIncidents() == 0 {
+					break
+				}
+			}
+			number += 2
+			list, err := o.store.IncidentByFormKey(t.Context(), form)
+			o.must(err)
+			if list.Name != "Form by night" || list.CreatedBy != "responder@example.com" || list.Vars["customer"] != "ACME" {
+				t.Errorf("stored %+v", list)
+			}
+			status, answer := post(c.name)
+			if status != http.StatusOK || answer["number"] == 0.0 || answer["bridges"].([]any)[0].(map[string]any)["join_url"] != "https://meet.example.com/war" {
+				t.Errorf("the repeated alert: status %d, %v", status, answer)
+			}
+			responder.get("/runbooks/"+outage.ID+"/run?form="+form).want(t, http.StatusSeeOther)
+			count, err := o.store.CountIncidents(t.Context(), db.IncidentFilter{})
+			o.must(err)
+			if count != number {
+				t.Errorf("%d incidents are stored, want %d", count, number)
+			}
+		})
+	}
+
+	// What ends while the database answers is not let in later.
+	responder.post("/logout").want(t, http.StatusSeeOther)
+	o.must(o.service.RevokeToken(t.Context(), theConsole, token.ID))
+	wire.Cut()
+	if page := responder.get("/incidents/new"); page.status == http.StatusOK {
+		t.Error("someone who has logged out gets the form")
+	}
+	if status, _ := post("later"); status == http.StatusCreated {
+		t.Error("a token that was revoked opens an incident")
+	}
+	o.wait(16 * time.Minute)
+	if page := boss.get("/incidents/new"); page.status == http.StatusOK {
+		t.Error("a session is let in although the database has not known it for 16 minutes")
+	}
+}
