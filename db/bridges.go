@@ -114,7 +114,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
-		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.LinkName, b.LinkChangedAt, b.FirstAsk(), c.FromLink, b.AgainAt, b.PhonePasscode}
+		b.ReadyAt, b.StartedAt, b.EndedAt, b.UpdatedAt, b.LinkName, b.LinkChangedAt, b.FirstAsk(), c.FromLink, b.AgainAt, b.PhonePasscode, b.FirstAlarm()}
 	return execOne(ctx, tx, errMoved(), `
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
@@ -122,8 +122,8 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END, alarm = CASE WHEN $2 = 'static' THEN '' ELSE alarm END,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23,
 			link_name = $24, link_changed_at = $25, ask_at = $26, again_at = $28,
-			phone_passcode = CASE WHEN $2 = 'static' THEN '' ELSE $29 END
-		WHERE id = $1 AND ($27 = '' OR join_url = $27) AND state IN (`+placeholders(30, len(c.From))+`)`, append(args, anys(c.From)...)...)
+			phone_passcode = CASE WHEN $2 = 'static' THEN '' ELSE $29 END, alarm_at = COALESCE($30, alarm_at)
+		WHERE id = $1 AND ($27 = '' OR join_url = $27) AND state IN (`+placeholders(31, len(c.From))+`)`, append(args, anys(c.From)...)...)
 }
 
 func writeStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun, from []incident.StepState) error {
@@ -406,7 +406,7 @@ func (s *Store) Call(ctx context.Context, bridgeID string) (incident.BridgeFacts
 		return bridgeFields(&f.Bridge)
 	}, `SELECT `+bridgeColumns+` FROM bridges b WHERE b.id = $1`, bridgeID)
 	if err == nil {
-		err = readPeople(ctx, s.r, &f)
+		err = readFacts(ctx, s.r, &f)
 	}
 	return f, err
 }

@@ -346,6 +346,13 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 			return b, err
 		}
 	}
+	for _, j := range then.Jobs {
+		err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`) ON CONFLICT (id) DO NOTHING`,
+			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt)
+		if err != nil {
+			return b, err
+		}
+	}
 	err = exec(ctx, tx, `
 		UPDATE bridges SET state = $2, join_url = $3, reasons = $4, started_at = $5, ended_at = $6,
 			inside = $7, inside_most = $8, recordings = $9, updated_at = $10, waiting = $11, later = $12,

@@ -54,7 +54,7 @@ func TestApplyReadings(t *testing.T) {
 		check(t, err)
 		b.State, b.StartedAt, b.Inside, b.InsideMost, b.UpdatedAt = incident.BridgeLive, after(8), 1, 1, after(20)
 		b.Recordings = readings[0].Recordings
-		b.ToldAt, b.ToldBy, b.AskAt = got.ToldAt, incident.ToldByEvent, got.AskAt
+		b.ToldAt, b.ToldBy, b.AskAt, b.AlarmAt = got.ToldAt, incident.ToldByEvent, got.AskAt, after(8).Add(4*time.Hour)
 		if b.ToldAt.IsZero() || b.AskAt.IsZero() {
 			t.Errorf("nothing says when Zoom told it, or when to ask again: %+v", got)
 		}

@@ -125,7 +125,7 @@ func TestBlankBridge(t *testing.T) {
 			return got
 		}
 		wantPeople := []string{"1/1//", "blanked 1/blanked 1//", "waits 1//", "waits blanked 1//"}
-		wantTexts := []string{"resolved", "opened", "noteJill knows more.", "joined", "joined"}
+		wantTexts := []string{"resolved", "opened", "over_for_long", "noteJill knows more.", "joined", "joined"}
 		same(t, people(), wantPeople)
 		same(t, texts(), wantTexts)
 

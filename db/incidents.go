@@ -140,8 +140,13 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 			return conflict("The incident is no longer " + string(from) + ". Reload the page.")
 		}
 		if to == incident.StatusOpen { // a call may have begun meanwhile
-			err := exec(ctx, tx, `UPDATE bridges SET ask_at = $2 WHERE incident_number = $1 AND kind <> 'static' AND meeting_id IS NOT NULL AND state IN ('ready', 'live', 'ended')`, number, at)
+			err := exec(ctx, tx, `UPDATE bridges SET ask_at = $2, alarm_at = $2 WHERE incident_number = $1 AND kind <> 'static' AND meeting_id IS NOT NULL AND state IN ('ready', 'live', 'ended')`, number, at)
 			if err != nil {
+				return err
+			}
+		}
+		if to == incident.StatusResolved { // most alarms end with the incident
+			if err := exec(ctx, tx, `UPDATE bridges SET alarm_at = $2 WHERE incident_number = $1 AND alarm <> ''`, number, at); err != nil {
 				return err
 			}
 		}

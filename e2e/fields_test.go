@@ -37,7 +37,7 @@ var (
 	notInForm = map[string]string{}
 	notInAPI  = map[string]string{
 		"Runbook.Description": "for admins", "MeetingTemplate.DurationMinutes": "for admins", "MeetingTemplate.Host": "for admins", "MeetingTemplate.WaitingRoom": "for admins",
-		"MeetingTemplate.JoinBeforeHost": "for admins", "MeetingTemplate.AlternativeHosts": "for admins",
+		"MeetingTemplate.NobodyMinutes": "for admins", "MeetingTemplate.EmptyMinutes": "for admins", "MeetingTemplate.LongHours": "for admins", "MeetingTemplate.EndEmpty": "for admins", "MeetingTemplate.JoinBeforeHost": "for admins", "MeetingTemplate.AlternativeHosts": "for admins",
 	}
 )
 
@@ -274,7 +274,7 @@ func TestEveryField(t *testing.T) {
 				Variables: []incident.Variable{{Name: "region", Label: "Region", Type: "choice", Required: true, Default: "eu", Help: "Where", Choices: []string{"eu", "us"}}},
 				Steps: []incident.Step{{Kind: incident.StepCreateMeeting, Name: "War room", ExecuteAutomatically: true, Meeting: incident.MeetingTemplate{
 					Topic: "{{ incident.name }}", Agenda: "First line.\nSecond line.", Recording: incident.RecordingLocal, DurationMinutes: 45,
-					Host: incident.HostOpener, AlternativeHosts: []string{"ana@example.com"},
+					Host: incident.HostOpener, EmptyMinutes: 15, AlternativeHosts: []string{"ana@example.com"},
 				}}},
 			}
 		}

@@ -12,13 +12,13 @@ import (
 // callAlarm is what is wrong with the call of a bridge, if anything is. outside means the
 // join page.
 func (s *Site) callAlarm(c echo.Context, i incident.Incident, b incident.Bridge, outside bool) ([]views.CallAlarm, error) {
-	if b.Alarm == incident.AlarmNone || i.Status == incident.StatusResolved && b.Alarm != incident.AlarmStuck {
+	if b.Alarm == incident.AlarmNone || (i.Status == incident.StatusResolved || outside) && b.Alarm != incident.AlarmStuck {
 		return nil, nil
 	}
-	w := words.Alarm{Code: string(b.Alarm), Count: b.Waiting, Host: b.HostEmail, Outside: outside, MayStart: !outside && incident.MayHost(Actor(c), i, b)}
-	a := views.CallAlarm{Level: views.LevelWarning, Since: s.When(c, b.AlarmSince)}
+	w := alarmWords(b)
+	w.Outside, w.MayStart = outside, !outside && incident.MayHost(Actor(c), i, b)
+	a := views.CallAlarm{Level: views.Level(b.Alarm.Level()), Since: s.When(c, b.AlarmSince)}
 	if b.Alarm == incident.AlarmStuck {
-		a.Level = views.LevelBad
 		_, waiting, err := s.Store.People(c.Request().Context(), b.ID)
 		if err != nil {
 			return nil, err
@@ -28,6 +28,20 @@ func (s *Site) callAlarm(c echo.Context, i incident.Incident, b incident.Bridge,
 	said := w.Says()
 	a.Title, a.Text = said.Title, said.Text
 	return []views.CallAlarm{a}, nil
+}
+
+func alarmWords(b incident.Bridge) words.Alarm {
+	w := words.Alarm{Code: string(b.Alarm), Count: b.Waiting, Host: b.HostEmail}
+	switch b.Alarm {
+	case incident.AlarmNobody:
+		w.Length = b.Asked.NobodyMinutes
+	case incident.AlarmEmpty, incident.AlarmOver:
+		w.Length = b.Asked.EmptyMinutes
+	case incident.AlarmLong:
+		w.Length = b.Asked.LongHours
+	case incident.AlarmNone, incident.AlarmStuck:
+	}
+	return w
 }
 
 // alarms are the calls with people who can't get in.

@@ -81,6 +81,8 @@ type apiBridge struct {
 	EndedAt        apiTime `json:"ended_at"`
 	Participants   int     `json:"participants"` // inside now
 	Waiting        int     `json:"waiting"`      // people who wait to get in now
+	Alarm          string  `json:"alarm"`        // what is wrong with the call now: stuck, empty, over, nobody or long
+	AlarmSince     apiTime `json:"alarm_since"`
 }
 
 type apiEvent struct {
@@ -519,5 +521,6 @@ func (s *Site) apiBridge(b incident.Bridge) apiBridge {
 		MeetingID:      b.LinkedID(), HostEmail: b.HostEmail, UsedBackupUser: b.UsedBackupUser, Topic: b.Topic, Agenda: b.Agenda,
 		Recording: string(b.Recording), CreatedAt: apiTime(b.CreatedAt), StartedAt: apiTime(b.StartedAt), EndedAt: apiTime(b.EndedAt),
 		Participants: b.Inside, Waiting: b.Waiting, Passcode: b.Passcode,
+		Alarm: string(b.Alarm), AlarmSince: apiTime(b.AlarmSince),
 	}
 }

@@ -55,7 +55,7 @@ func TestBridgeTotals(t *testing.T) {
 		{"all", "", "5 bridges", "1.8 s median time", "1 of 5 needed the backup user", "Per day", "Bridges per day, at most 3"},
 		{"backup user", "?view=backup", "1 bridge", "3.0 s median time", "1 of 1 needed the backup user", "Per hour", "Bridges per hour, at most 1 ("},
 		{"host", "?host=ana%40example.com&range=30d", "4 bridges", "1.2 s median time", "0 of 4 needed the backup user", "Per day", "Median time from asking to link per day, at most 1.6 s"},
-		{"without a link from Zoom", "?view=attention", "1 bridge", "– median time", "0 of 1 needed the backup user", "Per hour", "Bridges per hour, at most 1 ("},
+		{"without a link from Zoom, or nobody came", "?view=attention", "2 bridges", "3.0 s median time", "1 of 2 needed the backup user", "Per hour", "Bridges per hour, at most 1 ("},
 		{"nobody came", "?view=nobody", "1 bridge", "3.0 s median time", "1 of 1 needed the backup user", "Per hour", "Bridges per hour, at most 1 ("},
 		{"last 90 days", "?range=90d", "5 bridges", "1.8 s median time", "1 of 5 needed the backup user", "Per week", "Bridges per week, at most 4 ("},
 		{"since long ago", "?after=1970-01-01", "5 bridges", "1.8 s median time", "1 of 5 needed the backup user", "Per year", "Bridges per year, at most 5 (2026)"},

@@ -135,6 +135,8 @@ func attention(b incident.Bridge, now time.Time) (views.Level, string) {
 		return v.Level, why(b, now).Cause
 	case v.Title != "" && (v.Level == views.LevelWarning || v.Level == views.LevelBad):
 		return v.Level, v.Title + "."
+	case b.Alarm != incident.AlarmStuck && !b.Alarm.Level().Fine():
+		return views.Level(b.Alarm.Level()), alarmWords(b).Says().Title + "."
 	case len(b.Findings) > 0:
 		worst := slices.MaxFunc(b.Findings, func(a, b incident.Finding) int { return a.Level.Compare(b.Level) })
 		return views.Level(worst.Level), checkLine(worst, now).Reason

@@ -18,7 +18,8 @@ const maxRows = 50
 
 var (
 	stepKeys = []string{"id", "kind", "name", "topic", "agenda", "recording", "execute_automatically", "duration", "host",
-		"waiting_room", "join_before_host", "alternative_hosts", "open"}
+		"waiting_room", "join_before_host", "alternative_hosts",
+		"alarm_nobody_minutes", "alarm_empty_minutes", "alarm_long_hours", "end_empty", "open"}
 	variableKeys = []string{"name", "label", "type", "required", "default", "help", "choices"}
 )
 
@@ -60,6 +61,8 @@ func readRunbookForm(c echo.Context) (f runbookForm, err error) {
 			Duration:             form.Get(p + "duration"), Host: form.Get(p + "host"),
 			WaitingRoom: form.Has(p + "waiting_room"), JoinBeforeHost: form.Has(p + "join_before_host"),
 			AlternativeHosts: form.Get(p + "alternative_hosts"),
+			NobodyMinutes:    form.Get(p + "alarm_nobody_minutes"), EmptyMinutes: form.Get(p + "alarm_empty_minutes"),
+			LongHours: form.Get(p + "alarm_long_hours"), EndEmpty: form.Has(p + "end_empty"),
 		})
 	}
 	variables, err := rowPrefixes(form, "variable.", variableKeys)
@@ -174,10 +177,21 @@ func (f runbookForm) runbook(id string) incident.Runbook {
 			Meeting: incident.MeetingTemplate{
 				Topic: s.Topic, Agenda: s.Agenda, Recording: incident.Recording(s.Recording), DurationMinutes: minutes, Host: incident.HostChoice(s.Host),
 				WaitingRoom: s.WaitingRoom, JoinBeforeHost: s.JoinBeforeHost, AlternativeHosts: fieldsOf(s.AlternativeHosts, ",;\n"),
+				NobodyMinutes: alarmAfter(s.NobodyMinutes), EmptyMinutes: alarmAfter(s.EmptyMinutes), LongHours: alarmAfter(s.LongHours), EndEmpty: s.EndEmpty,
 			},
 		})
 	}
 	return r
+}
+
+// alarmAfter reads after how many minutes or hours something is an alarm. An empty field
+// means never.
+func alarmAfter(text string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil && strings.TrimSpace(text) != "" {
+		return -1
+	}
+	return n
 }
 
 // fieldsOf splits text at any of the separators and drops empty parts.
@@ -215,6 +229,7 @@ func stepFormOf(s incident.Step) views.StepForm {
 		ID: s.ID, Kind: string(s.Kind), Name: s.Name, ExecuteAutomatically: s.ExecuteAutomatically,
 		Topic: m.Topic, Agenda: m.Agenda, Recording: string(m.Recording), Duration: strconv.Itoa(m.DurationMinutes), Host: string(m.Host),
 		WaitingRoom: m.WaitingRoom, JoinBeforeHost: m.JoinBeforeHost, AlternativeHosts: strings.Join(m.AlternativeHosts, ", "),
+		NobodyMinutes: strconv.Itoa(m.NobodyMinutes), EmptyMinutes: strconv.Itoa(m.EmptyMinutes), LongHours: strconv.Itoa(m.LongHours), EndEmpty: m.EndEmpty,
 	}
 }
 

@@ -49,6 +49,7 @@ func runbookFields(version int64, changes ...string) []string {
 	v := pairs("version", strconv.FormatInt(version, 10), "name", "Database down", "incident_type", "outage", "description", "Run it early.",
 		"step.0.id", "", "step.0.kind", "create_meeting", "step.0.topic", "{{ incident.name }} {{ vars.region }}", "step.0.agenda", "Line one\r\nline two",
 		"step.0.recording", "cloud", "step.0.execute_automatically", "true", "step.0.duration", "45", "step.0.host", "always_backup",
+		"step.0.alarm_nobody_minutes", "0", "step.0.alarm_empty_minutes", "20", "step.0.alarm_long_hours", "4", "step.0.end_empty", "true",
 		"step.0.waiting_room", "true", "step.0.alternative_hosts", "Ana@example.com; bo@example.com", "step.0.open", "true",
 		"variable.0.name", "region", "variable.0.label", "Region", "variable.0.type", "choice", "variable.0.required", "true",
 		"variable.0.default", "eu", "variable.0.help", "Where", "variable.0.choices", "eu\r\n us \r\n\r\n", "preview_incident", "", "op", "save")

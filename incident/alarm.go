@@ -12,7 +12,27 @@ type Alarm string
 const (
 	AlarmNone  Alarm = ""
 	AlarmStuck Alarm = "stuck" // people wait to get in, and nobody lets them in
+
+	// The others are alarms only while the incident is open.
+	AlarmEmpty  Alarm = "empty"  // everybody left, and the call still runs
+	AlarmOver   Alarm = "over"   // the call is over, and its incident is still open
+	AlarmNobody Alarm = "nobody" // nobody has joined
+	AlarmLong   Alarm = "long"   // the call has been running for long
 )
+
+// Level says how serious the alarm is.
+func (a Alarm) Level() Level {
+	switch a {
+	case AlarmStuck:
+		return LevelBad
+	case AlarmEmpty, AlarmNobody:
+		return LevelWarning
+	case AlarmOver, AlarmLong:
+		return LevelNote
+	case AlarmNone:
+	}
+	return LevelOK
+}
 
 // StuckAfter is how long people wait, while nobody is let in, until that is an alarm.
 const StuckAfter = 30 * time.Second
@@ -26,9 +46,9 @@ func StuckPlace(waiting []Wait) Place {
 }
 
 // alarms sets the alarm of the bridge, and when the next one may begin without any
-// event. It returns what the timeline says about a new one.
-func (f BridgeFacts) alarms(b *Bridge) (entries []TimelineEntry) {
-	before := b.Alarm
+// event. It returns what the timeline says about a new one, and what is to be done.
+func (f BridgeFacts) alarms(b *Bridge) (entries []TimelineEntry, jobs []Job) {
+	before, since := b.Alarm, b.AlarmSince
 	b.Alarm, b.AlarmSince, b.AlarmAt = AlarmNone, time.Time{}, time.Time{}
 	begins := func(a Alarm, since time.Time, after time.Duration, kind TimelineKind, data TimelineData) {
 		switch at := since.Add(after); {
@@ -47,10 +67,73 @@ func (f BridgeFacts) alarms(b *Bridge) (entries []TimelineEntry) {
 	if waiting := Waiting(f); len(waiting) > 0 && (b.State == BridgeReady || b.State == BridgeLive) {
 		begins(AlarmStuck, f.stuckSince(waiting), StuckAfter, EntryStuck, TimelineData{Count: len(waiting), Place: StuckPlace(waiting)})
 	}
+	if f.Open && b.Kind != KindStatic {
+		f.quiet(*b, begins)
+	}
 	if b.Alarm != before {
 		b.UpdatedAt = f.At
 	}
-	return entries
+	if b.Alarm == AlarmEmpty && b.Asked.EndEmpty && (before != AlarmEmpty || !since.Equal(b.AlarmSince)) {
+		jobs = append(jobs, Job{
+			ID: endJob(b.ID, b.AlarmSince), Kind: JobEndEmpty, Subject: b.ID, State: JobQueued, RunAt: f.At, CreatedAt: f.At,
+		})
+	}
+	return entries, jobs
+}
+
+// quiet begins the alarms about calls that nobody uses, or for long.
+func (f BridgeFacts) quiet(b Bridge, begins func(a Alarm, since time.Time, after time.Duration, kind TimelineKind, data TimelineData)) {
+	minutes := func(n int) time.Duration { return time.Duration(n) * time.Minute }
+	nobody, empty, long := b.Asked.NobodyMinutes, b.Asked.EmptyMinutes, b.Asked.LongHours
+	switch {
+	case b.State == BridgeReady && nobody > 0 && b.Waiting == 0:
+		since := b.ReadyAt
+		if b.AgainAt.After(since) {
+			since = b.AgainAt
+		}
+		// Without a word from Zoom it is not known that nobody came.
+		if b.ToldAt.After(since) && b.Watch.Failures == 0 {
+			begins(AlarmNobody, since, minutes(nobody), EntryNobody, TimelineData{Count: nobody})
+		}
+	case b.State == BridgeLive:
+		if since := f.emptySince(b); empty > 0 && !since.IsZero() {
+			begins(AlarmEmpty, since, minutes(empty), EntryEmpty, TimelineData{Count: empty})
+		}
+		var began time.Time
+		for _, in := range f.Instances {
+			if in.Ended().IsZero() && (began.IsZero() || in.Began().Before(began)) {
+				began = in.Began()
+			}
+		}
+		if long > 0 && !began.IsZero() {
+			begins(AlarmLong, began, time.Duration(long)*time.Hour, EntryLong, TimelineData{Count: long})
+		}
+	case b.State == BridgeEnded && empty > 0 && !b.EndedAt.IsZero():
+		begins(AlarmOver, b.EndedAt, minutes(empty), EntryOver, TimelineData{Count: empty})
+	}
+}
+
+// emptySince returns when the last person left a call that runs; zero if somebody is
+// inside or waits, or if Zoom has not said who was inside.
+func (f BridgeFacts) emptySince(b Bridge) (last time.Time) {
+	if b.Inside > 0 || b.Waiting > 0 {
+		return time.Time{}
+	}
+	for _, p := range f.sessions() {
+		if p.LeftAt.After(last) {
+			last = p.LeftAt
+		}
+	}
+	return last
+}
+
+// FirstAlarm returns when the alarms of a bridge that has just changed are looked at;
+// zero: not before Zoom says something about its call.
+func (b Bridge) FirstAlarm() time.Time {
+	if b.Alarm != AlarmNone || b.State == BridgeLive || b.State == BridgeEnded {
+		return b.UpdatedAt
+	}
+	return b.AlarmAt
 }
 
 // stuckSince returns since when people wait while nobody is let in.

@@ -71,9 +71,8 @@ func (b Bridge) FirstAsk() time.Time {
 }
 
 // watch stores on the bridge what asking and events say beside the call itself, and
-// returns what the timeline says about it.
-func (f BridgeFacts) watch(b *Bridge) []TimelineEntry {
-	var entries []TimelineEntry
+// returns what the timeline says about it, and what is to be done.
+func (f BridgeFacts) watch(b *Bridge) (entries []TimelineEntry, jobs []Job) {
 	w := &b.Watch
 	if a := f.Answer; a != nil {
 		entries = a.Timeline
@@ -113,7 +112,8 @@ func (f BridgeFacts) watch(b *Bridge) []TimelineEntry {
 	}
 	w.Unseen = b.State == BridgeLive && len(f.sessions()) == 0
 	b.AskAt = f.askAt(*b)
-	return append(entries, f.alarms(b)...)
+	alarms, jobs := f.alarms(b)
+	return append(entries, alarms...), jobs
 }
 
 // sessions are the sessions in the instances that run, also those that are over.

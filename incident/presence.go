@@ -31,6 +31,7 @@ type Followed struct {
 	Bridge   Bridge
 	StepRun  *StepRun // nil: it does not change
 	Timeline []TimelineEntry
+	Jobs     []Job // those that exist already are left as they are
 }
 
 // FollowEvents is the program's BridgeRule. Its result does not depend on the
@@ -38,7 +39,7 @@ type Followed struct {
 func FollowEvents(f BridgeFacts) Followed {
 	var r Followed
 	r.Bridge, r.StepRun = f.follow()
-	r.Timeline = f.watch(&r.Bridge)
+	r.Timeline, r.Jobs = f.watch(&r.Bridge)
 	return r
 }
 

@@ -100,6 +100,12 @@ type MeetingTemplate struct {
 	WaitingRoom      bool       `json:"waiting_room" yaml:"waiting_room,omitempty"`
 	JoinBeforeHost   bool       `json:"join_before_host" yaml:"join_before_host"`
 	AlternativeHosts []string   `json:"alternative_hosts,omitempty" yaml:"alternative_hosts,omitempty"`
+
+	// What is an alarm while the incident is open; 0: nothing.
+	NobodyMinutes int  `json:"alarm_nobody_minutes" yaml:"alarm_nobody_minutes"` // nobody has joined for so long
+	EmptyMinutes  int  `json:"alarm_empty_minutes" yaml:"alarm_empty_minutes"`   // everybody left so long ago
+	LongHours     int  `json:"alarm_long_hours" yaml:"alarm_long_hours"`         // the call has been running for so long
+	EndEmpty      bool `json:"end_empty" yaml:"end_empty,omitempty"`             // then Drawbridge ends the empty call
 }
 
 // SampleRunbook returns a runbook that creates a meeting when an incident is opened.
@@ -119,5 +125,8 @@ func NewMeetingTemplate() MeetingTemplate {
 		DurationMinutes: 60,
 		Host:            HostOpener,
 		JoinBeforeHost:  true,
+		NobodyMinutes:   10,
+		EmptyMinutes:    15,
+		LongHours:       4,
 	}
 }

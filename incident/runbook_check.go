@@ -129,6 +129,17 @@ func (step *Step) normalise(p string, names []string, fields map[string]string) 
 	if m.DurationMinutes < 1 || m.DurationMinutes > 24*60 {
 		fields[p+"duration_minutes"] = "Enter a length from 1 to 1440 minutes."
 	}
+	for key, minutes := range map[string]int{"alarm_nobody_minutes": m.NobodyMinutes, "alarm_empty_minutes": m.EmptyMinutes} {
+		if minutes < 0 || minutes > 24*60 {
+			fields[p+key] = "Enter 1 to 1440 minutes, or 0 for no alarm."
+		}
+	}
+	if m.LongHours < 0 || m.LongHours > 7*24 {
+		fields[p+"alarm_long_hours"] = "Enter 1 to 168 hours, or 0 for no alarm."
+	}
+	if m.EndEmpty && m.EmptyMinutes == 0 {
+		fields[p+"alarm_empty_minutes"] = "Enter after how many minutes an empty call is ended."
+	}
 	if m.Host == "" {
 		m.Host = HostOpener
 	}

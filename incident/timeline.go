@@ -36,6 +36,12 @@ const (
 	EntryAgain                TimelineKind = "again"                  // a person started the call again after it had ended, with the same link
 	EntryEndedBy              TimelineKind = "ended_by"               // Count: people inside; a person ended the call for everyone
 	EntryStuck                TimelineKind = "stuck"                  // Count, Place: people wait to get in, and nobody lets them in
+	EntryNobody               TimelineKind = "nobody_came"            // Count: for so many minutes nobody has joined
+	EntryEmpty                TimelineKind = "all_left"               // Count: so many minutes ago everybody left, and the call still runs
+	EntryOver                 TimelineKind = "over_for_long"          // Count: so many minutes ago the call ended, and the incident is still open
+	EntryLong                 TimelineKind = "runs_long"              // Count: for so many hours the call has been running
+	EntryEndedEmpty           TimelineKind = "ended_empty"            // Count: for so many minutes nobody was inside, and Drawbridge ended the call
+	EntryNotEnded             TimelineKind = "not_ended"              // nobody was seen inside, but Zoom did not say that the host is not: the call goes on
 	EntryJoined               TimelineKind = "joined"                 // Who
 	EntryLeft                 TimelineKind = "left"                   // Who
 	EntryWaitsForHost         TimelineKind = "waits_for_host"         // Who

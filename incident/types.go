@@ -99,6 +99,7 @@ const (
 	JobRename    JobKind = "rename_standby"    // a bridge that got a standby meeting
 	JobPreflight JobKind = "preflight"         // none, or PreflightAll
 	JobRecheck   JobKind = "recheck"           // none, or RecheckBridge: the check of the account
+	JobEndEmpty  JobKind = "end_empty"         // a bridge whose call everybody left
 )
 
 // Job is work that must be done even if the program stops in between.
@@ -156,6 +157,8 @@ type Incidents interface {
 	// the order in which they got their links.
 	StaticUses(ctx context.Context) ([]StaticUse, error)
 	Presences(ctx context.Context, bridgeID string) ([]Presence, error)
+	// Call returns a bridge with what events and Zoom's answers say about its calls.
+	Call(ctx context.Context, bridgeID string) (BridgeFacts, error)
 
 	// ClaimAsk leases the bridge whose call Zoom is to be asked about next, if one is due,
 	// with all facts about the call except readings.

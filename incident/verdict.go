@@ -53,6 +53,9 @@ func (b Bridge) Attention() Level {
 			worst = level
 		}
 	}
+	if level := b.Alarm.Level(); !level.Fine() && level.Compare(worst) > 0 {
+		worst = level
+	}
 	return worst
 }
 

@@ -275,6 +275,8 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 		return time.Time{}, s.renewCheck(ctx, job.Subject)
 	case JobDiscard:
 		return s.deleteDiscarded(ctx, job)
+	case JobEndEmpty:
+		return s.endEmpty(ctx, job)
 	case JobDrill:
 		return s.drillOn(ctx, job.Subject)
 	}

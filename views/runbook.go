@@ -29,7 +29,8 @@ func (p RunbookPage) refused() (list []refusedField) {
 		of := "Step " + strconv.Itoa(i+1)
 		add(stepName(i, "kind"), stepID(i, "card"), of)
 		for _, f := range [][2]string{{"name", "name"}, {"topic", "topic"}, {"agenda", "agenda"}, {"recording", "recording"}, {"host", "host"},
-			{"duration", "length"}, {"alternative_hosts", "alternative hosts"}} {
+			{"duration", "length"}, {"alternative_hosts", "alternative hosts"},
+			{"alarm_nobody_minutes", "nobody has joined"}, {"alarm_empty_minutes", "everybody left"}, {"alarm_long_hours", "running for long"}} {
 			add(stepName(i, f[0]), stepID(i, f[0]), of+", "+f[1])
 		}
 	}
@@ -66,6 +67,39 @@ func (p RunbookPage) moreOpen(i int) bool {
 		}
 	}
 	return false
+}
+
+// alarmsOpen reports whether a field under Alarms of step i was rejected.
+func (p RunbookPage) alarmsOpen(i int) bool {
+	for _, key := range []string{"alarm_nobody_minutes", "alarm_empty_minutes", "alarm_long_hours"} {
+		if p.Errors[stepName(i, key)] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// alarmField is a number of minutes or hours under Alarms of step i.
+func (p RunbookPage) alarmField(i int, key, label, value string) Field {
+	name := stepName(i, key)
+	return Field{Label: label, Name: name, ID: stepID(i, key), Value: value, Error: p.Errors[name], InputMode: "numeric", MaxLength: 4}
+}
+
+// alarmSummary describes the settings under Alarms while they are closed.
+func alarmSummary(s StepForm) string {
+	var parts []string
+	add := func(after, unit, text string) {
+		if after != "" && after != "0" {
+			parts = append(parts, text+" "+after+" "+unit)
+		}
+	}
+	add(s.NobodyMinutes, "min", "nobody joined for")
+	add(s.EmptyMinutes, "min", "empty for")
+	add(s.LongHours, "h", "running for")
+	if len(parts) == 0 {
+		return "only when people can’t get in"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // templateField is a field of step i that holds a template.

@@ -45,7 +45,8 @@ type RunbookRow struct {
 // description; for each step, i from 0: step.{i}.id, .kind, .name, .topic, .agenda, .recording
 // (none | cloud | local), .execute_automatically (true), .duration (minutes), .host
 // (opener_with_backup | always_backup), .waiting_room (true), .join_before_host (true),
-// .alternative_hosts (comma separated), .open (true while the card is open);
+// .alternative_hosts (comma separated), .alarm_nobody_minutes, .alarm_empty_minutes,
+// .alarm_long_hours (0: no alarm), .end_empty (true), .open (true while the card is open);
 // for each variable: variable.{i}.name, .label, .type (text | number | choice | date),
 // .required (true), .default, .help, .choices (one a line); preview_incident (number of a
 // past incident, or "" for the sample).
@@ -100,6 +101,10 @@ type StepForm struct {
 	WaitingRoom          bool
 	JoinBeforeHost       bool
 	AlternativeHosts     string // as typed
+	NobodyMinutes        string // as typed, like the next two; "0": no alarm
+	EmptyMinutes         string
+	LongHours            string
+	EndEmpty             bool
 }
 
 // VariableForm is one variable in the editor.

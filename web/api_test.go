@@ -96,7 +96,7 @@ func TestOpenIncident(t *testing.T) {
 		}
 		wantFields(t, v, "number key name severity type description status opener_email dedup_key vars created_at resolved_at join_page warnings steps bridges")
 		b := v["bridges"].([]any)[0].(map[string]any)
-		wantFields(t, b, "id state kind meeting_id join_url passcode host_email used_backup_user reason topic agenda recording created_at started_at ended_at participants verdict waiting")
+		wantFields(t, b, "id state kind meeting_id join_url passcode host_email used_backup_user reason topic agenda recording created_at started_at ended_at participants verdict waiting alarm alarm_since")
 		meetings := w.sim.Meetings()
 		if len(meetings) != 1 {
 			t.Fatalf("%d meetings at Zoom", len(meetings))

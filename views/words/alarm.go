@@ -10,13 +10,18 @@ type Alarm struct {
 	Host     string // email address of the host
 	MayStart bool   // the reader may start the meeting as host
 	Outside  bool   // the reader is on the join page
+	Length   int    // the minutes or hours after which it is an alarm
 }
 
 // AlarmText is an alarm in words.
 type AlarmText struct{ Title, Text string }
 
 var alarmTexts = map[string]AlarmText{
-	"stuck": {"{people} to get in, and nobody lets them in", "{where} {help}"},
+	"stuck":  {"{people} to get in, and nobody lets them in", "{where} {help}"},
+	"empty":  {"Everybody left, and the call is still running", "End the meeting, or resolve the incident."},
+	"over":   {"The call is over, and the incident is still open", "Start the call again, or resolve the incident."},
+	"nobody": {"Nobody has joined for {minutes}", "Send the link to the people who should be there, or resolve the incident."},
+	"long":   {"The call has been running for more than {hours}", "If the work is done, end the meeting and resolve the incident."},
 }
 
 var stuckIn = map[string]string{
@@ -39,7 +44,8 @@ func (a Alarm) Says() AlarmText {
 	case a.Host == "":
 		help = "Ask an admin to start it as host, or use another link."
 	}
-	r := strings.NewReplacer("{people}", waitingPeople(a.Count), "{where}", stuckIn[a.Place], "{help}", strings.ReplaceAll(help, "{host}", a.Host))
+	r := strings.NewReplacer("{people}", waitingPeople(a.Count), "{where}", stuckIn[a.Place], "{help}", strings.ReplaceAll(help, "{host}", a.Host),
+		"{minutes}", plural(a.Length, "minute", "minutes"), "{hours}", plural(a.Length, "hour", "hours"))
 	return AlarmText{Title: r.Replace(t.Title), Text: strings.TrimSpace(r.Replace(t.Text))}
 }
 

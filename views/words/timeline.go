@@ -49,6 +49,12 @@ var entryTexts = map[string]string{
 	"again":                  "The ended call can start again. Its link works as before.",
 	"ended_by":               "Ended the call for everyone, with {inside} inside.",
 	"stuck":                  "{waiting} to get in. Nobody has let them in for 30 seconds. {where}",
+	"nobody_came":            "Nobody has joined for {minutes}.",
+	"all_left":               "Everybody left {minutes} ago, and the call is still running.",
+	"over_for_long":          "The call ended {minutes} ago, and the incident is still open.",
+	"runs_long":              "The call has been running for {hours}.",
+	"ended_empty":            "Nobody was inside for {minutes}, so Drawbridge ended the call.",
+	"not_ended":              "Drawbridge saw nobody inside, but Zoom doesn’t say whether the host is. The call goes on.",
 	"joined":                 "{who} joined.",
 	"left":                   "{who} left.",
 	"waits_for_host":         "{who} is waiting for the host to start the call.",
@@ -115,5 +121,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
+		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{minutes}", plural(e.Count, "minute", "minutes"), "{hours}", plural(e.Count, "hour", "hours"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
 }

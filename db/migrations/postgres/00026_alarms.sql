@@ -1,0 +1,5 @@
+-- +goose Up
+-- When nobody joins, everybody left or a call runs for long, that is an alarm of new incidents.
+UPDATE steps SET settings = (settings::jsonb || '{"alarm_nobody_minutes": 10, "alarm_empty_minutes": 15, "alarm_long_hours": 4}')::text WHERE kind = 'create_meeting';
+
+-- +goose Down
