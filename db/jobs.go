@@ -78,6 +78,15 @@ func (s *Store) ClaimJob(ctx context.Context, id, worker string, now time.Time, 
 	return j, ok, err
 }
 
+// RenewJob implements incident.Incidents.
+func (s *Store) RenewJob(ctx context.Context, j incident.Job, until time.Time) (bool, error) {
+	n, err := s.writeRows(ctx, `
+		UPDATE jobs SET lease_until = $4
+		WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'`,
+		j.ID, j.Worker, j.Attempt, until)
+	return n > 0, err
+}
+
 // FinishJob implements incident.Incidents. Worker and attempt together identify
 // the lease: if a worker was paused for longer than its lease, its attempt is
 // no longer the current one.

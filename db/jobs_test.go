@@ -96,11 +96,30 @@ func TestClaimJob(t *testing.T) {
 		if _, ok := claim(job.ID, 29); ok {
 			t.Error("claimed while it was leased")
 		}
-		j, ok = claim(job.ID, 30)
+		renew := func(j incident.Job, seconds int) bool {
+			t.Helper()
+			ok, err := s.RenewJob(ctx, j, after(seconds).Add(lease))
+			check(t, err)
+			return ok
+		}
+		if !renew(j, 20) {
+			t.Error("not renewed")
+		}
+		if _, ok := claim(job.ID, 49); ok {
+			t.Error("claimed while its renewed lease lasted")
+		}
+		first := j
+		j, ok = claim(job.ID, 50)
 		if !ok || j.Attempt != 2 {
 			t.Errorf("not claimed after the lease: %v, %+v", ok, j)
 		}
+		if renew(first, 60) {
+			t.Error("renewed a lease that is lost")
+		}
 		check(t, s.FinishJob(ctx, j, incident.JobDone))
+		if renew(j, 60) {
+			t.Error("renewed the lease of a job that is done")
+		}
 		if _, ok := claim(job.ID, 100); ok {
 			t.Error("claimed when it was done")
 		}

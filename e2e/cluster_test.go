@@ -363,7 +363,7 @@ func (l *load) end() {
 }
 
 // afterLease waits as until does, but for conditions that need the lease of a job to
-// expire, which takes half a minute.
+// expire and the job to be done.
 func (c *cluster) afterLease(what string, condition func() bool) {
 	c.Helper()
 	look := time.NewTicker(100 * time.Millisecond)

@@ -7,7 +7,7 @@ import (
 
 // moveCheck is when the job of a move's attempt looks after it, in case the program
 // stopped during the move.
-const moveCheck = jobLease
+const moveCheck = 30 * time.Second
 
 // Movable reports whether the bridge's link can be replaced by a Zoom meeting.
 func (b Bridge) Movable() bool { return b.Kind == KindStatic && b.State == BridgeReady }

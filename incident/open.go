@@ -20,10 +20,6 @@ const humanBudget = 2900 * time.Millisecond
 // makes has a link.
 const bridgeLook = 50 * time.Millisecond
 
-// jobLease is how long a claimed job belongs to its claimer. If the claimer
-// crashes, others can claim the job after that.
-const jobLease = 30 * time.Second
-
 // OpenRequest holds the data for opening an incident.
 type OpenRequest struct {
 	RunbookID   string // either the id or the name

@@ -185,7 +185,9 @@ type Incidents interface {
 	RetryJobs(ctx context.Context, number int64) ([]Job, error)
 	// HastenRetries makes all of them due now.
 	HastenRetries(ctx context.Context, now time.Time) error
-	// FinishJob and RetryJob do nothing if the worker has lost the lease.
+	// RenewJob makes the lease of a running job last until a time. It returns false if
+	// the worker has lost the lease. FinishJob and RetryJob do nothing then.
+	RenewJob(ctx context.Context, j Job, until time.Time) (bool, error)
 	FinishJob(ctx context.Context, j Job, state JobState) error
 	// QueueJob stores a job, unless one with its kind and subject is queued. A job
 	// without a subject is not needed beside another of its kind.

@@ -16,9 +16,15 @@ const tick = time.Second
 // waiting for Zoom, which accepts at least ten calls a second (Zoom, "Rate limits").
 const jobWorkers = 4
 
-// jobLimit is the worker's timeout for a job. It is much shorter than jobLease,
-// so that nobody else claims the job while it runs.
+// jobLimit is the worker's timeout for a job.
 const jobLimit = 10 * time.Second
+
+// A claimed job belongs to its claimer for jobLease, which is renewed while the job runs.
+// If the claimer crashes, another server takes the job over after that.
+const (
+	jobLease   = 6 * time.Second
+	leaseRenew = jobLease / 4
+)
 
 // maxTries is how many times a job may fail before it is dead.
 const maxTries = 20
@@ -143,8 +149,7 @@ func (s *Service) readOnce(ctx context.Context) (int, error) {
 func (s *Service) jobsOnce(ctx context.Context) (int, error) {
 	jobs, err := s.store.ClaimJobs(ctx, s.worker, s.now(), jobLease, 1)
 	for _, job := range jobs {
-		// A running job is finished, within its lease, even if the program is
-		// told to stop.
+		// A running job is finished even if the program is told to stop.
 		jobCtx, cancel := attached(ctx, jobLimit)
 		s.do(jobCtx, job)
 		cancel()
@@ -180,7 +185,9 @@ func (s *Service) tidy(ctx context.Context) error {
 
 // do does a claimed job and stores the result.
 func (s *Service) do(ctx context.Context, job Job) {
-	again, err := s.perform(ctx, job)
+	held, release := s.hold(ctx, job)
+	again, err := s.perform(held, job)
+	release()
 	ctx, cancel := attached(ctx, stateWrite)
 	defer cancel()
 	switch {
@@ -200,6 +207,40 @@ func (s *Service) do(ctx context.Context, job Job) {
 	}
 	if err != nil {
 		s.log.Error("could not store the result of a job", "kind", job.Kind, "subject", job.Subject, "error", err)
+	}
+}
+
+// hold renews the lease of a job until release is called. Its context ends when the lease
+// is lost or could not be renewed in time, because another server may have the job then.
+func (s *Service) hold(ctx context.Context, job Job) (held context.Context, release func()) {
+	held, cancel := context.WithCancel(ctx)
+	end := time.AfterFunc(jobLease-leaseRenew, cancel)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		renew := time.NewTicker(leaseRenew)
+		defer renew.Stop()
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-renew.C:
+			}
+			renewing, stop := context.WithTimeout(held, leaseRenew)
+			ok, err := s.store.RenewJob(renewing, job, s.now().Add(jobLease))
+			stop()
+			switch {
+			case err == nil && ok:
+				end.Reset(jobLease - leaseRenew) // it began so long ago at most
+			case err == nil:
+				cancel()
+			}
+		}
+	}()
+	return held, func() {
+		cancel()
+		end.Stop()
+		<-done
 	}
 }
 
