@@ -72,7 +72,7 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		if err := p.SeedDemo(ctx, sim, c.Empty); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("prepare the demo: %w", err)
 		}
-		if err := p.demoLinks(ctx, c.Empty); err != nil && ctx.Err() == nil {
+		if err := p.addRungs(ctx, c.Empty); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("prepare the demo: %w", err)
 		}
 		_, err := fmt.Fprintf(t.out, `The Drawbridge demo is at %[1]s
@@ -88,9 +88,9 @@ Press Ctrl-C to stop the demo; its data is deleted.
 	})
 }
 
-// demoLinks adds a static link, so that incidents get a link while the simulated Zoom is
-// down.
-func (p *Program) demoLinks(ctx context.Context, empty bool) error {
+// addRungs adds two standby meetings and a static link, so that incidents get a link while
+// the simulated Zoom is down, and puts somebody on call whose settings don't suit bridges.
+func (p *Program) addRungs(ctx context.Context, empty bool) error {
 	if empty {
 		return nil
 	}
@@ -98,9 +98,11 @@ func (p *Program) demoLinks(ctx context.Context, empty bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.Service.SaveStaticLinks(ctx, commandLine, []incident.StaticLink{
-		{Name: "War room", URL: "https://meet.example.com/war-room", Phone: "+47 21 00 00 00", PIN: "4711"},
-	}, account.Version)
+	_, err = p.Service.SaveAccount(ctx, commandLine, incident.AccountForm{
+		Auth: string(account.Auth), ZoomAccountID: account.ZoomAccountID, ClientID: account.ClientID, BackupUsers: account.BackupUsers, Version: account.Version,
+		StandbyMeetings: new(2), OnCallUsers: &[]string{"ravi@example.com"},
+		StaticLinks: &[]incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/war-room", Phone: "+47 21 00 00 00", PIN: "4711"}},
+	})
 	return err
 }
 

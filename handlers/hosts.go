@@ -59,7 +59,7 @@ func standbyReady(a incident.Account, rows []incident.Standby) views.CheckLine {
 	case len(a.BackupUsers) == 0:
 		l.Level, l.Reason = views.LevelWarning, l.Reason+" Nobody can host them: no backup user is set."
 	default:
-		l.Level, l.Reason = views.LevelWarning, l.Reason+" Drawbridge is making the others."
+		l.Level, l.Reason = views.LevelWarning, l.Reason+" Drawbridge makes the others when Zoom accepts them."
 	}
 	return l
 }

@@ -255,6 +255,7 @@ func TestSaveRunbook(t *testing.T) {
 			Steps: []incident.Step{{ID: got.Steps[0].ID, Kind: "create_meeting", ExecuteAutomatically: true, Meeting: incident.MeetingTemplate{
 				Topic: "{{ incident.name }} {{ vars.region }}", Agenda: "Line one\nline two", Recording: "cloud", DurationMinutes: 45, Host: "always_backup",
 				WaitingRoom: true, AlternativeHosts: []string{"ana@example.com", "bo@example.com"},
+				EmptyMinutes: 20, LongHours: 4, EndEmpty: true,
 			}}},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -32,7 +32,7 @@ type Account struct {
 	BackupUsers   []string        `json:"backup_user_emails"` // the host pool: email addresses in the order of preference, none twice
 
 	StormLimit      int          `json:"storm_limit"`      // new Zoom meetings for one source in ten minutes, if another link is at hand
-	StandbyMeetings int          `json:"standby_meetings"` // for a rung that does not exist yet
+	StandbyMeetings int          `json:"standby_meetings"` // kept ready on the hosts
 	StaticLinks     []StaticLink `json:"static_links"`     // the last rung
 	OnCallUsers     []string     `json:"on_call_emails"`   // whom the pre-flight check looks at besides hosts and openers: email addresses, none twice
 

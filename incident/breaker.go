@@ -62,15 +62,16 @@ func (s *Service) probeOnce(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	client, err := s.zoomClient(account)
-	if err == nil {
-		user := "me"
-		if len(account.BackupUsers) > 0 {
-			user = account.BackupUsers[0]
-		}
-		ctx, cancel := context.WithTimeout(ctx, probeLimit)
-		defer cancel()
-		_, err = client.GetUser(ctx, user)
+	if err != nil {
+		return 0, nil // no account to ask with
 	}
+	user := "me"
+	if len(account.BackupUsers) > 0 {
+		user = account.BackupUsers[0]
+	}
+	asking, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	_, err = client.GetUser(asking, user)
 	if s.heard(err); !isSilence(err) {
 		s.log.Info("Zoom answers again")
 		s.retryNow(ctx)

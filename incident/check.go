@@ -199,12 +199,15 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 	setting(TopicSettings, FoundCloudRecording, settings.CloudRecording, true)
 }
 
+// notChecked are settings of the account that a check says nothing about.
+var notChecked = []string{"static_links", "standby_meetings", "storm_limit", "on_call_emails"}
+
 // keepCheck keeps the last check valid after a save that changed nothing that it is
 // about. If that fails, the account has to be checked again.
 func (s *Service) keepCheck(ctx context.Context, old Account, changes []Change) {
 	if old.Report(s.now()).At.IsZero() || slices.ContainsFunc(changes, func(c Change) bool {
 		field, _, _ := strings.Cut(c.Field, ".")
-		return field != "static_links" && field != "standby_meetings"
+		return !slices.Contains(notChecked, field)
 	}) {
 		return
 	}

@@ -463,7 +463,7 @@ func (c *climber) recheckIf(news bool) []Job {
 		return nil
 	}
 	at := c.s.now()
-	if soonest := c.account.Check.At.Add(recheckEvery); soonest.After(at) {
+	if soonest := c.account.Check.At.Add(recheckSoon); soonest.After(at) {
 		at = soonest
 	}
 	return []Job{c.s.newJob(JobRecheck, RecheckBridge, at)}

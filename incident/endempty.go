@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// endEmpty ends the call of a bridge that everybody left, if its step asks for that and
-// nobody can be inside. Zoom may send no event when the host of a call joins, and does
-// not say who is inside, so a call whose host was never seen goes on.
+// endEmpty ends the call of a bridge that everybody left, if its step asks for that. Zoom
+// may send no event when the host of a call joins, and has no call that says who is inside,
+// so a call whose host was never seen goes on. A guest whose join event was lost can't be
+// known.
 func (s *Service) endEmpty(ctx context.Context, job Job) (again time.Time, err error) {
 	soon := s.now().Add(backoff(job.Attempt))
 	f, err := s.emptyCall(ctx, job)

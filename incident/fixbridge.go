@@ -25,9 +25,9 @@ var mendable = map[FindingCode]struct {
 }
 
 // Mendable returns the findings about the bridge's meeting that FixBridge can mend. Those
-// that Zoom kept before are not among them.
+// that Zoom kept before are not among them, and a person's own room is never changed.
 func (b Bridge) Mendable() (codes []FindingCode) {
-	if b.State != BridgeReady && b.State != BridgeLive || b.Kind == KindStatic || b.MeetingID == "" {
+	if b.State != BridgeReady && b.State != BridgeLive || b.Kind == KindStatic || b.MeetingID == "" || b.PMI != "" {
 		return nil
 	}
 	waitingRoom := slices.ContainsFunc(b.Findings, func(f Finding) bool { return f.Code == FoundWaitingRoomOn })

@@ -90,6 +90,9 @@ type Opened struct {
 // down as soon as the database accepts it, with req.FormKey or a key that is made here,
 // so that this happens once.
 func (s *Service) Open(ctx context.Context, actor Actor, req OpenRequest) (Opened, error) {
+	if err := need(actor, Responder); err != nil {
+		return Opened{}, err
+	}
 	if p := s.pendingLike(req); p != nil {
 		return Opened{Pending: p}, nil
 	}
@@ -99,9 +102,6 @@ func (s *Service) Open(ctx context.Context, actor Actor, req OpenRequest) (Opene
 	if !s.hasLinks() {
 		i, created, err := s.OpenIncident(ctx, actor, req)
 		return Opened{Incident: i, Created: created}, err
-	}
-	if err := need(actor, Responder); err != nil {
-		return Opened{}, err
 	}
 	ctx, cancel := attached(ctx, humanBudget)
 	defer cancel()
@@ -129,7 +129,11 @@ func (s *Service) openFromMemory(ctx context.Context, actor Actor, req OpenReque
 			}
 		}
 	}
-	return Opened{Created: true, Pending: s.remember(ctx, Pending{Actor: actor, Request: req})}, nil
+	p := s.remember(ctx, Pending{Actor: actor, Request: req})
+	if p == nil {
+		return Opened{}, ErrNoAnswer
+	}
+	return Opened{Created: true, Pending: p}, nil
 }
 
 // openInTime is OpenIncident for a caller who does not wait for a database that hangs. It
@@ -174,12 +178,13 @@ func (s *Service) ensureLink(ctx context.Context, actor Actor, req OpenRequest, 
 	if o.Incident.Status != StatusOpen {
 		return o
 	}
-	look, cancel := context.WithTimeout(ctx, linkLook)
-	defer cancel()
-	bridges, err := s.store.Bridges(look, o.Incident.Number)
+	bridges, err := s.store.Bridges(ctx, o.Incident.Number)
 	if err != nil {
 		s.log.Error("could not read the bridges of an incident; it gets a static link from memory", "incident", o.Incident.Key(), "error", err)
-		return Opened{Created: o.Created, Pending: s.remember(look, Pending{Actor: actor, Request: req})}
+		if p := s.remember(ctx, Pending{Actor: actor, Request: req}); p != nil {
+			return Opened{Created: o.Created, Pending: p}
+		}
+		return o
 	}
 	made := slices.IndexFunc(bridges, Bridge.isBeingMade)
 	if made < 0 || slices.ContainsFunc(bridges, func(b Bridge) bool { return s.Shown(b).JoinURL != "" }) {
@@ -237,9 +242,9 @@ func (s *Service) giveLink(ctx context.Context, p Pending) error {
 func (s *Service) giveLinkTo(ctx context.Context, p Pending, number int64) error {
 	bridges, err := s.store.Bridges(ctx, number)
 	switch {
-	case err != nil || slices.ContainsFunc(bridges, func(b Bridge) bool { return b.JoinURL == p.Request.Given.URL }):
+	case err != nil:
 		return err
-	case len(bridges) == 0:
+	case len(bridges) == 0 || slices.ContainsFunc(bridges, func(b Bridge) bool { return b.JoinURL == p.Request.Given.URL }):
 		return s.store.AddTimeline(ctx, memoryEntry(p, number))
 	}
 	p.BridgeID = bridges[0].ID
@@ -264,7 +269,8 @@ func (s *Service) pendingLike(req OpenRequest) *Pending {
 	return nil
 }
 
-// remember gives an incident a static link and puts it into the journal.
+// remember gives an incident a static link and puts it into the journal. It returns nil if
+// the last link was removed meanwhile.
 func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 	look, cancel := context.WithTimeout(ctx, linkLook)
 	uses, _ := s.store.StaticUses(look) // without them, the first link is as good as any
@@ -279,12 +285,15 @@ func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 		p := j.pending[i]
 		return &p
 	}
+	if len(j.links) == 0 {
+		return nil
+	}
 	for _, other := range j.pending {
 		uses = append(uses, StaticUse{URL: other.Request.Given.URL})
 	}
 	link := freeStatic(j.links, uses)
 	p.ID, p.Request.Given, p.Request.OpenedAt = newID(), &link, s.now()
-	err := j.append(p)
+	err := j.append(j.path, p)
 	if p.Saved = err == nil; err != nil {
 		s.log.Error("could not write the journal; an incident is only in memory", "error", err)
 	}
@@ -292,29 +301,36 @@ func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 	return &p
 }
 
-// append adds a line to the file. It returns once the line is on the disk.
-func (j *journal) append(p Pending) error {
-	if j.path == "" {
+// append adds lines to a file. It returns once they are on the disk. The PIN of a link is
+// not in them: the account has it.
+func (j *journal) append(path string, list ...Pending) error {
+	if path == "" {
 		return errors.New("there is no file for the journal")
 	}
-	line, err := json.Marshal(p)
-	if err != nil {
-		return err
+	var lines []byte
+	for _, p := range list {
+		given := *p.Request.Given
+		given.PIN, p.Request.Given = "", &given
+		line, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		lines = append(append(lines, line...), '\n')
 	}
-	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	info, err := f.Stat()
 	if err == nil {
-		if _, err = f.Write(append(line, '\n')); err == nil {
+		if _, err = f.Write(lines); err == nil {
 			err = f.Sync()
 		}
 		if err != nil { // the next line must not follow half of this one
 			err = errors.Join(err, f.Truncate(info.Size()))
 		}
 	}
-	return errors.Join(err, f.Close(), syncDir(filepath.Dir(j.path)))
+	return errors.Join(err, f.Close(), syncDir(filepath.Dir(path)))
 }
 
 func syncDir(dir string) error {
@@ -334,11 +350,12 @@ func (s *Service) load() {
 	if j.loaded {
 		return
 	}
-	j.loaded = true
 	content, err := os.ReadFile(j.path)
 	if err != nil && j.path != "" && !errors.Is(err, fs.ErrNotExist) {
 		s.log.Error("could not read the journal", "error", err)
+		return // and never rewrite what was not read
 	}
+	j.loaded = true
 	for line := range bytes.Lines(content) {
 		p := Pending{Saved: true}
 		if err := json.Unmarshal(line, &p); err != nil || p.Request.Given == nil {
@@ -354,13 +371,16 @@ func (s *Service) load() {
 	}
 }
 
-// drop removes an incident that is in the database now. If the program stops before,
-// its keys prevent a second one.
-func (s *Service) drop(id string) {
+// drop removes incidents that are in the database now. If the program stops before,
+// their keys prevent second ones.
+func (s *Service) drop(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
 	j := &s.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.pending = slices.DeleteFunc(j.pending, func(p Pending) bool { return p.ID == id })
+	j.pending = slices.DeleteFunc(j.pending, func(p Pending) bool { return slices.Contains(ids, p.ID) })
 	if err := j.rewrite(); err != nil {
 		s.log.Error("could not shorten the journal", "error", err)
 	}
@@ -368,7 +388,7 @@ func (s *Service) drop(id string) {
 
 // rewrite replaces the file by what is pending.
 func (j *journal) rewrite() error {
-	if j.path == "" {
+	if j.path == "" || !j.loaded {
 		return nil
 	}
 	if len(j.pending) == 0 {
@@ -378,16 +398,20 @@ func (j *journal) rewrite() error {
 		}
 		return errors.Join(err, syncDir(filepath.Dir(j.path)))
 	}
-	rest := journal{path: j.path + ".new"}
-	if err := os.Remove(rest.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	rest := j.path + ".new"
+	if err := os.Remove(rest); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, p := range j.pending {
-		if err := rest.append(p); err != nil {
-			return err
-		}
+	if err := j.append(rest, j.pending...); err != nil {
+		return err
 	}
-	return errors.Join(os.Rename(rest.path, j.path), syncDir(filepath.Dir(j.path)))
+	if err := errors.Join(os.Rename(rest, j.path), syncDir(filepath.Dir(j.path))); err != nil {
+		return err
+	}
+	for i := range j.pending {
+		j.pending[i].Saved = true
+	}
+	return nil
 }
 
 // replayOnce keeps the static links in memory current, and writes down the incidents of
@@ -404,28 +428,36 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 	j.tried = s.now()
 	pending := slices.Clone(j.pending)
 	j.mu.Unlock()
+	var stored []string
+	defer func() { s.drop(stored) }()
 	for _, p := range pending {
-		var i Incident
-		var created bool
-		if p.BridgeID != "" {
-			err = s.giveLink(ctx, p)
-		} else {
-			i, created, err = s.OpenIncident(ctx, p.Actor, p.Request)
-		}
-		if err == nil && p.BridgeID == "" && !created {
-			err = s.giveLinkTo(ctx, p, i.Number)
+		err := s.replay(ctx, p)
+		if CodeOf(err) == Invalid { // such as a runbook that was deleted meanwhile: take what a program may send
+			p.Request.Source = SourceAPI
+			err = s.replay(ctx, p)
 		}
 		switch {
 		case err == nil:
-			s.drop(p.ID)
-			did++
+			stored = append(stored, p.ID)
 		case CodeOf(err) == Unavailable:
-			return did, nil
-		default: // such as a runbook that was deleted meanwhile
+			return len(stored), nil
+		default:
 			s.log.Error("an incident of the journal can’t be stored; it stays there", "name", p.Request.Name, "runbook", p.Request.RunbookName, "error", err)
 		}
 	}
-	return did, nil
+	return len(stored), nil
+}
+
+// replay writes down what was answered from memory.
+func (s *Service) replay(ctx context.Context, p Pending) error {
+	if p.BridgeID != "" {
+		return s.giveLink(ctx, p)
+	}
+	i, created, err := s.OpenIncident(ctx, p.Actor, p.Request)
+	if err != nil || created {
+		return err
+	}
+	return s.giveLinkTo(ctx, p, i.Number)
 }
 
 // memoryEntry says which link people got from memory. Its id is always the same, so that
@@ -463,9 +495,15 @@ func (s *Service) readLinks(ctx context.Context) {
 }
 
 func (s *Service) keepLinks(links []StaticLink) {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
-	s.journal.links, s.journal.linksRead = slices.Clone(links), s.now()
+	j := &s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.links, j.linksRead = slices.Clone(links), s.now()
+	for i, p := range j.pending { // the file has no PINs
+		if n := slices.IndexFunc(links, func(l StaticLink) bool { return l.URL == p.Request.Given.URL && l.Name == p.Request.Given.Name }); n >= 0 && p.Request.Given.PIN == "" {
+			j.pending[i].Request.Given = &j.links[n]
+		}
+	}
 }
 
 // touchWait is how long a request waits until the use of its token or session is stored.

@@ -90,6 +90,9 @@ func TestOpenFromMemory(t *testing.T) {
 	// Another server process reads the journal. Half a line at its end was never answered.
 	content, err := os.ReadFile(w.cfg.JournalPath)
 	w.ok(err)
+	if strings.Contains(string(content), `"pin":"`+warRoom.PIN) {
+		t.Error("the PIN of a static link is in the journal")
+	}
 	w.ok(os.WriteFile(w.cfg.JournalPath, append(content, `{"ID":"torn","Request":{"Na`...), 0o600))
 	w.service = incident.New(w.cfg)
 	unlock()

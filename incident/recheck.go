@@ -29,6 +29,10 @@ const RecheckBridge = "bridge"
 // recheckEvery is the shortest time between two checks that events cause.
 const recheckEvery = time.Minute
 
+// recheckSoon is the same if a bridge showed that the last check is no longer true: Overview
+// must not say for a minute what people see is wrong.
+const recheckSoon = 10 * time.Second
+
 // recheck returns what the event means for the account's check, or nil. The time
 // is that of our clock, like the check's, so that reading an event again after
 // the check changes nothing.

@@ -872,7 +872,7 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Checkbox(Field{Label: "Then end the empty meeting", Name: stepName(i, "end_empty"), ID: stepID(i, "end_empty"), Value: "true", Help: "Only if Zoom told Drawbridge when the host joined and left. Otherwise somebody could be inside."}, s.EndEmpty).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Checkbox(Field{Label: "Then end the empty meeting", Name: stepName(i, "end_empty"), ID: stepID(i, "end_empty"), Value: "true", Help: "Only if Zoom’s events said that the host joined and left. Someone whose join event was lost would be cut off."}, s.EndEmpty).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

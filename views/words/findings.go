@@ -240,7 +240,7 @@ func them(n int) string {
 func (f Finding) recording() string {
 	switch {
 	case f.Value == "none":
-		return "Zoom doesn’t record this meeting automatically."
+		return "Zoom doesn’t record this meeting automatically. Start the recording in the call."
 	case f.Asked == "none":
 		return "Zoom records this meeting, although nobody asked it to."
 	}

@@ -42,7 +42,7 @@ var reasonTexts = map[string]Text{
 	"static_link":      {Cause: "{static}"},
 	"from_memory":      {Cause: "Drawbridge couldn’t store anything when the incident was opened."},
 	"out_of_time":      {Cause: "There was no time left to ask Zoom."},
-	"zoom_silent":      {Cause: "Zoom didn’t answer the last calls, so Drawbridge didn’t wait for it."},
+	"zoom_silent":      {Cause: "Zoom failed the last calls, so Drawbridge didn’t wait for it."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"no_runbook":       {"No enabled runbook creates a meeting automatically.", "Enable one, or let one of its steps run automatically."},
 	"people_inside":    {Cause: "{people} inside, so Drawbridge left the meeting alone."},
