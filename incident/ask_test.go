@@ -110,7 +110,7 @@ func TestAskingNoticesWhatNoEventSaid(t *testing.T) {
 			w.wait(5 * time.Minute)
 			lose(w)
 			w.ok(w.zoom().DeleteMeeting(w.Context(), b.MeetingID))
-		}, incident.BridgeFailed, 0, "meeting_gone"},
+		}, incident.BridgeReady, 0, "meeting_gone"},
 		{"nothing happened", func(w *world, b incident.Bridge) { lose(w); w.wait(20 * time.Minute) }, incident.BridgeReady, 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -280,8 +280,12 @@ func TestFollowDeletedMeeting(t *testing.T) {
 		StepRun:  incident.StepRun{State: incident.StepDone},
 		Readings: []incident.Reading{{DeletedAt: time.Unix(2, 0), MeetingID: "1"}},
 	}
-	if f := incident.FollowEvents(facts); f.Bridge.State != incident.BridgeFailed || f.Bridge.JoinURL != "" || f.StepRun == nil || f.StepRun.State != incident.StepFailed {
+	if f := incident.FollowEvents(facts); f.Bridge.State != incident.BridgeFailed || f.Bridge.JoinURL != "" || f.StepRun == nil || f.StepRun.State != incident.StepFailed || len(f.Jobs) != 0 {
 		t.Errorf("without its meeting the bridge is %+v", f)
+	}
+	facts.Open = true
+	if f := incident.FollowEvents(facts); len(f.Jobs) != 1 || f.Jobs[0].Kind != incident.JobRunStep {
+		t.Errorf("while the incident is open, %+v", f.Jobs)
 	}
 	facts.Instances = []incident.Instance{{UUID: "u", StartedAt: time.Unix(1, 0)}}
 	if f := incident.FollowEvents(facts); f.Bridge.State != incident.BridgeLive || f.Bridge.JoinURL == "" || f.StepRun != nil {

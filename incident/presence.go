@@ -40,6 +40,11 @@ func FollowEvents(f BridgeFacts) Followed {
 	var r Followed
 	r.Bridge, r.StepRun = f.follow()
 	r.Timeline, r.Jobs = f.watch(&r.Bridge)
+	if f.Open && f.Bridge.State == BridgeReady && r.Bridge.State == BridgeFailed {
+		r.Jobs = append(r.Jobs, Job{ // once for each meeting that is deleted
+			ID: "again-" + r.Bridge.ID + "-" + r.Bridge.MeetingID, Kind: JobRunStep, Subject: r.StepRun.ID, State: JobQueued, RunAt: f.At, CreatedAt: f.At,
+		})
+	}
 	return r
 }
 
@@ -47,7 +52,7 @@ func FollowEvents(f BridgeFacts) Followed {
 func (f BridgeFacts) follow() (Bridge, *StepRun) {
 	b := f.Bridge
 	if b.Later.MeetingID != b.MeetingID { // the rest is about an earlier meeting
-		b.Later = Later{Files: b.Later.Files}
+		b.Later = Later{Files: b.Later.Files, EarlierUntil: b.earlierUntil()}
 	}
 	b.Recordings, b.Later.Files = slices.Clone(b.Recordings), slices.Clone(b.Later.Files)
 	readings := f.Readings
@@ -94,11 +99,14 @@ func (f BridgeFacts) follow() (Bridge, *StepRun) {
 	if b.State != BridgeReady || b.Kind == KindStatic {
 		return b, nil
 	}
-	// The meeting of a bridge that nobody has joined yet was deleted. A person
-	// can retry or use another link, or recover the meeting in Zoom.
+	// The meeting of a bridge that nobody has joined yet was deleted. While the incident
+	// is open, the rungs are climbed again; a person can also recover the meeting in Zoom.
 	b.Later.JoinURL = b.JoinURL
 	b.State, b.JoinURL, b.Waiting, b.UpdatedAt = BridgeFailed, "", 0, f.At
 	b.Reasons = []Reason{{Code: ReasonMeetingDeleted}}
+	if f.Open {
+		b.Reasons[0].RetryAt = f.At
+	}
 	run.State, run.Reason = StepFailed, b.Reasons[0]
 	return b, &run
 }
@@ -224,7 +232,7 @@ func Waiting(f BridgeFacts) []Wait {
 		// The other times are whole seconds.
 		since := w.Since.Truncate(time.Second)
 		after := func(t time.Time) bool { return !t.IsZero() && !t.Before(since) }
-		over := w.Since.IsZero() || !w.Until.Before(w.Since)
+		over := w.Since.IsZero() || !w.Until.Before(w.Since) || !w.Since.After(f.Bridge.earlierUntil())
 		for _, in := range f.Instances {
 			switch w.Place {
 			case WaitsForHost:

@@ -29,6 +29,16 @@ type Later struct {
 	JoinURL    string    `json:"join_url,omitempty"`   // its link, while it is deleted
 	DeletedAt  time.Time `json:"deleted_at,omitzero"`
 	RestoredAt time.Time `json:"restored_at,omitzero"`
+
+	EarlierUntil time.Time `json:"earlier_until,omitzero"` // when the meeting that the bridge had before was deleted
+}
+
+// earlierUntil returns when the bridge's earlier meeting was deleted, or the zero time.
+func (b Bridge) earlierUntil() time.Time {
+	if b.Later.MeetingID != b.MeetingID && b.Later.DeletedAt.After(b.Later.EarlierUntil) {
+		return b.Later.DeletedAt
+	}
+	return b.Later.EarlierUntil
 }
 
 // RecordedFile says when a file of a recording was last there and when it was

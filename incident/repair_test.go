@@ -191,7 +191,8 @@ func TestDeletedMeeting(t *testing.T) {
 	i, b := w.open()
 	w.ok(w.zoom().DeleteMeeting(t.Context(), b.MeetingID))
 	w.sim.Settle()
-	w.work(time.Minute)
+	_, err := w.service.ReadEvents(t.Context())
+	w.ok(err)
 	b = w.bridge(i)
 	if b.State != incident.BridgeFailed || b.JoinURL != "" || len(b.Reasons) == 0 {
 		t.Fatalf("bridge is %s with the link %q; want failed, without one", b.State, b.JoinURL)

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -191,7 +192,7 @@ func (b *Bridge) leadTo(l StaticLink, now time.Time) {
 // changeLink sets the link, and remembers when people who have another one must learn
 // that it changed.
 func (b *Bridge) changeLink(link string, now time.Time) {
-	if b.JoinURL != "" && b.JoinURL != link {
+	if old := cmp.Or(b.JoinURL, b.Later.JoinURL); old != "" && old != link { // Later has that of a deleted meeting
 		b.LinkChangedAt = now
 	}
 	b.JoinURL = link
