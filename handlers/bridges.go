@@ -219,7 +219,7 @@ func (s *Site) StartBridge(c echo.Context) error {
 	}
 	status := http.StatusOK
 	if code := incident.CodeOf(err); code == incident.Unavailable || code == incident.Conflict {
-		status, page.Error = http.StatusServiceUnavailable, s.refusalText(err)
+		status, page.Error = http.StatusServiceUnavailable, s.refusalText(c, err)
 		if refused, ok := errors.AsType[*incident.Error](err); ok && refused.Reason != nil && Actor(c).Role.Includes(incident.Admin) {
 			page.Fix = reasonWords(*refused.Reason, s.Now()).Says().Fix
 		}

@@ -50,7 +50,7 @@ func (s *Site) ended(c echo.Context, err error, path, before string) error {
 	}
 	switch incident.CodeOf(err) {
 	case incident.Conflict, incident.Unavailable:
-		if text := s.refusalText(err); text != "" {
+		if text := s.refusalText(c, err); text != "" {
 			s.Flash(c, views.LevelWarning, before+text)
 			return c.Redirect(http.StatusSeeOther, path)
 		}

@@ -264,7 +264,7 @@ func (s *Site) export(c echo.Context, job exportJob) error {
 		s.Log.Warn("export failed", "rows", e.rows, "error", err)
 	}
 	why := "Drawbridge can’t read the log any more. Start the export again."
-	if text := s.refusalText(err); text != "" {
+	if text := s.refusalText(c, err); text != "" {
 		why = text
 	}
 	_ = send(job.format.broken(b[:0], why))

@@ -39,7 +39,7 @@ func (s *Site) FixBridge(c echo.Context) error {
 	fixed, err := s.Service.FixBridge(c.Request().Context(), Actor(c), b.ID, incident.FindingCode(form.Get("code")))
 	switch incident.CodeOf(err) {
 	case incident.Conflict, incident.Unavailable:
-		if text := s.refusalText(err); text != "" {
+		if text := s.refusalText(c, err); text != "" {
 			s.Flash(c, views.LevelWarning, text)
 			return c.Redirect(http.StatusSeeOther, path)
 		}

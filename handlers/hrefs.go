@@ -47,13 +47,13 @@ func pager(c echo.Context, cursor, next string) (p views.Pager) {
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // refusalText is the message of an incident.Error with any code, after the cause that Zoom gave. It is "" for other errors.
-func (s *Site) refusalText(err error) string {
+func (s *Site) refusalText(c echo.Context, err error) string {
 	var e *incident.Error
 	if !errors.As(err, &e) {
 		return ""
 	}
 	if e.Reason != nil {
-		return reasonWords(*e.Reason, s.Now()).Says().Cause + " " + e.Message
+		return reasonWords(told(c, *e.Reason)[0], s.Now()).Says().Cause + " " + e.Message
 	}
 	return e.Message
 }
