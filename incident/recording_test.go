@@ -146,7 +146,7 @@ func TestAfterTheCall(t *testing.T) {
 	}
 }
 
-// A deleted meeting takes the link, and a recovered one brings it back.
+// After the incident, a deleted meeting takes the link, and a recovered one brings it back.
 func TestMeetingRecovered(t *testing.T) {
 	t.Parallel()
 	const deleted = `{"event":"meeting.deleted","payload":{"object":{"id":$ID,"uuid":"$UUID"}},"event_ts":$MS1}`
@@ -165,6 +165,7 @@ func TestMeetingRecovered(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			i, b := w.open()
+			w.ok(w.service.ResolveIncident(t.Context(), admin, i.Number))
 			w.work(0)
 			for _, body := range tt.events {
 				w.send(b, strings.ReplaceAll(body, "$MS3", fmt.Sprint(w.clock.Now().UnixMilli()+3000)))
