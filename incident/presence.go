@@ -100,7 +100,7 @@ func (f BridgeFacts) follow() (Bridge, *StepRun) {
 		return b, nil
 	}
 	// The meeting of a bridge that nobody has joined yet was deleted. While the incident
-	// is open, the rungs are climbed again; a person can also recover the meeting in Zoom.
+	// is open, the rungs are climbed again; later, recovering it in Zoom brings its link back.
 	b.Later.JoinURL = b.JoinURL
 	b.State, b.JoinURL, b.Waiting, b.UpdatedAt = BridgeFailed, "", 0, f.At
 	b.Reasons = []Reason{{Code: ReasonMeetingDeleted}}
