@@ -26,15 +26,17 @@ func TestPostgresGone(t *testing.T) {
 	o.connect()
 	o.must(o.saveStatic(incident.StaticLink{Name: "War room", URL: "https://meet.example.com/war", Phone: "+47 21", PIN: "4711"}))
 	outage := o.outage()
-	plain, token, err := o.service.CreateToken(t.Context(), theConsole, "pager", []string{incident.ScopeIncidentsWrite}, 0)
+	plain, token, err := o.service.CreateToken(t.Context(), theConsole, "pager", []string{incident.ScopeIncidentsWrite, incident.ScopeRead}, 0)
 	o.must(err)
 	boss, responder, viewer, gone := o.as(incident.Admin), o.as(incident.Responder), o.as(incident.Viewer), o.logIn(o.person("gone", incident.Responder).Email)
 	o.must(o.service.SetDisabled(t.Context(), theConsole, "id-of-gone", true))
 
-	post := func(key string) (status int, answer map[string]any) {
+	known := o.open(outage, func(r *incident.OpenRequest) { r.Vars = map[string]string{"customer": "ACME"} })
+	joinURL, joinPath := o.bridge(known.Number).JoinURL, "/j/"+known.Key()+"?k="+known.JoinKey
+
+	send := func(method, path, body string) (status int, answer map[string]any) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.url+"/api/v1/incidents",
-			strings.NewReader(`{"runbook": "Production outage", "name": "by the pager", "dedup_key": "`+key+`", "vars": {"customer": "ACME"}}`))
+		r, err := http.NewRequestWithContext(t.Context(), method, o.url+path, strings.NewReader(body))
 		o.must(err)
 		r.Header.Set("Authorization", "Bearer "+plain)
 		r.Header.Set("Content-Type", "application/json")
@@ -43,6 +45,10 @@ func TestPostgresGone(t *testing.T) {
 		defer response.Body.Close()
 		o.must(json.NewDecoder(response.Body).Decode(&answer))
 		return response.StatusCode, answer
+	}
+	post := func(key string) (status int, answer map[string]any) {
+		t.Helper()
+		return send(http.MethodPost, "/api/v1/incidents", `{"runbook": "Production outage", "name": "by the pager", "dedup_key": "`+key+`", "vars": {"customer": "ACME"}}`)
 	}
 	inTime := func(what string, f func()) {
 		t.Helper()
@@ -55,7 +61,7 @@ func TestPostgresGone(t *testing.T) {
 		}
 	}
 
-	number := 0
+	number := 1
 	for _, c := range []struct {
 		name       string
 		end, again func()
@@ -65,11 +71,12 @@ func TestPostgresGone(t *testing.T) {
 		{"is stopped", stop, restart},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			form := "0199aaaa-0000-7000-8000-00000000000" + string(rune('1'+number))
+			form := "0199aaaa-0000-7000-8000-00000000000" + string(rune('0'+number))
 			o.wait(time.Minute)
 			for _, b := range []*tab{boss, responder, viewer} { // everyone was seen lately
 				b.get("/").want(t, http.StatusOK)
 			}
+			viewer.get("/incidents/1").want(t, http.StatusOK)
 			o.must(workOff(o))
 			_, _, err := o.service.TokenActor(t.Context(), plain, "")
 			o.must(err)
@@ -106,8 +113,44 @@ func TestPostgresGone(t *testing.T) {
 			if page := gone.get("/incidents/new"); page.status == http.StatusOK {
 				t.Error("a user who was disabled gets the form")
 			}
-			if c.name != "hangs" { // otherwise it takes as long as a call may take
-				boss.get("/settings/users").want(t, http.StatusServiceUnavailable)
+			for _, path := range []string{"/", "/settings/users", "/incidents", "/j/INC-999", "/live?topic=bridges"} {
+				inTime(path, func() {
+					page := boss.get(path)
+					page.want(t, http.StatusServiceUnavailable, "You can still open an incident.")
+					if !strings.Contains(page.body, `href="/incidents/new"`) {
+						t.Errorf("%s doesn’t lead to the form", path)
+					}
+				})
+			}
+			inTime("a page for viewers", func() {
+				if page := viewer.get("/bridges"); page.status != http.StatusServiceUnavailable || strings.Contains(page.body, "You can still") {
+					t.Errorf("a viewer gets %d", page.status)
+				}
+			})
+			inTime("an API read", func() {
+				if status, _ := send(http.MethodGet, "/api/v1/incidents", ""); status != http.StatusServiceUnavailable {
+					t.Errorf("status %d", status)
+				}
+			})
+			inTime("a browser that nobody remembers", func() {
+				strange := o.nobody()
+				strange.cookies = map[string]string{"drawbridge_session": strings.Repeat("A", 43)}
+				strange.get(joinPath).want(t, http.StatusOK, known.Name)
+			})
+			inTime("the incident page", func() {
+				viewer.get("/incidents/1").want(t, http.StatusSeeOther)
+				if page := viewer.send(http.MethodGet, "/incidents/1", nil, "HX-Request", "true"); page.status != http.StatusServiceUnavailable {
+					t.Errorf("an open page gets %d", page.status)
+				}
+			})
+			for _, b := range []*tab{viewer, o.nobody()} {
+				inTime("the join page", func() {
+					page := b.get(joinPath)
+					page.want(t, http.StatusOK, known.Name, "can’t get anything newer")
+					if !strings.Contains(page.body, `href="`+joinURL) {
+						t.Error("the page has no link")
+					}
+				})
 			}
 
 			// The program is replaced before the database is back.

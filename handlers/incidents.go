@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -145,6 +146,12 @@ const timelineShown = 100
 
 // IncidentPage is GET /incidents/:number.
 func (s *Site) IncidentPage(c echo.Context) error {
+	if Actor(c).Recalled {
+		if c.Request().Header.Get("HX-Request") != "" {
+			return incident.ErrNoAnswer // the open page stays, and tries again
+		}
+		return c.Redirect(http.StatusSeeOther, "/j/"+url.PathEscape(c.Param("number"))) // which works from memory
+	}
 	return s.showIncident(c, http.StatusOK, refusedInput{})
 }
 
@@ -174,6 +181,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 	if err != nil {
 		return err
 	}
+	s.Service.KeepCall(i, bridges)
 	names, err := s.bridgeNames(c, bridges)
 	if err != nil {
 		return err

@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"context"
 	"crypto/subtle"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -14,6 +16,9 @@ import (
 	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
+// extrasTime is how long the database may take for what nobody needs to join.
+const extrasTime = time.Second
+
 // JoinPage is GET /j/:key, the permanent link of an incident. It shows the passcode and
 // the people to everyone who is logged in or has the whole link with its key k, because
 // the numbers of incidents can be guessed. A program that wants no page is led to the call.
@@ -21,14 +26,14 @@ func (s *Site) JoinPage(c echo.Context) error {
 	// The key of the link must not reach the meeting's server.
 	c.Response().Header().Set("Referrer-Policy", "no-referrer")
 	c.Response().Header().Set("X-Robots-Tag", "noindex")
-	ctx := c.Request().Context()
 	number, ok := incident.ParseKey(c.Param("key"))
 	loggedIn := CurrentUser(c) != nil
-	var i incident.Incident
+	var call incident.Call
 	var err error
 	if ok {
-		i, err = s.Store.Incident(ctx, number)
+		call, err = s.Service.RecallCall(c.Request().Context(), Actor(c), number)
 	}
+	i, bridges := call.Incident, call.Bridges
 	if err != nil && incident.CodeOf(err) != incident.NotFound {
 		return err
 	}
@@ -39,17 +44,13 @@ func (s *Site) JoinPage(c echo.Context) error {
 	if !found {
 		return echo.NewHTTPError(http.StatusNotFound, "There is no incident with this number.")
 	}
-	bridges, err := s.Store.Bridges(ctx, number)
-	if err != nil {
-		return err
-	}
 	for n, b := range bridges {
 		bridges[n] = s.Service.Shown(b)
 	}
 
 	page := views.JoinPage{
 		Key: i.Key(), Name: i.Name, Severity: i.Severity, Resolved: i.Status == incident.StatusResolved,
-		ChangedAt: s.When(c, i.UpdatedAt), Theme: theme(c), Demo: s.Demo,
+		ChangedAt: s.When(c, i.UpdatedAt), AsOf: s.When(c, call.AsOf), Theme: theme(c), Demo: s.Demo,
 	}
 	if loggedIn {
 		page.IncidentURL = incidentPath(number)
@@ -58,16 +59,10 @@ func (s *Site) JoinPage(c echo.Context) error {
 		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), string(b.Kind), b.Inside, s.When(c, b.UpdatedAt)
 		page.Verdict, page.PageURL = verdict(b, s.Now()), s.Service.JoinPage(i)
 		page.Unseen, page.Told, page.Waiting = b.Watch.Unseen, s.told(c, b), b.Waiting
-		if page.Alarms, err = s.callAlarm(c, i, b, true); err != nil {
-			return err
-		}
 		if joinable(b) {
 			page.MovedAt = s.When(c, b.LinkChangedAt)
 			if b.Kind == incident.KindStatic {
 				page.LinkHost, page.LinkName = linkHost(b.JoinURL), linkName(b)
-				if page.Shares, err = s.sharing(c, b); err != nil {
-					return err
-				}
 			}
 			if !wantsPage(c) {
 				return c.Redirect(http.StatusFound, b.JoinURL)
@@ -75,9 +70,11 @@ func (s *Site) JoinPage(c echo.Context) error {
 			page.Phone = b.PhonePasscode
 			page.JoinURL, page.Passcode, page.MeetingID, page.DialIn = b.JoinURL, b.Passcode, views.MeetingGroups(b.LinkedID()), dialIn(b)
 		}
-		names, err := s.bridgeNames(c, bridges)
-		if err != nil {
-			return err
+		var names map[string]string
+		if call.AsOf.IsZero() {
+			if names, err = s.joinExtras(c, i, b, bridges, &page); err != nil && incident.CodeOf(err) != incident.Unavailable {
+				return err
+			}
 		}
 		if page.Bridge = names[b.ID]; b.ID != bridges[0].ID {
 			page.PageURL += "&bridge=" + b.ID
@@ -100,6 +97,25 @@ func (s *Site) JoinPage(c echo.Context) error {
 		}
 	}
 	return Render(c, http.StatusOK, views.Join(page))
+}
+
+// joinExtras fills in what nobody needs to join the bridge b, and returns the names of the
+// bridges.
+func (s *Site) joinExtras(c echo.Context, i incident.Incident, b incident.Bridge, bridges []incident.Bridge, page *views.JoinPage) (names map[string]string, err error) {
+	r := c.Request()
+	ctx, cancel := context.WithTimeout(r.Context(), extrasTime)
+	defer cancel()
+	c.SetRequest(r.WithContext(ctx))
+	defer c.SetRequest(r)
+	if page.Alarms, err = s.callAlarm(c, i, b, true); err != nil {
+		return nil, err
+	}
+	if page.LinkHost != "" {
+		if page.Shares, err = s.sharing(c, b); err != nil {
+			return nil, err
+		}
+	}
+	return s.bridgeNames(c, bridges)
 }
 
 // wantsPage reports whether a browser asks, in contrast to curl or a script, which get

@@ -65,4 +65,13 @@ func (s *Site) runFromMemory(c echo.Context, id string) error {
 	return Render(c, http.StatusOK, views.Run(page))
 }
 
+// OpenFromMemory is where the user can open an incident although this request failed, ""
+// if that is not known to work.
+func (s *Site) OpenFromMemory(c echo.Context, status int) string {
+	if status != http.StatusServiceUnavailable || !Actor(c).Role.Includes(incident.Responder) || len(s.Service.KnownRunbooks()) == 0 {
+		return ""
+	}
+	return newIncidentPath
+}
+
 func runPath(runbookID string) string { return "/runbooks/" + runbookID + "/run" }

@@ -93,7 +93,7 @@ func TestPending(t *testing.T) {
 			t.Errorf("the page took %v, or has no link", took)
 		}
 	}
-	responder.get("/runbooks/"+outage.ID+"/run?form=0199aaaa-0000-7000-8000-000000000001").want(t, http.StatusOK, "Open incident")
+	responder.get("/runbooks/"+outage.ID+"/run?form=0199aaaa-0000-7000-8000-000000000001").want(t, http.StatusOK, "Form by night", "has no number yet")
 
 	responder.get("/").want(t, http.StatusOK, "2 incidents aren’t stored completely. People got a static link from memory.")
 

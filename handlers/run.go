@@ -57,6 +57,9 @@ func (s *Site) SampleRunbook(c echo.Context) error {
 // puts the form's key into the address, so that going back after submitting leads
 // to the incident and not to another form.
 func (s *Site) RunForm(c echo.Context) error {
+	if p := s.Service.PendingForm(c.QueryParam("form")); p != nil {
+		return s.showPending(c, *p)
+	}
 	if Actor(c).Recalled {
 		return s.runFromMemory(c, c.Param("id"))
 	}
@@ -147,6 +150,7 @@ func (s *Site) runbookToRun(c echo.Context) (incident.Runbook, error) {
 		if at := slices.IndexFunc(known, func(r incident.Runbook) bool { return r.ID == c.Param("id") }); at >= 0 {
 			return known[at], nil
 		}
+		return incident.Runbook{}, incident.ErrNoAnswer
 	}
 	return s.Store.Runbook(c.Request().Context(), c.Param("id"))
 }

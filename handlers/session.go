@@ -17,18 +17,10 @@ import (
 const tokenLength = 43
 
 // LoadSession finds the user of the request's session and calls SetActor. Without a
-// valid session it does nothing. With recall, a session that was used lately is valid
-// while the database doesn't answer.
-func (s *Site) LoadSession(c echo.Context, recall bool) error {
-	ctx, token := c.Request().Context(), s.sessionToken(c)
-	var user incident.User
-	var recalled bool
-	var err error
-	if recall {
-		user, recalled, err = s.Service.RecallUser(ctx, token)
-	} else {
-		user, err = s.Service.UseSession(ctx, token)
-	}
+// valid session it does nothing. While the database doesn't answer, a session that was used
+// lately is valid, and the Actor is Recalled.
+func (s *Site) LoadSession(c echo.Context) error {
+	user, recalled, err := s.Service.RecallUser(c.Request().Context(), s.sessionToken(c))
 	if err != nil || user.ID == "" {
 		return err
 	}

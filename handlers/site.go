@@ -122,19 +122,11 @@ func RequestID(c echo.Context) string {
 // wrong. It never fails, because pages must work without the database.
 // It consumes the flash of the last action, so call it once per page.
 func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
-	f := views.Frame{
-		Title:   title,
-		Section: section,
-		Flash:   s.takeFlash(c),
-		Demo:    s.Demo,
-		Version: s.Version,
-		Theme:   theme(c),
-	}
-	user := CurrentUser(c)
-	if user == nil {
+	f := s.ErrorFrame(c)
+	f.Title, f.Section = title, section
+	if f.User == nil {
 		return f
 	}
-	f.User = &views.Person{Name: user.Name, Email: user.Email, Role: string(user.Role)}
 	ctx := c.Request().Context()
 	if Actor(c).Recalled {
 		f.Banner = s.banner(c, section, incident.ErrNoAnswer)
@@ -146,6 +138,16 @@ func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
 		f.RefusedLastHour, err = s.refusedLastHour(ctx)
 	}
 	f.Banner = s.banner(c, section, err)
+	return f
+}
+
+// ErrorFrame is the frame of the page about an error. It reads nothing from the database,
+// which may be what failed.
+func (s *Site) ErrorFrame(c echo.Context) views.Frame {
+	f := views.Frame{Flash: s.takeFlash(c), Demo: s.Demo, Version: s.Version, Theme: theme(c)}
+	if user := CurrentUser(c); user != nil {
+		f.User = &views.Person{Name: user.Name, Email: user.Email, Role: string(user.Role)}
+	}
 	return f
 }
 

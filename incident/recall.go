@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,9 +13,10 @@ import (
 // over.
 const (
 	recallFor = 15 * time.Minute
-	// recallAfter is how long the database may take to say who someone is, before it is
-	// taken from memory.
-	recallAfter = 500 * time.Millisecond
+	// recallAfter is how long the database may take to say something, before it is taken
+	// from memory; noAnswerAfter is how long if it is in no memory.
+	recallAfter   = 500 * time.Millisecond
+	noAnswerAfter = 2 * time.Second
 	// recalledMost limits the memory.
 	recalledMost = 10_000
 )
@@ -22,7 +24,8 @@ const (
 // ErrNoAnswer says that the database does not answer.
 var ErrNoAnswer = refuse(Unavailable, "The database doesn’t answer. Try again in a moment.")
 
-// recalled is what the database said lately about sessions or tokens, by their hash.
+// recalled is what the database said lately about sessions, tokens or incidents, by their
+// hash or number.
 type recalled[T any] struct {
 	mu    sync.Mutex
 	known map[string]known[T]
@@ -39,11 +42,12 @@ func (r *recalled[T]) read(ctx context.Context, now func() time.Time, hash strin
 	r.mu.Lock()
 	last, ok := r.known[hash]
 	r.mu.Unlock()
+	wait := noAnswerAfter
 	if ok = ok && now().Sub(last.at) <= recallFor; ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, recallAfter)
-		defer cancel()
+		wait = recallAfter
 	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	t, err = ask(ctx, hash)
 	if ok && CodeOf(err) == Unavailable {
 		return last.T, true, nil
@@ -86,13 +90,11 @@ func (s *Service) forgetSessions(userID, keep string) {
 	s.sessions.forget(func(hash string, x Session) bool { return x.User.ID == userID && hash != keep })
 }
 
-// RecallUser is UseSession for the pages that open incidents: if the database does not
-// answer, and there is a static link to give, it returns the user of a session that was
-// used lately, with recalled set. Such a user is a responder at most.
+// RecallUser is UseSession for pages: if the database does not answer, it returns the user
+// of a session that was used lately, with recalled set. Such a user is a responder at most.
 func (s *Service) RecallUser(ctx context.Context, token string) (u User, recalled bool, err error) {
-	if token == "" || !s.hasLinks() {
-		u, err = s.UseSession(ctx, token)
-		return u, false, err
+	if token == "" {
+		return User{}, false, nil
 	}
 	x, recalled, err := s.sessions.read(ctx, s.now, hashToken(token), s.store.Session)
 	if !recalled {
@@ -114,4 +116,43 @@ func (s *Service) KnownRunbooks() []Runbook {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
 	return s.journal.runbooks
+}
+
+// PendingForm returns the incident that the form with this key opened, if it is not in the
+// database yet, or nil.
+func (s *Service) PendingForm(key string) *Pending {
+	return s.pendingLike(OpenRequest{FormKey: key})
+}
+
+// Call is what people need to join the call of an incident.
+type Call struct {
+	Incident Incident // without the description
+	Bridges  []Bridge
+	AsOf     time.Time // zero: now; else the database does not answer, and this is what it said then
+}
+
+// RecallCall returns the call of an incident, from memory if the database does not answer
+// and somebody looked at it lately.
+func (s *Service) RecallCall(ctx context.Context, actor Actor, number int64) (Call, error) {
+	if actor.Recalled { // the database has just not answered
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, recallAfter)
+		defer cancel()
+	}
+	call, recalled, err := s.calls.read(ctx, s.now, Key(number), func(ctx context.Context, _ string) (c Call, err error) {
+		if c.Incident, err = s.store.Incident(ctx, number); err == nil {
+			c.Bridges, err = s.store.Bridges(ctx, number)
+		}
+		return c, err
+	})
+	if err == nil && !recalled {
+		s.KeepCall(call.Incident, call.Bridges)
+	}
+	return call, err
+}
+
+// KeepCall remembers the call of an incident, as the database has just told it.
+func (s *Service) KeepCall(i Incident, bridges []Bridge) {
+	i.Description = ""
+	s.calls.keep(i.Key(), Call{i, slices.Clone(bridges), s.now()}, s.now())
 }

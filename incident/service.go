@@ -69,6 +69,7 @@ type Service struct {
 	journal       journal
 	sessions      recalled[Session]
 	usedTokens    recalled[Token]
+	calls         recalled[Call]
 	touching      sync.Mutex    // held while the use of a token or session is stored
 	rooms         sync.Mutex    // held while a static link is chosen
 	zoomDown      bool          // a bridge failed since Zoom last created a meeting, and not because of its host

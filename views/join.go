@@ -38,6 +38,7 @@ type JoinPage struct {
 	Retry     string // when Drawbridge tries again; "": it doesn't
 	ChangedAt When   // of the bridge
 
+	AsOf        When   // when this was so, if nothing newer is known; zero: now
 	IncidentURL string // "" for people who may not see it
 	Theme       string // as in Frame
 	Demo        bool

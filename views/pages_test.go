@@ -59,6 +59,7 @@ func TestEntryPages(t *testing.T) {
 		{"error-405", views.Error(views.ErrorPage{Frame: in("", ""), Status: 405, RequestID: id})},
 		{"error-500", views.Error(views.ErrorPage{Frame: in("", "events"), Status: 500, RequestID: id})},
 		{"error-503", views.Error(views.ErrorPage{Frame: in("", "bridges"), Status: 503, RequestID: id})},
+		{"error-503-open", views.Error(views.ErrorPage{Frame: in("", ""), Status: 503, RequestID: id, OpenURL: "/incidents/new"})},
 		{"error-401-bare", views.Error(views.ErrorPage{Frame: bare, Status: 401})},
 		{"error-404-bare", views.Error(views.ErrorPage{Frame: bare, Status: 404, RequestID: id})},
 		{"error-hostile", views.Error(views.ErrorPage{Frame: evil, Status: 400, Text: hostile, RequestID: hostile})},

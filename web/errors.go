@@ -83,8 +83,13 @@ func (m *middleware) answer(err error, c echo.Context) {
 	if m.forPrograms(c) {
 		err = m.answerProgram(c, p)
 	} else {
+		frame := m.site.ErrorFrame
+		if p.Status < http.StatusInternalServerError {
+			frame = func(c echo.Context) views.Frame { return m.site.Frame(c, "", "") }
+		}
 		err = handlers.Render(c, p.Status, views.Error(views.ErrorPage{
-			Frame: m.site.Frame(c, "", ""), Status: p.Status, Foreign: errors.Is(err, errForeign), Text: p.Detail, RequestID: p.RequestID,
+			Frame: frame(c), Status: p.Status, Foreign: errors.Is(err, errForeign), Text: p.Detail, RequestID: p.RequestID,
+			OpenURL: m.site.OpenFromMemory(c, p.Status),
 		}))
 	}
 	if err != nil && !clientGone(c.Request(), err) {

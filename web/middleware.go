@@ -40,7 +40,7 @@ func newMiddleware(site *handlers.Site) *middleware {
 	m := &middleware{
 		site:       site,
 		kinds:      map[string]Kind{},
-		recalls:    map[string]bool{},
+		recalls:    map[string]bool{joinPath: true},
 		origins:    http.NewCrossOriginProtection(),
 		metrics:    newMetrics(site),
 		errorLines: &rate.Sometimes{First: 20, Interval: time.Second},
@@ -286,8 +286,14 @@ func (m *middleware) limits(next echo.HandlerFunc) echo.HandlerFunc {
 func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !m.forPrograms(c) {
-			if err := m.site.LoadSession(c, m.recalls[c.Path()]); err != nil {
+			err := m.site.LoadSession(c)
+			switch {
+			case c.Path() == joinPath && incident.CodeOf(err) == incident.Unavailable:
+				handlers.SetActor(c, incident.Actor{Recalled: true})
+			case err != nil:
 				return err
+			case handlers.Actor(c).Recalled && !m.recalls[c.Path()]:
+				return incident.ErrNoAnswer
 			}
 		}
 		return next(c)
@@ -306,6 +312,9 @@ func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 			case need.scope != "" && !(need.loopback && isLocal(c)):
 				if err := m.checkToken(c, need.scope); err != nil {
 					return err
+				}
+				if handlers.Actor(c).Recalled && !need.recalled {
+					return incident.ErrNoAnswer
 				}
 			}
 			return next(c)

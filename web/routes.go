@@ -35,11 +35,14 @@ type Need struct {
 	role     incident.Role // a session of a user with at least this role
 	scope    string        // an API token with this scope
 	loopback bool          // clients on this machine need no token
-	recalled bool          // who was let in lately is let in while the database doesn't answer
+	recalled bool          // it works from memory while the database doesn't answer
 }
 
 // Public lets everyone in.
 var Public = Need{}
+
+// joinPath is the page for which nobody needs a session, and which works from memory.
+const joinPath = "/j/:key"
 
 // routes returns all routes of the site. New also registers HEAD for every GET.
 func routes(cfg Config, m *middleware) []Route {
@@ -51,10 +54,12 @@ func routes(cfg Config, m *middleware) []Route {
 		s         = cfg.Site
 		viewer    = Need{role: incident.Viewer}
 		responder = Need{role: incident.Responder}
+		looker    = Need{role: incident.Viewer, recalled: true}
 		opener    = Need{role: incident.Responder, recalled: true}
 		admin     = Need{role: incident.Admin}
 		read      = Need{scope: incident.ScopeRead}
 		write     = Need{scope: incident.ScopeIncidentsWrite}
+		alerts    = Need{scope: incident.ScopeIncidentsWrite, recalled: true}
 		raw       = Need{scope: incident.ScopeEventsRaw}
 	)
 	table := []Route{
@@ -65,7 +70,7 @@ func routes(cfg Config, m *middleware) []Route {
 
 		{Signed, POST, "/webhook", Public, s.Webhook},
 
-		{Program, POST, "/api/v1/incidents", write, s.OpenIncident},
+		{Program, POST, "/api/v1/incidents", alerts, s.OpenIncident},
 		{Program, POST, "/api/v1/incidents/:number/resolve", write, s.ResolveIncident},
 		{Program, POST, "/api/v1/incidents/:number/notes", write, s.AddNote},
 		{Program, GET, "/api/v1/incidents", read, s.ListIncidents},
@@ -84,13 +89,13 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/setup", Public, s.Setup},
 
 		{Part, GET, "/live", viewer, s.Stream},
-		{Page, GET, "/j/:key", Public, s.JoinPage}, // needs a session or the key of the link
+		{Page, GET, joinPath, Public, s.JoinPage}, // needs a session or the key of the link
 
 		{Page, GET, "/", viewer, s.Overview},
 		{Page, GET, "/search", viewer, s.SearchPage},
 		{Page, GET, "/incidents", viewer, s.IncidentsPage},
 		{Page, GET, "/incidents/new", opener, s.NewIncident},
-		{Page, GET, "/incidents/:number", viewer, s.IncidentPage},
+		{Page, GET, "/incidents/:number", looker, s.IncidentPage},
 		{Form, POST, "/incidents/:number/resolve", responder, s.ResolveIncidentForm},
 		{Form, POST, "/incidents/:number/reopen", responder, s.ReopenIncidentForm},
 		{Form, POST, "/incidents/:number/notes", responder, s.AddNoteForm},
