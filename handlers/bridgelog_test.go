@@ -1,8 +1,10 @@
 package handlers_test
 
 import (
+	"fmt"
 	"html"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -152,4 +154,120 @@ func TestExportBridges(t *testing.T) {
 	t.Run("broken", func(t *testing.T) {
 		testBroken(t, o, "bridges", func() reply { return viewer.get("/bridges/export") })
 	})
+}
+
+func TestBridgesPage(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	viewer := o.as(incident.Viewer)
+	guardPage(t, o, "/bridges", nil)
+	viewer.get("/bridges").want(t, http.StatusOK, "No bridges yet")
+	viewer.get("/bridges?view=live").want(t, http.StatusOK, "No bridges match")
+
+	o.connect()
+	o.sim.AddUser(zoomsim.User{Email: "ana@example.com", DisplayName: "Ana", JoinBeforeHost: true, CloudRecording: true})
+	r := o.outage()
+	byAna := func(q *incident.OpenRequest) { q.OpenerEmail = "ana@example.com" }
+	o.open(r, byAna) // yesterday evening
+	one := o.bridge(1)
+	o.happened("meeting.started", one.MeetingID, "start_time", "2026-11-22T02:14:07Z")
+	o.happened("meeting.participant_joined", one.MeetingID, "participant", o.participant(hostile))
+	o.wait(24 * time.Hour)
+	o.open(r)
+	o.wait(time.Hour)
+	o.faults(zoomsim.Faults{TokenRefused: true})
+	o.open(r, byAna)
+	viewer = o.logIn("viewer@example.com") // a day has passed
+
+	for _, test := range []struct {
+		name, query string
+		want        []string
+	}{
+		{"all, newest first", "", []string{"INC-3", "INC-2", "INC-1"}},
+		{"live", "?view=live", []string{"INC-1"}},
+		{"needs attention", "?view=attention", []string{"INC-3"}},
+		{"backup user", "?view=backup", []string{"INC-2"}},
+		{"nobody came", "?view=nobody", nil},
+		{"last 24 hours", "?range=24h", []string{"INC-3", "INC-2"}},
+		{"last 7 days", "?range=7d", []string{"INC-3", "INC-2", "INC-1"}},
+		{"two days instead of a range", "?range=24h&before=2026-11-22", []string{"INC-1"}},
+		{"all conditions", "?view=backup&range=7d&host=ana%40example.com", nil},
+		{"host, including one that failed", "?host=+ANA%40example.com", []string{"INC-3", "INC-1"}},
+		{"from", "?after=2026-11-23", []string{"INC-3", "INC-2"}},
+		{"until, including the day", "?before=2026-11-22", []string{"INC-1"}},
+		{"one day", "?after=2026-11-22&before=2026-11-22", []string{"INC-1"}},
+		{"F-36 the last day there is", "?before=9999-12-31", []string{"INC-3", "INC-2", "INC-1"}},
+		{"no match", "?host=nobody%40example.com", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) { wantRows(t, viewer, "/bridges"+test.query, rowOfBridge, test.want...) })
+	}
+	t.Run("days are in the viewer’s zone", func(t *testing.T) {
+		far := &tab{o: o, cookies: map[string]string{"tz": "America/Los_Angeles"}}
+		for name, value := range viewer.cookies {
+			far.cookies[name] = value
+		}
+		wantRows(t, far, "/bridges?before=2026-11-21", rowOfBridge, "INC-1") // 02:14 UTC is the evening before
+	})
+	t.Run("F-36 invalid days", func(t *testing.T) {
+		for _, day := range []string{"2026-02-30", "yesterday", "0000-01-01", "2026-11-22T10:00", "99999-01-01", hostile} {
+			for _, field := range []string{"after", "before"} {
+				r := viewer.get("/bridges?" + field + "=" + url.QueryEscape(day))
+				r.want(t, http.StatusUnprocessableEntity, "Enter a date such as 2026-01-31.")
+				if got := r.value(field); got != day {
+					t.Errorf("%s %q comes back as %q", field, day, got)
+				}
+				wantInert(t, r)
+			}
+		}
+	})
+	t.Run("F-36 invalid zones", func(t *testing.T) {
+		for _, zone := range []string{"../../etc/passwd", "Local", "", strings.Repeat("A", 10<<10), "Europe/Nowhere", "/etc/localtime"} {
+			odd := &tab{o: o, cookies: map[string]string{"tz": zone}}
+			for name, value := range viewer.cookies {
+				odd.cookies[name] = value
+			}
+			wantRows(t, odd, "/bridges?before=2026-11-22", rowOfBridge, "INC-1")
+		}
+	})
+	t.Run("invalid queries", func(t *testing.T) {
+		viewer.get("/bridges?range=evil").want(t, http.StatusBadRequest, "There is no time range \"evil\".")
+		viewer.get("/bridges?view=evil").want(t, http.StatusBadRequest, "Use live, attention, backup, static or nobody.")
+		viewer.get("/bridges?after=2026-11-23&before=2026-11-22").want(t, http.StatusUnprocessableEntity, "This day is before the first one.")
+		for _, query := range []string{"?view=evil", "?evil=1", "?cursor=x", "?cursor=1", "?cursor=-1.a", "?host=a&host=b", "?host=%00"} {
+			viewer.get("/bridges"+query).want(t, http.StatusBadRequest)
+		}
+	})
+	t.Run("pages", func(t *testing.T) {
+		page := viewer.get("/bridges?host=ana%40example.com&cursor=" + fmt.Sprint(o.clock().UnixMilli()) + ".zzz")
+		back := newerPage.FindStringSubmatch(page.body)
+		if back == nil || html.UnescapeString(back[1]) != "/bridges?host=ana%40example.com" {
+			t.Errorf("the way back to the first page is %q, want it with its filter", back)
+		}
+	})
+	page := viewer.get("/bridges")
+	page.want(t, http.StatusOK, "Drawbridge can’t use Zoom right now.", "backup")
+	wantInert(t, page)
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "bridges", func() reply { return viewer.get("/bridges") })
+	})
+}
+
+// The log of bridges shows a personal meeting ID as the incident does: as a blocking
+// problem.
+func TestBridgesPageLevel(t *testing.T) {
+	t.Parallel()
+	for level, fault := range map[incident.Level]zoomsim.Faults{incident.LevelBad: {PMI: true}, incident.LevelWarning: {OverwriteSettings: true}} {
+		t.Run(string(level), func(t *testing.T) {
+			o := newOffice(t)
+			o.connect()
+			o.faults(fault)
+			o.open(o.outage())
+			if got := incident.WorstLevel(o.bridge(1).Findings); got != level {
+				t.Fatalf("the finding is %q", got)
+			}
+			if red := strings.Contains(o.as(incident.Viewer).get("/bridges").body, "db-warned-bad"); red != (level == incident.LevelBad) {
+				t.Errorf("red is %v", red)
+			}
+		})
+	}
 }

@@ -3,15 +3,18 @@ package handlers_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"html"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/static"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
 // A program that wants no page gets the link itself, and only with the key.
@@ -110,4 +113,93 @@ func TestWeightOfJoinPage(t *testing.T) {
 	if size > 50_000 {
 		t.Errorf("the page and its styles have %d bytes", size)
 	}
+}
+
+func TestJoinPage(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	r := o.outage()
+	i := o.open(r)
+	bridge := o.bridge(1)
+	whole := "/j/INC-1?k=" + i.JoinKey
+	viewer := o.as(incident.Viewer)
+
+	t.Run("with the key", func(t *testing.T) {
+		page := o.nobody().get(whole)
+		page.want(t, http.StatusOK, "INC-1", "db down", "Join", bridge.Passcode, "Nobody has joined yet.", "Or call")
+		if !strings.Contains(page.body, html.EscapeString(bridge.JoinURL)) || strings.Contains(page.body, "/incidents/1") {
+			t.Error("the page lacks the link, or leads someone who is not logged in to the incident")
+		}
+		for _, path := range []string{"/j/inc-1?k=" + i.JoinKey, "/j/1?k=" + i.JoinKey} {
+			o.nobody().get(path).want(t, http.StatusOK, "INC-1")
+		}
+	})
+	t.Run("logged in", func(t *testing.T) {
+		viewer.get("/j/INC-1").want(t, http.StatusOK, "Join", bridge.Passcode, "Incident page")
+		viewer.get("/j/INC-1?k=wrong").want(t, http.StatusOK, "Join")
+		viewer.get("/j/INC-99").want(t, http.StatusNotFound, "There is no incident with this number.")
+		viewer.get("/j/evil").want(t, http.StatusNotFound)
+	})
+	t.Run("without the key it doesn’t reveal whether the incident exists", func(t *testing.T) {
+		for _, path := range []string{"/j/INC-1", "/j/INC-1?k=", "/j/INC-1?k=wrong", "/j/INC-1?k=" + i.JoinKey[:15], "/j/INC-1?k=" + i.JoinKey + "A", "/j/INC-1?k=" + strings.ToUpper(i.JoinKey) + "x", "/j/INC-99", "/j/INC-99?k=" + i.JoinKey, "/j/evil"} {
+			r := o.nobody().get(path)
+			to := r.header.Get("Location")
+			if r.status != http.StatusSeeOther || !strings.HasPrefix(to, "/login?next=%2Fj%2F") || strings.Contains(r.body, "db down") || strings.Contains(to, "k%3D") {
+				t.Errorf("%s: status %d to %q", path, r.status, to)
+			}
+			o.nobody().get(to).want(t, http.StatusOK, "This link is incomplete or no longer valid. Copy it again, or log in.")
+		}
+		if page := o.nobody().get("/login?next=%2Fbridges"); strings.Contains(page.text(), "This link is incomplete") {
+			t.Error("another page than the join page is called an incomplete link")
+		}
+	})
+	t.Run("resolved, with an ended bridge", func(t *testing.T) {
+		o.must(o.service.ResolveIncident(context.Background(), theConsole, 1))
+		for _, page := range []reply{o.nobody().get(whole), viewer.get("/incidents/1")} {
+			page.want(t, http.StatusOK, "resolved The link still leads to this bridge.", "Join")
+			if strings.Contains(page.text(), "Everyone can get in") {
+				t.Errorf("a resolved incident invites to join: %s", page.text())
+			}
+		}
+		b := bridge
+		b.State, b.StartedAt, b.EndedAt = incident.BridgeEnded, o.clock(), o.clock()
+		o.must(o.store.ChangeBridge(context.Background(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{incident.BridgeReady}}))
+		page := o.nobody().get(whole)
+		page.want(t, http.StatusOK, "This incident is resolved")
+		if strings.Contains(page.body, bridge.JoinURL) || strings.Contains(page.text(), bridge.Passcode) {
+			t.Error("a bridge that is over is still handed out")
+		}
+	})
+	t.Run("no bridge yet", func(t *testing.T) {
+		i := o.open(o.manual())
+		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "No bridge yet")
+	})
+	t.Run("failed: the cause, and no link", func(t *testing.T) {
+		o.faults(zoomsim.Faults{RateLimited: "user_day"})
+		i := o.open(r)
+		const cause = "oncall@example.com has reached Zoom’s limit of 100 new or changed meetings a day."
+		o.nobody().get("/j/"+i.Key()+"?k="+i.JoinKey).want(t, http.StatusOK, "Couldn’t create the bridge", cause, "Keep this page open")
+		plain, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{"read"}, 0)
+		o.must(err)
+		answer := o.nobody().send(http.MethodGet, "/api/v1/incidents/"+i.Key()[4:], nil, "Authorization", "Bearer "+plain)
+		if !strings.Contains(answer.body, `"reason":"`+cause+`"`) {
+			t.Errorf("the API gives another reason: %s", answer.body)
+		}
+	})
+	t.Run("a problem of the Zoom app is for admins only", func(t *testing.T) {
+		o.faults(zoomsim.Faults{TokenRefused: true})
+		o.wait(2 * time.Hour)
+		i := o.open(r)
+		o.as(incident.Admin).get("/incidents/"+i.Key()[4:]).want(t, http.StatusOK, "client secret is wrong")
+		page := o.nobody().get("/j/" + i.Key() + "?k=" + i.JoinKey)
+		page.want(t, http.StatusOK, "Couldn’t create the bridge", "Drawbridge couldn’t create the bridge. Drawbridge retries in 15 s. The people", "Keep this page open")
+		if strings.Contains(page.text(), "client") || strings.Contains(page.text(), "Zoom") {
+			t.Errorf("the join page speaks of credentials: %s", page.text())
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		testBroken(t, o, "bridges", func() reply { return o.nobody().get(whole) })
+		testBroken(t, o, "incidents", func() reply { return o.nobody().get(whole) })
+	})
 }
