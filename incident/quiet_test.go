@@ -2,8 +2,11 @@ package incident_test
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
@@ -156,6 +159,130 @@ func TestEndEmpty(t *testing.T) {
 					t.Errorf("Zoom was asked %d times to end the meeting, want %d", ends, want)
 				}
 			})
+		})
+	}
+}
+
+// Of a call behind a static link nothing is known, so nothing is said about it.
+func TestQuietStaticLink(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(w *world) incident.Incident
+	}{
+		{"Zoom gave no meeting", func(w *world) incident.Incident {
+			w.faults(zoomsim.Faults{Down: true})
+			i, _ := w.open()
+			w.faults(zoomsim.Faults{})
+			return i
+		}},
+		{"people waited in the meeting before", func(w *world) incident.Incident {
+			w.faults(zoomsim.Faults{OverwriteSettings: true})
+			i, b := w.open()
+			w.join(b, zoomsim.Person{Name: "Mia"})
+			w.work(time.Minute)
+			if got := w.bridge(i); got.Alarm != incident.AlarmStuck {
+				w.Errorf("before, the alarm is %q", got.Alarm)
+			}
+			w.ok(w.service.UseLink(w.Context(), anaIs, b.ID, "https://meet.example.com/other", ""))
+			w.work(0)
+			return i
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, store *db.Store) {
+				w := worldWith(t, store)
+				w.links(warRoom)
+				i := tt.do(w)
+				before := w.timeline(i)
+				w.minutes(300)
+				got := w.bridge(i)
+				if got.Kind != incident.KindStatic || got.Alarm != incident.AlarmNone || got.Inside != 0 || got.Waiting != 0 {
+					t.Errorf("it is a %s bridge with the alarm %q, %d inside and %d waiting", got.Kind, got.Alarm, got.Inside, got.Waiting)
+				}
+				if diff := cmp.Diff(before, w.timeline(i)); diff != "" {
+					t.Errorf("the timeline says more (-before +after):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// However many servers there are, and whenever one of them dies, an empty call is ended
+// once, and never with people in it.
+func TestEndEmptyOnTwoServers(t *testing.T) {
+	ana, mia := zoomsim.Person{Name: "Ana", Email: opener}, zoomsim.Person{Name: "Mia"}
+	for _, tt := range []struct {
+		name string
+		dies bool                              // the server that has the job
+		then func(w *world, b incident.Bridge) // what happened until then, or until another one has it
+		ends int
+		says int
+	}{
+		{"both work", false, nil, 1, 1},
+		{"somebody joins", false, func(w *world, b incident.Bridge) { w.join(b, mia) }, 0, 0},
+		{"one dies before it asks Zoom", true, nil, 1, 1},
+		{"one dies before it asks Zoom, and somebody joins", true, func(w *world, b incident.Bridge) { w.join(b, mia) }, 0, 0},
+		{"one dies when Zoom has ended the call", true, func(w *world, b incident.Bridge) {
+			w.faults(zoomsim.Faults{LoseEvents: "meeting."})
+			w.ok(w.zoom().EndMeeting(w.Context(), b.MeetingID))
+		}, 1, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := dbtest.MigratedPostgres(t)
+			w := worldWith(t, dbtest.Open(t, cfg))
+			step := meeting()
+			step.Topic += " quietly"
+			step.EndEmpty = true
+			w.runbook = w.save(step)
+			i, b := w.open()
+			key := w.join(b, ana)
+			w.minutes(1)
+			w.ok(w.sim.Leave(t.Context(), b.MeetingID, key))
+			w.minutes(14)
+			w.clock.Add(2 * time.Minute)
+			w.must(w.service.RunOnce(t.Context())) // the alarm begins last
+			if tt.dies {
+				jobs, err := w.store.ClaimJobs(t.Context(), "the dead one", w.clock.Now(), 6*time.Second, 10)
+				w.ok(err)
+				if !slices.ContainsFunc(jobs, func(j incident.Job) bool { return j.Kind == incident.JobEndEmpty }) {
+					t.Fatalf("the dead server had %+v", jobs)
+				}
+			}
+			if tt.then != nil {
+				tt.then(w, b)
+			}
+			w.faults(zoomsim.Faults{Only: "PUT /meetings/{meetingId}/status", Latency: 50 * time.Millisecond})
+			other := w.cfg
+			other.Store = dbtest.Open(t, cfg)
+			servers := []*incident.Service{incident.New(w.cfg), incident.New(other)}
+			for range 20 {
+				w.clock.Add(10 * time.Second)
+				var wg sync.WaitGroup
+				for _, s := range servers {
+					wg.Go(func() {
+						for range 5 {
+							if _, err := s.RunOnce(t.Context()); err != nil {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				wg.Wait()
+			}
+			if got := w.bridge(i); (got.State == incident.BridgeEnded) != (tt.ends > 0) {
+				t.Errorf("the bridge is %s with %d inside", got.State, got.Inside)
+			}
+			ends := 0
+			for _, c := range w.sim.Calls() {
+				if c.Operation == "PUT /meetings/{meetingId}/status" {
+					ends++
+				}
+			}
+			says := len(slices.DeleteFunc(w.timeline(i), func(line string) bool { return line != `ended_empty {"count":15}` }))
+			if ends != tt.ends || says != tt.says {
+				t.Errorf("Zoom was asked %d times to end the call, want %d; the timeline says so %d times, want %d", ends, tt.ends, says, tt.says)
+			}
 		})
 	}
 }
