@@ -147,7 +147,7 @@ func addRead(t testing.TB, s *db.Store, seconds int, r incident.Reading) int64 {
 // topics calls do and returns the topics that it changed.
 func topics(t testing.TB, s *db.Store, do func()) []string {
 	t.Helper()
-	all := []string{db.TopicAccount, db.TopicBridges, db.TopicDrills, db.TopicEvents, db.TopicIncident(1), db.TopicIncidents, db.TopicRunbooks}
+	all := []string{db.TopicAccount, db.TopicBridges, db.TopicDrills, db.TopicEvents, db.TopicIncident(1), db.TopicIncidents, db.TopicLeftovers, db.TopicRunbooks}
 	before, err := s.Pulse(t.Context(), all)
 	check(t, err)
 	do()

@@ -16,6 +16,7 @@ const (
 	TopicAccount   = "account"
 	TopicRetention = "retention"
 	TopicDrills    = "drills"
+	TopicLeftovers = "leftovers"
 )
 
 // TopicIncident returns the topic of one incident, such as "incident:42".

@@ -10,12 +10,14 @@ import (
 
 const standbyColumns = `id, host_email, state, meeting, reason, looks, bridge_id, created_at, checked_at, try_at, claimed_at`
 
+func standbyFields(m *incident.Standby) []any {
+	return []any{&m.ID, &m.HostEmail, &m.State, jsonOf(&m.Meeting), jsonOf(&m.Reason), &m.Looks, &m.BridgeID,
+		timeOf(&m.CreatedAt), timeOf(&m.CheckedAt), timeOf(&m.TryAt), timeOf(&m.ClaimedAt)}
+}
+
 // Standbys implements incident.Standbys.
 func (s *Store) Standbys(ctx context.Context, refusedSince time.Time) ([]incident.Standby, error) {
-	return list(ctx, s.r, func(m *incident.Standby) []any {
-		return []any{&m.ID, &m.HostEmail, &m.State, jsonOf(&m.Meeting), jsonOf(&m.Reason), &m.Looks, &m.BridgeID,
-			timeOf(&m.CreatedAt), timeOf(&m.CheckedAt), timeOf(&m.TryAt), timeOf(&m.ClaimedAt)}
-	}, `SELECT `+standbyColumns+` FROM standby_meetings
+	return list(ctx, s.r, standbyFields, `SELECT `+standbyColumns+` FROM standby_meetings
 		WHERE state IN ('calling', 'unknown', 'made', 'ready', 'stale') OR created_at >= $1 AND state = 'refused'
 		ORDER BY created_at, id`, refusedSince)
 }

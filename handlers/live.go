@@ -156,7 +156,7 @@ func (l *Live) leave(r *liveReader) {
 	delete(l.readers, r)
 }
 
-var liveTopic = regexp.MustCompile(`^(events|bridges|incidents|runbooks|account|drills|retention|incident:[1-9][0-9]{0,17})$`)
+var liveTopic = regexp.MustCompile(`^(events|bridges|incidents|runbooks|account|drills|leftovers|retention|incident:[1-9][0-9]{0,17})$`)
 
 // Stream is GET /live?topic=…,…: server-sent events without data. "changed" tells the
 // page to refresh.

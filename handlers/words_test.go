@@ -93,7 +93,7 @@ func codes(list []constant) (all []string) {
 var closed = []struct{ dir, typ string }{
 	{"incident", "TimelineKind"}, {"incident", "ReasonCode"}, {"incident", "FindingCode"}, {"incident", "Difference"}, {"incident", "ReadProblem"},
 	{"incident", "Topic"}, {"incident", "Level"}, {"incident", "StepKind"}, {"incident", "AuditAction"}, {"zoom", "ProblemCode"}, {"zoom", "Feature"},
-	{"incident", "Rejection"}, {"incident", "AdjustmentCode"}, {"incident", "DrillStageCode"}, {"incident", "DrillSchedule"}, {"zoom", "VerifyProblem"},
+	{"incident", "Rejection"}, {"incident", "AdjustmentCode"}, {"incident", "DrillStageCode"}, {"incident", "DrillSchedule"}, {"incident", "LeftoverWhy"}, {"incident", "LeftoverOutcome"}, {"incident", "LeftoverReason"}, {"zoom", "VerifyProblem"},
 }
 
 const somebody = "host@example.com"
@@ -379,6 +379,20 @@ func TestDrillWords(t *testing.T) {
 	}
 }
 
+func TestLeftoverWords(t *testing.T) {
+	for _, c := range codes(constants(t, "incident", "LeftoverWhy")) {
+		wantSentence(t, c, words.LeftoverWhy(c))
+	}
+	for _, c := range codes(constants(t, "incident", "LeftoverOutcome")) {
+		wantSentence(t, c, words.Leftover{Outcome: c}.Says().Cause)
+	}
+	for _, c := range codes(constants(t, "incident", "LeftoverReason")) {
+		said := words.Leftover{Outcome: "kept", Kept: c, Reasons: []words.Reason{{Code: "zoom_silent"}}}.Says()
+		wantSentence(t, c, said.Cause)
+		wantSentence(t, c, said.Fix)
+	}
+}
+
 func TestPreviewWords(t *testing.T) {
 	for _, rung := range incident.MeetingRungs {
 		wantSentence(t, string(rung), words.PreviewHost{Rung: string(rung)}.Role()+", as a title.")
@@ -442,6 +456,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
 		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),
+		"leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),
 		"drillResults": of("incident", "Level"), "drillSchedules": of("incident", "DrillSchedule"),
 	}
 	met := map[string]bool{}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
@@ -208,6 +210,15 @@ func mayHaveMark(listed, attempt string) bool {
 	default:
 		return len(listed) >= listedAgenda
 	}
+}
+
+// markOf returns the id in the mark of a meeting, or "".
+func markOf(agenda string) string {
+	_, id, _ := strings.Cut(agenda, markStart)
+	if id = id[:min(len(id), 36)]; uuid.Validate(id) != nil {
+		return ""
+	}
+	return id
 }
 
 // hostList is the latest list of a host's meetings. Many attempts that wait for

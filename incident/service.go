@@ -29,6 +29,7 @@ type Store interface {
 	People
 	Retention
 	Drills
+	Sweeps
 	ReadOnly() Store // the same storage; every write is an Internal error
 }
 

@@ -27,6 +27,7 @@ const (
 	// meetings.
 	peopleReserve = HostDayLimit / 5
 
+	typeScheduled = 2
 	typeRecurring = 3
 )
 

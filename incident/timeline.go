@@ -47,6 +47,8 @@ const (
 	EntryWaitsForHost         TimelineKind = "waits_for_host"         // Who
 	EntryInWaitingRoom        TimelineKind = "in_waiting_room"        // Who
 	EntryMeetingDeleted       TimelineKind = "meeting_deleted"        // it was deleted in Zoom
+	EntryUnusedDeleted        TimelineKind = "unused_deleted"         // Host: of the bridge's meeting, which nobody had joined and which Drawbridge deleted after the incident
+	EntryReplacedDeleted      TimelineKind = "replaced_deleted"       // Host: of a meeting that the bridge had before, which nobody had joined and which Drawbridge deleted
 	EntryDrillEnded           TimelineKind = "drill_ended"            // the bridge of a drill: its meeting is deleted next
 	EntryMeetingRestored      TimelineKind = "meeting_restored"       // it was recovered in Zoom
 	EntryBadQuality           TimelineKind = "bad_quality"            // Issues

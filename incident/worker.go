@@ -180,7 +180,7 @@ func (s *Service) tidy(ctx context.Context) error {
 	_, jobs := s.store.DeleteFinishedJobs(ctx, now.Add(-keepJobs))
 	_, refusals := s.store.DeleteRefusals(ctx, now.Add(-keepJobs))
 	_, counts := s.store.DeleteMinuteCounts(ctx, now)
-	return errors.Join(sessions, failures, jobs, refusals, counts, s.store.PrepareMonths(ctx), s.schedulePreflight(ctx))
+	return errors.Join(sessions, failures, jobs, refusals, counts, s.store.PrepareMonths(ctx), s.schedulePreflight(ctx), s.scheduleSweep(ctx))
 }
 
 // do does a claimed job and stores the result.
@@ -253,6 +253,8 @@ func (s *Service) mayGiveUp(job Job) bool {
 		return s.now().Sub(job.CreatedAt) > 2*giveUpLook
 	case JobDrill: // most of its attempts wait
 		return s.now().Sub(job.CreatedAt) > time.Hour
+	case JobSweep: // and some of these
+		return s.now().Sub(job.CreatedAt) > sweepLimit
 	default:
 		return true
 	}
@@ -320,6 +322,8 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 		return s.endEmpty(ctx, job)
 	case JobDrill:
 		return s.drillOn(ctx, job.Subject)
+	case JobSweep:
+		return s.sweep(ctx, job)
 	}
 	return time.Time{}, fmt.Errorf("unknown kind of job %q", job.Kind)
 }

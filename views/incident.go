@@ -467,6 +467,8 @@ var entryLooks = map[string]entryLook{
 	"from_memory":            {"alert", "warning"},
 	"moved":                  {"video", "busy"},
 	"twin_deleted":           {"video", "plain"},
+	"unused_deleted":         {"video", "plain"},
+	"replaced_deleted":       {"video", "plain"},
 	"renamed":                {"video", "plain"},
 	"drill_ended":            {"video", "plain"},
 	"second_meeting":         {"alert", "warning"},

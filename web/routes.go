@@ -104,6 +104,8 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/runbooks/:id/run", opener, s.Run},
 		{Page, GET, "/bridges", viewer, s.BridgesPage},
 		{Part, GET, "/bridges/export", viewer, s.ExportBridges},
+		{Page, GET, "/bridges/left-over", viewer, s.LeftoversPage},
+		{Form, POST, "/bridges/left-over", admin, s.SweepNow},
 		{Part, GET, "/bridges/:id/attendance", viewer, s.ExportAttendance},
 		{Form, POST, "/bridges/:id/retry", responder, s.RetryBridge},
 		{Form, POST, "/bridges/:id/look", responder, s.LookNow},

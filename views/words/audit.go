@@ -35,6 +35,7 @@ var auditActions = map[string]action{
 	"retention.save":       {"changed the retention of", "events"},
 	"drill.run":            {"started a drill of", ""},
 	"drill.plan":           {"changed the schedule of", "drills"},
+	"sweep.run":            {"looked for", "left-over meetings"},
 	"gaps.find":            {"checked for missing events in", "Zoom’s delivery log"},
 	"token.create":         {"created token", ""},
 	"token.revoke":         {"revoked token", ""},

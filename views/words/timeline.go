@@ -60,6 +60,8 @@ var entryTexts = map[string]string{
 	"waits_for_host":         "{who} is waiting for the host to start the call.",
 	"in_waiting_room":        "{who} is in the waiting room.",
 	"meeting_deleted":        "Someone deleted the meeting in Zoom. Its link no longer works.",
+	"unused_deleted":         "Nobody had joined the meeting, hosted by {host}. Drawbridge deleted it in Zoom.",
+	"replaced_deleted":       "Nobody had joined the bridge’s earlier meeting, hosted by {host}. Drawbridge deleted it in Zoom.",
 	"drill_ended":            "The drill has what it needs. Drawbridge deletes its meeting.",
 	"meeting_restored":       "Someone recovered the meeting in Zoom. Its link works again.",
 	"bad_quality":            "Zoom reports bad call quality: {issues}.",

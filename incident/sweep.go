@@ -1,0 +1,546 @@
+package incident
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
+)
+
+// JobSweep looks for left-over meetings. Job.Subject is when the look started, in Unix
+// milliseconds.
+const JobSweep JobKind = "sweep"
+
+const (
+	sweepEvery = 24 * time.Hour
+	// sweepRetry is the pause after a look in which Zoom did not answer for a host.
+	sweepRetry = time.Hour
+	// sweepAge is how old a meeting is, and how long its incident is resolved, before it
+	// is deleted. Until then other jobs look after it, and people may reopen the incident.
+	sweepAge = giveUpLook
+	// sweepBack is how long hosts are looked at after their last meeting. Zoom keeps the id
+	// of a meeting that nobody uses for 30 days.
+	sweepBack = 35 * 24 * time.Hour
+	// sweepBatch hosts are listed in a row. The pause leaves Zoom's limit of calls in a
+	// second to bridges.
+	sweepBatch = 5
+	sweepPause = time.Second
+	listLag    = time.Hour        // how long Zoom may list a meeting that was deleted
+	sweepYield = 10 * time.Second // while incidents wait for their bridges
+	// sweepLimit is when a look that did not come to an end counts as over.
+	sweepLimit = 3 * time.Hour
+	// leftoverKept is how long a deleted meeting is shown.
+	leftoverKept = 30 * 24 * time.Hour
+)
+
+// LeftoverWhy says why no incident uses a meeting. The codes are stored.
+type LeftoverWhy string
+
+const (
+	LeftTwin     LeftoverWhy = "twin"     // Zoom made it, and the bridge has another link
+	LeftReplaced LeftoverWhy = "replaced" // the bridge had it, and has another link now
+	LeftUnused   LeftoverWhy = "unused"   // its incident is resolved, and nobody came
+	LeftStandby  LeftoverWhy = "standby"  // it was made in advance, and Drawbridge no longer keeps it
+	LeftUnknown  LeftoverWhy = "unknown"  // it has the mark of a Drawbridge, and this one did not make it
+)
+
+// LeftoverOutcome says what became of a left-over meeting. The codes are stored.
+type LeftoverOutcome string
+
+const (
+	LeftoverChecking LeftoverOutcome = "checking" // Zoom is being asked whether somebody was in it
+	LeftoverDeleting LeftoverOutcome = "deleting" // stored before the call that deletes it
+	LeftoverDeleted  LeftoverOutcome = "deleted"
+	LeftoverKept     LeftoverOutcome = "kept"
+)
+
+// LeftoverReason says why a left-over meeting was not deleted. The codes are stored.
+type LeftoverReason string
+
+const (
+	KeptRunning   LeftoverReason = "running"  // the call runs, so people may be in it
+	KeptHeld      LeftoverReason = "held"     // somebody was in it
+	KeptUnsaid    LeftoverReason = "unsaid"   // Zoom did not say whether somebody was in it; Reason
+	KeptOpen      LeftoverReason = "open"     // its incident is open
+	KeptYoung     LeftoverReason = "young"    // it is new, or its incident was resolved a short time ago
+	KeptForeign   LeftoverReason = "foreign"  // this Drawbridge did not make it: another one did, or a person copied a meeting
+	KeptChanged   LeftoverReason = "changed"  // a person changed it: it recurs, or has lost its mark
+	KeptRestored  LeftoverReason = "restored" // it was deleted, and a person recovered it
+	KeptPersonal  LeftoverReason = "personal" // it uses a personal meeting id
+	KeptNotByZoom LeftoverReason = "refused"  // Zoom did not delete it; Reason
+)
+
+// Leftover is a meeting that Drawbridge made and that no incident uses any more.
+type Leftover struct {
+	MeetingID      string
+	HostEmail      string
+	Topic          string
+	Why            LeftoverWhy
+	IncidentNumber int64  // 0: none, or not known
+	BridgeID       string // "": none, or not known
+	Outcome        LeftoverOutcome
+	Kept           LeftoverReason
+	Reason         Reason // what Zoom answered; zero: nothing to say
+	CreatedAt      time.Time
+	LookedAt       time.Time
+}
+
+// Sweep is the last look for left-over meetings.
+type Sweep struct {
+	StartedAt  time.Time // zero: there was none
+	FinishedAt time.Time // zero: it runs
+	StartedBy  string    // email address; "": the schedule
+	Hosts      []SweptHost
+}
+
+// SweptHost is a host whose meetings were looked at.
+type SweptHost struct {
+	Email  string    `json:"email"`
+	At     time.Time `json:"at"`
+	Reason Reason    `json:"reason,omitzero"` // why Zoom did not list the meetings; zero: it did
+}
+
+// Runs reports whether the look has not come to its end.
+func (w Sweep) Runs(now time.Time) bool {
+	return !w.StartedAt.IsZero() && w.FinishedAt.IsZero() && now.Sub(w.StartedAt) < sweepLimit
+}
+
+// Sweeps stores looks for left-over meetings.
+type Sweeps interface {
+	Sweep(ctx context.Context) (Sweep, error)
+	// StartSweep stores a look that begins, with its job, and forgets meetings that were
+	// deleted before a time. It returns Conflict and writes nothing if another one began
+	// after idle, or has not finished and began after stuck.
+	StartSweep(ctx context.Context, w Sweep, idle, stuck, deleted time.Time, job Job, audit AuditEntry) error
+	// UpdateSweep writes what changes during a look, if it is still the last one.
+	UpdateSweep(ctx context.Context, w Sweep) error
+	// MeetingHosts returns who has hosted meetings of ours since then, and the hosts of
+	// standby meetings.
+	MeetingHosts(ctx context.Context, since time.Time) ([]string, error)
+	// AllStandbys returns the standby meetings in all states that are still stored.
+	AllStandbys(ctx context.Context) ([]Standby, error)
+	Leftovers(ctx context.Context) ([]Leftover, error) // the newest first
+	SaveLeftover(ctx context.Context, l Leftover) error
+	DeleteLeftover(ctx context.Context, meetingID string) error
+	// EventsOf returns the names of the events about a meeting that have been read, each once.
+	EventsOf(ctx context.Context, meetingID string) ([]string, error)
+}
+
+// SweepNow looks for left-over meetings, soon.
+func (s *Service) SweepNow(ctx context.Context, actor Actor) error {
+	if err := need(actor, Admin); err != nil {
+		return err
+	}
+	a, err := s.store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := s.zoomClient(a); err != nil {
+		return err
+	}
+	return s.startSweep(ctx, actor.Email, s.now(), s.audit(actor, AuditSweepRun, ""))
+}
+
+// startSweep starts a look unless one runs, or one began after idle.
+func (s *Service) startSweep(ctx context.Context, by string, idle time.Time, audit AuditEntry) error {
+	now := s.now().Truncate(time.Millisecond)
+	w := Sweep{StartedAt: now, StartedBy: by}
+	err := s.store.StartSweep(ctx, w, idle, now.Add(-sweepLimit), now.Add(-leftoverKept), s.newJob(JobSweep, strconv.FormatInt(now.UnixMilli(), 10), now), audit)
+	nudge(s.wakeJobs)
+	return err
+}
+
+// scheduleSweep starts a look once a day, while no incident waits for its bridge.
+func (s *Service) scheduleSweep(ctx context.Context) error {
+	now := s.now()
+	last, err := s.store.Sweep(ctx)
+	if err != nil {
+		return err
+	}
+	every := sweepEvery
+	if slices.ContainsFunc(last.Hosts, func(h SweptHost) bool { return h.Reason.Zoom != nil && slices.Contains(passing, h.Reason.Zoom.Code) }) {
+		every = sweepRetry
+	}
+	if now.Sub(last.StartedAt) < every {
+		return nil
+	}
+	a, err := s.store.Account(ctx)
+	if err != nil || !a.Connected() || a.OnlyEvents() || a.Check.At.IsZero() {
+		return err
+	}
+	busy, err := s.store.BridgesBeingMade(ctx, now.Add(-waitFor))
+	if err != nil || busy > 0 {
+		return err
+	}
+	return moved(s.startSweep(ctx, "", now.Add(-every), AuditEntry{}))
+}
+
+// sweeper is one step of a look.
+type sweeper struct {
+	s        *Service
+	client   *zoom.Client
+	account  Account
+	sweep    Sweep
+	standbys []Standby
+}
+
+// sweep does the next steps of a look. It returns when to go on, or zero if it is over.
+func (s *Service) sweep(ctx context.Context, job Job) (again time.Time, err error) {
+	w := sweeper{s: s}
+	if w.sweep, err = s.store.Sweep(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if job.Subject != strconv.FormatInt(w.sweep.StartedAt.UnixMilli(), 10) || !w.sweep.Runs(s.now()) {
+		return time.Time{}, nil
+	}
+	if busy, err := s.store.BridgesBeingMade(ctx, s.now().Add(-waitFor)); err != nil || busy > 0 {
+		return s.now().Add(sweepYield), err
+	}
+	if w.account, err = s.store.Account(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if w.standbys, err = s.store.AllStandbys(ctx); err != nil {
+		return time.Time{}, err
+	}
+	again, err = w.look(ctx)
+	if err != nil || !again.IsZero() {
+		return again, err
+	}
+	if again, err = w.settleAll(ctx); err != nil || !again.IsZero() {
+		return again, err
+	}
+	w.sweep.FinishedAt = s.now()
+	return time.Time{}, s.store.UpdateSweep(ctx, w.sweep)
+}
+
+// look lists the meetings of the next hosts, and stores which of them are left over.
+func (w *sweeper) look(ctx context.Context) (again time.Time, err error) {
+	hosts, err := w.s.store.MeetingHosts(ctx, w.s.now().Add(-sweepBack))
+	if err != nil {
+		return time.Time{}, err
+	}
+	hosts = append(hosts, w.account.BackupUsers...)
+	slices.Sort(hosts)
+	did := 0
+	for _, host := range slices.Compact(hosts) {
+		if slices.ContainsFunc(w.sweep.Hosts, func(h SweptHost) bool { return h.Email == host }) {
+			continue
+		}
+		if did++; did > sweepBatch || w.outOfTime(ctx) {
+			return w.s.now().Add(sweepPause), nil
+		}
+		h := SweptHost{Email: host}
+		var list []zoom.Meeting
+		if w.client, err = w.s.zoomClient(w.account); err == nil {
+			list, err = w.s.listOf(host, w.account.Version).at(ctx, w.sweep.StartedAt, func() ([]zoom.Meeting, error) { return w.client.ListMeetings(ctx, host) }, w.s.now)
+		}
+		if err != nil {
+			h.Reason = reasonOf(err, host)
+		} else if err := w.sort(ctx, host, list); err != nil {
+			return time.Time{}, err
+		}
+		h.At = w.s.now()
+		w.sweep.Hosts = append(w.sweep.Hosts, h)
+		if err := w.s.store.UpdateSweep(ctx, w.sweep); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return time.Time{}, nil
+}
+
+func (w *sweeper) outOfTime(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && time.Until(end) < jobLimit/2
+}
+
+// sort stores which meetings of a host are left over, and forgets those that Zoom no longer
+// has.
+func (w *sweeper) sort(ctx context.Context, host string, list []zoom.Meeting) error {
+	ids := make([]string, len(list))
+	for i, m := range list {
+		ids[i] = m.ID
+	}
+	used, err := w.s.store.MeetingsOfBridges(ctx, ids)
+	if err != nil {
+		return err
+	}
+	known, err := w.s.store.Leftovers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if markOf(m.Agenda) == "" && !used[m.ID] && w.standby(m) == nil {
+			continue // a person made it
+		}
+		l, ok, err := w.leftover(ctx, host, m)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if i := slices.IndexFunc(known, func(k Leftover) bool { return k.MeetingID == m.ID }); i >= 0 && (known[i].Outcome == LeftoverDeleted || known[i].Kept == KeptRestored) {
+			if w.s.now().Sub(known[i].LookedAt) < listLag {
+				continue
+			}
+			l.Outcome, l.Kept = LeftoverKept, KeptRestored
+		}
+		if err := w.save(ctx, l); err != nil {
+			return err
+		}
+	}
+	for _, k := range known {
+		if k.HostEmail != host || k.Outcome == LeftoverDeleted || slices.Contains(ids, k.MeetingID) {
+			continue
+		}
+		if k.Outcome == LeftoverDeleting { // the program stopped after the call
+			if err := w.deleted(ctx, k); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.s.store.DeleteLeftover(ctx, k.MeetingID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *sweeper) save(ctx context.Context, l Leftover) error {
+	ctx, cancel := attached(ctx, stateWrite)
+	defer cancel()
+	l.LookedAt = w.s.now()
+	return w.s.store.SaveLeftover(ctx, l)
+}
+
+// keep stores that a left-over meeting stays.
+func (w *sweeper) keep(ctx context.Context, l Leftover, why LeftoverReason, err error) error {
+	l.Outcome, l.Kept = LeftoverKept, why
+	if l.Reason = (Reason{}); err != nil {
+		l.Reason = reasonOf(err, l.HostEmail)
+	}
+	return w.save(ctx, l)
+}
+
+// standby returns the standby meeting that a meeting is, by its mark or its id, or nil. The
+// mark goes when an incident gets the meeting.
+func (w *sweeper) standby(m zoom.Meeting) *Standby {
+	mark := markOf(m.Agenda)
+	i := slices.IndexFunc(w.standbys, func(s Standby) bool { return s.ID == mark || s.Meeting.ID == m.ID })
+	if i < 0 {
+		return nil
+	}
+	return &w.standbys[i]
+}
+
+// leftover returns what a meeting of ours is, and false if it is none that is left over. Its
+// outcome is checking if only Zoom can say whether it may be deleted.
+func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l Leftover, ok bool, err error) {
+	l = Leftover{MeetingID: m.ID, HostEmail: host, Topic: cutRunes(m.Topic, MaxTopic), CreatedAt: m.CreatedAt, Outcome: LeftoverChecking}
+	kept := func(why LeftoverReason) (Leftover, bool, error) {
+		l.Outcome, l.Kept = LeftoverKept, why
+		return l, true, nil
+	}
+	var made time.Time
+	mark, standby := markOf(m.Agenda), w.standby(m)
+	switch {
+	case standby != nil && standby.Meeting.ID != "" && standby.Meeting.ID != m.ID:
+		l.Why = LeftUnknown
+		return kept(KeptForeign)
+	case standby != nil && standby.State != StandbyClaimed && standby.State != StandbyGone && standby.State != StandbyRefused:
+		return l, false, nil // it is looked after
+	case standby != nil:
+		made, l.BridgeID, l.Why = standby.CreatedAt, standby.BridgeID, LeftStandby
+	case mark != "":
+		a, err := w.s.store.Attempt(ctx, mark)
+		if err != nil && CodeOf(err) != NotFound {
+			return l, false, err
+		}
+		if err != nil || a.MeetingID != "" && a.MeetingID != m.ID {
+			l.Why = LeftUnknown
+			return kept(KeptForeign)
+		}
+		made, l.BridgeID, l.Why = a.StartedAt, a.BridgeID, LeftTwin
+		if a.State == AttemptDone {
+			l.Why = LeftReplaced
+		}
+	default: // a bridge has it, but a person has taken the mark out
+		if l.BridgeID, _, err = w.s.store.BridgeForMeeting(ctx, "", m.ID, time.Time{}); err != nil || l.BridgeID == "" {
+			return l, false, err
+		}
+	}
+	var i Incident
+	if l.BridgeID != "" {
+		b, err := w.s.store.Bridge(ctx, l.BridgeID)
+		if err != nil {
+			return l, false, err
+		}
+		if i, err = w.s.store.Incident(ctx, b.IncidentNumber); err != nil {
+			return l, false, err
+		}
+		l.IncidentNumber = i.Number
+		switch has := b.MeetingID == m.ID && b.Kind != KindStatic; {
+		case has && (i.Status == StatusOpen || b.Used()):
+			return l, false, nil
+		case has:
+			l.Why = LeftUnused
+		case l.Why == "":
+			return l, false, nil
+		case l.Why == LeftStandby:
+			l.Why = LeftReplaced
+		}
+	}
+	if l.CreatedAt.IsZero() {
+		l.CreatedAt = made
+	}
+	now, asked := w.s.now(), typeScheduled
+	if standby != nil {
+		asked = cmp.Or(standby.Meeting.Type, typeRecurring)
+	}
+	from := made.Add(w.s.skew() - 5*time.Minute) // on Zoom's clock
+	switch {
+	case !made.IsZero() && (l.CreatedAt.Before(from) || l.CreatedAt.After(from.Add(giveUpLook))):
+		l.Why = LeftUnknown
+		return kept(KeptForeign)
+	case personalID(m), m.PMI != "":
+		return kept(KeptPersonal)
+	case made.IsZero(), m.Type != 0 && m.Type != asked:
+		return kept(KeptChanged)
+	case l.BridgeID != "" && i.Status == StatusOpen:
+		return kept(KeptOpen)
+	case now.Sub(l.CreatedAt) < sweepAge || l.BridgeID != "" && now.Sub(i.ResolvedAt) < sweepAge:
+		return kept(KeptYoung)
+	}
+	return l, true, nil
+}
+
+// Used reports whether somebody was in the call of the bridge.
+func (b Bridge) Used() bool {
+	return !b.StartedAt.IsZero() || b.State == BridgeLive || b.InsideMost > 0 || len(b.Recordings) > 0
+}
+
+// settleAll asks Zoom about the meetings that may be deleted, and deletes those in which
+// nobody ever was. It returns when to go on.
+func (w *sweeper) settleAll(ctx context.Context) (again time.Time, err error) {
+	list, err := w.s.store.Leftovers(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	did := 0
+	for _, l := range list {
+		if l.Outcome != LeftoverChecking && l.Outcome != LeftoverDeleting {
+			continue
+		}
+		if did++; did > sweepBatch || w.outOfTime(ctx) {
+			return w.s.now().Add(sweepPause), nil
+		}
+		if err := w.settle(ctx, l); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return time.Time{}, nil
+}
+
+// settle deletes a meeting if nobody ever was in it, or stores why it stays.
+func (w *sweeper) settle(ctx context.Context, was Leftover) error {
+	client, err := w.s.zoomClient(w.account)
+	if err != nil {
+		return w.keep(ctx, was, KeptUnsaid, err)
+	}
+	m, err := client.GetMeeting(ctx, was.MeetingID)
+	if foreignLink(err) {
+		err = nil
+	}
+	switch {
+	case gone(err) && was.Outcome == LeftoverDeleting: // the program stopped after the call
+		return w.deleted(ctx, was)
+	case gone(err):
+		return w.s.store.DeleteLeftover(ctx, was.MeetingID)
+	case err != nil:
+		return w.keep(ctx, was, KeptUnsaid, err)
+	}
+	// Whatever has changed meanwhile counts.
+	l, ok, err := w.leftover(ctx, was.HostEmail, m)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return w.s.store.DeleteLeftover(ctx, was.MeetingID)
+	case l.Outcome == LeftoverKept:
+		return w.save(ctx, l)
+	case m.Status == "started":
+		return w.keep(ctx, l, KeptRunning, nil)
+	}
+	switch said, err := w.s.store.EventsOf(ctx, m.ID); {
+	case err != nil:
+		return err
+	case slices.ContainsFunc(said, func(event string) bool {
+		return event == "meeting.started" || strings.HasPrefix(event, "meeting.participant_") // also of people who did not get in
+	}):
+		return w.keep(ctx, l, KeptHeld, nil)
+	case slices.Contains(said, "meeting.recovered"):
+		return w.keep(ctx, l, KeptRestored, nil)
+	}
+	switch _, err := client.GetPastMeeting(ctx, m.ID); {
+	case err == nil:
+		return w.keep(ctx, l, KeptHeld, nil)
+	case !gone(err) || m.Status != "waiting":
+		return w.keep(ctx, l, KeptUnsaid, err)
+	}
+	l.Outcome = LeftoverDeleting
+	if err := w.save(ctx, l); err != nil {
+		return err
+	}
+	if err := w.endUnused(ctx, l); err != nil {
+		return err
+	}
+	switch err := client.DeleteMeeting(ctx, l.MeetingID); {
+	case err == nil, gone(err):
+		return w.deleted(ctx, l)
+	case zoom.ProblemOf(err).Code == zoom.ProblemMeetingInProgress:
+		return w.keep(ctx, l, KeptRunning, nil)
+	case !refusedByZoom(err) && was.Outcome == LeftoverChecking: // it may be deleted: look again
+		return err
+	default:
+		return w.keep(ctx, l, KeptNotByZoom, err)
+	}
+}
+
+// endUnused ends the bridge whose meeting is deleted next, so that Zoom's event about it is
+// no surprise.
+func (w *sweeper) endUnused(ctx context.Context, l Leftover) error {
+	if l.Why != LeftUnused {
+		return nil
+	}
+	b, err := w.s.store.Bridge(ctx, l.BridgeID)
+	if err != nil || b.State != BridgeReady || b.MeetingID != l.MeetingID {
+		return err
+	}
+	b.State, b.EndedAt, b.UpdatedAt = BridgeEnded, w.s.now(), w.s.now()
+	return w.s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeReady}})
+}
+
+// deleted stores that a meeting was deleted, in the timeline of its incident too.
+func (w *sweeper) deleted(ctx context.Context, l Leftover) error {
+	l.Outcome = LeftoverDeleted
+	if err := w.save(ctx, l); err != nil || l.IncidentNumber == 0 {
+		return err
+	}
+	kind := EntryTwinDeleted
+	switch l.Why {
+	case LeftUnused:
+		kind = EntryUnusedDeleted
+	case LeftReplaced:
+		kind = EntryReplacedDeleted
+	case LeftTwin, LeftStandby, LeftUnknown:
+	}
+	ctx, cancel := attached(ctx, stateWrite)
+	defer cancel()
+	return w.s.store.AddTimeline(ctx, TimelineEntry{
+		ID: "swept-" + l.MeetingID, IncidentNumber: l.IncidentNumber, BridgeID: l.BridgeID, At: w.s.now(), Kind: kind, Data: TimelineData{Host: l.HostEmail},
+	})
+}
