@@ -228,6 +228,9 @@ func seedDay(ctx context.Context, w *world) error {
 	if err := w.connect(ctx, admin); err != nil {
 		return err
 	}
+	if err := w.service.SaveOnCall(ctx, admin, []string{"ravi@example.com"}); err != nil {
+		return err
+	}
 	outage, err := w.program.SeedRunbooks(ctx, admin)
 	if err != nil {
 		return err
