@@ -43,6 +43,13 @@ func (s *Store) SaveStandby(ctx context.Context, m incident.Standby, from incide
 	})
 }
 
+// DoubtStandbys implements incident.Standbys.
+func (s *Store) DoubtStandbys(ctx context.Context, ids []string) error {
+	return s.change(ctx, incident.AuditEntry{}, []string{TopicAccount}, func(tx *sql.Tx) error {
+		return exec(ctx, tx, `UPDATE standby_meetings SET checked_at = NULL, try_at = NULL WHERE state IN ('made', 'ready') AND id IN (`+placeholders(1, len(ids))+`)`, anys(ids)...)
+	})
+}
+
 // claimStandby makes a standby meeting that of the change's bridge.
 func claimStandby(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
 	if c.Standby == "" {

@@ -68,6 +68,9 @@ func standbyReady(a incident.Account, rows []incident.Standby) views.CheckLine {
 func (s *Site) standbyLine(m incident.Standby) string {
 	switch m.State {
 	case incident.StandbyReady:
+		if m.CheckedAt.IsZero() {
+			return "A standby meeting was changed in Zoom. Drawbridge is checking it."
+		}
 		return "A standby meeting is ready, checked " + views.Ago(s.Now().Sub(m.CheckedAt)) + "."
 	case incident.StandbyCalling, incident.StandbyMade:
 		return "A standby meeting is being made."

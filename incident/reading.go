@@ -58,6 +58,9 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 			meetings = append(meetings, cutRunes(b.UUID, 100))
 		}
 	}
+	if err := s.doubtStandbys(ctx, events, readings); err != nil {
+		return nil, err
+	}
 	if err := s.addRechecks(ctx, events, readings, bodies); err != nil {
 		return nil, err
 	}

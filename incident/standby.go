@@ -69,6 +69,9 @@ type Standbys interface {
 	// SaveStandby inserts a standby meeting, or updates it if from is set. It returns
 	// Conflict if it is not in that state.
 	SaveStandby(ctx context.Context, m Standby, from StandbyState) error
+	// DoubtStandbys forgets when those of the standby meetings that are not claimed were
+	// read back.
+	DoubtStandbys(ctx context.Context, ids []string) error
 	// EnsureJob stores a job, or makes the one with its id due if it is not running.
 	EnsureJob(ctx context.Context, j Job) error
 }
@@ -100,6 +103,39 @@ func (s *Service) wakeStandby(ctx context.Context) {
 		return
 	}
 	nudge(s.wakeJobs)
+}
+
+// standbyEvents are the events that say that a meeting may no longer do as a standby meeting.
+var standbyEvents = []string{"meeting.deleted", "meeting.permanently_deleted", "meeting.updated", "meeting.started"}
+
+// doubtStandbys has the standby meetings that events are about read back at once.
+func (s *Service) doubtStandbys(ctx context.Context, events []Event, readings []Reading) error {
+	var meetings, ids []string
+	for i, r := range readings {
+		if events[i].counts() && r.MeetingID != "" && slices.Contains(standbyEvents, r.Event) {
+			meetings = append(meetings, r.MeetingID)
+		}
+	}
+	if len(meetings) == 0 {
+		return nil
+	}
+	rows, err := s.store.Standbys(ctx, s.now())
+	if err != nil {
+		return err
+	}
+	for _, m := range rows {
+		if slices.Contains(meetings, m.Meeting.ID) {
+			ids = append(ids, m.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := s.store.DoubtStandbys(ctx, ids); err != nil {
+		return err
+	}
+	s.wakeStandby(ctx)
+	return nil
 }
 
 // keepStandby looks after the standby meetings: it makes, checks and deletes them until

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
@@ -112,6 +114,44 @@ func TestStandbyCheck(t *testing.T) {
 				t.Errorf("ready are %+v", after)
 			}
 			w.wantKept(1)
+		})
+	}
+}
+
+// An event about a standby meeting has it checked at once, and not hours later.
+func TestStandbyEvent(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		change   func(w *world, m incident.Standby)
+		replaced bool
+	}{
+		{"deleted", func(w *world, m incident.Standby) { w.ok(w.zoom().DeleteMeeting(t.Context(), m.Meeting.ID)) }, true},
+		{"its settings changed", func(w *world, m incident.Standby) {
+			on := true
+			w.ok(w.zoom().UpdateMeetingSettings(t.Context(), m.Meeting.ID, zoom.MeetingSettings{WaitingRoom: &on}))
+		}, true},
+		{"its topic changed", func(w *world, m incident.Standby) {
+			w.ok(w.zoom().UpdateMeeting(t.Context(), m.Meeting.ID, zoom.MeetingChange{Topic: "mine"}))
+		}, false},
+		{"somebody started it", func(w *world, m incident.Standby) {
+			w.must(w.sim.Join(t.Context(), m.Meeting.ID, zoomsim.Person{Name: "Guest"}))
+		}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, store *db.Store) {
+				w := worldWith(t, store)
+				before := w.standby(1)[0]
+				w.work(3 * time.Minute)
+				tt.change(w, before)
+				w.sim.Settle()
+				w.work(time.Second)
+				w.work(time.Second)
+				after := w.kept()
+				if len(after) != 1 || after[0].ID != before.ID != tt.replaced || !after[0].CheckedAt.After(before.CheckedAt) {
+					t.Errorf("ready are %+v", after)
+				}
+			})
 		})
 	}
 }
