@@ -71,6 +71,9 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 				if err := applyToBridge(ctx, tx, r); err != nil {
 					return err
 				}
+				if err := s.keepPasscodes(ctx, tx, r); err != nil {
+					return err
+				}
 			}
 		}
 		rechecks, err := applyRechecks(ctx, tx, applied)

@@ -416,8 +416,18 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			return block, err
 		}
 	}
-	for n := range b.Recordings {
-		block.Recordings = append(block.Recordings, recordingLink(n, b.Recordings))
+	if len(b.Recordings) > 0 {
+		passcodes, err := s.Store.RecordingPasscodes(c.Request().Context(), b.ID)
+		if err != nil {
+			return block, err
+		}
+		for n, r := range b.Recordings {
+			v := views.Recording{Link: recordingLink(n, b.Recordings), Passcode: passcodes[r.UUID].Reveal()}
+			if !r.DeletesOn.IsZero() {
+				v.Deletes = words.RecordingDeletes(r.DeletesOn, s.Now())
+			}
+			block.Recordings = append(block.Recordings, v)
+		}
 	}
 	switch b.State {
 	case incident.BridgeFailed, incident.BridgeUnknown:
@@ -505,6 +515,9 @@ func recordingLink(n int, all []incident.RecordingLink) views.Link {
 	l := views.Link{Text: "Recording", Href: all[n].URL}
 	if len(all) > 1 {
 		l.Text += " " + string(rune('1'+min(n, 8)))
+	}
+	if all[n].Transcript {
+		l.Text += " with transcript"
 	}
 	if all[n].Gone {
 		l.Text, l.Href = l.Text+" (deleted in Zoom)", ""

@@ -263,8 +263,7 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 			entry(EntryNoRecording)
 			return
 		}
-		var dropped []string
-		r.Recordings, dropped = recordingLinks(z.Recording, instance.UUID, links)
+		dropped := r.addLinks(z.Recording, instance.UUID, links)
 		r.changeFiles(r.BridgeID, instance.UUID, recordingFiles(z.Recording), false)
 		if len(dropped) > 0 {
 			entry(EntryRecordingLinkDropped)
@@ -274,11 +273,19 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 		entry(EntryRecordingReady)
 	case "recording.transcript_completed":
 		entry(EntryTranscript)
+		if z.Recording != nil {
+			r.addLinks(z.Recording, instance.UUID, links)
+			for i := range r.Recordings { // a recording without its transcript is gone as well
+				if r.Recordings[i].URL == z.Recording.ShareURL {
+					r.Recordings[i].Files = nil
+				}
+			}
+		}
 	case "recording.trashed", "recording.deleted", "recording.recovered":
 		if z.Recording == nil {
 			return
 		}
-		r.Recordings, _ = recordingLinks(z.Recording, instance.UUID, links)
+		r.addLinks(z.Recording, instance.UUID, links)
 		r.changeFiles(r.BridgeID, instance.UUID, recordingFiles(z.Recording), z.Name != "recording.recovered")
 		entry(recordingEntries[z.Name])
 	}

@@ -17,6 +17,12 @@ type RecordingLink struct {
 	UUID  string    `json:"uuid,omitempty"`  // of the instance; "": unknown
 	Files []string  `json:"files,omitempty"` // Zoom's ids of its files; empty: unknown
 	Gone  bool      `json:"gone,omitempty"`  // all of them were deleted or moved to the trash
+
+	Transcript bool      `json:"transcript,omitempty"` // Zoom made one
+	DeletesOn  time.Time `json:"deletes_on,omitzero"`  // the day on which Zoom deletes it; zero: never, or Zoom did not say
+	ExpirySaid time.Time `json:"expiry_said,omitzero"` // when Zoom last said whether it does; zero: never
+
+	Passcode zoom.Secret `json:"-"` // only in a Reading; see RecordingPasscodes
 }
 
 // Later is what Zoom changed after the bridge was created. Like instances and
@@ -78,11 +84,21 @@ func (b *Bridge) addRecordings(r Reading) {
 	for _, rec := range r.Recordings {
 		i := slices.IndexFunc(b.Recordings, func(known RecordingLink) bool { return known.URL == rec.URL })
 		if i < 0 {
+			rec.Passcode = zoom.Secret{}
 			b.Recordings = append(b.Recordings, rec)
 			continue
 		}
 		known := &b.Recordings[i]
-		known.UUID = rec.UUID
+		known.UUID, known.Transcript = rec.UUID, known.Transcript || rec.Transcript
+		if rec.ExpirySaid.After(known.ExpirySaid) {
+			known.DeletesOn, known.ExpirySaid = rec.DeletesOn, rec.ExpirySaid
+		}
+		if rec.Start.Before(known.Start) && !rec.Start.IsZero() || known.Start.IsZero() {
+			known.Start = rec.Start
+		}
+		if rec.End.After(known.End) {
+			known.End = rec.End
+		}
 		for _, id := range rec.Files {
 			if !slices.Contains(known.Files, id) {
 				known.Files = append(known.Files, id)
@@ -156,6 +172,24 @@ func recordingFiles(rec *zoom.EventRecording) (ids []string) {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// addLinks adds the links of a recording, and returns the hosts of those that do not lead to
+// Zoom.
+func (r *Reading) addLinks(rec *zoom.EventRecording, uuid string, links zoom.Links) (dropped []string) {
+	list, dropped := recordingLinks(rec, uuid, links)
+	for i := range list {
+		l := &list[i]
+		l.Passcode = rec.Passcode
+		if rec.AutoDelete != nil {
+			l.DeletesOn, l.ExpirySaid = rec.DeletesOn, r.EventAt
+		}
+		l.Transcript = slices.ContainsFunc(rec.Files, func(f zoom.RecordingFile) bool {
+			return strings.EqualFold(f.Type, "TRANSCRIPT") && (l.URL == rec.ShareURL || l.URL == f.PlayURL)
+		})
+	}
+	r.Recordings = append(r.Recordings, list...)
+	return dropped
 }
 
 // recordingLinks returns the links to show: the page with all files, or else the

@@ -86,6 +86,64 @@ func TestRecordingGone(t *testing.T) {
 	}
 }
 
+// What Zoom's documented events say about a recording: its passcode, which is stored sealed,
+// the day on which Zoom deletes it, and its transcript. The order of the events does not matter.
+func TestRecordingDetails(t *testing.T) {
+	t.Parallel()
+	completed, transcript := sample(t, "documented"), sample(t, "documented-transcript")
+	said := func(ms, more string) string {
+		return `{"event":"recording.completed","payload":{"account_id":"acc","object":{"id":$ID,"uuid":"$UUID",` + more + `"share_url":"https://us05web.zoom.us/rec/share/SSS","recording_files":[{"id":"f1","file_type":"MP4"}]}},"event_ts":` + ms + `}`
+	}
+	day := time.Date(2028, 7, 12, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name       string
+		events     []string
+		passcode   string
+		deletes    time.Time
+		transcript bool
+	}{
+		{"as documented", []string{completed}, "132456", day, false},
+		{"with the transcript", []string{completed, transcript}, "123456", day, true},
+		{"a new passcode, and no deletion any more", []string{completed, said("$MS2", `"password":"new&<1>","auto_delete":false,`)}, "new&<1>", time.Time{}, false},
+		{"nothing said", []string{said("$MS", "")}, "", time.Time{}, false},
+		{"nothing new said", []string{completed, said("$MS2", "")}, "132456", day, false},
+		{"a date that is none", []string{said("$MS", `"password":7,"auto_delete":true,"auto_delete_date":"soon",`)}, "7", time.Time{}, false},
+		{"a date without a deletion", []string{said("$MS", `"auto_delete_date":"2028-07-12",`)}, "", time.Time{}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, store *db.Store) {
+				w := worldWith(t, store)
+				for _, order := range []string{"in order", "backwards"} {
+					i, b := w.open(func(r *incident.OpenRequest) { r.DedupKey = order })
+					w.work(0)
+					events := slices.Clone(tt.events)
+					if order == "backwards" {
+						slices.Reverse(events)
+					}
+					for _, body := range events {
+						w.send(b, body)
+						w.work(0)
+					}
+					b = w.bridge(i)
+					passcodes, err := store.RecordingPasscodes(t.Context(), b.ID)
+					w.ok(err)
+					if len(b.Recordings) != 1 {
+						t.Fatalf("recordings %+v", b.Recordings)
+					}
+					r := b.Recordings[0]
+					if got := passcodes[r.UUID].Reveal(); got != tt.passcode || !r.DeletesOn.Equal(tt.deletes) || r.Transcript != tt.transcript || !r.Passcode.IsZero() {
+						t.Errorf("%s: passcode %q, %+v", order, got, r)
+					}
+				}
+				if tt.passcode != "" && strings.Contains(w.log.String(), tt.passcode+`"`) {
+					t.Error("the passcode is in the log")
+				}
+			})
+		})
+	}
+}
+
 // A batch takes back the recordings of several bridges.
 func TestBatchOfRecordings(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,13 @@ type IncidentPage struct {
 	NoteError string
 }
 
+// Recording is one recording of a call in Zoom.
+type Recording struct {
+	Link
+	Passcode string // what people enter to see it; "": none, or not known
+	Deletes  string // when Zoom deletes it, in a sentence; "": Zoom did not say
+}
+
 // BridgeBlock is one bridge on its incident's page.
 type BridgeBlock struct {
 	ID       string
@@ -75,7 +82,7 @@ type BridgeBlock struct {
 	UsedBackup bool
 	Why        string // why it differs from what was asked for, in sentences; "" if it doesn't
 	Recording  string // "none", "cloud" or "local", as Zoom set it
-	Recordings []Link
+	Recordings []Recording
 
 	Inside    int
 	Unseen    bool // Zoom did not say who is inside

@@ -101,7 +101,7 @@ func TestIncident(t *testing.T) {
 	nasty.Inside[0].Name, nasty.Entries[0].Text = hostile, hostile
 	nasty.Bridges[0].JoinURL, nasty.Bridges[0].PagePath = "javascript:alert(1)", "javascript:alert(1)"
 	nasty.Bridges[0].DialIn[0] = views.DialIn{Place: hostile, Number: hostile, Tel: "javascript:alert(1)"}
-	nasty.Bridges[0].Recordings = []views.Link{{Text: hostile, Href: "javascript:alert(1)"}}
+	nasty.Bridges[0].Recordings = []views.Recording{{Link: views.Link{Text: hostile, Href: "javascript:alert(1)"}, Passcode: hostile}}
 	nasty.Bridges[0].Host, nasty.Bridges[0].Why, nasty.Bridges[0].Passcode = hostile, hostile, hostile
 	nasty.Variables[0] = views.KeyValue{Key: hostile, Value: hostile}
 

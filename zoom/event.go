@@ -73,11 +73,13 @@ type EventParticipant struct {
 	LeaveTime time.Time
 }
 
-// EventRecording is a recording. It does not include its passcode or the token
-// for downloads.
+// EventRecording is a recording. It does not include the token for downloads.
 type EventRecording struct {
-	ShareURL string // an absolute http or https URL; show it as a link only if Links accepts it
-	Files    []RecordingFile
+	ShareURL   string // an absolute http or https URL; show it as a link only if Links accepts it
+	Files      []RecordingFile
+	Passcode   Secret    // what people enter to see it; zero: none, or Zoom did not say
+	AutoDelete *bool     // whether Zoom deletes it by itself; nil: Zoom did not say
+	DeletesOn  time.Time // the day on which it does; zero: never, or Zoom did not say
 }
 
 // BatchRecording is the recording of one meeting among several.
@@ -174,7 +176,12 @@ func ReadEvent(raw []byte) (Event, error) {
 }
 
 func readRecording(object gjson.Result) *EventRecording {
-	r := EventRecording{ShareURL: linkText(object.Get("share_url"))}
+	r := EventRecording{
+		ShareURL: linkText(object.Get("share_url")), Passcode: NewSecret(word(object.Get("password"))), AutoDelete: truth(object.Get("auto_delete")),
+	}
+	if r.AutoDelete != nil && *r.AutoDelete {
+		r.DeletesOn, _ = time.Parse(time.DateOnly, word(object.Get("auto_delete_date"))) // zero if it is no date
+	}
 	add := func(f gjson.Result) {
 		r.Files = append(r.Files, RecordingFile{
 			ID:      word(f.Get("id")),

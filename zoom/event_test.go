@@ -64,6 +64,7 @@ func TestReadEventSamples(t *testing.T) {
 			Files: []zoom.RecordingFile{{Start: start}},
 		}}},
 		{"recording.completed", zoom.Event{Meeting: recorded, Recording: &zoom.EventRecording{
+			Passcode: zoom.NewSecret("132456"), AutoDelete: new(true), DeletesOn: time.Date(2028, 7, 12, 0, 0, 0, 0, time.UTC),
 			ShareURL: "https://example.com",
 			Files: []zoom.RecordingFile{
 				{ID: "ed6c2f27-2ae7-42f4-b3d0-835b493e4fa8", Type: "M4A", PlayURL: "https://example.com/recording/play/Qg75t7xZBtEbAkjdlgbfdngBBBB", Start: start, End: end},
