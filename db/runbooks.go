@@ -149,7 +149,12 @@ func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit inc
 		if err := freeDefault(ctx, tx, b); err != nil {
 			return err
 		}
-		err := execOne(ctx, tx, changed, `
+		// The plan of drills names its runbook, as the YAML file does.
+		err := exec(ctx, tx, `UPDATE drill_plan SET runbook = $2 WHERE runbook <> '' AND runbook = (SELECT name FROM runbooks WHERE id = $1)`, b.ID, b.Name)
+		if err != nil {
+			return err
+		}
+		err = execOne(ctx, tx, changed, `
 			UPDATE runbooks SET name = $3, incident_type = $4, description = $5, variables = $6,
 				disabled_at = $7, archived_at = $8, updated_at = $9, is_default = $10, version = version + 1
 			WHERE id = $1 AND version = $2`,

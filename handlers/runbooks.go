@@ -232,7 +232,12 @@ func (s *Site) DeleteRunbook(c echo.Context) error {
 		return err
 	}
 
-	archived, err := s.Service.DeleteRunbook(c.Request().Context(), Actor(c), stored.ID)
+	ctx := c.Request().Context()
+	plan, err := s.Store.DrillPlan(ctx)
+	if err != nil {
+		return err
+	}
+	archived, err := s.Service.DeleteRunbook(ctx, Actor(c), stored.ID)
 	if err != nil {
 		return err
 	}
@@ -241,7 +246,15 @@ func (s *Site) DeleteRunbook(c echo.Context) error {
 	if archived {
 		said = "“" + stored.Name + "” was archived, because incidents used it."
 	}
+	if usedByDrills(plan, stored) {
+		said += " Scheduled drills fail until you choose another runbook for them under Drills."
+	}
 	return s.done(c, "/runbooks", said)
+}
+
+// usedByDrills reports whether the schedule starts drills of this runbook, by its name.
+func usedByDrills(plan incident.DrillPlan, r incident.Runbook) bool {
+	return plan.Schedule != incident.DrillsOff && r.ID != "" && plan.Runbook == r.Name
 }
 
 // editorNotes is what the editor shows besides the form.
@@ -298,6 +311,11 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 			page.Incidents = r.Incidents
 		}
 	}
+	plan, err := s.Store.DrillPlan(ctx)
+	if err != nil {
+		return err
+	}
+	page.Drilled = usedByDrills(plan, stored)
 	return Render(c, status, views.Runbook(page))
 }
 

@@ -579,11 +579,13 @@ func TestDeleteRunbook(t *testing.T) {
 		o := newOffice(t)
 		r, b := o.outage(), o.as(incident.Admin)
 		b.get("/runbooks/"+r.ID).want(t, http.StatusOK, "This deletes it permanently, with 1 step and 1 variable.")
-		b.post("/runbooks/"+r.ID+"/delete", "version", "1").leadsTo(b, "/runbooks", "“Production outage” was deleted.", "No runbooks yet")
+		b.post("/drills/schedule", "schedule", "daily", "hour", "6", "runbook", r.Name).want(t, http.StatusSeeOther)
+		b.get("/runbooks/"+r.ID).want(t, http.StatusOK, "Scheduled drills use it.")
+		b.post("/runbooks/"+r.ID+"/delete", "version", "1").leadsTo(b, "/runbooks", "“Production outage” was deleted. Scheduled drills fail until you choose another runbook for them under Drills.", "No runbooks yet")
 		if _, err := o.store.Runbook(t.Context(), r.ID); incident.CodeOf(err) != incident.NotFound {
 			t.Errorf("it is still there: %v", err)
 		}
-		o.wantTrail("runbook.create Production outage", "runbook.delete Production outage")
+		o.wantTrail("runbook.create Production outage", "drill.plan", "runbook.delete Production outage")
 	})
 	t.Run("one with incidents is archived", func(t *testing.T) {
 		t.Parallel()

@@ -380,9 +380,17 @@ func TestDrillPlanRunbook(t *testing.T) {
 	if d := w.drilled("drill-2026-11-30"); d.RunbookName != other.Name || d.Result != incident.LevelOK {
 		t.Errorf("the drill used %q: %v", d.RunbookName, stages(d))
 	}
+	other.Name = "Renamed"
+	w.runbook, _, err = w.service.SaveRunbook(t.Context(), admin, other)
+	w.ok(err)
+	w.work(24 * time.Hour)
+	w.work(time.Minute)
+	if d := w.drilled("drill-2026-12-01"); d.RunbookName != "Renamed" || d.Result != incident.LevelOK {
+		t.Errorf("after the runbook was renamed, the drill used %q: %v", d.RunbookName, stages(d))
+	}
 	w.ok(w.service.SetRunbookDisabled(t.Context(), admin, other.ID, true))
 	w.work(24 * time.Hour)
-	w.wantStages("drill-2026-12-01", "open bad no_runbook", "result bad")
+	w.wantStages("drill-2026-12-02", "open bad no_runbook", "result bad")
 }
 
 // Of two servers that come to the hour at the same time, one starts the drill.

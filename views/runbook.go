@@ -131,6 +131,9 @@ func (p RunbookPage) deleteForm() ConfirmForm {
 	if p.Incidents > 0 {
 		c.Text = Plural(p.Incidents, "incident used it and stays as it is", "incidents used it and stay as they are") + ". People can view an archived runbook but not use or change it."
 	}
+	if p.Drilled {
+		c.Text += " Scheduled drills use it. They fail until you choose another runbook for them."
+	}
 	return c
 }
 

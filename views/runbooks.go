@@ -66,7 +66,8 @@ type RunbookPage struct {
 	Description  string
 	Enabled      bool
 	Archived     bool
-	Incidents    int // opened with it; if there are any, deleting it archives it
+	Incidents    int  // opened with it; if there are any, deleting it archives it
+	Drilled      bool // the schedule starts drills of it
 
 	Steps     []StepForm
 	Variables []VariableForm
