@@ -312,7 +312,7 @@ func onCall(emails []string) (list []string, problem string) {
 		list = append(list, e)
 	}
 	if len(list) > maxOnCall {
-		return nil, fmt.Sprintf("Enter at most %d addresses. These are %d.", maxOnCall, len(list))
+		return nil, fmt.Sprintf("Enter at most %d addresses. You entered %d.", maxOnCall, len(list))
 	}
 	return list, ""
 }

@@ -195,7 +195,7 @@ func TestSaveOnCall(t *testing.T) {
 	w.must(w.service.CheckConnection(t.Context(), admin))
 	for _, tt := range []struct{ name, in, want string }{
 		{"no address", "oncall", "“oncall” isn’t an email address. Enter one address a line."},
-		{"too many", strings.TrimSuffix(strings.Repeat("a%d@example.com,", 201), ","), "Enter at most 200 addresses. These are 201."},
+		{"too many", strings.TrimSuffix(strings.Repeat("a%d@example.com,", 201), ","), "Enter at most 200 addresses. You entered 201."},
 	} {
 		emails := strings.Split(tt.in, ",")
 		for n := range emails {

@@ -49,7 +49,9 @@ func linkProblem(link string) string {
 	switch {
 	case strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' }):
 		return "The link contains a space or another character that isn’t allowed."
-	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || len(link) > maxLink:
+	case len(link) > maxLink:
+		return "The link is too long. Use at most 2,000 characters."
+	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil:
 		return "Paste a complete link that starts with https://."
 	}
 	return ""
@@ -70,7 +72,7 @@ func trimStatic(links []StaticLink) (trimmed []StaticLink) {
 // checkStatic adds what is wrong with the links to fields.
 func checkStatic(fields map[string]string, links []StaticLink) {
 	if len(links) > maxStaticLinks {
-		fields["static_links"] = fmt.Sprintf("Use at most %d static links. These are %d.", maxStaticLinks, len(links))
+		fields["static_links"] = fmt.Sprintf("Use at most %d static links. You entered %d.", maxStaticLinks, len(links))
 	}
 	for i, l := range links {
 		at := fmt.Sprintf("static_links.%d.", i)
@@ -159,10 +161,8 @@ func (c *climber) useStatic(ctx context.Context) (done bool, err error) {
 	c.bridge.leadTo(link, now)
 	c.bridge.Rung = RungStatic
 	c.bridge.Reasons = append(slices.Clone(c.why), Reason{Code: ReasonStaticLink, Text: link.Name})
-	c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, c.bridge.Reasons[len(c.bridge.Reasons)-1], now
-	return true, moved(c.write(ctx, BridgeChange{
-		Bridge: c.bridge, From: []BridgeState{before},
-		StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+	c.run.Reason = c.bridge.Reasons[len(c.bridge.Reasons)-1]
+	return true, moved(c.helpOut(ctx, before, BridgeChange{
 		Timeline: []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryStaticLink, TimelineData{Link: link.Host(), Text: link.Name, Reasons: c.why})},
 	}))
 }

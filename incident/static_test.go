@@ -207,6 +207,9 @@ func TestSaveStaticLinks(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := w.service.SaveStaticLinks(t.Context(), admin, test.links, w.account().Version)
 			wantFields(t, err, test.want...)
+			if text := fieldsOf(t, err)["static_links.0.url"]; test.name == "too long" && text != "The link is too long. Use at most 2,000 characters." {
+				t.Errorf("the link is refused with %q", text)
+			}
 		})
 	}
 	many := make([]incident.StaticLink, 11)
