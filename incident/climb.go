@@ -171,7 +171,7 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 		ctx, cancel = beforeStatic(ctx)
 		defer cancel()
 	}
-	if why := c.blocked(); why.Code != "" {
+	if why := c.connect(); why.Code != "" {
 		return c.fail(ctx, why)
 	}
 	if done, err := c.takeForeign(ctx, attempts); done || err != nil {
@@ -191,8 +191,9 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	return c.fail(ctx)
 }
 
-// blocked returns why no host can be asked, or the zero Reason.
-func (c *climber) blocked() Reason {
+// connect sets the client for calls to Zoom. It returns why no host can be asked, or the
+// zero Reason.
+func (c *climber) connect() Reason {
 	if c.atHand && c.s.zoomIsSilent() {
 		return Reason{Code: ReasonZoomSilent}
 	}
@@ -221,11 +222,8 @@ func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err err
 			break
 		}
 		err := c.begin(ctx, r)
-		if errors.Is(err, errOutOfTime) && len(c.calls) > 0 {
-			break
-		}
-		if errors.Is(err, errOutOfTime) && (c.leaves != "" || c.atHand) {
-			if len(c.why) == 0 {
+		if errors.Is(err, errOutOfTime) && (len(c.calls) > 0 || c.leaves != "" || c.atHand) {
+			if len(c.calls)+len(c.why) == 0 {
 				c.why = []Reason{{Code: ReasonOutOfTime}}
 			}
 			break

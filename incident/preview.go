@@ -191,7 +191,7 @@ func (c *climber) preview(ctx context.Context, p *Preview, before *previewFacts)
 		p.StormHad = had + before.meetings
 	}
 	list := c.order(rungs(c.account, c.incident, c.run, c.bridge.Asked), before.loads)
-	why := c.blocked()
+	why := c.connect()
 	switch {
 	case why.Code != "":
 	case len(list) == 0:

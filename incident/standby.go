@@ -81,7 +81,7 @@ func checkStandby(fields map[string]string, a Account) {
 	n, hosts := a.StandbyMeetings, len(a.BackupUsers)
 	day := hosts * (HostDayLimit - peopleReserve)
 	switch {
-	case n > MaxStandby && n > day:
+	case n > day && hosts > 0:
 		fields["standby_meetings"] = fmt.Sprintf("Zoom lets each backup user create %d meetings a day, and Drawbridge keeps %d of them for incidents. With %d × %d = %d a day, it can’t keep %d ready. Enter a number from 0 to %d.",
 			HostDayLimit, peopleReserve, hosts, HostDayLimit-peopleReserve, day, n, MaxStandby)
 	case n < 0 || n > MaxStandby:
@@ -99,7 +99,7 @@ func (s *Service) wakeStandby(ctx context.Context) {
 	j := s.newJob(JobStandby, "", s.now())
 	j.ID = "standby"
 	if err := s.store.EnsureJob(ctx, j); err != nil {
-		s.log.Error("could not wake the care for standby meetings", "error", err)
+		s.log.Error("could not queue the job for standby meetings", "error", err)
 		return
 	}
 	nudge(s.wakeJobs)
@@ -142,29 +142,34 @@ func (s *Service) doubtStandbys(ctx context.Context, events []Event, readings []
 // nothing is left to do or its time is over. again is when to call it again.
 func (s *Service) keepStandby(ctx context.Context) (again time.Time) {
 	for {
-		a, err := s.store.Account(ctx)
-		if err != nil {
-			return s.now().Add(standbyEvery)
-		}
-		rows, err := s.store.Standbys(ctx, s.now().Add(-hostRest))
-		if err != nil || a.StandbyMeetings == 0 && len(rows) == 0 {
-			return s.now().Add(standbyEvery)
-		}
-		client, err := s.zoomClient(a)
-		if err != nil {
-			return s.now().Add(standbyEvery)
-		}
 		if end, ok := ctx.Deadline(); ok && time.Until(end) < jobLimit/2 {
 			return s.now()
 		}
-		k := keeper{s, a, client}
-		if did, err := k.step(ctx, rows); err != nil || !did {
-			if err != nil {
-				s.log.Warn("could not look after the standby meetings", "error", err)
-			}
+		did, err := s.keepOneStandby(ctx)
+		if err != nil {
+			s.log.Warn("could not check the standby meetings", "error", err)
+		}
+		if err != nil || !did {
 			return s.now().Add(standbyEvery)
 		}
 	}
+}
+
+// keepOneStandby does the next thing for the standby meetings and reports whether it did.
+func (s *Service) keepOneStandby(ctx context.Context) (did bool, err error) {
+	a, err := s.store.Account(ctx)
+	if err != nil {
+		return false, err
+	}
+	rows, err := s.store.Standbys(ctx, s.now().Add(-hostRest))
+	if err != nil || a.StandbyMeetings == 0 && len(rows) == 0 {
+		return false, err
+	}
+	client, err := s.zoomClient(a)
+	if err != nil {
+		return false, nil // no Zoom app is connected
+	}
+	return keeper{s, a, client}.step(ctx, rows)
 }
 
 type keeper struct {
@@ -227,6 +232,18 @@ func (m Standby) alive() bool {
 	return m.State == StandbyCalling || m.State == StandbyUnknown || m.State == StandbyMade || m.State == StandbyReady
 }
 
+// countStandbys returns how many standby meetings there are on each host, and in all.
+func countStandbys(rows []Standby) (on map[string]int, all int) {
+	on = map[string]int{}
+	for _, m := range rows {
+		if m.alive() {
+			on[m.HostEmail]++
+			all++
+		}
+	}
+	return on, all
+}
+
 // surplus reports whether nobody wants a standby meeting any more: its host left the
 // pool, it is too old, or there are more than wanted, of which the hosts with the most
 // give theirs up first.
@@ -241,13 +258,7 @@ func (k keeper) surplus(rows []Standby, m Standby) bool {
 	if !slices.Contains(k.account.BackupUsers, m.HostEmail) || k.s.now().Sub(m.CreatedAt) > oldest {
 		return true
 	}
-	on, all := map[string]int{}, 0
-	for _, other := range rows {
-		if other.alive() {
-			on[other.HostEmail]++
-			all++
-		}
-	}
+	on, all := countStandbys(rows)
 	for _, n := range on {
 		if n > on[m.HostEmail] {
 			return false
@@ -293,7 +304,11 @@ func (k keeper) remove(ctx context.Context, m Standby) error {
 	if err == nil || foreignLink(err) {
 		err = k.client.DeleteMeeting(ctx, m.Meeting.ID)
 	}
-	if err == nil || gone(err) || k.s.now().Sub(m.CreatedAt) > standbyAge+standbyCheck {
+	if err == nil || gone(err) {
+		return k.save(ctx, m, StandbyGone)
+	}
+	if k.s.now().Sub(m.CreatedAt) > standbyAge+standbyCheck {
+		k.s.log.Error("gave up deleting a standby meeting", "meeting", m.Meeting.ID, "host", m.HostEmail, "error", err)
 		return k.save(ctx, m, StandbyGone)
 	}
 	m.Reason = reasonOf(err, m.HostEmail)
@@ -320,6 +335,7 @@ func (k keeper) look(ctx context.Context, m Standby) error {
 		}
 		return k.later(ctx, m, betweenLooks)
 	case cannotHost(err) || age > giveUpLook:
+		k.s.log.Warn("gave up finding a standby meeting", "host", m.HostEmail, "error", err)
 		return k.save(ctx, m, StandbyGone)
 	}
 	return k.later(ctx, m, standbyRetry)
@@ -328,13 +344,7 @@ func (k keeper) look(ctx context.Context, m Standby) error {
 // refill makes one standby meeting if there are too few, Zoom answers, and no incident
 // waits for its bridge.
 func (k keeper) refill(ctx context.Context, rows, refused []Standby) (did bool, err error) {
-	on, all := map[string]int{}, 0
-	for _, m := range rows {
-		if m.alive() {
-			on[m.HostEmail]++
-			all++
-		}
-	}
+	on, all := countStandbys(rows)
 	if all >= k.account.StandbyMeetings || k.s.zoomIsSilent() {
 		return false, nil
 	}
@@ -414,11 +424,14 @@ func (s *Service) standbys(ctx context.Context, a Account) ([]Standby, error) {
 		return nil, nil
 	}
 	loads, err := s.hostLoads(ctx)
+	if err != nil { // any of them is better than none
+		s.log.Warn("could not read the loads of hosts", "error", err)
+	}
 	room := func(m Standby) int { return min(1, a.Host(m.HostEmail, loads[m.HostEmail], s.now()).Room()) }
 	slices.SortStableFunc(rows, func(m, n Standby) int {
 		return cmp.Or(cmp.Compare(room(n), room(m)), n.CheckedAt.Compare(m.CheckedAt))
 	})
-	return rows, err
+	return rows, nil
 }
 
 // useStandby gives the bridge a standby meeting, because no host gave one. c.why says
@@ -445,10 +458,9 @@ func (c *climber) useStandby(ctx context.Context) (done bool, err error) {
 		c.bridge.Findings = compare(c.bridge.Asked, m.Meeting)
 		c.bridge.State, c.bridge.ReadyAt = BridgeReady, now
 		c.bridge.Reasons = append(slices.Clone(c.why), Reason{Code: ReasonStandby})
-		c.run.State, c.run.Reason, c.run.FinishedAt = StepDone, Reason{}, now
-		err := c.write(ctx, BridgeChange{
-			Bridge: c.bridge, From: []BridgeState{before.State}, Standby: m.ID,
-			StepRun: &c.run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
+		c.run.Reason = Reason{}
+		err := c.helpOut(ctx, before.State, BridgeChange{
+			Standby:   m.ID,
 			ReadAgain: &UnlinkedEvents{MeetingID: m.Meeting.ID, Since: c.bridge.CreatedAt, Origins: countingOrigins},
 			Timeline:  []TimelineEntry{c.s.bridgeEntry(c.bridge, EntryBridgeReady, TimelineData{Host: m.HostEmail, Reasons: c.bridge.Reasons})},
 			Jobs:      append(c.recheckIf(c.news), c.s.newJob(JobRename, c.bridge.ID, now)),
@@ -460,6 +472,14 @@ func (c *climber) useStandby(ctx context.Context) (done bool, err error) {
 		return true, moved(err)
 	}
 	return false, nil
+}
+
+// helpOut stores the link that the bridge got although no host gave one.
+func (c *climber) helpOut(ctx context.Context, from BridgeState, change BridgeChange) error {
+	c.run.State, c.run.FinishedAt = StepDone, c.s.now()
+	change.Bridge, change.From = c.bridge, []BridgeState{from}
+	change.StepRun, change.StepRunFrom = &c.run, []StepState{StepScheduled, StepRunning, StepFailed}
+	return c.write(ctx, change)
 }
 
 // renaming is what changes in the standby meeting of a bridge.
@@ -500,9 +520,8 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 			return time.Time{}, nil
 		}
 		from := bridge.State
-		bridge.changeLink(m.JoinURL, s.now())
-		bridge.take(m)
-		bridge.Kind, bridge.Findings, bridge.UpdatedAt = KindStandby, compare(bridge.Asked, m), s.now()
+		bridge.UpdatedAt = s.now()
+		bridge.readBack(m)
 		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{from},
 			Timeline: []TimelineEntry{s.bridgeEntry(bridge, EntryRenamed, TimelineData{Topic: bridge.Topic})}})
 		if CodeOf(err) != Conflict {
