@@ -362,21 +362,6 @@ func (l *load) end() {
 	}
 }
 
-// afterLease waits as until does, but for conditions that need the lease of a job to
-// expire and the job to be done.
-func (c *cluster) afterLease(what string, condition func() bool) {
-	c.Helper()
-	look := time.NewTicker(100 * time.Millisecond)
-	defer look.Stop()
-	for late := time.After(90 * time.Second); !condition(); {
-		select {
-		case <-look.C:
-		case <-late:
-			c.Fatalf("timed out waiting until %s; bridges: %s", what, query[string](c, `SELECT string_agg(state || ' ' || reason, ', ') FROM bridges`))
-		}
-	}
-}
-
 // Both servers have the same state.
 func TestTwoServers(t *testing.T) {
 	slow(t)
@@ -561,7 +546,7 @@ func TestDeadServer(t *testing.T) {
 	if status != http.StatusOK || number != 1.0 {
 		t.Errorf("the repeated alert: status %d, incident %v", status, number)
 	}
-	c.afterLease("the job of the killed server is taken over", func() bool {
+	until(t, "the job of the killed server is taken over", func() bool {
 		_, i := api(t, &left.server, c.token, "GET", "/api/v1/incidents/1", nil)
 		return i["bridges"].([]any)[0].(map[string]any)["state"] == "ready"
 	})
@@ -614,7 +599,7 @@ func TestDatabaseRestarts(t *testing.T) {
 	if n := query[int](c, `SELECT COUNT(*) FROM incidents`); n != 12 {
 		t.Errorf("12 alerts opened %d incidents", n)
 	}
-	c.afterLease("each incident has its bridge", func() bool {
+	until(t, "each incident has its bridge", func() bool {
 		return query[int](c, `SELECT COUNT(*) FROM bridges WHERE state = 'ready'`) == 12
 	})
 	if n := c.meetings(); n != 12 {
