@@ -143,6 +143,7 @@ func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) 
 		Opened
 		err error
 	}
+	began := s.now().Truncate(time.Millisecond) // as times are stored
 	answers := make(chan answer, 1)
 	go func() {
 		var a answer
@@ -163,13 +164,18 @@ func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) 
 		return a.Opened, a.err
 	case <-leave.C:
 	}
+	go func() {
+		if a := <-answers; a.err != nil {
+			s.log.Error("an incident was not stored after its caller had an answer", "name", req.Name, "error", a.err)
+		}
+	}()
 	look, cancel := context.WithTimeout(ctx, linkLook)
 	defer cancel()
 	i, err := s.store.IncidentByFormKey(look, req.FormKey)
 	if err != nil {
 		return Opened{}, ErrNoAnswer
 	}
-	return Opened{Incident: i, Created: true}, nil
+	return Opened{Incident: i, Created: !i.CreatedAt.Before(began)}, nil
 }
 
 // ensureLink gives a stored incident a static link from memory if it has no link yet,
@@ -503,31 +509,5 @@ func (s *Service) keepLinks(links []StaticLink) {
 		if n := slices.IndexFunc(links, func(l StaticLink) bool { return l.URL == p.Request.Given.URL && l.Name == p.Request.Given.Name }); n >= 0 && p.Request.Given.PIN == "" {
 			j.pending[i].Request.Given = &j.links[n]
 		}
-	}
-}
-
-// touchWait is how long a request waits until the use of its token or session is stored.
-const touchWait = 250 * time.Millisecond
-
-// touch stores the use of a token or a session. While the database accepts no writes,
-// nobody waits for it.
-func (s *Service) touch(ctx context.Context, store func(context.Context) error) error {
-	if !s.touching.TryLock() {
-		return nil // another one is being stored, or can't be
-	}
-	ctx, cancel := attached(ctx, stateWrite)
-	done := make(chan error, 1)
-	go func() {
-		defer s.touching.Unlock()
-		defer cancel()
-		done <- store(ctx)
-	}()
-	timer := time.NewTimer(touchWait)
-	defer timer.Stop()
-	select {
-	case err := <-done:
-		return err
-	case <-timer.C:
-		return nil
 	}
 }

@@ -125,3 +125,29 @@ func (s *Service) EndOtherSessions(ctx context.Context, actor Actor, keepSession
 		return s.audit(actor, AuditUserEndSessions, u.Email), nil
 	})
 }
+
+// touchWait is how long a request waits until the use of its token or session is stored.
+const touchWait = 250 * time.Millisecond
+
+// touch stores the use of a token or a session. While the database accepts no writes,
+// nobody waits for it.
+func (s *Service) touch(ctx context.Context, store func(context.Context) error) error {
+	if !s.touching.TryLock() {
+		return nil // another one is being stored, or can't be
+	}
+	ctx, cancel := attached(ctx, stateWrite)
+	done := make(chan error, 1)
+	go func() {
+		defer s.touching.Unlock()
+		defer cancel()
+		done <- store(ctx)
+	}()
+	timer := time.NewTimer(touchWait)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return nil
+	}
+}
