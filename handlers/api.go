@@ -2,8 +2,8 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -157,6 +157,10 @@ func (s *Site) OpenIncident(c echo.Context) error {
 // whole logs into descriptions.
 const maxAlert = 4 << 20
 
+// unescaped are control characters that scripts forget to escape in strings. Any other
+// becomes a space. No byte grows to more than two, so that memory stays bounded.
+var unescaped = map[byte]string{'\n': `\n`, '\r': `\r`, '\t': `\t`}
+
 // mendJSON mends what a log in a script's body breaks: bytes that are not UTF-8, and
 // control characters in strings that nobody escaped.
 func mendJSON(body []byte) []byte {
@@ -172,7 +176,7 @@ func mendJSON(body []byte) []byte {
 			if escaped { // a backslash before a real line break
 				mended = append(mended, '\\')
 			}
-			mended, escaped = fmt.Appendf(mended, `\u%04x`, b), false
+			mended, escaped = append(mended, cmp.Or(unescaped[b], " ")...), false
 			continue
 		case escaped:
 			escaped = false

@@ -185,6 +185,7 @@ func TestOpenIncidentFromBrokenJSON(t *testing.T) {
 		"a backslash before a break": {"{\"description\":\"a\\\nb\"", "a\\\nb"},
 		"a break after a quote":      {"{\"description\":\"say \\\"a\\\"\nb\"", "say \"a\"\nb"},
 		"a break between fields":     {"{\n\"type\":\"out\",\n\t\"description\":\"a\nb\"", "a\nb"},
+		"colors of a terminal":       {"{\"description\":\"\x1b[31ma\x00\"", "[31ma"},
 		"not UTF-8":                  {"{\"description\":\"caf\xe9\"", "caf\uFFFD"},
 		"a byte order mark":          {"\uFEFF{\"description\":\"a\"", "a"},
 	} {
