@@ -99,6 +99,7 @@ func (s *Site) Overview(c echo.Context) error {
 	if drill != nil {
 		page.Needs = append([]views.Need{*drill}, page.Needs...)
 	}
+	s.addStuck(c, &page)
 	// What the headline says needs no second line, and no banner.
 	page.Needs = slices.DeleteFunc(page.Needs, func(n views.Need) bool { return slices.Contains(page.Ready.Facts, n.Text) })
 	if len(page.Ready.Facts) > 0 && page.Ready.Level != views.LevelOK && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {

@@ -393,6 +393,13 @@ func TestLeftoverWords(t *testing.T) {
 	}
 }
 
+func TestStuckWords(t *testing.T) {
+	for _, c := range codes(constants(t, "incident", "Code")) {
+		wantSentence(t, c, words.Stuck(c, nil))
+	}
+	wantSentence(t, "fields", words.Stuck("invalid", []string{"name", "runbook"}))
+}
+
 func TestPreviewWords(t *testing.T) {
 	for _, rung := range incident.MeetingRungs {
 		wantSentence(t, string(rung), words.PreviewHost{Rung: string(rung)}.Role()+", as a title.")
@@ -456,7 +463,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
 		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),
-		"leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),
+		"Stuck code": of("incident", "Code"), "leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),
 		"drillResults": of("incident", "Level"), "drillSchedules": of("incident", "DrillSchedule"),
 	}
 	met := map[string]bool{}

@@ -40,6 +40,7 @@ const (
 	AuditRetentionSave     AuditAction = "retention.save"       //
 	AuditDrillRun          AuditAction = "drill.run"            // name of the runbook
 	AuditDrillPlan         AuditAction = "drill.plan"           //
+	AuditPendingDiscard    AuditAction = "pending.discard"      // name
 	AuditSweepRun          AuditAction = "sweep.run"            //
 	AuditGapsFind          AuditAction = "gaps.find"            //
 	AuditTokenCreate       AuditAction = "token.create"         // name

@@ -42,8 +42,9 @@ type Pending struct {
 	Actor   Actor
 	Request OpenRequest // with Given and OpenedAt
 	// BridgeID is set if the incident is stored and only its bridge could not be written.
-	BridgeID string `json:",omitempty"`
-	Saved    bool   `json:"-"` // it is in the journal's file; otherwise it is lost if the program stops
+	BridgeID string      `json:",omitempty"`
+	Saved    bool        `json:"-"` // it is in the journal's file; otherwise it is lost if the program stops
+	Not      NotStorable `json:"-"` // why it could not be stored since the program started
 }
 
 // Bridge returns the static link of the incident as its bridge.
@@ -202,11 +203,17 @@ func (s *Service) ensureLink(ctx context.Context, actor Actor, req OpenRequest, 
 }
 
 // PendingIncidents returns how many incidents have a link from memory and are not in the
-// database yet.
+// database yet, without those that can't be stored.
 func (s *Service) PendingIncidents() int {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
-	return len(s.journal.pending)
+	n := 0
+	for _, p := range s.journal.pending {
+		if !p.stuck() {
+			n++
+		}
+	}
+	return n
 }
 
 // Shown returns the bridge as people shall see it: with the link from memory that it has
@@ -437,6 +444,9 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 	var stored []string
 	defer func() { s.drop(stored) }()
 	for _, p := range pending {
+		if p.Not.TryAt.After(s.now()) {
+			continue
+		}
 		err := s.replay(ctx, p)
 		if CodeOf(err) == Invalid { // such as a runbook that was deleted meanwhile: take what a program may send
 			p.Request.Source = SourceAPI
@@ -448,7 +458,8 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 		case CodeOf(err) == Unavailable:
 			return len(stored), nil
 		default:
-			s.log.Error("an incident of the journal can’t be stored; it stays there", "name", p.Request.Name, "runbook", p.Request.RunbookName, "error", err)
+			failures := j.notStored(p.ID, err, s.now())
+			s.log.Error("an incident of the journal can’t be stored; it stays there", "name", p.Request.Name, "runbook", p.Request.RunbookName, "failures", failures, "error", err)
 		}
 	}
 	return len(stored), nil

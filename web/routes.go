@@ -136,6 +136,8 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/preflight/on-call", admin, s.SaveOnCall},
 		{Page, GET, "/preflight/fix", admin, s.PreflightFixPage},
 		{Form, POST, "/preflight/fix", admin, s.FixPreflight},
+		{Page, GET, "/unstored", admin, s.StuckPage},
+		{Form, POST, "/unstored/:id/discard", admin, s.DiscardStuck},
 		{Page, GET, "/drills", viewer, s.DrillsPage},
 		{Form, POST, "/drills", admin, s.RunDrill},
 		{Form, POST, "/drills/schedule", admin, s.SaveDrillPlan},

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -54,6 +56,12 @@ func TestLinks(t *testing.T) {
 	_, _, err = w.service.OpenIncident(t.Context(), commandLine, incident.OpenRequest{RunbookID: runbook.ID, Name: "db down", Source: "form"})
 	w.must(err)
 	w.deliver(secretToken, []byte(`{"event":"meeting.started","payload":{"account_id":"a","object":{"id":"1"}},"event_ts":1}`))
+	w.must(os.WriteFile(w.journal, []byte(`{"ID":"1","Request":{"Name":"db down","Given":{"url":"https://meet.example.com/war"}}}`+"\n"), 0o600)) // nobody opened it, so it can't be stored
+	for range 4 {
+		w.clock.add(10 * time.Second)
+		_, err := w.service.RunOnce(t.Context())
+		w.must(err)
+	}
 	rank := map[string]int{"public": 0, "session:viewer": 1, "session:responder": 2, "session:admin": 3}
 	routes, reached := web.Routes(w.config), map[string]bool{}
 	for _, role := range []incident.Role{incident.Viewer, incident.Responder, incident.Admin} {

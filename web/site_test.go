@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,7 @@ type world struct {
 	url     string // the server's address
 	sim     *zoomsim.Sim
 	log     *syncBuffer
+	journal string // the file of incidents that are not in the database yet
 }
 
 type options struct {
@@ -55,7 +57,7 @@ type options struct {
 
 func newWorld(t testing.TB, opts ...func(*options)) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{at: time.Date(2026, 11, 22, 2, 14, 7, 0, time.UTC)}, log: &syncBuffer{}}
+	w := &world{t: t, clock: &clock{at: time.Date(2026, 11, 22, 2, 14, 7, 0, time.UTC)}, log: &syncBuffer{}, journal: filepath.Join(t.TempDir(), "journal.jsonl")}
 	o := options{db: dbtest.Migrated(t)}
 	for _, opt := range opts {
 		opt(&o)
@@ -75,7 +77,7 @@ func newWorld(t testing.TB, opts ...func(*options)) *world {
 
 	w.service = incident.New(incident.Config{
 		Store: w.store, Now: w.clock.now, Log: log, ZoomHTTP: &http.Client{Timeout: 5 * time.Second},
-		ZoomAPIURL: api.URL + "/v2", ZoomOAuthURL: api.URL + "/oauth/token", PublicURL: o.publicURL,
+		ZoomAPIURL: api.URL + "/v2", ZoomOAuthURL: api.URL + "/oauth/token", PublicURL: o.publicURL, JournalPath: w.journal,
 	})
 	w.site = handlers.New(handlers.Site{
 		Service: w.service, Store: w.store, Now: w.clock.now, Log: log, PublicURL: o.publicURL, Version: "v1.2.3",

@@ -35,6 +35,7 @@ var auditActions = map[string]action{
 	"retention.save":       {"changed the retention of", "events"},
 	"drill.run":            {"started a drill of", ""},
 	"drill.plan":           {"changed the schedule of", "drills"},
+	"pending.discard":      {"discarded an incident that couldn’t be stored,", ""},
 	"sweep.run":            {"looked for", "left-over meetings"},
 	"gaps.find":            {"checked for missing events in", "Zoom’s delivery log"},
 	"token.create":         {"created token", ""},
@@ -71,7 +72,7 @@ func Audit(code, target string) (did, to string) {
 	switch {
 	case code == "user.first_admin" || code == "user.join": // it is the person who did it
 		return a.did, ""
-	case target != "" && (code == "incident.open" || code == "drill.run" || strings.HasPrefix(code, "runbook.") || strings.HasPrefix(code, "token.")):
+	case target != "" && (code == "incident.open" || code == "pending.discard" || code == "drill.run" || strings.HasPrefix(code, "runbook.") || strings.HasPrefix(code, "token.")):
 		return a.did, "“" + target + "”"
 	}
 	return a.did, cmp.Or(target, a.target)

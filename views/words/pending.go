@@ -1,5 +1,7 @@
 package words
 
+import "strings"
+
 // Pending says that an incident is not in the database yet, and whether it is on the disk.
 func Pending(saved bool) []string {
 	warnings := []string{"Drawbridge can’t write to its database right now, so this incident has no number yet. It gets one as soon as the database accepts it."}
@@ -7,4 +9,24 @@ func Pending(saved bool) []string {
 		warnings = append(warnings, "It isn’t saved on the disk either. If Drawbridge stops before that, the incident is lost.")
 	}
 	return warnings
+}
+
+// Stuck says why an incident that people opened while the database didn't answer can't be
+// stored. fields are those that were refused.
+func Stuck(code string, fields []string) string {
+	switch code {
+	case "invalid":
+		why := "Drawbridge refuses it as it is. Its runbook may have been deleted meanwhile."
+		if len(fields) > 0 {
+			why = "Drawbridge refuses these fields: " + strings.Join(fields, ", ") + "."
+		}
+		return why
+	case "not_found":
+		return "What it belongs to was deleted meanwhile."
+	case "forbidden":
+		return "The person or token that opened it may not do so any more."
+	case "conflict":
+		return "It contradicts what is stored."
+	}
+	return "Storing it fails. The log of this server has the cause."
 }

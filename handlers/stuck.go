@@ -1,0 +1,66 @@
+package handlers
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
+)
+
+const stuckPath = "/unstored"
+
+// StuckPage is GET /unstored: the incidents that were opened while the database didn't answer and
+// can't be stored.
+func (s *Site) StuckPage(c echo.Context) error {
+	page := views.StuckPage{Frame: s.Frame(c, "Incidents that can’t be stored", "overview")}
+	for _, p := range s.Service.StuckIncidents() {
+		page.Rows = append(page.Rows, s.stuckRow(c, p))
+	}
+	return Render(c, http.StatusOK, views.Stuck(page))
+}
+
+func (s *Site) stuckRow(c echo.Context, p incident.Pending) views.StuckRow {
+	r := p.Request
+	row := views.StuckRow{
+		ID: p.ID, Name: cmp.Or(r.Name, "The link of a stored incident"), Why: words.Stuck(string(p.Not.Code), p.Not.Fields), Description: r.Description, Saved: p.Saved,
+		Tries: fmt.Sprintf("Tried %s, next at %s.", views.Plural(p.Not.Failures, "time", "times"), s.When(c, p.Not.TryAt).Clock),
+		Facts: []views.KeyValue{{Key: "Opened", When: s.When(c, r.OpenedAt)}, {Key: "By", Value: p.Actor.Email}, {Key: "Link that people got", Value: linkHost(r.Given.URL)}},
+	}
+	for _, kv := range []views.KeyValue{
+		{Key: "Runbook", Value: cmp.Or(r.RunbookName, r.RunbookID)}, {Key: "Severity", Value: r.Severity}, {Key: "Type", Value: r.Type},
+		{Key: "Opener", Value: r.OpenerEmail}, {Key: "Deduplication key", Value: r.DedupKey}, {Key: "Bridge", Value: p.BridgeID},
+	} {
+		if kv.Value != "" {
+			row.Facts = append(row.Facts, kv)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Vars)) {
+		row.Facts = append(row.Facts, views.KeyValue{Key: name, Value: r.Vars[name]})
+	}
+	return row
+}
+
+// DiscardStuck is POST /unstored/:id/discard.
+func (s *Site) DiscardStuck(c echo.Context) error {
+	return s.finish(c, s.Service.DiscardPending(c.Request().Context(), Actor(c), c.Param("id")), stuckPath, "The incident was discarded.")
+}
+
+// addStuck says on Overview that incidents can't be stored.
+func (s *Site) addStuck(c echo.Context, page *views.OverviewPage) {
+	n := len(s.Service.StuckIncidents())
+	if n == 0 {
+		return
+	}
+	need := views.Need{Level: views.LevelBad, Text: views.Plural(n, "incident that was opened while the database didn’t answer", "incidents that were opened while the database didn’t answer") + " can’t be stored."}
+	if Actor(c).Role.Includes(incident.Admin) {
+		need.LinkText, need.Href = "View", stuckPath
+	}
+	page.Needs = append([]views.Need{need}, page.Needs...)
+}
