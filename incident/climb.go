@@ -147,7 +147,7 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	case c.bridge.State == BridgeFailed:
 		c.before = c.bridge.Reasons
 	case c.bridge.State == BridgeCreating:
-		return s.interrupted(ctx, c.bridge, run, attempts)
+		return s.interrupted(ctx, c.bridge, run, attempts, Reason{Code: ReasonRestarted})
 	default:
 		return nil // someone else has already made progress
 	}
@@ -559,10 +559,9 @@ func (c *climber) rest(ctx context.Context) error {
 	return moved(c.write(ctx, BridgeChange{Bridge: c.bridge, From: []BridgeState{BridgeFailed}}))
 }
 
-// interrupted continues after the program stopped during a call. The outcome of
+// interrupted continues after the program stopped during a call, as why says. The outcome of
 // the call is unknown, so we look for its meeting before creating another.
-func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt) error {
-	why := Reason{Code: ReasonRestarted}
+func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt, why Reason) error {
 	b.Reasons = []Reason{why}
 	for _, a := range attempts {
 		if a.State != AttemptCalling {

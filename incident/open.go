@@ -64,7 +64,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	if req.DedupKey != "" {
 		if i, err = s.store.IncidentByDedupKey(ctx, req.DedupKey); CodeOf(err) != NotFound {
 			if err == nil {
-				s.awaitBridges(ctx, i.Number)
+				s.awaitBridges(whole, i.Number)
 			}
 			return i, false, err
 		}
@@ -141,10 +141,8 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 // awaitBridges gets the links of an incident's bridges for someone who asks for them
 // again. It tries at once to make those that failed, unless that was tried in the last
 // seconds, and waits while others are being made: by another caller, who may be on
-// another server, or by the worker. It takes humanBudget at most.
+// another server, or by the worker. ctx must have a deadline.
 func (s *Service) awaitBridges(ctx context.Context, number int64) {
-	ctx, cancel := attached(ctx, humanBudget)
-	defer cancel()
 	jobs, err := s.store.RetryJobs(ctx, number)
 	if err != nil {
 		return // the worker retries
@@ -156,6 +154,9 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 	}
 	again := time.NewTicker(bridgeLook)
 	defer again.Stop()
+	end, _ := ctx.Deadline()
+	late := time.NewTimer(time.Until(end) - staticMargin/2)
+	defer late.Stop()
 	for {
 		bridges, err := s.store.Bridges(ctx, number)
 		if err != nil {
@@ -170,6 +171,15 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-late.C:
+			for _, b := range bridges {
+				if !b.isBeingMade() {
+					continue
+				}
+				if err := moved(s.overdue(ctx, b)); err != nil {
+					s.log.Error("could not give an overdue bridge another link", "incident", Key(number), "error", err)
+				}
+			}
 		case <-again.C:
 		}
 	}

@@ -148,6 +148,44 @@ func (w *town) start(runs bool) *townServer {
 	return &townServer{s, store, kill, dead}
 }
 
+// A server dies while it asks Zoom for the meeting. Who calls again, at another server, gets
+// the static link within three seconds and not when the lease of the dead one is over, and
+// the meeting that Zoom made in the meantime is deleted.
+func TestServerDiesWhileCallersWait(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		fault zoomsim.Faults
+	}{
+		{"Zoom is silent", zoomsim.Faults{Stall: true, Only: createOnly}},
+		{"Zoom creates the meeting late", zoomsim.Faults{Latency: 10 * time.Second, Only: createOnly}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := dbtest.MigratedPostgres(t)
+			synctest.Test(t, func(t *testing.T) {
+				w := newTown(t, cfg, 2, true, 1)
+				w.sim.SetFaults(func(f *zoomsim.Faults) { *f = tt.fault })
+				go w.servers[0].OpenIncident(context.Background(), anaIs, incident.OpenRequest{
+					RunbookID: w.runbook, Name: "db down", Severity: "SEV1", DedupKey: "alert", Source: incident.SourceAPI,
+				})
+				time.Sleep(500 * time.Millisecond) // it is asking Zoom
+				w.servers[0].kill()
+				w.call(1, "alert") // within three seconds
+				b := w.bridge(w.servers[1], 1)
+				if b.Kind != incident.KindStatic || b.JoinURL != warRoom.URL {
+					t.Errorf("the caller got %s %q: %s", b.Kind, b.JoinURL, why(b))
+				}
+				w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
+				w.servers[1].kill()
+				s := w.start(false)
+				w.work(s, time.Hour, 2*time.Minute)
+				w.check(s, 1)
+			})
+		})
+	}
+}
+
 // faults are what Zoom does for a while.
 var townFaults = []zoomsim.Faults{
 	{}, {},

@@ -198,15 +198,15 @@ func (b *Bridge) changeLink(link string, now time.Time) {
 	b.JoinURL = link
 }
 
-// standIn gives a bridge whose meeting is unknown a static link, so that nobody waits
-// for the search.
+// standIn gives a bridge that nobody is making, or whose meeting is unknown, a standby
+// meeting or a static link, so that nobody waits for the search.
 func (s *Service) standIn(ctx context.Context, bridgeID string) error {
 	var c climber
 	var err error
 	if c.account, err = s.store.Account(ctx); err != nil || len(c.account.StaticLinks) == 0 && c.account.StandbyMeetings == 0 {
 		return err
 	}
-	if c.bridge, err = s.store.Bridge(ctx, bridgeID); err != nil || c.bridge.State != BridgeUnknown {
+	if c.bridge, err = s.store.Bridge(ctx, bridgeID); err != nil || c.bridge.State != BridgeUnknown && c.bridge.State != BridgeNew {
 		return err
 	}
 	if c.incident, err = s.store.Incident(ctx, c.bridge.IncidentNumber); err != nil {
@@ -216,9 +216,42 @@ func (s *Service) standIn(ctx context.Context, bridgeID string) error {
 		return err
 	}
 	c.s, c.why = s, c.bridge.Reasons
+	if len(c.why) == 0 {
+		c.why = []Reason{{Code: ReasonOutOfTime}}
+	}
 	if done, err := c.useStandby(ctx); done || err != nil {
 		return err
 	}
 	_, err = c.useStatic(ctx)
 	return err
+}
+
+// overdue gives a bridge that should have had its link by now a standby meeting or a
+// static link, because the server that was making it may have died. If that server is only
+// slow, it finds that the bridge has a link, and its meeting is looked for and deleted.
+func (s *Service) overdue(ctx context.Context, b Bridge) error {
+	ctx, cancel := attached(ctx, stateWrite)
+	defer cancel()
+	c := climber{s: s, bridge: b}
+	var err error
+	if c.account, err = s.store.Account(ctx); err != nil {
+		return err
+	}
+	if err := c.lookAtHand(ctx); err != nil || !c.atHand {
+		return err
+	}
+	if b.State == BridgeCreating {
+		run, err := s.store.StepRun(ctx, b.StepRunID)
+		if err != nil {
+			return err
+		}
+		attempts, err := s.store.Attempts(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.interrupted(ctx, b, run, attempts, Reason{Code: ReasonOutOfTime}); err != nil {
+			return err
+		}
+	}
+	return s.standIn(ctx, b.ID)
 }
