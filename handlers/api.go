@@ -14,6 +14,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views"
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
@@ -239,6 +240,9 @@ func readAlert(c echo.Context, req *incident.OpenRequest) error {
 		default:
 			*into = text
 		}
+	}
+	if severity := strings.Join(strings.Fields(req.Severity), " "); severity != "" && !views.SeverityRanked(severity) {
+		drop(incident.AdjustedSeverity, "severity", nil)
 	}
 	return nil
 }

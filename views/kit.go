@@ -58,6 +58,9 @@ func SeverityRank(severity string) int {
 	return 5
 }
 
+// SeverityRanked reports whether Drawbridge knows how severe a severity is.
+func SeverityRanked(severity string) bool { return severityLevel(severity) > 0 }
+
 func initials(name, email string) string {
 	if strings.TrimSpace(name) == "" {
 		name = email
