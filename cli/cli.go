@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -145,6 +146,9 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	return 1
 }
 
+// inList matches the place in a list within the name of a field, such as ".0".
+var inList = regexp.MustCompile(`\.(\d+)\b`)
+
 // message is the text of an error for the terminal. A refusal in it is written as
 // its sentence and the fields.
 func message(err error) string {
@@ -154,7 +158,7 @@ func message(err error) string {
 	}
 	text := strings.Replace(err.Error(), refused.Error(), refused.Message, 1)
 	for _, field := range slices.Sorted(maps.Keys(refused.Fields)) {
-		text += "\n  " + field + ": " + refused.Fields[field]
+		text += "\n  " + inList.ReplaceAllString(field, "[$1]") + ": " + refused.Fields[field]
 	}
 	if refused.Err != nil {
 		text += "\n  cause: " + refused.Err.Error()

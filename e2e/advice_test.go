@@ -32,8 +32,8 @@ func TestAdviceOfCommands(t *testing.T) {
 	}{
 		{"import --from foo", []string{"address of the source database is invalid"}, []string{"run the command again", "0 events"}},
 		{"verify bad.db", []string{"bad.db is not a SQLite database"}, []string{"data directory", "restore"}},
-		{"apply runbook.yaml", []string{`runbook "Outage"`, "steps.0.topic"}, []string{"invalid: "}},
-		{"apply token.yaml", []string{"account: ", "webhook_secret_tokens.1: "}, []string{"webhook_secret_token_"}},
+		{"apply runbook.yaml", []string{`runbook "Outage"`, "steps[0].topic"}, []string{"invalid: "}},
+		{"apply token.yaml", []string{"account: ", "webhook_secret_tokens[1]: "}, []string{"webhook_secret_token_"}},
 		{"serve --addr " + taken.Addr().String(), []string{"--addr"}, nil},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -40,7 +40,7 @@ runbooks:
 func TestApplyWebhookOnly(t *testing.T) {
 	alone(t)
 	t.Setenv("ZOOM_WEBHOOK_SECRET", demoSecretToken)
-	if r := command(t, "account:\n  auth: webhook_only\n", "apply", "-"); r.code == 0 || !strings.Contains(r.err, "webhook_secret_tokens.0: Copy the Secret Token") {
+	if r := command(t, "account:\n  auth: webhook_only\n", "apply", "-"); r.code == 0 || !strings.Contains(r.err, "webhook_secret_tokens[0]: Copy the Secret Token") {
 		t.Errorf("without a token: status %d, %s", r.code, r.err)
 	}
 	ok(t, "account:\n  auth: webhook_only\n  webhook_secret_tokens: [\"${ZOOM_WEBHOOK_SECRET}\"]\n", "apply", "-")
