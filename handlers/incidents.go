@@ -278,12 +278,15 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 	page := views.IncidentPage{
 		Frame:  s.Frame(c, i.Key()+" · "+i.Name, "incidents"),
 		Number: i.Number, Key: i.Key(), Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description,
-		Resolved: i.Status == incident.StatusResolved, OpenedAt: s.When(c, i.CreatedAt), OpenedBy: i.CreatedBy, Opener: i.OpenerEmail,
+		Resolved: i.Status == incident.StatusResolved, OpenedAt: s.When(c, i.CreatedAt), OpenedBy: cmp.Or(i.OpenerEmail, i.CreatedBy),
 		ResolvedAt: s.When(c, i.ResolvedAt), Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 		Source: "Form", RunbookName: i.RunbookName,
 	}
 	switch i.Source {
 	case incident.SourceForm:
+		if page.OpenedBy != i.CreatedBy {
+			page.Source = "Form, filled in by " + i.CreatedBy
+		}
 	case incident.SourceDrill:
 		page.Source = "Drill"
 	case incident.SourceAPI:

@@ -25,8 +25,7 @@ type IncidentPage struct {
 	Description string
 	Resolved    bool
 	OpenedAt    When
-	OpenedBy    string // name of the user or API token that opened it
-	Opener      string // email address of the opener
+	OpenedBy    string // email address of the opener, or the name of the API token
 	ResolvedAt  When
 	ResolvedBy  string
 	Lasted      string // "14 min": how long it has been open, or was
@@ -247,7 +246,6 @@ func (p IncidentPage) details() []KeyValue {
 		{Key: "Runbook", Value: p.RunbookName, Href: p.RunbookURL},
 		{Key: "Type", Value: p.Type},
 		{Key: "Opened", When: p.OpenedAt},
-		{Key: "Opener", Value: p.Opener},
 		{Key: "Source", Value: p.Source},
 	} {
 		if kv.Value != "" || kv.When.ISO != "" {

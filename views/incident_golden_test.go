@@ -60,7 +60,7 @@ func liveBridge() views.BridgeBlock {
 func incidentFull() views.IncidentPage {
 	return views.IncidentPage{
 		Frame: in("INC-42 · db down", "incidents"), Number: 42, Key: "INC-42", Name: "db down", Severity: "SEV1", Type: "outage",
-		Description: "Checkout answers 500 since 02:10.\nStarted right after the 02:05 deploy.", OpenedAt: when(14 * time.Minute), OpenedBy: "ana@example.com", Opener: "ana@example.com", Lasted: "14 min",
+		Description: "Checkout answers 500 since 02:10.\nStarted right after the 02:05 deploy.", OpenedAt: when(14 * time.Minute), OpenedBy: "ana@example.com", Lasted: "14 min",
 		Source: "Form", RunbookName: "Production outage", RunbookURL: "/runbooks/1", CanAct: true,
 		Variables: []views.KeyValue{{Key: "Customer", Value: "Acme"}, {Key: "Region", Value: "eu-north-1"}},
 		Bridges:   []views.BridgeBlock{liveBridge()},
