@@ -540,9 +540,15 @@ func TestTokenLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	write, other := w.token("incidents:write"), w.token("incidents:write")
+	const open, resolve = "/api/v1/incidents", "/api/v1/incidents/1/resolve"
 	limited := 0
 	for range 500 {
-		r := w.api(write, http.MethodPost, "/api/v1/incidents", "{}")
+		if r := w.api(write, http.MethodPost, open, "{}"); r.status == http.StatusTooManyRequests {
+			t.Fatal("opening an incident is rejected, but a call for help never is")
+		}
+	}
+	for range 500 {
+		r := w.api(write, http.MethodPost, resolve, nil)
 		if r.status == http.StatusTooManyRequests {
 			limited++
 			if r.header.Get("Retry-After") != "1" {
@@ -553,11 +559,14 @@ func TestTokenLimit(t *testing.T) {
 	if limited != 400 {
 		t.Errorf("A-25: %d of 500 requests at the same moment were rejected, want 400", limited)
 	}
-	if got := w.api(other, http.MethodPost, "/api/v1/incidents", "{}").status; got == http.StatusTooManyRequests {
+	if got := w.api(write, http.MethodPost, open, "{}").status; got == http.StatusTooManyRequests {
+		t.Error("opening an incident is rejected after other requests")
+	}
+	if got := w.api(other, http.MethodPost, resolve, nil).status; got == http.StatusTooManyRequests {
 		t.Error("another token is rejected too")
 	}
 	w.clock.add(time.Second)
-	if got := w.api(write, http.MethodPost, "/api/v1/incidents", "{}").status; got == http.StatusTooManyRequests {
+	if got := w.api(write, http.MethodPost, resolve, nil).status; got == http.StatusTooManyRequests {
 		t.Error("a second later the token is still rejected")
 	}
 }

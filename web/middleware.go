@@ -310,7 +310,7 @@ func (m *middleware) needs(need Need) echo.MiddlewareFunc {
 			case need.role != "" && !user.Role.Includes(need.role):
 				return incident.RefuseRole(user.Role, need.role)
 			case need.scope != "" && !(need.loopback && isLocal(c)):
-				if err := m.checkToken(c, need.scope); err != nil {
+				if err := m.checkToken(c, need); err != nil {
 					return err
 				}
 				if handlers.Actor(c).Recalled && !need.recalled {
@@ -336,21 +336,25 @@ func askToLogIn(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, target)
 }
 
-// checkToken rejects a request that has no API token with the scope, or whose
+// checkToken rejects a request that has no API token with the needed scope, or whose
 // token is used too often.
-func (m *middleware) checkToken(c echo.Context, scope string) error {
+func (m *middleware) checkToken(c echo.Context, need Need) error {
 	actor, token, err := m.site.Service.TokenActor(c.Request().Context(), handlers.Bearer(c), c.RealIP())
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(token.Scopes, scope) {
-		return incident.RefuseScope(scope)
+	if !slices.Contains(token.Scopes, need.scope) {
+		return incident.RefuseScope(need.scope)
 	}
 	limit := m.apiReads
-	if scope == incident.ScopeIncidentsWrite {
+	if need.scope == incident.ScopeIncidentsWrite {
 		limit = m.apiWrites
 	}
-	if wait := limit.take(token.ID, m.site.Now()); wait > 0 {
+	var wait time.Duration
+	if !need.freely {
+		wait = limit.take(token.ID, m.site.Now())
+	}
+	if wait > 0 {
 		return &incident.Error{Code: incident.Limited, RetryAfter: wait, Message: "Too many requests with this token. Wait for the time in the Retry-After header."}
 	}
 	handlers.SetToken(c, actor, token)

@@ -36,6 +36,7 @@ type Need struct {
 	scope    string        // an API token with this scope
 	loopback bool          // clients on this machine need no token
 	recalled bool          // it works from memory while the database doesn't answer
+	freely   bool          // the token is not limited: a call for help is answered, however many there are
 }
 
 // Public lets everyone in.
@@ -59,7 +60,7 @@ func routes(cfg Config, m *middleware) []Route {
 		admin     = Need{role: incident.Admin}
 		read      = Need{scope: incident.ScopeRead}
 		write     = Need{scope: incident.ScopeIncidentsWrite}
-		alerts    = Need{scope: incident.ScopeIncidentsWrite, recalled: true}
+		alerts    = Need{scope: incident.ScopeIncidentsWrite, recalled: true, freely: true}
 		raw       = Need{scope: incident.ScopeEventsRaw}
 	)
 	table := []Route{
