@@ -350,6 +350,9 @@ func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
 	case e.Status >= 500, errors.Is(e.Err, errBroken):
 		return short, safe
 	case e.Status == 0:
+		if e.Outcome == NotSent {
+			short = short * 2 / 5 // Zoom need not recover from it, and somebody may be waiting for another link
+		}
 		return short, (safe || e.Outcome == NotSent) && !e.outOfTime() && !e.distrusted()
 	}
 	return 0, false

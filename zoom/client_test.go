@@ -390,6 +390,24 @@ func TestDialIsRepeated(t *testing.T) {
 	}
 }
 
+// While nobody listens, another link is given at once: three tries take a quarter of a
+// second at most.
+func TestDialGivesUpSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dials := 0
+		hc := &http.Client{Transport: &http.Transport{DialContext: func(_ context.Context, network, _ string) (net.Conn, error) {
+			dials++
+			return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
+		}}}
+		c := zoom.New(zoom.Config{APIURL: "http://zoom.test/v2", Credentials: zoom.Credentials{Method: zoom.JWT, APIKey: "key", APISecret: zoom.NewSecret("secret")}, HTTP: hc, Now: time.Now})
+		start := time.Now()
+		_, err := c.CreateMeeting(t.Context(), "x@example.com", zoom.MeetingRequest{})
+		if took := time.Since(start); err == nil || dials != 3 || took < 100*time.Millisecond || took >= 250*time.Millisecond {
+			t.Errorf("%d dials in %v, %v", dials, took, err)
+		}
+	})
+}
+
 func TestRetries(t *testing.T) {
 	const second = `{"code":429,"message":"You have reached the maximum per-second rate limit for this API. Try again later."}`
 	const day = `{"code":429,"message":"You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request."}`
