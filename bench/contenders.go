@@ -149,19 +149,21 @@ const account = `account:
 
 func (h *harness) drawbridge(binary string, onPostgres bool) func(context.Context) (*server, error) {
 	return func(ctx context.Context) (*server, error) {
-		dir, addr, err := h.place("drawbridge")
+		dir, address, addr, remove, err := h.fresh(ctx, onPostgres)
 		if err != nil {
 			return nil, err
 		}
-		if !onPostgres {
-			return h.drawbridgeAt(ctx, binary, dir, "", addr, func() { os.RemoveAll(dir) })
-		}
-		address, drop, err := h.postgres.database(ctx, "drawbridge_bench")
-		if err != nil {
-			return nil, err
-		}
-		return h.drawbridgeAt(ctx, binary, dir, address, addr, func() { drop(); os.RemoveAll(dir) })
+		return h.drawbridgeAt(ctx, binary, dir, address, addr, remove)
 	}
+}
+
+// fresh returns an empty database for Drawbridge, a directory and a free address.
+func (h *harness) fresh(ctx context.Context, onPostgres bool) (dir, address, addr string, remove func(), err error) {
+	if dir, addr, err = h.place("drawbridge"); err != nil || !onPostgres {
+		return dir, "", addr, func() { os.RemoveAll(dir) }, err
+	}
+	address, drop, err := h.postgres.database(ctx, "drawbridge_bench")
+	return dir, address, addr, func() { drop(); os.RemoveAll(dir) }, err
 }
 
 // drawbridgeAt is Drawbridge on a database that may already have data.

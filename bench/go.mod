@@ -5,12 +5,14 @@ go 1.26.8
 toolchain go1.26.11
 
 require (
+	github.com/drawbridge-hq/drawbridge v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v4 v4.16.4
 	modernc.org/sqlite v1.60.1
 )
 
 require (
+	github.com/a-h/templ v0.3.1020 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
@@ -32,3 +34,5 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+replace github.com/drawbridge-hq/drawbridge => ../

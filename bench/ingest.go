@@ -16,11 +16,14 @@ type plan struct {
 	starts  int   // cold starts of each
 	kills   int   // of each under load
 	divisor int64 // of the number of events for measuring the size
+	opens   int   // incidents opened with a healthy Zoom
+	outages int   // of each kind
+	storm   int   // incidents in a storm
 }
 
 var (
-	wholePlan = plan{rounds: 3, length: 2 * time.Second, warm: 700 * time.Millisecond, conns: []int{1, 16, 64, 256}, starts: 5, kills: 3, divisor: 1}
-	quickPlan = plan{rounds: 1, length: 800 * time.Millisecond, warm: 300 * time.Millisecond, conns: []int{1, 16, 64}, starts: 2, kills: 1, divisor: 10}
+	wholePlan = plan{rounds: 3, length: 2 * time.Second, warm: 700 * time.Millisecond, conns: []int{1, 16, 64, 256}, starts: 5, kills: 3, divisor: 1, opens: 200, outages: 3, storm: 100}
+	quickPlan = plan{rounds: 1, length: 800 * time.Millisecond, warm: 300 * time.Millisecond, conns: []int{1, 16, 64}, starts: 2, kills: 1, divisor: 10, opens: 20, outages: 1, storm: 20}
 )
 
 // openRate is the rate of the open loop in events a second: a hundred times what

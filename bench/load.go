@@ -154,6 +154,11 @@ type result struct {
 
 func (r result) rate() float64 { return float64(r.ok) / r.length.Seconds() }
 
+func (r result) sort() result {
+	slices.Sort(r.latencies)
+	return r
+}
+
 func (r result) at(share float64) time.Duration {
 	if len(r.latencies) == 0 {
 		return 0

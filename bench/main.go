@@ -39,8 +39,9 @@ func main() {
 const wholeTime = time.Hour
 
 func run(ctx context.Context) error {
-	quick := flag.Bool("quick", false, "measure less, in about a minute; for work on this program")
+	quick := flag.Bool("quick", false, "measure less, in a few minutes; for work on this program")
 	big := flag.Bool("big", false, "measure a large event log instead: browsing, searching and exporting while events arrive")
+	open := flag.Bool("open", false, "measure only how long people wait who open incidents")
 	count := flag.Int64("count", 10_000_000, "with -big: number of events to create")
 	dataDir := flag.String("data-dir", "", "with -big: existing data directory to use; replaces its account, adds events and deletes the oldest")
 	write := flag.Bool("write", false, "update the tables in docs/performance.md")
@@ -50,7 +51,7 @@ func run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, wholeTime)
 	defer cancel()
 	debug.SetGCPercent(400) // leave the CPU to the servers
-	h, err := prepare(ctx, *dir, !*big)
+	h, err := prepare(ctx, *dir, !*big, !*big && !*open)
 	if err != nil {
 		return err
 	}
@@ -60,22 +61,35 @@ func run(ctx context.Context) error {
 	if *quick {
 		p = quickPlan
 	}
-	section, text := "receiving", ""
-	if *big {
-		section = "browsing"
-		text, err = h.browsing(ctx, p, *dataDir, *count)
-	} else {
-		text, err = h.receiving(ctx, p)
+	sections := []section{{"receiving", h.receiving}, {"opening", h.opening}}
+	switch {
+	case *big:
+		sections = []section{{"browsing", func(ctx context.Context, p plan) (string, error) { return h.browsing(ctx, p, *dataDir, *count) }}}
+	case *open:
+		sections = sections[1:]
 	}
-	if err != nil {
-		return err
-	}
-	text = h.machine(ctx) + "\n\n" + text
-	fmt.Print("\n", text)
-	if *write {
-		return writeSection(filepath.Join(h.repo, "docs", "performance.md"), section, text)
+	machine := h.machine(ctx)
+	for _, s := range sections {
+		text, err := s.measure(ctx, p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		text = machine + "\n\n" + text
+		fmt.Print("\n", text)
+		if !*write {
+			continue
+		}
+		if err := writeSection(filepath.Join(h.repo, "docs", "performance.md"), s.name, text); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// section is a section of docs/performance.md.
+type section struct {
+	name    string
+	measure func(context.Context, plan) (string, error)
 }
 
 func (h *harness) receiving(ctx context.Context, p plan) (string, error) {
@@ -94,9 +108,9 @@ func (h *harness) receiving(ctx context.Context, p plan) (string, error) {
 	return ingestReport(all, p, disk, page), nil
 }
 
-// prepare builds Drawbridge. For the peers it starts PostgreSQL and installs the
-// sample's packages.
-func prepare(ctx context.Context, base string, peers bool) (h *harness, err error) {
+// prepare builds Drawbridge, starts PostgreSQL if it is wanted, and installs the
+// packages of Zoom's sample.
+func prepare(ctx context.Context, base string, postgres, sample bool) (h *harness, err error) {
 	h = &harness{busy: busy()}
 	defer func() {
 		if err != nil {
@@ -120,7 +134,7 @@ func prepare(ctx context.Context, base string, peers bool) (h *harness, err erro
 			return h, fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	}
-	if !peers {
+	if !postgres {
 		return h, nil
 	}
 	switch h.postgres, err = startPostgres(ctx, base); {
@@ -129,6 +143,9 @@ func prepare(ctx context.Context, base string, peers bool) (h *harness, err erro
 		return h, nil
 	case err != nil:
 		return h, err
+	}
+	if !sample {
+		return h, nil
 	}
 	if h.node, err = exec.LookPath("node"); err != nil {
 		progress("skipped: the sample, which needs Node (%v)", err)

@@ -16,7 +16,7 @@ func TestWriteSection(t *testing.T) {
 	if err := os.WriteFile(file, page, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, section := range []string{"receiving", "browsing"} {
+	for _, section := range []string{"receiving", "browsing", "opening"} {
 		for _, text := range []string{"first of " + section, "second of " + section} {
 			if err := writeSection(file, section, text); err != nil {
 				t.Fatal(err)
@@ -27,7 +27,7 @@ func TestWriteSection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := string(got); strings.Contains(s, "first of") || strings.Count(s, "second of") != 2 || !strings.HasPrefix(s, string(page[:200])) {
+	if s := string(got); strings.Contains(s, "first of") || strings.Count(s, "second of") != 3 || !strings.HasPrefix(s, string(page[:200])) {
 		t.Errorf("the page became\n%s", s)
 	}
 	if writeSection(file, "nothing", "text") == nil {
