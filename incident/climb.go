@@ -142,12 +142,13 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	if err != nil {
 		return err
 	}
+	cut := slices.ContainsFunc(attempts, func(a Attempt) bool { return a.State == AttemptCalling })
 	switch {
+	case cut || c.bridge.State == BridgeCreating:
+		return s.interrupted(ctx, c.bridge, run, attempts, Reason{Code: ReasonRestarted})
 	case c.bridge.State == BridgeNew:
 	case c.bridge.State == BridgeFailed:
 		c.before = c.bridge.Reasons
-	case c.bridge.State == BridgeCreating:
-		return s.interrupted(ctx, c.bridge, run, attempts, Reason{Code: ReasonRestarted})
 	default:
 		return nil // someone else has already made progress
 	}
@@ -559,38 +560,37 @@ func (c *climber) rest(ctx context.Context) error {
 	return moved(c.write(ctx, BridgeChange{Bridge: c.bridge, From: []BridgeState{BridgeFailed}}))
 }
 
-// interrupted continues after the program stopped during a call, as why says. The outcome of
-// the call is unknown, so we look for its meeting before creating another.
+// interrupted continues after the program stopped during a climb, as why says. The outcome
+// of its calls is unknown, so their meetings are looked for: before another is created, or,
+// if the bridge has got a link, to delete them.
 func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt, why Reason) error {
-	b.Reasons = []Reason{why}
+	change := BridgeChange{From: []BridgeState{b.State}, FromLink: b.JoinURL}
+	waits := b.isBeingMade() || b.State == BridgeFailed
 	for _, a := range attempts {
-		if a.State != AttemptCalling {
-			continue
+		at := s.now()
+		if !waits {
+			at = a.StartedAt.Add(moveCheck) // it may be a move that is under way
 		}
-		a.State, a.Reason, a.FinishedAt = AttemptUnknown, why, s.now()
-		b.UpdatedAt = s.now()
-		err := s.store.ChangeBridge(ctx, BridgeChange{
-			Bridge: withState(b, BridgeUnknown), From: []BridgeState{b.State},
-			Attempt: &a, AttemptFrom: AttemptCalling,
-			Jobs: []Job{s.newJob(JobReconcile, a.ID, s.now())},
-		})
-		if err != nil {
-			return err
+		if a.State == AttemptCalling {
+			change.Jobs = append(change.Jobs, s.newJob(JobReconcile, a.ID, at))
 		}
-		b.State = BridgeUnknown
 	}
-	if b.State == BridgeCreating { // between two rungs
-		run.State = StepScheduled
-		return s.store.ChangeBridge(ctx, BridgeChange{
-			Bridge: withState(b, BridgeNew), From: []BridgeState{BridgeCreating},
-			StepRun: &run, StepRunFrom: []StepState{StepRunning, StepScheduled},
-			Jobs: []Job{s.newJob(JobRunStep, run.ID, s.now())},
-		})
+	if waits {
+		b.State, b.Reasons = BridgeUnknown, []Reason{why}
+		run.State, run.Reason, run.FinishedAt = StepRunning, Reason{}, time.Time{}
+		if len(change.Jobs) == 0 { // between two rungs
+			b.State, run.State = BridgeNew, StepScheduled
+			change.Jobs = []Job{s.newJob(JobRunStep, run.ID, s.now())}
+		}
+		change.StepRun, change.StepRunFrom = &run, []StepState{StepScheduled, StepRunning, StepFailed}
+	}
+	b.UpdatedAt = s.now()
+	change.Bridge = b
+	if err := s.store.ChangeBridge(ctx, change); err != nil {
+		return err
+	}
+	if b.State != BridgeUnknown {
+		return nil
 	}
 	return s.standIn(ctx, b.ID)
-}
-
-func withState(b Bridge, state BridgeState) Bridge {
-	b.State = state
-	return b
 }

@@ -92,16 +92,6 @@ func (c *climber) readyEntry() (TimelineEntry, AuditEntry) {
 		Change{Field: "host", Before: linkHost(c.leaves), After: linkHost(c.bridge.JoinURL)})
 }
 
-// interruptedMove makes an attempt unknown whose program stopped while it moved a
-// bridge.
-func (s *Service) interruptedMove(ctx context.Context, a Attempt) (Attempt, error) {
-	if a.State != AttemptCalling {
-		return a, nil
-	}
-	a.State, a.Reason, a.FinishedAt = AttemptUnknown, Reason{Code: ReasonRestarted}, s.now()
-	return a, s.writeAttempt(ctx, a, AttemptCalling)
-}
-
 // ZoomIsBack reports whether something shows that Zoom works again, since the bridge
 // got its link: a check that found no blocking problem, or another bridge that got a
 // meeting. number is the incident of that bridge, or 0.

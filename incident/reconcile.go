@@ -43,8 +43,11 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	if err != nil {
 		return time.Time{}, err
 	}
-	if attempt, err = s.interruptedMove(ctx, attempt); err != nil {
-		return time.Time{}, err
+	if attempt.State == AttemptCalling { // the program that called has stopped
+		attempt.State, attempt.Reason, attempt.FinishedAt = AttemptUnknown, Reason{Code: ReasonRestarted}, s.now()
+		if err := s.writeAttempt(ctx, attempt, AttemptCalling); err != nil {
+			return time.Time{}, err
+		}
 	}
 	if attempt.State == AttemptRefused { // the program stopped between closing it and continuing
 		return time.Time{}, s.goOn(ctx, attempt.BridgeID, attempt.Reason)
@@ -373,7 +376,7 @@ func (s *Service) goOn(ctx context.Context, bridgeID string, why Reason) error {
 		return err
 	}
 	for _, a := range attempts {
-		if a.State == AttemptUnknown && s.now().Sub(a.StartedAt) <= waitFor {
+		if (a.State == AttemptUnknown || a.State == AttemptCalling) && s.now().Sub(a.StartedAt) <= waitFor {
 			return nil
 		}
 	}
