@@ -92,6 +92,11 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 			if err := writeStepRun(ctx, tx, *c.StepRun, c.StepRunFrom); err != nil {
 				return err
 			}
+			if c.EndsJob {
+				if err := finishStep(ctx, tx, c.StepRun.ID); err != nil {
+					return err
+				}
+			}
 		}
 		for _, e := range c.Timeline {
 			if err := insertTimeline(ctx, tx, e); err != nil {

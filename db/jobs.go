@@ -98,6 +98,14 @@ func (s *Store) FinishJob(ctx context.Context, j incident.Job, state incident.Jo
 	return err
 }
 
+// finishStep ends the running job of a step that is done. FinishJob then changes nothing,
+// so that nobody who waits for the step waits for another commit.
+func finishStep(ctx context.Context, tx *sql.Tx, stepRun string) error {
+	return exec(ctx, tx, `
+		UPDATE jobs SET state = 'done', lease_until = 0, worker = ''
+		WHERE state IN ('queued', 'running') AND state = 'running' AND kind = $1 AND subject = $2`, incident.JobRunStep, stepRun)
+}
+
 // RetryJob implements incident.Incidents.
 func (s *Store) RetryJob(ctx context.Context, j incident.Job, runAt time.Time) error {
 	_, err := s.writeRows(ctx, `

@@ -161,6 +161,7 @@ type BridgeChange struct {
 
 	StepRun     *StepRun // only state, reason and times are written
 	StepRunFrom []StepState
+	EndsJob     bool // the running job of StepRun is done with this change
 
 	ReadAgain *UnlinkedEvents // nil: no events
 

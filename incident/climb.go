@@ -352,6 +352,7 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	defer cancel()
 	change.Bridge.UpdatedAt = c.s.now()
 	change.FromLink = c.leaves
+	change.EndsJob = change.StepRun != nil && change.StepRun.State == StepDone
 	return c.s.store.ChangeBridge(ctx, change)
 }
 

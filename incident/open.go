@@ -110,9 +110,12 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		} else if step.ExecuteAutomatically {
 			run.State = StepScheduled
 			n.Bridges = append(n.Bridges, s.newBridge(run))
-			// While a person waits, this call runs the job. The worker takes over
-			// only after humanBudget.
-			n.Jobs = append(n.Jobs, s.newJob(JobRunStep, run.ID, i.CreatedAt.Add(humanBudget)))
+			// While a person waits, this call runs the job, which it claims with the
+			// incident: a claim of its own would cost them another commit. The worker
+			// takes over only after humanBudget.
+			job := s.newJob(JobRunStep, run.ID, i.CreatedAt.Add(humanBudget))
+			job.State, job.Attempt, job.Worker, job.LeaseUntil = JobRunning, 1, s.worker, s.now().Add(jobLease)
+			n.Jobs = append(n.Jobs, job)
 		}
 		n.StepRuns = append(n.StepRuns, run)
 	}
@@ -132,7 +135,13 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		return i, false, err
 	}
 	for _, job := range n.Jobs {
-		s.runNow(ctx, job.ID)
+		if !tooLate(ctx) {
+			s.do(ctx, job)
+			continue
+		}
+		if err := s.store.RetryJob(ctx, job, job.RunAt); err != nil {
+			s.log.Error("a job waits for the end of its claim", "job", job.ID, "error", err)
+		}
 	}
 	s.openerSeen()
 	return i, true, nil
@@ -207,7 +216,7 @@ func (b Bridge) isBeingMade() bool { return b.State == BridgeNew || b.State == B
 // runNow does a job at once instead of leaving it to the worker. The worker
 // repeats it if it fails, and does it if too little time is left.
 func (s *Service) runNow(ctx context.Context, jobID string) {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < shortestRung {
+	if tooLate(ctx) {
 		nudge(s.wakeJobs)
 		return
 	}
@@ -220,6 +229,12 @@ func (s *Service) runNow(ctx context.Context, jobID string) {
 		s.log.Error("could not claim a job", "job", jobID, "error", err)
 	}
 	nudge(s.wakeJobs)
+}
+
+// tooLate reports whether ctx leaves too little time for a rung.
+func tooLate(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && time.Until(end) < shortestRung
 }
 
 func (s *Service) newBridge(run StepRun) Bridge {

@@ -3,6 +3,7 @@ package incident_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"sync"
@@ -20,7 +21,7 @@ type faultyStore struct {
 	account  error
 	attempts func()
 	change   func(incident.BridgeChange) error
-	noClaim  bool // as if the program stopped right after storing the incident
+	stops    bool // as if the program stopped right after storing the incident
 }
 
 func (f *faultyStore) Account(ctx context.Context) (incident.Account, error) {
@@ -47,11 +48,12 @@ func (f *faultyStore) ChangeBridge(ctx context.Context, c incident.BridgeChange)
 	return f.Store.ChangeBridge(ctx, c)
 }
 
-func (f *faultyStore) ClaimJob(ctx context.Context, id, worker string, now time.Time, lease time.Duration) (incident.Job, bool, error) {
-	if f.noClaim {
-		return incident.Job{}, false, nil
+func (f *faultyStore) OpenIncident(ctx context.Context, n incident.NewIncident) (incident.Incident, bool, error) {
+	i, created, err := f.Store.OpenIncident(ctx, n)
+	if f.stops && err == nil {
+		return incident.Incident{}, false, errors.New("stopped")
 	}
-	return f.Store.ClaimJob(ctx, id, worker, now, lease)
+	return i, created, err
 }
 
 // another returns a second server of the same world, with its own store.
@@ -246,13 +248,47 @@ func TestOutcomeThatCannotBeWritten(t *testing.T) {
 	w.wantReady(i, 2*time.Minute)
 }
 
+// Whoever opens an incident waits for no commit that only concerns its job.
+func TestOpeningClaimsAndEndsItsJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.service = w.another(jobless{w.store})
+	if _, b := w.open(); b.State != incident.BridgeReady {
+		t.Fatalf("bridge is %s because %s", b.State, why(b))
+	}
+	later := w.clock.Now().Add(time.Hour)
+	jobs, err := w.store.ClaimJobs(t.Context(), "another", later, time.Minute, 100)
+	w.ok(err)
+	for _, j := range jobs {
+		if j.Kind == incident.JobRunStep {
+			t.Errorf("the job is still there: %+v", j)
+		}
+	}
+}
+
+// jobless is a store that can neither claim one job nor finish one.
+type jobless struct{ incident.Store }
+
+func (jobless) ClaimJob(context.Context, string, string, time.Time, time.Duration) (incident.Job, bool, error) {
+	return incident.Job{}, false, errors.New("no claims")
+}
+
+func (jobless) FinishJob(context.Context, incident.Job, incident.JobState) error {
+	return errors.New("no ends")
+}
+
 // O-01: the program is told to stop during a climb and started again.
 func TestStopInTheMiddle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.service = w.another(&faultyStore{Store: w.store, noClaim: true})
-	i, _ := w.open()
-	w.clock.Add(3 * time.Second)
+	w.service = w.another(&faultyStore{Store: w.store, stops: true})
+	_, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookID: w.runbook.ID, Name: "db down", Source: "form"})
+	if err == nil {
+		t.Fatal("the program did not stop")
+	}
+	i, err := w.store.Incident(t.Context(), 1)
+	w.ok(err)
+	w.clock.Add(7 * time.Second) // until then, the job is claimed
 	w.faults(zoomsim.Faults{Latency: 300 * time.Millisecond})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
