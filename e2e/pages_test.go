@@ -231,6 +231,16 @@ func seedDay(ctx context.Context, w *world) error {
 	if err := w.service.SaveOnCall(ctx, admin, []string{"ravi@example.com"}); err != nil {
 		return err
 	}
+	for _, l := range []incident.Leftover{
+		{MeetingID: "87685621847", HostEmail: "gone@example.com", Topic: "SEV2 Checkout answers slowly", Why: incident.LeftTwin, IncidentNumber: 2, Outcome: incident.LeftoverKept, Kept: incident.KeptHeld},
+		{MeetingID: "87685621848", HostEmail: "gone@example.com", Topic: "SEV4 Backup of eu-west failed", Why: incident.LeftUnused, IncidentNumber: 4, Outcome: incident.LeftoverDeleted},
+		{MeetingID: "87685621849", HostEmail: "gone@example.com", Topic: "Standby meeting", Why: incident.LeftStandby, Outcome: incident.LeftoverKept, Kept: incident.KeptUnsaid, Reason: incident.Reason{Code: incident.ReasonZoomSilent}},
+	} {
+		l.CreatedAt, l.LookedAt = w.clock.now().Add(-50*time.Hour), w.clock.now()
+		if err := w.store.SaveLeftover(ctx, l); err != nil {
+			return err
+		}
+	}
 	outage, err := w.program.SeedRunbooks(ctx, admin)
 	if err != nil {
 		return err

@@ -32,8 +32,13 @@ func (s *Site) LeftoversPage(c echo.Context) error {
 		Frame: s.Frame(c, "Left-over meetings", "bridges"), CanLook: Actor(c).Role.Includes(incident.Admin),
 		Connected: account.Connected() && !account.OnlyEvents(), Runs: sweep.Runs(now), Looked: s.When(c, sweep.FinishedAt), Level: views.LevelUnknown,
 	}
+	answered := 0
 	for _, h := range sweep.Hosts {
-		if h.Reason.Code != "" {
+		switch {
+		case h.NoUser(): // such as a guest who opened an incident
+		case h.Reason.Code == "":
+			answered++
+		default:
 			said := s.leftoverReason(c, h.Reason)
 			page.Problems = append(page.Problems, views.LeftoverProblem{Host: h.Email, Text: said.Cause, Fix: said.Fix})
 		}
@@ -59,7 +64,6 @@ func (s *Site) LeftoversPage(c echo.Context) error {
 		}
 		page.Rows = append(page.Rows, row)
 	}
-	answered := len(sweep.Hosts) - len(page.Problems)
 	switch {
 	case !page.Connected && sweep.StartedAt.IsZero():
 		page.Says = "Drawbridge can look once a Zoom app is connected that can create meetings."
@@ -71,7 +75,7 @@ func (s *Site) LeftoversPage(c echo.Context) error {
 		page.Says = "The last look didn’t finish. Drawbridge looks again tomorrow."
 	case len(page.Problems) > 0:
 		page.Level = views.LevelWarning
-		page.Says = fmt.Sprintf("Zoom listed the meetings of %d of %s. Nothing is known about the others:", answered, views.Plural(len(sweep.Hosts), "host", "hosts"))
+		page.Says = fmt.Sprintf("Zoom listed the meetings of %d of %s. Nothing is known about the others:", answered, views.Plural(answered+len(page.Problems), "host", "hosts"))
 	case answered == 0:
 		page.Says = "There was no host to look at: Drawbridge has made no meeting lately."
 	case kept == 0:

@@ -110,13 +110,11 @@ func cannotHost(err error) bool {
 	if !ok || z.Outcome != zoom.Refused {
 		return false
 	}
-	switch zoom.ProblemOf(err).Code {
-	case zoom.ProblemNoSuchUser, zoom.ProblemOtherAccount, zoom.ProblemInvitationPending:
-		return true
-	default:
-		return false
-	}
+	return slices.Contains(noUser, zoom.ProblemOf(err).Code)
 }
+
+// noUser are Zoom's answers that somebody is not a user who can have meetings.
+var noUser = []zoom.ProblemCode{zoom.ProblemNoSuchUser, zoom.ProblemOtherAccount, zoom.ProblemInvitationPending}
 
 // sayWhy stores on a waiting bridge why Drawbridge cannot look for its meeting,
 // if a person can do something about it.

@@ -104,6 +104,12 @@ type SweptHost struct {
 	Reason Reason    `json:"reason,omitzero"` // why Zoom did not list the meetings; zero: it did
 }
 
+// NoUser reports whether the host is no Zoom user of the account, so that it has no meeting
+// that Drawbridge made.
+func (h SweptHost) NoUser() bool {
+	return h.Reason.Zoom != nil && slices.Contains(noUser, h.Reason.Zoom.Code)
+}
+
 // Runs reports whether the look has not come to its end.
 func (w Sweep) Runs(now time.Time) bool {
 	return !w.StartedAt.IsZero() && w.FinishedAt.IsZero() && now.Sub(w.StartedAt) < sweepLimit

@@ -399,6 +399,24 @@ func TestSweepFailure(t *testing.T) {
 	}
 }
 
+// An opener who is no Zoom user has no meetings, which is no failure.
+func TestSweepOfGuest(t *testing.T) {
+	w := newWorld(t)
+	w.byStranger()
+	w.sweep()
+	sweep, err := w.store.Sweep(t.Context())
+	w.ok(err)
+	var guests []string
+	for _, h := range sweep.Hosts {
+		if h.NoUser() {
+			guests = append(guests, h.Email)
+		}
+	}
+	if len(sweep.Hosts) != 2 || len(guests) != 1 || guests[0] == backup {
+		t.Errorf("hosts %+v, of which %q are no users", sweep.Hosts, guests)
+	}
+}
+
 func TestSweepRefused(t *testing.T) {
 	w := newEmptyWorld(t)
 	wantCode(t, w.service.SweepNow(t.Context(), anaIs), incident.Forbidden)
