@@ -33,7 +33,7 @@ func TestJourneyAlwaysALink(t *testing.T) {
 
 	b.open("/account")
 	b.fill("#f-standby_meetings", "1")
-	b.click("button >> Save and check")
+	b.click("button >> Save account and check")
 	until(t, "a standby meeting is ready", func() bool {
 		all, err := w.store.Standbys(t.Context(), time.Time{})
 		return err == nil && len(all) == 1 && all[0].State == incident.StandbyReady

@@ -53,15 +53,15 @@ func journeyFirstDay(t *testing.T, w *world) {
 	b.fill("#f-client_secret", "with a space")
 	b.fill("#f-backup_user_emails", demoBackup)
 	b.fill("#f-webhook_secret_token_1", demoSecretToken)
-	b.click("button >> Save and check")
+	b.click("button >> Save account and check")
 	b.wait("the error at the field", `document.querySelector("#f-client_secret[aria-invalid=true]") && document.querySelector("#f-account_id").value`)
 	b.fill("#f-client_secret", "WrongClientSecretOfTheSimulator")
 	b.fill("#f-webhook_secret_token_1", demoSecretToken) // a rejected form does not return secrets
-	b.click("button >> Save and check")
+	b.click("button >> Save account and check")
 	b.wait("a bad finding about the credentials", `document.querySelector("#check .db-found-bad")`)
 	b.click("summary >> Replace")
 	b.fill("#f-client_secret", demoClientSecret)
-	b.click("button >> Save and check")
+	b.click("button >> Save account and check")
 	b.wait("a list without bad findings", `document.querySelector("#check .db-found-ok") && !document.querySelector("#check .db-found-bad")`)
 	if html := get[string](b, `document.documentElement.outerHTML`); strings.Contains(html, demoClientSecret) || strings.Contains(html, demoSecretToken) {
 		t.Error("the account page shows a stored secret")

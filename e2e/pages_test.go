@@ -641,7 +641,7 @@ func worstSpots(t *testing.T, w *world) []spot {
 		{"account-refused", "/account", func(b *tab) {
 			b.fill("#f-backup_user_emails", "nobody")
 			b.fill("#f-account_id", "")
-			b.click("button >> Save and check")
+			b.click("button >> Save account and check")
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
 		}},
 		{"users", "/settings/users", nil},

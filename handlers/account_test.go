@@ -68,7 +68,7 @@ func TestAccountPage(t *testing.T) {
 				t.Errorf("a viewer reads %q", text)
 			}
 		}
-		if strings.Contains(page.text(), "Save and check") || strings.Contains(page.body, `action="/account/check"`) {
+		if strings.Contains(page.text(), "Save account and check") || strings.Contains(page.body, `action="/account/check"`) {
 			t.Error("a viewer is offered to change the account")
 		}
 	})
