@@ -228,7 +228,8 @@ func (s *Service) Shown(b Bridge) Bridge {
 	return b
 }
 
-// giveLink makes the link that people got from memory the bridge of a stored incident.
+// giveLink makes the link that people got from memory the bridge of a stored incident. If
+// the bridge has got another one meanwhile, people learn that the link changed.
 func (s *Service) giveLink(ctx context.Context, p Pending) error {
 	c := climber{s: s, account: Account{StaticLinks: []StaticLink{*p.Request.Given}}, why: []Reason{{Code: ReasonFromMemory}}}
 	var err error
@@ -243,6 +244,12 @@ func (s *Service) giveLink(ctx context.Context, p Pending) error {
 	}
 	if c.bridge.isBeingMade() || c.bridge.State == BridgeUnknown || c.bridge.State == BridgeFailed {
 		if done, err := c.useStatic(ctx); done || err != nil {
+			return err
+		}
+	}
+	if b := c.bridge; b.JoinURL != "" && b.JoinURL != p.Request.Given.URL && b.LinkChangedAt.Before(p.Request.OpenedAt) {
+		b.LinkChangedAt, b.UpdatedAt = s.now(), s.now()
+		if err := s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{b.State}, FromLink: b.JoinURL}); err != nil {
 			return err
 		}
 	}
