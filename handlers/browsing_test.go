@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
-	xhtml "golang.org/x/net/html"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -82,19 +81,19 @@ var drawings = regexp.MustCompile(`(?s)<svg.*?</svg>`)
 // text returns what a person reads on the page.
 func (r reply) text() string {
 	var words []string
-	for z, svg := xhtml.NewTokenizer(strings.NewReader(r.body)), 0; ; {
+	for z, svg := html.NewTokenizer(strings.NewReader(r.body)), 0; ; {
 		switch z.Next() {
-		case xhtml.ErrorToken:
+		case html.ErrorToken:
 			return strings.Join(words, " ")
-		case xhtml.StartTagToken:
+		case html.StartTagToken:
 			if name, _ := z.TagName(); string(name) == "svg" {
 				svg++
 			}
-		case xhtml.EndTagToken:
+		case html.EndTagToken:
 			if name, _ := z.TagName(); string(name) == "svg" {
 				svg--
 			}
-		case xhtml.TextToken:
+		case html.TextToken:
 			if svg == 0 {
 				words = append(words, strings.Fields(string(z.Text()))...)
 			}
