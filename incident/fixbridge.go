@@ -80,7 +80,7 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 		return false, &Error{Code: Unavailable, Message: "Zoom accepted the change, but Drawbridge couldn’t read the meeting again. Press Fix once more.", Reason: &why, Err: err}
 	}
 	for range 3 { // events may move the bridge meanwhile
-		from := b.State
+		from, link := b.State, b.JoinURL
 		b.readBack(m)
 		still := slices.IndexFunc(b.Findings, func(f Finding) bool { return f.Code == code })
 		unsaid := slices.ContainsFunc(b.Findings, func(f Finding) bool {
@@ -101,7 +101,7 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 		}
 		b.UpdatedAt = s.now()
 		write, done := attached(ctx, stateWrite)
-		err = s.store.ChangeBridge(write, BridgeChange{Bridge: b, From: []BridgeState{from}, Timeline: []TimelineEntry{entry}, Audit: audit})
+		err = s.store.ChangeBridge(write, BridgeChange{Bridge: b, From: []BridgeState{from}, FromLink: link, Timeline: []TimelineEntry{entry}, Audit: audit})
 		done()
 		if CodeOf(err) != Conflict {
 			return fixed, err

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -144,4 +145,50 @@ func TestFixBridgeRefused(t *testing.T) {
 	w.ok(w.service.UseLink(t.Context(), anaIs, b.ID, warRoom.URL, ""))
 	_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, incident.FoundWaitingRoomOn)
 	wantCode(t, err, incident.Conflict)
+}
+
+// A link that a person gives while Drawbridge reads the meeting back stays.
+func TestLinkGivenDuringReadBack(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		open func(w *world) (incident.Incident, incident.Bridge)
+		read func(w *world, b incident.Bridge)
+	}{
+		{"Fix", func(w *world) (incident.Incident, incident.Bridge) {
+			i, b := w.open()
+			w.faults(zoomsim.Faults{})
+			return i, b
+		}, func(w *world, b incident.Bridge) {
+			_, err := w.service.FixBridge(w.Context(), anaIs, b.ID, incident.FoundWaitingRoomOn)
+			wantCode(w.T, err, incident.Conflict)
+		}},
+		{"a standby meeting gets its name", func(w *world) (incident.Incident, incident.Bridge) {
+			w.standby(1)
+			w.faults(zoomsim.Faults{Reset: true})
+			i, b := w.open()
+			w.faults(zoomsim.Faults{})
+			return i, b
+		}, func(w *world, _ incident.Bridge) { w.work(time.Minute) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.faults(zoomsim.Faults{OverwriteSettings: true})
+			i, b := test.open(w)
+			given := false
+			w.edit = func(call string, _ map[string]any) {
+				changed := slices.ContainsFunc(w.sim.Calls(), func(c zoomsim.Call) bool { return c.Method == "PATCH" })
+				if call == "GET meeting" && changed && !given {
+					given = true
+					w.ok(w.service.UseLink(t.Context(), anaIs, b.ID, warRoom.URL, ""))
+				}
+			}
+			test.read(w, b)
+			after := w.bridge(i)
+			if !given || after.JoinURL != warRoom.URL || after.Kind != incident.KindStatic || after.MeetingID != "" {
+				t.Errorf("given %v, the bridge is %s with %s", given, after.Kind, after.JoinURL)
+			}
+		})
+	}
 }

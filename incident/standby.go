@@ -519,10 +519,10 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 		if bridge.Kind != KindStandby || bridge.MeetingID != m.ID || bridge.State != BridgeReady && bridge.State != BridgeLive {
 			return time.Time{}, nil
 		}
-		from := bridge.State
+		from, link := bridge.State, bridge.JoinURL
 		bridge.UpdatedAt = s.now()
 		bridge.readBack(m)
-		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{from},
+		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{from}, FromLink: link,
 			Timeline: []TimelineEntry{s.bridgeEntry(bridge, EntryRenamed, TimelineData{Topic: bridge.Topic})}})
 		if CodeOf(err) != Conflict {
 			return time.Time{}, err
