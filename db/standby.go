@@ -39,14 +39,14 @@ func (s *Store) SaveStandby(ctx context.Context, m incident.Standby, from incide
 		return execOne(ctx, tx, errMoved(), `
 			UPDATE standby_meetings SET host_email = $2, state = $3, meeting = $4, reason = $5, looks = $6, bridge_id = $7,
 				created_at = $8, checked_at = $9, try_at = $10, claimed_at = $11
-			WHERE id = $1 AND state = $12`, append(args, from)...)
+			WHERE id = $1 AND state = $12 AND (checked_at IS NULL AND try_at > $9) IS NOT TRUE`, append(args, from)...)
 	})
 }
 
 // DoubtStandbys implements incident.Standbys.
-func (s *Store) DoubtStandbys(ctx context.Context, ids []string) error {
+func (s *Store) DoubtStandbys(ctx context.Context, ids []string, at time.Time) error {
 	return s.change(ctx, incident.AuditEntry{}, []string{TopicAccount}, func(tx *sql.Tx) error {
-		return exec(ctx, tx, `UPDATE standby_meetings SET checked_at = NULL, try_at = NULL WHERE state IN ('made', 'ready') AND id IN (`+placeholders(1, len(ids))+`)`, anys(ids)...)
+		return exec(ctx, tx, `UPDATE standby_meetings SET checked_at = NULL, try_at = $1 WHERE state IN ('made', 'ready') AND id IN (`+placeholders(2, len(ids))+`)`, append([]any{at}, anys(ids)...)...)
 	})
 }
 

@@ -39,6 +39,11 @@ func TestStandbys(t *testing.T) {
 		same(t, kept(after(2)), []incident.Standby{m})
 		wantCode(t, s.SaveStandby(t.Context(), m, incident.StandbyCalling), incident.Conflict)
 
+		check(t, s.DoubtStandbys(t.Context(), []string{m.ID}, after(7)))
+		wantCode(t, s.SaveStandby(t.Context(), m, incident.StandbyReady), incident.Conflict)
+		m.CheckedAt = after(8)
+		check(t, s.SaveStandby(t.Context(), m, incident.StandbyReady))
+
 		loads, err := s.HostLoads(t.Context(), incident.LoadsAt(now))
 		check(t, err)
 		same(t, loads["a@example.com"].Creates, 1)

@@ -67,11 +67,11 @@ type Standbys interface {
 	// bridge, and those that Zoom refused since a time, oldest first.
 	Standbys(ctx context.Context, refusedSince time.Time) ([]Standby, error)
 	// SaveStandby inserts a standby meeting, or updates it if from is set. It returns
-	// Conflict if it is not in that state.
+	// Conflict if it is not in that state, or if it was doubted after m.CheckedAt.
 	SaveStandby(ctx context.Context, m Standby, from StandbyState) error
 	// DoubtStandbys forgets when those of the standby meetings that are not claimed were
-	// read back.
-	DoubtStandbys(ctx context.Context, ids []string) error
+	// read back. at is when the doubt arose.
+	DoubtStandbys(ctx context.Context, ids []string, at time.Time) error
 	// EnsureJob stores a job, or makes the one with its id due if it is not running.
 	EnsureJob(ctx context.Context, j Job) error
 }
@@ -108,12 +108,16 @@ func (s *Service) wakeStandby(ctx context.Context) {
 // standbyEvents are the events that say that a meeting may no longer do as a standby meeting.
 var standbyEvents = []string{"meeting.deleted", "meeting.permanently_deleted", "meeting.updated", "meeting.started"}
 
-// doubtStandbys has the standby meetings that events are about read back at once.
+// doubtStandbys has the standby meetings that events are about read back at once. One
+// that was deleted is never handed out again, even if Zoom falls silent now.
 func (s *Service) doubtStandbys(ctx context.Context, events []Event, readings []Reading) error {
-	var meetings, ids []string
+	var meetings, deleted, ids []string
 	for i, r := range readings {
 		if events[i].counts() && r.MeetingID != "" && slices.Contains(standbyEvents, r.Event) {
 			meetings = append(meetings, r.MeetingID)
+			if r.Event == "meeting.deleted" || r.Event == "meeting.permanently_deleted" {
+				deleted = append(deleted, r.MeetingID)
+			}
 		}
 	}
 	if len(meetings) == 0 {
@@ -127,11 +131,17 @@ func (s *Service) doubtStandbys(ctx context.Context, events []Event, readings []
 		if slices.Contains(meetings, m.Meeting.ID) {
 			ids = append(ids, m.ID)
 		}
+		if from := m.State; slices.Contains(deleted, m.Meeting.ID) && (from == StandbyMade || from == StandbyReady) {
+			m.State, m.TryAt = StandbyStale, time.Time{}
+			if err := moved(s.store.SaveStandby(ctx, m, from)); err != nil {
+				return err
+			}
+		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	if err := s.store.DoubtStandbys(ctx, ids); err != nil {
+	if err := s.store.DoubtStandbys(ctx, ids, s.now()); err != nil {
 		return err
 	}
 	s.wakeStandby(ctx)
@@ -273,8 +283,8 @@ func (k keeper) wantsCheck(m Standby) bool {
 
 // check reads a standby meeting back. One that Zoom has changed is replaced.
 func (k keeper) check(ctx context.Context, m Standby) error {
+	now := k.s.now() // what changes during the call may not be in its answer
 	got, err := k.client.GetMeeting(ctx, m.Meeting.ID)
-	now := k.s.now()
 	switch {
 	case gone(err) && now.Sub(m.CreatedAt) < createLag:
 		return k.later(ctx, m, betweenLooks)

@@ -156,6 +156,41 @@ func TestStandbyEvent(t *testing.T) {
 	}
 }
 
+// A change that Zoom reports while the meeting is read back is not in what was read.
+func TestStandbyChangesDuringCheck(t *testing.T) {
+	w := newWorld(t)
+	before := w.standby(1)[0]
+	changed := false
+	w.edit = func(call string, _ map[string]any) {
+		if call == "GET meeting" && !changed {
+			changed = true
+			w.clock.Add(time.Second)
+			w.ok(w.zoom().UpdateMeeting(t.Context(), before.Meeting.ID, zoom.MeetingChange{Topic: "mine", AutoRecording: "local"}))
+			w.sim.Settle()
+			w.must(w.service.ReadEvents(t.Context()))
+		}
+	}
+	w.work(6*time.Hour + time.Minute)
+	w.work(time.Minute)
+	if after := w.kept(); !changed || len(after) != 1 || after[0].ID == before.ID {
+		t.Errorf("changed %v, ready are %+v", changed, after)
+	}
+}
+
+// A standby meeting that Zoom said was deleted is not handed out, although Zoom does not
+// answer any more.
+func TestDeletedStandbyIsNotUsed(t *testing.T) {
+	w := newWorld(t)
+	before := w.standby(1)[0]
+	w.ok(w.zoom().DeleteMeeting(t.Context(), before.Meeting.ID))
+	w.sim.Settle()
+	w.faults(zoomsim.Faults{Down: true})
+	w.work(time.Second)
+	if _, b := w.open(); b.JoinURL != "" {
+		t.Errorf("the bridge has the deleted meeting %s", b.JoinURL)
+	}
+}
+
 // No standby meeting is left behind whose creation had no clear end.
 func TestStandbyUnknown(t *testing.T) {
 	for _, tt := range []struct {
