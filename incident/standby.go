@@ -314,7 +314,7 @@ func (k keeper) remove(ctx context.Context, m Standby) error {
 	if err == nil || foreignLink(err) {
 		err = k.client.DeleteMeeting(ctx, m.Meeting.ID)
 	}
-	if err == nil || gone(err) {
+	if err == nil || gone(err) || cannotHost(err) { // without the host, there is no meeting
 		return k.save(ctx, m, StandbyGone)
 	}
 	if k.s.now().Sub(m.CreatedAt) > standbyAge+standbyCheck {

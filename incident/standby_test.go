@@ -324,3 +324,16 @@ func TestStormBrake(t *testing.T) {
 		})
 	}
 }
+
+// A host whom Zoom no longer has takes the standby meeting along.
+func TestStandbyOfHostWhoLeft(t *testing.T) {
+	w := newWorld(t)
+	w.standby(1)
+	w.sim.SetUser(backup, func(u *zoomsim.User) { u.Unknown = true })
+	w.standby(0)
+	all, err := w.store.AllStandbys(t.Context())
+	w.ok(err)
+	if len(all) != 1 || all[0].State != incident.StandbyGone {
+		t.Errorf("the standby meetings are %+v", all)
+	}
+}
