@@ -11,19 +11,19 @@ import (
 // Sweep implements incident.Sweeps.
 func (s *Store) Sweep(ctx context.Context) (incident.Sweep, error) {
 	w, _, err := first(ctx, s.r, func(w *incident.Sweep) []any {
-		return []any{timeOf(&w.StartedAt), timeOf(&w.FinishedAt), &w.StartedBy, jsonOf(&w.Hosts)}
-	}, `SELECT started_at, finished_at, started_by, hosts FROM sweep WHERE id = $1`, accountID)
+		return []any{timeOf(&w.StartedAt), timeOf(&w.FinishedAt), jsonOf(&w.Hosts)}
+	}, `SELECT started_at, finished_at, hosts FROM sweep WHERE id = $1`, accountID)
 	return w, err
 }
 
 // StartSweep implements incident.Sweeps.
 func (s *Store) StartSweep(ctx context.Context, w incident.Sweep, idle, stuck, deleted time.Time, job incident.Job, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicLeftovers}, func(tx *sql.Tx) error {
-		err := execOne(ctx, tx, conflict("Drawbridge is looking for left-over meetings. Wait until it has finished."), `
-			INSERT INTO sweep (id, started_at, finished_at, started_by, hosts) VALUES ($1, $2, NULL, $3, $4)
-			ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, finished_at = NULL, started_by = excluded.started_by, hosts = excluded.hosts
-			WHERE sweep.started_at <= $5 AND (sweep.finished_at IS NOT NULL OR sweep.started_at <= $6)`,
-			accountID, w.StartedAt, w.StartedBy, asJSON(w.Hosts), idle, stuck)
+		err := execOne(ctx, tx, conflict("Drawbridge is checking for left-over meetings. Wait until it has finished."), `
+			INSERT INTO sweep (id, started_at, finished_at, hosts) VALUES ($1, $2, NULL, $3)
+			ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, finished_at = NULL, hosts = excluded.hosts
+			WHERE sweep.started_at <= $4 AND (sweep.finished_at IS NOT NULL OR sweep.started_at <= $5)`,
+			accountID, w.StartedAt, asJSON(w.Hosts), idle, stuck)
 		if err != nil {
 			return err
 		}

@@ -93,15 +93,13 @@ type Leftover struct {
 type Sweep struct {
 	StartedAt  time.Time // zero: there was none
 	FinishedAt time.Time // zero: it runs
-	StartedBy  string    // email address; "": the schedule
 	Hosts      []SweptHost
 }
 
 // SweptHost is a host whose meetings were looked at.
 type SweptHost struct {
-	Email  string    `json:"email"`
-	At     time.Time `json:"at"`
-	Reason Reason    `json:"reason,omitzero"` // why Zoom did not list the meetings; zero: it did
+	Email  string `json:"email"`
+	Reason Reason `json:"reason,omitzero"` // why Zoom did not list the meetings; zero: it did
 }
 
 // NoUser reports whether the host is no Zoom user of the account, so that it has no meeting
@@ -148,13 +146,13 @@ func (s *Service) SweepNow(ctx context.Context, actor Actor) error {
 	if _, err := s.zoomClient(a); err != nil {
 		return err
 	}
-	return s.startSweep(ctx, actor.Email, s.now(), s.audit(actor, AuditSweepRun, ""))
+	return s.startSweep(ctx, s.now(), s.audit(actor, AuditSweepRun, ""))
 }
 
 // startSweep starts a look unless one runs, or one began after idle.
-func (s *Service) startSweep(ctx context.Context, by string, idle time.Time, audit AuditEntry) error {
+func (s *Service) startSweep(ctx context.Context, idle time.Time, audit AuditEntry) error {
 	now := s.now().Truncate(time.Millisecond)
-	w := Sweep{StartedAt: now, StartedBy: by}
+	w := Sweep{StartedAt: now}
 	err := s.store.StartSweep(ctx, w, idle, now.Add(-sweepLimit), now.Add(-leftoverKept), s.newJob(JobSweep, strconv.FormatInt(now.UnixMilli(), 10), now), audit)
 	nudge(s.wakeJobs)
 	return err
@@ -182,7 +180,7 @@ func (s *Service) scheduleSweep(ctx context.Context) error {
 	if err != nil || busy > 0 {
 		return err
 	}
-	return moved(s.startSweep(ctx, "", now.Add(-every), AuditEntry{}))
+	return moved(s.startSweep(ctx, now.Add(-every), AuditEntry{}))
 }
 
 // sweeper is one step of a look.
@@ -249,7 +247,6 @@ func (w *sweeper) look(ctx context.Context) (again time.Time, err error) {
 		} else if err := w.sort(ctx, host, list); err != nil {
 			return time.Time{}, err
 		}
-		h.At = w.s.now()
 		w.sweep.Hosts = append(w.sweep.Hosts, h)
 		if err := w.s.store.UpdateSweep(ctx, w.sweep); err != nil {
 			return time.Time{}, err
@@ -279,17 +276,23 @@ func (w *sweeper) sort(ctx context.Context, host string, list []zoom.Meeting) er
 		return err
 	}
 	for _, m := range list {
-		if markOf(m.Agenda) == "" && !used[m.ID] && w.standby(m) == nil {
-			continue // a person made it
+		var l Leftover
+		ok := markOf(m.Agenda) != "" || used[m.ID] || w.standby(m) != nil // otherwise, a person made it
+		if ok {
+			if l, ok, err = w.leftover(ctx, host, m); err != nil {
+				return err
+			}
 		}
-		l, ok, err := w.leftover(ctx, host, m)
-		if err != nil {
-			return err
-		}
+		i := slices.IndexFunc(known, func(k Leftover) bool { return k.MeetingID == m.ID })
 		if !ok {
+			if i >= 0 && known[i].Outcome == LeftoverKept { // it is in use again
+				if err := w.s.store.DeleteLeftover(ctx, m.ID); err != nil {
+					return err
+				}
+			}
 			continue
 		}
-		if i := slices.IndexFunc(known, func(k Leftover) bool { return k.MeetingID == m.ID }); i >= 0 && (known[i].Outcome == LeftoverDeleted || known[i].Kept == KeptRestored) {
+		if i >= 0 && (known[i].Outcome == LeftoverDeleted || known[i].Kept == KeptRestored) {
 			if w.s.now().Sub(known[i].LookedAt) < listLag {
 				continue
 			}
@@ -320,6 +323,9 @@ func (w *sweeper) save(ctx context.Context, l Leftover) error {
 	ctx, cancel := attached(ctx, stateWrite)
 	defer cancel()
 	l.LookedAt = w.s.now()
+	if l.CreatedAt.IsZero() { // Zoom did not say, and this Drawbridge did not make it
+		l.CreatedAt = l.LookedAt
+	}
 	return w.s.store.SaveLeftover(ctx, l)
 }
 
@@ -354,7 +360,7 @@ func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l 
 	var made time.Time
 	mark, standby := markOf(m.Agenda), w.standby(m)
 	switch {
-	case standby != nil && standby.Meeting.ID != "" && standby.Meeting.ID != m.ID:
+	case standby != nil && standby.Meeting.ID != m.ID && (standby.Meeting.ID != "" || standby.HostEmail != host):
 		l.Why = LeftUnknown
 		return kept(KeptForeign)
 	case standby != nil && standby.State != StandbyClaimed && standby.State != StandbyGone && standby.State != StandbyRefused:
@@ -366,7 +372,7 @@ func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l 
 		if err != nil && CodeOf(err) != NotFound {
 			return l, false, err
 		}
-		if err != nil || a.MeetingID != "" && a.MeetingID != m.ID {
+		if err != nil || a.MeetingID != m.ID && (a.MeetingID != "" || a.HostEmail != host) {
 			l.Why = LeftUnknown
 			return kept(KeptForeign)
 		}
@@ -469,7 +475,8 @@ func (w *sweeper) settle(ctx context.Context, was Leftover) error {
 	case err != nil:
 		return w.keep(ctx, was, KeptUnsaid, err)
 	}
-	// Whatever has changed meanwhile counts.
+	_, past := client.GetPastMeeting(ctx, m.ID)
+	// Whatever has changed during these calls counts.
 	l, ok, err := w.leftover(ctx, was.HostEmail, m)
 	switch {
 	case err != nil:
@@ -491,17 +498,20 @@ func (w *sweeper) settle(ctx context.Context, was Leftover) error {
 	case slices.Contains(said, "meeting.recovered"):
 		return w.keep(ctx, l, KeptRestored, nil)
 	}
-	switch _, err := client.GetPastMeeting(ctx, m.ID); {
-	case err == nil:
+	switch {
+	case past == nil:
 		return w.keep(ctx, l, KeptHeld, nil)
-	case !gone(err) || m.Status != "waiting":
-		return w.keep(ctx, l, KeptUnsaid, err)
+	case !gone(past) || m.Status != "waiting":
+		return w.keep(ctx, l, KeptUnsaid, past)
 	}
 	l.Outcome = LeftoverDeleting
 	if err := w.save(ctx, l); err != nil {
 		return err
 	}
 	if err := w.endUnused(ctx, l); err != nil {
+		if CodeOf(err) == Conflict {
+			return w.s.store.DeleteLeftover(ctx, l.MeetingID)
+		}
 		return err
 	}
 	switch err := client.DeleteMeeting(ctx, l.MeetingID); {
@@ -517,17 +527,27 @@ func (w *sweeper) settle(ctx context.Context, was Leftover) error {
 }
 
 // endUnused ends the bridge whose meeting is deleted next, so that Zoom's event about it is
-// no surprise.
+// no surprise. It returns Conflict if the meeting is in use again.
 func (w *sweeper) endUnused(ctx context.Context, l Leftover) error {
 	if l.Why != LeftUnused {
 		return nil
 	}
 	b, err := w.s.store.Bridge(ctx, l.BridgeID)
-	if err != nil || b.State != BridgeReady || b.MeetingID != l.MeetingID {
+	if err != nil {
 		return err
 	}
+	i, err := w.s.store.Incident(ctx, b.IncidentNumber)
+	if err != nil {
+		return err
+	}
+	switch {
+	case i.Status == StatusOpen, b.Used(), b.MeetingID != l.MeetingID:
+		return refuse(Conflict, "This meeting is in use.")
+	case b.State != BridgeReady: // such as after the program stopped before the call
+		return nil
+	}
 	b.State, b.EndedAt, b.UpdatedAt = BridgeEnded, w.s.now(), w.s.now()
-	return w.s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeReady}})
+	return w.s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeReady}, FromLink: b.JoinURL})
 }
 
 // deleted stores that a meeting was deleted, in the timeline of its incident too.

@@ -180,8 +180,12 @@ func TestSweep(t *testing.T) {
 			w.twin(b)
 			w.resolved(i)
 			w.work(aDay)
-			w.faults(zoomsim.Faults{NotPaid: true})
 		}, zoomsim.Faults{Only: "GET /past_meetings/{meetingId}", Down: true}, []string{"twin kept unsaid:server_error", "unused kept unsaid:server_error"}, 2},
+		{"the account is not a paid one", func(w *world) {
+			i, _ := w.open()
+			w.resolved(i)
+			w.work(aDay)
+		}, zoomsim.Faults{NotPaid: true}, []string{"unused kept unsaid:refused"}, 1},
 		{"nobody came to a resolved incident", func(w *world) {
 			i, _ := w.open()
 			w.resolved(i)
@@ -227,7 +231,9 @@ func TestSweep(t *testing.T) {
 			w.must(w.zoom().CreateMeeting(w.Context(), backup, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: "Drawbridge ref " + m.ID, Recurring: true}))
 			w.work(aDay)
 		}, zoomsim.Faults{}, []string{"unknown kept foreign"}, 1},
-		{"a standby meeting that Zoom made late", func(w *world) {
+		{"a standby meeting that Zoom made late, and a copy for another host", func(w *world) {
+			i, _ := w.open()
+			w.resolved(i)
 			w.must(w.zoom().Token(w.Context()))
 			w.faults(zoomsim.Faults{Down: true, Only: createOnly})
 			one := 1
@@ -242,8 +248,9 @@ func TestSweep(t *testing.T) {
 				w.work(20 * time.Second)
 			}
 			w.must(w.zoom().CreateMeeting(w.Context(), backup, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: "Drawbridge ref " + all[0].ID, Recurring: true}))
+			w.must(w.zoom().CreateMeeting(w.Context(), opener, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: "Drawbridge ref " + all[0].ID, Recurring: true}))
 			w.clock.Add(aDay)
-		}, zoomsim.Faults{}, []string{"standby deleted"}, 0},
+		}, zoomsim.Faults{}, []string{"standby deleted", "unknown kept foreign", "unused deleted"}, 1},
 		{"a standby meeting that the bridge had before", func(w *world) {
 			w.standby(1)
 			w.faults(zoomsim.Faults{Reset: true})
@@ -276,6 +283,24 @@ func TestSweep(t *testing.T) {
 			w.must(w.zoom().CreateMeeting(w.Context(), opener, request("Drawbridge ref 0192f0c4-1111-7222-8333-444455556666")))
 			w.clock.Add(aDay)
 		}, zoomsim.Faults{}, []string{"unknown kept foreign", "unknown kept foreign"}, 3},
+		{"a copy for another host", func(w *world) {
+			i, b := w.refused()
+			attempts, err := w.store.Attempts(w.Context(), b.ID)
+			w.ok(err)
+			at := slices.IndexFunc(attempts, func(a incident.Attempt) bool { return a.HostEmail == opener && a.MeetingID == "" })
+			w.must(w.zoom().CreateMeeting(w.Context(), backup, request("Drawbridge ref "+attempts[at].ID)))
+			w.resolved(i)
+			w.work(aDay)
+		}, zoomsim.Faults{}, []string{"unknown kept foreign", "unused deleted"}, 1},
+		{"Zoom does not say when a meeting was made", func(w *world) {
+			w.must(w.zoom().CreateMeeting(w.Context(), backup, request("Drawbridge ref 0192f0c4-1111-7222-8333-444455556666")))
+			w.clock.Add(aDay)
+			w.edit = func(call string, answer map[string]any) {
+				if list, ok := answer["meetings"].([]any); ok && call == "GET meetings" {
+					delete(list[0].(map[string]any), "created_at")
+				}
+			}
+		}, zoomsim.Faults{}, []string{"unknown kept foreign"}, 1},
 		{"a copy long after", func(w *world) {
 			i, b := w.refused()
 			w.clock.Add(aDay)
@@ -366,6 +391,45 @@ func TestSweepBySchedule(t *testing.T) {
 	})
 }
 
+// Somebody reopens the incident whose meeting is deleted next: it keeps its link.
+func TestSweepWhileReopened(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, store *db.Store) {
+		w := worldWith(t, store)
+		i, b := w.open()
+		w.resolved(i)
+		w.work(aDay)
+		w.during = func(call string) {
+			if strings.HasPrefix(call, "GET /v2/past_meetings/") {
+				w.during = nil
+				w.ok(w.service.ReopenIncident(t.Context(), admin, i.Number))
+			}
+		}
+		left := w.sweep()
+		if w.during != nil {
+			t.Fatal("Zoom was not asked whether somebody was in the meeting")
+		}
+		if got := w.bridge(i); got.State != incident.BridgeReady || got.JoinURL != b.JoinURL || len(w.ledger()) != 1 || len(left) > 0 {
+			t.Errorf("the bridge is %s, Zoom has %d meetings, left over: %q", got.State, len(w.ledger()), left)
+		}
+	})
+}
+
+// A meeting that is in use again is no longer listed.
+func TestSweepAfterReopening(t *testing.T) {
+	w := newWorld(t)
+	i, _ := w.open()
+	w.clock.Add(aDay)
+	w.resolved(i)
+	if left := w.sweep(); !slices.Equal(left, []string{"unused kept young"}) {
+		t.Fatalf("left over: %q", left)
+	}
+	w.ok(w.service.ReopenIncident(t.Context(), admin, i.Number))
+	w.clock.Add(time.Hour)
+	if left := w.sweep(); len(left) > 0 {
+		t.Errorf("the incident is open again, and left over: %q", left)
+	}
+}
+
 // Zoom failed for one host: the page can say which, and the look is repeated soon.
 func TestSweepFailure(t *testing.T) {
 	w := newWorld(t)
@@ -385,7 +449,7 @@ func TestSweepFailure(t *testing.T) {
 		}
 		hosts = append(hosts, line)
 	}
-	if want := []string{opener + " server_error", backup}; !slices.Equal(hosts, want) || sweep.FinishedAt.IsZero() || sweep.StartedBy != "" {
+	if want := []string{opener + " server_error", backup}; !slices.Equal(hosts, want) || sweep.FinishedAt.IsZero() {
 		t.Errorf("the look says %q, want %q: %+v", hosts, want, sweep)
 	}
 	if len(w.ledger()) != 1 {

@@ -76,6 +76,7 @@ type world struct {
 	logger  *slog.Logger
 	runbook incident.Runbook
 	edit    func(call string, answer map[string]any) // if set: what Zoom answers differently; call is "POST meetings"
+	during  func(call string)                        // if set: what happens before Zoom answers; call is "GET /v2/meetings/123"
 	answers atomic.Int32                             // the status to answer instead of storing webhooks, if not 0
 }
 
@@ -128,6 +129,9 @@ func emptyWorld(t *testing.T, store *db.Store) *world {
 // edited changes the simulator's answers.
 func (w *world) edited(sim http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if w.during != nil {
+			w.during(r.Method + " " + r.URL.Path)
+		}
 		if w.edit == nil {
 			sim.ServeHTTP(out, r)
 			return

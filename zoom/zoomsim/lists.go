@@ -55,10 +55,14 @@ func (s *Sim) pastInstance(q *request) (*instance, answer, bool) {
 	} else if strings.HasPrefix(key, "/") || strings.Contains(key, "//") {
 		key = "" // such a uuid must be encoded twice
 	}
+	notPaid := fail(http.StatusBadRequest, 200, "Only available for paid account: "+s.opts.AccountID)
+	if q.faults.NotPaid {
+		return nil, notPaid, false
+	}
 	for _, i := range slices.Backward(s.past) {
 		if !i.ended.IsZero() && !q.now.Before(i.ended.Add(q.faults.PastLag)) && (i.uuid == key || number(i.room.body.ID) == key) {
-			if i.room.host.Type == 1 || q.faults.NotPaid {
-				return nil, fail(http.StatusBadRequest, 200, "Only available for paid account: "+s.opts.AccountID), false
+			if i.room.host.Type == 1 {
+				return nil, notPaid, false
 			}
 			return i, answer{}, true
 		}

@@ -4,7 +4,6 @@ CREATE TABLE sweep (
     id          TEXT PRIMARY KEY,
     started_at  INTEGER NOT NULL,
     finished_at INTEGER,               -- NULL: it runs
-    started_by  TEXT NOT NULL,         -- email address; '': the schedule
     hosts       TEXT NOT NULL          -- JSON: the hosts that Zoom was asked about, with why it gave no answer
 ) STRICT;
 
