@@ -115,9 +115,6 @@ func (c *applyCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		return err
 	}
 	defer p.Store.Close()
-	if a := file.Account; a != nil && a.StandbyMeetings != nil {
-		fmt.Fprintln(t.err, "drawbridge: standby_meetings is stored, but this version does not use it yet")
-	}
 	changes, err := p.apply(ctx, file, c.DryRun)
 	for _, line := range changes {
 		if c.DryRun {
