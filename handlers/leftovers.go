@@ -39,7 +39,7 @@ func (s *Site) LeftoversPage(c echo.Context) error {
 		case h.Reason.Code == "":
 			answered++
 		default:
-			said := s.leftoverReason(c, h.Reason)
+			said := fixForAdmins(c, words.Reasons(reasonsWords(told(c, h.Reason), now)))
 			page.Problems = append(page.Problems, views.LeftoverProblem{Host: h.Email, Text: said.Cause, Fix: said.Fix})
 		}
 	}
@@ -52,10 +52,8 @@ func (s *Site) LeftoversPage(c echo.Context) error {
 		if l.Reason.Code != "" {
 			w.Reasons = reasonsWords(told(c, l.Reason), now)
 		}
-		said := w.Says()
-		if row.Outcome = said.Cause; Actor(c).Role.Includes(incident.Admin) {
-			row.Fix = said.Fix
-		}
+		said := fixForAdmins(c, w.Says())
+		row.Outcome, row.Fix = said.Cause, said.Fix
 		if l.IncidentNumber > 0 {
 			row.Key, row.Href = incident.Key(l.IncidentNumber), incidentPath(l.IncidentNumber)
 		}
@@ -66,18 +64,18 @@ func (s *Site) LeftoversPage(c echo.Context) error {
 	}
 	switch {
 	case !page.Connected && sweep.StartedAt.IsZero():
-		page.Says = "Drawbridge can look once a Zoom app is connected that can create meetings."
+		page.Says = "Connect a Zoom app that can create meetings. Drawbridge then checks once a day."
 	case sweep.StartedAt.IsZero():
-		page.Says = "Drawbridge looks once a day, first when somebody has checked the connection to Zoom."
+		page.Says = "Drawbridge checks once a day, first when somebody has checked the connection to Zoom."
 	case page.Runs:
-		page.Says = fmt.Sprintf("%s looked at so far.", views.Plural(len(sweep.Hosts), "host", "hosts"))
+		page.Says = fmt.Sprintf("%s checked so far.", views.Plural(len(sweep.Hosts), "host", "hosts"))
 	case sweep.FinishedAt.IsZero():
-		page.Says = "The last look didn’t finish. Drawbridge looks again tomorrow."
+		page.Says = "The last check didn’t finish. Drawbridge checks again within a day."
 	case len(page.Problems) > 0:
 		page.Level = views.LevelWarning
 		page.Says = fmt.Sprintf("Zoom listed the meetings of %d of %s. Nothing is known about the others:", answered, views.Plural(answered+len(page.Problems), "host", "hosts"))
 	case answered == 0:
-		page.Says = "There was no host to look at: Drawbridge has made no meeting lately."
+		page.Says = "No hosts to check: Drawbridge has made no meeting lately."
 	case kept == 0:
 		page.Level = views.LevelOK
 		page.Says = fmt.Sprintf("Nothing is left over. Zoom listed the meetings of %s.", views.Plural(answered, "host", "hosts"))
@@ -88,9 +86,8 @@ func (s *Site) LeftoversPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Leftovers(page))
 }
 
-// leftoverReason words why Zoom did not list the meetings of a host.
-func (s *Site) leftoverReason(c echo.Context, r incident.Reason) words.Text {
-	said := words.Reasons(reasonsWords(told(c, r), s.Now()))
+// fixForAdmins is the text without what to do about it, unless an admin reads it.
+func fixForAdmins(c echo.Context, said words.Text) words.Text {
 	if !Actor(c).Role.Includes(incident.Admin) {
 		said.Fix = ""
 	}
@@ -99,5 +96,5 @@ func (s *Site) leftoverReason(c echo.Context, r incident.Reason) words.Text {
 
 // SweepNow is POST /bridges/left-over.
 func (s *Site) SweepNow(c echo.Context) error {
-	return s.finish(c, s.Service.SweepNow(c.Request().Context(), Actor(c)), leftoversPath, "Drawbridge is looking. This page updates.")
+	return s.finish(c, s.Service.SweepNow(c.Request().Context(), Actor(c)), leftoversPath, "Drawbridge is checking. This page updates.")
 }

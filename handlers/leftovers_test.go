@@ -35,13 +35,13 @@ func TestLeftoversPage(t *testing.T) {
 	}
 	o = newOffice(t)
 	admin, responder = o.as(incident.Admin), o.as(incident.Responder)
-	sees("Not looked yet", "once a Zoom app is connected")
+	sees("Not checked yet", "Connect a Zoom app")
 	admin.post(path).want(t, http.StatusServiceUnavailable, "No Zoom app is connected.")
-	if page := admin.get(path).body; strings.Contains(page, "Look now") {
-		t.Error("without a Zoom app, the page offers to look")
+	if page := admin.get(path).body; strings.Contains(page, "Check now") {
+		t.Error("without a Zoom app, the page offers to check")
 	}
 	o.connect()
-	sees("Not looked yet", "Drawbridge looks once a day")
+	sees("Not checked yet", "Drawbridge checks once a day")
 
 	o = newOffice(t)
 	o.connect()
@@ -50,14 +50,14 @@ func TestLeftoversPage(t *testing.T) {
 	o.wait(25 * time.Hour)
 	admin, responder = o.as(incident.Admin), o.as(incident.Responder)
 	responder.post(path).want(t, http.StatusForbidden)
-	if page := responder.get(path).body; strings.Contains(page, "Look now") {
+	if page := responder.get(path).body; strings.Contains(page, "Check now") {
 		t.Error("the page of a responder has the button")
 	}
 	o.faults(zoomsim.Faults{TokenRefused: true})
 	admin.post(path).want(t, http.StatusSeeOther)
-	sees("Looking now")
+	sees("Checking now")
 	looks()
-	sees("Last looked", "Nothing is known about the others")
+	sees("Last checked", "Nothing is known about the others")
 	if page := responder.get(path).body; strings.Contains(page, "Nothing is left over") || strings.Contains(page, "client secret") {
 		t.Error("after a failure, the page says that all is well, or tells a responder too much")
 	}

@@ -28,9 +28,9 @@ func TestLeftovers(t *testing.T) {
 	empty := leftoversFull()
 	empty.Rows, empty.Problems, empty.Level, empty.Says = nil, nil, views.LevelOK, "Nothing is left over. Zoom listed the meetings of 3 hosts."
 	never := empty
-	never.Looked, never.Level, never.Connected, never.Says = views.When{}, views.LevelUnknown, false, "Drawbridge can look once a Zoom app is connected that can create meetings."
+	never.Looked, never.Level, never.Connected, never.Says = views.When{}, views.LevelUnknown, false, "Connect a Zoom app that can create meetings. Drawbridge then checks once a day."
 	runs := leftoversFull()
-	runs.Runs, runs.Looked, runs.CanLook, runs.Problems, runs.Says = true, views.When{}, false, nil, "1 host looked at so far."
+	runs.Runs, runs.Looked, runs.CanLook, runs.Problems, runs.Says = true, views.When{}, false, nil, "1 host checked so far."
 	long := leftoversFull()
 	long.Rows[0].Topic, long.Rows[0].Host, long.Problems[0].Host, long.Problems[0].Text = longWords, longWord, longWord, longWords
 	nasty := leftoversFull()

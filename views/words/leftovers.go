@@ -25,16 +25,16 @@ var leftoverOutcomes = map[string]string{
 
 // leftoverKept says why it was not deleted, and what a person can do.
 var leftoverKept = map[string]Text{
-	"running":  {"Left: the call is running.", "Drawbridge looks again tomorrow."},
+	"running":  {"Left: the call is running.", "Drawbridge checks again within a day."},
 	"held":     {"Left: somebody came to it, so it may have a recording.", "Delete it in Zoom if nobody needs it."},
 	"unsaid":   {"Left: Zoom didn’t say whether anybody was in it.", "Look in Zoom, and delete it there if nobody needs it."},
-	"open":     {"Left while the incident is open.", "Drawbridge looks again once it is resolved."},
-	"young":    {"Left for a day, in case it is needed.", "Drawbridge then looks again."},
-	"foreign":  {"Left: another Drawbridge made it, or a person copied a meeting.", "Delete it in Zoom if nobody needs it."},
+	"open":     {"Left while the incident is open.", "Drawbridge checks again once it is resolved."},
+	"young":    {"Left for a day, in case it is needed.", "Drawbridge then checks again."},
+	"foreign":  {"Left: Drawbridge has no record of making it.", "Delete it in Zoom if nobody needs it."},
 	"changed":  {"Left: somebody changed it in Zoom, so it may be in use.", "Delete it in Zoom if nobody needs it."},
 	"restored": {"Left: it was deleted, and somebody recovered it in Zoom.", "Delete it in Zoom if nobody needs it."},
 	"personal": {"Left: it uses a personal meeting ID.", "Delete it in Zoom if nobody needs it."},
-	"refused":  {"Left: Zoom didn’t delete it.", "Drawbridge tries again tomorrow."},
+	"refused":  {"Left: Zoom didn’t delete it.", "Drawbridge tries again within a day."},
 }
 
 // LeftoverWhy says why no incident uses a meeting.

@@ -24,9 +24,9 @@ func Stuck(code string, fields []string) string {
 	case "not_found":
 		return "What it belongs to was deleted meanwhile."
 	case "forbidden":
-		return "The person or token that opened it may not do so any more."
+		return "The person or token that opened it no longer has permission."
 	case "conflict":
-		return "It contradicts what is stored."
+		return "It conflicts with a stored incident."
 	}
 	return "Storing it fails. The log of this server has the cause."
 }

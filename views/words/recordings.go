@@ -8,5 +8,5 @@ func RecordingDeletes(day, now time.Time) string {
 	if now.Before(day.AddDate(0, 0, 1)) {
 		return "Zoom deletes it on " + at + "."
 	}
-	return "Zoom was to delete it on " + at + "."
+	return "Zoom planned to delete it on " + at + "."
 }
