@@ -53,17 +53,8 @@ func (s *Service) SessionUser(ctx context.Context, token string) (User, error) {
 	return x.User, err
 }
 
-// UseSession is SessionUser for a request of the user, which keeps the session
-// alive. It stores that at most once a minute.
-func (s *Service) UseSession(ctx context.Context, token string) (User, error) {
-	if token == "" {
-		return User{}, nil
-	}
-	x, err := s.store.Session(ctx, hashToken(token))
-	return s.useSession(ctx, x, err)
-}
-
-// useSession is UseSession for a session that the database has just told, or its error.
+// useSession returns the user of a session that the database has just told, or its error,
+// and keeps the session alive. It stores that at most once a minute.
 func (s *Service) useSession(ctx context.Context, x Session, err error) (User, error) {
 	if x, err = s.noteSession(x, err); err != nil || x.User.ID == "" {
 		return User{}, err

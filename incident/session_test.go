@@ -21,7 +21,10 @@ func TestSession(t *testing.T) {
 		}
 	}
 	ask := func() (incident.User, error) { return w.service.SessionUser(t.Context(), token) }
-	use := func() (incident.User, error) { return w.service.UseSession(t.Context(), token) }
+	use := func() (incident.User, error) {
+		u, _, err := w.service.RecallUser(t.Context(), token)
+		return u, err
+	}
 
 	t.Run("A-14 checking a session does not keep it alive", func(t *testing.T) {
 		w.clock.Add(6 * time.Hour)
