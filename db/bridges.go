@@ -68,7 +68,7 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 // time.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.change(ctx, c.Audit, []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}, func(tx *sql.Tx) error {
-		if len(c.From) == 0 && !c.Insert || len(c.StepRunFrom) == 0 && c.StepRun != nil {
+		if len(c.StepRunFrom) == 0 && c.StepRun != nil {
 			return errMoved() // no state is expected
 		}
 		if err := takeRoom(ctx, tx, c); err != nil {
@@ -77,8 +77,10 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 		if err := claimStandby(ctx, tx, c); err != nil {
 			return err
 		}
-		if err := writeBridge(ctx, tx, c); err != nil {
-			return err
+		if len(c.From) > 0 || c.Insert {
+			if err := writeBridge(ctx, tx, c); err != nil {
+				return err
+			}
 		}
 		if err := writeAttempt(ctx, tx, c); err != nil {
 			return err
@@ -92,7 +94,7 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 			if err := writeStepRun(ctx, tx, *c.StepRun, c.StepRunFrom); err != nil {
 				return err
 			}
-			if c.EndsJob {
+			if c.StepRun.State == incident.StepDone {
 				if err := finishStep(ctx, tx, c.StepRun.ID); err != nil {
 					return err
 				}

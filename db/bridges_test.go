@@ -62,7 +62,7 @@ func TestChangeBridge(t *testing.T) {
 		for name, spoil := range map[string]func(*incident.BridgeChange){
 			"bridge":        func(c *incident.BridgeChange) { c.From = []incident.BridgeState{incident.BridgeNew} },
 			"other link":    func(c *incident.BridgeChange) { c.FromLink = "https://zoom.us/j/2" },
-			"no state":      func(c *incident.BridgeChange) { c.From = nil },
+			"no state":      func(c *incident.BridgeChange) { c.StepRunFrom = nil },
 			"other bridge":  func(c *incident.BridgeChange) { c.Bridge.ID = "none" },
 			"attempt":       func(c *incident.BridgeChange) { c.AttemptFrom = incident.AttemptUnknown },
 			"step run":      func(c *incident.BridgeChange) { c.StepRunFrom = []incident.StepState{incident.StepWaiting} },

@@ -144,7 +144,7 @@ type Attempt struct {
 type BridgeChange struct {
 	Bridge   Bridge
 	Insert   bool          // the bridge is new; From is ignored
-	From     []BridgeState // the states in which the bridge may be
+	From     []BridgeState // the states in which the bridge may be; empty: it stays as it is
 	FromLink string        // the link that the bridge must have; "": any
 
 	Attempt     *Attempt     // inserted, or updated if AttemptFrom is set
@@ -159,9 +159,8 @@ type BridgeChange struct {
 	// ready any more, nothing is written and the error is ErrStandbyTaken.
 	Standby string
 
-	StepRun     *StepRun // only state, reason and times are written
+	StepRun     *StepRun // only state, reason and times are written; if it is done, so is its running job
 	StepRunFrom []StepState
-	EndsJob     bool // the running job of StepRun is done with this change
 
 	ReadAgain *UnlinkedEvents // nil: no events
 

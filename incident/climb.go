@@ -352,7 +352,6 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	defer cancel()
 	change.Bridge.UpdatedAt = c.s.now()
 	change.FromLink = c.leaves
-	change.EndsJob = change.StepRun != nil && change.StepRun.State == StepDone
 	return c.s.store.ChangeBridge(ctx, change)
 }
 
@@ -501,8 +500,12 @@ func (b *Bridge) take(m zoom.Meeting) {
 func (c *climber) fail(ctx context.Context, more ...Reason) error {
 	before := c.bridge.State
 	c.why = slices.CompactFunc(append(c.why, more...), func(a, b Reason) bool { return reflect.DeepEqual(a, b) })
-	if done, err := c.useStandby(ctx); done {
-		return err
+	// Whoever opens too many must not use up the standby meetings: people need them.
+	storm := slices.ContainsFunc(c.why, func(r Reason) bool { return r.Code == ReasonStorm }) && len(c.account.StaticLinks) > 0
+	if !storm {
+		if done, err := c.useStandby(ctx); done {
+			return err
+		}
 	}
 	if done, err := c.useStatic(ctx); done {
 		return err
@@ -565,7 +568,7 @@ func (c *climber) rest(ctx context.Context) error {
 // of its calls is unknown, so their meetings are looked for: before another is created, or,
 // if the bridge has got a link, to delete them.
 func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt, why Reason) error {
-	change := BridgeChange{From: []BridgeState{b.State}, FromLink: b.JoinURL}
+	change := BridgeChange{}
 	waits := b.isBeingMade() || b.State == BridgeFailed
 	for _, a := range attempts {
 		at := s.now()
@@ -577,6 +580,7 @@ func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attemp
 		}
 	}
 	if waits {
+		change.From = []BridgeState{b.State}
 		b.State, b.Reasons = BridgeUnknown, []Reason{why}
 		run.State, run.Reason, run.FinishedAt = StepRunning, Reason{}, time.Time{}
 		if len(change.Jobs) == 0 { // between two rungs

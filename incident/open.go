@@ -122,7 +122,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 
 	ctx = whole // the incident is opened even if the browser has gone
 	write := ctx
-	if s.hasLinks() {
+	if s.hasLinks() && req.Given == nil {
 		var cancel context.CancelFunc
 		write, cancel = context.WithTimeout(ctx, writeFromMemory)
 		defer cancel()
@@ -164,7 +164,7 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 	again := time.NewTicker(bridgeLook)
 	defer again.Stop()
 	end, _ := ctx.Deadline()
-	late := time.NewTimer(time.Until(end) - staticMargin/2)
+	late := time.NewTimer(time.Until(end) - overdueMargin)
 	defer late.Stop()
 	for {
 		bridges, err := s.store.Bridges(ctx, number)
@@ -181,13 +181,19 @@ func (s *Service) awaitBridges(ctx context.Context, number int64) {
 		case <-ctx.Done():
 			return
 		case <-late.C:
-			for _, b := range bridges {
-				if !b.isBeingMade() {
-					continue
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for _, b := range slices.DeleteFunc(bridges, func(b Bridge) bool { return !b.isBeingMade() }) {
+					if err := moved(s.overdue(ctx, b)); err != nil {
+						s.log.Error("could not give an overdue bridge another link", "incident", Key(number), "error", err)
+					}
 				}
-				if err := moved(s.overdue(ctx, b)); err != nil {
-					s.log.Error("could not give an overdue bridge another link", "incident", Key(number), "error", err)
-				}
+			}()
+			select {
+			case <-ctx.Done(): // the caller leaves in time, whatever the database does
+				return
+			case <-done:
 			}
 		case <-again.C:
 		}
@@ -357,7 +363,7 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 	if len(fields) > 0 {
 		return Incident{}, nil, invalid("Some fields are missing or invalid.", fields)
 	}
-	return i, fit.made, nil
+	return i, fit.kept(), nil
 }
 
 // check returns what is wrong with a value of the variable, or "".

@@ -32,6 +32,7 @@ const (
 	ReasonLinkGiven       ReasonCode = "link_given"       // By
 	ReasonStaticLink      ReasonCode = "static_link"      // Text: the name of the static link that the bridge uses instead; "": it has none
 	ReasonFromMemory      ReasonCode = "from_memory"      // the database accepted no writes when the incident was opened
+	ReasonOverdue         ReasonCode = "overdue"          // no link came in time, and no outcome of a call
 	ReasonOutOfTime       ReasonCode = "out_of_time"      // no time was left to ask Zoom
 	ReasonZoomSilent      ReasonCode = "zoom_silent"      // Zoom answered none of the last calls, so it was not asked
 	ReasonNoRunbook       ReasonCode = "no_runbook"       // of a drill: no enabled runbook creates a meeting automatically

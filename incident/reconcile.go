@@ -49,11 +49,12 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 			return time.Time{}, err
 		}
 	}
-	if attempt.State == AttemptRefused { // the program stopped between closing it and continuing
-		return time.Time{}, s.goOn(ctx, attempt.BridgeID, attempt.Reason)
-	}
-	if attempt.State != AttemptUnknown {
-		return time.Time{}, nil
+	if attempt.State != AttemptUnknown { // whoever closed it may not have gone on with the bridge
+		why := attempt.Reason
+		if why.Code == "" {
+			why.Code = ReasonOverdue
+		}
+		return time.Time{}, s.goOn(ctx, attempt.BridgeID, why)
 	}
 	age := s.now().Sub(attempt.StartedAt)
 	meeting, found, err := s.findMarked(ctx, attempt, job.RunAt)
@@ -347,18 +348,12 @@ func (s *Service) closeAttempt(ctx context.Context, a Attempt, state AttemptStat
 	return s.writeAttempt(ctx, a, AttemptUnknown, jobs...)
 }
 
-func (s *Service) writeAttempt(ctx context.Context, a Attempt, from AttemptState, jobs ...Job) (err error) {
-	for range 3 { // the bridge may change between reading and writing
-		var bridge Bridge
-		if bridge, err = s.store.Bridge(ctx, a.BridgeID); err != nil {
-			return err
-		}
-		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{bridge.State}, FromLink: bridge.JoinURL, Attempt: &a, AttemptFrom: from, Jobs: jobs})
-		if CodeOf(err) != Conflict {
-			return err
-		}
+func (s *Service) writeAttempt(ctx context.Context, a Attempt, from AttemptState, jobs ...Job) error {
+	bridge, err := s.store.Bridge(ctx, a.BridgeID)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, Attempt: &a, AttemptFrom: from, Jobs: jobs})
 }
 
 // goOn tries the rungs again for a waiting bridge once none of its recent

@@ -23,6 +23,10 @@ const (
 // Zoom has had its chance.
 const staticMargin = 200 * time.Millisecond
 
+// overdueMargin is the time that is kept to give an incident its static link, if its
+// climb should have done so.
+const overdueMargin = staticMargin * 3 / 4
+
 // StaticLink is a permanent way to meet that does not need Zoom, such as a room of
 // another vendor. An incident gets it if Zoom gives no meeting.
 type StaticLink struct {
@@ -217,7 +221,7 @@ func (s *Service) standIn(ctx context.Context, bridgeID string) error {
 	}
 	c.s, c.why = s, c.bridge.Reasons
 	if len(c.why) == 0 {
-		c.why = []Reason{{Code: ReasonOutOfTime}}
+		c.why = []Reason{{Code: ReasonOverdue}}
 	}
 	if done, err := c.useStandby(ctx); done || err != nil {
 		return err
@@ -249,7 +253,7 @@ func (s *Service) overdue(ctx context.Context, b Bridge) error {
 		if err != nil {
 			return err
 		}
-		if err := s.interrupted(ctx, b, run, attempts, Reason{Code: ReasonOutOfTime}); err != nil {
+		if err := s.interrupted(ctx, b, run, attempts, Reason{Code: ReasonOverdue}); err != nil {
 			return err
 		}
 	}

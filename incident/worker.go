@@ -280,14 +280,24 @@ func (s *Service) giveUpJob(ctx context.Context, job Job) error {
 	if err != nil {
 		return err
 	}
+	i, err := s.store.Incident(ctx, run.IncidentNumber)
+	if err != nil {
+		return err
+	}
 	now := s.now()
+	why := Reason{Code: ReasonGaveUp}
+	var jobs []Job
+	if i.Status == StatusOpen {
+		why.RetryAt = now.Add(retryMost)
+		jobs = []Job{s.newJob(JobRunStep, run.ID, why.RetryAt)}
+	}
 	bridge.State, bridge.UpdatedAt = BridgeFailed, now
-	bridge.Reasons = []Reason{{Code: ReasonGaveUp}}
-	run.State, run.Reason, run.FinishedAt = StepFailed, bridge.Reasons[0], now
+	bridge.Reasons = []Reason{why}
+	run.State, run.Reason, run.FinishedAt = StepFailed, why, now
 	return moved(s.store.ChangeBridge(ctx, BridgeChange{
 		Bridge: bridge, From: []BridgeState{BridgeNew, BridgeCreating},
 		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed},
-		Timeline: []TimelineEntry{s.bridgeEntry(bridge, EntryBridgeFailed, TimelineData{Reasons: bridge.Reasons})},
+		Timeline: []TimelineEntry{s.bridgeEntry(bridge, EntryBridgeFailed, TimelineData{Reasons: bridge.Reasons})}, Jobs: jobs,
 	}))
 }
 

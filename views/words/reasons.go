@@ -42,6 +42,7 @@ var reasonTexts = map[string]Text{
 	"static_link":      {Cause: "{static}"},
 	"from_memory":      {Cause: "Drawbridge couldn’t store anything when the incident was opened."},
 	"out_of_time":      {Cause: "There was no time left to ask Zoom."},
+	"overdue":          {Cause: "Drawbridge’s first try took too long."},
 	"zoom_silent":      {Cause: "Zoom failed the last calls, so Drawbridge didn’t wait for it."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"no_runbook":       {"No enabled runbook creates a meeting automatically.", "Enable one, or let one of its steps run automatically."},
