@@ -178,6 +178,13 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow) 
 		}
 		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: facts}
 	}
+	if h := s.Store.Health(); h.WriteProblem != "" || s.Service.PendingIncidents() > 0 {
+		r.Level, r.Title, r.AsOf = views.LevelBad, "Drawbridge can’t store incidents right now.", views.When{}
+		if len(a.StaticLinks) > 0 {
+			r.Level, r.Title = views.LevelWarning, "Drawbridge can’t store incidents right now. New ones get a static link."
+		}
+		return r
+	}
 	var keepsOut []incident.Finding
 	for n, b := range newest {
 		if !b.CreatedAt.After(cmp.Or(report.Asked, report.At)) {

@@ -28,7 +28,12 @@ const (
 	AdjustedRunbook    AdjustmentCode = "runbook"    // Text: names no runbook that can be used, so the default one is; "": the request has none
 	AdjustedSeverity   AdjustmentCode = "severity"   // a name that has no rank; it was kept
 	AdjustedType       AdjustmentCode = "wrong_type" // not a text, so it was dropped
+	AdjustedMore       AdjustmentCode = "more"       // Limit: how many more adjustments are not kept
 )
+
+// maxAdjusted is how many adjustments of a request are kept. A request may have hundreds of
+// thousands of unknown fields.
+const maxAdjusted = 50
 
 // Adjustment is one change to a program's request.
 type Adjustment struct {
@@ -54,6 +59,14 @@ type fitter struct{ made []Adjustment }
 
 func (f *fitter) adjust(code AdjustmentCode, field, text string, limit int) {
 	f.made = append(f.made, Adjustment{Code: code, Field: field, Text: text, Limit: limit})
+}
+
+// kept returns the adjustments to keep.
+func (f *fitter) kept() []Adjustment {
+	if n := len(f.made); n > maxAdjusted {
+		return append(slices.Clone(f.made[:maxAdjusted]), Adjustment{Code: AdjustedMore, Limit: n - maxAdjusted})
+	}
+	return f.made
 }
 
 // text makes a text usable. A short one has no line breaks.

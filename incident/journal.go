@@ -173,10 +173,13 @@ func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) 
 	look, cancel := context.WithTimeout(ctx, linkLook)
 	defer cancel()
 	i, err := s.store.IncidentByFormKey(look, req.FormKey)
+	if CodeOf(err) == NotFound && req.DedupKey != "" {
+		i, err = s.store.IncidentByDedupKey(look, storedKey(req.DedupKey)) // it waits for another caller's bridge
+	}
 	if err != nil {
 		return Opened{}, ErrNoAnswer
 	}
-	return Opened{Incident: i, Created: !i.CreatedAt.Before(began)}, nil
+	return Opened{Incident: i, Created: i.FormKey == req.FormKey && !i.CreatedAt.Before(began)}, nil
 }
 
 // ensureLink gives a stored incident a static link from memory if it has no link yet,
@@ -243,8 +246,14 @@ func (s *Service) giveLink(ctx context.Context, p Pending) error {
 		return err
 	}
 	if c.bridge.isBeingMade() || c.bridge.State == BridgeUnknown || c.bridge.State == BridgeFailed {
-		if done, err := c.useStatic(ctx); done || err != nil {
+		if _, err := c.useStatic(ctx); err != nil {
 			return err
+		}
+		if c.bridge, err = s.store.Bridge(ctx, p.BridgeID); err != nil {
+			return err
+		}
+		if c.bridge.JoinURL == p.Request.Given.URL {
+			return nil
 		}
 	}
 	if b := c.bridge; b.JoinURL != "" && b.JoinURL != p.Request.Given.URL && b.LinkChangedAt.Before(p.Request.OpenedAt) {
@@ -282,7 +291,7 @@ func (s *Service) pendingLike(req OpenRequest) *Pending {
 	j := &s.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return p.same(req) }); i >= 0 {
+	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return !p.stuck() && p.same(req) }); i >= 0 {
 		p := j.pending[i]
 		return &p
 	}
@@ -300,7 +309,7 @@ func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if i := slices.IndexFunc(j.pending, func(other Pending) bool {
-		return other.same(p.Request) || p.BridgeID != "" && p.BridgeID == other.BridgeID
+		return !other.stuck() && other.same(p.Request) || p.BridgeID != "" && p.BridgeID == other.BridgeID
 	}); i >= 0 { // two callers at once
 		p := j.pending[i]
 		return &p
@@ -449,6 +458,7 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 	pending := slices.Clone(j.pending)
 	j.mu.Unlock()
 	var stored []string
+	var silent *Pending // the last entry, to which the database gave no answer
 	defer func() { s.drop(stored) }()
 	for _, p := range pending {
 		if p.Not.TryAt.After(s.now()) {
@@ -462,6 +472,12 @@ func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
 		switch {
 		case err == nil:
 			stored = append(stored, p.ID)
+			if silent != nil { // the fault is the entry's
+				j.notStored(silent.ID, ErrNoAnswer, s.now())
+			}
+			silent = nil
+		case CodeOf(err) == Unavailable && silent == nil:
+			silent = &p
 		case CodeOf(err) == Unavailable:
 			return len(stored), nil
 		default:
@@ -523,6 +539,9 @@ func (s *Service) keepLinks(links []StaticLink) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.links, j.linksRead = slices.Clone(links), s.now()
+	if len(links) == 0 {
+		j.runbooks = nil // nothing can be opened from memory
+	}
 	for i, p := range j.pending { // the file has no PINs
 		if n := slices.IndexFunc(links, func(l StaticLink) bool { return l.URL == p.Request.Given.URL && l.Name == p.Request.Given.Name }); n >= 0 && p.Request.Given.PIN == "" {
 			j.pending[i].Request.Given = &j.links[n]

@@ -2,8 +2,10 @@ package incident_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -214,6 +216,45 @@ func TestOpenFromMemoryLimits(t *testing.T) {
 		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
 		wantCode(t, err, incident.Unavailable)
 	})
+}
+
+// Another server revokes a token. This one, which has refused it since, does not take it
+// from memory when the database is gone.
+func TestRevokedTokenIsNotRecalled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.links(warRoom)
+	plain, token, err := w.service.CreateToken(t.Context(), admin, "pager", []string{incident.ScopeIncidentsWrite}, 0)
+	w.ok(err)
+	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+	w.ok(err)
+	w.ok(incident.New(incident.Config{Store: w.store, Now: w.clock.Now, Log: w.logger}).RevokeToken(t.Context(), admin, token.ID))
+	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+	wantCode(t, err, incident.Unauthorized)
+	w.ok(w.store.Close())
+	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+	wantCode(t, err, incident.Unavailable)
+}
+
+// A request with very many unusable values opens its incident, which says how many more
+// there were.
+func TestManyAdjustments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	vars := map[string]string{}
+	for n := range 5000 {
+		vars[fmt.Sprintf("v%d", n)] = "x"
+	}
+	o := w.ask(func(r *incident.OpenRequest) { r.Vars = vars })
+	entries, err := w.store.Timeline(t.Context(), o.Incident.Number, 50)
+	w.ok(err)
+	i := slices.IndexFunc(entries, func(e incident.TimelineEntry) bool { return e.Kind == incident.EntryAdjusted })
+	if i < 0 {
+		t.Fatal("the incident says nothing about them")
+	}
+	if all := entries[i].Data.Adjusted; len(all) != 51 || all[50].Code != incident.AdjustedMore || all[50].Limit != 4950 {
+		t.Errorf("%d adjustments, the last is %+v", len(all), all[len(all)-1])
+	}
 }
 
 // The database stops to accept writes after the incident is stored, while Zoom creates

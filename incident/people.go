@@ -483,6 +483,7 @@ func (s *Service) TokenActor(ctx context.Context, plain, address string) (Actor,
 	t, recalled, err := s.usedTokens.read(ctx, s.now, hashToken(plain), s.store.TokenByHash)
 	switch {
 	case CodeOf(err) == NotFound || (err == nil && (!t.RevokedAt.IsZero() || t.Expired(s.now()))):
+		s.usedTokens.forget(func(_ string, known Token) bool { return known.ID == t.ID })
 		return Actor{}, Token{}, errToken
 	case err != nil:
 		return Actor{}, Token{}, err

@@ -49,8 +49,11 @@ func (r *recalled[T]) read(ctx context.Context, now func() time.Time, hash strin
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	t, err = ask(ctx, hash)
-	if ok && CodeOf(err) == Unavailable {
+	switch {
+	case ok && CodeOf(err) == Unavailable:
 		return last.T, true, nil
+	case ok && CodeOf(err) == NotFound:
+		r.forget(func(h string, _ T) bool { return h == hash })
 	}
 	return t, false, err
 }
@@ -90,8 +93,9 @@ func (s *Service) forgetSessions(userID, keep string) {
 	s.sessions.forget(func(hash string, x Session) bool { return x.User.ID == userID && hash != keep })
 }
 
-// RecallUser is UseSession for pages: if the database does not answer, it returns the user
-// of a session that was used lately, with recalled set. Such a user is a responder at most.
+// RecallUser is SessionUser for a request of the user, which keeps the session alive. If
+// the database does not answer, it returns the user of a session that was used lately, with
+// recalled set. Such a user is a responder at most.
 func (s *Service) RecallUser(ctx context.Context, token string) (u User, recalled bool, err error) {
 	if token == "" {
 		return User{}, false, nil
@@ -148,6 +152,7 @@ func (s *Service) RecallCall(ctx context.Context, actor Actor, number int64) (Ca
 	if err == nil && !recalled {
 		s.KeepCall(call.Incident, call.Bridges)
 	}
+	call.Bridges = slices.Clone(call.Bridges) // the caller changes them
 	return call, err
 }
 

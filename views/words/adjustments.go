@@ -24,6 +24,7 @@ var adjustmentTexts = map[string]string{
 	"unknown":    "There is no field “{field}”, so it was ignored.",
 	"runbook":    "“{field}” names no runbook that can be used, so the default runbook opened the incident.",
 	"severity":   "“{field}” isn’t a severity that Drawbridge can rank. It was kept, and the incident is listed last. SEV1 to SEV4 are ranked.",
+	"more":       "Other values that were changed or ignored: {limit}.",
 	"wrong_type": "“{field}” isn’t a text, so it was ignored.",
 }
 
