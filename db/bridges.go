@@ -94,7 +94,7 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 			if err := writeStepRun(ctx, tx, *c.StepRun, c.StepRunFrom); err != nil {
 				return err
 			}
-			if c.StepRun.State == incident.StepDone {
+			if c.EndsJob {
 				if err := finishStep(ctx, tx, c.StepRun.ID); err != nil {
 					return err
 				}

@@ -159,8 +159,9 @@ type BridgeChange struct {
 	// ready any more, nothing is written and the error is ErrStandbyTaken.
 	Standby string
 
-	StepRun     *StepRun // only state, reason and times are written; if it is done, so is its running job
+	StepRun     *StepRun // only state, reason and times are written
 	StepRunFrom []StepState
+	EndsJob     bool // the running job of StepRun, which is that of the caller, ends with this change
 
 	ReadAgain *UnlinkedEvents // nil: no events
 

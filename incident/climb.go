@@ -352,6 +352,9 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	defer cancel()
 	change.Bridge.UpdatedAt = c.s.now()
 	change.FromLink = c.leaves
+	// Should the program stop now, the job is what looks for the meetings of calls that are
+	// under way.
+	change.EndsJob = c.answers != nil && c.leaves == "" && len(c.calls) == 0 && change.StepRun != nil && change.StepRun.State == StepDone
 	return c.s.store.ChangeBridge(ctx, change)
 }
 
