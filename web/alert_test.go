@@ -40,7 +40,7 @@ func TestOpenIncidentAnyway(t *testing.T) {
 		cut      = "“%s” was longer than %d characters, so it was cut."
 		lines    = "“%s” had line breaks. They became spaces."
 		hashed   = "“dedup_key” can’t be stored as it is, so a hash of it is used. Repeats are still recognized."
-		unranked = "“severity” isn’t a severity that Drawbridge can rank. It was kept, and the incident is listed last. SEV1 to SEV4 are ranked."
+		unranked = "“severity” isn’t a severity that Drawbridge can rank. It was kept, and the incident is listed last. Use SEV1 to SEV4."
 		noText   = "“%s” isn’t a text, so it was ignored."
 	)
 	long := strings.Repeat("ü", 5000)

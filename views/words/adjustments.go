@@ -23,7 +23,7 @@ var adjustmentTexts = map[string]string{
 	"missing":    "“{field}” is required, but the request had no value for it.",
 	"unknown":    "There is no field “{field}”, so it was ignored.",
 	"runbook":    "“{field}” names no runbook that can be used, so the default runbook opened the incident.",
-	"severity":   "“{field}” isn’t a severity that Drawbridge can rank. It was kept, and the incident is listed last. SEV1 to SEV4 are ranked.",
+	"severity":   "“{field}” isn’t a severity that Drawbridge can rank. It was kept, and the incident is listed last. Use SEV1 to SEV4.",
 	"more":       "Other values that were changed or ignored: {limit}.",
 	"wrong_type": "“{field}” isn’t a text, so it was ignored.",
 }
