@@ -89,6 +89,7 @@
     const menu = $("#menu:popover-open");
     if (menu) menu.hidePopover();
     dialog.showModal();
+    $(".db-dialog-body :is(input:not([type=hidden]), textarea, select, .btn)", dialog)?.focus(); // else Close has the focus
     dialog.addEventListener("close", () => {
       const back = opener && (opener.isConnected ? opener : opener.id && document.getElementById(opener.id));
       if (back) back.focus();
