@@ -48,6 +48,14 @@ func (s *Site) bridgeColumns(c echo.Context) []exportColumn[db.BridgeRow] {
 	at := func(get func(b db.BridgeRow) time.Time) func(db.BridgeRow) string {
 		return func(b db.BridgeRow) string { return exportTime(get(b)) }
 	}
+	seen := func(count func(b db.BridgeRow) int) func(db.BridgeRow) string {
+		return func(b db.BridgeRow) string {
+			if b.Kind == incident.KindStatic { // nobody sees who joins
+				return ""
+			}
+			return strconv.Itoa(count(b))
+		}
+	}
 	return []exportColumn[db.BridgeRow]{
 		{"id", func(b db.BridgeRow) string { return b.ID }},
 		{"incident", func(b db.BridgeRow) string { return incident.Key(b.IncidentNumber) }},
@@ -70,8 +78,8 @@ func (s *Site) bridgeColumns(c echo.Context) []exportColumn[db.BridgeRow] {
 			b.Reasons = told(c, b.Reasons...)
 			return why(b.Bridge, s.Now()).Cause
 		}},
-		{"participants", func(b db.BridgeRow) string { return strconv.Itoa(b.Inside) }},
-		{"most_participants", func(b db.BridgeRow) string { return strconv.Itoa(b.InsideMost) }},
+		{"participants", seen(func(b db.BridgeRow) int { return b.Inside })},
+		{"most_participants", seen(func(b db.BridgeRow) int { return b.InsideMost })},
 		{"created_at", at(func(b db.BridgeRow) time.Time { return b.CreatedAt })},
 		{"ready_at", at(func(b db.BridgeRow) time.Time { return b.ReadyAt })},
 		{"started_at", at(func(b db.BridgeRow) time.Time { return b.StartedAt })},

@@ -130,6 +130,12 @@ func TestStaticBridge(t *testing.T) {
 	if strings.Contains(page.body, "meet in this room too") || !strings.Contains(page.body, `href="tel:+4721000000"`) {
 		t.Error("the room is shared with nobody, or can’t be called")
 	}
+	if log := responder.get("/bridges"); !strings.Contains(log.body, `title="Drawbridge can’t see who joins.">–<`) {
+		t.Error("the log counts people in a room that nobody can see into")
+	}
+	if row := rowsOf(t, responder.get("/bridges/export").body)[0]; row["kind"] != "static" || row["participants"] != "" || row["most_participants"] != "" {
+		t.Errorf("the export says %q, %q, %q", row["kind"], row["participants"], row["most_participants"])
+	}
 	o.wait(time.Second)
 	second := o.open(outage)
 	responder.get("/incidents/"+first.Key()).want(t, http.StatusOK, "People of other incidents meet in this room too", incident.Key(second.Number))
