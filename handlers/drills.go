@@ -193,7 +193,7 @@ func (s *Site) drillChart(c echo.Context, drills []incident.Drill, from time.Tim
 	}
 	if len(times) > 0 {
 		slices.Sort(times)
-		says += fmt.Sprintf(" Half of the links were there within %s, the slowest after %s.", words.Seconds(times[(len(times)-1)/2]), words.Seconds(times[len(times)-1]))
+		says += fmt.Sprintf(" The median time to the link was %s, the longest %s.", words.Seconds(times[(len(times)-1)/2]), words.Seconds(times[len(times)-1]))
 	}
 	return chart, says
 }
