@@ -263,11 +263,11 @@ func TestSaveRunbook(t *testing.T) {
 		}
 		o.wantTrail("runbook.create Database down")
 
-		b.post(path, runbookFields(1, "step.0.id", got.Steps[0].ID, "step.0.topic", "New topic")...).leadsTo(b, path, "Saved: step 1 topic.")
+		b.post(path, runbookFields(1, "step.0.id", got.Steps[0].ID, "step.0.topic", "New topic", "step.0.alarm_nobody_minutes", "7")...).leadsTo(b, path, "Saved: step 1 topic, step 1 nobody has joined (minutes).")
 		if again := o.runbook(got.ID); again.Steps[0].ID != got.Steps[0].ID || again.Steps[0].Meeting.Topic != "New topic" {
 			t.Errorf("stored: %+v", again.Steps)
 		}
-		b.post(path, runbookFields(2, "step.0.topic", "New topic")...).leadsTo(b, path, "Nothing was changed.")
+		b.post(path, runbookFields(2, "step.0.topic", "New topic", "step.0.alarm_nobody_minutes", "7")...).leadsTo(b, path, "Nothing was changed.")
 	})
 	t.Run("archived", func(t *testing.T) {
 		t.Parallel()

@@ -105,7 +105,9 @@ var fields = map[string]string{
 	"auth": "connection type", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
 	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
 	"cluster": "Zoom cluster", "backup_user_email": "backup user", "backup_user_emails": "backup users", "duration_minutes": "length in minutes", "url": "link",
-	"hour": "hour (UTC)", "keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable", "meeting_authentication": "sign-in needed", "approval_type": "registration needed",
+	"hour": "hour (UTC)", "keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable",
+	"alarm_nobody_minutes": "nobody has joined (minutes)", "alarm_empty_minutes": "everybody left (minutes)", "alarm_long_hours": "call has been running (hours)",
+	"end_empty": "then end the empty meeting", "meeting_authentication": "sign-in needed", "approval_type": "registration needed",
 }
 
 // Field names a field, "steps.0.topic", as people do: "step 1 topic".
