@@ -16,7 +16,7 @@ func TestFixBridgeForm(t *testing.T) {
 		wantSays string
 	}{
 		{"fixed", false, "Zoom changed the meeting. Waiting room: Off."},
-		{"kept", true, "Zoom kept the setting: an administrator of the Zoom account has locked it."},
+		{"kept", true, "Zoom kept the setting. An administrator of the Zoom account may have locked it."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

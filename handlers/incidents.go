@@ -400,7 +400,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		JoinURL: b.JoinURL, PagePath: "/j/" + i.Key(), PageURL: s.Service.JoinPage(i),
 		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, PhonePasscode: b.PhonePasscode, DialIn: dialIn(b),
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
-		Inside: b.Inside, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
+		Inside: b.Inside, Most: b.InsideMost, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
 		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind != incident.KindStatic && joinable(b),
 		CanAgain: b.State == incident.BridgeEnded && i.Status == incident.StatusOpen && Actor(c).Role.Includes(incident.Responder),
 		CanEnd:   b.State == incident.BridgeLive && b.Kind != incident.KindStatic && Actor(c).Role.Includes(incident.Responder),

@@ -93,8 +93,8 @@ func TestOverview(t *testing.T) {
 		waiting["participant_uuid"] = "wanda"
 		o.happened("meeting.participant_joined_waiting_room", meeting, "participant", waiting)
 		page := viewer.get("/incidents/1")
-		page.want(t, http.StatusOK, "1 person waits outside, until a host lets them in", "Waiting to get in 1", "Wanda", "13 inside", "3 more", "people joined, 4 left.")
-		const waits = "1 person waits outside, until a host lets them in"
+		page.want(t, http.StatusOK, "1 person is waiting for a host to let them in", "Waiting to get in 1", "Wanda", "13 inside", "3 more", "people joined, 4 left.")
+		const waits = "1 person is waiting for a host to let them in"
 		viewer.get("/").want(t, http.StatusOK, "INC-1: "+waits+".")
 		viewer.get("/bridges?view=attention").want(t, http.StatusOK, "INC-1", waits)
 		viewer.get("/incidents").want(t, http.StatusOK, waits)

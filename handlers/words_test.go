@@ -157,7 +157,7 @@ func fill(t *testing.T, data any, comment string) {
 	}
 }
 
-var rawCode = regexp.MustCompile(`^[a-z0-9_ ]+\.?$`)
+var rawCode = regexp.MustCompile(`^[a-z][a-z0-9_ ]*\.?$`)
 
 // wantSentence checks that a text is a sentence that says more than its code.
 func wantSentence(t *testing.T, code, text string) {

@@ -84,6 +84,7 @@ type BridgeBlock struct {
 	Recordings []Recording
 
 	Inside    int
+	Most      int  // the most people who were inside at once
 	Unseen    bool // Zoom did not say who is inside
 	Told      Told
 	StartedAt When
@@ -220,6 +221,24 @@ func (p IncidentPage) inside() bool {
 	})
 }
 
+// nobody says that no one is known to be inside.
+func (p IncidentPage) nobody() string {
+	most := 0
+	for _, b := range p.Bridges {
+		if b.State == "live" && b.Unseen {
+			return unseen
+		}
+		most = max(most, b.Most)
+	}
+	switch most {
+	case 0:
+		return "Nobody yet. People appear here when Zoom reports that they joined."
+	case 1:
+		return "Nobody now. 1 person was inside before."
+	}
+	return "Nobody now. Up to " + Count(most) + " people were inside at once."
+}
+
 func (p IncidentPage) mayRetry(b BridgeBlock) bool { return p.CanAct && b.CanRetry }
 
 // mayMove reports whether the person may ask Zoom for a meeting in place of the link.
@@ -336,7 +355,10 @@ func (r Running) says() string {
 	return Plural(r.Inside, "person is", "people are") + " inside."
 }
 
-const unseen = "The call is running. Zoom didn’t say who is inside."
+const (
+	unseen     = "The call is running. Zoom didn’t say who is inside."
+	linkUnseen = "Drawbridge can’t see who joins." // of a static link
+)
 
 // people says who is inside.
 func (b BridgeBlock) people() string {
@@ -344,7 +366,7 @@ func (b BridgeBlock) people() string {
 	case !b.open() || b.Resolved && b.State == "ready":
 		return ""
 	case b.Kind == "static":
-		return "Drawbridge can’t see who joins."
+		return linkUnseen
 	case b.State == "ready":
 		return "Nobody has joined yet."
 	case b.Unseen:

@@ -119,7 +119,7 @@ func TestIncident(t *testing.T) {
 	}
 
 	crowd := incidentFull()
-	crowd.Bridges[0].Verdict = views.Verdict{Level: "bad", State: "live", Title: "2 people wait outside, until a host lets them in", Help: "start_as_host"}
+	crowd.Bridges[0].Verdict = views.Verdict{Level: "bad", State: "live", Title: "2 people are waiting for a host to let them in", Help: "start_as_host"}
 	for range 12 {
 		crowd.Inside = append(crowd.Inside, views.Participant{Name: "Guest", Since: when(2 * time.Minute)})
 	}
@@ -127,6 +127,9 @@ func TestIncident(t *testing.T) {
 	came := entry(2*time.Minute, words.Entry{Kind: "joined", Who: "Guest"})
 	came.Text, came.Folded, came.Since = words.Comings(3, 1), crowd.Entries[:4], when(9*time.Minute)
 	crowd.Entries = append([]views.TimelineEntry{came}, crowd.Entries[4:]...)
+
+	left := incidentFull()
+	left.Inside, left.Waiting, left.Bridges[0].Inside, left.Bridges[0].Most = nil, nil, 0, 3
 
 	viewer := incidentFull()
 	viewer.CanAct, viewer.RunbookURL = false, ""
@@ -136,7 +139,7 @@ func TestIncident(t *testing.T) {
 		name string
 		page views.IncidentPage
 	}{
-		{"empty", bare}, {"full", incidentFull()}, {"kinds", kinds}, {"long", long}, {"hostile", nasty}, {"viewer", viewer}, {"crowd", crowd},
+		{"empty", bare}, {"full", incidentFull()}, {"kinds", kinds}, {"long", long}, {"hostile", nasty}, {"viewer", viewer}, {"crowd", crowd}, {"left", left},
 	}
 	var all []golden
 	for _, c := range cases {

@@ -35,7 +35,7 @@ const (
 	startWithKey      = "Start the server with the key it was stored with, or enter the secret again."
 	activateUser      = "In Zoom: User Management → Users. Activate the user."
 	licenseUser       = "In Zoom: User Management → Users. Give {host} a license."
-	keptSetting       = "Zoom kept the setting: an administrator of the Zoom account has locked it."
+	keptSetting       = "Zoom kept the setting. An administrator of the Zoom account may have locked it."
 	lockedSetting     = "Zoom kept it when Drawbridge changed it: the account or a group locks it. A Zoom admin can unlock it under Account Management → Account Settings, or in the settings of the group."
 	scheduleSettings  = "In Zoom: Settings → Meeting → Schedule Meeting. "
 	findCause         = "Look for the cause in the rejected requests on the Events page and in the server’s log."
@@ -78,7 +78,7 @@ func (f Finding) Says() Line {
 	fill := strings.NewReplacer("{user}", user, "{email}", f.Email, "{host}", cmp.Or(f.Email, "the host"), "{value}", f.Value,
 		"{until}", f.Until.UTC().Format("15:04")+" UTC", "{span}", span(f.Span), "{count}", strconv.Itoa(f.Count),
 		"{events}", plural(f.Count, "event", "events"), "{them}", them(f.Count), "{incident}", Key(f.Incident), "{recording}", f.recording(),
-		"{audio}", cmp.Or(audio[f.Value], "“"+f.Value+"”"), "{people}", plural(f.Count, "person waits", "people wait"), "{settings}", unsaid(f.Settings),
+		"{audio}", cmp.Or(audio[f.Value], "“"+f.Value+"”"), "{people}", waitingPeople(f.Count), "{settings}", unsaid(f.Settings),
 		"{cause}", why.Cause, "{fix}", why.Fix)
 	reason := strings.TrimSpace(fill.Replace(l.Reason))
 	if f.Locked {
@@ -98,7 +98,7 @@ var findingTexts = map[string]Line{
 	"at_once":           {"Meetings at once", "Up to {count} at a time.", ""},
 	"user_may_not_host": {"{user}", "This Zoom user isn’t allowed to host meetings.", licenseUser},
 	"user":              {"{user}", "Active and licensed.", ""},
-	"user_unsaid":       {"{user}", "Exists, but Zoom didn’t say whether this user is active and licensed.", "In Zoom: User Management → Users. Look whether the user is active and has a license."},
+	"user_unsaid":       {"{user}", "Exists, but Zoom didn’t say whether this user is active and licensed.", "In Zoom: User Management → Users. Check whether the user is active and has a license."},
 	"scopes_unsaid":     {"Scopes", "Zoom didn’t say which scopes the app has.", "In the Zoom App Marketplace, open your app, then Scopes. Compare them with the guide on this page."},
 	"no_settings":       {"Meeting settings of {email}", "They can’t be read. {cause}", "{fix}"},
 	"clock":             {"Clock", "This server’s clock is {span} off Zoom’s.", "Let the server set its clock with NTP."},
@@ -129,7 +129,7 @@ var findingTexts = map[string]Line{
 		"As a Zoom account admin: Account Settings → Security → “Allow use of end-to-end encryption”. Turn it off or unlock it."},
 	"short":       {"Length", "Zoom ends this meeting after {count} minutes: the host has no license.", licenseUser},
 	"not_said":    {"Not confirmed", "Zoom didn’t say {settings}.", ""},
-	"people_wait": {"Waiting outside", "{people} outside, until a host lets them in.", "Start the meeting as host, then admit them in Zoom under Participants."},
+	"people_wait": {"Waiting outside", "{people} for a host to let them in.", "Start the meeting as host, then admit them in Zoom under Participants."},
 	"static_link": {"Static link", "Drawbridge can’t check whether people get in: the static link leads to {value}.", ""},
 	"other_host":  {"External link", "Drawbridge can’t check whether people get in: the link leads to {value}.", ""},
 

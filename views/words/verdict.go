@@ -9,7 +9,7 @@ type Verdict struct {
 }
 
 var verdictTexts = map[string]Verdict{
-	"people_wait":         {"needs_host", "{people} outside, until a host lets them in"},
+	"people_wait":         {"needs_host", "{people} for a host to let them in"},
 	"waiting_room_on":     {"needs_host", "People wait until a host lets them in{asked}"},
 	"no_join_before_host": {"needs_host", "Nobody gets in before the host{asked}"},
 	"sign_in_needed":      {"restricted", "Only people who are signed in to Zoom get in"},
@@ -34,7 +34,7 @@ func (f Finding) Verdict() Verdict {
 	if f.Asked != "" {
 		asked = ", as the runbook asks"
 	}
-	v.Title = strings.NewReplacer("{people}", plural(f.Count, "person waits", "people wait"), "{asked}", asked, "{value}", f.Value).Replace(v.Title)
+	v.Title = strings.NewReplacer("{people}", waitingPeople(f.Count), "{asked}", asked, "{value}", f.Value).Replace(v.Title)
 	return v
 }
 
