@@ -291,6 +291,10 @@ func journeyZoomDown(t *testing.T, w *world) {
 	b.fill("dialog[open] input[name=join_url]", "javascript:alert(1)")
 	b.click("dialog[open] button >> Use this link")
 	b.wait("the error at the field", `document.querySelector("input[name=join_url][aria-invalid=true]").value === "javascript:alert(1)"`)
+	for range 2 { // the page stays current, although its address is the form's
+		get[bool](b, `(document.activeElement.blur(), document.querySelector("#live").dataset.old = "1", htmx.trigger("#live", "db:refresh"), true)`)
+		b.wait("a refreshed page", `!document.querySelector("#live").dataset.old`)
+	}
 	b.fill("input[name=join_url][aria-invalid=true]", "https://meet.example.com/war-room")
 	b.click(".db-late-form button >> Use this link")
 	b.wait("the link as the bridge", find("main a >> Join")+`.href === "https://meet.example.com/war-room"`)

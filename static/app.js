@@ -246,9 +246,13 @@
     else { connect(); if (wanted) want(); }
   });
   connect();
+  // After a form is rejected, the page's address is the form's, which does not answer GET. Only the first live part
+  // knows the other address: those that take its place come from there.
+  let rejected = {};
   document.addEventListener("htmx:configRequest", (e) => {
-    // After a form is rejected, the page's address is the form's, which does not answer GET.
-    if (e.detail.elt.dataset.dbPath) e.detail.path = e.detail.elt.dataset.dbPath;
+    const { elt } = e.detail;
+    if (elt.dataset.dbPath) rejected = { at: location.pathname, path: elt.dataset.dbPath };
+    if (elt.id === "live" && rejected.at === location.pathname) e.detail.path = rejected.path;
   });
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr, target } = e.detail;
