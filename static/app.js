@@ -251,8 +251,13 @@
   let rejected = {};
   document.addEventListener("htmx:configRequest", (e) => {
     const { elt } = e.detail;
-    if (elt.dataset.dbPath) rejected = { at: location.pathname, path: elt.dataset.dbPath };
-    if (elt.id === "live" && rejected.at === location.pathname) e.detail.path = rejected.path;
+    const path = elt.dataset.dbPath;
+    if (elt.id === "live") {
+      if (path) rejected = { at: location.pathname, path };
+      if (rejected.at === location.pathname) e.detail.path = rejected.path;
+    } else if (path) {
+      e.detail.path = path;
+    }
   });
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr, target } = e.detail;
