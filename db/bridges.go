@@ -327,12 +327,7 @@ func (s *Store) meetingsOfBridges(ctx context.Context, q queryer, ids []string) 
 	for i, id := range ids {
 		ids[i] = cleanText(id)
 	}
-	// All ids are one parameter, because SQLite takes long to prepare a
-	// statement with hundreds of them.
-	in, given := ` IN (SELECT value FROM json_each($1))`, any(asJSON(ids))
-	if s.postgres {
-		in, given = ` = ANY(CAST($1 AS TEXT[]))`, ids
-	}
+	in, given := s.oneOf("$1", ids)
 	found, err := list(ctx, q, scalar[string], `
 		SELECT meeting_uuid FROM bridges WHERE meeting_uuid`+in+`
 		UNION SELECT uuid FROM bridge_instances WHERE uuid`+in+`

@@ -120,6 +120,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return bump(ctx, tx, "ping") })
 }
 
+// oneOf returns the condition that a text is one of values, and the argument for its
+// parameter. All values are one parameter, because SQLite takes long to prepare a statement
+// with hundreds of them.
+func (s *Store) oneOf(parameter string, values []string) (condition string, argument any) {
+	if s.postgres {
+		return ` = ANY(CAST(` + parameter + ` AS TEXT[]))`, values
+	}
+	return ` IN (SELECT value FROM json_each(` + parameter + `))`, asJSON(values)
+}
+
 // Engine returns "sqlite" or "postgres".
 func (s *Store) Engine() string {
 	if s.postgres {

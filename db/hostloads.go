@@ -8,23 +8,26 @@ import (
 )
 
 // openMeetings are the bridges whose meetings take up room of their hosts: those with
-// people in them, and those of open incidents that changed after $1 and are being made
-// or that people may still join.
-const openMeetings = `
+// people in them, and those of open incidents that changed after the parameter since and are
+// being made or that people may still join.
+func openMeetings(since string) string {
+	return `
 	SELECT id, host_email FROM bridges WHERE state = 'live' AND kind <> 'static' AND host_email <> ''
 	UNION ALL
 	SELECT id, host_email FROM bridges WHERE state IN ('creating', 'unknown', 'ready') AND kind <> 'static' AND host_email <> ''
-		AND updated_at >= $1 AND incident_number IN (SELECT number FROM incidents WHERE status = 'open')`
+		AND updated_at >= ` + since + ` AND incident_number IN (SELECT number FROM incidents WHERE status = 'open')`
+}
 
 // HostLoads implements incident.Incidents.
 func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[string]incident.HostLoad, error) {
 	loads := map[string]incident.HostLoad{}
+	in, hosts := s.oneOf("$1", at.Hosts)
 	type count struct {
 		host string
 		n    int
 	}
 	counts := func(set func(l *incident.HostLoad, n int), query string, args ...any) error {
-		found, err := list(ctx, s.r, func(c *count) []any { return []any{&c.host, &c.n} }, query, args...)
+		found, err := list(ctx, s.r, func(c *count) []any { return []any{&c.host, &c.n} }, query, append([]any{hosts}, args...)...)
 		for _, c := range found {
 			l := loads[c.host]
 			set(&l, c.n)
@@ -33,27 +36,27 @@ func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[strin
 		return err
 	}
 	if err := counts(func(l *incident.HostLoad, n int) { l.Open = n },
-		`SELECT host_email, COUNT(*) FROM (`+openMeetings+`) b GROUP BY host_email`, at.Ready); err != nil {
+		`SELECT host_email, COUNT(*) FROM (`+openMeetings("$2")+`) b WHERE host_email`+in+` GROUP BY host_email`, at.Ready); err != nil {
 		return nil, err
 	}
-	if err := counts(func(l *incident.HostLoad, n int) { l.AtOnce = n }, `SELECT email, at_once FROM host_checks WHERE at_once > 0`); err != nil {
+	if err := counts(func(l *incident.HostLoad, n int) { l.AtOnce = n }, `SELECT email, at_once FROM host_checks WHERE at_once > 0 AND email`+in); err != nil {
 		return nil, err
 	}
 	// A call that Zoom refused created nothing, unless the meeting was set aside. A standby
 	// meeting that a bridge gets is changed once more.
 	if err := counts(func(l *incident.HostLoad, n int) { l.Creates = n }, `
 		SELECT host_email, COUNT(*) FROM (
-			SELECT host_email FROM bridge_attempts WHERE started_at >= $1 AND (state <> 'refused' OR meeting_id <> '')
-			UNION ALL SELECT host_email FROM standby_meetings WHERE created_at >= $1 AND state <> 'refused'
-			UNION ALL SELECT host_email FROM standby_meetings WHERE claimed_at >= $1
+			SELECT host_email FROM bridge_attempts WHERE host_email`+in+` AND started_at >= $2 AND (state <> 'refused' OR meeting_id <> '')
+			UNION ALL SELECT host_email FROM standby_meetings WHERE host_email`+in+` AND created_at >= $2 AND state <> 'refused'
+			UNION ALL SELECT host_email FROM standby_meetings WHERE host_email`+in+` AND claimed_at >= $2
 		) m GROUP BY host_email`, at.Day); err != nil {
 		return nil, err
 	}
 	last, err := list(ctx, s.r, attemptFields, `
 		SELECT `+attemptColumns+` FROM (
 			SELECT bridge_attempts.*, ROW_NUMBER() OVER (PARTITION BY host_email ORDER BY started_at DESC, id DESC) AS place
-			FROM bridge_attempts WHERE started_at >= $1 AND state NOT IN ('calling', 'unknown')
-		) a WHERE place = 1`, at.Since)
+			FROM bridge_attempts WHERE host_email`+in+` AND started_at >= $2 AND state NOT IN ('calling', 'unknown')
+		) a WHERE place = 1`, hosts, at.Since)
 	for _, a := range last {
 		l := loads[a.HostEmail]
 		l.Last = a
@@ -95,7 +98,7 @@ func takeRoom(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
 			return err
 		}
 	}
-	open, err := one(ctx, tx, "bridge", scalar[int], `SELECT COUNT(*) FROM (`+openMeetings+`) b WHERE host_email = $2 AND id <> $3`,
+	open, err := one(ctx, tx, "bridge", scalar[int], `SELECT COUNT(*) FROM (`+openMeetings("$1")+`) b WHERE host_email = $2 AND id <> $3`,
 		c.Room.Ready, c.Attempt.HostEmail, c.Bridge.ID)
 	if err == nil && open >= c.Room.AtOnce {
 		return incident.ErrNoRoom

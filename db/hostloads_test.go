@@ -26,7 +26,7 @@ func TestHostLoads(t *testing.T) {
 		book := addRunbook(t, s, "Outage")
 		loads := func(at time.Time) map[string]incident.HostLoad {
 			t.Helper()
-			l, err := s.HostLoads(t.Context(), incident.LoadsAt(at))
+			l, err := s.HostLoads(t.Context(), incident.LoadsAt(at, []string{"a@example.com", "b@example.com"}))
 			check(t, err)
 			return l
 		}
@@ -50,6 +50,11 @@ func TestHostLoads(t *testing.T) {
 		done.State, done.MeetingID, done.FinishedAt = incident.AttemptDone, "81", now
 		check(t, s.ChangeBridge(t.Context(), incident.BridgeChange{Bridge: c.Bridge, From: []incident.BridgeState{incident.BridgeCreating}, Attempt: &done, AttemptFrom: incident.AttemptCalling}))
 		same(t, loads(now)["b@example.com"], incident.HostLoad{Open: 1, Creates: 1, Last: done})
+		_, other := openIncident(t, s, book)
+		check(t, s.ChangeBridge(t.Context(), asks(other, "other@example.com", 1)))
+		if l, asked := loads(now)["other@example.com"]; asked {
+			t.Errorf("the loads of a host that nobody asked for are %+v", l)
+		}
 		same(t, loads(after(3 * 3600))["b@example.com"].Open, 0) // nobody came
 		same(t, loads(after(24*3600)), map[string]incident.HostLoad{})
 

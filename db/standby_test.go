@@ -44,14 +44,14 @@ func TestStandbys(t *testing.T) {
 		m.CheckedAt = after(8)
 		check(t, s.SaveStandby(t.Context(), m, incident.StandbyReady))
 
-		loads, err := s.HostLoads(t.Context(), incident.LoadsAt(now))
+		loads, err := s.HostLoads(t.Context(), incident.LoadsAt(now, []string{"a@example.com"}))
 		check(t, err)
 		same(t, loads["a@example.com"].Creates, 1)
 		_, b := openIncident(t, s, addRunbook(t, s, "Outage"))
 		b.UpdatedAt = now
 		check(t, s.ChangeBridge(t.Context(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{b.State}, Standby: m.ID}))
 		same(t, kept(after(2)), []incident.Standby(nil))
-		if loads, err = s.HostLoads(t.Context(), incident.LoadsAt(now)); err != nil || loads["a@example.com"].Creates != 2 {
+		if loads, err = s.HostLoads(t.Context(), incident.LoadsAt(now, []string{"a@example.com"})); err != nil || loads["a@example.com"].Creates != 2 {
 			t.Errorf("a claimed standby meeting counts as %d changes, want 2: %v", loads["a@example.com"].Creates, err)
 		}
 

@@ -14,7 +14,7 @@ import (
 // they are ready.
 func (s *Site) hostLines(ctx context.Context, a incident.Account) (lines []views.CheckLine, err error) {
 	now := s.Now()
-	loads, err := s.Store.HostLoads(ctx, incident.LoadsAt(now))
+	loads, err := s.Store.HostLoads(ctx, incident.LoadsAt(now, a.BackupUsers))
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,11 @@ func (s *Site) preflightPage(c echo.Context) (views.PreflightPage, error) {
 	for _, check := range preflightChecks {
 		page.Checks = append(page.Checks, check.name)
 	}
-	loads, err := s.Store.HostLoads(c.Request().Context(), incident.LoadsAt(s.Now()))
+	emails := make([]string, len(hosts))
+	for n, h := range hosts {
+		emails[n] = h.Email
+	}
+	loads, err := s.Store.HostLoads(c.Request().Context(), incident.LoadsAt(s.Now(), emails))
 	if err != nil {
 		return page, err
 	}

@@ -107,7 +107,7 @@ func TestPerSecondLimit(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name          string
-		rejected      int // calls
+		rejected      int                  // calls
 		wantState     incident.BridgeState // "" if it depends on how fast the machine is
 		wantCreations int
 	}{

@@ -84,6 +84,13 @@ func rungs(a Account, i Incident, run StepRun, asked MeetingTemplate) []rung {
 	return list
 }
 
+func hostsOf(list []rung) (hosts []string) {
+	for _, r := range list {
+		hosts = append(hosts, r.host)
+	}
+	return hosts
+}
+
 // climber holds the data for one bridge while its rungs are tried.
 type climber struct {
 	s        *Service
@@ -211,7 +218,7 @@ func (c *climber) skips(r rung) bool { return r.rests && c.atHand }
 // askHosts tries the rungs, in the order that suits their hosts, until one gives a
 // meeting.
 func (c *climber) askHosts(ctx context.Context, list []rung) (done bool, err error) {
-	loads, err := c.s.hostLoads(ctx)
+	loads, err := c.s.hostLoads(ctx, hostsOf(list))
 	if err != nil {
 		return false, err
 	}

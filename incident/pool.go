@@ -32,7 +32,7 @@ type Room struct {
 	Ready  time.Time // a ready meeting counts if it changed since then
 }
 
-func (c *climber) room(r rung) Room { return Room{r.atOnce, LoadsAt(c.s.now()).Ready} }
+func (c *climber) room(r rung) Room { return Room{r.atOnce, LoadsAt(c.s.now(), nil).Ready} }
 
 // HostLoad is what the storage knows about one Zoom user who may host.
 type HostLoad struct {
@@ -44,20 +44,21 @@ type HostLoad struct {
 
 // HostLoads is what the storage counts of the hosts' meetings.
 type HostLoads struct {
+	Hosts []string  // whose meetings are counted
 	Day   time.Time // the creates since then, in UTC
 	Since time.Time // the last calls since then
 	Ready time.Time // a ready meeting counts as open if it changed since then
 }
 
-// hostLoads returns the loads of all hosts, by email address.
-func (s *Service) hostLoads(ctx context.Context) (map[string]HostLoad, error) {
-	return s.store.HostLoads(ctx, LoadsAt(s.now()))
+// hostLoads returns the loads of hosts, by email address.
+func (s *Service) hostLoads(ctx context.Context, hosts []string) (map[string]HostLoad, error) {
+	return s.store.HostLoads(ctx, LoadsAt(s.now(), hosts))
 }
 
-// LoadsAt returns which loads count at now.
-func LoadsAt(now time.Time) HostLoads {
+// LoadsAt returns which loads of hosts count at now.
+func LoadsAt(now time.Time, hosts []string) HostLoads {
 	day := dayOf(now)
-	return HostLoads{Day: day, Since: day.Add(-hostRest), Ready: now.Add(-expectPeople)}
+	return HostLoads{Hosts: hosts, Day: day, Since: day.Add(-hostRest), Ready: now.Add(-expectPeople)}
 }
 
 func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }

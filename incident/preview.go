@@ -95,7 +95,7 @@ func (s *Service) Preview(ctx context.Context, actor Actor, r Runbook, of Preten
 	if err != nil {
 		return nil, err
 	}
-	before, err := s.previewFacts(ctx)
+	before, err := s.previewFacts(ctx, slices.Concat(account.BackupUsers, []string{i.OpenerEmail, actor.Email}))
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +166,8 @@ type previewFacts struct {
 	standbies int
 }
 
-func (s *Service) previewFacts(ctx context.Context) (f previewFacts, err error) {
-	if f.loads, err = s.hostLoads(ctx); err != nil {
+func (s *Service) previewFacts(ctx context.Context, hosts []string) (f previewFacts, err error) {
+	if f.loads, err = s.hostLoads(ctx, hosts); err != nil {
 		return f, err
 	}
 	if f.uses, err = s.store.StaticUses(ctx); err != nil {

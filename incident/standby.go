@@ -359,7 +359,7 @@ func (k keeper) refill(ctx context.Context, rows, refused []Standby) (did bool, 
 		return false, nil
 	}
 	now := k.s.now()
-	loads, err := k.s.hostLoads(ctx)
+	loads, err := k.s.hostLoads(ctx, k.account.BackupUsers)
 	if err != nil {
 		return false, err
 	}
@@ -433,7 +433,7 @@ func (s *Service) standbys(ctx context.Context, a Account) ([]Standby, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	loads, err := s.hostLoads(ctx)
+	loads, err := s.hostLoads(ctx, a.BackupUsers)
 	if err != nil { // any of them is better than none
 		s.log.Warn("could not read the loads of hosts", "error", err)
 	}
