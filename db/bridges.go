@@ -219,6 +219,7 @@ type BridgeFilter struct {
 	IncidentNumber int64
 	After, Before  time.Time // created at After ≤ t < Before
 	NoDrills       bool
+	HasPeople      bool // see incident.Bridge
 }
 
 // where returns the conditions of the filter for bridges b and their incidents i.
@@ -245,6 +246,9 @@ func (f BridgeFilter) where() (where, error) {
 	default:
 		return w, &incident.Error{Code: incident.Invalid, Message: "This bridge filter doesn’t exist. Use live, attention, backup, static or nobody.",
 			Fields: map[string]string{"state": "Use live, attention, backup, static or nobody."}}
+	}
+	if f.HasPeople {
+		w.conditions = append(w.conditions, hasPeople)
 	}
 	w.addIf(f.Host != "", `b.host_email LIKE $? ESCAPE '\'`, likeText(f.Host))
 	w.addIf(f.IncidentNumber != 0, `b.incident_number = $?`, f.IncidentNumber)
@@ -307,9 +311,12 @@ func (s *Store) BridgeTimes(ctx context.Context, f BridgeFilter, limit int) (tim
 	return times, more, err
 }
 
-// CountLiveBridges returns how many bridges are live now.
-func (s *Store) CountLiveBridges(ctx context.Context) (int, error) {
-	return one(ctx, s.r, "bridge", scalar[int], `SELECT COUNT(*) FROM bridges WHERE state = 'live'`)
+// hasPeople is incident.Bridge.HasPeople for bridges b.
+const hasPeople = `b.state = 'live' AND b.inside > 0`
+
+// CountCalls returns how many bridges have people inside now.
+func (s *Store) CountCalls(ctx context.Context) (int, error) {
+	return one(ctx, s.r, "bridge", scalar[int], `SELECT COUNT(*) FROM bridges b WHERE `+hasPeople)
 }
 
 // MeetingsOfBridges implements incident.Events. A personal meeting id counts

@@ -265,16 +265,28 @@ func TestBridgeRows(t *testing.T) {
 			check(t, err)
 			ids = append([]string{b.ID}, ids...)
 		}
-		count, err := s.CountLiveBridges(ctx)
+		count, err := s.CountCalls(ctx)
 		check(t, err)
 		if count != 0 {
 			t.Errorf("%d are live", count)
 		}
 		addRead(t, s, 9, incident.Reading{Event: "meeting.started", BridgeID: ids[0], Instance: &incident.Instance{UUID: "u", StartedAt: after(8)}})
-		count, err = s.CountLiveBridges(ctx)
+		count, err = s.CountCalls(ctx)
+		check(t, err)
+		if count != 0 {
+			t.Errorf("%d calls have people, and nobody joined", count)
+		}
+		page, err := s.BridgeRows(ctx, db.BridgeFilter{State: "live", HasPeople: true}, "", 0)
+		check(t, err)
+		if len(page.Items) != 0 {
+			t.Errorf("the log has %d calls with people, and nobody joined", len(page.Items))
+		}
+		addRead(t, s, 10, incident.Reading{Event: "meeting.participant_joined", BridgeID: ids[0], Instance: &incident.Instance{UUID: "u", StartedAt: after(8)},
+			Presence: &incident.Presence{UUID: "u", SessionID: "s", Person: "p", Name: "Ana", JoinedAt: after(9)}})
+		count, err = s.CountCalls(ctx)
 		check(t, err)
 		if count != 1 {
-			t.Errorf("%d are live", count)
+			t.Errorf("%d calls have people, want 1", count)
 		}
 
 		for _, tt := range []struct {
@@ -284,6 +296,7 @@ func TestBridgeRows(t *testing.T) {
 		}{
 			{"all", db.BridgeFilter{}, []int64{5, 4, 3, 2, 1}},
 			{"live", db.BridgeFilter{State: "live"}, []int64{5}},
+			{"live, with people", db.BridgeFilter{State: "live", HasPeople: true}, []int64{5}},
 			{"attention", db.BridgeFilter{State: "attention"}, []int64{5, 4, 2}},
 			{"backup", db.BridgeFilter{State: "backup"}, []int64{3}},
 			{"nobody came, in the time that people have", db.BridgeFilter{State: "nobody", Waited: after(1)}, []int64{1}},

@@ -31,7 +31,7 @@ var bridgeRanges = []timeRange{
 func (s *Site) bridgeQuery(c echo.Context, q Form, v *views.BridgeFilter) (db.BridgeFilter, error) {
 	now := s.Now()
 	*v = views.BridgeFilter{View: q.Get("view"), Host: q.Get("host"), Range: q.Get("range"), After: q.Get("after"), Before: q.Get("before")}
-	f := db.BridgeFilter{State: v.View, Waited: now.Add(-incident.NobodyCameAfter), Host: v.Host}
+	f := db.BridgeFilter{State: v.View, Waited: now.Add(-incident.NobodyCameAfter), Host: v.Host, HasPeople: v.View == "live"}
 	f.After, v.AfterError = s.day(c, v.After, 0)
 	f.Before, v.BeforeError = s.day(c, v.Before, 1)
 	if !f.After.IsZero() && !f.Before.IsZero() && !f.After.Before(f.Before) {

@@ -49,7 +49,7 @@ func TestHealthPanel(t *testing.T) {
 	t.Run("silence", func(t *testing.T) {
 		o.wait(4 * time.Hour)
 		page := viewer.get("/")
-		page.want(t, http.StatusOK, "Zoom has sent nothing for 4 hours, although INC-1 is live.")
+		page.want(t, http.StatusOK, "Zoom has sent nothing for 4 hours, although the call of INC-1 is running.")
 		if strings.Count(page.text(), "nothing for 4 hours") != 2 || !strings.Contains(page.body, `href="/account#health"`) {
 			t.Error("it is not among what needs someone, with a way to more")
 		}

@@ -256,7 +256,7 @@ func TestReprocessEvent(t *testing.T) {
 	b.post("/events/1/reprocess").want(t, http.StatusNotFound)
 	b.post("/events/x/reprocess").want(t, http.StatusNotFound)
 
-	b.post(path).leadsTo(b, page, "Drawbridge read the event again. The event counts now. It now belongs to the bridge of INC-1. The bridge is live; it was ready. The timeline of INC-1 has a new entry.",
+	b.post(path).leadsTo(b, page, "Drawbridge read the event again. The event counts now. It now belongs to the bridge of INC-1. The bridge is running; it was ready. The timeline of INC-1 has a new entry.",
 		"The meeting of INC-1 started.", "A call on the bridge of INC-1 started.")
 	if got := o.bridge(1); got.State != incident.BridgeLive {
 		t.Errorf("the bridge is %s, want live", got.State)

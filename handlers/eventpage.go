@@ -225,7 +225,7 @@ func (s *Site) eventEffect(c echo.Context, e incident.Event, entry incident.Time
 	case incident.EntryCallEnded:
 		v.Text = "Ended the bridge of " + key + "."
 		if bridge.State == incident.BridgeLive {
-			v.Text = "Ended a call on the bridge of " + key + ". Another one is live."
+			v.Text = "Ended a call on the bridge of " + key + ". Another one is running."
 		}
 	case incident.EntryJoined, incident.EntryLeft:
 		v.Text = said

@@ -132,7 +132,7 @@ func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
 		f.Banner = s.banner(c, section, incident.ErrNoAnswer)
 		return f
 	}
-	live, err := s.Store.CountLiveBridges(ctx)
+	live, err := s.Store.CountCalls(ctx)
 	if err == nil {
 		f.LiveBridges = live
 		f.RefusedLastHour, err = s.refusedLastHour(ctx)

@@ -153,10 +153,21 @@ func drillWords(s incident.DrillStage, now time.Time) words.DrillStage {
 	return w
 }
 
+// stateWord is the state of a bridge as pages show it. A call is live only with people in it.
+func stateWord(b incident.Bridge) string {
+	switch {
+	case b.State != incident.BridgeLive || b.HasPeople():
+		return string(b.State)
+	case b.Watch.Unseen:
+		return "started"
+	}
+	return "empty"
+}
+
 // verdict is whether people can get into the bridge, as pages show it.
 func verdict(b incident.Bridge, now time.Time) views.Verdict {
 	judged := b.Verdict()
-	v := views.Verdict{Level: views.Level(judged.Level), State: string(b.State), Help: string(judged.Help)}
+	v := views.Verdict{Level: views.Level(judged.Level), State: stateWord(b), Help: string(judged.Help)}
 	switch {
 	case len(judged.Causes) > 0:
 		said := findingWords(judged.Causes[0], now).Verdict()

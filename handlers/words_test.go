@@ -463,7 +463,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
 		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),
-		"Stuck code": of("incident", "Code"), "leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),
+		"Stuck code": of("incident", "Code"), "bridgeState state": of("incident", "BridgeState"), "leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),
 		"drillResults": of("incident", "Level"), "drillSchedules": of("incident", "DrillSchedule"),
 	}
 	met := map[string]bool{}

@@ -105,6 +105,10 @@ type Bridge struct {
 	AlarmAt    time.Time // when the next alarm may begin without any event; zero: never
 }
 
+// HasPeople reports whether people are known to be in the call. Only then do pages call it
+// live: Zoom also says that a call started when nobody is inside.
+func (b Bridge) HasPeople() bool { return b.State == BridgeLive && b.Inside > 0 }
+
 // DialIn is one telephone number of a meeting.
 type DialIn struct {
 	Country string `json:"country"`

@@ -24,7 +24,7 @@ func accountGuide() views.AccountGuide {
 			{Granular: "meeting:delete:meeting:admin", Classic: "meeting:write:admin", For: "Delete a duplicate meeting"},
 			{Granular: "cloud_recording:read:recording:admin", Classic: "recording:read:admin", For: "Get the recording", Optional: true},
 		},
-		Events: []views.AccountEvent{{Event: "meeting.started", Name: "Start Meeting", For: "The bridge goes live."}},
+		Events: []views.AccountEvent{{Event: "meeting.started", Name: "Start Meeting", For: "The call of the bridge starts."}},
 	}
 }
 

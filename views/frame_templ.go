@@ -922,12 +922,14 @@ var stateWords = []stateWord{
 	{"restricted", "Only some people get in, such as those who are signed in to Zoom."},
 	{"shared", "Another call uses the same meeting ID."},
 	{"unconfirmed", "Zoom didn’t say whether everyone can get in."},
-	{"external", "Someone gave another link. Drawbridge can’t check it."},
-	{"static", "Zoom gave no meeting, so the bridge is a static link. Drawbridge can’t check it."},
+	{"external", "Someone’s own link. Drawbridge can’t check it."},
+	{"static", "A static link, because Zoom gave no meeting. Drawbridge can’t check it."},
+	{"started", "The call started. Zoom didn’t say who is inside."},
+	{"empty", "The call is still running. Nobody is inside."},
 	{"live", "Someone is inside."},
 	{"ended", "The meeting has ended."},
 	{"unknown", "We don’t know yet whether Zoom created the meeting. Drawbridge checks before it asks for another."},
-	{"failed", "Couldn’t create the bridge. The incident page says why, and what to do."},
+	{"failed", "Couldn’t create the bridge. The incident page says why."},
 }
 
 func helpDialog() templ.Component {
@@ -975,7 +977,7 @@ func helpDialog() templ.Component {
 				var templ_7745c5c3_Var42 string
 				templ_7745c5c3_Var42, templ_7745c5c3_Err = templ.JoinStringErrs(s.keys)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 254, Col: 24}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 256, Col: 24}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var42))
 				if templ_7745c5c3_Err != nil {
@@ -988,7 +990,7 @@ func helpDialog() templ.Component {
 				var templ_7745c5c3_Var43 string
 				templ_7745c5c3_Var43, templ_7745c5c3_Err = templ.JoinStringErrs(s.does)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 255, Col: 19}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 257, Col: 19}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var43))
 				if templ_7745c5c3_Err != nil {
@@ -1019,7 +1021,7 @@ func helpDialog() templ.Component {
 				var templ_7745c5c3_Var44 string
 				templ_7745c5c3_Var44, templ_7745c5c3_Err = templ.JoinStringErrs(s.means)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 268, Col: 20}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 270, Col: 20}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var44))
 				if templ_7745c5c3_Err != nil {

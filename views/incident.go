@@ -367,12 +367,21 @@ func (b BridgeBlock) people() string {
 		return ""
 	case b.Kind == "static":
 		return linkUnseen
-	case b.State == "ready":
+	case b.Inside > 0:
+		return Plural(b.Inside, "inside", "inside")
+	}
+	return nobody(b.State, b.Unseen)
+}
+
+// nobody says that nobody is known to be in a call.
+func nobody(state string, unsaid bool) string {
+	switch {
+	case state != "live":
 		return "Nobody has joined yet."
-	case b.Unseen:
+	case unsaid:
 		return unseen
 	}
-	return Plural(b.Inside, "inside", "inside")
+	return "Nobody is inside now."
 }
 
 // markState is the state to show: an unused bridge of a resolved incident is no

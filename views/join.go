@@ -105,10 +105,8 @@ func (p JoinPage) says() string {
 		return "Drawbridge can’t see who joins."
 	case p.joinable() && p.Inside > 0:
 		return Plural(p.Inside, "person inside", "people inside")
-	case p.joinable() && p.Unseen:
-		return unseen
 	case p.joinable():
-		return "Nobody has joined yet."
+		return nobody(p.State, p.Unseen)
 	case p.Resolved:
 		return "Its bridge is closed. If the incident is reopened, this link leads to its next bridge."
 	case p.State == "":

@@ -17,6 +17,8 @@ func stateMark(state string) mark {
 		return mark{state, "db-st-ready"}
 	case "open":
 		return mark{state, "db-st-open"}
+	case "started", "empty": // a call that nobody is known to be in
+		return mark{state, "db-st-open"}
 	case "live":
 		return mark{state, "db-st-live"}
 	case "ended", "resolved", "skipped", "disabled", "note":

@@ -80,7 +80,7 @@ func EventName(event string) string {
 func EventUse(event string) string { return eventUses[event] }
 
 var eventUses = map[string]string{
-	"meeting.started":                         "The bridge goes live.",
+	"meeting.started":                         "The call of the bridge starts.",
 	"meeting.ended":                           "The bridge is marked as ended.",
 	"meeting.participant_joined":              "Shows who is inside.",
 	"meeting.participant_left":                "Shows who is inside.",
@@ -154,8 +154,16 @@ func (r Reprocessed) difference(d string) string {
 	if d == "bridge" && r.Incident == 0 {
 		return "It no longer belongs to a bridge."
 	}
-	return strings.NewReplacer("{incident}", Key(r.Incident), "{is}", r.Is, "{was}", r.Was, "{who}", cmp.Or(r.Who, "someone")).
+	return strings.NewReplacer("{incident}", Key(r.Incident), "{is}", bridgeState(r.Is), "{was}", bridgeState(r.Was), "{who}", cmp.Or(r.Who, "someone")).
 		Replace(cmp.Or(differences[d], sentence(code(d))))
+}
+
+// bridgeState is a state of a bridge at a time of which we don't know who was in its call.
+func bridgeState(state string) string {
+	if state == "live" {
+		return "running"
+	}
+	return state
 }
 
 // families has what the events of each family are about.

@@ -106,9 +106,9 @@ var findingTexts = map[string]Line{
 		eventSubscription + ": turn the subscription on again and press Validate."},
 	"validations_failed": {"Webhook", "Zoom last validated the webhook address {span} ago; it should every three days. That makes {count} failures in a row; after six Zoom turns the subscription off.",
 		eventSubscription + ": press Validate. If that fails, check that the address is reachable from the internet and that the secret token is the app’s."},
-	"silence": {"Silence", "Zoom has sent nothing for {span}, although {incident} is live.",
+	"silence": {"Silence", "Zoom has sent nothing for {span}, although the call of {incident} is running.",
 		eventSubscription + ": check that the subscription is on. Then check for missing events on the Zoom account page."},
-	"silence_of_meeting": {"Silence", "{incident} is live, but Zoom has sent nothing about its meeting for {span}. Either nobody came or left, or the event that ended it is missing.",
+	"silence_of_meeting": {"Silence", "The call of {incident} is running, but Zoom has sent nothing about its meeting for {span}. Either nobody came or left, or the event that ended it is missing.",
 		"Check whether people are still in the call. If not, check for missing events on the Zoom account page."},
 	"recovered":       {"Deliveries", "In the last day, {events} didn’t arrive. Drawbridge recovered {them} from Zoom’s delivery log.", findCause},
 	"lost":            {"Deliveries", "In the last day, {events} didn’t arrive and can’t be recovered: Zoom didn’t keep what it sent.", findCause},
@@ -191,11 +191,11 @@ func (f Finding) scopes() Line {
 // healthTitles are the titles of the health panel for findings that need attention, the
 // most serious first.
 var healthTitles = []struct{ code, title string }{
-	{"silence", "Zoom has sent nothing for a while, although a bridge is live."},
+	{"silence", "Zoom has sent nothing for a while, although a call is running."},
 	{"lost", "Events arrive, but {count} can’t be recovered."},
 	{"recovered", "Events arrive, but {count} had to be recovered."},
 	{"late", "Events arrive, but some are late."},
-	{"silence_of_meeting", "Events arrive, but none lately about a live bridge."},
+	{"silence_of_meeting", "Events arrive, but none lately about a call that is running."},
 	{"validations_failed", "Events arrive, but Zoom hasn’t validated the address again."},
 	{"not_validated", "Events arrive, but Zoom hasn’t validated the address yet."},
 	{"look_unfinished", "Events arrive, but the last missing-event check didn’t finish."},
