@@ -318,7 +318,7 @@ func (s source) loosePart(f *ast.FuncDecl, e ast.Expr, depth int) ast.Expr {
 
 // sqlMakers lists functions of package db that build a part of a statement from our own
 // text: placeholders, names of tables and columns.
-var sqlMakers = []string{"placeholders", "unnest", "window", "monthTable", "quoteNames", "newestFirst"}
+var sqlMakers = []string{"placeholders", "oneOf", "unnest", "window", "monthTable", "quoteNames", "newestFirst"}
 
 // onlyHarmless reports whether every value of a variable or parameter of function f is
 // harmless: each assignment, or the argument of each caller.
