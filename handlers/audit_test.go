@@ -101,7 +101,7 @@ func TestAuditPage(t *testing.T) {
 		r := o.outage()
 		plain, _, err := o.service.CreateToken(t.Context(), theConsole, "ravi@example.com", []string{incident.ScopeIncidentsWrite}, 0)
 		o.must(err)
-		token, _, err := o.service.TokenActor(t.Context(), plain, "192.0.2.7")
+		token, _, err := o.service.TokenActor(t.Context(), plain, "192.0.2.7", false)
 		o.must(err)
 		_, _, err = o.service.OpenIncident(t.Context(), token, incident.OpenRequest{RunbookID: r.ID, Name: "INC-7", Vars: map[string]string{"customer": "all"}, Source: incident.SourceAPI})
 		o.must(err)

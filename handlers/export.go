@@ -172,7 +172,7 @@ func (s *Site) ExportAPI(c echo.Context) error {
 	job := s.eventJob(filter, format, whole)
 	plain, address := Bearer(c), c.RealIP()
 	job.allowed = func(ctx context.Context) error {
-		_, token, err := s.Service.TokenActor(ctx, plain, address)
+		_, token, err := s.Service.TokenActor(ctx, plain, address, false)
 		if err == nil && (!slices.Contains(token.Scopes, incident.ScopeRead) || whole && !slices.Contains(token.Scopes, incident.ScopeEventsRaw)) {
 			err = errExportForbidden
 		}

@@ -78,7 +78,7 @@ func TestPostgresGone(t *testing.T) {
 			}
 			viewer.get("/incidents/1").want(t, http.StatusOK)
 			o.must(workOff(o))
-			_, _, err := o.service.TokenActor(t.Context(), plain, "")
+			_, _, err := o.service.TokenActor(t.Context(), plain, "", true)
 			o.must(err)
 			c.end()
 

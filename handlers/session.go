@@ -18,9 +18,9 @@ const tokenLength = 43
 
 // LoadSession finds the user of the request's session and calls SetActor. Without a
 // valid session it does nothing. While the database doesn't answer, a session that was used
-// lately is valid, and the Actor is Recalled.
-func (s *Site) LoadSession(c echo.Context) error {
-	user, recalled, err := s.Service.RecallUser(c.Request().Context(), s.sessionToken(c))
+// lately is valid, and the Actor is Recalled. An urgent request can be answered from memory.
+func (s *Site) LoadSession(c echo.Context, urgent bool) error {
+	user, recalled, err := s.Service.RecallUser(c.Request().Context(), s.sessionToken(c), urgent)
 	if err != nil || user.ID == "" {
 		return err
 	}

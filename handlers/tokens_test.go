@@ -56,7 +56,7 @@ func TestCreateToken(t *testing.T) {
 		page := b.post("/settings/tokens", good...)
 		page.want(t, http.StatusOK, "Token for pager", "https://bridge.example.com/api/v1/incidents", "incidents:write")
 		plain := plainToken.FindString(page.body)
-		_, token, err := o.service.TokenActor(t.Context(), plain, "")
+		_, token, err := o.service.TokenActor(t.Context(), plain, "", false)
 		if err != nil || !slices.Equal(token.Scopes, []string{"incidents:write", "read"}) || token.CreatedBy != "admin@example.com" {
 			t.Fatalf("the token on the page is %+v, %v", token, err)
 		}
@@ -126,7 +126,7 @@ func TestRevokeToken(t *testing.T) {
 		plain, tok := token(o)
 		b := o.as(incident.Admin)
 		testBroken(t, o, "audit_entries", func() reply { return b.post("/settings/tokens/" + tok.ID + "/revoke") })
-		if _, _, err := o.service.TokenActor(t.Context(), plain, ""); err != nil {
+		if _, _, err := o.service.TokenActor(t.Context(), plain, "", false); err != nil {
 			t.Error(err)
 		}
 	})
@@ -136,7 +136,7 @@ func TestRevokeToken(t *testing.T) {
 		plain, tok := token(o)
 		b := o.as(incident.Admin)
 		b.post("/settings/tokens/"+tok.ID+"/revoke").leadsTo(b, "/settings/tokens", "The token was revoked.", "Revoked just now")
-		if _, _, err := o.service.TokenActor(t.Context(), plain, ""); incident.CodeOf(err) != incident.Unauthorized {
+		if _, _, err := o.service.TokenActor(t.Context(), plain, "", false); incident.CodeOf(err) != incident.Unauthorized {
 			t.Errorf("the token still works: %v", err)
 		}
 		b.get("/settings/audit").want(t, http.StatusOK, "revoked token “pager”")

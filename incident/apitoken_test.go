@@ -37,12 +37,12 @@ func TestTokens(t *testing.T) {
 		wantEntry(t, w.trail()[1], "token.create", "Monitoring", incident.Change{Field: "name", After: "Monitoring"}, incident.Change{Field: "scopes", After: "incidents:write, read"})
 	})
 	t.Run("acts with the role of its scopes", func(t *testing.T) {
-		actor, got, err := w.service.TokenActor(t.Context(), plain, "192.0.2.8")
+		actor, got, err := w.service.TokenActor(t.Context(), plain, "192.0.2.8", false)
 		w.ok(err)
 		if want := (incident.Actor{Kind: "token", Email: "Monitoring", Name: "Monitoring", Role: incident.Responder, Address: "192.0.2.8"}); actor != want || got.ID != token.ID {
 			t.Errorf("actor %+v, want %+v", actor, want)
 		}
-		actor, _, err = w.service.TokenActor(t.Context(), reader, "")
+		actor, _, err = w.service.TokenActor(t.Context(), reader, "", false)
 		w.ok(err)
 		if actor.Role != incident.Viewer {
 			t.Errorf("a token that may read acts as %s", actor.Role)
@@ -51,8 +51,8 @@ func TestTokens(t *testing.T) {
 	t.Run("last used, once a minute", func(t *testing.T) {
 		used := func() time.Time {
 			t.Helper()
-			w.must2(w.service.TokenActor(t.Context(), plain, ""))
-			_, got, err := w.service.TokenActor(t.Context(), plain, "")
+			w.must2(w.service.TokenActor(t.Context(), plain, "", false))
+			_, got, err := w.service.TokenActor(t.Context(), plain, "", false)
 			w.ok(err)
 			return got.LastUsedAt
 		}
@@ -81,7 +81,7 @@ func TestTokens(t *testing.T) {
 			if s == plain {
 				continue
 			}
-			if _, _, err := w.service.TokenActor(t.Context(), s, ""); incident.CodeOf(err) != incident.Unauthorized || strings.Contains(err.Error(), plain[3:10]) {
+			if _, _, err := w.service.TokenActor(t.Context(), s, "", false); incident.CodeOf(err) != incident.Unauthorized || strings.Contains(err.Error(), plain[3:10]) {
 				t.Errorf("%q is taken for the token: %v", s, err)
 			}
 		}
@@ -109,20 +109,20 @@ func TestTokens(t *testing.T) {
 	})
 	t.Run("A-18 revoking ends it at once", func(t *testing.T) {
 		w.ok(w.service.RevokeToken(t.Context(), admin, token.ID))
-		_, _, err := w.service.TokenActor(t.Context(), plain, "")
+		_, _, err := w.service.TokenActor(t.Context(), plain, "", false)
 		wantCode(t, err, incident.Unauthorized)
 		if e := w.trail()[0]; e.Action != "token.revoke" || e.Target != "Monitoring" {
 			t.Errorf("audit entry %+v", e)
 		}
 		wantCode(t, w.service.RevokeToken(t.Context(), admin, token.ID), incident.Conflict)
 		wantCode(t, w.service.RevokeToken(t.Context(), admin, "nothing"), incident.NotFound)
-		if _, _, err := w.service.TokenActor(t.Context(), reader, ""); err != nil {
+		if _, _, err := w.service.TokenActor(t.Context(), reader, "", false); err != nil {
 			t.Errorf("the other token: %v", err)
 		}
 	})
 	t.Run("broken: the store is closed", func(t *testing.T) {
 		w.ok(w.store.Close())
-		_, _, err := w.service.TokenActor(t.Context(), reader, "")
+		_, _, err := w.service.TokenActor(t.Context(), reader, "", false)
 		wantCode(t, err, incident.Unavailable)
 		_, _, err = w.service.CreateToken(t.Context(), admin, "x", []string{"read"}, 0)
 		wantCode(t, err, incident.Unavailable)

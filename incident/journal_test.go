@@ -202,10 +202,10 @@ func TestOpenFromMemoryLimits(t *testing.T) {
 		w.links(warRoom)
 		plain, _, err := w.service.CreateToken(t.Context(), admin, "pager", []string{incident.ScopeIncidentsWrite}, 0)
 		w.ok(err)
-		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9", true)
 		w.ok(err)
 		w.ok(w.store.Close())
-		actor, token, err := w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+		actor, token, err := w.service.TokenActor(t.Context(), plain, "192.0.2.9", true)
 		if err != nil || actor.Role != incident.Responder || token.Name != "pager" {
 			t.Fatalf("a token that was just used: %+v, %v", actor, err)
 		}
@@ -213,7 +213,7 @@ func TestOpenFromMemoryLimits(t *testing.T) {
 			t.Errorf("pending %+v", p)
 		}
 		w.clock.Add(16 * time.Minute)
-		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+		_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9", true)
 		wantCode(t, err, incident.Unavailable)
 	})
 }
@@ -226,13 +226,13 @@ func TestRevokedTokenIsNotRecalled(t *testing.T) {
 	w.links(warRoom)
 	plain, token, err := w.service.CreateToken(t.Context(), admin, "pager", []string{incident.ScopeIncidentsWrite}, 0)
 	w.ok(err)
-	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9", true)
 	w.ok(err)
 	w.ok(incident.New(incident.Config{Store: w.store, Now: w.clock.Now, Log: w.logger}).RevokeToken(t.Context(), admin, token.ID))
-	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9", true)
 	wantCode(t, err, incident.Unauthorized)
 	w.ok(w.store.Close())
-	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9")
+	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9", true)
 	wantCode(t, err, incident.Unavailable)
 }
 

@@ -252,8 +252,8 @@ func TestTokenExpires(t *testing.T) {
 		t.Errorf("the token %q ends in %q", plain, token.Suffix)
 	}
 	w.clock.Add(30*24*time.Hour - time.Second)
-	w.must2(w.service.TokenActor(t.Context(), plain, ""))
+	w.must2(w.service.TokenActor(t.Context(), plain, "", true))
 	w.clock.Add(time.Second)
-	_, _, err = w.service.TokenActor(t.Context(), plain, "")
+	_, _, err = w.service.TokenActor(t.Context(), plain, "", true)
 	wantCode(t, err, incident.Unauthorized)
 }

@@ -13,8 +13,9 @@ import (
 // over.
 const (
 	recallFor = 15 * time.Minute
-	// recallAfter is how long the database may take to say something, before it is taken
-	// from memory; noAnswerAfter is how long if it is in no memory.
+	// recallAfter is how long the database may take to say something that is in memory, if
+	// an answer from memory helps; noAnswerAfter is how long otherwise, because a busy
+	// database is no reason to refuse a page.
 	recallAfter   = 500 * time.Millisecond
 	noAnswerAfter = 2 * time.Second
 	// recalledMost limits the memory.
@@ -37,13 +38,13 @@ type known[T any] struct {
 }
 
 // read returns what the database says about a hash. If it does not answer, it returns
-// what it said last, with recalled set, or the error.
-func (r *recalled[T]) read(ctx context.Context, now func() time.Time, hash string, ask func(context.Context, string) (T, error)) (t T, recalled bool, err error) {
+// what it said last, with recalled set, or the error; urgent is whether that helps.
+func (r *recalled[T]) read(ctx context.Context, now func() time.Time, hash string, urgent bool, ask func(context.Context, string) (T, error)) (t T, recalled bool, err error) {
 	r.mu.Lock()
 	last, ok := r.known[hash]
 	r.mu.Unlock()
 	wait := noAnswerAfter
-	if ok = ok && now().Sub(last.at) <= recallFor; ok {
+	if ok = ok && now().Sub(last.at) <= recallFor; ok && urgent {
 		wait = recallAfter
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
@@ -95,12 +96,13 @@ func (s *Service) forgetSessions(userID, keep string) {
 
 // RecallUser is SessionUser for a request of the user, which keeps the session alive. If
 // the database does not answer, it returns the user of a session that was used lately, with
-// recalled set. Such a user is a responder at most.
-func (s *Service) RecallUser(ctx context.Context, token string) (u User, recalled bool, err error) {
+// recalled set. Such a user is a responder at most. An urgent request can be answered
+// from memory, and waits less for the database.
+func (s *Service) RecallUser(ctx context.Context, token string, urgent bool) (u User, recalled bool, err error) {
 	if token == "" {
 		return User{}, false, nil
 	}
-	x, recalled, err := s.sessions.read(ctx, s.now, hashToken(token), s.store.Session)
+	x, recalled, err := s.sessions.read(ctx, s.now, hashToken(token), urgent, s.store.Session)
 	if !recalled {
 		u, err = s.useSession(ctx, x, err)
 		return u, false, err
@@ -143,7 +145,7 @@ func (s *Service) RecallCall(ctx context.Context, actor Actor, number int64) (Ca
 		ctx, cancel = context.WithTimeout(ctx, recallAfter)
 		defer cancel()
 	}
-	call, recalled, err := s.calls.read(ctx, s.now, Key(number), func(ctx context.Context, _ string) (c Call, err error) {
+	call, recalled, err := s.calls.read(ctx, s.now, Key(number), true, func(ctx context.Context, _ string) (c Call, err error) {
 		if c.Incident, err = s.store.Incident(ctx, number); err == nil {
 			c.Bridges, err = s.store.Bridges(ctx, number)
 		}

@@ -22,7 +22,7 @@ func TestSession(t *testing.T) {
 	}
 	ask := func() (incident.User, error) { return w.service.SessionUser(t.Context(), token) }
 	use := func() (incident.User, error) {
-		u, _, err := w.service.RecallUser(t.Context(), token)
+		u, _, err := w.service.RecallUser(t.Context(), token, true)
 		return u, err
 	}
 

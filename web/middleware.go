@@ -286,7 +286,7 @@ func (m *middleware) limits(next echo.HandlerFunc) echo.HandlerFunc {
 func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !m.forPrograms(c) {
-			err := m.site.LoadSession(c)
+			err := m.site.LoadSession(c, m.recalls[c.Path()])
 			switch {
 			case c.Path() == joinPath && incident.CodeOf(err) == incident.Unavailable:
 				handlers.SetActor(c, incident.Actor{Recalled: true})
@@ -339,7 +339,7 @@ func askToLogIn(c echo.Context) error {
 // checkToken rejects a request that has no API token with the needed scope, or whose
 // token is used too often.
 func (m *middleware) checkToken(c echo.Context, need Need) error {
-	actor, token, err := m.site.Service.TokenActor(c.Request().Context(), handlers.Bearer(c), c.RealIP())
+	actor, token, err := m.site.Service.TokenActor(c.Request().Context(), handlers.Bearer(c), c.RealIP(), need.recalled)
 	if err != nil {
 		return err
 	}
