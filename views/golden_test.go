@@ -78,7 +78,7 @@ func testGolden(t *testing.T, cases []golden) {
 	}
 }
 
-// stable is the content of a golden file: the page with one tag or one element with text per line, without the hashes of
+// stable is the content of a golden file: the page with one element that fits or one tag per line, without the hashes of
 // static files and with the names of icons, so that a diff shows what changed and a change of a style sheet is none.
 // Only the files frame-* have the frame around <main>; the others have the title, the start of <body> and <main>.
 func stable(t *testing.T, name, page string) string {
@@ -90,7 +90,9 @@ func stable(t *testing.T, name, page string) string {
 	if strings.HasPrefix(page, "<!doctype") && !strings.HasPrefix(name, "frame-") {
 		page = between(t, page, "<title", "</title>") + between(t, page, "<body", ">") + between(t, page, "<main", "</main>")
 	}
+	const width = 120
 	var lines []string
+	var starts []int        // of the elements around, the line
 	depth, open := 0, false // open: the last line is a start tag and perhaps text, and may hold the end tag as well
 	add := func(s string, onLast bool) {
 		if onLast {
@@ -110,9 +112,22 @@ func stable(t *testing.T, name, page string) string {
 			depth = max(0, depth-1)
 			add(tok.String(), open)
 			open = false
+			if len(starts) == 0 {
+				break // the end of a frame that is left out
+			}
+			start := starts[len(starts)-1]
+			starts = starts[:len(starts)-1]
+			whole := lines[start]
+			for _, l := range lines[start+1:] {
+				whole += strings.TrimLeft(l, " ")
+			}
+			if len(whole) <= width {
+				lines = append(lines[:start], whole)
+			}
 		default:
 			add(tok.String(), false)
 			if open = tok.Type == html.StartTagToken && !void[tok.Data]; open {
+				starts = append(starts, len(lines)-1)
 				depth++
 			}
 		}
