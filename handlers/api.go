@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
@@ -136,7 +138,9 @@ func (s *Site) OpenIncident(c echo.Context) error {
 		return err
 	}
 
-	opened, err := s.Service.Open(c.Request().Context(), Actor(c), req)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), answerTime)
+	defer cancel()
+	opened, err := s.Service.Open(ctx, Actor(c), req)
 	if err != nil {
 		return err
 	}
@@ -151,8 +155,16 @@ func (s *Site) OpenIncident(c echo.Context) error {
 	if opened.Created {
 		c.Response().Header().Set(echo.HeaderLocation, "/api/v1/incidents/"+strconv.FormatInt(opened.Incident.Number, 10))
 	}
-	return s.sendIncident(c, status, opened.Incident.Number)
+	out, err := s.apiIncident(ctx, opened.Incident, opened.Bridges)
+	if incident.CodeOf(err) == incident.Unavailable { // the incident has its link, and nobody must wait for the rest
+		out.Warnings, err = append(out.Warnings, words.Incomplete), nil
+	}
+	return sendAPI(c, status, out, err)
 }
+
+// answerTime is how long a program that opens an incident waits at most, if it comes to
+// the worst with what it doesn't need to join.
+const answerTime = 2950 * time.Millisecond
 
 // maxAlert is the largest request that opens an incident. Monitoring tools put
 // whole logs into descriptions.
@@ -312,11 +324,17 @@ func (s *Site) AddNote(c echo.Context) error {
 }
 
 func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
-	i, err := s.Store.Incident(c.Request().Context(), number)
+	ctx := c.Request().Context()
+	i, err := s.Store.Incident(ctx, number)
 	if err != nil {
 		return err
 	}
-	out, err := s.apiIncident(c, i)
+	out, err := s.readIncident(ctx, i)
+	return sendAPI(c, status, out, err)
+}
+
+// sendAPI answers with what the token may see of an incident.
+func sendAPI(c echo.Context, status int, out apiIncident, err error) error {
 	if err != nil {
 		return err
 	}
@@ -340,7 +358,7 @@ func (s *Site) ListIncidents(c echo.Context) error {
 	}
 	out := newList[apiIncident](page.Next)
 	for _, row := range page.Items {
-		i, err := s.apiIncident(c, row.Incident)
+		i, err := s.readIncident(c.Request().Context(), row.Incident)
 		if err != nil {
 			return err
 		}
@@ -485,32 +503,24 @@ func incidentNumber(c echo.Context) (int64, error) {
 	return number, nil
 }
 
-func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, error) {
-	bridges, err := s.Store.Bridges(c.Request().Context(), i.Number)
+func (s *Site) readIncident(ctx context.Context, i incident.Incident) (apiIncident, error) {
+	bridges, err := s.Store.Bridges(ctx, i.Number)
 	if err != nil {
 		return apiIncident{}, err
 	}
-	steps, err := s.Store.StepRuns(c.Request().Context(), i.Number)
-	if err != nil {
-		return apiIncident{}, err
-	}
-	adjusted, err := s.Store.Adjustments(c.Request().Context(), i.Number)
-	if err != nil {
-		return apiIncident{}, err
-	}
-	out := apiIncident{
+	return s.apiIncident(ctx, i, bridges)
+}
+
+// apiIncident reads the steps of an incident and its warnings. If that fails, the rest is in
+// out.
+func (s *Site) apiIncident(ctx context.Context, i incident.Incident, bridges []incident.Bridge) (out apiIncident, err error) {
+	out = apiIncident{
 		apiBrief: apiBrief{
 			Number: i.Number, Key: i.Key(), Status: string(i.Status), CreatedAt: apiTime(i.CreatedAt), JoinPage: s.Service.JoinPage(i),
 			Warnings: []string{}, Steps: []apiStepRun{}, Bridges: []apiBriefBridge{},
 		},
 		Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description, OpenerEmail: i.OpenerEmail,
 		DedupKey: i.DedupKey, Vars: i.Vars, ResolvedAt: apiTime(i.ResolvedAt), Bridges: []apiBridge{},
-	}
-	for _, a := range adjusted {
-		out.Warnings = append(out.Warnings, adjustmentWords(a).Says())
-	}
-	for _, r := range steps {
-		out.Steps = append(out.Steps, apiStepRun{ID: r.ID, Kind: string(r.Step.Kind), Name: stepWords(r.Step), State: string(r.State)})
 	}
 	if out.Vars == nil {
 		out.Vars = map[string]string{}
@@ -520,7 +530,18 @@ func (s *Site) apiIncident(c echo.Context, i incident.Incident) (apiIncident, er
 		out.Bridges = append(out.Bridges, bridge)
 		out.apiBrief.Bridges = append(out.apiBrief.Bridges, bridge.apiBriefBridge)
 	}
-	return out, nil
+	steps, err := s.Store.StepRuns(ctx, i.Number)
+	if err != nil {
+		return out, err
+	}
+	for _, r := range steps {
+		out.Steps = append(out.Steps, apiStepRun{ID: r.ID, Kind: string(r.Step.Kind), Name: stepWords(r.Step), State: string(r.State)})
+	}
+	adjusted, err := s.Store.Adjustments(ctx, i.Number)
+	for _, a := range adjusted {
+		out.Warnings = append(out.Warnings, adjustmentWords(a).Says())
+	}
+	return out, err
 }
 
 func (s *Site) apiBridge(b incident.Bridge) apiBridge {

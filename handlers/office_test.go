@@ -46,6 +46,7 @@ type office struct {
 	dataDir string
 	log     *logBuffer
 	site    *handlers.Site
+	zoomURL string
 
 	mu  sync.Mutex
 	now time.Time
@@ -96,7 +97,7 @@ func officeOn(t testing.TB, cfg db.Config) *office {
 		site.Live.Stop()
 		server.Close()
 	})
-	o.url, o.site = server.URL, site
+	o.url, o.site, o.zoomURL = server.URL, site, api.URL
 	return o
 }
 

@@ -29,10 +29,7 @@ func (s *Site) sendPending(c echo.Context, status int, p incident.Pending) error
 	if out.Vars == nil {
 		out.Vars = map[string]string{}
 	}
-	if !slices.Contains(tokenOf(c).Scopes, incident.ScopeRead) {
-		return c.JSON(status, out.apiBrief)
-	}
-	return c.JSON(status, out)
+	return sendAPI(c, status, out, nil)
 }
 
 // showPending shows an incident that is not in the database yet.

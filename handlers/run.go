@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -143,16 +144,30 @@ func (s *Site) Run(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, incidentPath(opened.Incident.Number))
 }
 
+// runbookTime is how long the database may take for a runbook that is in memory too.
+const runbookTime = time.Second
+
 // runbookToRun is the runbook of the form, from memory if the database doesn't answer.
 func (s *Site) runbookToRun(c echo.Context) (incident.Runbook, error) {
-	if Actor(c).Recalled {
-		known := s.Service.KnownRunbooks()
-		if at := slices.IndexFunc(known, func(r incident.Runbook) bool { return r.ID == c.Param("id") }); at >= 0 {
-			return known[at], nil
-		}
+	known := s.Service.KnownRunbooks()
+	at := slices.IndexFunc(known, func(r incident.Runbook) bool { return r.ID == c.Param("id") })
+	actor, ctx := Actor(c), c.Request().Context()
+	if at < 0 && actor.Recalled {
 		return incident.Runbook{}, incident.ErrNoAnswer
 	}
-	return s.Store.Runbook(c.Request().Context(), c.Param("id"))
+	if at < 0 {
+		return s.Store.Runbook(ctx, c.Param("id"))
+	}
+	if !actor.Recalled {
+		ctx, cancel := context.WithTimeout(ctx, runbookTime)
+		defer cancel()
+		if r, err := s.Store.Runbook(ctx, c.Param("id")); incident.CodeOf(err) != incident.Unavailable {
+			return r, err
+		}
+		actor.Recalled = true
+		SetActor(c, actor)
+	}
+	return known[at], nil
 }
 
 // runFields is the form without what the database says about the account and the other

@@ -362,7 +362,11 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	// Should the program stop now, the job is what looks for the meetings of calls that are
 	// under way.
 	change.EndsJob = c.answers != nil && c.leaves == "" && len(c.calls) == 0 && change.StepRun != nil && change.StepRun.State == StepDone
-	return c.s.store.ChangeBridge(ctx, change)
+	err := c.s.store.ChangeBridge(ctx, change)
+	if err == nil {
+		c.s.keepBridge(change.Bridge)
+	}
+	return err
 }
 
 // refused stores that a rung gave no meeting, and reports whether to try the next

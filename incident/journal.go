@@ -82,6 +82,7 @@ type journal struct {
 // Opened is the outcome of Open.
 type Opened struct {
 	Incident Incident
+	Bridges  []Bridge // from memory if the database does not answer any more; empty if it is in no memory
 	Created  bool
 	Pending  *Pending // not nil: the database accepted no write, so there is no Incident yet
 }
@@ -100,20 +101,16 @@ func (s *Service) Open(ctx context.Context, actor Actor, req OpenRequest) (Opene
 	if req.FormKey == "" {
 		req.FormKey = newID()
 	}
-	if !s.hasLinks() {
-		i, created, err := s.OpenIncident(ctx, actor, req)
-		return Opened{Incident: i, Created: created}, err
-	}
 	ctx, cancel := attached(ctx, humanBudget)
 	defer cancel()
-	if actor.Recalled {
+	if actor.Recalled && s.hasLinks() {
 		return s.openFromMemory(ctx, actor, req)
 	}
 	o, err := s.openInTime(ctx, actor, req)
 	if err == nil {
 		return s.ensureLink(ctx, actor, req, o), nil
 	}
-	if CodeOf(err) != Unavailable {
+	if CodeOf(err) != Unavailable || !s.hasLinks() {
 		return o, err
 	}
 	s.log.Error("could not store an incident; it gets a static link from memory", "error", err)
@@ -154,9 +151,12 @@ func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) 
 			}
 			answers <- a
 		}()
-		reads, cancel := attached(ctx, readsFromMemory)
-		defer cancel()
-		a.Incident, a.Created, a.err = s.OpenIncident(reads, actor, req)
+		if s.hasLinks() {
+			reads, cancel := attached(ctx, readsFromMemory)
+			defer cancel()
+			ctx = reads
+		}
+		a.Incident, a.Created, a.err = s.OpenIncident(ctx, actor, req)
 	}()
 	leave := time.NewTimer(leaveAt)
 	defer leave.Stop()
@@ -170,6 +170,9 @@ func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) 
 			s.log.Error("an incident was not stored after its caller had an answer", "name", req.Name, "error", a.err)
 		}
 	}()
+	if c, ok := s.calls.find(func(c Call) bool { return c.Incident.FormKey == req.FormKey && !c.Incident.CreatedAt.Before(began) }); ok {
+		return Opened{Incident: c.Incident, Created: true}, nil
+	}
 	look, cancel := context.WithTimeout(ctx, linkLook)
 	defer cancel()
 	i, err := s.store.IncidentByFormKey(look, req.FormKey)
@@ -185,10 +188,10 @@ func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) 
 // ensureLink gives a stored incident a static link from memory if it has no link yet,
 // because its bridge could not be written, or can't be read.
 func (s *Service) ensureLink(ctx context.Context, actor Actor, req OpenRequest, o Opened) Opened {
-	if o.Incident.Status != StatusOpen {
+	err := s.readBridges(ctx, &o)
+	if !s.hasLinks() || o.Incident.Status != StatusOpen {
 		return o
 	}
-	bridges, err := s.store.Bridges(ctx, o.Incident.Number)
 	if err != nil {
 		s.log.Error("could not read the bridges of an incident; it gets a static link from memory", "incident", o.Incident.Key(), "error", err)
 		if p := s.remember(ctx, Pending{Actor: actor, Request: req}); p != nil {
@@ -196,13 +199,24 @@ func (s *Service) ensureLink(ctx context.Context, actor Actor, req OpenRequest, 
 		}
 		return o
 	}
-	made := slices.IndexFunc(bridges, Bridge.isBeingMade)
-	if made < 0 || slices.ContainsFunc(bridges, func(b Bridge) bool { return s.Shown(b).JoinURL != "" }) {
+	made := slices.IndexFunc(o.Bridges, Bridge.isBeingMade)
+	if made < 0 || slices.ContainsFunc(o.Bridges, func(b Bridge) bool { return s.Shown(b).JoinURL != "" }) {
 		return o
 	}
 	s.log.Error("could not store a bridge; its incident gets a static link from memory", "incident", o.Incident.Key())
-	s.remember(ctx, Pending{Actor: actor, BridgeID: bridges[made].ID})
+	s.remember(ctx, Pending{Actor: actor, BridgeID: o.Bridges[made].ID})
 	return o
+}
+
+// readBridges reads the bridges of an incident that was opened. A caller whose time is over
+// has linkLook for that.
+func (s *Service) readBridges(ctx context.Context, o *Opened) error {
+	end, _ := ctx.Deadline()
+	ctx, cancel := attached(ctx, max(time.Until(end), linkLook))
+	defer cancel()
+	call, err := s.RecallCall(ctx, Actor{}, o.Incident.Number)
+	o.Bridges = call.Bridges
+	return err
 }
 
 // PendingIncidents returns how many incidents have a link from memory and are not in the

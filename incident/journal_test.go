@@ -313,7 +313,8 @@ func TestDatabaseHangsDuringClimb(t *testing.T) {
 	began := time.Now()
 	opened := w.ask(dedup)
 	t.Logf("the answer took %v", time.Since(began))
-	if p := opened.Pending; p == nil || !p.Saved || p.Bridge().JoinURL != warRoom.URL {
+	// The incident is stored, so the answer has its number.
+	if opened.Pending != nil || opened.Incident.Number != 1 || len(opened.Bridges) != 1 || w.service.Shown(opened.Bridges[0]).JoinURL != warRoom.URL || w.service.PendingIncidents() != 1 {
 		t.Fatalf("opened %+v", opened)
 	}
 	w.faults(zoomsim.Faults{})

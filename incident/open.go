@@ -128,6 +128,12 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 		defer cancel()
 	}
 	i, created, err = s.store.OpenIncident(write, n)
+	if err == nil && created {
+		for at := range n.Bridges {
+			n.Bridges[at].IncidentNumber = i.Number
+		}
+		s.KeepCall(i, n.Bridges)
+	}
 	if err == nil && !created {
 		s.awaitBridges(ctx, i.Number)
 	}

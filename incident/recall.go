@@ -78,6 +78,28 @@ func (r *recalled[T]) keep(hash string, t T, now time.Time) {
 	}
 }
 
+// find returns what is remembered and fits.
+func (r *recalled[T]) find(fits func(T) bool) (t T, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range r.known {
+		if fits(k.T) {
+			return k.T, true
+		}
+	}
+	return t, false
+}
+
+// change changes what is remembered, if anything is.
+func (r *recalled[T]) change(hash string, f func(*T)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if k, ok := r.known[hash]; ok {
+		f(&k.T)
+		r.known[hash] = k
+	}
+}
+
 // forget removes what is no longer true.
 func (r *recalled[T]) forget(which func(hash string, t T) bool) {
 	r.mu.Lock()
@@ -156,6 +178,19 @@ func (s *Service) RecallCall(ctx context.Context, actor Actor, number int64) (Ca
 	}
 	call.Bridges = slices.Clone(call.Bridges) // the caller changes them
 	return call, err
+}
+
+// keepBridge remembers what a bridge has just become, if the call of its incident is known.
+func (s *Service) keepBridge(b Bridge) {
+	s.calls.change(Key(b.IncidentNumber), func(c *Call) {
+		bridges := slices.Clone(c.Bridges) // others read the old ones
+		for i := range bridges {
+			if bridges[i].ID == b.ID {
+				bridges[i] = b
+			}
+		}
+		c.Bridges = bridges
+	})
 }
 
 // KeepCall remembers the call of an incident, as the database has just told it.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -297,6 +298,35 @@ func (m *middleware) session(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}
 		return next(c)
+	}
+}
+
+// patience is how long the database may take in all for an answer that only reads.
+const patience = 2500 * time.Millisecond
+
+// reads ends a request that only reads while the database hangs, so that people learn
+// within three seconds that it does. What works from memory is then answered from memory.
+func (m *middleware) reads(need Need) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			if need.streams || r.Method != http.MethodGet && r.Method != http.MethodHead {
+				return next(c)
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), patience)
+			defer cancel()
+			c.SetRequest(r.WithContext(ctx))
+			err := next(c)
+			c.SetRequest(r)
+			if actor := handlers.Actor(c); need.recalled && !actor.Recalled && !c.Response().Committed && incident.CodeOf(err) == incident.Unavailable {
+				actor.Recalled = true
+				handlers.SetActor(c, actor)
+				if again := next(c); incident.CodeOf(again) != incident.Unavailable {
+					return again
+				}
+			}
+			return err
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ type Need struct {
 	scope    string        // an API token with this scope
 	loopback bool          // clients on this machine need no token
 	recalled bool          // it works from memory while the database doesn't answer
+	streams  bool          // the answer may take as long as it wants
 	freely   bool          // the token is not limited: a call for help is answered, however many there are
 }
 
@@ -58,7 +59,9 @@ func routes(cfg Config, m *middleware) []Route {
 		looker    = Need{role: incident.Viewer, recalled: true}
 		opener    = Need{role: incident.Responder, recalled: true}
 		admin     = Need{role: incident.Admin}
+		follower  = Need{role: incident.Viewer, streams: true}
 		read      = Need{scope: incident.ScopeRead}
+		reader    = Need{scope: incident.ScopeRead, streams: true}
 		write     = Need{scope: incident.ScopeIncidentsWrite}
 		alerts    = Need{scope: incident.ScopeIncidentsWrite, recalled: true, freely: true}
 		raw       = Need{scope: incident.ScopeEventsRaw}
@@ -78,7 +81,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Program, GET, "/api/v1/incidents/:number", read, s.GetIncident},
 		{Program, GET, "/api/v1/bridges", read, s.ListBridges},
 		{Program, GET, "/api/v1/events", read, s.ListEvents},
-		{Program, GET, "/api/v1/events/export", read, s.ExportAPI},
+		{Program, GET, "/api/v1/events/export", reader, s.ExportAPI},
 		{Program, GET, "/api/v1/events/:id/raw", raw, s.RawEvent},
 		{Program, GET, "/api/v1/runbooks", read, s.ListRunbooks},
 		{Program, GET, "/api/v1/openapi.json", Public, s.OpenAPI},
@@ -89,7 +92,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/setup", Public, s.SetupPage},
 		{Form, POST, "/setup", Public, s.Setup},
 
-		{Part, GET, "/live", viewer, s.Stream},
+		{Part, GET, "/live", follower, s.Stream},
 		{Page, GET, joinPath, Public, s.JoinPage}, // needs a session or the key of the link
 
 		{Page, GET, "/", viewer, s.Overview},
@@ -104,7 +107,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/runbooks/:id/run", opener, s.RunForm},
 		{Form, POST, "/runbooks/:id/run", opener, s.Run},
 		{Page, GET, "/bridges", viewer, s.BridgesPage},
-		{Part, GET, "/bridges/export", viewer, s.ExportBridges},
+		{Part, GET, "/bridges/export", follower, s.ExportBridges},
 		{Page, GET, "/bridges/left-over", viewer, s.LeftoversPage},
 		{Form, POST, "/bridges/left-over", admin, s.SweepNow},
 		{Part, GET, "/bridges/:id/attendance", viewer, s.ExportAttendance},
@@ -120,7 +123,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Part, GET, "/events/tail", viewer, s.EventTail},
 		{Form, POST, "/events/filters", responder, s.SaveFilter},
 		{Form, POST, "/events/filters/:id/delete", responder, s.DeleteFilter},
-		{Page, GET, "/events/export", viewer, s.ExportEvents},
+		{Page, GET, "/events/export", follower, s.ExportEvents},
 		{Part, GET, "/events/exports/:key", viewer, s.ExportProgress},
 		{Form, POST, "/events/exports/:key/cancel", viewer, s.CancelExport},
 		{Page, GET, "/events/:id", viewer, s.EventsPage},

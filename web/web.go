@@ -55,9 +55,9 @@ func New(cfg Config) *Server {
 	for _, r := range routes(cfg, m) {
 		m.kinds[r.Path] = r.Kind
 		m.recalls[r.Path] = m.recalls[r.Path] || r.Need.recalled
-		e.Add(r.Method, r.Path, r.Handler, m.needs(r.Need))
+		e.Add(r.Method, r.Path, r.Handler, m.needs(r.Need), m.reads(r.Need))
 		if r.Method == http.MethodGet && r.Path != "/live" {
-			e.Add(http.MethodHead, r.Path, r.Handler, m.needs(r.Need))
+			e.Add(http.MethodHead, r.Path, r.Handler, m.needs(r.Need), m.reads(r.Need))
 		}
 	}
 	return &Server{e, cfg}

@@ -11,6 +11,9 @@ func Pending(saved bool) []string {
 	return warnings
 }
 
+// Incomplete says that an answer about a stored incident has only what people need to join.
+const Incomplete = "The incident is stored, but the database doesn’t answer at the moment. The steps and other warnings may be missing here."
+
 // Stuck says why an incident that people opened while the database didn't answer can't be
 // stored. fields are those that were refused.
 func Stuck(code string, fields []string) string {
