@@ -84,3 +84,35 @@ func TestDefaultRunbook(t *testing.T) {
 		t.Errorf("a deleted runbook is the default one: %v", err)
 	}
 }
+
+// Whoever names no runbook that can be used learns how to find one: a program from the API,
+// a person from the form.
+func TestNoRunbook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	disabled := w.save(incident.NewMeetingTemplate())
+	w.ok(w.service.SetRunbookDisabled(t.Context(), admin, disabled.ID, true))
+	for _, tt := range []struct {
+		name, runbook string
+		source        incident.Source
+		program       bool
+	}{
+		{"none, by a program", "", incident.SourceAPI, true},
+		{"unknown, by a program", "Nope", incident.SourceAPI, true},
+		{"disabled, by a program", disabled.Name, incident.SourceAPI, true},
+		{"none, by a person", "", incident.SourceForm, false},
+		{"unknown, by a person", "Nope", incident.SourceForm, false},
+		{"disabled, by a person", disabled.Name, incident.SourceForm, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := w.service.OpenIncident(t.Context(), anaIs, incident.OpenRequest{RunbookName: tt.runbook, Name: "db down", Source: tt.source})
+			field := fieldsOf(t, err)["runbook"]
+			if got := strings.Contains(err.Error(), "GET /api/v1/runbooks") && strings.Contains(field, "GET /api/v1/runbooks"); got != tt.program {
+				t.Errorf("refused with %q, runbook: %q", err, field)
+			}
+			if got := field == "Choose a runbook." && !strings.Contains(err.Error(), "/api/"); got == tt.program {
+				t.Errorf("refused with %q, runbook: %q", err, field)
+			}
+		})
+	}
+}

@@ -262,8 +262,15 @@ func (s *Service) newJob(kind JobKind, subject string, at time.Time) Job {
 	return Job{ID: newID(), Kind: kind, Subject: subject, State: JobQueued, RunAt: at, CreatedAt: s.now()}
 }
 
-// orDefault ends the refusal of a request that names no runbook that can be used.
-const orDefault = " An admin can also mark a runbook as the default one, which opens such incidents of programs."
+// noRunbook refuses a request that names no runbook that can be used, and says how a person
+// or a program finds one.
+func noRunbook(by Source, problem string) error {
+	if by != SourceAPI {
+		return invalid(problem, map[string]string{"runbook": "Choose a runbook."})
+	}
+	return invalid(problem+" GET /api/v1/runbooks lists the runbooks.",
+		map[string]string{"runbook": "Use the name of a runbook that GET /api/v1/runbooks lists as not disabled. An admin can also mark a runbook as the default one, which opens such incidents of programs."})
+}
 
 func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, error) {
 	var r Runbook
@@ -274,15 +281,15 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 	case req.RunbookName != "":
 		r, err = s.store.RunbookByName(ctx, req.RunbookName)
 	default:
-		return Runbook{}, invalid("Choose a runbook.", map[string]string{"runbook": "Enter the name of a runbook." + orDefault})
+		return Runbook{}, noRunbook(req.Source, "No runbook is chosen.")
 	}
 	switch {
 	case CodeOf(err) == NotFound || err == nil && !r.ArchivedAt.IsZero():
-		return Runbook{}, invalid("This runbook doesn’t exist.", map[string]string{"runbook": "There is no runbook with this name. It may have been renamed or deleted." + orDefault})
+		return Runbook{}, noRunbook(req.Source, "This runbook doesn’t exist. It may have been renamed or deleted.")
 	case err != nil:
 		return Runbook{}, err
 	case !r.DisabledAt.IsZero():
-		return Runbook{}, invalid("This runbook is disabled.", map[string]string{"runbook": "This runbook is disabled. An admin can enable it." + orDefault})
+		return Runbook{}, noRunbook(req.Source, "This runbook is disabled. An admin can enable it.")
 	}
 	return r, nil
 }

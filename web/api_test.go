@@ -45,7 +45,8 @@ func TestOpenIncident(t *testing.T) {
 			says   string
 		}{
 			"no name":                     {map[string]any{"runbook": "Outage"}, 422, `"name"`},
-			"unknown runbook":             {good("runbook", "Nothing"), 422, `"runbook"`},
+			"unknown runbook":             {good("runbook", "Nothing"), 422, "GET /api/v1/runbooks lists the runbooks."},
+			"no runbook":                  {good("runbook", ""), 422, "GET /api/v1/runbooks lists the runbooks."},
 			"F-31 wrong case":             {`{"Name":"x","runbook":"Outage"}`, 422, `"name"`},
 			"F-31 Kelvin sign":            {`{"runboo` + "\u212a" + `":"Outage","name":"x"}`, 422, `"runbook"`},
 			"no text in the name":         {good("name", "\n \u0000"), 422, `"name"`},
