@@ -97,7 +97,8 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 		default:
 			fixed = true
 			after := code == FoundNoJoinBeforeHost
-			audit = s.audit(actor, AuditBridgeFix, Key(b.IncidentNumber), Change{Field: string(mend.setting), Before: strconv.FormatBool(!after), After: strconv.FormatBool(after)})
+			changes := append([]Change{{Field: string(mend.setting), Before: strconv.FormatBool(!after), After: strconv.FormatBool(after)}}, hostChange(link, b.JoinURL)...)
+			audit = s.audit(actor, AuditBridgeFix, Key(b.IncidentNumber), changes...)
 		}
 		b.UpdatedAt = s.now()
 		write, done := attached(ctx, stateWrite)

@@ -88,8 +88,7 @@ func (c *climber) readyEntry() (TimelineEntry, AuditEntry) {
 		return entry, AuditEntry{}
 	}
 	entry.Kind, entry.Actor, entry.Data.Link = EntryMoved, c.movedBy.Email, linkHost(c.leaves)
-	return entry, c.s.audit(*c.movedBy, AuditBridgeMove, Key(c.bridge.IncidentNumber),
-		Change{Field: "host", Before: linkHost(c.leaves), After: linkHost(c.bridge.JoinURL)})
+	return entry, c.s.audit(*c.movedBy, AuditBridgeMove, Key(c.bridge.IncidentNumber), hostChange(c.leaves, c.bridge.JoinURL)...)
 }
 
 // ZoomIsBack reports whether something shows that Zoom works again, since the bridge

@@ -33,7 +33,7 @@ func (b Bridge) Replaceable() bool {
 }
 
 // UseLink uses a person's own link as the bridge, if the bridge is Replaceable. The
-// link must be https.
+// link must be https. It returns Conflict if the bridge gets another link meanwhile.
 func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, passcode string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	if err != nil {
 		return err
 	}
-	from := bridge.State
+	from, before := bridge.State, bridge.JoinURL
 	switch {
 	case bridge.Replaceable():
 	case bridge.isBeingMade():
@@ -73,13 +73,44 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	bridge.leadTo(given, now)
 	bridge.Reasons = []Reason{{Code: ReasonLinkGiven, By: actor.Email}}
 	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reasons[0], now
-	return s.store.ChangeBridge(ctx, BridgeChange{
-		Bridge: bridge, From: []BridgeState{from},
+	err = s.store.ChangeBridge(ctx, BridgeChange{
+		Bridge: bridge, From: []BridgeState{from}, FromLink: before,
 		StepRun: &run, StepRunFrom: []StepState{StepScheduled, StepRunning, StepFailed, StepDone},
 		Timeline: []TimelineEntry{{ID: newID(), IncidentNumber: bridge.IncidentNumber, BridgeID: bridge.ID, At: now,
 			Kind: EntryLinkGiven, Data: TimelineData{Link: given.Host()}, Actor: actor.Email}},
-		Audit: s.audit(actor, AuditBridgeUseLink, Key(bridge.IncidentNumber), Change{Field: "host", After: given.Host()}),
+		Audit: s.audit(actor, AuditBridgeUseLink, Key(bridge.IncidentNumber), hostChange(before, link)...),
 	})
+	if CodeOf(err) != Conflict {
+		return err
+	}
+	if bridge, err = s.store.Bridge(ctx, bridgeID); err != nil {
+		return err
+	}
+	return notUsed(bridge, given)
+}
+
+// notUsed says what became of a bridge while a person gave it a link.
+func notUsed(b Bridge, given StaticLink) error {
+	if b.JoinURL == given.URL && b.Passcode == given.PIN {
+		return nil // somebody gave it the same
+	}
+	e := &Error{Code: Conflict, Message: "The bridge has just changed, so your link wasn’t used. Look at it again."}
+	if b.JoinURL != "" {
+		e.Message = "The bridge has just got another link, to " + linkHost(b.JoinURL) + ". Yours wasn’t used. Use it only if that one is wrong."
+	}
+	if b.Replaceable() {
+		e.Fields = map[string]string{"url": e.Message}
+	}
+	return e
+}
+
+// hostChange says in the audit trail where a bridge led before and after, without the
+// links themselves, which let people in.
+func hostChange(before, after string) []Change {
+	if before == after {
+		return nil
+	}
+	return []Change{{Field: "host", Before: linkHost(before), After: linkHost(after)}}
 }
 
 // StartURL asks Zoom for the link that makes whoever opens it host of the
