@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/handlers"
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -99,6 +102,7 @@ func (s scene) start(t *testing.T) (*world, *tab) {
 	}
 	w.clock.set(0)
 	b := newTab(t, w.url)
+	b.loadAxe()
 	if s.email != "" {
 		b.logIn(s.email)
 	}
@@ -172,14 +176,20 @@ const (
 	axeSizes = `{ type: "rule", values: ["target-size", "scrollable-region-focusable"] }`
 )
 
-// obey runs axe with rules. It scrolls to the top first, because sticky elements cover
+// loadAxe loads axe with every page from now on. Sending half a megabyte to each page
+// takes long with the race detector.
+func (b *tab) loadAxe() {
+	b.t.Helper()
+	b.run("load axe with every page", chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(axe).Do(ctx)
+		return err
+	}))
+}
+
+// obey runs axe, which must be loaded, with rules. It scrolls to the top first, because sticky elements cover
 // content that is scrolled under them.
 func (b *tab) obey(t *testing.T, when, rules string) {
 	t.Helper()
-	// Axe is half a megabyte, so it is loaded only once per page.
-	if !get[bool](b, `!!window.axe`) {
-		get[bool](b, `(() => { `+axe+`; return true })()`)
-	}
 	var report struct {
 		Passed int
 		Found  []string

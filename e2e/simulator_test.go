@@ -50,6 +50,7 @@ func TestSimulatorPage(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	b := newTab(t, server.URL)
+	b.loadAxe()
 	b.t = t
 	for _, spot := range []struct{ name, path string }{{"index", "/simulator/"}, {"client", "/simulator/j/" + url.PathEscape(meeting)}} {
 		for _, theme := range []string{"light", "dark"} {
