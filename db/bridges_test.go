@@ -289,6 +289,23 @@ func TestBridgeRows(t *testing.T) {
 			t.Errorf("%d calls have people, want 1", count)
 		}
 
+		t.Run("incidents that need a person", func(t *testing.T) {
+			all, err := s.Incidents(ctx, db.IncidentFilter{}, "", 0)
+			check(t, err)
+			var want, got []int64
+			for _, row := range all.Items {
+				if row.Bridge.NeedsPerson() {
+					want = append(want, row.Number)
+				}
+			}
+			needy, err := s.Incidents(ctx, db.IncidentFilter{NeedPerson: true}, "", 0)
+			check(t, err)
+			for _, row := range needy.Items {
+				got = append(got, row.Number)
+			}
+			same(t, got, want)
+			same(t, len(got) > 0 && len(got) < 5, true)
+		})
 		for _, tt := range []struct {
 			name   string
 			filter db.BridgeFilter

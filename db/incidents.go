@@ -163,13 +163,18 @@ type IncidentFilter struct {
 	Text                string    // words, or parts of them, of the name, the description, the opener or notes; or the key: INC-42
 	After, Before       time.Time // opened at After ≤ t < Before
 	NoDrills            bool
+	NeedPerson          bool // one of their bridges does; see incident.Bridge
 }
 
 // IncidentRow is one incident in the list of incidents.
 type IncidentRow struct {
 	incident.Incident
-	Bridge *incident.Bridge // the newest bridge; nil: none
+	Bridge *incident.Bridge // the newest bridge that needs a person, else the newest; nil: none
+	Link   bool             // people can join one of its bridges
 }
+
+// needsPerson is incident.Bridge.NeedsPerson for bridges b.
+const needsPerson = `(b.state IN ('failed', 'unknown') OR b.waiting > 0 OR b.worst_finding = 'bad')`
 
 // where returns the conditions of the filter for incidents i.
 func (f IncidentFilter) where() (where, error) {
@@ -186,6 +191,9 @@ func (f IncidentFilter) where() (where, error) {
 	w.searched(f.Text)
 	w.addIf(!f.After.IsZero(), `i.created_at >= $?`, f.After)
 	w.addIf(!f.Before.IsZero(), `i.created_at < $?`, f.Before)
+	if f.NeedPerson {
+		w.conditions = append(w.conditions, `EXISTS (SELECT 1 FROM bridges b WHERE b.incident_number = i.number AND `+needsPerson+`)`)
+	}
 	w.addIf(f.NoDrills, `i.source <> $?`, incident.SourceDrill)
 	return w, nil
 }
@@ -219,7 +227,11 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 	bridges, err := list(ctx, s.r, bridgeFields,
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY b.created_at, b.id`, numbers...)
 	for i := range bridges {
-		at[bridges[i].IncidentNumber].Bridge = &bridges[i]
+		row := at[bridges[i].IncidentNumber]
+		if row.Bridge == nil || !row.Bridge.NeedsPerson() || bridges[i].NeedsPerson() {
+			row.Bridge = &bridges[i]
+		}
+		row.Link = row.Link || bridges[i].Joinable()
 	}
 	return page, err
 }

@@ -103,6 +103,7 @@ func (s *Site) BridgesPage(c echo.Context) error {
 }
 
 func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
+	row.Bridge = s.Service.Shown(row.Bridge)
 	row.Reasons = told(c, row.Reasons...)
 	said := why(row.Bridge, s.Now())
 	v := views.BridgeRow{
@@ -115,7 +116,7 @@ func (s *Site) bridgeRow(c echo.Context, row db.BridgeRow) views.BridgeRow {
 	if row.State == incident.BridgeLive {
 		v.Unseen, v.Told = row.Watch.Unseen, s.told(c, row.Bridge)
 	}
-	if joinable(row.Bridge) {
+	if row.Bridge.Joinable() {
 		v.JoinURL = row.JoinURL
 	}
 	v.AttentionLevel, v.Attention = attention(row.Bridge, s.Now())

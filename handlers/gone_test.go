@@ -116,9 +116,9 @@ func TestPostgresGone(t *testing.T) {
 			for _, path := range []string{"/", "/settings/users", "/incidents", "/j/INC-999", "/live?topic=bridges"} {
 				inTime(path, func() {
 					page := boss.get(path)
-					page.want(t, http.StatusServiceUnavailable, "You can still open an incident.")
-					if !strings.Contains(page.body, `href="/incidents/new"`) {
-						t.Errorf("%s doesn’t lead to the form", path)
+					page.want(t, http.StatusServiceUnavailable, "You can still open an incident.", "Form by night", "not stored yet")
+					if !strings.Contains(page.body, `href="/incidents/new"`) || !strings.Contains(page.body, `href="/incidents/new?form=`+form+`"`) || !strings.Contains(page.body, `href="https://meet.example.com/war"`) {
+						t.Errorf("%s doesn’t lead to the form, and to the incident that isn’t stored", path)
 					}
 				})
 			}

@@ -112,12 +112,13 @@ func (s *Site) incidentRow(c echo.Context, row db.IncidentRow) views.IncidentRow
 		OpenedAt: s.When(c, i.CreatedAt), Opener: cmp.Or(i.OpenerEmail, i.CreatedBy), RunbookName: i.RunbookName, Lasted: s.lasted(i.CreatedAt, i.ResolvedAt),
 		Drill: i.IsDrill(),
 	}
-	if b := row.Bridge; b != nil {
-		v.Verdict, v.Inside = verdict(*b, s.Now()), b.Inside
+	if row.Bridge != nil {
+		b := s.Service.Shown(*row.Bridge)
+		v.Verdict, v.Inside = verdict(b, s.Now()), b.Inside
 		if b.State == incident.BridgeLive {
-			v.Told = s.told(c, *b)
+			v.Told = s.told(c, b)
 		}
-		if joinable(*b) {
+		if row.Link || b.Joinable() {
 			v.JoinPath = "/j/" + i.Key()
 		}
 	}
@@ -135,10 +136,6 @@ func (s *Site) lasted(from, to time.Time) string {
 		}
 	}
 	return views.Length(max(0, to.Sub(from)))
-}
-
-func joinable(b incident.Bridge) bool {
-	return b.JoinURL != "" && (b.State == incident.BridgeReady || b.State == incident.BridgeLive)
 }
 
 // timelineShown is how many timeline entries a page shows at first.
@@ -401,15 +398,15 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, PhonePasscode: b.PhonePasscode, DialIn: dialIn(b),
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
 		Inside: b.Inside, Most: b.InsideMost, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
-		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind != incident.KindStatic && joinable(b),
+		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind != incident.KindStatic && b.Joinable(),
 		CanAgain: b.State == incident.BridgeEnded && i.Status == incident.StatusOpen && Actor(c).Role.Includes(incident.Responder),
 		CanEnd:   b.State == incident.BridgeLive && b.Kind != incident.KindStatic && Actor(c).Role.Includes(incident.Responder),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),
 	}
-	if joinable(b) {
+	if b.Joinable() {
 		block.ChangedAt = s.When(c, b.LinkChangedAt)
 	}
-	if b.Kind == incident.KindStatic && joinable(b) {
+	if b.Kind == incident.KindStatic && b.Joinable() {
 		block.LinkName, block.LinkHost = linkName(b), linkHost(b.JoinURL)
 		err := s.moves(c, i, b, &block)
 		if err != nil {

@@ -59,7 +59,7 @@ func (s *Site) JoinPage(c echo.Context) error {
 		page.State, page.Kind, page.Inside, page.ChangedAt = string(b.State), string(b.Kind), b.Inside, s.When(c, b.UpdatedAt)
 		page.Verdict, page.PageURL = verdict(b, s.Now()), s.Service.JoinPage(i)
 		page.Unseen, page.Told, page.Waiting = b.Watch.Unseen, s.told(c, b), b.Waiting
-		if joinable(b) {
+		if b.Joinable() {
 			page.MovedAt = s.When(c, b.LinkChangedAt)
 			if b.Kind == incident.KindStatic {
 				page.LinkHost, page.LinkName = linkHost(b.JoinURL), linkName(b)
@@ -136,7 +136,7 @@ func linkHost(link string) string {
 // bridgeToJoin is the bridge with the ID that the link names, else the first bridge that
 // people can join, else the newest.
 func bridgeToJoin(bridges []incident.Bridge, id string) (incident.Bridge, bool) {
-	for _, fits := range []func(incident.Bridge) bool{func(b incident.Bridge) bool { return b.ID == id }, joinable} {
+	for _, fits := range []func(incident.Bridge) bool{func(b incident.Bridge) bool { return b.ID == id }, incident.Bridge.Joinable} {
 		if i := slices.IndexFunc(bridges, fits); i >= 0 {
 			return bridges[i], true
 		}

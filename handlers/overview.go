@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,7 +30,7 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	open, err := s.openIncidents(ctx, db.IncidentFilter{NoDrills: true})
+	open, count, err := s.openOnOverview(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,9 +67,10 @@ func (s *Site) Overview(c echo.Context) error {
 		return err
 	}
 
+	unstored := s.unstored(c)
 	page := views.OverviewPage{
 		Frame: s.Frame(c, "Overview", "overview"),
-		Steps: setupSteps(account, runbooks, len(open)+len(resolved.Items) > 0, Actor(c).Role, now),
+		Steps: setupSteps(account, runbooks, count+len(unstored)+len(resolved.Items) > 0, Actor(c).Role, now),
 		Ready: s.ready(c, account, newest.Items),
 		Hours: hours,
 	}
@@ -118,8 +120,8 @@ func (s *Site) Overview(c echo.Context) error {
 	if Actor(c).Role.Includes(incident.Responder) {
 		page.OpenHref = newIncidentPath
 	}
-	page.OpenCount = len(open)
-	for _, row := range open[:min(len(open), 8)] {
+	page.OpenCount, page.Unstored = count, unstored
+	for _, row := range open {
 		page.Open = append(page.Open, s.incidentRow(c, row))
 	}
 	for _, row := range resolved.Items {
@@ -129,6 +131,27 @@ func (s *Site) Overview(c echo.Context) error {
 		page.Events = append(page.Events, s.eventRow(c, e, "", ""))
 	}
 	return Render(c, http.StatusOK, views.Overview(page))
+}
+
+// openOnOverview are the open incidents that Overview lists, and how many there are: first
+// those that need a person, each by severity, then by time.
+func (s *Site) openOnOverview(ctx context.Context) (list []db.IncidentRow, count int, err error) {
+	const most, mostNeedy = 8, 20
+	if count, err = s.Store.CountIncidents(ctx, db.IncidentFilter{Status: incident.StatusOpen, NoDrills: true}); err != nil {
+		return nil, 0, err
+	}
+	needy, err := s.openIncidents(ctx, db.IncidentFilter{NoDrills: true, NeedPerson: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	all, err := s.openIncidents(ctx, db.IncidentFilter{NoDrills: true})
+	list = needy[:min(len(needy), mostNeedy)]
+	for _, row := range all {
+		if len(list) < most && !slices.ContainsFunc(list, func(l db.IncidentRow) bool { return l.Number == row.Number }) {
+			list = append(list, row)
+		}
+	}
+	return list, count, err
 }
 
 // setupSteps are the steps to the first bridge. The first that isn't done is next.

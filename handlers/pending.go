@@ -41,7 +41,7 @@ func (s *Site) showPending(c echo.Context, p incident.Pending) error {
 	return Render(c, http.StatusOK, views.Pending(views.PendingPage{
 		Frame: s.Frame(c, p.Request.Name, "incidents"), Name: p.Request.Name, Severity: p.Request.Severity, Warnings: words.Pending(p.Saved),
 		JoinURL: b.JoinURL, LinkHost: linkHost(b.JoinURL), LinkName: cmp.Or(b.LinkName, linkHost(b.JoinURL)), PIN: b.Passcode, DialIn: dialIn(b),
-		FormURL: runPath(p.Request.RunbookID) + "?form=" + p.Request.FormKey,
+		FormURL: pendingPath(p),
 	}))
 }
 
@@ -71,4 +71,5 @@ func (s *Site) OpenFromMemory(c echo.Context, status int) string {
 	return newIncidentPath
 }
 
-func runPath(runbookID string) string { return "/runbooks/" + runbookID + "/run" }
+// pendingPath leads to an incident that is not in the database yet, and to its page once it is.
+func pendingPath(p incident.Pending) string { return newIncidentPath + "?form=" + p.Request.FormKey }

@@ -95,7 +95,16 @@ func TestPending(t *testing.T) {
 	}
 	responder.get("/runbooks/"+outage.ID+"/run?form=0199aaaa-0000-7000-8000-000000000001").want(t, http.StatusOK, "Form by night", "has no number yet")
 
-	responder.get("/").want(t, http.StatusOK, "2 incidents aren’t stored completely. People got a static link from memory.")
+	home := responder.get("/")
+	home.want(t, http.StatusOK, "2 incidents aren’t stored completely. People got a static link from memory.", "db down", "Form by night", "not stored yet", "Static link “War room”")
+	if got := strings.Count(home.body, `href="https://meet.example.com/war"`); got != 2 {
+		t.Errorf("Overview has %d links to the room, want that of each incident", got)
+	}
+	kept := "/incidents/new?form=0199aaaa-0000-7000-8000-000000000001"
+	if !strings.Contains(home.body, `href="`+kept+`"`) {
+		t.Error("Overview doesn’t lead to the page of an incident that isn’t stored")
+	}
+	responder.get(kept).want(t, http.StatusOK, "Form by night", "has no number yet", "4711")
 
 	unlock()
 	o.must(workOff(o))
@@ -105,6 +114,12 @@ func TestPending(t *testing.T) {
 	responder.get("/incidents/1").want(t, http.StatusOK, "Drawbridge couldn’t store this incident at first. People got the static link to meet.example.com.")
 	if at := responder.get("/runbooks/" + outage.ID + "/run?form=0199aaaa-0000-7000-8000-000000000001").header.Get("Location"); at != "/incidents/2" {
 		t.Errorf("the form leads to %s", at)
+	}
+	if at := responder.get(kept).header.Get("Location"); at != "/incidents/2" {
+		t.Errorf("the page of the incident leads to %s once it is stored", at)
+	}
+	if strings.Contains(responder.get("/").text(), "not stored yet") {
+		t.Error("Overview calls stored incidents not stored")
 	}
 	if bytes.Contains([]byte(o.log.String()), []byte("4711")) {
 		t.Error("the log has the PIN")

@@ -22,6 +22,9 @@ const newIncidentPath = "/incidents/new"
 // NewIncident is GET /incidents/new: the form of the runbook in the parameter runbook, or
 // of the one that was used last. Other parameters fill in the form.
 func (s *Site) NewIncident(c echo.Context) error {
+	if done, err := s.sentForm(c); done || err != nil {
+		return err
+	}
 	if Actor(c).Recalled {
 		return s.runFromMemory(c, c.QueryParam("runbook"))
 	}
@@ -58,8 +61,8 @@ func (s *Site) SampleRunbook(c echo.Context) error {
 // puts the form's key into the address, so that going back after submitting leads
 // to the incident and not to another form.
 func (s *Site) RunForm(c echo.Context) error {
-	if p := s.Service.PendingForm(c.QueryParam("form")); p != nil {
-		return s.showPending(c, *p)
+	if done, err := s.sentForm(c); done || err != nil {
+		return err
 	}
 	if Actor(c).Recalled {
 		return s.runFromMemory(c, c.Param("id"))
@@ -69,21 +72,32 @@ func (s *Site) RunForm(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if key := c.QueryParam("form"); uuid.Validate(key) == nil {
-		sent, err := s.Store.IncidentByFormKey(ctx, key)
-		if err == nil {
-			return s.done(c, incidentPath(sent.Number), "This form was already submitted. This is the incident it opened.")
-		}
-		if incident.CodeOf(err) != incident.NotFound {
-			return err
-		}
-	}
 	page, err := s.runPage(c, runbook)
 	if err != nil {
 		return err
 	}
 	s.fillRun(c, &page)
 	return Render(c, http.StatusOK, views.Run(page))
+}
+
+// sentForm leads to the incident that the form with the key in the address has opened, and
+// reports whether there is one.
+func (s *Site) sentForm(c echo.Context) (done bool, err error) {
+	key := c.QueryParam("form")
+	if p := s.Service.PendingForm(key); p != nil {
+		return true, s.showPending(c, *p)
+	}
+	if Actor(c).Recalled || uuid.Validate(key) != nil {
+		return false, nil
+	}
+	sent, err := s.Store.IncidentByFormKey(c.Request().Context(), key)
+	if incident.CodeOf(err) == incident.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, s.done(c, incidentPath(sent.Number), "This form was already submitted. This is the incident it opened.")
 }
 
 // fillRun fills in what the address says.

@@ -52,6 +52,33 @@ func (s *Site) DiscardStuck(c echo.Context) error {
 	return s.finish(c, s.Service.DiscardPending(c.Request().Context(), Actor(c), c.Param("id")), stuckPath, "The incident was discarded.")
 }
 
+// unstored are the incidents of this server's journal, newest first.
+func (s *Site) unstored(c echo.Context) (rows []views.UnstoredRow) {
+	for _, p := range slices.Backward(s.Service.Unstored()) {
+		row := views.UnstoredRow{
+			Name: p.Request.Name, Severity: p.Request.Severity, OpenedAt: s.When(c, p.Request.OpenedAt), Stuck: p.Stuck(),
+			LinkName: cmp.Or(p.Request.Given.Name, linkHost(p.Request.Given.URL)), JoinURL: p.Request.Given.URL,
+		}
+		switch {
+		case !Actor(c).Role.Includes(incident.Responder):
+		case !row.Stuck:
+			row.Href = pendingPath(p)
+		case Actor(c).Role.Includes(incident.Admin):
+			row.Href = stuckPath
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// UnstoredOnError are these incidents for the page that says that the database doesn't answer.
+func (s *Site) UnstoredOnError(c echo.Context, status int) []views.UnstoredRow {
+	if status != http.StatusServiceUnavailable || CurrentUser(c) == nil {
+		return nil
+	}
+	return s.unstored(c)
+}
+
 // addStuck says on Overview that incidents can't be stored.
 func (s *Site) addStuck(c echo.Context, page *views.OverviewPage) {
 	n := len(s.Service.StuckIncidents())

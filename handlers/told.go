@@ -9,7 +9,7 @@ import (
 
 // told says as of when the page's facts about a bridge's call are.
 func (s *Site) told(c echo.Context, b incident.Bridge) views.Told {
-	if !joinable(b) && b.State != incident.BridgeEnded || b.Kind == incident.KindStatic {
+	if !b.Joinable() && b.State != incident.BridgeEnded || b.Kind == incident.KindStatic {
 		return views.Told{}
 	}
 	return views.Told{At: s.When(c, b.ToldAt), Asked: b.ToldBy == incident.ToldAsked, Silent: s.When(c, b.Watch.Since)}

@@ -1,6 +1,9 @@
 package incident
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // BridgeState is the state of a bridge: new → creating → ready → live → ended. In
 // unknown, we do not know whether Zoom created the meeting; in failed, no rung
@@ -108,6 +111,17 @@ type Bridge struct {
 // HasPeople reports whether people are known to be in the call. Only then do pages call it
 // live: Zoom also says that a call started when nobody is inside.
 func (b Bridge) HasPeople() bool { return b.State == BridgeLive && b.Inside > 0 }
+
+// Joinable reports whether the bridge has a link that people can use.
+func (b Bridge) Joinable() bool {
+	return b.JoinURL != "" && (b.State == BridgeReady || b.State == BridgeLive)
+}
+
+// NeedsPerson reports whether somebody has to do something so that people get in: people
+// wait, there is no link, or the link leads nowhere.
+func (b Bridge) NeedsPerson() bool {
+	return slices.Contains(AttentionStates, b.State) || b.Waiting > 0 || b.Attention() == LevelBad
+}
 
 // DialIn is one telephone number of a meeting.
 type DialIn struct {

@@ -226,7 +226,7 @@ func (s *Service) PendingIncidents() int {
 	defer s.journal.mu.Unlock()
 	n := 0
 	for _, p := range s.journal.pending {
-		if !p.stuck() {
+		if !p.Stuck() {
 			n++
 		}
 	}
@@ -305,7 +305,7 @@ func (s *Service) pendingLike(req OpenRequest) *Pending {
 	j := &s.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return !p.stuck() && p.same(req) }); i >= 0 {
+	if i := slices.IndexFunc(j.pending, func(p Pending) bool { return !p.Stuck() && p.same(req) }); i >= 0 {
 		p := j.pending[i]
 		return &p
 	}
@@ -323,7 +323,7 @@ func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if i := slices.IndexFunc(j.pending, func(other Pending) bool {
-		return !other.stuck() && other.same(p.Request) || p.BridgeID != "" && p.BridgeID == other.BridgeID
+		return !other.Stuck() && other.same(p.Request) || p.BridgeID != "" && p.BridgeID == other.BridgeID
 	}); i >= 0 { // two callers at once
 		p := j.pending[i]
 		return &p

@@ -25,8 +25,8 @@ type NotStorable struct {
 	TryAt    time.Time // when Drawbridge tries again
 }
 
-// stuck reports whether an admin has to decide what becomes of the incident.
-func (p Pending) stuck() bool { return p.Not.Failures >= stuckAfter }
+// Stuck reports whether an admin has to decide what becomes of the incident.
+func (p Pending) Stuck() bool { return p.Not.Failures >= stuckAfter }
 
 // notStored remembers that an incident of the journal could not be stored although the
 // database answered, and reports how often that was so.
@@ -52,7 +52,15 @@ func (j *journal) notStored(id string, err error, now time.Time) (failures int) 
 func (s *Service) StuckIncidents() []Pending {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.journal.pending), func(p Pending) bool { return !p.stuck() })
+	return slices.DeleteFunc(slices.Clone(s.journal.pending), func(p Pending) bool { return !p.Stuck() })
+}
+
+// Unstored returns the incidents of this server's journal that are not in the database yet,
+// oldest first. What is stored except for its bridge is not among them.
+func (s *Service) Unstored() []Pending {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.journal.pending), func(p Pending) bool { return p.BridgeID != "" })
 }
 
 // DiscardPending removes an incident that can't be stored from the journal.

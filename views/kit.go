@@ -25,6 +25,10 @@ func stateMark(state string) mark {
 		return mark{state, "db-st-ended"}
 	case "unknown", "warning", "needs_host", "restricted", "unconfirmed", "external", "static":
 		return mark{strings.ReplaceAll(state, "_", " "), "db-st-unknown"}
+	case "unstored":
+		return mark{"not stored yet", "db-st-unknown"}
+	case "unstorable":
+		return mark{"can’t be stored", "db-st-failed"}
 	case "failed", "bad", "shared":
 		return mark{state, "db-st-failed"}
 	}

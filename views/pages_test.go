@@ -59,11 +59,18 @@ func TestEntryPages(t *testing.T) {
 		{"error-405", views.Error(views.ErrorPage{Frame: in("", ""), Status: 405, RequestID: id})},
 		{"error-500", views.Error(views.ErrorPage{Frame: in("", "events"), Status: 500, RequestID: id})},
 		{"error-503", views.Error(views.ErrorPage{Frame: in("", "bridges"), Status: 503, RequestID: id})},
-		{"error-503-open", views.Error(views.ErrorPage{Frame: in("", ""), Status: 503, RequestID: id, OpenURL: "/incidents/new"})},
+		{"error-503-open", views.Error(views.ErrorPage{Frame: in("", ""), Status: 503, RequestID: id, OpenURL: "/incidents/new", Unstored: unstored()})},
 		{"error-401-bare", views.Error(views.ErrorPage{Frame: bare, Status: 401})},
 		{"error-404-bare", views.Error(views.ErrorPage{Frame: bare, Status: 404, RequestID: id})},
 		{"error-hostile", views.Error(views.ErrorPage{Frame: evil, Status: 400, Text: hostile, RequestID: hostile})},
 	})
+}
+
+func unstored() []views.UnstoredRow {
+	return []views.UnstoredRow{
+		{Name: "Checkout down", Severity: "SEV1", OpenedAt: when(4 * time.Minute), LinkName: "War room", JoinURL: "https://meet.example.com/war", Href: "/incidents/new?form=f1"},
+		{Name: hostile, Severity: hostile, OpenedAt: when(time.Hour), LinkName: hostile, JoinURL: "https://meet.example.com/war", Stuck: true},
+	}
 }
 
 func overview() views.OverviewPage {
@@ -144,6 +151,7 @@ func TestOverview(t *testing.T) {
 	quiet.Open, quiet.Needs, quiet.Resolved, quiet.Events = nil, nil, nil, nil
 	quiet.Health = &views.HealthPanel{Level: "warning", Title: "No event has arrived from Zoom yet."}
 	bad := overview()
+	bad.Unstored = unstored()
 	bad.Ready = views.Ready{Level: "bad", Title: "Not ready. Not ready. New incidents won’t get a bridge.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
 	amber := overview()
 	bad.Alarms = []views.CallAlarm{{Level: "bad", Key: "INC-42", Title: "3 people are waiting to get in, and nobody lets them in", Text: "They wait for the host.", Since: when(time.Minute), StartPath: "/bridges/8/start", Href: "/incidents/42"}}

@@ -89,7 +89,7 @@ func (m *middleware) answer(err error, c echo.Context) {
 		}
 		err = handlers.Render(c, p.Status, views.Error(views.ErrorPage{
 			Frame: frame(c), Status: p.Status, Foreign: errors.Is(err, errForeign), Text: p.Detail, RequestID: p.RequestID,
-			OpenURL: m.site.OpenFromMemory(c, p.Status),
+			OpenURL: m.site.OpenFromMemory(c, p.Status), Unstored: m.site.UnstoredOnError(c, p.Status),
 		}))
 	}
 	if err != nil && !clientGone(c.Request(), err) {
