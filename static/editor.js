@@ -79,7 +79,7 @@
     setTimeout(() => { if (form.isConnected) note.textContent = note.dataset.busySlow || note.dataset.busyNote; }, 3000);
   });
   // The back button returns to this address. The key in it tells the server that the form was already sent.
-  const key = document.querySelector("input[name=idempotency_key]");
+  const key = document.querySelector("form[data-busy] input[name=idempotency_key]");
   if (key) {
     const query = new URLSearchParams(location.search);
     query.set("form", key.value);
