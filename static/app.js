@@ -82,6 +82,21 @@
     showTheme();
   };
 
+  // After an act the focus is on its result: the field to correct, the message, or the control that was used.
+  let pointed = false; // the last act was by pointer
+  for (const type of ["pointerdown", "keydown"]) addEventListener(type, () => { pointed = type === "pointerdown"; }, true);
+  const actOf = (form, button) => ({ action: form.getAttribute("action"), text: (button ?? form).textContent.trim(), pointed, at: Date.now() });
+  const land = (act, within) => {
+    const seen = (sel) => $$(sel, within).find((el) => el.checkVisibility());
+    const wrong = seen("[aria-invalid=true]");
+    if (!wrong && (document.activeElement !== document.body || seen("[autofocus]"))) return;
+    const used = $$("form button", within).find((b) => b.form.getAttribute("action") === act.action && b.textContent.trim() === act.text && b.checkVisibility());
+    const to = wrong ?? seen(".db-flash") ?? seen("[role=alert]") ?? used ?? seen("h1, h2") ?? within;
+    if (to.tabIndex < 0) to.tabIndex = -1;
+    to.toggleAttribute("data-db-pointed", act.pointed);
+    to.focus({ preventScroll: !wrong && location.hash !== "" });
+  };
+
   // Dialogs. showModal restores the focus itself; we remember the opener in case a refresh replaced that part of the page.
   const openDialog = (id, opener) => {
     const dialog = document.getElementById(id);
@@ -91,7 +106,7 @@
     dialog.showModal();
     $(".db-dialog-body :is(input:not([type=hidden]), textarea, select, .btn)", dialog)?.focus(); // else Close has the focus
     dialog.addEventListener("close", () => {
-      const back = opener && (opener.isConnected ? opener : opener.id && document.getElementById(opener.id));
+      const back = opener && (opener.isConnected ? opener : stops().find((s) => same(s, opener)));
       if (back) back.focus();
     }, { once: true });
     return true;
@@ -134,6 +149,7 @@
     form.dataset.dbSent = "1";
     const button = e.submitter;
     if (button) setTimeout(() => { if (form.isConnected) button.classList.add("db-busy"); }, 200);
+    if (!form.matches("[data-db-export], [hx-post]")) sessionStorage.setItem("db:act", JSON.stringify(actOf(form, button)));
   });
   addEventListener("pageshow", () => {
     for (const f of $$("form[data-db-sent]")) delete f.dataset.dbSent;
@@ -289,7 +305,11 @@
   });
   document.addEventListener("htmx:afterSettle", () => {
     for (const id of open) { const d = document.getElementById(id); if (d) d.open = true; }
-    if (focus && document.activeElement === document.body) stops().find((s) => same(s, focus))?.focus({ preventScroll: true });
+    if (focus && document.activeElement === document.body) {
+      const to = stops().find((s) => same(s, focus)) ?? $("#live");
+      if (to.tabIndex < 0) to.tabIndex = -1;
+      to.focus({ preventScroll: true });
+    }
     open = [];
     focus = null;
     showShare();
@@ -297,11 +317,26 @@
     show();
     tick();
   });
+  // A form that htmx sends replaces a part of the page, with its button.
+  let sent = null;
+  document.addEventListener("htmx:beforeRequest", (e) => {
+    const { elt, requestConfig } = e.detail;
+    if (elt.matches("form") && requestConfig.verb === "post" && elt.contains(document.activeElement) && !typing(document.activeElement)) sent = actOf(elt, requestConfig.triggeringEvent?.submitter);
+  });
+  document.addEventListener("htmx:afterSettle", (e) => {
+    if (!sent || e.detail.requestConfig?.verb !== "post") return;
+    land(sent, document.getElementById(e.detail.target.id) ?? $("main"));
+    sent = null;
+  });
   // On a narrow screen the opened row is shown outside the view, so scroll to it.
   document.addEventListener("htmx:afterSettle", (e) => {
     const pane = $("#detail");
     if (pane && e.detail.requestConfig?.boosted && innerWidth < 1100) pane.scrollIntoView({ block: "start" });
   });
+
+  const act = JSON.parse(sessionStorage.getItem("db:act"));
+  sessionStorage.removeItem("db:act");
+  if (act && Date.now() - act.at < 30000) land(act, $("main") ?? document.body);
 
   showTheme();
   showShare();
