@@ -12,9 +12,9 @@ import (
 // being made or that people may still join.
 func openMeetings(since string) string {
 	return `
-	SELECT id, host_email FROM bridges WHERE state = 'live' AND kind <> 'static' AND host_email <> ''
+	SELECT id, host_email, 1 AS runs FROM bridges WHERE state = 'live' AND kind <> 'static' AND host_email <> ''
 	UNION ALL
-	SELECT id, host_email FROM bridges WHERE state IN ('creating', 'unknown', 'ready') AND kind <> 'static' AND host_email <> ''
+	SELECT id, host_email, 0 FROM bridges WHERE state IN ('creating', 'unknown', 'ready') AND kind <> 'static' AND host_email <> ''
 		AND updated_at >= ` + since + ` AND incident_number IN (SELECT number FROM incidents WHERE status = 'open')`
 }
 
@@ -37,6 +37,10 @@ func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[strin
 	}
 	if err := counts(func(l *incident.HostLoad, n int) { l.Open = n },
 		`SELECT host_email, COUNT(*) FROM (`+openMeetings("$2")+`) b WHERE host_email`+in+` GROUP BY host_email`, at.Ready); err != nil {
+		return nil, err
+	}
+	if err := counts(func(l *incident.HostLoad, n int) { l.Runs = n },
+		`SELECT host_email, SUM(runs) FROM (`+openMeetings("$2")+`) b WHERE host_email`+in+` GROUP BY host_email`, at.Ready); err != nil {
 		return nil, err
 	}
 	if err := counts(func(l *incident.HostLoad, n int) { l.AtOnce = n }, `SELECT email, at_once FROM host_checks WHERE at_once > 0 AND email`+in); err != nil {

@@ -105,6 +105,7 @@ type climber struct {
 
 	why    []Reason // why earlier rungs gave no link
 	passed []Reason // why hosts were passed over
+	wished []string // the hosts in the order in which they would be asked if nothing stood against any
 	atHand bool     // a standby meeting or a static link is there
 	busy   bool     // the last failure was Zoom's limit of calls in a second
 	news   bool     // a rung failed for a reason that the account's check should show

@@ -38,6 +38,7 @@ func (c *climber) room(r rung) Room { return Room{r.atOnce, LoadsAt(c.s.now(), n
 type HostLoad struct {
 	AtOnce  int     // meetings that may run at the same time, as the last pre-flight check says; 0: it doesn't
 	Open    int     // meetings of ours that take up room: being created, ready since recently, or live
+	Runs    int     // of those, calls that run now
 	Creates int     // meetings created or changed today, on Zoom's day
 	Last    Attempt // the last call that Zoom answered; zero: none today
 }
@@ -67,7 +68,8 @@ func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 type Host struct {
 	Email   string
 	AtOnce  int // meetings that may run at the same time; 1 if Zoom didn't say
-	Open    int // meetings of ours that have not ended
+	Open    int // meetings of ours that take up room: of open incidents, and calls that run
+	Runs    int // of those, calls that run now
 	Creates int // meetings created or changed today, of HostDayLimit
 	// Why says that the host is not asked now, until RestsUntil; zero: it is.
 	Why        Reason
@@ -79,7 +81,7 @@ func (h Host) Room() int { return h.AtOnce - h.Open }
 
 // Host returns what is known about a Zoom user as a host.
 func (a Account) Host(email string, load HostLoad, now time.Time) Host {
-	h := Host{Email: email, AtOnce: cmp.Or(load.AtOnce, max(1, a.Check.AtOnce[email])), Open: load.Open, Creates: load.Creates}
+	h := Host{Email: email, AtOnce: cmp.Or(load.AtOnce, max(1, a.Check.AtOnce[email])), Open: load.Open, Runs: load.Runs, Creates: load.Creates}
 	tomorrow := dayOf(now).Add(24 * time.Hour)
 	if h.Creates >= HostDayLimit {
 		h.Why, h.RestsUntil = Reason{Code: ReasonHostSpent, Host: email, Count: HostDayLimit}, tomorrow
@@ -149,6 +151,9 @@ func (c *climber) order(list []rung, loads map[string]HostLoad) []rung {
 		case h.Room() < 1:
 			h.place = placeFull
 			h.Why = Reason{Code: ReasonHostBusy, Host: r.host, Count: h.Open}
+			if h.Runs >= h.AtOnce {
+				h.Why = Reason{Code: ReasonHostRuns, Host: r.host, Count: h.Runs}
+			}
 		default:
 			h.Why = Reason{}
 			h.rung.atOnce = h.AtOnce
@@ -157,6 +162,21 @@ func (c *climber) order(list []rung, loads map[string]HostLoad) []rung {
 			c.passed = append(c.passed, h.Why)
 		}
 		all = append(all, h)
+	}
+	room := func(h candidate) int { // if nothing stood against it
+		if h.Why.Code != "" {
+			return h.AtOnce
+		}
+		return h.Room()
+	}
+	wished := slices.SortedStableFunc(slices.Values(all), func(a, b candidate) int {
+		if a.name != RungBackup || b.name != RungBackup {
+			return cmp.Compare(rankOf(a.name), rankOf(b.name))
+		}
+		return cmp.Compare(room(b), room(a))
+	})
+	for _, h := range wished {
+		c.wished = append(c.wished, h.host)
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int {
 		if a.place != b.place || a.place == placeFree && (a.name != RungBackup || b.name != RungBackup) {
@@ -174,13 +194,18 @@ func rankOf(name Rung) int {
 	return slices.Index([]Rung{RungRunner, RungOpener, RungBackup}, name)
 }
 
-// passedOver returns why hosts other than this one were passed over, and drops what
-// the reasons in said already say. If this one is as busy as they are, that they are
-// is no reason.
+// busy reports whether a host was passed over because of its other meetings.
+func (r Reason) busy() bool { return r.Code == ReasonHostBusy || r.Code == ReasonHostRuns }
+
+// passedOver returns why hosts that would have come before this one were passed over, and
+// drops what the reasons in said already say. If this one is as busy as they are, that they
+// are is no reason. host is "" if no host gave a meeting.
 func (c *climber) passedOver(host string, said []Reason) (why []Reason) {
-	busy := slices.ContainsFunc(c.passed, func(r Reason) bool { return r.Host == host && r.Code == ReasonHostBusy })
+	busy := slices.ContainsFunc(c.passed, func(r Reason) bool { return r.Host == host && r.busy() })
+	at := slices.Index(c.wished, host)
 	for _, r := range c.passed {
-		if r.Host != host && !(busy && r.Code == ReasonHostBusy) && !slices.ContainsFunc(said, func(s Reason) bool { return s.Host == r.Host }) {
+		later := at >= 0 && slices.Index(c.wished, r.Host) > at
+		if r.Host != host && !later && !(busy && r.busy()) && !slices.ContainsFunc(said, func(s Reason) bool { return s.Host == r.Host }) {
 			why = append(why, r)
 		}
 	}

@@ -78,6 +78,20 @@ func TestNextHost(t *testing.T) {
 		}, false, "b@example.com", `{"code":"host_busy","host":"a@example.com","count":1}`},
 		{"the opener", func(*world) {}, true, opener, "-"},
 		{"the opener hosts a call", func(w *world) { w.open() }, true, "a@example.com", `{"code":"host_busy","host":"ana@example.com","count":1}`},
+		{"the opener has room and a backup user doesn’t", func(w *world) { w.byStranger() }, true, opener, "-"},
+		{"the opener runs a call", func(w *world) {
+			_, b := w.open()
+			w.join(b, zoomsim.Person{Name: "Mia"})
+			w.work(0)
+		}, true, "a@example.com", `{"code":"host_runs","host":"ana@example.com","count":1}`},
+		{"a backup user that comes later is busy", func(w *world) {
+			w.sim.SetUser("a@example.com", func(u *zoomsim.User) { u.ConcurrentMeetings = 2 })
+			w.must(w.service.CheckConnection(w.Context(), admin))
+			first := w.byStranger()
+			w.byStranger()
+			w.byStranger()
+			w.resolve(first)
+		}, false, "a@example.com", "-"},
 		{"everybody hosts a call", func(w *world) { w.open(); w.byStranger(); w.byStranger() }, true, opener, "-"},
 		{"Zoom refused a host", func(w *world) {
 			w.sim.SetUser("a@example.com", func(u *zoomsim.User) { u.NoMeetings = true })

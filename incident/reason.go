@@ -41,7 +41,8 @@ const (
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
 	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time
 	ReasonNotStored       ReasonCode = "not_stored"       // events that Zoom has kept could not be stored here
-	ReasonHostBusy        ReasonCode = "host_busy"        // Host: hosts as many meetings as may run at once; Count: how many; 0: another one just took the place
+	ReasonHostBusy        ReasonCode = "host_busy"        // Host: has as many meetings of ours as may run at once, some of which nobody has joined; Count: how many; 0: another one just took the place
+	ReasonHostRuns        ReasonCode = "host_runs"        // Host: runs as many calls as it may at once; Count: how many
 	ReasonHostRests       ReasonCode = "host_rests"       // Host, Zoom: refused this host recently, so it is not asked now
 	ReasonHostSpent       ReasonCode = "host_spent"       // Host, Count: meetings of today, as many as Zoom allows a user
 	ReasonReserved        ReasonCode = "reserved"         // Host, Count: meetings of the host's day that are kept for people

@@ -40,7 +40,7 @@ func (h PreviewHost) Says() string {
 		first = "Not needed."
 	}
 	if h.Why != nil && h.Why.busy() {
-		return join(first, "Already hosts "+plural(h.Why.Count, "call", "calls")+", of "+strconv.Itoa(h.Room+h.Why.Count)+" at once.")
+		return join(first, capital(h.Why.busyWith())+".")
 	}
 	if h.Why != nil {
 		first = join(first, h.Why.says(false).Cause)
@@ -54,8 +54,6 @@ func (h PreviewHost) Says() string {
 	}
 	return join(first, "Room for "+plural(max(0, h.Room), "call", "calls")+", "+strconv.Itoa(max(0, h.Left))+" meetings left today.")
 }
-
-func (r Reason) busy() bool { return r.Code == "host_busy" }
 
 // PreviewLink says how an incident would get its link: by the rung, from the host, or with
 // the static link of this name. checked says that Zoom has said that the host can.

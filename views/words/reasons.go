@@ -52,7 +52,8 @@ var reasonTexts = map[string]Text{
 	"reserved":         {Cause: "The last {count} meetings that {host} can make today are kept for incidents that people open."},
 	"storm":            {Cause: "The source of this incident has already had {count} new Zoom meetings within ten minutes."},
 	"standby":          {Cause: "People use a meeting that was kept ready."},
-	"host_busy":        {Cause: "{host} already hosts a call, so somebody else hosts this one."},
+	"host_busy":        {Cause: "{host} {busy}, so somebody else hosts this one."},
+	"host_runs":        {Cause: "{host} {busy}, so somebody else hosts this one."},
 	"host_spent":       {Cause: "{host} has made the {count} meetings that Zoom allows a user each day.", Fix: "This host can create meetings again after midnight UTC."},
 	"log_too_long":     {"Zoom’s delivery log was too long to read at once.", "The next check continues where this one stopped."},
 	"not_stored":       {"Events that Zoom still has couldn’t be stored here.", "Check the disk and the server’s log. The next check continues where this one stopped."},
@@ -64,6 +65,21 @@ func staticLink(name string) string {
 		return "The bridge uses a static link instead"
 	}
 	return "The bridge uses the static link “" + name + "” instead"
+}
+
+func (r Reason) busy() bool { return r.Code == "host_busy" || r.Code == "host_runs" }
+
+// busyWith says what takes up the room of a host.
+func (r Reason) busyWith() string {
+	switch {
+	case r.Code == "host_runs" && r.Count == 1:
+		return "already runs a call"
+	case r.Code == "host_runs":
+		return "already runs " + strconv.Itoa(r.Count) + " calls"
+	case r.Count < 2:
+		return "already has the meeting of another incident"
+	}
+	return "already has the meetings of " + strconv.Itoa(r.Count) + " other incidents"
 }
 
 // peopleAre begins a sentence about people of whom Zoom may not say how many they are.
@@ -90,7 +106,7 @@ func (r Reason) says(byHand bool) Text {
 		return t
 	case ok:
 		t.Cause = strings.NewReplacer("{host}", cmp.Or(r.Host, "the host"), "{by}", r.By, "{times}", plural(r.Count, "time", "times"),
-			"{count}", strconv.Itoa(r.Count), "{static}", staticLink(r.Text)+".", "{people}", peopleAre(r.Count)).Replace(t.Cause)
+			"{count}", strconv.Itoa(r.Count), "{static}", staticLink(r.Text)+".", "{people}", peopleAre(r.Count), "{busy}", r.busyWith()).Replace(t.Cause)
 		return t
 	case r.Code == "zoom" && r.Zoom != nil:
 		return r.Zoom.says(r.Host, byHand)
