@@ -14,7 +14,18 @@ const bridgeColumns = `b.id, b.incident_number, b.step_run_id, b.kind, b.state, 
 	b.meeting_id, b.meeting_uuid, b.pmi, b.topic, b.agenda, b.recording, b.join_url, b.passcode,
 	b.host_email, b.used_backup_user, b.dial_in, b.findings, b.reasons,
 	b.created_at, b.ready_at, b.started_at, b.ended_at, b.updated_at, b.inside, b.inside_most, b.waiting, b.recordings, b.later, b.link_name, b.link_changed_at,
-	b.told_at, b.told_by, b.ask_at, b.watch, b.alarm, b.alarm_since, b.alarm_at, b.again_at, b.phone_passcode`
+	b.told_at, b.told_by, b.ask_at, b.watch, b.alarm, b.alarm_since, b.alarm_at, b.again_at, b.phone_passcode,
+	CASE WHEN b.state = 'ready' THEN ` + hostRuns + ` ELSE 0 END,
+	CASE WHEN b.state = 'ready' THEN (SELECT MIN(o.incident_number)` + otherCalls + `) END,
+	CASE WHEN b.state = 'ready' THEN ` + hostMay + ` ELSE 0 END`
+
+// The other calls that the host of a bridge b runs, and how many it may run; see
+// incident.Bridge.HostFull.
+const (
+	otherCalls = ` FROM bridges o WHERE o.state = 'live' AND o.kind <> 'static' AND o.host_email = b.host_email AND o.host_email <> '' AND o.id <> b.id`
+	hostRuns   = `(SELECT COUNT(*)` + otherCalls + `)`
+	hostMay    = `COALESCE((SELECT h.at_once FROM host_checks h WHERE h.email = b.host_email), 0)`
+)
 
 func bridgeFields(b *incident.Bridge) []any {
 	return []any{&b.ID, &b.IncidentNumber, &b.StepRunID, &b.Kind, &b.State, &b.Rung, jsonOf(&b.Asked),
@@ -22,7 +33,8 @@ func bridgeFields(b *incident.Bridge) []any {
 		&b.HostEmail, &b.UsedBackupUser, jsonOf(&b.DialIn), jsonOf(&b.Findings), jsonOf(&b.Reasons),
 		timeOf(&b.CreatedAt), timeOf(&b.ReadyAt), timeOf(&b.StartedAt), timeOf(&b.EndedAt), timeOf(&b.UpdatedAt),
 		&b.Inside, &b.InsideMost, &b.Waiting, jsonOf(&b.Recordings), jsonOf(&b.Later), &b.LinkName, timeOf(&b.LinkChangedAt),
-		timeOf(&b.ToldAt), &b.ToldBy, timeOf(&b.AskAt), jsonOf(&b.Watch), &b.Alarm, timeOf(&b.AlarmSince), timeOf(&b.AlarmAt), timeOf(&b.AgainAt), &b.PhonePasscode}
+		timeOf(&b.ToldAt), &b.ToldBy, timeOf(&b.AskAt), jsonOf(&b.Watch), &b.Alarm, timeOf(&b.AlarmSince), timeOf(&b.AlarmAt), timeOf(&b.AgainAt), &b.PhonePasscode,
+		&b.HostRuns, numberOf(&b.HostRunsOf), &b.HostMay}
 }
 
 func insertBridge(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
@@ -67,7 +79,15 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 // except that nobody waits at a static link, and it never clears a known start
 // time.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
-	return s.change(ctx, c.Audit, []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		topics := []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}
+		if c.EndsCall() {
+			waits, err := waitsForHost(ctx, tx, c.Bridge.ID)
+			if err != nil {
+				return err
+			}
+			topics = append(topics, waits...)
+		}
 		if len(c.StepRunFrom) == 0 && c.StepRun != nil {
 			return errMoved() // no state is expected
 		}
@@ -105,8 +125,30 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 				return err
 			}
 		}
-		return insertJobs(ctx, tx, c.Jobs)
+		if err := insertJobs(ctx, tx, c.Jobs); err != nil {
+			return err
+		}
+		if err := insertAudit(ctx, tx, c.Audit); err != nil {
+			return err
+		}
+		return bump(ctx, tx, topics...)
 	})
+}
+
+// waitsForHost returns the topics of the open incidents with a bridge that nobody has
+// joined and that has the same host as this one: whether it can start depends on whether
+// this one runs.
+func waitsForHost(ctx context.Context, tx *sql.Tx, bridgeID string) (topics []string, err error) {
+	// Few incidents are open, and one host may have had many bridges. COALESCE keeps the
+	// databases from beginning with those.
+	numbers, err := list(ctx, tx, scalar[int64], `
+		SELECT DISTINCT o.incident_number FROM incidents i JOIN bridges o ON o.incident_number = i.number
+		WHERE i.status = 'open' AND o.state = 'ready' AND o.kind <> 'static' AND o.id <> $1
+			AND COALESCE(o.host_email, '') = (SELECT host_email FROM bridges WHERE id = $1 AND kind <> 'static' AND host_email <> '')`, bridgeID)
+	for _, n := range numbers {
+		topics = append(topics, TopicIncident(n))
+	}
+	return topics, err
 }
 
 func errMoved() error {
@@ -235,7 +277,8 @@ func (f BridgeFilter) where() (where, error) {
 		levels := placeholders(len(w.args)+1, len(incident.AttentionLevels))
 		w.args = append(w.args, anys(incident.AttentionLevels)...)
 		// Few incidents are open, so the database should begin with them.
-		w.conditions = append(w.conditions, `b.incident_number IN (SELECT number FROM incidents WHERE status = 'open') AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`))`)
+		w.conditions = append(w.conditions, `b.incident_number IN (SELECT number FROM incidents WHERE status = 'open') AND (b.state IN (`+states+`) OR b.worst_finding IN (`+levels+`)
+			OR b.state = 'ready' AND b.kind <> 'static' AND `+hostRuns+` >= CASE WHEN `+hostMay+` > 0 THEN `+hostMay+` ELSE 1 END)`)
 	case "backup":
 		w.conditions = append(w.conditions, `b.used_backup_user`)
 	case "static":

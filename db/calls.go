@@ -57,10 +57,11 @@ func (s *Store) FollowDue(ctx context.Context, now time.Time, rule incident.Brid
 		}
 		f := bridges[id]
 		f.At = now
-		if _, err := followRule(ctx, tx, *f, rule); err != nil {
+		_, topics, err := followRule(ctx, tx, *f, rule)
+		if err != nil {
 			return err
 		}
-		return bump(ctx, tx, TopicBridges, TopicIncidents, TopicIncident(f.Bridge.IncidentNumber))
+		return bump(ctx, tx, append(topics, TopicBridges, TopicIncidents, TopicIncident(f.Bridge.IncidentNumber))...)
 	})
 }
 
@@ -91,11 +92,11 @@ func (s *Store) ApplyAnswer(ctx context.Context, a incident.Answer, at time.Time
 			}
 		}
 		f.At, f.Answer = at, &a
-		after, err := followRule(ctx, tx, *f, rule)
+		after, topics, err := followRule(ctx, tx, *f, rule)
 		if err != nil {
 			return err
 		}
-		topics := []string{TopicIncident(before.IncidentNumber)} // each answer has a new time
+		topics = append(topics, TopicIncident(before.IncidentNumber)) // each answer has a new time
 		if after.State != before.State || after.Inside != before.Inside || after.Waiting != before.Waiting || after.Alarm != before.Alarm {
 			topics = append(topics, TopicBridges, TopicIncidents)
 		}

@@ -90,10 +90,11 @@ func (s *Store) ApplyReadings(ctx context.Context, readings []incident.Reading, 
 		for _, id := range slices.Sorted(maps.Keys(bridges)) {
 			b := bridges[id]
 			b.At = at
-			if _, err := followRule(ctx, tx, *b, rule); err != nil {
+			_, others, err := followRule(ctx, tx, *b, rule)
+			if err != nil {
 				return err
 			}
-			topics = append(topics, TopicBridges, TopicIncidents, TopicIncident(b.Bridge.IncidentNumber))
+			topics = append(append(topics, others...), TopicBridges, TopicIncidents, TopicIncident(b.Bridge.IncidentNumber))
 		}
 		return bump(ctx, tx, topics...)
 	})
@@ -334,26 +335,27 @@ func (s *Store) lockBridges(ctx context.Context, tx *sql.Tx, readings []incident
 	return bridges, err
 }
 
-// followRule stores what the rule returns for a bridge, and returns the bridge.
-func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule incident.BridgeRule) (b incident.Bridge, err error) {
+// followRule stores what the rule returns for a bridge, and returns the bridge with the
+// topics of other incidents for which that makes a difference.
+func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule incident.BridgeRule) (b incident.Bridge, topics []string, err error) {
 	if err := readFacts(ctx, tx, &f); err != nil {
-		return b, err
+		return b, nil, err
 	}
 	if f.StepRun, err = one(ctx, tx, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, f.Bridge.StepRunID); err != nil {
-		return b, err
+		return b, nil, err
 	}
 	then := rule(f)
 	b = then.Bridge
 	for _, e := range then.Timeline {
 		if err := insertTimeline(ctx, tx, e); err != nil {
-			return b, err
+			return b, nil, err
 		}
 	}
 	for _, j := range then.Jobs {
 		err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`) ON CONFLICT (id) DO NOTHING`,
 			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt)
 		if err != nil {
-			return b, err
+			return b, nil, err
 		}
 	}
 	err = exec(ctx, tx, `
@@ -365,10 +367,13 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later),
 		b.ToldAt, b.ToldBy, b.AskAt, asJSON(b.Watch), b.Attention(),
 		b.Alarm, b.AlarmSince, b.AlarmAt)
-	if err != nil || then.StepRun == nil {
-		return b, err
+	if err == nil && b.State != f.Bridge.State {
+		topics, err = waitsForHost(ctx, tx, b.ID)
 	}
-	return b, writeStepRun(ctx, tx, *then.StepRun, []incident.StepState{f.StepRun.State})
+	if err != nil || then.StepRun == nil {
+		return b, topics, err
+	}
+	return b, topics, writeStepRun(ctx, tx, *then.StepRun, []incident.StepState{f.StepRun.State})
 }
 
 // readAwaiting makes events new again if a bridge got their meeting while they

@@ -32,6 +32,7 @@ func (s *Site) callAlarm(c echo.Context, i incident.Incident, b incident.Bridge,
 
 func alarmWords(b incident.Bridge) words.Alarm {
 	w := words.Alarm{Code: string(b.Alarm), Count: b.Waiting, Host: b.HostEmail}
+	_, w.HostFull = b.HostFull()
 	switch b.Alarm {
 	case incident.AlarmNobody:
 		w.Length = b.Asked.NobodyMinutes
@@ -60,7 +61,7 @@ func (s *Site) alarms(c echo.Context, bridges []db.BridgeRow) (list []views.Call
 		}
 		for _, a := range found {
 			a.Key, a.Href = i.Key(), incidentPath(i.Number)
-			if incident.MayHost(Actor(c), i, b.Bridge) {
+			if _, full := b.HostFull(); !full && incident.MayHost(Actor(c), i, b.Bridge) {
 				a.StartPath = "/bridges/" + b.ID + "/start"
 			}
 			list = append(list, a)

@@ -36,7 +36,14 @@ func (s *Site) hostLines(ctx context.Context, a incident.Account) (lines []views
 				l.Level = views.LevelWarning
 			}
 		}
-		l.Reason += fmt.Sprintf(". Hosts %d of %s at once.", h.Open, views.Plural(h.AtOnce, "call", "calls"))
+		l.Reason += fmt.Sprintf(". Runs %d of %s at once.", h.Runs, views.Plural(h.AtOnce, "call", "calls"))
+		if more := h.Open - h.Runs; more > 0 {
+			l.Reason += fmt.Sprintf(" Nobody has joined %s of open incidents.", views.Plural(more, "other meeting", "other meetings"))
+		}
+		if h.Open > h.AtOnce { // some of them can't start
+			l.Level = views.LevelWarning
+			l.Reason += fmt.Sprintf(" Only %d can run at the same time.", h.AtOnce)
+		}
 		for _, m := range rows {
 			if m.HostEmail == email {
 				l.Reason += " " + s.standbyLine(m)

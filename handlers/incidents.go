@@ -463,12 +463,15 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	case incident.BridgeReady, incident.BridgeLive:
 		if b.Kind != incident.KindStatic {
 			block.Checks = checkLines(b.Findings, s.Now())
+			s.mends(c, b, &block)
+			if f, full := b.HostFull(); full {
+				block.Checks = append(checkLines([]incident.Finding{f}, s.Now()), block.Checks...)
+			}
 			for n := range block.Checks {
 				if !Actor(c).Role.Includes(incident.Responder) {
 					block.Checks[n].Fix = ""
 				}
 			}
-			s.mends(c, b, &block)
 		}
 	case incident.BridgeEnded:
 	}

@@ -106,6 +106,12 @@ type Bridge struct {
 	AlarmSince time.Time // since when that has been wrong
 	AgainAt    time.Time // when a person last started the call again after it had ended; zero: never
 	AlarmAt    time.Time // when the next alarm may begin without any event; zero: never
+
+	// What else its host runs while nobody has joined. The storage counts it when it reads
+	// the bridge, because other bridges change it.
+	HostRuns   int   // other calls of ours that run now
+	HostRunsOf int64 // the incident of one of them
+	HostMay    int   // calls that the host may run at once, by its last check; 0: not known
 }
 
 // HasPeople reports whether people are known to be in the call. Only then do pages call it
@@ -186,6 +192,11 @@ type BridgeChange struct {
 	Timeline []TimelineEntry
 	Jobs     []Job
 	Audit    AuditEntry
+}
+
+// EndsCall reports whether the bridge may have had a call that runs, and has none then.
+func (c BridgeChange) EndsCall() bool {
+	return c.Bridge.State != BridgeLive && slices.Contains(c.From, BridgeLive)
 }
 
 // UnlinkedEvents selects events of a meeting that were read before a bridge had

@@ -171,7 +171,7 @@ func (c *checker) person(ctx context.Context, client *zoom.Client, email string,
 		c.found(TopicSettings, LevelWarning, Finding{Code: FoundNoSettings, Zoom: &problem})
 		return
 	}
-	if settings.AtOnce > 1 {
+	if settings.AtOnce > 0 {
 		if c.report.AtOnce == nil {
 			c.report.AtOnce = map[string]int{}
 		}

@@ -54,7 +54,7 @@ const (
 	FoundWaitingRoom    FindingCode = "waiting_room"      // the same
 	FoundJoinBeforeHost FindingCode = "join_before_host"  // the same
 	FoundCloudRecording FindingCode = "cloud_recording"   // the same
-	FoundAtOnce         FindingCode = "at_once"           // Email; Count: meetings that may run at the same time, 1 if Zoom did not say
+	FoundAtOnce         FindingCode = "at_once"           // Email; Count: meetings that may run at the same time; 0: Zoom did not say
 	FoundAuthentication FindingCode = "authentication"    // the same
 	FoundClock          FindingCode = "clock"             // Span: difference between Zoom's clock and ours
 )
@@ -96,6 +96,8 @@ const (
 	FoundPeopleWait       FindingCode = "people_wait"         // Count: people who wait to get in; see Bridge.Verdict
 	FoundOtherHost        FindingCode = "other_host"          // Value: the host name of a link that a person gave; see Bridge.Verdict
 	FoundStaticLink       FindingCode = "static_link"         // Value: the host of the static link; Asked: its name; see Bridge.Verdict
+	FoundHostFull         FindingCode = "host_full"           // Email: the host; Count: other calls that it runs, as many as it may; Incident: one of them; see Bridge.Verdict
+	FoundHostMayBeFull    FindingCode = "host_may_be_full"    // Email, Count, Incident: the same, if Zoom did not say how many calls the host may run
 	FoundZoomApp          FindingCode = "zoom_app"            // replaces findings about the app's credentials for people who aren't admins; never stored
 	FoundEventsRejected   FindingCode = "events_rejected"     // the same for the secret tokens
 	FoundNote             FindingCode = "note"                // Text: from an older version

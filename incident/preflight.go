@@ -236,7 +236,11 @@ func (s *Service) saveHostCheck(ctx context.Context, r CheckReport, before HostC
 		h.Lines = append(h.Lines, l)
 	}
 	if !slices.ContainsFunc(h.Lines, func(l Finding) bool { return l.Zoom != nil }) { // the settings were read
-		h.Lines = append(h.Lines, Finding{Code: FoundAtOnce, Topic: TopicSettings, Level: LevelOK, Email: h.Email, Count: max(1, r.AtOnce[h.Email])})
+		atOnce := Finding{Code: FoundAtOnce, Topic: TopicSettings, Level: LevelOK, Email: h.Email, Count: r.AtOnce[h.Email]}
+		if atOnce.Count == 0 {
+			atOnce.Level = LevelNote // nothing to mend; it counts as one
+		}
+		h.Lines = append(h.Lines, atOnce)
 	}
 	return s.store.SaveHostCheck(ctx, h)
 }

@@ -33,6 +33,8 @@ var keepsOut = map[FindingCode]Help{
 	FoundOtherMeetingLink: HelpAnotherLink,
 	FoundEndToEnd:         HelpAnotherLink,
 	FoundNotSaid:          HelpAnotherLink,
+	FoundHostFull:         HelpAnotherLink,
+	FoundHostMayBeFull:    HelpAnotherLink,
 }
 
 // KeepingOut returns the findings that say that people cannot get in, or that Zoom
@@ -45,10 +47,12 @@ func KeepingOut(findings []Finding) []Finding {
 }
 
 // Attention is the worst level of what should make somebody look at the bridge: what
-// keeps people out, also if the runbook asks for it, and what Zoom set otherwise.
+// keeps people out, also if the runbook asks for it, and what Zoom set otherwise. The
+// level is stored, so what else the host runs is not part of it.
 func (b Bridge) Attention() Level {
 	worst := WorstLevel(b.Findings)
 	if b.State == BridgeReady || b.State == BridgeLive {
+		b.HostRuns = 0 // it ends without a change of this bridge, so the storage looks for itself
 		if level := b.Verdict().Level; level.Compare(worst) > 0 {
 			worst = level
 		}
@@ -57,6 +61,19 @@ func (b Bridge) Attention() Level {
 		worst = level
 	}
 	return worst
+}
+
+// HostFull reports whether the host runs as many other calls as Zoom lets it, so that
+// this one can't start.
+func (b Bridge) HostFull() (Finding, bool) {
+	if b.State != BridgeReady || b.Kind == KindStatic || b.HostRuns < max(1, b.HostMay) {
+		return Finding{}, false
+	}
+	f := Finding{Code: FoundHostFull, Topic: TopicMeeting, Level: LevelBad, Email: b.HostEmail, Count: b.HostRuns, Incident: b.HostRunsOf}
+	if b.HostMay == 0 {
+		f.Code, f.Level = FoundHostMayBeFull, LevelWarning
+	}
+	return f, true
 }
 
 // Verdict returns whether people can get in now, from stored facts. It is unknown
@@ -93,6 +110,9 @@ func (b Bridge) Verdict() Verdict {
 		if b.Inside == 0 || b.Alarm == AlarmStuck { // nobody can let them in, or nobody does
 			f.Level = LevelBad
 		}
+		causes = append([]Finding{f}, causes...)
+	}
+	if f, full := b.HostFull(); full {
 		causes = append([]Finding{f}, causes...)
 	}
 	if len(causes) == 0 {

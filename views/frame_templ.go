@@ -919,8 +919,9 @@ var stateWords = []stateWord{
 	{"creating", "Drawbridge is asking Zoom for the meeting."},
 	{"ready", "The meeting exists. Nobody has joined yet."},
 	{"needs_host", "People wait until a host lets them in, or starts the meeting."},
-	{"restricted", "Only some people get in, such as those who are signed in to Zoom."},
+	{"restricted", "Only some people get in, such as those signed in to Zoom."},
 	{"shared", "Another call uses the same meeting ID."},
+	{"host_busy", "Its host runs another call."},
 	{"unconfirmed", "Zoom didn’t say whether everyone can get in."},
 	{"external", "Someone’s own link. Drawbridge can’t check it."},
 	{"static", "A static link, because Zoom gave no meeting. Drawbridge can’t check it."},
@@ -928,8 +929,8 @@ var stateWords = []stateWord{
 	{"empty", "The call is still running. Nobody is inside."},
 	{"live", "Someone is inside."},
 	{"ended", "The meeting has ended."},
-	{"unknown", "We don’t know yet whether Zoom created the meeting. Drawbridge checks before it asks for another."},
-	{"failed", "Couldn’t create the bridge. The incident page says why."},
+	{"unknown", "We don’t know yet whether Zoom created the meeting."},
+	{"failed", "Couldn’t create the bridge."},
 }
 
 func helpDialog() templ.Component {
@@ -977,7 +978,7 @@ func helpDialog() templ.Component {
 				var templ_7745c5c3_Var42 string
 				templ_7745c5c3_Var42, templ_7745c5c3_Err = templ.JoinStringErrs(s.keys)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 256, Col: 24}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 257, Col: 24}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var42))
 				if templ_7745c5c3_Err != nil {
@@ -990,7 +991,7 @@ func helpDialog() templ.Component {
 				var templ_7745c5c3_Var43 string
 				templ_7745c5c3_Var43, templ_7745c5c3_Err = templ.JoinStringErrs(s.does)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 257, Col: 19}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 258, Col: 19}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var43))
 				if templ_7745c5c3_Err != nil {
@@ -1021,7 +1022,7 @@ func helpDialog() templ.Component {
 				var templ_7745c5c3_Var44 string
 				templ_7745c5c3_Var44, templ_7745c5c3_Err = templ.JoinStringErrs(s.means)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 270, Col: 20}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/frame.templ`, Line: 271, Col: 20}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var44))
 				if templ_7745c5c3_Err != nil {

@@ -29,8 +29,8 @@ func stateMark(state string) mark {
 		return mark{"not stored yet", "db-st-unknown"}
 	case "unstorable":
 		return mark{"can’t be stored", "db-st-failed"}
-	case "failed", "bad", "shared":
-		return mark{state, "db-st-failed"}
+	case "failed", "bad", "shared", "host_busy":
+		return mark{strings.ReplaceAll(state, "_", " "), "db-st-failed"}
 	}
 	return mark{state, "db-st-ended"}
 }

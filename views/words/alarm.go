@@ -8,6 +8,7 @@ type Alarm struct {
 	Count    int    // people
 	Place    string // where people wait
 	Host     string // email address of the host
+	HostFull bool   // the host runs other calls, so this one may not start
 	MayStart bool   // the reader may start the meeting as host
 	Outside  bool   // the reader is on the join page
 	Length   int    // the minutes or hours after which it is an alarm
@@ -39,6 +40,8 @@ func (a Alarm) Says() AlarmText {
 	switch {
 	case a.Outside:
 		help = "The people handling the incident see this."
+	case a.HostFull:
+		help = "Its host runs another call, and most hosts can run only one. Use another link, or end the other call."
 	case a.MayStart:
 		help = "Start the meeting as host and admit them, or use another link."
 	case a.Host == "":

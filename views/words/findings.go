@@ -62,6 +62,9 @@ func (f Finding) Says() Line {
 		return Line{f.Subject, f.Text, f.Fix}
 	}
 	l, ok := findingTexts[f.Code]
+	if f.Code == "at_once" && f.Count == 0 {
+		l.Reason = "Zoom didn’t say how many. Drawbridge counts on 1."
+	}
 	if !ok {
 		return Line{"", sentence(code(f.Code)), ""}
 	}
@@ -79,7 +82,7 @@ func (f Finding) Says() Line {
 		"{until}", f.Until.UTC().Format("15:04")+" UTC", "{span}", span(f.Span), "{count}", strconv.Itoa(f.Count),
 		"{events}", plural(f.Count, "event", "events"), "{them}", them(f.Count), "{incident}", Key(f.Incident), "{recording}", f.recording(),
 		"{audio}", cmp.Or(audio[f.Value], "“"+f.Value+"”"), "{people}", waitingPeople(f.Count), "{settings}", unsaid(f.Settings),
-		"{cause}", why.Cause, "{fix}", why.Fix)
+		"{cause}", why.Cause, "{fix}", why.Fix, "{calls}", f.calls())
 	reason := strings.TrimSpace(fill.Replace(l.Reason))
 	if f.Locked {
 		reason = join(reason, keptSetting)
@@ -130,6 +133,10 @@ var findingTexts = map[string]Line{
 	"short":       {"Length", "Zoom ends this meeting after {count} minutes: the host has no license.", licenseUser},
 	"not_said":    {"Not confirmed", "Zoom didn’t say {settings}.", ""},
 	"people_wait": {"Waiting outside", "{people} for a host to let them in.", "Start the meeting as host, then admit them in Zoom under Participants."},
+	"host_full": {"Host", "{host} runs {calls} and can’t run another at the same time. This one can start when one ends.",
+		"Use another link, or end the call of {incident}."},
+	"host_may_be_full": {"Host", "{host} runs {calls}. Zoom didn’t say whether this host can run another at the same time. Most hosts can’t.",
+		"Use another link, or end the call of {incident}."},
 	"static_link": {"Static link", "Drawbridge can’t check whether people get in: the static link leads to {value}.", ""},
 	"other_host":  {"External link", "Drawbridge can’t check whether people get in: the link leads to {value}.", ""},
 

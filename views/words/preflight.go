@@ -29,6 +29,9 @@ func (f Finding) Cell() string {
 	case "user_unsaid":
 		return "Not said"
 	case "at_once":
+		if f.Count == 0 {
+			return "Not said"
+		}
 		return strconv.Itoa(f.Count)
 	case "user_unknown":
 		if f.Zoom != nil && f.Zoom.elsewhere() {

@@ -1,6 +1,9 @@
 package words
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Verdict names what keeps people out of a bridge.
 type Verdict struct {
@@ -19,6 +22,8 @@ var verdictTexts = map[string]Verdict{
 	"meeting_id_taken":    {"shared", "Another incident’s bridge has the same meeting ID"},
 	"personal_link":       {"shared", "The link leads to the host’s personal room"},
 	"other_meeting_link":  {"shared", "The link leads to another meeting"},
+	"host_full":           {"host_busy", "Can’t start while its host runs {calls}"},
+	"host_may_be_full":    {"host_busy", "May not start while its host runs {calls}"},
 	"not_said":            {"unconfirmed", "Zoom didn’t say whether everyone can get in"},
 	"static_link":         {"static", "Not checked: the static link leads to {value}"},
 	"other_host":          {"external", "Not checked: the link leads to {value}"},
@@ -34,8 +39,20 @@ func (f Finding) Verdict() Verdict {
 	if f.Asked != "" {
 		asked = ", as the runbook asks"
 	}
-	v.Title = strings.NewReplacer("{people}", waitingPeople(f.Count), "{asked}", asked, "{value}", f.Value).Replace(v.Title)
+	calls := "the call of " + Key(f.Incident)
+	if f.Count > 1 {
+		calls = strconv.Itoa(f.Count) + " other calls"
+	}
+	v.Title = strings.NewReplacer("{calls}", calls, "{people}", waitingPeople(f.Count), "{asked}", asked, "{value}", f.Value).Replace(v.Title)
 	return v
+}
+
+// calls are the other calls that a host runs.
+func (f Finding) calls() string {
+	if f.Count > 1 {
+		return strconv.Itoa(f.Count) + " other calls, one of them of " + Key(f.Incident)
+	}
+	return "the call of " + Key(f.Incident)
 }
 
 // EveryoneGetsIn is the title of a bridge that nothing keeps people out of.
