@@ -1,8 +1,10 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"strconv"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -79,6 +81,30 @@ func (s *Store) DeleteLeftover(ctx context.Context, meetingID string) error {
 	return s.change(ctx, incident.AuditEntry{}, []string{TopicLeftovers}, func(tx *sql.Tx) error {
 		return exec(ctx, tx, `DELETE FROM leftovers WHERE meeting_id = $1`, meetingID)
 	})
+}
+
+// unreadMost is how many unread events UnreadAbout looks at.
+const unreadMost = 5000
+
+// UnreadAbout implements incident.Sweeps. Only the body of an unread event says which
+// meeting it is about.
+func (s *Store) UnreadAbout(ctx context.Context, state incident.EventState, meetingID string, since time.Time) (named bool, err error) {
+	condition := `e.state = 'new'` // as in the partial index of each
+	if state == incident.EventUnreadable {
+		condition = `e.state = 'unreadable'`
+	}
+	n := 0
+	err = each(ctx, s.r, func(r row) error {
+		var e incident.Event
+		if n++; named || n > unreadMost {
+			return nil
+		}
+		err := r.Scan(wholeEventFields(&e)...)
+		named = bytes.Contains(e.Body, []byte(meetingID))
+		return err
+	}, `SELECT `+wholeEventColumns+` FROM events e`+joinBridge+`
+		WHERE `+condition+` AND e.id >= $1 ORDER BY e.id LIMIT `+strconv.Itoa(unreadMost+1), FirstEventID(since))
+	return named || n > unreadMost, err
 }
 
 // EventsOf implements incident.Sweeps.

@@ -85,3 +85,30 @@ func TestEventsOf(t *testing.T) {
 		same(t, names, []string{"meeting.created", "meeting.started"})
 	})
 }
+
+// An event that is not read, or can't be, may be about the meeting that its body names.
+func TestUnreadAbout(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		about := func(state incident.EventState, id string, since time.Time) bool {
+			t.Helper()
+			named, err := s.UnreadAbout(t.Context(), state, id, since)
+			check(t, err)
+			return named
+		}
+		addRead(t, s, 1, incident.Reading{State: incident.EventRead, Event: "meeting.started", MeetingID: "111"})
+		unreadable := addEvent(t, s, 2, `{"payload":{"object":{"id":"555"}}`)
+		check(t, s.ApplyReadings(t.Context(), []incident.Reading{{EventID: unreadable, State: incident.EventUnreadable}}, after(2), incident.FollowEvents))
+		addEvent(t, s, 3, `{"payload":{"object":{"id":"333"}}}`)
+		for _, tt := range []struct {
+			id              string
+			new, unreadable bool
+		}{{"111", false, false}, {"333", true, false}, {"444", false, false}, {"555", false, true}} {
+			if got, can := about(incident.EventNew, tt.id, time.Time{}), about(incident.EventUnreadable, tt.id, time.Time{}); got != tt.new || can != tt.unreadable {
+				t.Errorf("%s: new %v, unreadable %v", tt.id, got, can)
+			}
+		}
+		if about(incident.EventNew, "333", time.Now().Add(time.Hour)) {
+			t.Error("an event of before counts")
+		}
+	})
+}

@@ -538,7 +538,7 @@ func interrupted(t *testing.T, made bool) (*world, incident.Incident) {
 		Jobs: []incident.Job{{ID: "j1", Kind: incident.JobRunStep, Subject: run.ID, State: incident.JobQueued, RunAt: now, CreatedAt: now}},
 	}))
 	if made {
-		w.must(w.zoom().CreateMeeting(t.Context(), opener, request("It does not answer.\n\nDrawbridge ref "+attempt.ID)))
+		w.must(w.zoom().CreateMeeting(t.Context(), opener, request("It does not answer.\n\n"+ref(attempt.ID))))
 	}
 	return w, i
 }

@@ -127,7 +127,7 @@ func (c *checker) scopes(token zoom.Token) {
 			switch f.Name {
 			case zoom.OpenBridge, zoom.CheckPeople:
 				level = LevelBad
-			case zoom.FindGaps, zoom.PastMeetings, zoom.EndMeetings, zoom.FixSettings, zoom.ChangeMeetings:
+			case zoom.FindGaps, zoom.PastMeetings, zoom.DeleteLeftovers, zoom.EndMeetings, zoom.FixSettings, zoom.ChangeMeetings:
 				level = LevelNote
 			default:
 				level = LevelWarning

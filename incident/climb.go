@@ -14,10 +14,10 @@ import (
 )
 
 // The limits of a meeting's texts, in characters: those of Zoom's "Create a meeting"
-// (200 and 2000), less the mark in the agenda, which ends with a UUID.
+// (200 and 2000), less the mark in the agenda: a UUID and the installation.
 const (
 	MaxTopic  = 200
-	MaxAgenda = 2000 - len("\n\n"+markStart) - 36
+	MaxAgenda = 2000 - len("\n\n"+markStart) - 36 - len("/") - installationLength
 
 	markStart = "Drawbridge ref "
 
@@ -285,7 +285,7 @@ func (c *climber) dropAlternatives(err error) bool {
 func (c *climber) request(marker string) zoom.MeetingRequest {
 	r := zoom.MeetingRequest{
 		Topic:           c.bridge.Topic,
-		Agenda:          markAgenda(c.bridge.Agenda, marker),
+		Agenda:          c.s.markAgenda(c.bridge.Agenda, marker),
 		StartTime:       c.s.now(),
 		DurationMinutes: c.bridge.Asked.DurationMinutes,
 		AutoRecording:   string(c.bridge.Asked.Recording),
@@ -300,9 +300,10 @@ func (c *climber) request(marker string) zoom.MeetingRequest {
 
 // markAgenda adds the attempt's id to the agenda. Zoom has no idempotency key, so
 // this id is the way to find our meeting again. It stands at the end, unless Zoom's
-// lists would not show it there.
-func markAgenda(agenda, marker string) string {
-	mark := markStart + marker
+// lists would not show it there. The installation in it keeps two of them that work with
+// copies of the same database from deleting each other's meetings.
+func (s *Service) markAgenda(agenda, marker string) string {
+	mark := markStart + marker + "/" + s.installation
 	if agenda = cutRunes(agenda, MaxAgenda); agenda == "" {
 		return mark
 	}

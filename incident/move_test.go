@@ -134,7 +134,7 @@ func TestMoveToZoomInterrupted(t *testing.T) {
 	a := incident.Attempt{ID: "0199aaaa-0000-7000-8000-000000000001", BridgeID: b.ID, Rung: incident.RungOpener, HostEmail: opener, State: incident.AttemptCalling, StartedAt: w.clock.Now()}
 	w.ok(w.store.ChangeBridge(t.Context(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{b.State}, Attempt: &a,
 		Jobs: []incident.Job{{ID: "job", Kind: incident.JobReconcile, Subject: a.ID, State: incident.JobQueued, RunAt: w.clock.Now().Add(30 * time.Second), CreatedAt: w.clock.Now()}}}))
-	w.must(w.zoom().CreateMeeting(t.Context(), opener, request("Drawbridge ref "+a.ID)))
+	w.must(w.zoom().CreateMeeting(t.Context(), opener, request(ref(a.ID))))
 	for range 8 {
 		w.work(30 * time.Second)
 	}

@@ -242,7 +242,8 @@ func (c *climber) previewWithoutHost(ctx context.Context, p *Preview, before *pr
 			m := rows[before.standbies]
 			before.standbies++
 			p.Rung, p.Host = RungStandby, m.HostEmail
-			p.Calls = append(p.Calls, zoom.ChangeOf(m.Meeting.ID, c.bridge.renaming()))
+			c.bridge.ID = MarkerExample
+			p.Calls = append(p.Calls, zoom.ChangeOf(m.Meeting.ID, c.s.renaming(c.bridge)))
 			return nil
 		}
 	}

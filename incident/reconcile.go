@@ -223,6 +223,13 @@ func markOf(agenda string) string {
 	return id
 }
 
+// made reports whether the mark of a meeting says that this installation made it. No other
+// meeting is ever deleted.
+func (s *Service) made(agenda string) bool {
+	id := markOf(agenda)
+	return id != "" && strings.Contains(agenda, markStart+id+"/"+s.installation)
+}
+
 // hostList is the latest list of a host's meetings. Many attempts that wait for
 // the same host share it. A list stays until the account changes.
 type hostList struct {
@@ -442,6 +449,9 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 	}
 	if err == nil && meeting.Status == "started" {
 		return time.Time{}, s.sayTwin(ctx, attempt, EntrySecondMeeting)
+	}
+	if err == nil && !s.made(meeting.Agenda) {
+		return time.Time{}, nil // the sweep lists it
 	}
 	if err == nil {
 		err = client.DeleteMeeting(ctx, attempt.MeetingID)

@@ -2,6 +2,8 @@ package incident
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -53,6 +55,9 @@ type Service struct {
 	now       func() time.Time
 	log       *slog.Logger
 	publicURL string
+	// installation tells this installation from one that works with a copy of its
+	// database, such as a restored backup, by the public URL.
+	installation string
 
 	zoomHTTP              *http.Client
 	zoomAPIURL, zoomOAuth string
@@ -94,24 +99,29 @@ type Service struct {
 	wakeRetention, wakeGaps chan struct{} // signal changed rules, a new App ID
 }
 
+const installationLength = 8
+
 // New returns a Service. It starts nothing; Run does.
 func New(cfg Config) *Service {
+	url := strings.TrimRight(cfg.PublicURL, "/")
+	sum := sha256.Sum256([]byte(url))
 	return &Service{
-		store:       cfg.Store,
-		now:         cfg.Now,
-		log:         cfg.Log,
-		publicURL:   strings.TrimRight(cfg.PublicURL, "/"),
-		zoomHTTP:    cfg.ZoomHTTP,
-		zoomAPIURL:  cfg.ZoomAPIURL,
-		zoomOAuth:   cfg.ZoomOAuthURL,
-		zoomDomains: cfg.ZoomDomains,
-		links:       zoom.NewLinks(cfg.ZoomAPIURL, cfg.ZoomDomains),
-		refusals:    map[Rejection]int64{},
-		journal:     journal{path: cfg.JournalPath},
-		hostLists:   map[hostListKey]*hostList{},
-		hashing:     make(chan struct{}, 2),
-		wakeReader:  make(chan struct{}, 1),
-		wakeJobs:    make(chan struct{}, 1),
+		store:        cfg.Store,
+		now:          cfg.Now,
+		log:          cfg.Log,
+		publicURL:    url,
+		installation: hex.EncodeToString(sum[:])[:installationLength],
+		zoomHTTP:     cfg.ZoomHTTP,
+		zoomAPIURL:   cfg.ZoomAPIURL,
+		zoomOAuth:    cfg.ZoomOAuthURL,
+		zoomDomains:  cfg.ZoomDomains,
+		links:        zoom.NewLinks(cfg.ZoomAPIURL, cfg.ZoomDomains),
+		refusals:     map[Rejection]int64{},
+		journal:      journal{path: cfg.JournalPath},
+		hostLists:    map[hostListKey]*hostList{},
+		hashing:      make(chan struct{}, 2),
+		wakeReader:   make(chan struct{}, 1),
+		wakeJobs:     make(chan struct{}, 1),
 
 		wakeRetention: make(chan struct{}, 1),
 		wakeGaps:      make(chan struct{}, 1),

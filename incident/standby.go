@@ -311,6 +311,9 @@ func (k keeper) remove(ctx context.Context, m Standby) error {
 	if err == nil && got.Status == "started" {
 		return k.later(ctx, m, time.Hour)
 	}
+	if (err == nil || foreignLink(err)) && !k.s.made(got.Agenda) {
+		return k.save(ctx, m, StandbyGone) // a person or another installation uses it
+	}
 	if err == nil || foreignLink(err) {
 		err = k.client.DeleteMeeting(ctx, m.Meeting.ID)
 	}
@@ -401,7 +404,7 @@ func (k keeper) make(ctx context.Context, host string) error {
 	call, cancel := context.WithTimeout(ctx, jobLimit/3)
 	defer cancel()
 	meeting, err := k.client.CreateMeeting(call, host, zoom.MeetingRequest{
-		Topic: "Standby meeting", Agenda: markAgenda("Drawbridge keeps this meeting ready for an incident.", m.ID), Recurring: true,
+		Topic: "Standby meeting", Agenda: k.s.markAgenda("Drawbridge keeps this meeting ready for an incident.", m.ID), Recurring: true,
 		AutoRecording: string(RecordingNone), WaitingRoom: asked.WaitingRoom, JoinBeforeHost: asked.JoinBeforeHost,
 	})
 	meeting.StartURL = Secret{}
@@ -493,8 +496,8 @@ func (c *climber) helpOut(ctx context.Context, from BridgeState, change BridgeCh
 }
 
 // renaming is what changes in the standby meeting of a bridge.
-func (b Bridge) renaming() zoom.MeetingChange {
-	return zoom.MeetingChange{Topic: b.Topic, Agenda: cutRunes(b.Agenda, MaxAgenda), AutoRecording: string(b.Asked.Recording)}
+func (s *Service) renaming(b Bridge) zoom.MeetingChange {
+	return zoom.MeetingChange{Topic: b.Topic, Agenda: s.markAgenda(b.Agenda, b.ID), AutoRecording: string(b.Asked.Recording)}
 }
 
 // rename gives the meeting of a standby bridge the topic, agenda and recording that the
@@ -513,7 +516,7 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 	if err != nil {
 		return again, nil
 	}
-	err = client.UpdateMeeting(ctx, bridge.MeetingID, bridge.renaming())
+	err = client.UpdateMeeting(ctx, bridge.MeetingID, s.renaming(bridge))
 	var m zoom.Meeting
 	if err == nil {
 		m, err = client.GetMeeting(ctx, bridge.MeetingID)

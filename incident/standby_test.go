@@ -98,6 +98,9 @@ func TestStandbyCheck(t *testing.T) {
 		{"nothing", func(*world, incident.Standby) {}, false},
 		{"deleted", func(w *world, m incident.Standby) { w.ok(w.zoom().DeleteMeeting(t.Context(), m.Meeting.ID)) }, true},
 		{"its settings changed", func(w *world, m incident.Standby) {
+			w.ok(w.zoom().UpdateMeeting(t.Context(), m.Meeting.ID, zoom.MeetingChange{Topic: "Standby meeting", Agenda: ref(m.ID), AutoRecording: "local"}))
+		}, true},
+		{"a person took it", func(w *world, m incident.Standby) {
 			w.ok(w.zoom().UpdateMeeting(t.Context(), m.Meeting.ID, zoom.MeetingChange{Topic: "mine", AutoRecording: "local"}))
 		}, true},
 		{"Zoom doesn’t answer", func(w *world, m incident.Standby) { w.faults(zoomsim.Faults{Down: true}) }, false},
@@ -112,6 +115,10 @@ func TestStandbyCheck(t *testing.T) {
 			after := w.kept()
 			if len(after) != 1 || after[0].ID != before.ID != tt.replaced {
 				t.Errorf("ready are %+v", after)
+			}
+			if tt.name == "a person took it" {
+				w.must(w.zoom().GetMeeting(t.Context(), before.Meeting.ID))
+				w.ok(w.zoom().DeleteMeeting(t.Context(), before.Meeting.ID))
 			}
 			w.wantKept(1)
 		})

@@ -69,6 +69,8 @@ const (
 	KeptYoung     LeftoverReason = "young"    // it is new, or its incident was resolved a short time ago
 	KeptForeign   LeftoverReason = "foreign"  // this Drawbridge did not make it: another one did, or a person copied a meeting
 	KeptChanged   LeftoverReason = "changed"  // a person changed it: it recurs, or has lost its mark
+	KeptUnread    LeftoverReason = "unread"   // an event that names it can't be read
+	KeptRecorded  LeftoverReason = "recorded" // Zoom has a recording of it
 	KeptRestored  LeftoverReason = "restored" // it was deleted, and a person recovered it
 	KeptPersonal  LeftoverReason = "personal" // it uses a personal meeting id
 	KeptNotByZoom LeftoverReason = "refused"  // Zoom did not delete it; Reason
@@ -132,6 +134,9 @@ type Sweeps interface {
 	DeleteLeftover(ctx context.Context, meetingID string) error
 	// EventsOf returns the names of the events about a meeting that have been read, each once.
 	EventsOf(ctx context.Context, meetingID string) ([]string, error)
+	// UnreadAbout reports whether an event since then in the state new or unreadable names a
+	// meeting, or whether there are too many to tell.
+	UnreadAbout(ctx context.Context, state EventState, meetingID string, since time.Time) (bool, error)
 }
 
 // SweepNow looks for left-over meetings, soon.
@@ -418,9 +423,12 @@ func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l 
 	case !made.IsZero() && (l.CreatedAt.Before(from) || l.CreatedAt.After(from.Add(giveUpLook))):
 		l.Why = LeftUnknown
 		return kept(KeptForeign)
+	case mark != "" && !w.s.made(m.Agenda):
+		l.Why = LeftUnknown
+		return kept(KeptForeign)
 	case personalID(m), m.PMI != "":
 		return kept(KeptPersonal)
-	case made.IsZero(), m.Type != 0 && m.Type != asked:
+	case mark == "", made.IsZero(), m.Type != 0 && m.Type != asked:
 		return kept(KeptChanged)
 	case l.BridgeID != "" && i.Status == StatusOpen:
 		return kept(KeptOpen)
@@ -450,18 +458,19 @@ func (w *sweeper) settleAll(ctx context.Context) (again time.Time, err error) {
 		if did++; did > sweepBatch || w.outOfTime(ctx) {
 			return w.s.now().Add(sweepPause), nil
 		}
-		if err := w.settle(ctx, l); err != nil {
-			return time.Time{}, err
+		if again, err := w.settle(ctx, l); err != nil || !again.IsZero() {
+			return again, err
 		}
 	}
 	return time.Time{}, nil
 }
 
-// settle deletes a meeting if nobody ever was in it, or stores why it stays.
-func (w *sweeper) settle(ctx context.Context, was Leftover) error {
+// settle deletes a meeting if nobody ever was in it, or stores why it stays. While an event
+// about the meeting waits to be read, settle must be called again.
+func (w *sweeper) settle(ctx context.Context, was Leftover) (again time.Time, err error) {
 	client, err := w.s.zoomClient(w.account)
 	if err != nil {
-		return w.keep(ctx, was, KeptUnsaid, err)
+		return time.Time{}, w.keep(ctx, was, KeptUnsaid, err)
 	}
 	m, err := client.GetMeeting(ctx, was.MeetingID)
 	if foreignLink(err) {
@@ -469,61 +478,103 @@ func (w *sweeper) settle(ctx context.Context, was Leftover) error {
 	}
 	switch {
 	case gone(err) && was.Outcome == LeftoverDeleting: // the program stopped after the call
-		return w.deleted(ctx, was)
+		return time.Time{}, w.deleted(ctx, was)
 	case gone(err):
-		return w.s.store.DeleteLeftover(ctx, was.MeetingID)
+		return time.Time{}, w.s.store.DeleteLeftover(ctx, was.MeetingID)
 	case err != nil:
-		return w.keep(ctx, was, KeptUnsaid, err)
+		return time.Time{}, w.keep(ctx, was, KeptUnsaid, err)
 	}
 	_, past := client.GetPastMeeting(ctx, m.ID)
+	recorded, notSaid := client.Recorded(ctx, m.ID)
 	// Whatever has changed during these calls counts.
 	l, ok, err := w.leftover(ctx, was.HostEmail, m)
 	switch {
 	case err != nil:
-		return err
+		return time.Time{}, err
 	case !ok:
-		return w.s.store.DeleteLeftover(ctx, was.MeetingID)
+		return time.Time{}, w.s.store.DeleteLeftover(ctx, was.MeetingID)
 	case l.Outcome == LeftoverKept:
-		return w.save(ctx, l)
+		return time.Time{}, w.save(ctx, l)
 	case m.Status == "started":
-		return w.keep(ctx, l, KeptRunning, nil)
+		return time.Time{}, w.keep(ctx, l, KeptRunning, nil)
 	}
-	switch said, err := w.s.store.EventsOf(ctx, m.ID); {
-	case err != nil:
-		return err
-	case slices.ContainsFunc(said, func(event string) bool {
-		return event == "meeting.started" || strings.HasPrefix(event, "meeting.participant_") // also of people who did not get in
-	}):
-		return w.keep(ctx, l, KeptHeld, nil)
-	case slices.Contains(said, "meeting.recovered"):
-		return w.keep(ctx, l, KeptRestored, nil)
+	if why, again, err := w.heard(ctx, l); err != nil || !again.IsZero() {
+		return again, err
+	} else if why != "" {
+		return time.Time{}, w.keep(ctx, l, why, nil)
 	}
 	switch {
 	case past == nil:
-		return w.keep(ctx, l, KeptHeld, nil)
+		return time.Time{}, w.keep(ctx, l, KeptHeld, nil)
+	case recorded:
+		return time.Time{}, w.keep(ctx, l, KeptRecorded, nil)
 	case !gone(past) || m.Status != "waiting":
-		return w.keep(ctx, l, KeptUnsaid, past)
+		return time.Time{}, w.keep(ctx, l, KeptUnsaid, past)
+	case notSaid != nil:
+		return time.Time{}, w.keep(ctx, l, KeptUnsaid, notSaid)
 	}
 	l.Outcome = LeftoverDeleting
 	if err := w.save(ctx, l); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	if err := w.endUnused(ctx, l); err != nil {
 		if CodeOf(err) == Conflict {
-			return w.s.store.DeleteLeftover(ctx, l.MeetingID)
+			return time.Time{}, w.s.store.DeleteLeftover(ctx, l.MeetingID)
 		}
-		return err
+		return time.Time{}, err
+	}
+	// What has changed meanwhile counts too: nothing gets a deleted meeting back for sure.
+	if why, again, err := w.heard(ctx, l); err != nil || !again.IsZero() {
+		return again, err
+	} else if why != "" {
+		return time.Time{}, w.keep(ctx, l, why, nil)
+	}
+	if bridge, err := w.s.store.OpenBridgeWithMeeting(ctx, l.MeetingID, ""); err != nil {
+		return time.Time{}, err
+	} else if bridge != "" {
+		return time.Time{}, w.s.store.DeleteLeftover(ctx, l.MeetingID)
 	}
 	switch err := client.DeleteMeeting(ctx, l.MeetingID); {
 	case err == nil, gone(err):
-		return w.deleted(ctx, l)
+		return time.Time{}, w.deleted(ctx, l)
 	case zoom.ProblemOf(err).Code == zoom.ProblemMeetingInProgress:
-		return w.keep(ctx, l, KeptRunning, nil)
+		return time.Time{}, w.keep(ctx, l, KeptRunning, nil)
 	case !refusedByZoom(err) && was.Outcome == LeftoverChecking: // it may be deleted: look again
-		return err
+		return time.Time{}, err
 	default:
-		return w.keep(ctx, l, KeptNotByZoom, err)
+		return time.Time{}, w.keep(ctx, l, KeptNotByZoom, err)
 	}
+}
+
+// heard returns why a meeting stays because of its events, or "". While one of them waits to
+// be read, it returns when to call it again.
+func (w *sweeper) heard(ctx context.Context, l Leftover) (why LeftoverReason, again time.Time, err error) {
+	since := l.CreatedAt.Add(-sweepAge)
+	waits, err := w.s.store.UnreadAbout(ctx, EventNew, l.MeetingID, since) // first: it may be read next
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if waits {
+		return "", w.s.now().Add(sweepPause), nil
+	}
+	unreadable, err := w.s.store.UnreadAbout(ctx, EventUnreadable, l.MeetingID, since)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	said, err := w.s.store.EventsOf(ctx, l.MeetingID)
+	switch {
+	case err != nil:
+		return "", time.Time{}, err
+	case slices.ContainsFunc(said, func(event string) bool {
+		return event == "meeting.started" || strings.HasPrefix(event, "meeting.participant_") // also of people who did not get in
+	}):
+		return KeptHeld, time.Time{}, nil
+	case slices.Contains(said, "meeting.recovered"):
+		return KeptRestored, time.Time{}, nil
+	case unreadable:
+		return KeptUnread, time.Time{}, nil
+	}
+	return "", time.Time{}, nil
 }
 
 // endUnused ends the bridge whose meeting is deleted next, so that Zoom's event about it is

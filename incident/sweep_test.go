@@ -68,7 +68,7 @@ func (w *world) twin(b incident.Bridge) zoom.Meeting {
 	if i < 0 {
 		w.Fatalf("no attempt was refused: %+v", attempts)
 	}
-	r := request("It is down.\n\nDrawbridge ref " + attempts[i].ID)
+	r := request("It is down.\n\n" + ref(attempts[i].ID))
 	r.JoinBeforeHost = true
 	m, err := w.zoom().CreateMeeting(w.Context(), attempts[i].HostEmail, r)
 	w.ok(err)
@@ -228,7 +228,7 @@ func TestSweep(t *testing.T) {
 		{"a standby meeting that nobody keeps", func(w *world) {
 			m := w.standby(1)[0]
 			w.standby(0)
-			w.must(w.zoom().CreateMeeting(w.Context(), backup, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: "Drawbridge ref " + m.ID, Recurring: true}))
+			w.must(w.zoom().CreateMeeting(w.Context(), backup, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: ref(m.ID), Recurring: true}))
 			w.work(aDay)
 		}, zoomsim.Faults{}, []string{"unknown kept foreign"}, 1},
 		{"a standby meeting that Zoom made late, and a copy for another host", func(w *world) {
@@ -247,8 +247,8 @@ func TestSweep(t *testing.T) {
 			for range 40 {
 				w.work(20 * time.Second)
 			}
-			w.must(w.zoom().CreateMeeting(w.Context(), backup, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: "Drawbridge ref " + all[0].ID, Recurring: true}))
-			w.must(w.zoom().CreateMeeting(w.Context(), opener, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: "Drawbridge ref " + all[0].ID, Recurring: true}))
+			w.must(w.zoom().CreateMeeting(w.Context(), backup, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: ref(all[0].ID), Recurring: true}))
+			w.must(w.zoom().CreateMeeting(w.Context(), opener, zoom.MeetingRequest{Topic: "Standby meeting", Agenda: ref(all[0].ID), Recurring: true}))
 			w.clock.Add(aDay)
 		}, zoomsim.Faults{}, []string{"standby deleted", "unknown kept foreign", "unused deleted"}, 1},
 		{"a standby meeting that the bridge had before", func(w *world) {
@@ -279,7 +279,7 @@ func TestSweep(t *testing.T) {
 			w.sim.Settle()
 			w.work(time.Second)
 			w.resolved(i)
-			w.must(w.zoom().CreateMeeting(w.Context(), opener, request("Drawbridge ref "+attempts[0].ID)))
+			w.must(w.zoom().CreateMeeting(w.Context(), opener, request(ref(attempts[0].ID))))
 			w.must(w.zoom().CreateMeeting(w.Context(), opener, request("Drawbridge ref 0192f0c4-1111-7222-8333-444455556666")))
 			w.clock.Add(aDay)
 		}, zoomsim.Faults{}, []string{"unknown kept foreign", "unknown kept foreign"}, 3},
@@ -288,7 +288,7 @@ func TestSweep(t *testing.T) {
 			attempts, err := w.store.Attempts(w.Context(), b.ID)
 			w.ok(err)
 			at := slices.IndexFunc(attempts, func(a incident.Attempt) bool { return a.HostEmail == opener && a.MeetingID == "" })
-			w.must(w.zoom().CreateMeeting(w.Context(), backup, request("Drawbridge ref "+attempts[at].ID)))
+			w.must(w.zoom().CreateMeeting(w.Context(), backup, request(ref(attempts[at].ID))))
 			w.resolved(i)
 			w.work(aDay)
 		}, zoomsim.Faults{}, []string{"unknown kept foreign", "unused deleted"}, 1},

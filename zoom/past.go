@@ -2,6 +2,7 @@ package zoom
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -62,6 +63,27 @@ func (c *Client) ListPastParticipants(ctx context.Context, uuid string) ([]PastP
 	})
 	return list, err
 }
+
+// Recorded reports whether Zoom has a recording of a meeting in the cloud, by its id.
+func (c *Client) Recorded(ctx context.Context, id string) (bool, error) {
+	r := meetingRequest("get recordings", http.MethodGet, id)
+	r.path += "/recordings"
+	body, err := c.call(ctx, r)
+	if z, ok := errors.AsType[*Error](err); ok && z.Code == codeNoRecording {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, ok := readObject(body); !ok {
+		return false, &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
+	}
+	return true, nil
+}
+
+// codeNoRecording is Zoom's answer that a meeting has no recording, or none that is ready
+// (Zoom, "Get meeting recordings").
+const codeNoRecording = 3301
 
 // EndMeeting ends a meeting for everyone who is in it.
 func (c *Client) EndMeeting(ctx context.Context, id string) error {

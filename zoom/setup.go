@@ -24,7 +24,8 @@ const (
 	MeetingEvents     Feature = "meeting_events"
 	ParticipantEvents Feature = "participant_events"
 	RecordingEvents   Feature = "recording_events"
-	PastMeetings      Feature = "past_meetings" // read when a call ended and who was in it
+	PastMeetings      Feature = "past_meetings"    // read when a call ended and who was in it
+	DeleteLeftovers   Feature = "delete_leftovers" // delete meetings that no incident uses and nobody was in
 	EndMeetings       Feature = "end_meetings"
 	FixSettings       Feature = "fix_settings"    // change settings of people that don't suit bridges
 	ChangeMeetings    Feature = "change_meetings" // name a standby meeting after its incident, and change settings that keep people out
@@ -54,6 +55,8 @@ var features = []FeatureScopes{
 	{Name: ParticipantEvents, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:participant:admin"}},
 	{Name: RecordingEvents, Classic: []string{"recording:read:admin"}, Granular: []string{"cloud_recording:read:recording:admin"}},
 	{Name: PastMeetings, Classic: []string{"meeting:read:admin"}, Granular: []string{"meeting:read:past_meeting:admin", "meeting:read:list_past_participants:admin"}},
+	{Name: DeleteLeftovers, Classic: []string{"meeting:read:admin", "meeting:write:admin", "recording:read:admin"},
+		Granular: []string{"meeting:read:list_meetings:admin", "meeting:read:past_meeting:admin", "cloud_recording:read:list_recording_files:admin", "meeting:delete:meeting:admin"}},
 	{Name: EndMeetings, Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:update:status:admin"}},
 	{Name: FixSettings, Classic: []string{"user:write:admin"}, Granular: []string{"user:update:settings:admin"}},
 	{Name: ChangeMeetings, Classic: []string{"meeting:write:admin"}, Granular: []string{"meeting:update:meeting:admin"}},

@@ -33,7 +33,8 @@ func TestCheckScopes(t *testing.T) {
 			"delete_twin":  {"meeting:delete:meeting:admin", "meeting:read:meeting:admin"},
 			"end_meetings": {"meeting:update:status:admin"},
 
-			"change_meetings": {"meeting:update:meeting:admin"},
+			"change_meetings":  {"meeting:update:meeting:admin"},
+			"delete_leftovers": {"meeting:read:list_meetings:admin", "meeting:read:past_meeting:admin", "cloud_recording:read:list_recording_files:admin", "meeting:delete:meeting:admin"},
 
 			"fix_settings": {"user:update:settings:admin"},
 			"find_gaps":    {"marketplace_app:read:admin"},
@@ -47,6 +48,7 @@ func TestCheckScopes(t *testing.T) {
 			"meeting_events":     {"meeting:read:meeting:admin"},
 			"participant_events": {"meeting:read:participant:admin"},
 			"recording_events":   {"cloud_recording:read:recording:admin"},
+			"delete_leftovers":   {"meeting:read:list_meetings:admin", "meeting:read:past_meeting:admin", "cloud_recording:read:list_recording_files:admin", "meeting:delete:meeting:admin"},
 			"past_meetings":      {"meeting:read:past_meeting:admin", "meeting:read:list_past_participants:admin"},
 			"end_meetings":       {"meeting:update:status:admin"},
 			"fix_settings":       {"user:update:settings:admin"},

@@ -260,6 +260,7 @@ var features = map[string]string{
 	"reconcile":          "Find a meeting again when Zoom didn’t answer",
 	"delete_twin":        "Delete a duplicate meeting",
 	"past_meetings":      "Read when a call ended and who was in it",
+	"delete_leftovers":   "Delete left-over meetings in which nobody was",
 	"end_meetings":       "End a meeting",
 	"host_start_link":    "Give the host the start link",
 	"meeting_events":     "See when a bridge starts and ends",
