@@ -18,8 +18,9 @@ func (s *Site) mends(c echo.Context, b incident.Bridge, block *views.BridgeBlock
 	}
 	for _, code := range b.Mendable() {
 		w := words.MendOf(string(code))
-		m := views.Mend{Code: string(code), Setting: w.Setting, Before: w.Before, After: w.After, Effect: w.Effect}
-		line := &block.Checks[slices.IndexFunc(b.Findings, func(f incident.Finding) bool { return f.Code == code })]
+		at := slices.IndexFunc(b.Findings, func(f incident.Finding) bool { return f.Code == code })
+		m := views.Mend{Kept: words.KeptBefore(b.Findings[at].Locked), Code: string(code), Setting: w.Setting, Before: w.Before, After: w.After, Effect: w.Effect}
+		line := &block.Checks[at]
 		line.Fix, line.FixID = "", block.MendID(m.Code)
 		block.Mends = append(block.Mends, m)
 	}

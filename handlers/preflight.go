@@ -77,7 +77,7 @@ func (s *Site) preflightPage(c echo.Context) (views.PreflightPage, error) {
 	for _, h := range hosts {
 		row := s.preflightRow(c, h, page.CanChange)
 		row.Cells[len(row.Cells)-1] = leftToday(loads[h.Email])
-		fixable = fixable || len(h.Fixable()) > 0
+		fixable = fixable || slices.ContainsFunc(h.Fixable(), func(code incident.FindingCode) bool { return !h.Locked(code) })
 		page.Rows = append(page.Rows, row)
 	}
 	if fixable && page.CanChange {
@@ -228,8 +228,10 @@ func (s *Site) PreflightFixPage(c echo.Context) error {
 		for _, code := range h.Fixable() {
 			if email := q.Get("email"); email != "" && (email != h.Email || q.Get("code") != string(code)) {
 				continue
+			} else if email == "" && h.Locked(code) {
+				continue // only who looks at that setting tries it again
 			}
-			change := views.PreflightChange{Email: h.Email, Value: h.Email + " " + string(code)}
+			change := views.PreflightChange{Kept: words.KeptBefore(h.Locked(code)), Email: h.Email, Value: h.Email + " " + string(code)}
 			change.Setting, change.Before, change.After = words.SettingFix(string(code))
 			page.Changes = append(page.Changes, change)
 		}

@@ -24,8 +24,9 @@ var mendable = map[FindingCode]struct {
 	FoundRegistration:     {SettingRegistration, func(_ MeetingTemplate, to *zoom.MeetingSettings) { to.Registration = new(false) }},
 }
 
-// Mendable returns the findings about the bridge's meeting that FixBridge can mend. Those
-// that Zoom kept before are not among them, and a person's own room is never changed.
+// Mendable returns the findings about the bridge's meeting that FixBridge can mend, also
+// those that Zoom kept before: somebody may have unlocked them. A person's own room is never
+// changed.
 func (b Bridge) Mendable() (codes []FindingCode) {
 	if b.State != BridgeReady && b.State != BridgeLive || b.Kind == KindStatic || b.MeetingID == "" || b.PMI != "" {
 		return nil
@@ -35,7 +36,7 @@ func (b Bridge) Mendable() (codes []FindingCode) {
 		if f.Code == FoundNoJoinBeforeHost && waitingRoom {
 			continue // it follows from the waiting room
 		}
-		if _, ok := mendable[f.Code]; ok && !f.Locked {
+		if _, ok := mendable[f.Code]; ok {
 			codes = append(codes, f.Code)
 		}
 	}

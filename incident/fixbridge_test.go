@@ -76,8 +76,22 @@ func TestFixBridge(t *testing.T) {
 			} else if e.Action == incident.AuditBridgeFix {
 				t.Errorf("audit entry %+v", e)
 			}
-			_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, test.code)
-			wantCode(t, err, incident.Conflict)
+			if !test.locked {
+				_, err = w.service.FixBridge(t.Context(), anaIs, b.ID, test.code)
+				wantCode(t, err, incident.Conflict)
+				return
+			}
+			// What Zoom kept can be tried again, and works once it is unlocked.
+			for _, unlocked := range []bool{false, true} {
+				if unlocked {
+					w.sim.SetUser(opener, func(u *zoomsim.User) { u.WaitingRoomLock = zoomsim.LockedOff })
+				}
+				fixed, err := w.service.FixBridge(t.Context(), anaIs, b.ID, test.code)
+				w.ok(err)
+				if fixed != unlocked || (len(w.bridge(i).Findings) == 0) != unlocked {
+					t.Errorf("unlocked %v: fixed %v, found %q", unlocked, fixed, foundIn(w.bridge(i)))
+				}
+			}
 		})
 	}
 }

@@ -335,19 +335,24 @@ var fixable = map[FindingCode]struct {
 }
 
 // Fixable returns the findings that Drawbridge can mend by changing the person's settings
-// in Zoom. Those that somebody locked are not among them.
+// in Zoom, also those that Zoom kept before: somebody may have unlocked them.
 func (h HostCheck) Fixable() (codes []FindingCode) {
 	if h.Outdated() {
 		return nil
 	}
 	basic := slices.ContainsFunc(h.Lines, func(l Finding) bool { return l.Code == FoundUserBasic })
 	for _, l := range h.Lines {
-		if _, ok := fixable[l.Code]; !ok || l.Level != LevelWarning || l.Locked || l.Code == FoundCloudRecording && basic {
+		if _, ok := fixable[l.Code]; !ok || l.Level != LevelWarning || l.Code == FoundCloudRecording && basic {
 			continue // cloud recording needs a license
 		}
 		codes = append(codes, l.Code)
 	}
 	return codes
+}
+
+// Locked reports whether Zoom kept the setting when Drawbridge last changed it.
+func (h HostCheck) Locked(code FindingCode) bool {
+	return slices.ContainsFunc(h.Lines, func(l Finding) bool { return l.Code == code && l.Locked })
 }
 
 // HostFix is what FixHosts did for one person.

@@ -253,6 +253,11 @@ func TestFixHosts(t *testing.T) {
 	if got := w.board()[pmiHost]; !slices.Equal(got, []string{"opener", "warning waiting_room locked"}) {
 		t.Errorf("afterwards the board says %q", got)
 	}
+	checks, err = w.store.HostChecks(t.Context())
+	w.ok(err)
+	if i := slices.IndexFunc(checks, func(h incident.HostCheck) bool { return h.Email == pmiHost }); !slices.Contains(checks[i].Fixable(), incident.FoundWaitingRoom) || !checks[i].Locked(incident.FoundWaitingRoom) {
+		t.Error("what Zoom kept can’t be tried again")
+	}
 	for _, u := range w.sim.Users() {
 		if u.Email == pmiHost && u.UsePMIForScheduled {
 			t.Error("nothing changed in Zoom")

@@ -119,6 +119,7 @@ type BridgeBlock struct {
 type Mend struct {
 	Code                           string
 	Setting, Before, After, Effect string
+	Kept                           string // what happened last time; "": it wasn't tried, or it worked
 }
 
 // MendID is the id of the dialog that fixes a finding.

@@ -45,6 +45,7 @@ type PreflightFixPage struct {
 type PreflightChange struct {
 	Email, Setting, Before, After string
 	Value                         string // of the field
+	Kept                          string // what happened last time; "": it was not tried
 }
 
 // problems are the cells of the row that somebody should look at.

@@ -17,6 +17,14 @@ var mends = map[string]Mend{
 // MendOf returns what Fix changes for a finding.
 func MendOf(code string) Mend { return mends[code] }
 
+// KeptBefore says what happened when Drawbridge last tried a change that Zoom didn't make.
+func KeptBefore(kept bool) string {
+	if !kept {
+		return ""
+	}
+	return "Last time Zoom kept the setting. It changes only if a Zoom admin has unlocked it since."
+}
+
 // Mended says what became of a Fix.
 func Mended(code string, fixed bool) string {
 	if fixed {
