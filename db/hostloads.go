@@ -74,12 +74,21 @@ func (s *Store) CountStorm(ctx context.Context, m incident.Storm) (int, error) {
 	return countStorm(ctx, s.r, m, "")
 }
 
-// countStorm returns how many bridges of a source, other than one, have got a new meeting.
+// countStorm returns for how many bridges of a source, other than one, a meeting was made
+// or may have been made.
 func countStorm(ctx context.Context, q queryer, m incident.Storm, except string) (int, error) {
-	return one(ctx, q, "bridge", scalar[int], `
-		SELECT COUNT(DISTINCT b.id) FROM bridge_attempts a JOIN bridges b ON b.id = a.bridge_id JOIN incidents i ON i.number = b.incident_number
-		WHERE a.started_at >= $1 AND a.state <> 'refused' AND i.source = $2 AND i.created_by = $3 AND b.id <> $4`,
+	attempts, err := list(ctx, q, attemptFields, `
+		SELECT `+attemptColumns+` FROM bridge_attempts
+		WHERE started_at >= $1 AND (state <> 'refused' OR meeting_id <> '') AND bridge_id <> $4 AND EXISTS (
+			SELECT 1 FROM bridges b JOIN incidents i ON i.number = b.incident_number WHERE b.id = bridge_id AND i.source = $2 AND i.created_by = $3)`,
 		m.Since, m.Source, m.CreatedBy, except)
+	bridges := map[string]bool{}
+	for _, a := range attempts {
+		if a.MayHaveMeeting() {
+			bridges[a.BridgeID] = true
+		}
+	}
+	return len(bridges), err
 }
 
 // takeRoom returns incident.ErrStorm if the source of the change's bridge has had its

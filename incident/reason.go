@@ -46,7 +46,7 @@ const (
 	ReasonHostRests       ReasonCode = "host_rests"       // Host, Zoom: refused this host recently, so it is not asked now
 	ReasonHostSpent       ReasonCode = "host_spent"       // Host, Count: meetings of today, as many as Zoom allows a user
 	ReasonReserved        ReasonCode = "reserved"         // Host, Count: meetings of the host's day that are kept for people
-	ReasonStorm           ReasonCode = "storm"            // Count: new Zoom meetings that one source gets in ten minutes
+	ReasonStorm           ReasonCode = "storm"            // Count: new Zoom meetings that one source gets in ten minutes (storm_limit), all of which were or may have been made
 	ReasonStandby         ReasonCode = "standby"          // the bridge has a meeting that was made in advance
 	ReasonZoomApp         ReasonCode = "zoom_app"         // replaces an account-wide reason for people who aren't admins; never stored
 	ReasonNote            ReasonCode = "note"             // Text: from an older version

@@ -13,6 +13,20 @@ const (
 // ChangeBridge returns it.
 var ErrStorm = refuse(Conflict, "This source has had too many new Zoom meetings.")
 
+// MayHaveMeeting reports whether Zoom made a meeting for the attempt, or may have made one.
+// If Zoom answered that it failed, Drawbridge looks for a meeting all the same, but until
+// it finds one the attempt has cost nothing.
+func (a Attempt) MayHaveMeeting() bool {
+	switch a.State {
+	case AttemptUnknown:
+		return a.Reason.Zoom == nil || a.Reason.Zoom.Status == 0
+	case AttemptRefused:
+		return a.MeetingID != ""
+	case AttemptCalling, AttemptDone, AttemptDiscarded:
+	}
+	return true
+}
+
 // Storm limits how many bridges of one source get a new Zoom meeting; a zero Limit does
 // not.
 type Storm struct {

@@ -50,7 +50,7 @@ var reasonTexts = map[string]Text{
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
 	"reserved":         {Cause: "The last {count} meetings that {host} can make today are kept for incidents that people open."},
-	"storm":            {Cause: "The source of this incident has already had {count} new Zoom meetings within ten minutes."},
+	"storm":            {Cause: "The source of this incident has used its {count} new Zoom meetings of ten minutes. An admin sets how many on the Zoom account page: “New meetings for one source in ten minutes”."},
 	"standby":          {Cause: "People use a meeting that was kept ready."},
 	"host_busy":        {Cause: "{host} {busy}, so somebody else hosts this one."},
 	"host_runs":        {Cause: "{host} {busy}, so somebody else hosts this one."},
