@@ -368,6 +368,9 @@ func (c *climber) write(ctx context.Context, change BridgeChange) error {
 	if err == nil {
 		c.s.keepBridge(change.Bridge)
 	}
+	if change.AttemptFrom == AttemptCalling {
+		c.s.asked(*change.Attempt, err)
+	}
 	return err
 }
 
@@ -580,11 +583,12 @@ func (c *climber) rest(ctx context.Context) error {
 	return moved(c.write(ctx, BridgeChange{Bridge: c.bridge, From: []BridgeState{BridgeFailed}}))
 }
 
-// interrupted continues after the program stopped during a climb, as why says. The outcome
-// of its calls is unknown, so their meetings are looked for: before another is created, or,
+// interrupted continues after the program stopped during a climb or takes too long for it.
+// why is the reason for calls of another process; see lost. The outcome of the calls is unknown, so their meetings are looked for: before another is created, or,
 // if the bridge has got a link, to delete them.
 func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt, why Reason) error {
 	change := BridgeChange{}
+	var reasons []Reason
 	waits := b.isBeingMade() || b.State == BridgeFailed
 	for _, a := range attempts {
 		at := s.now()
@@ -593,11 +597,16 @@ func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attemp
 		}
 		if a.State == AttemptCalling {
 			change.Jobs = append(change.Jobs, s.newJob(JobReconcile, a.ID, at))
+			reasons = append(reasons, s.lost(a, why))
 		}
+	}
+	if len(reasons) == 0 {
+		reasons = []Reason{why}
 	}
 	if waits {
 		change.From = []BridgeState{b.State}
-		b.State, b.Reasons = BridgeUnknown, []Reason{why}
+		b.State = BridgeUnknown
+		b.Reasons = slices.CompactFunc(reasons, func(a, b Reason) bool { return reflect.DeepEqual(a, b) })
 		run.State, run.Reason, run.FinishedAt = StepRunning, Reason{}, time.Time{}
 		if len(change.Jobs) == 0 { // between two rungs
 			b.State, run.State = BridgeNew, StepScheduled

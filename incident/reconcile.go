@@ -43,8 +43,8 @@ func (s *Service) reconcile(ctx context.Context, job Job) (again time.Time, err 
 	if err != nil {
 		return time.Time{}, err
 	}
-	if attempt.State == AttemptCalling { // the program that called has stopped
-		attempt.State, attempt.Reason, attempt.FinishedAt = AttemptUnknown, Reason{Code: ReasonRestarted}, s.now()
+	if attempt.State == AttemptCalling { // the program that called has stopped, or doesn't get an answer
+		attempt.State, attempt.Reason, attempt.FinishedAt = AttemptUnknown, s.lost(attempt, Reason{Code: ReasonRestarted}), s.now()
 		if err := s.writeAttempt(ctx, attempt, AttemptCalling); err != nil {
 			return time.Time{}, err
 		}
@@ -421,7 +421,9 @@ func (s *Service) discard(ctx context.Context, a Attempt, from AttemptState) err
 	ctx, cancel := attached(ctx, stateWrite)
 	defer cancel()
 	a.State, a.FinishedAt = AttemptDiscarded, s.now()
-	return s.writeAttempt(ctx, a, from, s.newJob(JobDiscard, a.ID, s.now()))
+	err := s.writeAttempt(ctx, a, from, s.newJob(JobDiscard, a.ID, s.now()))
+	s.asked(a, err)
+	return err
 }
 
 // deleteDiscarded deletes a meeting that no bridge uses, unless people are in it.

@@ -30,8 +30,41 @@ func (c *climber) begin(ctx context.Context, r rung) error {
 	if err := c.began(ctx, r, attempt); err != nil {
 		return err
 	}
+	c.s.asks(attempt)
 	c.ask(ctx, r, attempt)
 	return nil
+}
+
+// asks remembers that this process makes the call of an attempt.
+func (s *Service) asks(a Attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asking == nil {
+		s.asking = map[string]bool{}
+	}
+	s.asking[a.ID] = true
+}
+
+// asked forgets the call of an attempt if its outcome is stored, or if err says that
+// somebody else closed the attempt.
+func (s *Service) asked(a Attempt, err error) {
+	if err != nil && CodeOf(err) != Conflict {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.asking, a.ID)
+}
+
+// lost returns why the outcome of an attempt isn't stored: the call takes too long, if
+// this process makes it, or else otherwise.
+func (s *Service) lost(a Attempt, otherwise Reason) Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.asking[a.ID] {
+		return otherwise
+	}
+	return Reason{Code: ReasonZoom, Host: a.HostEmail, Zoom: &zoom.Problem{Code: zoom.ProblemTimedOut, MaybeCreated: true}}
 }
 
 // ask makes a call, for which it has all the time that is left: another rung starts after

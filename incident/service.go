@@ -76,17 +76,18 @@ type Service struct {
 	sessions      recalled[Session]
 	usedTokens    recalled[Token]
 	calls         recalled[Call]
-	touching      sync.Mutex    // held while the use of a token or session is stored
-	rooms         sync.Mutex    // held while a static link is chosen
-	zoomDown      bool          // a bridge failed since Zoom last created a meeting, and not because of its host
-	askAfter      time.Time     // Zoom is not asked about calls before, because it did not answer
-	askFails      int           // how many times in a row
-	createTook    time.Duration // how long Zoom took to create the last meeting
-	silent        int           // how many calls in a row Zoom did not answer; see breaker.go
-	probeAt       time.Time     // when a silent Zoom is asked again
-	warmAt        time.Time     // when the access token is looked at again
-	tokensEnded   []time.Time   // when another program last ended the access token; see tokenwar.go
-	newOpeners    bool          // somebody opened an incident since the pre-flight check looked for new people
+	touching      sync.Mutex      // held while the use of a token or session is stored
+	rooms         sync.Mutex      // held while a static link is chosen
+	asking        map[string]bool // the attempts whose calls this process makes; see lost
+	zoomDown      bool            // a bridge failed since Zoom last created a meeting, and not because of its host
+	askAfter      time.Time       // Zoom is not asked about calls before, because it did not answer
+	askFails      int             // how many times in a row
+	createTook    time.Duration   // how long Zoom took to create the last meeting
+	silent        int             // how many calls in a row Zoom did not answer; see breaker.go
+	probeAt       time.Time       // when a silent Zoom is asked again
+	warmAt        time.Time       // when the access token is looked at again
+	tokensEnded   []time.Time     // when another program last ended the access token; see tokenwar.go
+	newOpeners    bool            // somebody opened an incident since the pre-flight check looked for new people
 	tidied        time.Time
 	drillHour     time.Time // the last hour for which the plan of drills was read
 
