@@ -15,7 +15,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
-	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/incident/severity"
 	"github.com/drawbridge-hq/drawbridge/views/words"
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
@@ -253,8 +253,8 @@ func readAlert(c echo.Context, req *incident.OpenRequest) error {
 			*into = text
 		}
 	}
-	if severity := strings.Join(strings.Fields(req.Severity), " "); severity != "" && !views.SeverityRanked(severity) {
-		drop(incident.AdjustedSeverity, "severity", nil)
+	if name := strings.Join(strings.Fields(req.Severity), " "); name != "" && severity.Level(name) == 0 {
+		drop(incident.AdjustedSeverity, "severity", []byte(name))
 	}
 	return nil
 }

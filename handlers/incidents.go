@@ -14,6 +14,7 @@ import (
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/incident/severity"
 	"github.com/drawbridge-hq/drawbridge/views"
 	"github.com/drawbridge-hq/drawbridge/views/words"
 )
@@ -87,7 +88,7 @@ func (s *Site) incidentRows(c echo.Context, f db.IncidentFilter, cursor string, 
 func (s *Site) openIncidents(ctx context.Context, f db.IncidentFilter) ([]db.IncidentRow, error) {
 	f.Status = incident.StatusOpen
 	page, err := s.Store.Incidents(ctx, f, "", mostOpen)
-	slices.SortStableFunc(page.Items, func(a, b db.IncidentRow) int { return views.SeverityRank(a.Severity) - views.SeverityRank(b.Severity) })
+	slices.SortStableFunc(page.Items, func(a, b db.IncidentRow) int { return severity.Compare(a.Severity, b.Severity) })
 	return page.Items, err
 }
 

@@ -26,7 +26,7 @@ const (
 	AdjustedMissing    AdjustmentCode = "missing"    // a required variable has no value
 	AdjustedUnknown    AdjustmentCode = "unknown"    // the request has no such field
 	AdjustedRunbook    AdjustmentCode = "runbook"    // Text: names no runbook that can be used, so the default one is; "": the request has none
-	AdjustedSeverity   AdjustmentCode = "severity"   // a name that has no rank; it was kept
+	AdjustedSeverity   AdjustmentCode = "severity"   // Text: a name that has no rank; it was kept
 	AdjustedType       AdjustmentCode = "wrong_type" // not a text, so it was dropped
 	AdjustedMore       AdjustmentCode = "more"       // Limit: how many more adjustments are not kept
 )

@@ -1,7 +1,6 @@
 package views
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,38 +33,6 @@ func stateMark(state string) mark {
 	}
 	return mark{state, "db-st-ended"}
 }
-
-// severityLevel ranks a severity by the names that teams use: 1 is the most severe, 4 the least, and 0 means
-// that the name is unknown.
-func severityLevel(severity string) int {
-	s := strings.ToLower(strings.TrimSpace(severity))
-	switch s {
-	case "critical", "blocker", "disaster":
-		return 1
-	case "high", "major", "error":
-		return 2
-	case "medium", "moderate", "minor", "warning", "average":
-		return 3
-	case "low", "info", "informational", "cosmetic":
-		return 4
-	}
-	if n, err := strconv.Atoi(strings.TrimLeft(s, "sevpriotyl -_")); err == nil && n <= 5 {
-		return min(max(n, 1), 4)
-	}
-	return 0
-}
-
-// SeverityRank orders severities for lists: the most severe is 1, and names without a
-// rank come last.
-func SeverityRank(severity string) int {
-	if level := severityLevel(severity); level > 0 {
-		return level
-	}
-	return 5
-}
-
-// SeverityRanked reports whether Drawbridge knows how severe a severity is.
-func SeverityRanked(severity string) bool { return severityLevel(severity) > 0 }
 
 func initials(name, email string) string {
 	if strings.TrimSpace(name) == "" {

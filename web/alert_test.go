@@ -40,7 +40,7 @@ func TestOpenIncidentAnyway(t *testing.T) {
 		cut      = "“%s” was longer than %d characters, so it was cut."
 		lines    = "“%s” had line breaks. They became spaces."
 		hashed   = "“dedup_key” can’t be stored as it is, so a hash of it is used. Repeats are still recognized."
-		unranked = "“severity” isn’t a severity that Drawbridge can rank. It was kept, and the incident is listed last. Use SEV1 to SEV4."
+		unranked = "“severity” is “%s”, which Drawbridge can’t rank. It was kept, and the incident is listed last. Use SEV1 to SEV4."
 		noText   = "“%s” isn’t a text, so it was ignored."
 	)
 	long := strings.Repeat("ü", 5000)
@@ -65,8 +65,8 @@ func TestOpenIncidentAnyway(t *testing.T) {
 			warnings: []string{fmt.Sprintf(lines, "name"), fmt.Sprintf(lines, "severity"), fmt.Sprintf(lines, "type")}},
 		{name: "NUL", send: object{"name": "d\x00b", "dedup_key": "k\x00"}, want: object{"name": "db"},
 			warnings: []string{hashed, "“name” had characters that can’t be stored. They were removed."}},
-		{name: "long severity and type", send: object{"severity": long, "type": long}, warnings: []string{unranked, fmt.Sprintf(cut, "severity", 40), fmt.Sprintf(cut, "type", 100)}},
-		{name: "unknown severity", send: object{"severity": "P1 (Critical)"}, want: object{"severity": "P1 (Critical)"}, warnings: []string{unranked}},
+		{name: "long severity and type", send: object{"severity": long, "type": long}, warnings: []string{fmt.Sprintf(unranked, strings.Repeat("ü", 39)+"…"), fmt.Sprintf(cut, "severity", 40), fmt.Sprintf(cut, "type", 100)}},
+		{name: "unknown severity", send: object{"severity": "P1 (Critical)"}, want: object{"severity": "P1 (Critical)"}, warnings: []string{fmt.Sprintf(unranked, "P1 (Critical)")}},
 		{name: "severity of another tool", send: object{"severity": "critical"}, want: object{"severity": "critical"}},
 		{name: "unknown variable", send: object{"vars": object{"other": "y"}}, warnings: []string{"The runbook has no variable for “vars.other”, so the value was dropped."}},
 		{name: "long variable", send: object{"vars": object{"customer": long}}, warnings: []string{fmt.Sprintf(cut, "vars.customer", 1000)}},
@@ -78,7 +78,7 @@ func TestOpenIncidentAnyway(t *testing.T) {
 		{name: "F-31 unknown fields", send: object{"role": "admin", "number": 7, "created_at": "2020-01-01T00:00:00Z"},
 			warnings: []string{"There is no field “created_at”, so it was ignored.", "There is no field “number”, so it was ignored.", "There is no field “role”, so it was ignored."}},
 		{name: "other types", send: object{"name": 7, "severity": true, "type": object{"a": 1}, "opener_email": []int{1}}, want: object{"name": "7", "severity": "true", "type": "outage"},
-			warnings: []string{fmt.Sprintf(noText, "opener_email"), fmt.Sprintf(noText, "type"), unranked}},
+			warnings: []string{fmt.Sprintf(noText, "opener_email"), fmt.Sprintf(noText, "type"), fmt.Sprintf(unranked, "true")}},
 		{name: "description of 3 MB", send: object{"description": strings.Repeat("x", 3_000_000)}, warnings: []string{fmt.Sprintf(cut, "description", 4000)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ var adjustmentTexts = map[string]string{
 	"missing":    "“{field}” is required, but the request had no value for it.",
 	"unknown":    "There is no field “{field}”, so it was ignored.",
 	"runbook":    "“{field}” names no runbook that can be used, so the default runbook opened the incident.",
-	"severity":   "“{field}” isn’t a severity that Drawbridge can rank. It was kept, and the incident is listed last. Use SEV1 to SEV4.",
+	"severity":   "“{field}” is {text}, which Drawbridge can’t rank. It was kept, and the incident is listed last. Use SEV1 to SEV4.",
 	"more":       "Other values that were changed or ignored: {limit}.",
 	"wrong_type": "“{field}” isn’t a text, so it was ignored.",
 }
@@ -34,5 +34,11 @@ func (a Adjustment) Says() string {
 	if !ok {
 		text = "{field}: " + code(a.Code)
 	}
-	return strings.NewReplacer("{field}", a.Field, "{limit}", strconv.Itoa(a.Limit)).Replace(text)
+	value := "a name" // the texts of older versions don’t have it
+	if r := []rune(a.Text); len(r) > 40 {
+		value = "“" + string(r[:39]) + "…”"
+	} else if len(r) > 0 {
+		value = "“" + a.Text + "”"
+	}
+	return strings.NewReplacer("{text}", value, "{field}", a.Field, "{limit}", strconv.Itoa(a.Limit)).Replace(text)
 }
