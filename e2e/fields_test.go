@@ -431,7 +431,7 @@ func TestEveryField(t *testing.T) {
 	})
 
 	t.Run("drills", func(t *testing.T) {
-		base := incident.DrillPlan{Schedule: incident.DrillsDaily, Hour: 3}
+		base := incident.DrillPlan{Schedule: incident.DrillsDaily, Hour: 3, Runbook: "Production outage"}
 		for i, field := range fieldsOf(t, "", reflect.ValueOf(base)) {
 			for _, way := range []string{"form", "file"} {
 				t.Run(way+" "+field.path, func(t *testing.T) {

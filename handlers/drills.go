@@ -59,6 +59,10 @@ func (s *Site) SaveDrillPlan(c echo.Context) error {
 	if len(changed) == 0 {
 		said = "Nothing was changed."
 	}
+	if _, fields, ok := Refusal(err); ok && fields["runbook"] != "" { // the other form has such a field too
+		fields["planned"] = fields["runbook"]
+		delete(fields, "runbook")
+	}
 	return s.drillsDone(c, err, said)
 }
 
@@ -91,7 +95,10 @@ func (s *Site) drillsPage(c echo.Context) (views.DrillsPage, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Planned = []views.Choice{{Label: "The default runbook", Selected: plan.Runbook == ""}}
+	page.Planned = []views.Choice{{Label: "Choose a runbook", Selected: plan.Runbook == ""}}
+	if slices.ContainsFunc(runbooks, incident.Runbook.DefaultOfDrills) {
+		page.Planned[0].Label = "The default runbook"
+	}
 	known := plan.Runbook == ""
 	for _, r := range page.Runbooks {
 		known = known || r.Label == plan.Runbook

@@ -17,7 +17,7 @@ func TestDrillsPage(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.connect()
-	o.outage()
+	outage := o.outage()
 	admin, responder := o.as(incident.Admin), o.as(incident.Responder)
 	key := uuid.NewString()
 
@@ -38,6 +38,16 @@ func TestDrillsPage(t *testing.T) {
 		admin.post("/drills/schedule", "schedule", "hourly", "hour", "noon").want(t, http.StatusUnprocessableEntity)
 	})
 	t.Run("done", func(t *testing.T) {
+		if page := admin.get("/drills").body; strings.Contains(page, "The default runbook") || !strings.Contains(page, "Choose a runbook") {
+			t.Error("the page offers a default runbook, and there is none")
+		}
+		admin.post("/drills/schedule", "schedule", "weekly", "hour", "13").want(t, http.StatusUnprocessableEntity, "No runbook that can be used is the default one.")
+		outage.Default = true
+		_, _, err := o.service.SaveRunbook(t.Context(), theConsole, outage)
+		o.must(err)
+		if page := admin.get("/drills").body; !strings.Contains(page, "The default runbook") {
+			t.Error("the page doesn't offer the default runbook")
+		}
 		admin.post("/drills/schedule", "schedule", "weekly", "hour", "13").want(t, http.StatusSeeOther)
 		if page := responder.get("/drills").body; !strings.Contains(page, "Every Monday at 13:00 UTC") {
 			t.Error("the page doesn't show the schedule")

@@ -141,6 +141,9 @@ func (r Runbook) Drillable() bool {
 		slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Kind == StepCreateMeeting && s.ExecuteAutomatically })
 }
 
+// DefaultOfDrills reports whether drills that name no runbook use this one.
+func (r Runbook) DefaultOfDrills() bool { return r.Default && r.Drillable() }
+
 // drillRunbook returns the runbook with this id; for "" the default one, or else the first
 // that can be used. The zero
 // Runbook means that it cannot be used.
@@ -154,7 +157,7 @@ func (s *Service) drillRunbook(ctx context.Context, id string) (Runbook, error) 
 	}
 	all, err := s.store.ActiveRunbooks(ctx)
 	all = slices.DeleteFunc(all, func(r Runbook) bool { return !r.Drillable() })
-	if i := slices.IndexFunc(all, func(r Runbook) bool { return r.Default }); i >= 0 {
+	if i := slices.IndexFunc(all, Runbook.DefaultOfDrills); i >= 0 {
 		return all[i], err
 	}
 	if len(all) == 0 {

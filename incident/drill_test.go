@@ -3,6 +3,7 @@ package incident_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -340,7 +341,7 @@ func TestDrillSchedule(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.clock.Add(day(test.saved).Sub(w.clock.Now()))
-			_, err := w.service.SaveDrillPlan(t.Context(), admin, incident.DrillPlan{Schedule: test.schedule, Hour: 6})
+			_, err := w.service.SaveDrillPlan(t.Context(), admin, incident.DrillPlan{Schedule: test.schedule, Hour: 6, Runbook: w.runbook.Name})
 			w.ok(err)
 			for _, at := range test.looks {
 				w.work(day(at).Sub(w.clock.Now()))
@@ -398,7 +399,7 @@ func TestDrillTwoServers(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		w := worldWith(t, s)
 		w.clock.Add(time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC).Sub(w.clock.Now()))
-		_, err := w.service.SaveDrillPlan(t.Context(), admin, incident.DrillPlan{Schedule: incident.DrillsDaily, Hour: 6})
+		_, err := w.service.SaveDrillPlan(t.Context(), admin, incident.DrillPlan{Schedule: incident.DrillsDaily, Hour: 6, Runbook: w.runbook.Name})
 		w.ok(err)
 		w.clock.Add(time.Hour)
 		other := w.another(w.store)
@@ -425,11 +426,22 @@ func TestSaveDrillPlan(t *testing.T) {
 	if p != incident.DefaultDrillPlan {
 		t.Errorf("the plan at first is %v", p)
 	}
-	_, err = w.service.SaveDrillPlan(t.Context(), admin, incident.DrillPlan{Schedule: incident.DrillsWeekly, Hour: 13})
+	weekly := incident.DrillPlan{Schedule: incident.DrillsWeekly, Hour: 13}
+	_, err = w.service.SaveDrillPlan(t.Context(), admin, weekly)
+	if said := fieldsOf(t, err)["runbook"]; !strings.Contains(said, "No runbook that can be used is the default one.") {
+		t.Errorf("without a default runbook it says %q, %v", said, err)
+	}
+	w.runbook.Default = true
+	saved, _, err := w.service.SaveRunbook(t.Context(), admin, w.runbook)
+	w.ok(err)
+	_, err = w.service.SaveDrillPlan(t.Context(), admin, weekly)
 	w.ok(err)
 	wantEntry(t, w.trail()[0], incident.AuditDrillPlan, "", incident.Change{Field: "schedule", Before: "off", After: "weekly"}, incident.Change{Field: "hour", Before: "6", After: "13"})
+	saved.Default = false // the plan that is saved stays
+	_, _, err = w.service.SaveRunbook(t.Context(), admin, saved)
+	w.ok(err)
 	n := len(w.trail())
-	changes, err := w.service.SaveDrillPlan(t.Context(), admin, incident.DrillPlan{Schedule: incident.DrillsWeekly, Hour: 13})
+	changes, err := w.service.SaveDrillPlan(t.Context(), admin, weekly)
 	if w.ok(err); len(changes) > 0 || len(w.trail()) > n {
 		t.Error("saving the same plan again is a change")
 	}

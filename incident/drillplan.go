@@ -23,7 +23,7 @@ var DrillSchedules = []DrillSchedule{DrillsOff, DrillsDaily, DrillsWeekly}
 type DrillPlan struct {
 	Schedule DrillSchedule `json:"schedule" yaml:"schedule"`
 	Hour     int           `json:"hour" yaml:"hour"`                 // of the day in UTC: a drill starts when it begins
-	Runbook  string        `json:"runbook" yaml:"runbook,omitempty"` // name; "": the default one, or else the first that can be used
+	Runbook  string        `json:"runbook" yaml:"runbook,omitempty"` // name; "": the default one
 	SavedAt  time.Time     `json:"-" yaml:"-"`
 }
 
@@ -65,6 +65,16 @@ func (s *Service) SaveDrillPlan(ctx context.Context, actor Actor, p DrillPlan) (
 	}
 	if changes = changesOf(old, p); len(changes) == 0 {
 		return nil, nil
+	}
+	if p.Schedule != DrillsOff && p.Runbook == "" {
+		all, err := s.store.ActiveRunbooks(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, Runbook.DefaultOfDrills) {
+			return nil, invalid("Some fields are missing or invalid. Nothing was saved.",
+				map[string]string{"runbook": "No runbook that can be used is the default one. Choose a runbook, or mark one as the default on its page."})
+		}
 	}
 	p.SavedAt = s.now()
 	return changes, s.store.SaveDrillPlan(ctx, p, s.audit(actor, AuditDrillPlan, "", changes...))

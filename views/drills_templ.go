@@ -353,7 +353,7 @@ func drillSchedule(p DrillsPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Select(Field{Label: "Runbook", Name: "runbook", ID: "planned-runbook", Error: p.Errors["runbook"]}, p.Planned).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Select(Field{Label: "Runbook", Name: "runbook", ID: "planned-runbook", Error: p.Errors["planned"]}, p.Planned).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -46,7 +46,7 @@ func TestDrills(t *testing.T) {
 	viewer := drillsFull()
 	viewer.CanRun = false
 	refused := drillsFull()
-	refused.Problem, refused.Errors = "No drill was started.", map[string]string{"runbook": "Choose another runbook.", "hour": "Enter an hour from 0 to 23."}
+	refused.Problem, refused.Errors = "No drill was started.", map[string]string{"runbook": "Choose another runbook.", "planned": "Choose another runbook.", "hour": "Enter an hour from 0 to 23."}
 	long := drillsFull()
 	long.Runbooks[0].Label, long.Rows[1].By, long.Rows[1].RunbookName, long.Rows[1].Stages[1].Text = longWords, longWord, longWords, longWord
 	nasty := drillsFull()
