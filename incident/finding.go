@@ -86,6 +86,9 @@ const (
 	FoundSignInNeeded     FindingCode = "sign_in_needed"      //
 	FoundOtherRecording   FindingCode = "other_recording"     // Value: Zoom's setting; Asked
 	FoundNoAlternative    FindingCode = "no_alternative_host" // Email
+	FoundStandbyRecording FindingCode = "standby_recording"   // a standby meeting that Zoom was not asked to record yet
+	FoundStandbyRoom      FindingCode = "standby_room"        // a standby meeting has no waiting room, because none was asked for when it was made
+	FoundStandbyHost      FindingCode = "standby_host"        // Email: no alternative host of a standby meeting, for the same reason
 	FoundPersonalLink     FindingCode = "personal_link"       // Email: the host; the join link is one of a personal room
 	FoundOtherMeetingLink FindingCode = "other_meeting_link"  // Value: the meeting id in the join link
 	FoundRegistration     FindingCode = "registration"        //

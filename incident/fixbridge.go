@@ -125,6 +125,9 @@ func (b *Bridge) readBack(m zoom.Meeting) {
 	b.changeLink(m.JoinURL, b.UpdatedAt)
 	b.take(m)
 	b.Kind, b.Findings = kind, compare(b.Asked, m)
+	if kind == KindStandby {
+		b.Findings = compareStandby(b.Asked, m, !slices.ContainsFunc(before, func(f Finding) bool { return f.Code == FoundStandbyRecording }))
+	}
 	for i, f := range b.Findings {
 		b.Findings[i].Locked = slices.ContainsFunc(before, func(o Finding) bool { return o.Code == f.Code && o.Locked })
 	}

@@ -468,7 +468,7 @@ func (c *climber) useStandby(ctx context.Context) (done bool, err error) {
 		c.bridge.take(m.Meeting)
 		c.bridge.Topic, c.bridge.Kind, c.bridge.Rung = before.Topic, KindStandby, RungStandby
 		c.bridge.HostEmail, c.bridge.UsedBackupUser = m.HostEmail, true
-		c.bridge.Findings = compare(c.bridge.Asked, m.Meeting)
+		c.bridge.Findings = compareStandby(c.bridge.Asked, m.Meeting, false)
 		c.bridge.State, c.bridge.ReadyAt = BridgeReady, now
 		c.bridge.Reasons = append(slices.Clone(c.why), Reason{Code: ReasonStandby})
 		c.run.Reason = Reason{}
@@ -485,6 +485,24 @@ func (c *climber) useStandby(ctx context.Context) (done bool, err error) {
 		return true, moved(err)
 	}
 	return false, nil
+}
+
+// compareStandby is compare for a meeting that was made before the step was known. What
+// nobody asked Zoom for is no setting that Zoom changed. renamed says that it has been asked
+// to record the meeting as the step says.
+func compareStandby(asked MeetingTemplate, m zoom.Meeting, renamed bool) []Finding {
+	list := compare(asked, m)
+	for i, f := range list {
+		switch {
+		case f.Code == FoundOtherRecording && !renamed && f.Value == string(RecordingNone):
+			list[i] = Finding{Code: FoundStandbyRecording, Topic: f.Topic, Level: f.Level}
+		case f.Code == FoundWaitingRoomOff:
+			list[i].Code = FoundStandbyRoom
+		case f.Code == FoundNoAlternative:
+			list[i].Code = FoundStandbyHost
+		}
+	}
+	return list
 }
 
 // helpOut stores the link that the bridge got although no host gave one.
@@ -534,6 +552,7 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 		}
 		from, link := bridge.State, bridge.JoinURL
 		bridge.UpdatedAt = s.now()
+		bridge.Findings = slices.DeleteFunc(slices.Clone(bridge.Findings), func(f Finding) bool { return f.Code == FoundStandbyRecording })
 		bridge.readBack(m)
 		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{from}, FromLink: link,
 			Timeline: []TimelineEntry{s.bridgeEntry(bridge, EntryRenamed, TimelineData{Topic: bridge.Topic})}})

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -245,6 +247,9 @@ func TestStandbyIsUsed(t *testing.T) {
 		if b.Topic != "SEV1 db down" || !b.UsedBackupUser || !strings.Contains(why(b), `{"code":"standby"}`) || !strings.Contains(why(b), `{"code":"zoom"`) {
 			t.Errorf("bridge %+v", b)
 		}
+		if d := cmp.Diff([]incident.FindingCode{incident.FoundStandbyRecording}, codes(b.Findings)); d != "" {
+			t.Errorf("nobody has asked Zoom for the recording yet; findings (-want +got)\n%s", d)
+		}
 		got[b.MeetingID] = i
 	}
 	if len(got) != 2 {
@@ -342,5 +347,32 @@ func TestStandbyOfHostWhoLeft(t *testing.T) {
 	w.ok(err)
 	if len(all) != 1 || all[0].State != incident.StandbyGone {
 		t.Errorf("the standby meetings are %+v", all)
+	}
+}
+
+// What nobody asked Zoom for when a standby meeting was made is not said to be a setting
+// that Zoom changed. What Zoom refuses when it is asked is.
+func TestFindingsOfStandby(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := meeting()
+	m.Recording, m.WaitingRoom, m.AlternativeHosts = incident.RecordingCloud, true, []string{"bo@example.com"}
+	w.runbook.Steps[0].Meeting = m
+	r, _, err := w.service.SaveRunbook(t.Context(), admin, w.runbook)
+	w.ok(err)
+	w.runbook = r
+	w.standby(1)
+	w.sim.SetUser(backup, func(u *zoomsim.User) { u.CloudRecording = false })
+	w.faults(zoomsim.Faults{Reset: true})
+	i, b := w.open()
+	if d := cmp.Diff([]incident.FindingCode{incident.FoundStandbyRecording, incident.FoundStandbyRoom, incident.FoundStandbyHost}, codes(b.Findings)); d != "" {
+		t.Errorf("at first (-want +got)\n%s", d)
+	}
+	w.faults(zoomsim.Faults{})
+	for range 10 {
+		w.work(time.Minute)
+	}
+	if d := cmp.Diff([]incident.FindingCode{incident.FoundOtherRecording, incident.FoundStandbyRoom, incident.FoundStandbyHost}, codes(w.bridge(i).Findings)); d != "" {
+		t.Errorf("after Zoom was asked (-want +got)\n%s", d)
 	}
 }
