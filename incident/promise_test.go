@@ -71,7 +71,8 @@ type town struct {
 	sim     *zoomsim.Sim
 	servers []*townServer
 	runbook string
-	static  bool // there is a static link
+	static  bool                           // there is a static link
+	wrap    func(*db.Store) incident.Store // what servers that start use, nil: the store itself
 
 	mu    sync.Mutex
 	links map[string]map[string]bool // the links that callers got, by dedup key
@@ -127,8 +128,12 @@ func (w *town) start(runs bool) *townServer {
 	if err != nil {
 		w.Fatal(err)
 	}
+	var used incident.Store = store
+	if w.wrap != nil {
+		used = w.wrap(store)
+	}
 	s := incident.New(incident.Config{
-		Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Store: used, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		ZoomHTTP: &http.Client{Transport: inMemory{w.sim.API()}}, ZoomAPIURL: "http://zoom.test/v2", ZoomOAuthURL: "http://zoom.test/oauth/token",
 	})
 	ctx, stop := context.WithCancel(context.Background())
