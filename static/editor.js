@@ -24,11 +24,12 @@
   }, true);
 
   // Warn before a click discards unsaved input.
-  let leaving = false; // the page unloads because a form was sent
+  let sent = null; // the form because of which the page unloads; another one on the page keeps its guard
   on("input", "form[data-guard]", (form, event) => { if (!event.target.name.startsWith("preview_")) form.dataset.changed = ""; });
-  on("submit", "form", (form, event) => { leaving = !event.defaultPrevented; });
+  on("submit", "form", (form, event) => { sent = event.defaultPrevented ? null : form; });
   addEventListener("beforeunload", (event) => {
-    if (!leaving && document.querySelector("form[data-guard][data-changed]")) event.preventDefault();
+    const changed = [...document.querySelectorAll("form[data-guard][data-changed]")];
+    if (changed.some((form) => form !== sent)) event.preventDefault();
   });
 
   // Insert variable inserts its text at the last cursor position.
@@ -96,7 +97,7 @@
     form.requestSubmit();
   });
   addEventListener("pageshow", (event) => {
-    leaving = false;
+    sent = null;
     if (!event.persisted) return; // after Back, the form can be sent again: its key finds the same incident
     for (const form of document.querySelectorAll("form[data-busy]")) form.removeAttribute("aria-busy");
   });
