@@ -35,7 +35,7 @@ func (s *Service) heard(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !isSilence(err) {
-		s.silent = 0
+		s.silent, s.probeAt = 0, time.Time{} // a check that found Zoom silent is repeated at once
 		return
 	}
 	s.silent++
@@ -49,21 +49,28 @@ func (s *Service) zoomIsSilent() bool {
 	return s.silent >= mostSilences
 }
 
-// probeOnce asks a silent Zoom for a user, which changes nothing there, until it answers.
+// probeOnce asks Zoom for a user, which changes nothing there, until it answers: while it is
+// silent, and while the last check says so. Once Zoom answers, that check is repeated.
 func (s *Service) probeOnce(ctx context.Context) (int, error) {
 	s.mu.Lock()
-	due := s.silent >= mostSilences && !s.now().Before(s.probeAt)
+	now, silent := s.now(), s.silent >= mostSilences
+	due := !now.Before(s.probeAt)
+	if due {
+		s.probeAt = now.Add(betweenProbes)
+	}
+	renew := !now.Before(s.renewAt)
 	s.mu.Unlock()
-	if !due {
+	if !due || !silent && !renew {
 		return 0, nil
 	}
 	account, err := s.store.Account(ctx)
 	if err != nil {
 		return 0, err
 	}
+	renew = renew && account.Check.foundSilence()
 	client, err := s.zoomClient(account)
-	if err != nil {
-		return 0, nil // no account to ask with
+	if err != nil || !silent && !renew {
+		return 0, nil // no account to ask with, or nothing to ask
 	}
 	user := "me"
 	if len(account.BackupUsers) > 0 {
@@ -72,11 +79,25 @@ func (s *Service) probeOnce(ctx context.Context) (int, error) {
 	asking, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	_, err = client.GetUser(asking, user)
-	if s.heard(err); !isSilence(err) {
+	if s.heard(err); isSilence(err) {
+		return 1, nil
+	}
+	if silent {
 		s.log.Info("Zoom answers again")
 		s.retryNow(ctx)
 	}
+	if renew {
+		s.mu.Lock()
+		s.renewAt = s.now().Add(recheckEvery) // some calls may go on failing
+		s.mu.Unlock()
+		return 1, s.renewCheck(ctx, RecheckBridge)
+	}
 	return 1, nil
+}
+
+// foundSilence reports whether Zoom didn't answer a call of the check.
+func (r CheckReport) foundSilence() bool {
+	return slices.ContainsFunc(r.Lines, func(f Finding) bool { return f.Zoom != nil && slices.Contains(silences, f.Zoom.Code) })
 }
 
 // warmOnce has a token at hand before a bridge needs it. A Zoom that gives none because it

@@ -85,6 +85,7 @@ type Service struct {
 	createTook    time.Duration   // how long Zoom took to create the last meeting
 	silent        int             // how many calls in a row Zoom did not answer; see breaker.go
 	probeAt       time.Time       // when a silent Zoom is asked again
+	renewAt       time.Time       // when a check that found Zoom silent may be repeated
 	warmAt        time.Time       // when the access token is looked at again
 	tokensEnded   []time.Time     // when another program last ended the access token; see tokenwar.go
 	newOpeners    bool            // somebody opened an incident since the pre-flight check looked for new people
