@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -52,6 +53,9 @@ func (s *Site) SearchPage(c echo.Context) error {
 	return Render(c, http.StatusOK, views.Search(page))
 }
 
+// incidentNumberForm has the ways in which people write the number of an incident.
+var incidentNumberForm = regexp.MustCompile(`(?i)^\s*(?:inc(?:ident)?[\s-]*#?|#)\s*([0-9]{1,15})\s*$`)
+
 // exactly returns the page of the one thing that q names, or "".
 func (s *Site) exactly(ctx context.Context, q string) (string, error) {
 	found := func(path string, err error) (string, error) {
@@ -60,8 +64,8 @@ func (s *Site) exactly(ctx context.Context, q string) (string, error) {
 		}
 		return path, err
 	}
-	if len(q) > 4 && strings.EqualFold(q[:4], "INC-") {
-		if number, ok := incident.ParseKey(q); ok {
+	if m := incidentNumberForm.FindStringSubmatch(q); m != nil {
+		if number, ok := incident.ParseKey(m[1]); ok {
 			_, err := s.Store.Incident(ctx, number)
 			return found(incidentPath(number), err)
 		}
@@ -146,24 +150,36 @@ func (s *Site) findPeople(c echo.Context, q string) (g views.SearchGroup, err er
 	return g, err
 }
 
-// settingsPages are the pages of settings, with the words by which people look for them.
+// settingsPages are the pages and settings, with the words by which people look for them:
+// those that stand on the page, and what else people call it.
 var settingsPages = []struct {
-	title, about, href string
-	admin              bool
+	title, about, also, href string
+	admin                    bool
 }{
-	{"Zoom account", "Connect Zoom: credentials, backup user, webhook secret token, scopes, check connection", "/account", false},
-	{"Users", "Invite people, change roles, reset a password", "/settings/users", true},
-	{"API tokens", "Create and revoke tokens for scripts and tools", "/settings/tokens", true},
-	{"Audit trail", "Who changed what, and when", "/settings/audit", true},
-	{"Retention", "How long events are kept, and when personal data is erased", "/settings/retention", true},
-	{"My account", "Your name, password and sessions", "/settings/me", false},
-	{"About", "Version, database, health, licence, documentation", "/settings/about", false},
+	{"Zoom account", "Connect Zoom: credentials, backup user, webhook secret token, scopes, check connection", "client ID secret JWT Server-to-Server OAuth app validation rate limit", "/account", false},
+	{"Standby meetings", "Meetings kept ready in case Zoom doesn’t answer", "Zoom account hosts ready", "/account", false},
+	{"Static links", "The last way to meet: another vendor’s room or a phone", "Zoom account war room PIN dial-in", "/account", false},
+	{"Pre-flight", "Settings of everyone who may host: personal meeting ID, waiting room, join before host, recording, license", "PMI preflight on call on-call hosts basic licensed fix sign-in locked", "/preflight", false},
+	{"Drills", "Try the whole way to a bridge, by hand or on a schedule", "drill schedule test rehearsal stages", "/drills", false},
+	{"Left-over meetings", "Zoom meetings that Drawbridge made and no incident uses", "leftover left over orphan unused twin delete cleanup sweep", "/bridges/left-over", false},
+	{"Incidents that can’t be stored", "Opened while the database didn’t answer", "unstored journal stuck discard", "/unstored", true},
+	{"Overview", "Whether the next incident will get a bridge, and what needs attention", "ready home dashboard", "/", false},
+	{"Incidents", "All incidents, open and resolved", "severity resolve", "/incidents", false},
+	{"Bridges", "The log of all bridges", "calls meetings live backup host nobody came", "/bridges", false},
+	{"Runbooks", "What is done for an incident: steps, variables, meeting templates", "topic agenda variable template preview", "/runbooks", false},
+	{"Events", "What Zoom sent: webhooks, rejected requests, export", "delivery signature payload missing events recording", "/events", false},
+	{"Users", "Invite people, change roles, reset a password", "admin responder viewer disable", "/settings/users", true},
+	{"API tokens", "Create and revoke tokens for scripts and tools", "scope curl bearer", "/settings/tokens", true},
+	{"Audit trail", "Who changed what, and when", "history log", "/settings/audit", true},
+	{"Retention", "How long events are kept, and when personal data is erased", "delete privacy", "/settings/retention", true},
+	{"My account", "Your name, password and sessions", "log out theme", "/settings/me", false},
+	{"About", "Version, database, health, licence, documentation", "license size", "/settings/about", false},
 }
 
 func (s *Site) findSettings(c echo.Context, q string) (g views.SearchGroup, err error) {
-	g.Title = "Settings"
+	g.Title = "Pages and settings"
 	for _, p := range settingsPages {
-		if hasWords(q, p.title, p.about) && (!p.admin || Actor(c).Role.Includes(incident.Admin)) {
+		if hasWords(q, p.title, p.about, p.also) && (!p.admin || Actor(c).Role.Includes(incident.Admin)) {
 			g.Hits = append(g.Hits, views.SearchHit{Text: p.title, Detail: p.about, Href: p.href})
 		}
 	}
