@@ -137,11 +137,16 @@ func (s *Site) moves(c echo.Context, i incident.Incident, b incident.Bridge, blo
 	for _, row := range newest.Items {
 		others = append(others, row.Bridge)
 	}
+	level, _ := account.Readiness(s.Now())
 	switch number, back := b.ZoomIsBack(account, others, s.Now()); {
+	case s.Service.SilentNow():
+		block.MoveFails = "Zoom doesn’t answer right now, so a move will probably fail."
 	case back && number > 0:
 		block.ZoomIsBack = "Zoom works again: " + incident.Key(number) + " got a meeting since then."
 	case back:
 		block.ZoomIsBack = "The last Zoom check found no blocking problem."
+	case level == incident.LevelBad:
+		block.MoveFails = "The last Zoom check found a blocking problem, so Zoom will probably reject a move."
 	}
 	return nil
 }

@@ -202,3 +202,41 @@ func TestMoveBridge(t *testing.T) {
 	responder.get(page).want(t, http.StatusOK, "This bridge is no static link any more.")
 	responder.post("/bridges/nobody-has-this-id/move").want(t, http.StatusNotFound)
 }
+
+// While Zoom is known to be down, the page says before the move that it will probably fail.
+func TestMoveWhileZoomIsDown(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		faults zoomsim.Faults
+		want   string
+	}{
+		{"silent", zoomsim.Faults{Reset: true}, "Zoom doesn’t answer right now, so a move will probably fail."},
+		{"refused", zoomsim.Faults{TokenRefused: true}, "The last Zoom check found a blocking problem, so Zoom will probably reject a move."},
+		{"well", zoomsim.Faults{}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.connect()
+			o.must(o.saveStatic(incident.StaticLink{Name: "War room", URL: "https://meet.example.com/war"}))
+			outage := o.outage()
+			o.faults(zoomsim.Faults{Reset: true})
+			i := o.open(outage)
+			o.open(outage)
+			o.open(outage)
+			o.faults(tt.faults)
+			o.wait(time.Minute)
+			_, err := o.service.CheckConnection(t.Context(), theConsole, "")
+			o.must(err)
+			if tt.name != "silent" {
+				o.work()
+			}
+			page := o.as(incident.Responder).get("/incidents/" + i.Key())
+			page.want(t, http.StatusOK, "Move to a Zoom meeting of its own", tt.want)
+			if warned := strings.Contains(page.text(), "You can try: until Zoom gives a meeting"); warned != (tt.want != "") {
+				t.Errorf("the page warns before the move: %v", warned)
+			}
+		})
+	}
+}

@@ -107,6 +107,7 @@ type BridgeBlock struct {
 	ChangedAt  When             // when people who had a link had to use this one; zero: never
 	CanMove    bool             // a Zoom meeting may take its place
 	ZoomIsBack string           // what shows that Zoom works again since it got its link; "": nothing
+	MoveFails  string           // why asking for that meeting will probably fail; "": nothing is known
 	Shares     []Link           // the other open incidents whose bridge has the same link
 	CanRetry   bool
 	CanReplace bool   // another link may take its place
