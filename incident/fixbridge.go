@@ -122,6 +122,9 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 // change stays locked as long as it is found.
 func (b *Bridge) readBack(m zoom.Meeting) {
 	kind, before := b.Kind, b.Findings
+	if m.Topic == standbyTopic {
+		m.Topic = b.Topic // it is not renamed yet
+	}
 	b.changeLink(m.JoinURL, b.UpdatedAt)
 	b.take(m)
 	b.Kind, b.Findings = kind, compare(b.Asked, m)

@@ -206,3 +206,26 @@ func TestLinkGivenDuringReadBack(t *testing.T) {
 		})
 	}
 }
+
+// A standby meeting that is fixed before it is renamed still gets the topic of its incident.
+func TestFixBeforeRename(t *testing.T) {
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{OverwriteSettings: true})
+	w.standby(1)
+	w.faults(zoomsim.Faults{Reset: true})
+	i, b := w.open()
+	w.faults(zoomsim.Faults{})
+	if fixed, err := w.service.FixBridge(t.Context(), anaIs, b.ID, incident.FoundWaitingRoomOn); err != nil || !fixed {
+		t.Fatalf("fixed %v, %v; findings %v", fixed, err, b.Findings)
+	}
+	if b = w.bridge(i); b.Topic != "SEV1 db down" {
+		t.Errorf("the bridge has the topic %q", b.Topic)
+	}
+	for range 10 {
+		w.work(time.Minute)
+	}
+	m, err := w.zoom().GetMeeting(t.Context(), b.MeetingID)
+	if w.ok(err); m.Topic != "SEV1 db down" {
+		t.Errorf("in Zoom the meeting is %q", m.Topic)
+	}
+}
