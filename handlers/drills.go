@@ -23,7 +23,7 @@ const (
 
 // DrillsPage is GET /drills.
 func (s *Site) DrillsPage(c echo.Context) error {
-	page, err := s.drillsPage(c)
+	page, err := s.drillsPage(c, nil)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *Site) RunDrill(c echo.Context) error {
 		return BadRequest("The form is incomplete. Open the page of drills again.")
 	}
 	err = s.Service.RunDrill(c.Request().Context(), Actor(c), key, form.Get("runbook"))
-	return s.drillsDone(c, err, "The drill has started.")
+	return s.drillsDone(c, err, "The drill has started.", nil)
 }
 
 // SaveDrillPlan is POST /drills/schedule.
@@ -54,7 +54,8 @@ func (s *Site) SaveDrillPlan(c echo.Context) error {
 	if err != nil {
 		hour = -1
 	}
-	changed, err := s.Service.SaveDrillPlan(c.Request().Context(), Actor(c), incident.DrillPlan{Schedule: incident.DrillSchedule(form.Get("schedule")), Hour: hour, Runbook: form.Get("runbook")})
+	plan := incident.DrillPlan{Schedule: incident.DrillSchedule(form.Get("schedule")), Hour: hour, Runbook: form.Get("runbook")}
+	changed, err := s.Service.SaveDrillPlan(c.Request().Context(), Actor(c), plan)
 	said := "The schedule was saved."
 	if len(changed) == 0 {
 		said = "Nothing was changed."
@@ -63,15 +64,16 @@ func (s *Site) SaveDrillPlan(c echo.Context) error {
 		fields["planned"] = fields["runbook"]
 		delete(fields, "runbook")
 	}
-	return s.drillsDone(c, err, said)
+	return s.drillsDone(c, err, said, &plan)
 }
 
-func (s *Site) drillsDone(c echo.Context, err error, said string) error {
+// drillsDone answers a form; plan is what was entered for the schedule, nil for nothing.
+func (s *Site) drillsDone(c echo.Context, err error, said string, plan *incident.DrillPlan) error {
 	message, fields, ok := Refusal(err)
 	if !ok || len(fields) == 0 {
 		return s.finish(c, err, "/drills", said)
 	}
-	page, err := s.drillsPage(c)
+	page, err := s.drillsPage(c, plan)
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,8 @@ func (s *Site) drillsDone(c echo.Context, err error, said string) error {
 	return Render(c, http.StatusUnprocessableEntity, views.Drills(page))
 }
 
-func (s *Site) drillsPage(c echo.Context) (views.DrillsPage, error) {
+// drillsPage is the page with the plan in its form; nil: the stored one.
+func (s *Site) drillsPage(c echo.Context, entered *incident.DrillPlan) (views.DrillsPage, error) {
 	ctx, now := c.Request().Context(), s.Now()
 	page := views.DrillsPage{Frame: s.Frame(c, "Drills", "account"), CanRun: Actor(c).Role.Includes(incident.Admin), Key: uuid.NewString()}
 	runbooks, err := s.Store.ActiveRunbooks(ctx)
@@ -95,23 +98,27 @@ func (s *Site) drillsPage(c echo.Context) (views.DrillsPage, error) {
 	if err != nil {
 		return page, err
 	}
-	page.Planned = []views.Choice{{Label: "Choose a runbook", Selected: plan.Runbook == ""}}
+	shown := plan
+	if entered != nil {
+		shown = *entered
+	}
+	page.Planned = []views.Choice{{Label: "Choose a runbook", Selected: shown.Runbook == ""}}
 	if slices.ContainsFunc(runbooks, incident.Runbook.DefaultOfDrills) {
 		page.Planned[0].Label = "The default runbook"
 	}
-	known := plan.Runbook == ""
+	known := shown.Runbook == ""
 	for _, r := range page.Runbooks {
-		known = known || r.Label == plan.Runbook
-		page.Planned = append(page.Planned, views.Choice{Value: r.Label, Label: r.Label, Selected: r.Label == plan.Runbook})
+		known = known || r.Label == shown.Runbook
+		page.Planned = append(page.Planned, views.Choice{Value: r.Label, Label: r.Label, Selected: r.Label == shown.Runbook})
 	}
 	if !known {
-		page.Planned = append(page.Planned, views.Choice{Value: plan.Runbook, Label: plan.Runbook + " (can’t be used)", Selected: true})
+		page.Planned = append(page.Planned, views.Choice{Value: shown.Runbook, Label: shown.Runbook + " (can’t be used)", Selected: true})
 	}
 	for _, each := range incident.DrillSchedules {
-		page.Schedules = append(page.Schedules, views.Choice{Value: string(each), Label: words.DrillSchedule(string(each)), Selected: each == plan.Schedule})
+		page.Schedules = append(page.Schedules, views.Choice{Value: string(each), Label: words.DrillSchedule(string(each)), Selected: each == shown.Schedule})
 	}
 	for hour := range 24 {
-		page.Hours = append(page.Hours, views.Choice{Value: strconv.Itoa(hour), Label: fmt.Sprintf("%02d:00 UTC", hour), Selected: hour == plan.Hour})
+		page.Hours = append(page.Hours, views.Choice{Value: strconv.Itoa(hour), Label: fmt.Sprintf("%02d:00 UTC", hour), Selected: hour == shown.Hour})
 	}
 	page.Schedule = words.DrillSchedule(string(plan.Schedule))
 	if next := plan.Next(now); !next.IsZero() {

@@ -41,7 +41,13 @@ func TestDrillsPage(t *testing.T) {
 		if page := admin.get("/drills").body; strings.Contains(page, "The default runbook") || !strings.Contains(page, "Choose a runbook") {
 			t.Error("the page offers a default runbook, and there is none")
 		}
-		admin.post("/drills/schedule", "schedule", "weekly", "hour", "13").want(t, http.StatusUnprocessableEntity, "No runbook that can be used is the default one.")
+		refused := admin.post("/drills/schedule", "schedule", "weekly", "hour", "13")
+		refused.want(t, http.StatusUnprocessableEntity, "No runbook that can be used is the default one.")
+		for _, kept := range []string{`<option value="weekly" selected>`, `<option value="13" selected>`} {
+			if !strings.Contains(refused.body, kept) {
+				t.Errorf("the refused form lacks what was entered: %s", kept)
+			}
+		}
 		outage.Default = true
 		_, _, err := o.service.SaveRunbook(t.Context(), theConsole, outage)
 		o.must(err)
