@@ -457,6 +457,8 @@ func TestJourneyEditor(t *testing.T) {
 	t.Parallel()
 	w := newSeededWorld(t)
 	b := newTab(t, w.url)
+	b.allow("htmx:sendAbort") // a newer preview aborts an older one
+	b.allow("htmx:afterRequest")
 	b.logIn(demoEmail)
 	id := w.runbookID(t, "Production outage")
 	for _, width := range []int64{390, 1280} {

@@ -88,6 +88,7 @@
   const actOf = (form, button) => ({ action: form.getAttribute("action"), text: (button ?? form).textContent.trim(), pointed, at: Date.now() });
   const land = (act, within) => {
     const seen = (sel) => $$(sel, within).find((el) => el.checkVisibility());
+    if (seen("[autofocus]:not(input, select, textarea)")) return; // a list of what is wrong
     const wrong = seen("[aria-invalid=true]");
     if (!wrong && (document.activeElement !== document.body || seen("[autofocus]"))) return;
     const used = $$("form button", within).find((b) => b.form.getAttribute("action") === act.action && b.textContent.trim() === act.text && b.checkVisibility());
