@@ -86,13 +86,14 @@
   let pointed = false; // the last act was by pointer
   for (const type of ["pointerdown", "keydown"]) addEventListener(type, () => { pointed = type === "pointerdown"; }, true);
   const actOf = (form, button) => ({ action: form.getAttribute("action"), text: (button ?? form).textContent.trim(), pointed, at: Date.now() });
-  const land = (act, within) => {
+  const land = (act, within, part) => {
     const seen = (sel) => $$(sel, within).find((el) => el.checkVisibility());
     if (seen("[autofocus]:not(input, select, textarea)")) return; // a list of what is wrong
     const wrong = seen("[aria-invalid=true]");
     if (!wrong && (document.activeElement !== document.body || seen("[autofocus]"))) return;
     const used = $$("form button", within).find((b) => b.form.getAttribute("action") === act.action && b.textContent.trim() === act.text && b.checkVisibility());
-    const to = wrong ?? seen(".db-flash") ?? seen("[role=alert]") ?? used ?? seen("h1, h2") ?? within;
+    const to = wrong ?? seen(".db-flash") ?? seen("[role=alert]") ?? used ?? part;
+    if (!to) return; // a page begins at its top
     if (to.tabIndex < 0) to.tabIndex = -1;
     to.toggleAttribute("data-db-pointed", act.pointed);
     to.focus({ preventScroll: !wrong && location.hash !== "" });
@@ -326,7 +327,8 @@
   });
   document.addEventListener("htmx:afterSettle", (e) => {
     if (!sent || e.detail.requestConfig?.verb !== "post") return;
-    land(sent, document.getElementById(e.detail.target.id) ?? $("main"));
+    const part = document.getElementById(e.detail.target.id) ?? $("main");
+    land(sent, part, $("h1, h2", part) ?? part);
     sent = null;
   });
   // On a narrow screen the opened row is shown outside the view, so scroll to it.
