@@ -241,8 +241,9 @@ func (c *climber) rest(ctx context.Context) error {
 }
 
 // interrupted continues after the program stopped during a climb or takes too long for it.
-// why is the reason for calls of another process; see lost. The outcome of the calls is unknown, so their meetings are looked for: before another is created, or,
-// if the bridge has got a link, to delete them.
+// why is the reason for calls of another process; see lost. The outcome of the calls is
+// unknown, so their meetings are looked for: before another is created, or, if the bridge
+// has got a link, to delete them.
 func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attempts []Attempt, why Reason) error {
 	change := BridgeChange{}
 	var reasons []Reason
