@@ -82,6 +82,9 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 	}
 	for range 3 { // events may move the bridge meanwhile
 		from, link := b.State, b.JoinURL
+		if b.Kind == KindStandby {
+			m.Topic = b.Topic // it may not be renamed yet
+		}
 		b.readBack(m)
 		still := slices.IndexFunc(b.Findings, func(f Finding) bool { return f.Code == code })
 		unsaid := slices.ContainsFunc(b.Findings, func(f Finding) bool {
@@ -122,9 +125,6 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 // change stays locked as long as it is found.
 func (b *Bridge) readBack(m zoom.Meeting) {
 	kind, before := b.Kind, b.Findings
-	if m.Topic == standbyTopic {
-		m.Topic = b.Topic // it is not renamed yet
-	}
 	b.changeLink(m.JoinURL, b.UpdatedAt)
 	b.take(m)
 	b.Kind, b.Findings = kind, compare(b.Asked, m)

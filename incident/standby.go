@@ -404,7 +404,7 @@ func (k keeper) make(ctx context.Context, host string) error {
 	call, cancel := context.WithTimeout(ctx, jobLimit/3)
 	defer cancel()
 	meeting, err := k.client.CreateMeeting(call, host, zoom.MeetingRequest{
-		Topic: standbyTopic, Agenda: k.s.markAgenda("Drawbridge keeps this meeting ready for an incident.", m.ID), Recurring: true,
+		Topic: "Standby meeting", Agenda: k.s.markAgenda("Drawbridge keeps this meeting ready for an incident.", m.ID), Recurring: true,
 		AutoRecording: string(RecordingNone), WaitingRoom: asked.WaitingRoom, JoinBeforeHost: asked.JoinBeforeHost,
 	})
 	meeting.StartURL = Secret{}
@@ -512,9 +512,6 @@ func (c *climber) helpOut(ctx context.Context, from BridgeState, change BridgeCh
 	change.StepRun, change.StepRunFrom = &c.run, []StepState{StepScheduled, StepRunning, StepFailed}
 	return c.write(ctx, change)
 }
-
-// standbyTopic is the topic of a standby meeting until its bridge gives it another.
-const standbyTopic = "Standby meeting"
 
 // renaming is what changes in the standby meeting of a bridge.
 func (s *Service) renaming(b Bridge) zoom.MeetingChange {
