@@ -61,7 +61,7 @@ func (s *Site) alarms(c echo.Context, bridges []db.BridgeRow) (list []views.Call
 		}
 		for _, a := range found {
 			a.Key, a.Href = i.Key(), incidentPath(i.Number)
-			if _, full := b.HostFull(); !full && incident.MayHost(Actor(c), i, b.Bridge) {
+			if canStart(c, i, b.Bridge) {
 				a.StartPath = "/bridges/" + b.ID + "/start"
 			}
 			list = append(list, a)

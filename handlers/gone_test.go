@@ -1,7 +1,6 @@
 package handlers_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -36,15 +35,7 @@ func TestPostgresGone(t *testing.T) {
 
 	send := func(method, path, body string) (status int, answer map[string]any) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, o.url+path, strings.NewReader(body))
-		o.must(err)
-		r.Header.Set("Authorization", "Bearer "+plain)
-		r.Header.Set("Content-Type", "application/json")
-		response, err := http.DefaultClient.Do(r)
-		o.must(err)
-		defer response.Body.Close()
-		o.must(json.NewDecoder(response.Body).Decode(&answer))
-		return response.StatusCode, answer
+		return o.api(t, plain, method, path, body)
 	}
 	post := func(key string) (status int, answer map[string]any) {
 		t.Helper()

@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -66,21 +65,9 @@ func TestHangsMeanwhile(t *testing.T) {
 		o.site.Service = o.service
 		o.must(workOff(o)) // reads the static links
 	}
-	api := func(method, path, body string) (status int, answer map[string]any) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, o.url+path, strings.NewReader(body))
-		o.must(err)
-		r.Header.Set("Authorization", "Bearer "+plain)
-		r.Header.Set("Content-Type", "application/json")
-		response, err := http.DefaultClient.Do(r)
-		o.must(err)
-		defer response.Body.Close()
-		o.must(json.NewDecoder(response.Body).Decode(&answer))
-		return response.StatusCode, answer
-	}
 	alert := func(t *testing.T) {
 		t.Helper()
-		status, answer := api(http.MethodPost, "/api/v1/incidents", `{"runbook": "Production outage", "name": "by the pager", "vars": {"customer": "ACME"}}`)
+		status, answer := o.api(t, plain, http.MethodPost, "/api/v1/incidents", `{"runbook": "Production outage", "name": "by the pager", "vars": {"customer": "ACME"}}`)
 		bridges, _ := answer["bridges"].([]any)
 		if status != http.StatusCreated || answer["number"] == 0.0 || !strings.HasPrefix(answer["join_page"].(string), "https://bridge.example.com/j/INC-") || len(bridges) != 1 {
 			t.Fatalf("status %d, %v", status, answer)
@@ -113,7 +100,7 @@ func TestHangsMeanwhile(t *testing.T) {
 			boss.post(run, "name", "by night", "severity", "SEV1", "vars.customer", "ACME").want(t, http.StatusOK, "by night", "“War room”")
 		}},
 		{"an API read", "token", false, func(t *testing.T) {
-			if status, _ := api(http.MethodGet, "/api/v1/incidents/"+known.Key(), ""); status != http.StatusServiceUnavailable {
+			if status, _ := o.api(t, plain, http.MethodGet, "/api/v1/incidents/"+known.Key(), ""); status != http.StatusServiceUnavailable {
 				t.Errorf("status %d", status)
 			}
 		}},

@@ -383,6 +383,13 @@ func onlyEvents(b incident.Bridge) bool {
 	return slices.ContainsFunc(b.Reasons, func(r incident.Reason) bool { return r.Code == incident.ReasonOnlyEvents })
 }
 
+// canStart reports whether a page offers to start the call as its host. If the host runs
+// another call, starting this one would end that.
+func canStart(c echo.Context, i incident.Incident, b incident.Bridge) bool {
+	_, full := b.HostFull()
+	return !full && incident.MayHost(Actor(c), i, b) && b.Kind != incident.KindStatic && b.Joinable()
+}
+
 // bridgeBlock is one bridge as its incident's page shows it.
 func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridge) (views.BridgeBlock, error) {
 	accountWide := slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide)
@@ -399,7 +406,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		MeetingID: views.MeetingGroups(b.LinkedID()), Passcode: b.Passcode, PhonePasscode: b.PhonePasscode, DialIn: dialIn(b),
 		Host: b.HostEmail, UsedBackup: b.UsedBackupUser, Why: said.Cause, Recording: string(b.Recording),
 		Inside: b.Inside, Most: b.InsideMost, Unseen: b.Watch.Unseen, Told: s.told(c, b), StartedAt: s.When(c, b.StartedAt), EndedAt: s.When(c, b.EndedAt), Lasted: s.lasted(b.StartedAt, b.EndedAt),
-		CanStart: incident.MayHost(Actor(c), i, b) && b.Kind != incident.KindStatic && b.Joinable(),
+		CanStart: canStart(c, i, b),
 		CanAgain: b.State == incident.BridgeEnded && i.Status == incident.StatusOpen && Actor(c).Role.Includes(incident.Responder),
 		CanEnd:   b.State == incident.BridgeLive && b.Kind != incident.KindStatic && Actor(c).Role.Includes(incident.Responder),
 		CanRetry: b.State == incident.BridgeFailed && i.Status == incident.StatusOpen, CanReplace: b.Replaceable(), Verdict: verdict(b, s.Now()),

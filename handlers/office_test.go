@@ -226,6 +226,20 @@ func (o *office) incident(number int64) incident.Incident {
 	return i
 }
 
+// api sends a program's request and returns the answer's JSON.
+func (o *office) api(t *testing.T, token, method, path, body string) (status int, answer map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, o.url+path, strings.NewReader(body))
+	o.must(err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	o.must(err)
+	defer response.Body.Close()
+	o.must(json.NewDecoder(response.Body).Decode(&answer))
+	return response.StatusCode, answer
+}
+
 // bridge returns the only bridge of an incident.
 func (o *office) bridge(number int64) incident.Bridge {
 	o.t.Helper()

@@ -3,7 +3,6 @@ package handlers_test
 import (
 	"bytes"
 	"database/sql"
-	"encoding/json"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -50,19 +49,12 @@ func TestPending(t *testing.T) {
 
 	ask := func(token, body string) (status int, answer map[string]any) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.url+"/api/v1/incidents", strings.NewReader(body))
-		o.must(err)
-		r.Header.Set("Authorization", "Bearer "+token)
-		r.Header.Set("Content-Type", "application/json")
 		began := time.Now()
-		response, err := http.DefaultClient.Do(r)
-		o.must(err)
-		defer response.Body.Close()
+		status, answer = o.api(t, token, http.MethodPost, "/api/v1/incidents", body)
 		if took := time.Since(began); took > slowly {
 			t.Errorf("the answer took %v", took)
 		}
-		o.must(json.NewDecoder(response.Body).Decode(&answer))
-		return response.StatusCode, answer
+		return status, answer
 	}
 	const body = `{"runbook": "Production outage", "name": "db down", "dedup_key": "alert-7", "vars": {"customer": "ACME"}}`
 	status, answer := ask(blind, body)
