@@ -34,11 +34,19 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 	return nil
 }
 
+// dueJob selects the jobs that are due at $1 and that no worker has.
+const dueJob = `state IN ('queued', 'running') AND run_at <= $1 AND lease_until <= $1`
+
 // ClaimJobs implements incident.Incidents. It claims queued jobs, and running
 // jobs whose lease has ended, in the order in which they are due.
 func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lease time.Duration, limit int) ([]incident.Job, error) {
+	// Workers ask every second. Looking first keeps them from making others wait who write.
+	_, due, err := first(ctx, s.r, scalar[string], `SELECT id FROM jobs WHERE `+dueJob+` LIMIT 1`, now)
+	if err != nil || !due {
+		return nil, err
+	}
 	var jobs []incident.Job
-	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+	err = s.write(ctx, func(tx *sql.Tx) (err error) {
 		skipLocked := ""
 		if s.postgres {
 			skipLocked = " FOR UPDATE SKIP LOCKED"
@@ -50,7 +58,7 @@ func (s *Store) ClaimJobs(ctx context.Context, worker string, now time.Time, lea
 		jobs, err = list(ctx, tx, jobFields, `
 			WITH due AS MATERIALIZED (
 				SELECT id FROM jobs
-				WHERE state IN ('queued', 'running') AND run_at <= $1 AND lease_until <= $1
+				WHERE `+dueJob+`
 				ORDER BY run_at, id LIMIT $4`+skipLocked+`
 			)
 			UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $2, worker = $3
