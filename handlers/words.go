@@ -183,7 +183,11 @@ func verdict(b incident.Bridge, now time.Time) views.Verdict {
 // checkLine is a finding as pages show it.
 func checkLine(f incident.Finding, now time.Time) views.CheckLine {
 	said := findingWords(f, now).Says()
-	return views.CheckLine{Level: views.Level(f.Level), Subject: said.Subject, Reason: said.Reason, Fix: said.Fix}
+	line := views.CheckLine{Level: views.Level(f.Level), Subject: said.Subject, Reason: said.Reason, Fix: said.Fix}
+	if f.Incident > 0 {
+		line.Incident, line.IncidentPath = incident.Key(f.Incident), incidentPath(f.Incident)
+	}
+	return line
 }
 
 func checkLines(list []incident.Finding, now time.Time) (lines []views.CheckLine) {

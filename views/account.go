@@ -109,6 +109,8 @@ type CheckLine struct {
 	Reason  string // what was found, one sentence
 	Fix     string // "In Zoom, Settings → Meeting: …"; "" if there is nothing to do
 	FixID   string // of the dialog of Fix, which changes it in Zoom; "": there is none
+	// Incident is another incident that the line names: INC-5; "": none.
+	Incident, IncidentPath string
 }
 
 // ScopeFeature says whether the access token has the scope that a feature needs.
