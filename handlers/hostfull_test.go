@@ -30,8 +30,8 @@ func TestHostFullPages(t *testing.T) {
 	o.happened("meeting.started", meeting, "start_time", o.clock().Format(time.RFC3339))
 	o.happened("meeting.participant_joined", meeting, "participant", o.participant("Ana"))
 	admin.get(page).want(t, http.StatusOK, title, "host busy", "oncall@example.com runs the call of INC-1 and can’t run another at the same time. This one can start when one ends.",
-		"Use another link, or end the call of INC-1.", "Use another link", "Open INC-1")
-	if p := viewer.get(page); !strings.Contains(p.text(), title) || strings.Contains(p.text(), "or end the call") {
+		"Use another link, or move to a new Zoom meeting.", "Use another link", "Open INC-1")
+	if p := viewer.get(page); !strings.Contains(p.text(), title) || strings.Contains(p.text(), "move to a new Zoom meeting") {
 		t.Errorf("a viewer reads %s", p.text())
 	}
 	admin.get("/j/INC-2").want(t, http.StatusOK, title, "tell the people handling the incident")

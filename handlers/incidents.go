@@ -416,13 +416,13 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	}
 	if b.Kind == incident.KindStatic && b.Joinable() {
 		block.LinkName, block.LinkHost = linkName(b), linkHost(b.JoinURL)
-		err := s.moves(c, i, b, &block)
-		if err != nil {
-			return block, err
-		}
+		var err error
 		if block.Shares, err = s.sharing(c, b); err != nil {
 			return block, err
 		}
+	}
+	if err := s.otherLinks(c, i, b, &block); err != nil {
+		return block, err
 	}
 	if len(b.Recordings) > 0 {
 		passcodes, err := s.Store.RecordingPasscodes(c.Request().Context(), b.ID)

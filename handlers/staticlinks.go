@@ -121,11 +121,19 @@ func (s *Site) sharing(c echo.Context, b incident.Bridge) (others []views.Link, 
 	return others, err
 }
 
-// moves fills in whether the bridge can move to a Zoom meeting, and what shows that Zoom
-// works again.
-func (s *Site) moves(c echo.Context, i incident.Incident, b incident.Bridge, block *views.BridgeBlock) error {
+// otherLinks fills in which static links may take the place of the bridge's link, whether a
+// new Zoom meeting may, and what shows that Zoom works again.
+func (s *Site) otherLinks(c echo.Context, i incident.Incident, b incident.Bridge, block *views.BridgeBlock) error {
+	if i.Status != incident.StatusOpen || !b.Replaceable() {
+		return nil
+	}
 	account, err := s.Store.Account(c.Request().Context())
-	if err != nil || i.Status != incident.StatusOpen || !b.Movable() || !account.Connected() {
+	for _, l := range account.StaticLinks {
+		if l.URL != b.JoinURL {
+			block.Rooms = append(block.Rooms, views.Link{Text: cmp.Or(l.Name, l.Host()), Href: l.URL})
+		}
+	}
+	if err != nil || !b.Movable() || !account.Connected() {
 		return err
 	}
 	block.CanMove = true
@@ -141,6 +149,7 @@ func (s *Site) moves(c echo.Context, i incident.Incident, b incident.Bridge, blo
 	switch number, back := b.ZoomIsBack(account, others, s.Now()); {
 	case s.Service.SilentNow():
 		block.MoveFails = "Zoom doesn’t answer right now, so a move will probably fail."
+	case b.Kind == incident.KindMeeting: // which Zoom gave
 	case back && number > 0:
 		block.ZoomIsBack = "Zoom works again: " + incident.Key(number) + " got a meeting since then."
 	case back:

@@ -44,6 +44,7 @@ type rung struct {
 	name   Rung
 	host   string // email address of a Zoom user
 	rests  bool   // Zoom refused the host recently
+	runs   bool   // the host runs as many calls as it may, so another one can't start
 	atOnce int    // the call is made only if the host has fewer meetings of ours; 0: in any case
 }
 
@@ -90,6 +91,7 @@ type climber struct {
 	passed []Reason // why hosts were passed over
 	wished []string // the hosts in the order in which they would be asked if nothing stood against any
 	atHand bool     // a standby meeting or a static link is there
+	opens  bool     // and people get into it, whatever calls the hosts run
 	busy   bool     // the last failure was Zoom's limit of calls in a second
 	news   bool     // a rung failed for a reason that the account's check should show
 	// attempts is how many attempts there were before this climb.
@@ -197,7 +199,9 @@ func (c *climber) connect() Reason {
 }
 
 // skips reports whether another link is better than asking this host and those after it.
-func (c *climber) skips(r rung) bool { return r.rests && c.atHand }
+func (c *climber) skips(r rung) bool {
+	return r.rests && c.atHand || r.runs && (c.opens || c.leaves != "")
+}
 
 // askHosts tries the rungs, in the order that suits their hosts, until one gives a
 // meeting.

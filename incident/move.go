@@ -9,8 +9,11 @@ import (
 // stopped during the move.
 const moveCheck = 30 * time.Second
 
-// Movable reports whether the bridge's link can be replaced by a Zoom meeting.
-func (b Bridge) Movable() bool { return b.Kind == KindStatic && b.State == BridgeReady }
+// Movable reports whether a new Zoom meeting may take the place of the bridge's link: of one
+// that isn't a meeting, or of a meeting that people can't get into.
+func (b Bridge) Movable() bool {
+	return b.State == BridgeReady && (b.Kind == KindStatic || b.Verdict().Help == HelpAnotherLink)
+}
 
 // MoveToZoom asks Zoom for a meeting for a bridge that has another link. Until Zoom
 // returns one, the bridge keeps its link. It returns Unavailable, with the reason, if
@@ -36,7 +39,7 @@ func (s *Service) MoveToZoom(ctx context.Context, actor Actor, bridgeID string) 
 		return refuse(Conflict, "The incident is resolved. Reopen it to move its bridge.")
 	}
 	if !c.bridge.Movable() {
-		return refuse(Conflict, "This bridge is no static link any more. Look at it again.")
+		return refuse(Conflict, "People can get into this bridge now, or are in it. Look at it again.")
 	}
 	if c.account, err = s.store.Account(ctx); err != nil {
 		return err

@@ -79,6 +79,9 @@ type Host struct {
 // Room is how many more meetings the host may run at the same time.
 func (h Host) Room() int { return h.AtOnce - h.Open }
 
+// full reports whether the host runs as many calls as it may, so that no other can start.
+func (h Host) full() bool { return h.Runs >= h.AtOnce }
+
 // Host returns what is known about a Zoom user as a host.
 func (a Account) Host(email string, load HostLoad, now time.Time) Host {
 	h := Host{Email: email, AtOnce: cmp.Or(load.AtOnce, max(1, a.Check.AtOnce[email])), Open: load.Open, Runs: load.Runs, Creates: load.Creates}
@@ -121,11 +124,13 @@ func (r CheckReport) against(email string) bool {
 	return slices.ContainsFunc(r.Lines, func(l Finding) bool { return l.Email == email && l.Level == LevelBad })
 }
 
-// The places of hosts: one that takes another meeting, one whose next meeting would
-// end or block another, and one that Zoom refused.
+// The places of hosts: one that takes another meeting, one whose next meeting may block
+// another that nobody has joined yet, one whose next meeting can't start or would end the
+// call that runs, and one that Zoom refused.
 const (
 	placeFree = iota
 	placeFull
+	placeRuns
 	placeRests
 )
 
@@ -151,7 +156,8 @@ func (c *climber) order(list []rung, loads map[string]HostLoad) []rung {
 		case h.Room() < 1:
 			h.place = placeFull
 			h.Why = Reason{Code: ReasonHostBusy, Host: r.host, Count: h.Open}
-			if h.Runs >= h.AtOnce {
+			if h.full() {
+				h.place, h.rung.runs = placeRuns, true
 				h.Why = Reason{Code: ReasonHostRuns, Host: r.host, Count: h.Runs}
 			}
 		default:

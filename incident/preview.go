@@ -234,7 +234,7 @@ func (c *climber) preview(ctx context.Context, p *Preview, before *previewFacts)
 // previewWithoutHost says which link the bridge would get if no host gives one, see fail.
 func (c *climber) previewWithoutHost(ctx context.Context, p *Preview, before *previewFacts) error {
 	if c.account.StandbyMeetings > 0 {
-		rows, err := c.s.standbys(ctx, c.account)
+		rows, _, err := c.s.standbys(ctx, c.account)
 		if err != nil {
 			return err
 		}

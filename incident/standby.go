@@ -424,27 +424,45 @@ func (k keeper) make(ctx context.Context, host string) error {
 	return k.save(ctx, m, StandbyRefused)
 }
 
-// standbys returns the standby meetings that a bridge can have now, the best first.
-func (s *Service) standbys(ctx context.Context, a Account) ([]Standby, error) {
-	rows, err := s.store.Standbys(ctx, s.now())
+// standbys returns the standby meetings that a bridge can have now, the best first. Those
+// from full on can't start, because their hosts run as many calls as they may. They are left
+// out if there is a static link, which people can use.
+func (s *Service) standbys(ctx context.Context, a Account) (rows []Standby, full int, err error) {
+	rows, err = s.store.Standbys(ctx, s.now())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	rows = slices.DeleteFunc(rows, func(m Standby) bool {
 		return m.State != StandbyReady || !slices.Contains(a.BackupUsers, m.HostEmail)
 	})
 	if len(rows) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
 	loads, err := s.hostLoads(ctx, a.BackupUsers)
 	if err != nil { // any of them is better than none
 		s.log.Warn("could not read the loads of hosts", "error", err)
 	}
-	room := func(m Standby) int { return min(1, a.Host(m.HostEmail, loads[m.HostEmail], s.now()).Room()) }
+	// Those with room come first, and those whose host is full last.
+	place := func(m Standby) int {
+		switch h := a.Host(m.HostEmail, loads[m.HostEmail], s.now()); {
+		case h.full():
+			return placeRuns
+		case h.Room() < 1:
+			return placeFull
+		default:
+			return placeFree
+		}
+	}
 	slices.SortStableFunc(rows, func(m, n Standby) int {
-		return cmp.Or(cmp.Compare(room(n), room(m)), n.CheckedAt.Compare(m.CheckedAt))
+		return cmp.Or(cmp.Compare(place(m), place(n)), n.CheckedAt.Compare(m.CheckedAt))
 	})
-	return rows, nil
+	if full = slices.IndexFunc(rows, func(m Standby) bool { return place(m) == placeRuns }); full < 0 {
+		full = len(rows)
+	}
+	if len(a.StaticLinks) > 0 {
+		rows = rows[:full]
+	}
+	return rows, full, nil
 }
 
 // useStandby gives the bridge a standby meeting, because no host gave one. c.why says
@@ -456,7 +474,7 @@ func (c *climber) useStandby(ctx context.Context) (done bool, err error) {
 	}
 	look, cancel := attached(ctx, stateWrite)
 	defer cancel()
-	rows, err := c.s.standbys(look, c.account)
+	rows, _, err := c.s.standbys(look, c.account)
 	if err != nil {
 		c.s.log.Warn("could not read the standby meetings", "error", err)
 		return false, nil
@@ -568,10 +586,11 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 
 // lookAtHand sets whether a link is there if Zoom gives none in time.
 func (c *climber) lookAtHand(ctx context.Context) error {
-	if c.atHand = len(c.account.StaticLinks) > 0; c.atHand || c.account.StandbyMeetings == 0 {
+	c.opens = len(c.account.StaticLinks) > 0
+	if c.atHand = c.opens; c.atHand || c.account.StandbyMeetings == 0 {
 		return nil
 	}
-	rows, err := c.s.standbys(ctx, c.account)
-	c.atHand = len(rows) > 0
+	rows, full, err := c.s.standbys(ctx, c.account)
+	c.atHand, c.opens = len(rows) > 0, full > 0
 	return err
 }

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -33,7 +34,8 @@ func (b Bridge) Replaceable() bool {
 }
 
 // UseLink uses a person's own link as the bridge, if the bridge is Replaceable. The
-// link must be https. It returns Conflict if the bridge gets another link meanwhile.
+// link must be https. If it is a static link of the account, people also get the phone
+// number and PIN of that. It returns Conflict if the bridge gets another link meanwhile.
 func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, passcode string) error {
 	if err := need(actor, Responder); err != nil {
 		return err
@@ -68,8 +70,15 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	default:
 		return refuse(Conflict, "The bridge has a link that people can use. Check it before you use another one.")
 	}
-	now := s.now()
 	given := StaticLink{URL: link, PIN: passcode}
+	account, err := s.store.Account(ctx)
+	if err != nil {
+		return err
+	}
+	if n := slices.IndexFunc(account.StaticLinks, func(l StaticLink) bool { return l.URL == link }); n >= 0 && passcode == "" {
+		given = account.StaticLinks[n] // with its phone and PIN
+	}
+	now := s.now()
 	bridge.leadTo(given, now)
 	bridge.Reasons = []Reason{{Code: ReasonLinkGiven, By: actor.Email}}
 	run.State, run.Reason, run.FinishedAt = StepDone, bridge.Reasons[0], now

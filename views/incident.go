@@ -111,6 +111,7 @@ type BridgeBlock struct {
 	Shares     []Link           // the other open incidents whose bridge has the same link
 	CanRetry   bool
 	CanReplace bool   // another link may take its place
+	Rooms      []Link // the static links of the account that may
 	NeedsLink  bool   // no outage: the Zoom app can't create meetings, so people give the bridge its link
 	LinkTyped  string // rejected POST …/link: what was typed
 	LinkError  string

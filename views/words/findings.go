@@ -139,9 +139,9 @@ var findingTexts = map[string]Line{
 	"not_said":    {"Not confirmed", "Zoom didn’t say {settings}.", ""},
 	"people_wait": {"Waiting outside", "{people} for a host to let them in.", "Start the meeting as host, then admit them in Zoom under Participants."},
 	"host_full": {"Host", "{host} runs {calls} and can’t run another at the same time. This one can start when one ends.",
-		"Use another link, or end the call of {incident}."},
+		"Use another link, or move to a new Zoom meeting."},
 	"host_may_be_full": {"Host", "{host} runs {calls}. Zoom didn’t say whether this host can run another at the same time. Most hosts can’t.",
-		"Use another link, or end the call of {incident}."},
+		"Use another link, or move to a new Zoom meeting."},
 	"static_link": {"Static link", "Drawbridge can’t check whether people get in: the static link leads to {value}.", ""},
 	"other_host":  {"External link", "Drawbridge can’t check whether people get in: the link leads to {value}.", ""},
 

@@ -1,0 +1,105 @@
+package incident_test
+
+import (
+	"testing"
+
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
+	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
+)
+
+// A meeting whose host runs as many calls as Zoom lets it can't start, so an incident gets
+// it only if there is nothing that people can use.
+func TestHostRunsCalls(t *testing.T) {
+	t.Parallel()
+	const a, b = "a@example.com", "b@example.com"
+	for _, tt := range []struct {
+		name    string
+		hosts   []string
+		standby int
+		links   []incident.StaticLink
+		kind    incident.Kind
+		host    string
+	}{
+		{"nothing else", []string{a}, 0, nil, incident.KindMeeting, a},
+		{"a static link", []string{a}, 0, []incident.StaticLink{warRoom}, incident.KindStatic, ""},
+		{"a standby meeting of the same host, and a static link", []string{a}, 1, []incident.StaticLink{warRoom}, incident.KindStatic, ""},
+		{"only a standby meeting of the same host", []string{a}, 1, nil, incident.KindMeeting, a},
+		{"another host", []string{a, b}, 0, []incident.StaticLink{warRoom}, incident.KindMeeting, b},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, store *db.Store) {
+				w := worldWith(t, store)
+				w.pool(tt.hosts...)
+				if tt.standby > 0 {
+					w.standby(tt.standby)
+				}
+				w.links(tt.links...)
+				first := w.byStranger()
+				w.join(first, zoomsim.Person{Name: "Mia"})
+				w.work(0)
+				before := w.creates()
+				second := w.byStranger()
+				if second.Kind != tt.kind || second.HostEmail != tt.host || second.JoinURL == "" {
+					t.Fatalf("the second incident got %s of %q: %+v", second.Kind, second.HostEmail, second.Reasons)
+				}
+				if tt.kind != incident.KindStatic {
+					return
+				}
+				if w.creates() != before+1 { // of its opener, who isn't a Zoom user
+					t.Error("Zoom was asked for a meeting that can’t start")
+				}
+				if second.Reasons[1] != (incident.Reason{Code: incident.ReasonHostRuns, Host: a, Count: 1}) {
+					t.Errorf("the reasons are %+v", second.Reasons)
+				}
+				// A move would give it a meeting that can't start.
+				if err := w.service.MoveToZoom(t.Context(), admin, second.ID); incident.CodeOf(err) != incident.Unavailable {
+					t.Errorf("a move says %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A bridge that can't start can move to a meeting of a host that runs no call, or to a static
+// link with its phone and PIN.
+func TestLeaveBusyHost(t *testing.T) {
+	t.Parallel()
+	const a, b = "a@example.com", "b@example.com"
+	stuck := func(t *testing.T, store *db.Store) (*world, incident.Bridge) {
+		w := worldWith(t, store)
+		w.pool(a)
+		first, second := w.byStranger(), w.byStranger()
+		w.join(first, zoomsim.Person{Name: "Mia"})
+		w.work(0)
+		return w, second
+	}
+	t.Run("to another host", func(t *testing.T) {
+		dbtest.Each(t, func(t *testing.T, store *db.Store) {
+			w, second := stuck(t, store)
+			w.pool(a, b)
+			w.ok(w.service.MoveToZoom(t.Context(), admin, second.ID))
+			got, err := store.Bridge(t.Context(), second.ID)
+			w.ok(err)
+			if got.HostEmail != b || got.Verdict().Level != incident.LevelOK || got.LinkChangedAt.IsZero() {
+				t.Errorf("the bridge is %+v", got)
+			}
+			if err := w.service.MoveToZoom(t.Context(), admin, second.ID); incident.CodeOf(err) != incident.Conflict {
+				t.Errorf("moving a bridge that people can get into says %v", err)
+			}
+		})
+	})
+	t.Run("to a static link", func(t *testing.T) {
+		dbtest.Each(t, func(t *testing.T, store *db.Store) {
+			w, second := stuck(t, store)
+			w.links(warRoom)
+			w.ok(w.service.UseLink(t.Context(), admin, second.ID, warRoom.URL, ""))
+			got, err := store.Bridge(t.Context(), second.ID)
+			w.ok(err)
+			if got.JoinURL != warRoom.URL || got.Passcode != warRoom.PIN || got.LinkName != warRoom.Name || len(got.DialIn) != 1 || got.DialIn[0].Number != warRoom.Phone {
+				t.Errorf("the bridge is %+v", got)
+			}
+		})
+	})
+}
