@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -340,6 +341,32 @@ func TestDatabaseHangsDuringClimb(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(w.timeline(list[0]), "\n"), `from_memory {"link":"meet.example.com"`) {
 		t.Error("the incident doesn’t say which link people got")
+	}
+}
+
+// lateJobs is a store that takes long to say which jobs of an incident will be retried.
+type lateJobs struct{ *db.Store }
+
+func (s lateJobs) RetryJobs(ctx context.Context, number int64) ([]incident.Job, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// Whoever repeats an alert gets the number and the link of its incident, however long
+// OpenIncident takes for the rest.
+func TestRepeatedAlertLeavesInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.links(warRoom, zoomRoom)
+	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }
+	first := w.ask(dedup)
+	cfg := w.cfg
+	cfg.Store = lateJobs{w.store}
+	w.service = incident.New(cfg)
+	w.work(0) // reads the static links
+	again := w.ask(dedup)
+	if again.Created || again.Pending != nil || again.Incident.Number != first.Incident.Number || len(again.Bridges) != 1 || again.Bridges[0].JoinURL != first.Bridges[0].JoinURL {
+		t.Errorf("opened %+v, then %+v", first, again)
 	}
 }
 

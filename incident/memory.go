@@ -99,12 +99,13 @@ func (s *Service) openInTime(ctx context.Context, actor Actor, req OpenRequest) 
 			}
 			answers <- a
 		}()
+		reads := ctx
 		if s.hasLinks() {
-			reads, cancel := attached(ctx, readsFromMemory)
+			var cancel context.CancelFunc
+			reads, cancel = attached(ctx, readsFromMemory)
 			defer cancel()
-			ctx = reads
 		}
-		a.Incident, a.Created, a.err = s.OpenIncident(ctx, actor, req)
+		a.Incident, a.Created, a.err = s.OpenIncident(reads, actor, req)
 	}()
 	leave := time.NewTimer(leaveAt)
 	defer leave.Stop()
