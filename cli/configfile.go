@@ -205,15 +205,6 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 			byDefault = file.Name
 		}
 	}
-	if f.Drills != nil {
-		changed, err := service.SaveDrillPlan(ctx, commandLine, *f.Drills)
-		if err != nil {
-			return changes, fmt.Errorf("drills: %w", err)
-		}
-		for _, c := range changed {
-			changes = append(changes, "drills: "+words.Field(c.Field))
-		}
-	}
 	for _, file := range f.Runbooks {
 		r := file.Runbook
 		old, err := p.Store.RunbookByName(ctx, strings.TrimSpace(r.Name))
@@ -245,6 +236,15 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 		}
 		for _, c := range changed {
 			changes = append(changes, fmt.Sprintf("runbook %q: %s", r.Name, c))
+		}
+	}
+	if f.Drills != nil { // last: it may need a runbook of the file
+		changed, err := service.SaveDrillPlan(ctx, commandLine, *f.Drills)
+		if err != nil {
+			return changes, fmt.Errorf("drills: %w", err)
+		}
+		for _, c := range changed {
+			changes = append(changes, "drills: "+words.Field(c.Field))
 		}
 	}
 	return changes, nil

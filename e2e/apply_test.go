@@ -88,6 +88,25 @@ func TestApplyHostPool(t *testing.T) {
 	}
 }
 
+// The schedule of drills may need the default runbook of the same file, also where there is
+// no runbook yet. A dry run writes nothing but what would change.
+func TestApplyDrills(t *testing.T) {
+	alone(t)
+	t.Setenv("ZOOM_CLIENT_SECRET", demoClientSecret)
+	t.Setenv("ZOOM_WEBHOOK_SECRET", demoSecretToken)
+	file := strings.Replace(applied, "runbooks:\n", "drills: {schedule: daily, hour: 5}\nrunbooks:\n", 1) + "    default: true\n"
+	dry := command(t, file, "apply", "--dry-run", "-")
+	if dry.code != 0 || dry.err != "" {
+		t.Errorf("--dry-run: status %d, %s", dry.code, dry.err)
+	}
+	if did := ok(t, file, "apply", "-"); did != strings.ReplaceAll(dry.out, "would change: ", "") {
+		t.Errorf("apply printed\n%s--dry-run printed\n%s", did, dry.out)
+	}
+	if out := ok(t, ok(t, "", "export"), "apply", "-"); out != "nothing to change\n" {
+		t.Errorf("applying the export prints %s", out)
+	}
+}
+
 // Exporting and applying retention rules changes nothing. An empty list removes all
 // rules; a file without the section leaves them as they are.
 func TestApplyRetention(t *testing.T) {
