@@ -35,13 +35,17 @@ func (s *Store) HostLoads(ctx context.Context, at incident.HostLoads) (map[strin
 		}
 		return err
 	}
-	if err := counts(func(l *incident.HostLoad, n int) { l.Open = n },
-		`SELECT host_email, COUNT(*) FROM (`+openMeetings("$2")+`) b WHERE host_email`+in+` GROUP BY host_email`, at.Ready); err != nil {
+	type open struct {
+		host    string
+		n, runs int
+	}
+	meetings, err := list(ctx, s.r, func(o *open) []any { return []any{&o.host, &o.n, &o.runs} },
+		`SELECT host_email, COUNT(*), SUM(runs) FROM (`+openMeetings("$2")+`) b WHERE host_email`+in+` GROUP BY host_email`, hosts, at.Ready)
+	if err != nil {
 		return nil, err
 	}
-	if err := counts(func(l *incident.HostLoad, n int) { l.Runs = n },
-		`SELECT host_email, SUM(runs) FROM (`+openMeetings("$2")+`) b WHERE host_email`+in+` GROUP BY host_email`, at.Ready); err != nil {
-		return nil, err
+	for _, o := range meetings {
+		loads[o.host] = incident.HostLoad{Open: o.n, Runs: o.runs}
 	}
 	if err := counts(func(l *incident.HostLoad, n int) { l.AtOnce = n }, `SELECT email, at_once FROM host_checks WHERE at_once > 0 AND email`+in); err != nil {
 		return nil, err
