@@ -283,14 +283,8 @@ func applyRechecks(ctx context.Context, tx *sql.Tx, readings []incident.Reading)
 		if err != nil {
 			return nil, err
 		}
-		_, queued, err := first(ctx, tx, scalar[string], `SELECT id FROM jobs WHERE kind = $1 AND state = 'queued' LIMIT 1`, r.Recheck.Job.Kind)
-		if err != nil {
+		if err := queueJob(ctx, tx, r.Recheck.Job); err != nil {
 			return nil, err
-		}
-		if !queued {
-			if err := insertJobs(ctx, tx, []incident.Job{r.Recheck.Job}); err != nil {
-				return nil, err
-			}
 		}
 		topics = []string{TopicAccount}
 	}
@@ -352,9 +346,7 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 		}
 	}
 	for _, j := range then.Jobs {
-		err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`) ON CONFLICT (id) DO NOTHING`,
-			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt)
-		if err != nil {
+		if err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`) ON CONFLICT (id) DO NOTHING`, jobValues(j)...); err != nil {
 			return b, nil, err
 		}
 	}

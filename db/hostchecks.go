@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
@@ -63,28 +62,6 @@ func markHost(ctx context.Context, tx *sql.Tx, c incident.ChangedHost) error {
 		return err
 	}
 	return queueJob(ctx, tx, c.Job)
-}
-
-// QueueJob implements incident.Incidents.
-func (s *Store) QueueJob(ctx context.Context, j incident.Job) error {
-	return s.write(ctx, func(tx *sql.Tx) error { return queueJob(ctx, tx, j) })
-}
-
-func queueJob(ctx context.Context, tx *sql.Tx, j incident.Job) error {
-	_, queued, err := first(ctx, tx, scalar[string], `
-		SELECT id FROM jobs WHERE kind = $1 AND state = 'queued' AND (subject = $2 OR $2 = '') LIMIT 1`, j.Kind, j.Subject)
-	if err != nil || queued {
-		return err
-	}
-	return insertJobs(ctx, tx, []incident.Job{j})
-}
-
-// Openers implements incident.Incidents.
-func (s *Store) Openers(ctx context.Context, since time.Time) ([]string, error) {
-	// Numbers grow with time, so the newest incidents are read and not all of them.
-	return list(ctx, s.r, scalar[string], `
-		SELECT opener_email FROM incidents WHERE created_at >= $1 AND opener_email <> ''
-		GROUP BY opener_email ORDER BY MAX(number) DESC LIMIT 500`, since)
 }
 
 // SaveOnCall implements incident.Accounts.

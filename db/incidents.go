@@ -236,6 +236,14 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 	return page, err
 }
 
+// Openers implements incident.Incidents.
+func (s *Store) Openers(ctx context.Context, since time.Time) ([]string, error) {
+	// Numbers grow with time, so the newest incidents are read and not all of them.
+	return list(ctx, s.r, scalar[string], `
+		SELECT opener_email FROM incidents WHERE created_at >= $1 AND opener_email <> ''
+		GROUP BY opener_email ORDER BY MAX(number) DESC LIMIT 500`, since)
+}
+
 const stepRunColumns = `id, incident_number, position, step, state, reason, started_at, finished_at, run_by`
 
 func stepRunFields(run *incident.StepRun) []any {

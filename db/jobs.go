@@ -16,6 +16,11 @@ func jobFields(j *incident.Job) []any {
 	return []any{&j.ID, &j.Kind, &j.Subject, &j.State, timeOf(&j.RunAt), &j.Attempt, timeOf(&j.LeaseUntil), &j.Worker, timeOf(&j.CreatedAt)}
 }
 
+// jobValues are the values of jobColumns.
+func jobValues(j incident.Job) []any {
+	return []any{j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt}
+}
+
 // insertJobs stores jobs in the transaction of their cause. The job of a step or of a
 // check takes the place of one that is queued.
 func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
@@ -25,9 +30,7 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 				return err
 			}
 		}
-		err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)`,
-			j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt)
-		if err != nil {
+		if err := exec(ctx, tx, `INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)`, jobValues(j)...); err != nil {
 			return err
 		}
 	}
@@ -36,6 +39,21 @@ func insertJobs(ctx context.Context, tx *sql.Tx, jobs []incident.Job) error {
 
 // dueJob selects the jobs that are due at $1 and that no worker has.
 const dueJob = `state IN ('queued', 'running') AND run_at <= $1 AND lease_until <= $1`
+
+// QueueJob implements incident.Incidents.
+func (s *Store) QueueJob(ctx context.Context, j incident.Job) error {
+	return s.write(ctx, func(tx *sql.Tx) error { return queueJob(ctx, tx, j) })
+}
+
+// queueJob stores a job in the transaction of its cause, as QueueJob does.
+func queueJob(ctx context.Context, tx *sql.Tx, j incident.Job) error {
+	_, queued, err := first(ctx, tx, scalar[string], `
+		SELECT id FROM jobs WHERE kind = $1 AND state = 'queued' AND (subject = $2 OR $2 = '') LIMIT 1`, j.Kind, j.Subject)
+	if err != nil || queued {
+		return err
+	}
+	return insertJobs(ctx, tx, []incident.Job{j})
+}
 
 // ClaimJobs implements incident.Incidents. It claims queued jobs, and running
 // jobs whose lease has ended, in the order in which they are due.

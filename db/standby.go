@@ -69,7 +69,6 @@ func (s *Store) BridgesBeingMade(ctx context.Context, since time.Time) (int, err
 func (s *Store) EnsureJob(ctx context.Context, j incident.Job) error {
 	_, err := s.writeRows(ctx, `
 		INSERT INTO jobs (`+jobColumns+`) VALUES (`+placeholders(1, 9)+`)
-		ON CONFLICT (id) DO UPDATE SET state = 'queued', run_at = excluded.run_at WHERE jobs.state <> 'running'`,
-		j.ID, j.Kind, j.Subject, j.State, j.RunAt, j.Attempt, millis(j.LeaseUntil), j.Worker, j.CreatedAt)
+		ON CONFLICT (id) DO UPDATE SET state = 'queued', run_at = excluded.run_at WHERE jobs.state <> 'running'`, jobValues(j)...)
 	return err
 }
