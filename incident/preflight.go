@@ -299,8 +299,9 @@ func (s *Service) SaveOnCall(ctx context.Context, actor Actor, emails []string) 
 	if err := s.store.SaveOnCall(ctx, list, s.audit(actor, AuditAccountSave, "", changes...)); err != nil {
 		return err
 	}
+	err = s.schedulePreflight(ctx)
 	nudge(s.wakeJobs)
-	return s.schedulePreflight(ctx)
+	return err
 }
 
 // onCall returns the addresses in their canonical form, none twice, and what is wrong
