@@ -101,10 +101,9 @@ const (
 // drillName is the name of the incident of a drill.
 const drillName = "Drill"
 
-// RunDrill starts a drill with a runbook; "" means the default one, or else
-// the first that can be used. id makes
-// sure that one form starts one drill. The worker runs it. RunDrill returns Conflict if
-// another one runs.
+// RunDrill starts a drill with a runbook; "" means the default one, or else the first that
+// can be used. A repeated call with the same id starts nothing. The worker runs the drill.
+// RunDrill returns Conflict if another one runs.
 func (s *Service) RunDrill(ctx context.Context, actor Actor, id, runbookID string) error {
 	if err := need(actor, Admin); err != nil {
 		return err
@@ -145,8 +144,7 @@ func (r Runbook) Drillable() bool {
 func (r Runbook) DefaultOfDrills() bool { return r.Default && r.Drillable() }
 
 // drillRunbook returns the runbook with this id; for "" the default one, or else the first
-// that can be used. The zero
-// Runbook means that it cannot be used.
+// that can be used. It returns the zero Runbook if there is none that can be used.
 func (s *Service) drillRunbook(ctx context.Context, id string) (Runbook, error) {
 	if id != "" {
 		r, err := s.store.Runbook(ctx, id)
