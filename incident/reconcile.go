@@ -179,7 +179,7 @@ func (s *Service) findMarked(ctx context.Context, a Attempt, since time.Time) (m
 	if now := s.now(); since.After(now) {
 		since = now
 	}
-	list, err := s.listOf(a.HostEmail, account.Version).at(ctx, since, func() ([]zoom.Meeting, error) { return client.ListMeetings(ctx, a.HostEmail) }, s.now)
+	list, err := s.meetingsOf(ctx, account, a.HostEmail, since)
 	if err != nil {
 		return zoom.Meeting{}, false, err
 	}
@@ -258,6 +258,15 @@ func (s *Service) listOf(host string, version int64) *hostList {
 		s.hostLists[key] = &hostList{turn: make(chan struct{}, 1)}
 	}
 	return s.hostLists[key]
+}
+
+// meetingsOf returns the meetings of a host, as Zoom listed them after since.
+func (s *Service) meetingsOf(ctx context.Context, a Account, host string, since time.Time) ([]zoom.Meeting, error) {
+	client, err := s.zoomClient(a)
+	if err != nil {
+		return nil, err
+	}
+	return s.listOf(host, a.Version).at(ctx, since, func() ([]zoom.Meeting, error) { return client.ListMeetings(ctx, host) }, s.now)
 }
 
 // at returns a list that was asked for after since: the latest one if it is new

@@ -191,7 +191,6 @@ func (s *Service) scheduleSweep(ctx context.Context) error {
 // sweeper is one step of a look.
 type sweeper struct {
 	s        *Service
-	client   *zoom.Client
 	account  Account
 	sweep    Sweep
 	standbys []Standby
@@ -243,10 +242,7 @@ func (w *sweeper) look(ctx context.Context) (again time.Time, err error) {
 			return w.s.now().Add(sweepPause), nil
 		}
 		h := SweptHost{Email: host}
-		var list []zoom.Meeting
-		if w.client, err = w.s.zoomClient(w.account); err == nil {
-			list, err = w.s.listOf(host, w.account.Version).at(ctx, w.sweep.StartedAt, func() ([]zoom.Meeting, error) { return w.client.ListMeetings(ctx, host) }, w.s.now)
-		}
+		list, err := w.s.meetingsOf(ctx, w.account, host, w.sweep.StartedAt)
 		if err != nil {
 			h.Reason = reasonOf(err, host)
 		} else if err := w.sort(ctx, host, list); err != nil {
