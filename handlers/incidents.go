@@ -415,7 +415,7 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 		block.ChangedAt = s.When(c, b.LinkChangedAt)
 	}
 	if b.Kind == incident.KindStatic && b.Joinable() {
-		block.LinkName, block.LinkHost = linkName(b), linkHost(b.JoinURL)
+		block.LinkName, block.LinkHost = linkName(b), incident.LinkHost(b.JoinURL)
 		var err error
 		if block.Shares, err = s.sharing(c, b); err != nil {
 			return block, err

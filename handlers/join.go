@@ -62,7 +62,7 @@ func (s *Site) JoinPage(c echo.Context) error {
 		if b.Joinable() {
 			page.MovedAt = s.When(c, b.LinkChangedAt)
 			if b.Kind == incident.KindStatic {
-				page.LinkHost, page.LinkName = linkHost(b.JoinURL), linkName(b)
+				page.LinkHost, page.LinkName = incident.LinkHost(b.JoinURL), linkName(b)
 			}
 			if !wantsPage(c) {
 				return c.Redirect(http.StatusFound, b.JoinURL)
@@ -123,14 +123,6 @@ func (s *Site) joinExtras(c echo.Context, i incident.Incident, b incident.Bridge
 func wantsPage(c echo.Context) bool {
 	h := c.Request().Header
 	return h.Get("HX-Request") != "" || strings.Contains(h.Get(echo.HeaderAccept), echo.MIMETextHTML)
-}
-
-func linkHost(link string) string {
-	u, err := url.Parse(link)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }
 
 // bridgeToJoin is the bridge with the ID that the link names, else the first bridge that

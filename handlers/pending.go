@@ -40,7 +40,7 @@ func (s *Site) showPending(c echo.Context, p incident.Pending) error {
 	SetActor(c, actor)
 	return Render(c, http.StatusOK, views.Pending(views.PendingPage{
 		Frame: s.Frame(c, p.Request.Name, "incidents"), Name: p.Request.Name, Severity: p.Request.Severity, Warnings: words.Pending(p.Saved),
-		JoinURL: b.JoinURL, LinkHost: linkHost(b.JoinURL), LinkName: cmp.Or(b.LinkName, linkHost(b.JoinURL)), PIN: b.Passcode, DialIn: dialIn(b),
+		JoinURL: b.JoinURL, LinkHost: incident.LinkHost(b.JoinURL), LinkName: cmp.Or(b.LinkName, incident.LinkHost(b.JoinURL)), PIN: b.Passcode, DialIn: dialIn(b),
 		FormURL: pendingPath(p),
 	}))
 }

@@ -101,7 +101,7 @@ func linkName(b incident.Bridge) string {
 	if b.Rung != incident.RungStatic {
 		return ""
 	}
-	return cmp.Or(b.LinkName, linkHost(b.JoinURL))
+	return cmp.Or(b.LinkName, incident.LinkHost(b.JoinURL))
 }
 
 // sharing are the other open incidents whose bridge has the same link as b. They have

@@ -31,7 +31,7 @@ func (s *Site) stuckRow(c echo.Context, p incident.Pending) views.StuckRow {
 	row := views.StuckRow{
 		ID: p.ID, Name: cmp.Or(r.Name, "The link of a stored incident"), Why: words.Stuck(string(p.Not.Code), p.Not.Fields), Description: r.Description, Saved: p.Saved,
 		Tries: fmt.Sprintf("Tried %s, next at %s.", views.Plural(p.Not.Failures, "time", "times"), s.When(c, p.Not.TryAt).Clock),
-		Facts: []views.KeyValue{{Key: "Opened", When: s.When(c, r.OpenedAt)}, {Key: "By", Value: p.Actor.Email}, {Key: "Link that people got", Value: linkHost(r.Given.URL)}},
+		Facts: []views.KeyValue{{Key: "Opened", When: s.When(c, r.OpenedAt)}, {Key: "By", Value: p.Actor.Email}, {Key: "Link that people got", Value: incident.LinkHost(r.Given.URL)}},
 	}
 	for _, kv := range []views.KeyValue{
 		{Key: "Runbook", Value: cmp.Or(r.RunbookName, r.RunbookID)}, {Key: "Severity", Value: r.Severity}, {Key: "Type", Value: r.Type},
@@ -57,7 +57,7 @@ func (s *Site) unstored(c echo.Context) (rows []views.UnstoredRow) {
 	for _, p := range slices.Backward(s.Service.Unstored()) {
 		row := views.UnstoredRow{
 			Name: p.Request.Name, Severity: p.Request.Severity, OpenedAt: s.When(c, p.Request.OpenedAt), Stuck: p.Stuck(),
-			LinkName: cmp.Or(p.Request.Given.Name, linkHost(p.Request.Given.URL)), JoinURL: p.Request.Given.URL,
+			LinkName: cmp.Or(p.Request.Given.Name, incident.LinkHost(p.Request.Given.URL)), JoinURL: p.Request.Given.URL,
 		}
 		switch {
 		case !Actor(c).Role.Includes(incident.Responder):

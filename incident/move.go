@@ -90,7 +90,7 @@ func (c *climber) readyEntry() (TimelineEntry, AuditEntry) {
 	if c.movedBy == nil {
 		return entry, AuditEntry{}
 	}
-	entry.Kind, entry.Actor, entry.Data.Link = EntryMoved, c.movedBy.Email, linkHost(c.leaves)
+	entry.Kind, entry.Actor, entry.Data.Link = EntryMoved, c.movedBy.Email, LinkHost(c.leaves)
 	return entry, c.s.audit(*c.movedBy, AuditBridgeMove, Key(c.bridge.IncidentNumber), hostChange(c.leaves, c.bridge.JoinURL)...)
 }
 

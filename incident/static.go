@@ -37,9 +37,10 @@ type StaticLink struct {
 }
 
 // Host returns the host of the link.
-func (l StaticLink) Host() string { return linkHost(l.URL) }
+func (l StaticLink) Host() string { return LinkHost(l.URL) }
 
-func linkHost(link string) string {
+// LinkHost returns the host of a link, or "".
+func LinkHost(link string) string {
 	u, err := url.Parse(link)
 	if err != nil {
 		return ""

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
@@ -47,10 +46,7 @@ func (s *Service) UseLink(ctx context.Context, actor Actor, bridgeID, link, pass
 	} else if problem := linkProblem(link); problem != "" {
 		fields["url"] = problem
 	}
-	if utf8.RuneCountInString(passcode) > 50 {
-		fields["passcode"] = "Use at most 50 characters."
-	}
-	if len(fields) > 0 {
+	if notShort(fields, "passcode", passcode, maxPIN); len(fields) > 0 {
 		return invalid("The link can’t be used.", fields)
 	}
 
@@ -105,7 +101,7 @@ func notUsed(b Bridge, given StaticLink) error {
 	}
 	e := &Error{Code: Conflict, Message: "The bridge has just changed, so your link wasn’t used. Look at it again."}
 	if b.JoinURL != "" {
-		e.Message = "The bridge has just got another link, to " + linkHost(b.JoinURL) + ". Yours wasn’t used. Use it only if that one is wrong."
+		e.Message = "The bridge has just got another link, to " + LinkHost(b.JoinURL) + ". Yours wasn’t used. Use it only if that one is wrong."
 	}
 	if b.Replaceable() {
 		e.Fields = map[string]string{"url": e.Message}
@@ -119,7 +115,7 @@ func hostChange(before, after string) []Change {
 	if before == after {
 		return nil
 	}
-	return []Change{{Field: "host", Before: linkHost(before), After: linkHost(after)}}
+	return []Change{{Field: "host", Before: LinkHost(before), After: LinkHost(after)}}
 }
 
 // StartURL asks Zoom for the link that makes whoever opens it host of the

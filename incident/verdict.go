@@ -85,7 +85,7 @@ func (b Bridge) Verdict() Verdict {
 	case b.State != BridgeReady && b.State != BridgeLive:
 		return Verdict{Level: LevelUnknown}
 	case b.Kind == KindStatic:
-		f := Finding{Code: FoundOtherHost, Topic: TopicMeeting, Level: LevelUnknown, Value: linkHost(b.JoinURL)}
+		f := Finding{Code: FoundOtherHost, Topic: TopicMeeting, Level: LevelUnknown, Value: LinkHost(b.JoinURL)}
 		if b.Rung == RungStatic {
 			f.Code, f.Asked = FoundStaticLink, b.LinkName
 		}
