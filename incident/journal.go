@@ -43,6 +43,10 @@ func (p Pending) same(req OpenRequest) bool {
 type journal struct {
 	path string // "": only in memory
 
+	// file is held while the file is read or written, before mu if both are. A disk that
+	// hangs may keep it for long, so nobody who needs a link waits for it.
+	file sync.Mutex
+
 	mu      sync.Mutex
 	loaded  bool
 	pending []Pending
@@ -80,8 +84,35 @@ func (s *Service) pendingLike(req OpenRequest) *Pending {
 }
 
 // remember gives an incident a static link and puts it into the journal. It returns nil if
-// the last link was removed meanwhile.
+// the last link was removed meanwhile. If the disk takes longer than the caller can wait,
+// the incident is only in memory until it is written.
 func (s *Service) remember(ctx context.Context, p Pending) *Pending {
+	given, fresh := s.giveFromMemory(ctx, p)
+	if !fresh {
+		return given
+	}
+	end, _ := ctx.Deadline()
+	wait := time.NewTimer(max(time.Until(end), linkLook))
+	defer wait.Stop()
+	saved, p := make(chan bool, 1), *given
+	go func() {
+		err := s.journal.save(p)
+		if err != nil {
+			s.log.Error("could not write the journal; an incident is only in memory", "error", err)
+		}
+		saved <- err == nil
+	}()
+	select {
+	case given.Saved = <-saved:
+	case <-wait.C:
+		s.log.Warn("writing the journal takes long; an incident is only in memory until then")
+	}
+	return given
+}
+
+// giveFromMemory gives an incident a static link, in memory. If it has one already, it
+// returns that one and fresh is false.
+func (s *Service) giveFromMemory(ctx context.Context, p Pending) (given *Pending, fresh bool) {
 	look, cancel := context.WithTimeout(ctx, linkLook)
 	uses, _ := s.store.StaticUses(look) // without them, the first link is as good as any
 	cancel()
@@ -93,22 +124,49 @@ func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 		return !other.Stuck() && other.same(p.Request) || p.BridgeID != "" && p.BridgeID == other.BridgeID
 	}); i >= 0 { // two callers at once
 		p := j.pending[i]
-		return &p
+		return &p, false
 	}
 	if len(j.links) == 0 {
-		return nil
+		return nil, false
 	}
 	for _, other := range j.pending {
 		uses = append(uses, StaticUse{URL: other.Request.Given.URL})
 	}
 	link := freeStatic(j.links, uses)
 	p.ID, p.Request.Given, p.Request.OpenedAt = newID(), &link, s.now()
-	err := j.append(j.path, p)
-	if p.Saved = err == nil; err != nil {
-		s.log.Error("could not write the journal; an incident is only in memory", "error", err)
-	}
 	j.pending = append(j.pending, p)
-	return &p
+	return &p, true
+}
+
+// save adds an incident to the file, unless it is in the database by now.
+func (j *journal) save(p Pending) error {
+	j.file.Lock()
+	defer j.file.Unlock()
+	if !slices.ContainsFunc(j.snapshot(), func(other Pending) bool { return other.ID == p.ID }) {
+		return nil
+	}
+	err := j.append(j.path, p)
+	if err == nil {
+		j.saved([]Pending{p})
+	}
+	return err
+}
+
+func (j *journal) snapshot() []Pending {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.pending)
+}
+
+// saved notes that incidents are in the file.
+func (j *journal) saved(list []Pending) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := range j.pending {
+		if slices.ContainsFunc(list, func(p Pending) bool { return p.ID == j.pending[i].ID }) {
+			j.pending[i].Saved = true
+		}
+	}
 }
 
 // append adds lines to a file. It returns once they are on the disk. The PIN of a link is
@@ -155,9 +213,12 @@ func syncDir(dir string) error {
 // got no answer.
 func (s *Service) load() {
 	j := &s.journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.loaded {
+	if j.isLoaded() {
+		return
+	}
+	j.file.Lock()
+	defer j.file.Unlock()
+	if j.isLoaded() {
 		return
 	}
 	content, err := os.ReadFile(j.path)
@@ -165,20 +226,29 @@ func (s *Service) load() {
 		s.log.Error("could not read the journal", "error", err)
 		return // and never rewrite what was not read
 	}
-	j.loaded = true
+	var list []Pending
 	for line := range bytes.Lines(content) {
 		p := Pending{Saved: true}
 		if err := json.Unmarshal(line, &p); err != nil || p.Request.Given == nil {
 			s.log.Warn("a line of the journal can’t be read", "error", err)
 			continue
 		}
-		j.pending = append(j.pending, p)
+		list = append(list, p)
 	}
+	j.mu.Lock()
+	j.loaded, j.pending = true, append(list, j.pending...)
+	j.mu.Unlock()
 	if len(content) > 0 && !bytes.HasSuffix(content, []byte("\n")) {
 		if err := j.rewrite(); err != nil {
 			s.log.Error("could not repair the journal", "error", err)
 		}
 	}
+}
+
+func (j *journal) isLoaded() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.loaded
 }
 
 // drop removes incidents that are in the database now. If the program stops before,
@@ -189,19 +259,22 @@ func (s *Service) drop(ids []string) {
 	}
 	j := &s.journal
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.pending = slices.DeleteFunc(j.pending, func(p Pending) bool { return slices.Contains(ids, p.ID) })
+	j.mu.Unlock()
+	j.file.Lock()
+	defer j.file.Unlock()
 	if err := j.rewrite(); err != nil {
 		s.log.Error("could not shorten the journal", "error", err)
 	}
 }
 
-// rewrite replaces the file by what is pending.
+// rewrite replaces the file by what is pending. The caller holds file.
 func (j *journal) rewrite() error {
-	if j.path == "" || !j.loaded {
+	if j.path == "" || !j.isLoaded() {
 		return nil
 	}
-	if len(j.pending) == 0 {
+	pending := j.snapshot()
+	if len(pending) == 0 {
 		err := os.Remove(j.path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -212,15 +285,13 @@ func (j *journal) rewrite() error {
 	if err := os.Remove(rest); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := j.append(rest, j.pending...); err != nil {
+	if err := j.append(rest, pending...); err != nil {
 		return err
 	}
 	if err := errors.Join(os.Rename(rest, j.path), syncDir(filepath.Dir(j.path))); err != nil {
 		return err
 	}
-	for i := range j.pending {
-		j.pending[i].Saved = true
-	}
+	j.saved(pending)
 	return nil
 }
 
