@@ -48,6 +48,7 @@ func (s *Store) MeetingHosts(ctx context.Context, since time.Time) ([]string, er
 	return list(ctx, s.r, scalar[string], `
 		SELECT host_email FROM bridge_attempts WHERE started_at >= $1
 		UNION SELECT host_email FROM standby_meetings
+		UNION SELECT host_email FROM leftovers WHERE outcome <> 'deleted'
 		ORDER BY host_email`, since)
 }
 

@@ -65,9 +65,15 @@ func TestMeetingHosts(t *testing.T) {
 			a := incident.Attempt{ID: id(), BridgeID: b.ID, Rung: incident.RungOpener, HostEmail: host, State: incident.AttemptCalling, StartedAt: after(-n)}
 			check(t, s.ChangeBridge(t.Context(), incident.BridgeChange{Bridge: b, From: []incident.BridgeState{b.State}, Attempt: &a}))
 		}
+		for _, l := range []incident.Leftover{
+			{MeetingID: "1", HostEmail: "cy@example.com", Outcome: incident.LeftoverKept, CreatedAt: now, LookedAt: now},
+			{MeetingID: "2", HostEmail: "di@example.com", Outcome: incident.LeftoverDeleted, CreatedAt: now, LookedAt: now},
+		} {
+			check(t, s.SaveLeftover(t.Context(), l))
+		}
 		hosts, err := s.MeetingHosts(t.Context(), after(-1))
 		check(t, err)
-		same(t, hosts, []string{"ana@example.com", "oncall@example.com"})
+		same(t, hosts, []string{"ana@example.com", "cy@example.com", "oncall@example.com"})
 		all, err := s.AllStandbys(t.Context())
 		check(t, err)
 		same(t, len(all), 1)

@@ -125,7 +125,7 @@ type Sweeps interface {
 	// UpdateSweep writes what changes during a look, if it is still the last one.
 	UpdateSweep(ctx context.Context, w Sweep) error
 	// MeetingHosts returns who has hosted meetings of ours since then, and the hosts of
-	// standby meetings.
+	// standby meetings and of left-over meetings that are not deleted.
 	MeetingHosts(ctx context.Context, since time.Time) ([]string, error)
 	// AllStandbys returns the standby meetings in all states that are still stored.
 	AllStandbys(ctx context.Context) ([]Standby, error)
@@ -245,8 +245,11 @@ func (w *sweeper) look(ctx context.Context) (again time.Time, err error) {
 		list, err := w.s.meetingsOf(ctx, w.account, host, w.sweep.StartedAt)
 		if err != nil {
 			h.Reason = reasonOf(err, host)
-		} else if err := w.sort(ctx, host, list); err != nil {
-			return time.Time{}, err
+		}
+		if err == nil || cannotHost(err) { // without the host, there are no meetings
+			if err := w.sort(ctx, host, list); err != nil {
+				return time.Time{}, err
+			}
 		}
 		w.sweep.Hosts = append(w.sweep.Hosts, h)
 		if err := w.s.store.UpdateSweep(ctx, w.sweep); err != nil {

@@ -124,6 +124,44 @@ func (w *world) replaced(i incident.Incident, b incident.Bridge) {
 	w.work(aDay)
 }
 
+// A left-over meeting is listed until it is gone, also if its host has not hosted for long.
+func TestSweepLongAfter(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(w *world, m zoom.Meeting)
+		want   []string
+	}{
+		{"it is still there", func(*world, zoom.Meeting) {}, []string{"twin kept changed"}},
+		{"a person deleted it", func(w *world, m zoom.Meeting) { w.ok(w.zoom().DeleteMeeting(w.Context(), m.ID)) }, nil},
+		{"its host left the account", func(w *world, _ zoom.Meeting) {
+			w.sim.SetUser(opener, func(u *zoomsim.User) { u.OtherAccount = true })
+		}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.must(w.service.CheckConnection(t.Context(), admin))
+			i, b := w.refused()
+			m := w.twin(b)
+			w.edit = func(call string, answer map[string]any) {
+				if call == "GET meeting" && fmt.Sprint(answer["id"]) == m.ID {
+					answer["type"] = 8 // a person made it recur
+				}
+			}
+			w.resolved(i)
+			w.work(aDay)
+			if got := w.sweep(); !slices.Contains(got, "twin kept changed") {
+				t.Fatalf("left over: %q", got)
+			}
+			w.clock.Add(40 * 24 * time.Hour)
+			tt.change(w, m)
+			got := slices.DeleteFunc(w.sweep(), func(line string) bool { return line == "unused deleted" })
+			if d := cmp.Diff(tt.want, got); d != "" && len(tt.want)+len(got) > 0 {
+				t.Errorf("(-want +got)\n%s", d)
+			}
+		})
+	}
+}
+
 func TestSweep(t *testing.T) {
 	guest := zoomsim.Person{Name: "Guest"}
 	for _, tt := range []struct {
