@@ -187,7 +187,7 @@ func (s *Site) tokensLeft(ctx context.Context, userID, said string) (string, err
 	tokens, err := s.Store.Tokens(ctx)
 	n := 0
 	for _, t := range tokens {
-		if t.CreatedBy == user.Email && t.RevokedAt.IsZero() {
+		if t.CreatedBy == user.Email && t.RevokedAt.IsZero() && !t.Expired(s.Now()) {
 			n++
 		}
 	}

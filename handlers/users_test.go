@@ -51,6 +51,21 @@ func TestUsersPage(t *testing.T) {
 	})
 }
 
+// Whoever disables a user learns how many of the user's API tokens still work.
+func TestDisableUserWithTokens(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ana := o.person("ana", incident.Responder)
+	by := incident.Actor{Kind: incident.ActorUser, UserID: ana.ID, Email: ana.Email, Role: incident.Admin}
+	for _, days := range []int{0, 1, 90} {
+		_, _, err := o.service.CreateToken(t.Context(), by, "script", []string{incident.ScopeRead}, days)
+		o.must(err)
+	}
+	o.wait(48 * time.Hour)
+	b := o.as(incident.Admin)
+	b.post("/settings/users/id-of-ana/disable").leadsTo(b, "/settings/users", "2 API tokens they created still work.")
+}
+
 var setupLink = regexp.MustCompile(`https://bridge\.example\.com(/setup\?token=[A-Za-z0-9_-]{43})`)
 
 func TestInviteUser(t *testing.T) {
