@@ -19,6 +19,11 @@ func drillFields(d *incident.Drill) []any {
 // InsertDrill implements incident.Drills.
 func (s *Store) InsertDrill(ctx context.Context, d incident.Drill, job incident.Job, audit incident.AuditEntry) (bool, error) {
 	err := s.change(ctx, audit, []string{TopicDrills}, func(tx *sql.Tx) error {
+		// The row of the topic is the lock: two servers look for a drill that runs one after
+		// the other.
+		if err := bump(ctx, tx, TopicDrills); err != nil {
+			return err
+		}
 		n, err := execRows(ctx, tx, `INSERT INTO drills (`+drillColumns+`) VALUES (`+placeholders(1, 9)+`) ON CONFLICT (id) DO NOTHING`,
 			d.ID, d.RunbookID, d.RunbookName, d.StartedAt, d.FinishedAt, d.StartedBy, numberOrNull(d.IncidentNumber), asJSON(d.Stages), d.Result)
 		if err != nil {

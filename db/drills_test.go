@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +61,31 @@ func TestDrills(t *testing.T) {
 		check(t, err)
 		same(t, len(jobs), 2)
 		same(t, actions(t, s), []string{"drill.run", "drill.run"})
+	})
+}
+
+// Of drills that start at once on several servers, one runs.
+func TestDrillRace(t *testing.T) {
+	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
+		servers := []*db.Store{dbtest.Open(t, cfg)}
+		if cfg.DatabaseURL != "" {
+			servers = append(servers, dbtest.Open(t, cfg))
+		}
+		var started atomic.Int32
+		var wg sync.WaitGroup
+		for n := range 8 {
+			wg.Go(func() {
+				d := incident.Drill{ID: id(), StartedAt: now}
+				ok, err := servers[n%len(servers)].InsertDrill(t.Context(), d, incident.Job{ID: id(), Kind: incident.JobDrill, Subject: d.ID, State: incident.JobQueued, RunAt: now, CreatedAt: now}, incident.AuditEntry{})
+				if ok {
+					started.Add(1)
+				} else if incident.CodeOf(err) != incident.Conflict {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		same(t, int(started.Load()), 1)
 	})
 }
 
