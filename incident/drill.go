@@ -427,7 +427,7 @@ func (s *Service) endDrilled(ctx context.Context, b Bridge) error {
 	}
 	b.State, b.EndedAt, b.UpdatedAt = BridgeEnded, s.now(), s.now()
 	return s.store.ChangeBridge(ctx, BridgeChange{
-		Bridge: b, From: []BridgeState{BridgeReady},
+		Bridge: b, From: []BridgeState{BridgeReady}, FromLink: b.JoinURL,
 		Timeline: []TimelineEntry{s.bridgeEntry(b, EntryDrillEnded, TimelineData{})},
 	})
 }
