@@ -169,8 +169,9 @@ type IncidentFilter struct {
 // IncidentRow is one incident in the list of incidents.
 type IncidentRow struct {
 	incident.Incident
-	Bridge *incident.Bridge // the newest bridge that needs a person, else the newest; nil: none
-	Link   bool             // people can join one of its bridges
+	Bridges []incident.Bridge // oldest first
+	Bridge  *incident.Bridge  // the newest bridge that needs a person, else the newest; nil: none
+	Link    bool              // people can join one of its bridges
 }
 
 // needsPerson is incident.Bridge.NeedsPerson for bridges b.
@@ -228,6 +229,7 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter, cursor string, 
 		`SELECT `+bridgeColumns+` FROM bridges b WHERE b.incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY b.created_at, b.id`, numbers...)
 	for i := range bridges {
 		row := at[bridges[i].IncidentNumber]
+		row.Bridges = append(row.Bridges, bridges[i])
 		if row.Bridge == nil || !row.Bridge.NeedsPerson() || bridges[i].NeedsPerson() {
 			row.Bridge = &bridges[i]
 		}

@@ -329,7 +329,11 @@ func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
 	if err != nil {
 		return err
 	}
-	out, err := s.readIncident(ctx, i)
+	bridges, err := s.Store.Bridges(ctx, number)
+	if err != nil {
+		return err
+	}
+	out, err := s.apiIncident(ctx, i, bridges)
 	return sendAPI(c, status, out, err)
 }
 
@@ -358,7 +362,7 @@ func (s *Site) ListIncidents(c echo.Context) error {
 	}
 	out := newList[apiIncident](page.Next)
 	for _, row := range page.Items {
-		i, err := s.readIncident(c.Request().Context(), row.Incident)
+		i, err := s.apiIncident(c.Request().Context(), row.Incident, row.Bridges)
 		if err != nil {
 			return err
 		}
@@ -501,14 +505,6 @@ func incidentNumber(c echo.Context) (int64, error) {
 		return 0, echo.NewHTTPError(http.StatusNotFound)
 	}
 	return number, nil
-}
-
-func (s *Site) readIncident(ctx context.Context, i incident.Incident) (apiIncident, error) {
-	bridges, err := s.Store.Bridges(ctx, i.Number)
-	if err != nil {
-		return apiIncident{}, err
-	}
-	return s.apiIncident(ctx, i, bridges)
 }
 
 // apiIncident reads the steps of an incident and its warnings. If that fails, the rest is in
