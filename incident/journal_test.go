@@ -140,6 +140,35 @@ func TestOpenFromMemory(t *testing.T) {
 }
 
 // Another server opened an incident for the same alert meanwhile.
+// An alert comes again, or a form is sent again, after the database has gone: the caller gets
+// the link that the others have.
+func TestAskedAgainWhileDown(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]func(*incident.OpenRequest){
+		"alert": func(r *incident.OpenRequest) { r.DedupKey = "alert-7" },
+		"form":  func(r *incident.OpenRequest) { r.FormKey = "form-7" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.links(warRoom)
+			w.work(time.Second)
+			first := w.ask(key)
+			w.ok(w.store.Close())
+			again := w.ask(key)
+			if again.Pending != nil || again.Created || again.Incident.Number != first.Incident.Number || len(again.Bridges) != 1 || again.Bridges[0].JoinURL != first.Bridges[0].JoinURL {
+				t.Errorf("asking again gives %+v, not the link of %+v", again, first.Bridges)
+			}
+			if other := w.ask(); other.Pending == nil || other.Pending.Bridge().JoinURL != warRoom.URL {
+				t.Errorf("another incident gets %+v", other)
+			}
+			w.clock.Add(16 * time.Minute) // it may have been resolved at another server
+			if late := w.ask(key); late.Pending == nil {
+				t.Errorf("much later, asking again gives %+v", late)
+			}
+		})
+	}
+}
+
 func TestOpenFromMemoryTwice(t *testing.T) {
 	w, unlock := locked(t)
 	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }

@@ -65,9 +65,12 @@ func (s *Service) Open(ctx context.Context, actor Actor, req OpenRequest) (Opene
 	return s.openFromMemory(ctx, actor, req)
 }
 
-// openFromMemory gives an incident its link without the database. It refuses what could
-// never be stored.
+// openFromMemory gives an incident its link without the database: that of an incident which
+// the request asks for again, or else a static link. It refuses what could never be stored.
 func (s *Service) openFromMemory(ctx context.Context, actor Actor, req OpenRequest) (Opened, error) {
+	if c, ok := s.calls.find(func(c Call) bool { return s.now().Sub(c.AsOf) <= recallFor && c.same(req) }); ok {
+		return Opened{Incident: c.Incident, Bridges: c.Bridges}, nil
+	}
 	for _, r := range s.KnownRunbooks() {
 		if r.ID == req.RunbookID || req.RunbookID == "" && r.Name == req.RunbookName {
 			if _, _, err := s.newIncident(actor, r, req); err != nil {

@@ -159,6 +159,13 @@ type Call struct {
 	AsOf     time.Time // zero: now; else the database does not answer, and this is what it said then
 }
 
+// same reports whether a request asks for the incident again, and people can join its call.
+func (c Call) same(req OpenRequest) bool {
+	i := c.Incident
+	return (req.FormKey != "" && req.FormKey == i.FormKey || req.DedupKey != "" && storedKey(req.DedupKey) == i.DedupKey && i.Status == StatusOpen) &&
+		slices.ContainsFunc(c.Bridges, Bridge.Joinable)
+}
+
 // RecallCall returns the call of an incident, from memory if the database does not answer
 // and somebody looked at it lately.
 func (s *Service) RecallCall(ctx context.Context, actor Actor, number int64) (Call, error) {
