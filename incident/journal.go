@@ -114,9 +114,17 @@ func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 // returns that one and fresh is false.
 func (s *Service) giveFromMemory(ctx context.Context, p Pending) (given *Pending, fresh bool) {
 	look, cancel := context.WithTimeout(ctx, linkLook)
+	defer cancel()
+	loaded := make(chan struct{})
+	go func() {
+		defer close(loaded)
+		s.load()
+	}()
 	uses, _ := s.store.StaticUses(look) // without them, the first link is as good as any
-	cancel()
-	s.load()
+	select {
+	case <-loaded:
+	case <-look.Done():
+	}
 	j := &s.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -251,20 +259,21 @@ func (j *journal) isLoaded() bool {
 	return j.loaded
 }
 
-// drop removes incidents that are in the database now. If the program stops before,
-// their keys prevent second ones.
+// drop removes incidents that are in the database now, and writes those down that could not
+// be written before. If the program stops before, their keys prevent second ones.
 func (s *Service) drop(ids []string) {
-	if len(ids) == 0 {
-		return
-	}
 	j := &s.journal
 	j.mu.Lock()
 	j.pending = slices.DeleteFunc(j.pending, func(p Pending) bool { return slices.Contains(ids, p.ID) })
+	complete := !slices.ContainsFunc(j.pending, func(p Pending) bool { return !p.Saved })
 	j.mu.Unlock()
+	if len(ids) == 0 && complete {
+		return
+	}
 	j.file.Lock()
 	defer j.file.Unlock()
 	if err := j.rewrite(); err != nil {
-		s.log.Error("could not shorten the journal", "error", err)
+		s.log.Error("could not rewrite the journal", "error", err)
 	}
 }
 

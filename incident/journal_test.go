@@ -207,6 +207,11 @@ func TestOpenFromMemoryLimits(t *testing.T) {
 		if p := w.ask().Pending; p == nil || p.Saved {
 			t.Fatalf("pending %+v", p)
 		}
+		w.ok(os.Mkdir(filepath.Dir(w.cfg.JournalPath), 0o700)) // now it can
+		w.work(3 * time.Second)
+		if content, err := os.ReadFile(w.cfg.JournalPath); err != nil || strings.Count(string(content), "\n") != 1 {
+			t.Errorf("the journal holds %q, %v", content, err)
+		}
 		unlock()
 		w.work(time.Minute)
 		if n := len(w.incidents()); n != 1 {
