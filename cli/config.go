@@ -36,6 +36,7 @@ type Config struct {
 	Proxies     []netip.Prefix `kong:"-"`
 	key         string
 	logLevel    slog.Level
+	journal     string // "": the first file of the data directory
 	outbound    []netip.Prefix
 }
 

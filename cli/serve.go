@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -47,7 +47,7 @@ func Open(ctx context.Context, cfg Config, now func() time.Time, log *slog.Logge
 		ZoomOAuthURL: cfg.ZoomOAuthURL,
 		ZoomDomains:  cfg.ZoomDomains,
 		PublicURL:    cfg.publicURL(),
-		JournalPath:  filepath.Join(cfg.DataDir, "journal.jsonl"),
+		JournalPath:  cmp.Or(cfg.journal, journalFile(cfg.DataDir, 1)),
 	})
 	return &Program{Store: store, Service: service, cfg: cfg, now: now, log: log}, nil
 }
@@ -82,6 +82,15 @@ func (serveCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 		defer release()
 		if warning := db.DirWarning(cfg.DataDir); warning != "" {
 			log.Warn(warning, "dir", cfg.DataDir)
+		}
+	} else {
+		var release func()
+		var err error
+		if cfg.journal, release, err = ownJournal(cfg.DataDir); err != nil {
+			log.Warn("the journal of incidents that the database could not store may not work", "error", err)
+		}
+		if release != nil {
+			defer release()
 		}
 	}
 	p, err := Open(ctx, cfg, time.Now, log)

@@ -18,7 +18,7 @@ func Lock(dataDir string) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	release, ok, err := tryLock(path)
+	release, ok, err := TryLock(path)
 	if err != nil {
 		return nil, fmt.Errorf("lock the data directory: %w", dirProblem(filepath.Dir(path), err))
 	}
@@ -30,7 +30,7 @@ func Lock(dataDir string) (release func(), err error) {
 
 func lockFile(ctx context.Context, path string) (release func(), err error) {
 	for {
-		release, ok, err := tryLock(path)
+		release, ok, err := TryLock(path)
 		if ok || err != nil {
 			return release, err
 		}

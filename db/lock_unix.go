@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// tryLock takes the lock of path. The system releases it when the process ends,
+// TryLock takes the lock of path. The system releases it when the process ends,
 // however it ends. ok is false if another process has it.
-func tryLock(path string) (release func(), ok bool, err error) {
+func TryLock(path string) (release func(), ok bool, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, false, err

@@ -8,10 +8,10 @@ import (
 
 const errorSharingViolation syscall.Errno = 32
 
-// tryLock opens path so that no other process can. The system closes it when
+// TryLock opens path so that no other process can. The system closes it when
 // the process ends, however it ends. ok is false if another process has it
 // open.
-func tryLock(path string) (release func(), ok bool, err error) {
+func TryLock(path string) (release func(), ok bool, err error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, false, err

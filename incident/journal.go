@@ -236,6 +236,9 @@ func (s *Service) load() {
 	}
 	var list []Pending
 	for line := range bytes.Lines(content) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
 		p := Pending{Saved: true}
 		if err := json.Unmarshal(line, &p); err != nil || p.Request.Given == nil {
 			s.log.Warn("a line of the journal can’t be read", "error", err)

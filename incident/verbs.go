@@ -127,27 +127,19 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	if err != nil {
 		return Secret{}, err
 	}
-	incident, err := s.store.Incident(ctx, bridge.IncidentNumber)
+	i, err := s.store.Incident(ctx, bridge.IncidentNumber)
 	if err != nil {
 		return Secret{}, err
 	}
-	if !MayHost(actor, incident, bridge) {
+	if !MayHost(actor, i, bridge) {
 		return Secret{}, refuse(Forbidden, "Only an admin, the opener of the incident or the host of the bridge can start it as host.")
 	}
 	if bridge.MeetingID == "" || bridge.Kind == KindStatic {
 		return Secret{}, refuse(Conflict, "This bridge has no Zoom meeting to start.")
 	}
-	account, err := s.store.Account(ctx)
-	if err != nil {
-		return Secret{}, err
-	}
-	client, err := s.zoomClient(account)
-	if err != nil {
-		return Secret{}, err
-	}
 	zctx, cancel := context.WithTimeout(ctx, humanBudget)
 	defer cancel()
-	meeting, err := client.GetMeeting(zctx, bridge.MeetingID)
+	meeting, err := s.meetingOf(zctx, bridge)
 	if err == nil && meeting.StartHost != "" {
 		why := Reason{Code: ReasonZoom, Host: bridge.HostEmail, Zoom: &zoom.Problem{Code: zoom.ProblemForeignStart, LinkHost: meeting.StartHost}}
 		return Secret{}, &Error{Code: Unavailable, Message: "Use the join link instead.", Reason: &why}
