@@ -108,6 +108,16 @@ func (s *Store) UnreadAbout(ctx context.Context, state incident.EventState, meet
 	return named || n > unreadMost, err
 }
 
+// UnappliedAbout implements incident.Sweeps.
+func (s *Store) UnappliedAbout(ctx context.Context, meetingID string, since time.Time) (bool, error) {
+	_, stale, err := first(ctx, s.r, scalar[int64], `
+		SELECT id FROM events WHERE meeting_id = $1 AND meeting_id <> '' AND id >= $2 AND stale LIMIT 1`, meetingID, FirstEventID(since))
+	if err != nil || stale {
+		return stale, err
+	}
+	return s.UnreadAbout(ctx, incident.EventUnreadable, meetingID, since)
+}
+
 // EventsOf implements incident.Sweeps.
 func (s *Store) EventsOf(ctx context.Context, meetingID string) ([]string, error) {
 	return list(ctx, s.r, scalar[string], `SELECT DISTINCT event FROM events WHERE meeting_id = $1 AND meeting_id <> '' AND event <> '' ORDER BY event`, meetingID)

@@ -118,3 +118,24 @@ func TestUnreadAbout(t *testing.T) {
 		}
 	})
 }
+
+func TestUnappliedAbout(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		addRead(t, s, 1, incident.Reading{State: incident.EventRead, Event: "meeting.started", MeetingID: "111"})
+		stale, _, err := s.AppendEvent(t.Context(), incident.NewEvent{ReceivedAt: after(2), SignedAt: after(2), Stale: true, Body: []byte(`{"payload":{"object":{"id":"222"}}}`)})
+		check(t, err)
+		check(t, s.ApplyReadings(t.Context(), []incident.Reading{{EventID: stale, State: incident.EventRead, Event: "meeting.started", MeetingID: "222"}}, after(2), incident.FollowEvents))
+		unreadable := addEvent(t, s, 3, `{"payload":{"object":{"id":"333"}}`)
+		check(t, s.ApplyReadings(t.Context(), []incident.Reading{{EventID: unreadable, State: incident.EventUnreadable}}, after(3), incident.FollowEvents))
+		for id, want := range map[string]bool{"111": false, "222": true, "333": true, "444": false} {
+			got, err := s.UnappliedAbout(t.Context(), id, time.Time{})
+			check(t, err)
+			if got != want {
+				t.Errorf("%s: %v, want %v", id, got, want)
+			}
+			if got, err = s.UnappliedAbout(t.Context(), id, after(4)); got || err != nil {
+				t.Errorf("%s: an event of before counts: %v, %v", id, got, err)
+			}
+		}
+	})
+}

@@ -201,6 +201,12 @@ func TestTimelineWords(t *testing.T) {
 		d.Who, d.Reasons, d.Template = "", nil, nil // may be unknown
 		wantSentence(t, c.code, entryWords(incident.TimelineEntry{Kind: incident.TimelineKind(c.code), Data: d}, noon).Says())
 	}
+	for _, c := range constants(t, "incident", "NotEnded") {
+		said := entryWords(incident.TimelineEntry{Kind: incident.EntryNotEnded, Data: incident.TimelineData{Field: c.code}}, noon).Says()
+		if wantSentence(t, c.code, said); strings.Contains(said, "but .") {
+			t.Errorf("%q has no words: %s", c.code, said)
+		}
+	}
 	agenda := incident.TimelineEntry{Kind: incident.EntryTemplateFailed, Data: incident.TimelineData{Field: "agenda"}}
 	wantSentence(t, "agenda", entryWords(agenda, noon).Says())
 	if have, want := views.EntryKinds(), slices.Sorted(slices.Values(codes(kinds))); !slices.Equal(have, want) {
@@ -460,7 +466,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"families": families, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
-		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "stuckIn": of("incident", "Place"),
+		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "notEnded": of("incident", "NotEnded"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
 		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),
 		"Stuck code": of("incident", "Code"), "bridgeState state": of("incident", "BridgeState"), "leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),

@@ -116,7 +116,7 @@ func (f BridgeFacts) quiet(b Bridge, begins func(a Alarm, since time.Time, after
 // emptySince returns when the last person left a call that runs; zero if somebody is
 // inside or waits, or if Zoom has not said who was inside.
 func (f BridgeFacts) emptySince(b Bridge) (last time.Time) {
-	if b.Inside > 0 || b.Waiting > 0 {
+	if b.Inside > 0 || b.Waiting > 0 || f.unseen() {
 		return time.Time{}
 	}
 	for _, p := range f.sessions() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -132,35 +133,48 @@ func (s *Service) askRunning(ctx context.Context, client *zoom.Client, f BridgeF
 			if !in.Ended().IsZero() {
 				continue
 			}
-			over, err := s.askEnd(ctx, client, in, a)
-			if err != nil {
+			switch end, err := s.askEnd(ctx, client, in, a); {
+			case err != nil:
 				return err
-			}
-			if !over {
+			case end == endKnown:
+				a.entry(f.Bridge, EntrySeenEnded, "end-"+in.UUID)
+			case end == endNone:
 				a.Instances = append(a.Instances, Instance{UUID: in.UUID, RunsAt: a.At})
 				return nil
 			}
-			a.entry(f.Bridge, EntrySeenEnded, "end-"+in.UUID)
 		}
 	}
 	a.Instances = append(a.Instances, Instance{UUID: uuid, SeenAt: a.At, RunsAt: a.At})
 	if known < 0 || f.Instances[known].Began().IsZero() {
 		a.entry(f.Bridge, EntrySeenRunning, "start-"+uuid)
+	} else if over := f.Instances[known].Ended(); !over.IsZero() && a.At.After(over.Add(startLag)) {
+		a.entry(f.Bridge, EntrySeenRunning, fmt.Sprint("again-", uuid, "-", over.UnixMilli()))
 	}
 	return nil
 }
 
+// pastEnd is what Zoom says about the end of an instance when asked for the past meeting.
+type pastEnd int
+
+const (
+	endUnsaid pastEnd = iota // it refused to say: the plan or the scopes do not allow it
+	endNone                  // it has no such past meeting, or one without an end
+	endKnown
+)
+
 // askEnd asks Zoom whether an instance has ended, and adds the exact times.
-func (s *Service) askEnd(ctx context.Context, client *zoom.Client, in Instance, a *Answer) (over bool, err error) {
+func (s *Service) askEnd(ctx context.Context, client *zoom.Client, in Instance, a *Answer) (pastEnd, error) {
 	past, err := client.GetPastMeeting(ctx, in.UUID)
 	switch {
 	case err == nil && !past.EndedAt.IsZero():
 		a.Instances = append(a.Instances, Instance{UUID: in.UUID, StartedAt: past.StartedAt, EndedAt: past.EndedAt})
-		return true, nil
-	case err == nil, refusedByZoom(err):
-		return false, nil
+		return endKnown, nil
+	case err == nil, gone(err):
+		return endNone, nil
+	case refusedByZoom(err):
+		return endUnsaid, nil
 	}
-	return false, err
+	return endUnsaid, err
 }
 
 // refusedByZoom reports an answer of Zoom that a repeated question would get again.
@@ -175,11 +189,11 @@ func (s *Service) askPast(ctx context.Context, client *zoom.Client, f BridgeFact
 		runs := in.Ended().IsZero()
 		switch {
 		case runs && (a.State == CallNotRunning || a.State == CallGone) && a.At.Sub(in.Began()) > startLag:
-			over, err := s.askEnd(ctx, client, in, a)
+			end, err := s.askEnd(ctx, client, in, a)
 			if err != nil {
 				return err
 			}
-			if over = over || f.Bridge.Watch.NotRunning+f.Bridge.Watch.Gone > 0; !over {
+			if end != endKnown && f.Bridge.Watch.NotRunning+f.Bridge.Watch.Gone == 0 {
 				continue
 			}
 			a.Instances = append(a.Instances, Instance{UUID: in.UUID, OverAt: a.At})

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -228,12 +229,29 @@ func (i Instance) Began() time.Time {
 	return i.StartedAt
 }
 
-// Ended returns when it ended, as far as we know; zero: it runs.
+// Ended returns when it ended, as far as we know; zero: it runs. It also runs if Zoom has
+// answered so since: the event about its end was wrong, or Zoom uses the uuid again.
 func (i Instance) Ended() time.Time {
-	if i.EndedAt.IsZero() && i.OverAt.After(i.RunsAt) {
+	switch {
+	case !i.EndedAt.IsZero() && !i.RunsAt.After(i.EndedAt.Add(startLag)):
+		return i.EndedAt
+	case i.OverAt.After(i.RunsAt):
+		return i.OverAt
+	}
+	return time.Time{}
+}
+
+// lastEnd returns when Zoom last said that it ended, whether it did or not.
+func (i Instance) lastEnd() time.Time {
+	if i.OverAt.After(i.EndedAt) {
 		return i.OverAt
 	}
 	return i.EndedAt
+}
+
+// resumed reports whether it runs although Zoom had said that it ended.
+func (i Instance) resumed() bool {
+	return i.Ended().IsZero() && !i.lastEnd().IsZero()
 }
 
 // Place is where a person waits.
@@ -267,6 +285,12 @@ type Presence struct {
 	Email     string
 	JoinedAt  time.Time
 	LeftAt    time.Time
+}
+
+// sure reports whether the session has an id of its own, Zoom's user_id, which is digits.
+// Without it, sessions of two people, or of two devices of one person, can be one.
+func (p Presence) sure() bool {
+	return p.SessionID != "" && p.SessionID != p.Name && strings.Trim(p.SessionID, "0123456789") == ""
 }
 
 // Inside reports whether the person is in the meeting, provided that the instance

@@ -1,6 +1,9 @@
 package incident
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Told says how we know what a bridge shows about its call.
 type Told string
@@ -110,17 +113,26 @@ func (f BridgeFacts) watch(b *Bridge) (entries []TimelineEntry, jobs []Job) {
 			b.ToldAt, b.ToldBy = at, ToldByEvent
 		}
 	}
-	w.Unseen = b.State == BridgeLive && len(f.sessions()) == 0
+	w.Unseen = b.State == BridgeLive && b.Inside == 0 && f.unseen()
 	b.AskAt = f.askAt(*b)
 	alarms, jobs := f.alarms(b)
 	return append(entries, alarms...), jobs
 }
 
-// sessions are the sessions in the instances that run, also those that are over.
+// unseen reports whether Zoom has not said who is inside one of the instances that run.
+func (f BridgeFacts) unseen() bool {
+	sessions := f.sessions()
+	return len(sessions) == 0 || slices.ContainsFunc(f.Instances, func(in Instance) bool {
+		return in.Ended().IsZero() && !slices.ContainsFunc(sessions, func(p Presence) bool { return p.UUID == in.UUID })
+	})
+}
+
+// sessions are the sessions in the instances that run, also those that are over. If an
+// instance was said to have ended and runs, those of before say nothing about it.
 func (f BridgeFacts) sessions() (list []Presence) {
 	for _, in := range f.Instances {
 		for _, p := range f.Presences {
-			if in.Ended().IsZero() && p.UUID == in.UUID {
+			if in.Ended().IsZero() && p.UUID == in.UUID && (!in.resumed() || p.Inside() || p.JoinedAt.After(in.lastEnd())) {
 				list = append(list, p)
 			}
 		}

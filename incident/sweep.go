@@ -137,6 +137,9 @@ type Sweeps interface {
 	// UnreadAbout reports whether an event since then in the state new or unreadable names a
 	// meeting, or whether there are too many to tell.
 	UnreadAbout(ctx context.Context, state EventState, meetingID string, since time.Time) (bool, error)
+	// UnappliedAbout reports whether an event since then that had no effect names a meeting:
+	// it is stale or unreadable.
+	UnappliedAbout(ctx context.Context, meetingID string, since time.Time) (bool, error)
 }
 
 // SweepNow looks for left-over meetings, soon.

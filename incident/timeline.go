@@ -41,7 +41,7 @@ const (
 	EntryOver                 TimelineKind = "over_for_long"          // Count: so many minutes ago the call ended, and the incident is still open
 	EntryLong                 TimelineKind = "runs_long"              // Count: for so many hours the call has been running
 	EntryEndedEmpty           TimelineKind = "ended_empty"            // Count: for so many minutes nobody was inside, and Drawbridge ended the call
-	EntryNotEnded             TimelineKind = "not_ended"              // nobody was seen inside, but Zoom did not say that the host is not: the call goes on
+	EntryNotEnded             TimelineKind = "not_ended"              // Field: NotEnded; nobody was seen inside, but somebody may be: the call goes on
 	EntryJoined               TimelineKind = "joined"                 // Who
 	EntryLeft                 TimelineKind = "left"                   // Who
 	EntryWaitsForHost         TimelineKind = "waits_for_host"         // Who

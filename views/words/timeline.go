@@ -54,7 +54,7 @@ var entryTexts = map[string]string{
 	"over_for_long":          "The call ended {minutes} ago, and the incident is still open.",
 	"runs_long":              "The call has been running for {hours}.",
 	"ended_empty":            "Nobody was inside for {minutes}, so Drawbridge ended the call.",
-	"not_ended":              "Drawbridge saw nobody inside, but Zoom doesn’t say whether the host is. The call goes on.",
+	"not_ended":              "Drawbridge saw nobody inside, but {unsure}. The call goes on.",
 	"joined":                 "{who} joined.",
 	"left":                   "{who} left.",
 	"waits_for_host":         "{who} is waiting for the host to start the call.",
@@ -79,6 +79,18 @@ var entryTexts = map[string]string{
 	"fix_kept":               "Tried to fix “{setting}” of the meeting. " + keptSetting,
 	"fix_unsaid":             "Zoom accepted a change of “{setting}”, but didn’t say what the setting is now.",
 	"note":                   "{text}",
+}
+
+// notEnded says why somebody may be in a call in which Drawbridge sees nobody.
+var notEnded = map[string]string{
+	"":         "Zoom doesn’t say whether the host is",
+	"shared":   "the meeting is also used for something else",
+	"foreign":  "this Drawbridge didn’t create the meeting, or someone changed it in Zoom",
+	"other":    "Zoom says that another call of this meeting is running",
+	"again":    "Zoom had said before that the call was over",
+	"events":   "an event about the meeting is stale or can’t be read",
+	"names":    "Zoom sent names without IDs, so two people may count as one",
+	"breakout": "there were breakout rooms, and Drawbridge can’t see who is in them",
 }
 
 // Comings says how many people joined and left.
@@ -123,5 +135,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{minutes}", plural(e.Count, "minute", "minutes"), "{hours}", plural(e.Count, "hour", "hours"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
+		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{minutes}", plural(e.Count, "minute", "minutes"), "{hours}", plural(e.Count, "hour", "hours"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{unsure}", cmp.Or(notEnded[e.Field], code(e.Field)), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
 }
