@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -355,21 +356,24 @@ func (s *Service) drillDelete(ctx context.Context, d Drill, meetings []Bridge) (
 	if err != nil {
 		return DrillStage{Level: LevelBad, Reasons: []Reason{reasonOf(err, "")}}, time.Time{}, nil
 	}
-	since, all := d.last(), meetings
+	since, all, marks := d.last(), meetings, map[string][]string{}
 	for _, b := range meetings {
 		attempts, err := s.store.Attempts(ctx, b.ID)
 		if err != nil {
 			return DrillStage{}, time.Time{}, err
 		}
+		marks[b.ID] = []string{b.ID} // of a standby meeting
 		for _, a := range attempts {
-			if a.State == AttemptRefused && a.MeetingID != "" { // Zoom made it, and it was no good
+			marks[b.ID] = append(marks[b.ID], a.ID)
+			// Zoom made it, and it was no good. If it is another bridge's, it stays.
+			if a.State == AttemptRefused && a.MeetingID != "" && a.Reason.Code != ReasonMeetingIDTaken {
 				b.MeetingID, b.HostEmail, b.State = a.MeetingID, a.HostEmail, BridgeEnded
 				all = append(slices.Clip(all), b)
 			}
 		}
 	}
 	for _, b := range all {
-		busy, err := s.deleteDrilled(ctx, client, b)
+		busy, err := s.deleteDrilled(ctx, client, b, marks[b.ID])
 		waited := s.now().Sub(since)
 		switch {
 		case CodeOf(err) == Conflict: // the bridge has just changed
@@ -378,6 +382,8 @@ func (s *Service) drillDelete(ctx context.Context, d Drill, meetings []Bridge) (
 			return DrillStage{}, s.now().Add(askAgain), nil
 		case busy:
 			return DrillStage{Level: LevelBad, Host: b.HostEmail, Reasons: []Reason{{Code: ReasonPeopleInside, Count: b.Inside}}}, time.Time{}, nil
+		case errors.Is(err, errNotMade):
+			return DrillStage{Level: LevelBad, Host: b.HostEmail, Reasons: []Reason{{Code: ReasonNotMade}}}, time.Time{}, nil
 		case err != nil && !refusedByZoom(err) && waited < drillDeletes:
 			return DrillStage{}, s.now().Add(backoff(1)), nil
 		case err != nil:
@@ -387,8 +393,11 @@ func (s *Service) drillDelete(ctx context.Context, d Drill, meetings []Bridge) (
 	return DrillStage{Level: LevelOK, Took: s.now().Sub(since)}, time.Time{}, nil
 }
 
-// deleteDrilled deletes the meeting of a bridge, unless people are in it or may be.
-func (s *Service) deleteDrilled(ctx context.Context, client *zoom.Client, b Bridge) (busy bool, err error) {
+var errNotMade = errors.New("the meeting does not have the mark of the drill")
+
+// deleteDrilled deletes the meeting of a bridge, unless people are in it or may be. It
+// returns errNotMade if the meeting has none of the marks: it may be another bridge's.
+func (s *Service) deleteDrilled(ctx context.Context, client *zoom.Client, b Bridge, marks []string) (busy bool, err error) {
 	m, err := client.GetMeeting(ctx, b.MeetingID)
 	if foreignLink(err) {
 		err = nil
@@ -399,11 +408,25 @@ func (s *Service) deleteDrilled(ctx context.Context, client *zoom.Client, b Brid
 	if err != nil {
 		return false, err
 	}
+	other, err := s.store.OpenBridgeWithMeeting(ctx, b.MeetingID, b.ID)
+	if err != nil {
+		return false, err
+	}
+	if ours := s.made(m.Agenda) && (b.Kind == KindStandby || slices.Contains(marks, markOf(m.Agenda))); !ours || other != "" {
+		return false, errNotMade
+	}
 	if m.Status == "started" {
 		// Only events say who is in a call. Somebody started it, so it is empty only if
-		// they said that everybody left.
+		// they said that everybody left, and the host too.
 		if b.State != BridgeLive || b.Inside > 0 || b.Watch.Unseen {
 			return true, nil
+		}
+		f, err := s.store.Call(ctx, b.ID)
+		if err != nil {
+			return false, err
+		}
+		if _, unsure, err := s.mayHold(ctx, f, m); unsure || err != nil {
+			return unsure, err
 		}
 		if err := client.EndMeeting(ctx, b.MeetingID); err != nil && !gone(err) {
 			return false, err

@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -151,6 +152,18 @@ func TestDrillFails(t *testing.T) {
 			[]string{"open ok", "link ok backup_user zoom:no_such_user", "verdict ok", "delete ok", "event ok", "resolve ok", "result ok"}, 0},
 		{"people wait", func(w *world) { w.faults(zoomsim.Faults{OverwriteSettings: true}) },
 			[]string{"open ok", "link ok opener", "verdict warning waiting_room_on no_join_before_host", "delete ok", "event ok", "resolve ok", "result warning"}, 0},
+		{"another bridge's meeting", func(w *world) {
+			_, b := w.open()
+			w.edit = with("POST meetings", map[string]any{"id": json.Number(b.MeetingID)})
+		}, []string{"open ok", "link ok opener meeting_id_taken meeting_id_taken", "verdict bad meeting_id_taken other_meeting_link", "delete bad not_made", "event ok", "resolve ok", "result bad"}, 3},
+		{"another bridge's meeting at first", func(w *world) {
+			_, b := w.open()
+			w.edit = func(call string, answer map[string]any) {
+				if call == "POST meetings" {
+					answer["id"], w.edit = json.Number(b.MeetingID), nil
+				}
+			}
+		}, []string{"open ok", "link ok opener meeting_id_taken", "verdict ok", "delete ok", "event ok", "resolve ok", "result ok"}, 2},
 		{"personal meeting", func(w *world) { w.faults(zoomsim.Faults{PMI: true}) },
 			[]string{"open ok", "link ok backup_user personal_meeting personal_meeting", "verdict bad personal_meeting", "delete ok", "event ok", "resolve ok", "result bad"}, 0},
 		{"delete refused", func(w *world) {
@@ -225,6 +238,14 @@ func TestDrillPeopleInside(t *testing.T) {
 				w.work(20 * time.Second)
 			}
 		}, []string{"delete bad people_inside 1", "event ok", "resolve ok", "result bad"}, 1},
+		{"nobody says that the host left", func(w *world, meeting, person string) {
+			guest, err := w.sim.Join(t.Context(), meeting, zoomsim.Person{Name: "Guest"})
+			w.ok(err)
+			w.ok(w.sim.Leave(t.Context(), meeting, guest))
+			for range 31 {
+				w.work(20 * time.Second)
+			}
+		}, []string{"delete bad people_inside", "event ok", "resolve ok", "result bad"}, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -232,7 +253,11 @@ func TestDrillPeopleInside(t *testing.T) {
 			w.drill()
 			meeting := fmt.Sprint(w.ledger()[0].ID)
 			w.faults(zoomsim.Faults{})
+			if strings.Contains(test.name, "that the host") {
+				w.faults(zoomsim.Faults{LoseEvents: "meeting.participant_joined"})
+			}
 			person, err := w.sim.Join(t.Context(), meeting, zoomsim.Person{Name: "Ana", Email: opener})
+			w.faults(zoomsim.Faults{})
 			w.ok(err)
 			w.work(2 * time.Second)
 			w.wantStages("d1", "open ok", "link ok opener", "verdict ok", "result ")

@@ -37,6 +37,7 @@ const (
 	ReasonZoomSilent      ReasonCode = "zoom_silent"      // Zoom answered none of the last calls, so it was not asked
 	ReasonNoRunbook       ReasonCode = "no_runbook"       // of a drill: no enabled runbook creates a meeting automatically
 	ReasonPeopleInside    ReasonCode = "people_inside"    // of a drill, which did not delete its meeting; Count: people in it; 0: Zoom didn't say how many
+	ReasonNotMade         ReasonCode = "not_made"         // of a drill, which did not delete its meeting: another bridge has it, or a person changed it
 	ReasonMeetingDeleted  ReasonCode = "meeting_deleted"  // it was deleted in Zoom
 	ReasonGaveUp          ReasonCode = "gave_up"          // Drawbridge failed too often; its log has the cause
 	ReasonLogTooLong      ReasonCode = "log_too_long"     // Zoom's log of deliveries is too long to read in time

@@ -46,6 +46,7 @@ var reasonTexts = map[string]Text{
 	"zoom_silent":      {Cause: "Zoom failed the last calls, so Drawbridge didn’t wait for it."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"no_runbook":       {"No enabled runbook creates a meeting automatically.", "Enable one, or let one of its steps run automatically."},
+	"not_made":         {Cause: "The meeting isn’t the drill’s alone, or someone changed it in Zoom, so Drawbridge left it alone."},
 	"people_inside":    {Cause: "{people} inside, so Drawbridge left the meeting alone."},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
