@@ -105,6 +105,9 @@ func (f BridgeFacts) quiet(b Bridge, begins func(a Alarm, since time.Time, after
 				began = in.Began()
 			}
 		}
+		if began.Before(b.CreatedAt) && !began.IsZero() {
+			began = b.CreatedAt // such as in a personal room that people used before
+		}
 		if long > 0 && !began.IsZero() {
 			begins(AlarmLong, began, time.Duration(long)*time.Hour, EntryLong, TimelineData{Count: long})
 		}

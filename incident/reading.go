@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
 )
@@ -51,6 +52,7 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 	var meetings []string
 	for i, e := range events {
 		readings[i], bodies[i] = s.read(e)
+		readings[i].believe(&bodies[i], e.ReceivedAt.Add(s.skew()))
 		if bodies[i].Meeting != nil && e.counts() {
 			meetings = append(meetings, readings[i].MeetingUUID, readings[i].MeetingID)
 		}
@@ -165,12 +167,42 @@ func (s *Service) read(e Event) (r Reading, z zoom.Event) {
 	return r, z
 }
 
+// longestCall is longer than any call: Zoom ends one after 30 hours.
+const longestCall = 48 * time.Hour
+
+// believe sets when the event happened, and takes times that can't be out of its body: what
+// lies in the future happened when the event arrived, and no call began long before its
+// event. Nothing would correct such a time later, because the latest end and the earliest
+// start count.
+func (r *Reading) believe(z *zoom.Event, arrived time.Time) {
+	past := func(t time.Time) time.Time {
+		if t.After(arrived.Add(signedAfter)) {
+			return arrived
+		}
+		return t
+	}
+	r.At = past(r.EventAt)
+	if z.Meeting != nil {
+		m := *z.Meeting
+		m.StartTime, m.EndTime = past(m.StartTime), past(m.EndTime)
+		if m.StartTime.Before(r.At.Add(-longestCall)) {
+			m.StartTime = time.Time{}
+		}
+		z.Meeting = &m
+	}
+	if z.Participant != nil {
+		p := *z.Participant
+		p.JoinTime, p.LeaveTime = past(p.JoinTime), past(p.LeaveTime)
+		z.Participant = &p
+	}
+}
+
 // follow adds the effects of the event on its bridge.
 func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 	entry := func(kind TimelineKind) {
 		r.Timeline = append(r.Timeline, TimelineEntry{
 			ID: EventEntryID(r.EventID), IncidentNumber: number, BridgeID: r.BridgeID,
-			At: r.EventAt, Kind: kind,
+			At: r.At, Kind: kind,
 		})
 	}
 	person := func(kind TimelineKind) {
@@ -185,14 +217,14 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 	case "meeting.started":
 		instance.StartedAt = z.Meeting.StartTime
 		if instance.StartedAt.IsZero() {
-			instance.StartedAt = r.EventAt
+			instance.StartedAt = r.At
 		}
 		r.Instance = &instance
 		entry(EntryCallStarted)
 	case "meeting.ended":
 		instance.StartedAt, instance.EndedAt = z.Meeting.StartTime, z.Meeting.EndTime
 		if instance.EndedAt.IsZero() {
-			instance.EndedAt = r.EventAt
+			instance.EndedAt = r.At
 		}
 		r.Instance = &instance
 		entry(EntryCallEnded)
@@ -214,30 +246,30 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 		}
 		if z.Name == "meeting.participant_joined" {
 			if r.Presence.JoinedAt = p.JoinTime; p.JoinTime.IsZero() {
-				r.Presence.JoinedAt = r.EventAt
+				r.Presence.JoinedAt = r.At
 			}
 			person(EntryJoined)
 		} else {
 			if r.Presence.LeftAt = p.LeaveTime; p.LeaveTime.IsZero() {
-				r.Presence.LeftAt = r.EventAt
+				r.Presence.LeftAt = r.At
 			}
 			person(EntryLeft)
 		}
 	case "meeting.participant_jbh_waiting":
-		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsForHost, Since: r.EventAt})
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsForHost, Since: r.At})
 		person(EntryWaitsForHost)
 	case "meeting.participant_jbh_waiting_left", "meeting.participant_jbh_joined":
-		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsForHost, Until: r.EventAt})
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsForHost, Until: r.At})
 	case "meeting.participant_joined_waiting_room", "meeting.participant_put_in_waiting_room":
-		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Since: r.EventAt})
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Since: r.At})
 		person(EntryInWaitingRoom)
 	case "meeting.participant_admitted", "meeting.participant_left_waiting_room":
-		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Until: r.EventAt})
+		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Until: r.At})
 	case "meeting.deleted", "meeting.permanently_deleted":
-		r.DeletedAt = r.EventAt
+		r.DeletedAt = r.At
 		entry(EntryMeetingDeleted)
 	case "meeting.recovered":
-		r.RestoredAt = r.EventAt
+		r.RestoredAt = r.At
 		entry(EntryMeetingRestored)
 	case "meeting.alert":
 		if len(z.Issues) > 0 {
@@ -317,7 +349,7 @@ func (s *Service) followBatch(ctx context.Context, r *Reading, batch []zoom.Batc
 		if bridgeID == "" {
 			continue
 		}
-		entry := TimelineEntry{ID: EventEntryID(r.EventID), IncidentNumber: number, BridgeID: bridgeID, At: r.EventAt, Kind: kind}
+		entry := TimelineEntry{ID: EventEntryID(r.EventID), IncidentNumber: number, BridgeID: bridgeID, At: r.At, Kind: kind}
 		if r.BridgeID == "" {
 			r.BridgeID = bridgeID
 		} else {

@@ -71,9 +71,9 @@ func (r *Reading) changeFiles(bridgeID, uuid string, ids []string, gone bool) {
 	for _, id := range ids {
 		c := FileChange{bridgeID, RecordedFile{UUID: uuid, ID: cutRunes(id, 100)}}
 		if gone {
-			c.GoneAt = r.EventAt
+			c.GoneAt = r.At
 		} else {
-			c.BackAt = r.EventAt
+			c.BackAt = r.At
 		}
 		r.Files = append(r.Files, c)
 	}
@@ -182,7 +182,7 @@ func (r *Reading) addLinks(rec *zoom.EventRecording, uuid string, links zoom.Lin
 		l := &list[i]
 		l.Passcode = rec.Passcode
 		if rec.AutoDelete != nil {
-			l.DeletesOn, l.ExpirySaid = rec.DeletesOn, r.EventAt
+			l.DeletesOn, l.ExpirySaid = rec.DeletesOn, r.At
 		}
 		l.Transcript = slices.ContainsFunc(rec.Files, func(f zoom.RecordingFile) bool {
 			return strings.EqualFold(f.Type, "TRANSCRIPT") && (l.URL == rec.ShareURL || l.URL == f.PlayURL)

@@ -279,7 +279,8 @@ type Reading struct {
 	State       EventState
 	Problem     ReadProblem
 	Event       string
-	EventAt     time.Time
+	EventAt     time.Time // as Zoom says
+	At          time.Time // when it happened: EventAt, unless that lies in the future
 	AccountID   string
 	MeetingID   string
 	MeetingUUID string
