@@ -412,6 +412,37 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 	})
 
+	t.Run("Z-15 whatever the date, a meeting with the mark is ours", func(t *testing.T) {
+		w := newWorld(t)
+		w.must(w.zoom().CreateMeeting(t.Context(), opener, request("another")))
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+		before, _ := w.open()
+		w.faults(zoomsim.Faults{})
+		w.work(time.Minute)
+		w.clock.Add(-40 * time.Second) // our clock was fast, and the lists at hand are of later
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+		i, _ := w.open()
+		w.faults(zoomsim.Faults{})
+		w.edit = func(_ string, answer map[string]any) {
+			list, _ := answer["meetings"].([]any)
+			for _, m := range list {
+				m.(map[string]any)["created_at"] = "1970-01-01T00:00:00Z"
+			}
+		}
+		for range 12 {
+			w.work(10 * time.Second)
+		}
+		if b, n := w.bridge(i), w.creates(); b.State != incident.BridgeReady || n != 5 || len(w.ledger()) != 3 {
+			t.Errorf("bridge is %s after %d calls, Zoom has %d meetings; want ready, one call a rung and one meeting an incident", b.State, n, len(w.ledger()))
+		}
+		w.ok(w.service.ResolveIncident(t.Context(), anaIs, before.Number))
+		w.ok(w.service.ResolveIncident(t.Context(), anaIs, i.Number))
+		w.work(aDay)
+		if got := w.sweep(); !slices.Equal(got, []string{"unused deleted", "unused deleted"}) {
+			t.Errorf("left over: %v", got)
+		}
+	})
+
 	t.Run("Zoom created no meeting: ask again", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{Down: true, Only: createOnly})

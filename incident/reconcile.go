@@ -185,7 +185,9 @@ func (s *Service) findMarked(ctx context.Context, a Attempt, since time.Time) (m
 	}
 	from := a.StartedAt.Add(s.skew() - 5*time.Minute) // on Zoom's clock
 	for _, m := range list {
-		if m.CreatedAt.Before(from) && !m.CreatedAt.IsZero() || !mayHaveMark(m.Agenda, a.ID) {
+		// Any clock may be wrong, so the date counts only if the agenda doesn't show the mark.
+		old := m.CreatedAt.Before(from) && !m.CreatedAt.IsZero()
+		if !strings.Contains(m.Agenda, a.ID) && (old || !mayHaveMark(m.Agenda)) {
 			continue
 		}
 		whole, err := client.GetMeeting(ctx, m.ID)
@@ -200,18 +202,11 @@ func (s *Service) findMarked(ctx context.Context, a Attempt, since time.Time) (m
 	return zoom.Meeting{}, false, nil
 }
 
-// mayHaveMark reports whether a meeting with this agenda in a list can be that of
-// the attempt. A list may leave the agenda out or cut it (listedAgenda), but then
-// our mark comes first.
-func mayHaveMark(listed, attempt string) bool {
-	switch {
-	case listed == "", strings.Contains(listed, attempt):
-		return true
-	case strings.HasPrefix(listed, markStart):
-		return false
-	default:
-		return len(listed) >= listedAgenda
-	}
+// mayHaveMark reports whether a meeting may have a mark that its agenda in a list
+// doesn't show. A list may leave the agenda out or cut it (listedAgenda), but then our
+// mark comes first.
+func mayHaveMark(listed string) bool {
+	return listed == "" || len(listed) >= listedAgenda && !strings.HasPrefix(listed, markStart)
 }
 
 // markOf returns the id in the mark of a meeting, or "".
@@ -278,10 +273,10 @@ func (l *hostList) at(ctx context.Context, since time.Time, ask func() ([]zoom.M
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if l.began.After(since) {
+	began := now().Round(0) // compared by the wall clock, which may have been set back
+	if l.began.After(since) && !l.began.After(began) {
 		return l.meetings, nil
 	}
-	began := now()
 	list, err := ask()
 	if err == nil {
 		l.began, l.meetings = began, list

@@ -365,6 +365,7 @@ func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l 
 		return l, true, nil
 	}
 	var made time.Time
+	var known bool // Zoom gave us this id
 	mark, standby := markOf(m.Agenda), w.standby(m)
 	switch {
 	case standby != nil && standby.Meeting.ID != m.ID && (standby.Meeting.ID != "" || standby.HostEmail != host):
@@ -373,7 +374,7 @@ func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l 
 	case standby != nil && standby.State != StandbyClaimed && standby.State != StandbyGone && standby.State != StandbyRefused:
 		return l, false, nil // it is looked after
 	case standby != nil:
-		made, l.BridgeID, l.Why = standby.CreatedAt, standby.BridgeID, LeftStandby
+		made, l.BridgeID, l.Why, known = standby.CreatedAt, standby.BridgeID, LeftStandby, standby.Meeting.ID == m.ID
 	case mark != "":
 		a, err := w.s.store.Attempt(ctx, mark)
 		if err != nil && CodeOf(err) != NotFound {
@@ -383,7 +384,7 @@ func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l 
 			l.Why = LeftUnknown
 			return kept(KeptForeign)
 		}
-		made, l.BridgeID, l.Why = a.StartedAt, a.BridgeID, LeftTwin
+		made, l.BridgeID, l.Why, known = a.StartedAt, a.BridgeID, LeftTwin, a.MeetingID == m.ID
 		if a.State == AttemptDone {
 			l.Why = LeftReplaced
 		}
@@ -422,7 +423,7 @@ func (w *sweeper) leftover(ctx context.Context, host string, m zoom.Meeting) (l 
 	}
 	from := made.Add(w.s.skew() - 5*time.Minute) // on Zoom's clock
 	switch {
-	case !made.IsZero() && (l.CreatedAt.Before(from) || l.CreatedAt.After(from.Add(giveUpLook))):
+	case !known && !made.IsZero() && (l.CreatedAt.Before(from) || l.CreatedAt.After(from.Add(giveUpLook))):
 		l.Why = LeftUnknown
 		return kept(KeptForeign)
 	case mark != "" && !w.s.made(m.Agenda):
