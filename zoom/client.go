@@ -341,7 +341,7 @@ func (e *Error) pause(safe bool, n int) (time.Duration, bool) {
 	jitter := func(d time.Duration) time.Duration { return d + rand.N(d) }
 	short := jitter(time.Duration(n) * 100 * time.Millisecond)
 	switch {
-	case e.RetryAfter > maxWait:
+	case e.RetryAfter > maxWait, e.Outcome == Unknown && !safe:
 		return 0, false
 	case e.RateLimit == "second" && e.RetryAfter == 0:
 		return time.Second + rand.N(250*time.Millisecond), true

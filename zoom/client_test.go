@@ -278,6 +278,21 @@ func TestCreateOutcome(t *testing.T) {
 		{"validation", replies(400, string(sample(t, "api.400.validation.json"))), zoom.Refused},
 		{"redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}, zoom.Unknown},
+		{"a proxy's page", replies(403, `<html>Blocked "code":3000</html>`), zoom.Unknown},
+		{"a proxy's JSON", replies(408, `{"message":"Request Timeout"}`), zoom.Unknown},
+		{"a proxy's limit", replies(429, `<html>Slow down</html>`), zoom.Unknown},
+		{"nothing with 400", replies(400, ``), zoom.Unknown},
+		{"a meeting with 400", replies(400, `{"id":87685621847,"join_url":"https://zoom.us/j/87685621847"}`), zoom.Unknown},
+		{"a meeting with an error code", replies(201, `{"code":200,"id":87685621847,"join_url":"https://zoom.us/j/87685621847"}`), zoom.Unknown},
+		{"damaged error", replies(400, `{"code":3000,"message":"no "meetings" here"}`), zoom.Refused},
+		{"Zoom's limit without a body", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-RateLimit-Category", "Light")
+			w.WriteHeader(429)
+		}, zoom.Refused},
+		{"Zoom's refusal without a code", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Zm-Trackingid", "v=2.0;clid=us05;rid=WEB_1")
+			reply(w, 403, `{"message":"Access to the Zoom REST API has been denied for this account."}`)
 		}, zoom.Refused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -435,7 +450,8 @@ func TestRetries(t *testing.T) {
 		{"Z-03 does not outlast the context", create, 429, second, [2]string{}, 1, 900 * time.Millisecond, 1, true, 0, 1},
 		{"Z-01 seconds", create, 429, second, [2]string{"Retry-After", "7"}, 1, 0, 2, false, 7 * time.Second, 8 * time.Second},
 		{"Z-01 too long", create, 429, second, [2]string{"Retry-After", "99999999"}, 1, 0, 1, true, 0, 1},
-		{"Z-01 unknown limit with Retry-After", create, 429, `{}`, [2]string{"Retry-After", "2"}, 1, 0, 2, false, 2 * time.Second, 3 * time.Second},
+		{"Z-01 a proxy's limit with Retry-After", create, 429, `{}`, [2]string{"Retry-After", "2"}, 1, 0, 1, true, 0, 1},
+		{"Z-01 unknown limit with Retry-After", create, 429, `{"code":429}`, [2]string{"Retry-After", "2"}, 1, 0, 2, false, 2 * time.Second, 3 * time.Second},
 		{"Z-01 unknown limit without Retry-After", create, 429, `{}`, [2]string{}, 1, 0, 1, true, 0, 1},
 		{"Z-02 daily limit", create, 429, day, [2]string{}, 1, 0, 1, true, 0, 1},
 		{"Z-04 read", get, 502, `<html>`, [2]string{}, 2, 0, 3, false, 200 * time.Millisecond, time.Second},

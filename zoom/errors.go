@@ -28,8 +28,9 @@ const (
 	// Refused means that Zoom rejected the call and did nothing.
 	Refused Outcome = "refused"
 	// Unknown means that Zoom may have acted on the call: the request was sent,
-	// but there was no answer, an answer with status 5xx, or a success without a
-	// usable body. A meeting may exist.
+	// but there was no answer, an answer with status 5xx, a success without a usable
+	// body, or, to a call that creates a meeting, an answer that need not be Zoom's.
+	// A meeting may exist.
 	Unknown Outcome = "unknown"
 )
 
@@ -165,7 +166,7 @@ func (c *Client) answerError(a answer, op string, token Secret) *Error {
 	if m := missingScopes.FindStringSubmatch(e.Message + string(a.body)); m != nil {
 		e.Scopes = scopeName.FindAllString(m[1], 20)
 	}
-	if e.Status >= 500 {
+	if e.Status >= 500 || op == opCreateMeeting && !e.zooms(a) {
 		e.Outcome = Unknown
 	}
 	if e.Status == http.StatusTooManyRequests || e.Code == http.StatusTooManyRequests {
@@ -176,18 +177,28 @@ func (c *Client) answerError(a answer, op string, token Secret) *Error {
 	return e
 }
 
+// zooms reports whether an error answer is certainly Zoom's and about a meeting that it
+// did not create. A proxy may answer in Zoom's place after Zoom created the meeting.
+func (e *Error) zooms(a answer) bool {
+	h := a.header
+	named := cmp.Or(h.Get("X-Zm-Trackingid"), h.Get("X-RateLimit-Category"), h.Get("X-RateLimit-Type")) != ""
+	return (e.Code != 0 || e.tokenRefused() || e.Status >= 400 && named) && !hasID.Match(a.body)
+}
+
 var (
 	// Zoom has sent the message about a missing scope with quotes that make the
 	// whole answer invalid JSON.
 	missingScopes = regexp.MustCompile(`does not contain scopes: ?\[([^\]]*)\]`)
 	scopeName     = regexp.MustCompile(`[a-z_]+(?::[a-z_]+)+`)
+	hasID         = regexp.MustCompile(`"id"\s*:`)
 	brokenCode    = regexp.MustCompile(`"code"\s*:\s*"?([0-9]{1,6})\b`)
 	brokenMessage = regexp.MustCompile(`"message"\s*:\s*"(.*)`)
 )
 
 // readBroken reads an error answer that is not valid JSON.
 func (e *Error) readBroken(body string, text func(string) string) {
-	if m := brokenCode.FindStringSubmatch(body); m != nil {
+	page := strings.HasPrefix(strings.TrimSpace(body), "<")
+	if m := brokenCode.FindStringSubmatch(body); m != nil && !page {
 		e.Code, _ = strconv.Atoi(m[1])
 	}
 	if m := brokenMessage.FindStringSubmatch(body); m != nil {

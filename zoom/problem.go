@@ -102,9 +102,10 @@ func ProblemOf(err error) Problem {
 	case ProblemForeignLink:
 		p.LinkHost = e.LinkHost
 	case ProblemServerError, ProblemTimedOut, ProblemUnreadable:
-		p.Status, p.MaybeCreated = e.Status, e.Outcome == Unknown && e.Op == opCreateMeeting
+		p.Status = e.Status
 	default: // the code says it all
 	}
+	p.MaybeCreated = e.Outcome == Unknown && e.Op == opCreateMeeting && p.Code != ProblemForeignLink
 	switch p.Code {
 	case ProblemAccessRefused, ProblemWrongAddress, ProblemMissingScopes, ProblemDayLimit, ProblemRateLimit, ProblemWrongAPIKey,
 		ProblemAccountDenied, ProblemRedirected, ProblemForeignLink:
@@ -124,6 +125,10 @@ func (e *Error) problem() ProblemCode {
 	switch {
 	case e.LinkHost != "":
 		return ProblemForeignLink
+	case e.Outcome == Unknown && e.Status >= 200 && e.Status < 300:
+		return ProblemUnreadable
+	case e.Outcome == Unknown && e.Status >= 400 && e.Status < 500:
+		return ProblemRefusedWithoutCode
 	case len(e.Scopes) > 0, e.Code == 4711, e.Code == 104:
 		return ProblemMissingScopes
 	case e.Code == http.StatusTooManyRequests, e.Status == http.StatusTooManyRequests:

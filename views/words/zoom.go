@@ -38,7 +38,7 @@ var problemTexts = map[string]Text{
 	"host_refused":         {"Zoom doesn’t allow this for {host}: {said}", "Check this host’s license and settings in Zoom’s user management."},
 	"account_denied":       {"Zoom doesn’t let this account use its API: {said}", "Ask Zoom support."},
 	"refused":              {"Zoom rejected the request: {said}", "Search Zoom’s documentation for these words."},
-	"refused_without_code": {"Zoom rejected the request: {said}", proxyBetween},
+	"refused_without_code": {"Zoom or a proxy rejected the request: {said}", proxyBetween},
 	"access_refused":       {"Zoom rejected the app’s access token.", inMarketplace + ": the app must be activated, and its credentials must match the ones entered here. Zoom turned JWT apps off in September 2023; they need a Server-to-Server OAuth app now."},
 	"wrong_api_key":        {"Zoom doesn’t know the API key, or the API secret is wrong.", inMarketplace + ": copy the API key and API secret again. Zoom turned JWT apps off in September 2023; use a Server-to-Server OAuth app."},
 	"wrong_client":         {"Zoom doesn’t know the client ID, or the client secret is wrong.", inMarketplace + ": copy the client ID and client secret again."},
