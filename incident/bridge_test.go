@@ -351,6 +351,27 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 	})
 
+	t.Run("a second meeting is not deleted before Zoom says that nobody is in it", func(t *testing.T) {
+		w := newWorld(t)
+		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: opener})
+		w.open()
+		w.faults(zoomsim.Faults{})
+		w.edit = func(call string, answer map[string]any) {
+			if call == "GET meeting" {
+				delete(answer, "status")
+			}
+		}
+		w.work(time.Minute)
+		if n := len(w.ledger()); n != 2 {
+			t.Errorf("Zoom has %d meetings, want both", n)
+		}
+		w.edit = nil
+		w.work(time.Minute)
+		if n := len(w.ledger()); n != 1 {
+			t.Errorf("Zoom has %d meetings, want only the bridge's", n)
+		}
+	})
+
 	t.Run("no rung gives a link: the meeting is found and becomes the bridge", func(t *testing.T) {
 		w := newWorld(t)
 		w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})

@@ -221,6 +221,15 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	return body, nil
 }
 
+// do makes an API call that Zoom answers without content. A page of a proxy is no answer.
+func (c *Client) do(ctx context.Context, r request) error {
+	body, err := c.call(ctx, r)
+	if err == nil && len(bytes.TrimSpace(body)) > 0 && !json.Valid(body) {
+		err = &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
+	}
+	return err
+}
+
 // pages calls f with every page of a list, whose records are under key. It
 // returns the first error of f, or an *Error.
 func (c *Client) pages(ctx context.Context, r request, query url.Values, key string, most int, f func(page gjson.Result) error) error {

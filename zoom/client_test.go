@@ -630,6 +630,38 @@ func TestDeleteMeeting(t *testing.T) {
 	}
 }
 
+// Calls that return nothing did what they ask for only if Zoom says so.
+func TestAnswerWithoutContent(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status int
+		body   string
+		want   zoom.Outcome
+	}{
+		{"no content", 204, ``, ""},
+		{"empty", 200, "\n", ""},
+		{"JSON", 202, `{}`, ""},
+		{"a login page", 200, `<html>Log in</html>`, zoom.Unknown},
+		{"text", 200, `OK`, zoom.Unknown},
+		{"an error", 200, `{"code":3002,"message":"in progress"}`, zoom.Refused},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := onTheNet(t, &fake{api: replies(tt.status, tt.body)})
+			for name, err := range map[string]error{
+				"delete":          c.DeleteMeeting(t.Context(), "1"),
+				"end":             c.EndMeeting(t.Context(), "1"),
+				"update":          c.UpdateMeeting(t.Context(), "1", zoom.MeetingChange{}),
+				"change settings": c.UpdateMeetingSettings(t.Context(), "1", zoom.MeetingSettings{}),
+				"change user":     c.UpdateUserSettings(t.Context(), "x@example.com", zoom.SettingsChange{}),
+			} {
+				if e, _ := errors.AsType[*zoom.Error](err); (e == nil) != (tt.want == "") || e != nil && e.Outcome != tt.want {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}
+
 func TestListMeetings(t *testing.T) {
 	page := func(ids []int, next string) string {
 		var list []string

@@ -189,8 +189,7 @@ type MeetingChange struct {
 // UpdateMeeting changes a meeting. It counts against Zoom's limit of meetings that a
 // host may create or change in a day.
 func (c *Client) UpdateMeeting(ctx context.Context, id string, m MeetingChange) error {
-	_, err := c.call(ctx, change(id, m))
-	return err
+	return c.do(ctx, change(id, m))
 }
 
 func change(id string, m MeetingChange) request {
@@ -219,14 +218,12 @@ func (c *Client) UpdateMeetingSettings(ctx context.Context, id string, to Meetin
 	}
 	r := meetingRequest("change meeting settings", http.MethodPatch, id)
 	r.body = map[string]any{"settings": settings}
-	_, err := c.call(ctx, r)
-	return err
+	return c.do(ctx, r)
 }
 
 // DeleteMeeting deletes a meeting that is not in progress.
 func (c *Client) DeleteMeeting(ctx context.Context, id string) error {
-	_, err := c.call(ctx, meetingRequest("delete meeting", http.MethodDelete, id))
-	return err
+	return c.do(ctx, meetingRequest("delete meeting", http.MethodDelete, id))
 }
 
 // maxPages limits how many pages of 300 meetings each ListMeetings reads.

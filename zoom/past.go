@@ -90,8 +90,7 @@ func (c *Client) EndMeeting(ctx context.Context, id string) error {
 	r := meetingRequest("end meeting", http.MethodPut, id)
 	r.path += "/status"
 	r.body = map[string]string{"action": "end"}
-	_, err := c.call(ctx, r)
-	return err
+	return c.do(ctx, r)
 }
 
 // An id of digits stands for the latest instance.

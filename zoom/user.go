@@ -58,8 +58,7 @@ func (c *Client) UpdateUserSettings(ctx context.Context, idOrEmail string, chang
 		}
 		body[s.block][s.name] = *s.value
 	}
-	_, err := c.call(ctx, userRequest("change user settings", http.MethodPatch, idOrEmail, "/settings", body))
-	return err
+	return c.do(ctx, userRequest("change user settings", http.MethodPatch, idOrEmail, "/settings", body))
 }
 
 // GetUser returns the user with this id or email address. The error has code
