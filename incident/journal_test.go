@@ -253,6 +253,23 @@ func TestOpenFromMemoryLimits(t *testing.T) {
 	})
 }
 
+// A caller who hangs up while the token is looked up doesn't make the database one that is
+// gone, so nothing is answered from memory.
+func TestHangingUpIsNoFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.links(warRoom)
+	plain, _, err := w.service.CreateToken(t.Context(), admin, "pager", []string{incident.ScopeIncidentsWrite}, 0)
+	w.ok(err)
+	_, _, err = w.service.TokenActor(t.Context(), plain, "192.0.2.9", true)
+	w.ok(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if actor, _, err := w.service.TokenActor(ctx, plain, "192.0.2.9", true); err == nil {
+		t.Errorf("the actor comes from memory: %+v", actor)
+	}
+}
+
 // Another server revokes a token. This one, which has refused it since, does not take it
 // from memory when the database is gone.
 func TestRevokedTokenIsNotRecalled(t *testing.T) {

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -47,10 +48,11 @@ func (r *recalled[T]) read(ctx context.Context, now func() time.Time, hash strin
 	if ok = ok && now().Sub(last.at) <= recallFor; ok && urgent {
 		wait = recallAfter
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	asking, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	t, err = ask(ctx, hash)
+	t, err = ask(asking, hash)
 	switch {
+	case errors.Is(ctx.Err(), context.Canceled): // the caller has gone, which says nothing about the database
 	case ok && CodeOf(err) == Unavailable:
 		return last.T, true, nil
 	case ok && CodeOf(err) == NotFound:

@@ -68,8 +68,15 @@ func problemOf(err error, method string) problem {
 func (m *middleware) answer(err error, c echo.Context) {
 	p := problemOf(err, c.Request().Method)
 	p.RequestID = handlers.RequestID(c)
+	if hungUp(c.Request()) {
+		p.Status = statusGone
+	}
 	m.logError(c, p.Status, err)
 	if c.Response().Committed {
+		return
+	}
+	if p.Status == statusGone {
+		_ = c.NoContent(statusGone)
 		return
 	}
 	h := c.Response().Header()

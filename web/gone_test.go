@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -43,5 +44,25 @@ func TestClientGone(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A browser that goes away while a page is read makes no failure of the database.
+func TestClientHangsUp(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/", "/j/INC-1", "/api/v1/incidents"} {
+		t.Run(path, func(t *testing.T) {
+			w := newWorld(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+			r.Header.Set("Authorization", "Bearer "+strings.Repeat("x", 40))
+			r.AddCookie(&http.Cookie{Name: "drawbridge_session", Value: strings.Repeat("x", 43)})
+			answer := httptest.NewRecorder()
+			w.server.ServeHTTP(answer, r)
+			if answer.Code != 499 || strings.Contains(w.log.String(), `"level":"ERROR"`) {
+				t.Errorf("status %d, want 499, and no error in the log:\n%s", answer.Code, w.log)
+			}
+		})
 	}
 }

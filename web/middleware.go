@@ -139,26 +139,30 @@ func (m *middleware) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// clientGone reports whether err says that the client ended the request or its
+// statusGone is what logs and metrics count for a request whose client ended it. Nobody
+// reads that answer.
+const statusGone = 499
+
+// hungUp reports whether the client ended the request. What failed since then failed
+// because of that, whatever the error says: a database, for one, calls it an interrupt.
+func hungUp(r *http.Request) bool { return errors.Is(r.Context().Err(), context.Canceled) }
+
+// clientGone reports whether the client ended the request, or err says that it ended its
 // connection.
 func clientGone(r *http.Request, err error) bool {
 	var lost *net.OpError
-	return r.Context().Err() != nil && errors.Is(err, r.Context().Err()) ||
-		errors.As(err, &lost) && lost.Addr != nil && lost.Addr.String() == r.RemoteAddr
+	return hungUp(r) || errors.As(err, &lost) && lost.Addr != nil && lost.Addr.String() == r.RemoteAddr
 }
 
 // logError logs the cause of an error answer, once. Answers of 500 and above are
-// logged as errors, all others as debug.
+// logged as errors, all others as debug, and so is what failed because the client has gone.
 func (m *middleware) logError(c echo.Context, status int, err error) {
 	r := c.Request()
-	if clientGone(r, err) {
-		return
-	}
 	line := func(level slog.Level) {
 		m.site.Log.Log(r.Context(), level, "request refused", "id", handlers.RequestID(c), "method", clip(r.Method),
 			"path", clip(r.URL.Path), "status", status, "error", err)
 	}
-	if status < 500 {
+	if status < 500 || clientGone(r, err) {
 		line(slog.LevelDebug)
 		return
 	}
@@ -318,7 +322,7 @@ func (m *middleware) reads(need Need) echo.MiddlewareFunc {
 			c.SetRequest(r.WithContext(ctx))
 			err := next(c)
 			c.SetRequest(r)
-			if actor := handlers.Actor(c); need.recalled && !actor.Recalled && !c.Response().Committed && incident.CodeOf(err) == incident.Unavailable {
+			if actor := handlers.Actor(c); need.recalled && !actor.Recalled && !c.Response().Committed && !hungUp(r) && incident.CodeOf(err) == incident.Unavailable {
 				actor.Recalled = true
 				handlers.SetActor(c, actor)
 				if again := next(c); incident.CodeOf(again) != incident.Unavailable {
