@@ -344,7 +344,7 @@ func TestCheckAccount(t *testing.T) {
 		}
 		// One failure is said once, above what is fine.
 		page := b.get("/account")
-		if n := strings.Count(page.text(), "Zoom doesn’t know the client ID"); n != 1 || strings.Contains(page.text(), "blocking problem") {
+		if n := strings.Count(page.text(), "Zoom doesn’t know the client ID"); n != 1 || strings.Contains(page.text(), "New incidents won’t get") {
 			t.Errorf("the failure is said %d times: %s", n, page.text())
 		}
 		// It disappears with the next check.

@@ -3,11 +3,11 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // hostLines says of each backup user how busy it is, and of the standby meetings whether
@@ -52,17 +52,35 @@ func (s *Site) hostLines(ctx context.Context, a incident.Account) (lines []views
 		lines = append(lines, l)
 	}
 	if a.StandbyMeetings > 0 {
-		lines = append(lines, standbyReady(a, rows))
+		lines = append(lines, standbyReady(a, a.Outlook(loads, rows, now)))
 	}
 	return lines, nil
 }
 
-// standbyReady says how many standby meetings are ready.
-func standbyReady(a incident.Account, rows []incident.Standby) views.CheckLine {
-	ready := len(slices.DeleteFunc(slices.Clone(rows), func(m incident.Standby) bool { return m.State != incident.StandbyReady }))
-	l := views.CheckLine{Level: views.LevelOK, Subject: "Standby meetings", Reason: fmt.Sprintf("%d of %d ready.", min(ready, a.StandbyMeetings), a.StandbyMeetings)}
+// outlook is what incidents get that are opened now.
+func (s *Site) outlook(ctx context.Context, a incident.Account) (incident.Outlook, error) {
+	now := s.Now()
+	loads, err := s.Store.HostLoads(ctx, incident.LoadsAt(now, a.BackupUsers))
+	if err != nil {
+		return incident.Outlook{}, err
+	}
+	rows, err := s.Store.Standbys(ctx, now)
+	return a.Outlook(loads, rows, now), err
+}
+
+func nextWords(o incident.Outlook) words.Next {
+	return words.Next{Standby: o.CanStart, Static: o.Static, Blocked: o.Blocked > 0}
+}
+
+// standbyReady says how many standby meetings are ready, and whether they can start.
+func standbyReady(a incident.Account, o incident.Outlook) views.CheckLine {
+	l := views.CheckLine{Level: views.LevelOK, Subject: "Standby meetings", Reason: fmt.Sprintf("%d of %d ready.", min(o.Ready, a.StandbyMeetings), a.StandbyMeetings)}
+	if o.Blocked > 0 {
+		l.Level = views.LevelWarning
+		l.Reason += " " + words.StandbyBlocked(o.Ready, o.Blocked)
+	}
 	switch {
-	case ready >= a.StandbyMeetings:
+	case o.Ready >= a.StandbyMeetings:
 	case len(a.BackupUsers) == 0:
 		l.Level, l.Reason = views.LevelWarning, l.Reason+" Nobody can host them: no backup user is set."
 	default:

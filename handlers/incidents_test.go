@@ -240,7 +240,7 @@ func TestAddNote(t *testing.T) {
 func TestBannerOfCheck(t *testing.T) {
 	t.Parallel()
 	o, _ := failedBridge(t)
-	const banner = "The last Zoom check found a blocking problem."
+	const banner = "New incidents won’t get a bridge."
 	_, err := o.service.CheckConnection(context.Background(), theConsole)
 	o.must(err)
 	for _, role := range []incident.Role{incident.Admin, incident.Responder} {

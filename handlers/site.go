@@ -190,8 +190,8 @@ func (s *Site) banner(c echo.Context, section string, readErr error) *views.Bann
 			return &views.Banner{Level: views.LevelBad, Text: "The current master key can’t open a stored secret.", LinkText: "Zoom account", Href: "/account"}
 		}
 	}
-	if level, _ := account.Readiness(s.Now()); account.Connected() && level == incident.LevelBad && section != "overview" && section != "account" {
-		return &views.Banner{Level: views.LevelBad, Text: "The last Zoom check found a blocking problem.", LinkText: "View it", Href: "/account"}
+	if b := s.zoomBanner(c, section, account); b != nil {
+		return b
 	}
 	if b := s.clockBanner(c.Request().Context()); b != nil {
 		return b
@@ -208,6 +208,29 @@ func (s *Site) banner(c echo.Context, section string, readErr error) *views.Bann
 		return &views.Banner{Level: views.LevelWarning, Text: "This connection isn’t encrypted. Others on the network can read it, including passwords."}
 	}
 	return nil
+}
+
+// zoomBanner says that hosts get no meetings from Zoom and what incidents get instead. It is
+// nil if they do get them.
+func (s *Site) zoomBanner(c echo.Context, section string, a incident.Account) *views.Banner {
+	level, reasons := a.Readiness(s.Now())
+	why, bad := s.zoomSilent(c), level == incident.LevelBad
+	if section == "overview" || section == "account" && bad || !a.Connected() || why == "" && !bad {
+		return nil
+	}
+	for _, f := range toldFindings(c, reasons) {
+		if why == "" && f.Level == incident.LevelBad {
+			why = checkLine(f, s.Now()).Reason
+		}
+	}
+	o, err := s.outlook(c.Request().Context(), a)
+	if err != nil {
+		return nil // the next read says that the database doesn't answer
+	}
+	next := nextWords(o)
+	b := &views.Banner{LinkText: "View it", Href: "/account", Text: why + " " + next.Gets()}
+	b.Level, _ = notReady(next, why)
+	return b
 }
 
 func theme(c echo.Context) string {

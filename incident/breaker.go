@@ -38,6 +38,9 @@ func (s *Service) heard(err error) {
 		s.silent, s.probeAt = 0, time.Time{} // a check that found Zoom silent is repeated at once
 		return
 	}
+	if s.silent == 0 {
+		s.silentFrom = s.now()
+	}
 	s.silent++
 	s.probeAt = s.now().Add(betweenProbes)
 }
@@ -47,6 +50,16 @@ func (s *Service) zoomIsSilent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.silent >= mostSilences
+}
+
+// SilentSince returns since when Zoom has answered no call, or zero if it answers.
+func (s *Service) SilentSince() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent < mostSilences {
+		return time.Time{}
+	}
+	return s.silentFrom
 }
 
 // probeOnce asks Zoom for a user, which changes nothing there, until it answers: while it is

@@ -84,6 +84,7 @@ type Service struct {
 	askFails      int             // how many times in a row
 	createTook    time.Duration   // how long Zoom took to create the last meeting
 	silent        int             // how many calls in a row Zoom did not answer; see breaker.go
+	silentFrom    time.Time       // when the first of them ended
 	probeAt       time.Time       // when a silent Zoom is asked again
 	renewAt       time.Time       // when a check that found Zoom silent may be repeated
 	warmAt        time.Time       // when the access token is looked at again
