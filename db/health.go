@@ -40,6 +40,15 @@ func (s *Store) DeliveryFacts(ctx context.Context, now time.Time) (f incident.De
 			(SELECT e.received_at FROM events e WHERE e.bridge_id = b.id AND e.bridge_id <> '' AND e.origin = 'webhook' ORDER BY e.id DESC LIMIT 1),
 			b.started_at, b.created_at)
 		FROM bridges b WHERE b.state = 'live' ORDER BY b.created_at DESC LIMIT 50`)
+	if err != nil {
+		return f, err
+	}
+	f.Started, err = list(ctx, s.r, func(c *incident.StartedCall) []any {
+		return []any{&c.IncidentNumber, timeOf(&c.At), &c.Told}
+	}, `
+		SELECT b.incident_number, b.started_at, EXISTS (
+			SELECT 1 FROM events e WHERE e.bridge_id = b.id AND e.bridge_id <> '' AND e.origin = 'webhook' AND e.event IN ('meeting.started', 'meeting.participant_joined'))
+		FROM bridges b WHERE b.created_at > $1 AND b.started_at IS NOT NULL ORDER BY b.created_at DESC LIMIT 5`, now.Add(-24*time.Hour))
 	return f, err
 }
 

@@ -41,8 +41,12 @@ func TestDeliveryFacts(t *testing.T) {
 		}
 		same(t, f.LastDay, []incident.EventCount{{Event: "user.updated", Count: 3}, {Event: "meeting.started", Count: 1}})
 		same(t, f.Live, []incident.LiveCall{{IncidentNumber: 1, LastEventAt: after(2*day - 60)}})
+		same(t, len(f.Started), 0) // its bridge is two days old
 		if len(f.Recent) != 5 || !f.Recent[0].EventAt.IsZero() || !f.Recent[4].EventAt.Equal(after(2*day-60)) {
 			t.Errorf("recent %v", fmt.Sprint(f.Recent))
 		}
+		f, err = s.DeliveryFacts(t.Context(), after(day-120))
+		check(t, err)
+		same(t, f.Started, []incident.StartedCall{{IncidentNumber: 1, At: after(2*day - 61), Told: true}})
 	})
 }

@@ -83,6 +83,30 @@ func TestHealthPanel(t *testing.T) {
 	})
 }
 
+// A call that runs although no event said so shows that Zoom's events don't arrive.
+func TestUntoldCall(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.connect()
+	o.must(o.service.NoteValidation(t.Context()))
+	o.open(o.outage())
+	o.deliver(o.event("user.updated", ""), o.clock())
+	o.work()
+	viewer := o.as(incident.Viewer)
+	viewer.get("/account").want(t, http.StatusOK, "Zoom’s events are arriving.")
+	_, err := o.sim.Join(t.Context(), o.bridge(1).MeetingID, zoomsim.Person{Name: "Ana"})
+	o.must(err)
+	for range 10 {
+		o.wait(time.Minute)
+		o.work()
+	}
+	for _, path := range []string{"/", "/account"} {
+		viewer.get(path).want(t, http.StatusOK, "A call started and no event came.", "A call of INC-1 started 9 min ago and no event came.")
+	}
+	o.happened("meeting.started", o.bridge(1).MeetingID)
+	viewer.get("/").want(t, http.StatusOK, "Zoom’s events are arriving.")
+}
+
 func TestClockBanner(t *testing.T) {
 	t.Parallel()
 	t.Run("C-04 Zoom's answers say it", func(t *testing.T) {

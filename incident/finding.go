@@ -69,6 +69,7 @@ const (
 	FoundValidated         FindingCode = "validated"          //
 	FoundSilence           FindingCode = "silence"            // Span; Incident: one with a live bridge
 	FoundSilenceOfMeeting  FindingCode = "silence_of_meeting" // Span, Incident
+	FoundUntold            FindingCode = "untold"             // Span: since the call began; Incident
 	FoundRecovered         FindingCode = "recovered"          // Count
 	FoundLost              FindingCode = "lost"               // Count
 	FoundLookUnfinished    FindingCode = "look_unfinished"    // Reason

@@ -18,6 +18,8 @@ const (
 const (
 	silenceOfAll = time.Hour
 	silenceOfOne = 3 * time.Hour
+	// eventLag is how much later than its call an event may come.
+	eventLag = time.Minute
 )
 
 // lateDelivery is shorter than five minutes, after which Zoom first retries a
@@ -42,13 +44,21 @@ type LiveCall struct {
 	LastEventAt    time.Time // of its meeting; the start of the bridge if there is none
 }
 
+// StartedCall is a call that has begun, and whether an event of Zoom said so.
+type StartedCall struct {
+	IncidentNumber int64
+	At             time.Time
+	Told           bool
+}
+
 // DeliveryFacts is what is stored about Zoom's deliveries.
 type DeliveryFacts struct {
 	LastEventAt time.Time
 	Recent      []EventTimes // of the last day, newest first, limited in number
 	LastDay     []EventCount // by type, most frequent first
 	Live        []LiveCall
-	Looks       []GapLook // of the last seven days, newest first
+	Started     []StartedCall // the calls of the newest bridges of the last day, newest first
+	Looks       []GapLook     // of the last seven days, newest first
 }
 
 // Health describes Zoom's webhook deliveries to us.
@@ -75,6 +85,9 @@ func (a Account) Health(f DeliveryFacts, skew time.Duration, now time.Time) Heal
 	}
 	if len(a.Secrets) > 0 { // before, nobody has told Zoom to send anything
 		h.Lines = append(h.Lines, a.WebhookFinding(now))
+	}
+	if tokens, _ := a.WebhookTokens(); len(tokens) > 0 {
+		h.Lines = append(h.Lines, untold(f.Started, now)...)
 	}
 	h.Lines = append(h.Lines, silence(f, now)...)
 	h.Lines = append(h.Lines, gaps(f.Looks, now)...)
@@ -162,6 +175,20 @@ func silence(f DeliveryFacts, now time.Time) []Finding {
 		return nil
 	}
 	return []Finding{found}
+}
+
+// untold returns a finding if the last call began without an event, so that Drawbridge knew
+// only by asking.
+func untold(calls []StartedCall, now time.Time) []Finding {
+	for _, c := range calls {
+		switch {
+		case c.Told:
+			return nil
+		case now.Sub(c.At) > eventLag:
+			return []Finding{{Code: FoundUntold, Topic: TopicSilence, Level: LevelWarning, Span: now.Sub(c.At), Incident: c.IncidentNumber}}
+		}
+	}
+	return nil
 }
 
 // gaps returns what the checks of the last day found, and why the last one did

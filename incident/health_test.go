@@ -46,6 +46,42 @@ func TestHealthOfValidations(t *testing.T) {
 	}
 }
 
+// A call that Drawbridge knows only by asking says that Zoom's events don't come. An event
+// about a later call ends that.
+func TestHealthUntold(t *testing.T) {
+	t.Parallel()
+	now := dbtest.Now
+	call := func(number int64, ago time.Duration, told bool) incident.StartedCall {
+		return incident.StartedCall{IncidentNumber: number, At: now.Add(-ago), Told: told}
+	}
+	token := map[incident.SecretName]incident.StoredSecret{incident.WebhookToken1: {Value: zoom.NewSecret(simSecretToken)}}
+	for _, tt := range []struct {
+		name    string
+		calls   []incident.StartedCall
+		secrets map[incident.SecretName]incident.StoredSecret
+		want    int64 // the incident of the finding; 0: no finding
+	}{
+		{"no call", nil, token, 0},
+		{"told", []incident.StartedCall{call(7, time.Hour, true)}, token, 0},
+		{"untold", []incident.StartedCall{call(7, 2*time.Minute, false), call(6, time.Hour, true)}, token, 7},
+		{"the event may still come", []incident.StartedCall{call(7, 30*time.Second, false), call(6, time.Hour, true)}, token, 0},
+		{"a later one was told", []incident.StartedCall{call(8, time.Minute, true), call(7, time.Hour, false)}, token, 0},
+		{"Zoom isn't to send any", []incident.StartedCall{call(7, time.Hour, false)}, nil, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got int64
+			for _, l := range (incident.Account{Secrets: tt.secrets, WebhookValidatedAt: now}).Health(incident.DeliveryFacts{Started: tt.calls}, 0, now).Lines {
+				if l.Code == incident.FoundUntold {
+					got = l.Incident
+				}
+			}
+			if got != tt.want {
+				t.Errorf("the finding is about INC-%d, want INC-%d", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestHealthOfSilence(t *testing.T) {
 	t.Parallel()
 	now := dbtest.Now

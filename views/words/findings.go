@@ -113,6 +113,8 @@ var findingTexts = map[string]Line{
 		eventSubscription + ": check that the subscription is on. Then check for missing events on the Zoom account page."},
 	"silence_of_meeting": {"Silence", "The call of {incident} is running, but Zoom has sent nothing about its meeting for {span}. Either nobody came or left, or the event that ended it is missing.",
 		"Check whether people are still in the call. If not, check for missing events on the Zoom account page."},
+	"untold": {"Silence", "A call of {incident} started {span} ago and no event came. Drawbridge knows only because it asked Zoom.",
+		eventSubscription + ": check that the subscription is on and has the events that start and end a meeting. Then check for missing events on the Zoom account page."},
 	"recovered":       {"Deliveries", "In the last day, {events} didn’t arrive. Drawbridge recovered {them} from Zoom’s delivery log.", findCause},
 	"lost":            {"Deliveries", "In the last day, {events} didn’t arrive and can’t be recovered: Zoom didn’t keep what it sent.", findCause},
 	"look_unfinished": {"Deliveries", "The last missing-event check didn’t finish. {cause}", "{fix}"},
@@ -204,6 +206,7 @@ func (f Finding) scopes() Line {
 // most serious first.
 var healthTitles = []struct{ code, title string }{
 	{"silence", "Zoom has sent nothing for a while, although a call is running."},
+	{"untold", "A call started and no event came."},
 	{"lost", "Events arrive, but {count} can’t be recovered."},
 	{"recovered", "Events arrive, but {count} had to be recovered."},
 	{"late", "Events arrive, but some are late."},
