@@ -71,6 +71,9 @@ func TestPages(t *testing.T) {
 			for _, spot := range s.spots(t, w) {
 				t.Run(spot.name, func(t *testing.T) {
 					b.at1280(t, spot)
+					if out := get[[]string](b, runsOut); len(out) > 0 {
+						t.Errorf("text runs out of its line: %s", strings.Join(out, "; "))
+					}
 					if thorough {
 						b.theme("light")
 						b.obey(t, "light, wide", axeAll)
@@ -169,6 +172,9 @@ const tooWide = `(() => {
 	});
 	return [document.documentElement.scrollWidth + " px", ...out.slice(0, 5).map((e) => e.outerHTML.slice(0, 160))];
 })()`
+
+// runsOut lists lines of lists whose text runs out of them, under what is next to them.
+const runsOut = `[...document.querySelectorAll(".db-list .db-line")].filter((l) => l.scrollWidth > l.clientWidth + 1).map((l) => l.textContent)`
 
 // Rules of axe: all of them, and those whose result depends on the font.
 const (
