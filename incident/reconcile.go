@@ -179,27 +179,24 @@ func (s *Service) findMarked(ctx context.Context, a Attempt, since time.Time) (m
 	if now := s.now(); since.After(now) {
 		since = now
 	}
-	list, err := s.meetingsOf(ctx, account, a.HostEmail, since)
-	if err != nil {
-		return zoom.Meeting{}, false, err
-	}
+	list, unread := s.meetingsOf(ctx, account, a.HostEmail, since)
 	from := a.StartedAt.Add(s.skew() - 5*time.Minute) // on Zoom's clock
 	for _, m := range list {
 		// Any clock may be wrong, so the date counts only if the agenda doesn't show the mark.
-		old := m.CreatedAt.Before(from) && !m.CreatedAt.IsZero()
-		if !strings.Contains(m.Agenda, a.ID) && (old || !mayHaveMark(m.Agenda)) {
+		shown, old := strings.Contains(m.Agenda, a.ID), m.CreatedAt.Before(from) && !m.CreatedAt.IsZero()
+		if !shown && (old || !mayHaveMark(m.Agenda)) {
 			continue
 		}
 		whole, err := client.GetMeeting(ctx, m.ID)
 		switch {
-		case gone(err), whole.ID != "" && !strings.Contains(whole.Agenda, a.ID):
+		case gone(err), !shown && whole.ID != "" && !strings.Contains(whole.Agenda, a.ID):
 			continue
 		case err != nil && !foreignLink(err):
 			return zoom.Meeting{}, false, err
 		}
 		return whole, true, err
 	}
-	return zoom.Meeting{}, false, nil
+	return zoom.Meeting{}, false, unread
 }
 
 // mayHaveMark reports whether a meeting may have a mark that its agenda in a list

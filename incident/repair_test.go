@@ -100,6 +100,27 @@ func TestLooksThatZoomDidNotAnswerProveNothing(t *testing.T) {
 	w.wantReady(i, time.Minute)
 }
 
+func TestListsThatCannotBeReadProveNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{ResetAfterCommit: true, Only: createOnly})
+	i, _ := w.open()
+	w.faults(zoomsim.Faults{Mangle: func(_ string, body map[string]any) {
+		list, _ := body["meetings"].([]any)
+		for _, m := range list {
+			m.(map[string]any)["id"] = nil
+		}
+	}})
+	for range 6 {
+		w.work(20 * time.Second)
+	}
+	if n := w.creates(); n != 2 {
+		t.Fatalf("Zoom was asked %d times for a meeting, want 2: one a rung", n)
+	}
+	w.faults(zoomsim.Faults{})
+	w.wantReady(i, time.Minute)
+}
+
 func TestUnknownWithAHostWhoIsNoUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

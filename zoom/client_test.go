@@ -679,7 +679,12 @@ func TestListMeetings(t *testing.T) {
 	}{
 		{"two pages", map[string]string{"": page([]int{1, 2}, "a=&b"), "a=&b": page([]int{3}, "")}, []string{"1", "2", "3"}, 2, false},
 		{"none", map[string]string{"": page(nil, "")}, nil, 1, false},
-		{"foreign link is dropped but the meeting is kept", map[string]string{"": `{"meetings":[{"id":1,"join_url":"https://example.com/j/1"},{"id":null},5,"x"]}`}, []string{"1"}, 1, false},
+		{"foreign link is dropped but the meeting is kept", map[string]string{"": `{"meetings":[{"id":1,"join_url":"https://example.com/j/1"}]}`}, []string{"1"}, 1, false},
+		{"odd ids", map[string]string{"": `{"meetings":[{"id":80667646564.0},{"id":" 80667646565"},{"id":"806 6764 6566"}]}`}, []string{"80667646564", "80667646565", "80667646566"}, 1, false},
+		{"no id", map[string]string{"": `{"next_page_token":"a","meetings":[{"id":null},{"id":1}]}`, "a": page([]int{2}, "")}, []string{"1", "2"}, 2, true},
+		{"unreadable id", map[string]string{"": `{"meetings":[{"id":80667646564.5}]}`}, nil, 1, true},
+		{"not a meeting", map[string]string{"": `{"meetings":["{\"id\":1}"]}`}, nil, 1, true},
+		{"null", map[string]string{"": `{"meetings":null}`}, nil, 1, false},
 		{"same page again and again", map[string]string{"": page([]int{1}, "a"), "a": page([]int{2}, "a")}, []string{"1", "2"}, 2, true},
 		{"second page is invalid", map[string]string{"": page([]int{1}, "a"), "a": `{"meetings":5}`}, []string{"1"}, 2, true},
 	} {

@@ -268,18 +268,20 @@ func word(r gjson.Result) string {
 }
 
 // number reads an id that Zoom sends sometimes as a number and sometimes as a
-// string. It does not convert to a float, which would lose digits.
+// string: with spaces, as people read it, or with a fraction of zeros, as a gateway
+// writes it. It does not convert to a float, which would lose digits.
 func number(r gjson.Result) string {
-	if s := word(r); len(s) <= 20 && digits.MatchString(s) {
-		return s
+	s, fraction, _ := strings.Cut(strings.Join(strings.Fields(word(r)), ""), ".")
+	if len(s) > 20 || !digits.MatchString(s) || strings.Trim(fraction, "0") != "" {
+		return ""
 	}
-	return ""
+	return s
 }
 
 // count reads a small integer that is not negative.
 func count(r gjson.Result) int {
-	if s := number(r); s != "" && len(s) <= 9 {
-		return int(r.Int())
+	if n := size(r); n < 1e9 {
+		return int(n)
 	}
 	return 0
 }
@@ -294,10 +296,11 @@ func truth(r gjson.Result) *bool {
 }
 
 func size(r gjson.Result) int64 {
-	if s := number(r); s != "" && len(s) <= 18 {
-		return r.Int()
+	n, err := strconv.ParseInt(number(r), 10, 64)
+	if err != nil {
+		return 0
 	}
-	return 0
+	return n
 }
 
 // instant reads a time in RFC 3339. Zoom's other format is local to a time zone
@@ -315,11 +318,11 @@ func instant(r gjson.Result) time.Time {
 // eventTime reads Unix milliseconds or seconds, as a number or as a string of
 // digits.
 func eventTime(r gjson.Result) time.Time {
-	switch len(number(r)) {
+	switch n := size(r); len(number(r)) {
 	case 13:
-		return time.UnixMilli(r.Int()).UTC()
+		return time.UnixMilli(n).UTC()
 	case 10:
-		return time.Unix(r.Int(), 0).UTC()
+		return time.Unix(n, 0).UTC()
 	}
 	return time.Time{}
 }

@@ -231,21 +231,27 @@ const maxPages = 20
 
 // ListMeetings returns the unexpired meetings of host: all that are planned,
 // waiting or live. Lists contain no start links, passcodes and settings, and the
-// agenda may be truncated. If Zoom has more than 6000 meetings or fails in the
-// middle, ListMeetings returns what it has read together with an error. A caller
-// must not conclude from such a list that a meeting does not exist.
-func (c *Client) ListMeetings(ctx context.Context, host string) ([]Meeting, error) {
-	var list []Meeting
+// agenda may be truncated. If Zoom has more than 6000 meetings, fails in the middle or
+// lists a meeting whose id cannot be read, ListMeetings returns what it has read
+// together with an error. A caller must not conclude from such a list that a meeting
+// does not exist.
+func (c *Client) ListMeetings(ctx context.Context, host string) (list []Meeting, err error) {
+	unread := false
 	query := url.Values{"type": {"scheduled"}, "page_size": {"300"}}
 	r := userRequest("list meetings", http.MethodGet, host, "/meetings", nil)
-	err := c.pages(ctx, r, query, "meetings", maxPages, func(page gjson.Result) error {
-		each(page, 300, func(j gjson.Result) {
-			if m := c.readMeeting(j); m.ID != "" {
+	err = c.pages(ctx, r, query, "meetings", maxPages, func(page gjson.Result) error {
+		for _, j := range page.Array() {
+			if m := c.readMeeting(j); j.IsObject() && m.ID != "" {
 				list = append(list, m)
+			} else {
+				unread = true
 			}
-		})
+		}
 		return nil
 	})
+	if err == nil && unread {
+		err = &Error{Op: r.op, Outcome: Unknown, Err: errUnusable}
+	}
 	return list, err
 }
 
