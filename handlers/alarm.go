@@ -17,7 +17,7 @@ func (s *Site) callAlarm(c echo.Context, i incident.Incident, b incident.Bridge,
 	}
 	w := alarmWords(b)
 	w.Outside, w.MayStart = outside, !outside && incident.MayHost(Actor(c), i, b)
-	a := views.CallAlarm{Level: views.Level(b.Alarm.Level()), Since: s.When(c, b.AlarmSince)}
+	a := views.CallAlarm{Level: views.Level(b.Alarm.Level()), Since: s.When(c, b.AlarmSince), Waits: b.Alarm == incident.AlarmStuck}
 	if b.Alarm == incident.AlarmStuck {
 		_, waiting, err := s.Store.People(c.Request().Context(), b.ID)
 		if err != nil {
@@ -33,6 +33,9 @@ func (s *Site) callAlarm(c echo.Context, i incident.Incident, b incident.Bridge,
 func alarmWords(b incident.Bridge) words.Alarm {
 	w := words.Alarm{Code: string(b.Alarm), Count: b.Waiting, Host: b.HostEmail}
 	_, w.HostFull = b.HostFull()
+	if v := b.Verdict(); v.Level == incident.LevelBad || v.Level == incident.LevelWarning {
+		w.Help = string(v.Help)
+	}
 	switch b.Alarm {
 	case incident.AlarmNobody:
 		w.Length = b.Asked.NobodyMinutes

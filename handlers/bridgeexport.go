@@ -50,10 +50,11 @@ func (s *Site) bridgeColumns(c echo.Context) []exportColumn[db.BridgeRow] {
 	}
 	seen := func(count func(b db.BridgeRow) int) func(db.BridgeRow) string {
 		return func(b db.BridgeRow) string {
-			if b.Kind == incident.KindStatic { // nobody sees who joins
+			n := count(b)
+			if b.Kind == incident.KindStatic || n == 0 && b.State == incident.BridgeLive && b.Watch.Unseen { // nobody sees who joins
 				return ""
 			}
-			return strconv.Itoa(count(b))
+			return strconv.Itoa(n)
 		}
 	}
 	return []exportColumn[db.BridgeRow]{

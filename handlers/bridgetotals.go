@@ -113,8 +113,5 @@ func median(all []time.Duration) (float64, string) {
 	}
 	slices.Sort(all)
 	middle := (all[(len(all)-1)/2] + all[len(all)/2]) / 2
-	if middle < 50*time.Millisecond {
-		return middle.Seconds(), "under 0.1 s"
-	}
 	return middle.Seconds(), views.Length(middle)
 }

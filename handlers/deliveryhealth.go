@@ -37,7 +37,7 @@ func (s *Site) healthPanel(c echo.Context, a incident.Account, h incident.Health
 		p.FailedOf = fmt.Sprintf("%d of %d", min(h.FailedValidations, incident.ValidationsToFail), incident.ValidationsToFail)
 	}
 	if h.Measured > 0 {
-		p.Median, p.P95 = delay(h.Median), delay(h.P95)
+		p.Median, p.P95 = views.Length(h.Median), views.Length(h.P95)
 	}
 	switch {
 	case h.Level() == incident.LevelBad:
@@ -75,15 +75,6 @@ func (s *Site) healthProblems(c echo.Context, lines []incident.Finding) (problem
 		}
 	}
 	return problems
-}
-
-// delay writes a delay as exactly as two clocks agree.
-func delay(d time.Duration) string {
-	const exact = 100 * time.Millisecond
-	if d < exact {
-		return "under " + views.Length(exact)
-	}
-	return views.Length(d)
 }
 
 // clockBanner says that this server's clock is wrong. It is nil if the clock is right

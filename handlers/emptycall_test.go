@@ -56,6 +56,9 @@ func TestEmptyCall(t *testing.T) {
 				if path == "/incidents/1" || path == "/j/INC-1" {
 					page.want(t, http.StatusOK, tt.says)
 				}
+				if path == "/incidents/1" && tt.want != "ready" {
+					page.want(t, http.StatusOK, map[string]string{"started": "Inside now ?", "live": "Inside now 1", "empty": "Inside now 0"}[tt.want])
+				}
 				if m := badge.FindStringSubmatch(page.body); path != "/j/INC-1" && (m != nil && strings.Contains(m[1], "1")) != tt.live {
 					t.Errorf("%s: the menu shows the count %q, live: %t", path, m, tt.live)
 				}

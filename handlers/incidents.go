@@ -238,6 +238,9 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 		if block.Attendance, err = s.attendance(c, b); err != nil {
 			return err
 		}
+		if block.Alarms, err = s.callAlarm(c, i, b, false); err != nil {
+			return err
+		}
 		page.Bridges = append(page.Bridges, block)
 		if block.CanEnd {
 			if page.Running == nil {
@@ -249,11 +252,6 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 		if block.Cause != "" && slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide) && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {
 			page.Frame.Banner = nil
 		}
-		alarms, err := s.callAlarm(c, i, b, false)
-		if err != nil {
-			return err
-		}
-		page.Alarms = append(page.Alarms, alarms...)
 		inside, waiting, err := s.people(c, b)
 		if err != nil {
 			return err

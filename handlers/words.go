@@ -171,6 +171,7 @@ func verdict(b incident.Bridge, now time.Time) views.Verdict {
 	switch {
 	case len(judged.Causes) > 0:
 		said := findingWords(judged.Causes[0], now).Verdict()
+		v.Waits = judged.Causes[0].Code == incident.FoundPeopleWait
 		if v.Title = said.Title; b.State == incident.BridgeReady {
 			v.State = said.State
 		}

@@ -466,7 +466,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"families": families, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
-		"Actor kind": of("incident", "ActorKind"), "alarmTexts": of("incident", "Alarm"), "notEnded": of("incident", "NotEnded"), "stuckIn": of("incident", "Place"),
+		"Actor kind": of("incident", "ActorKind"), "Alarm.Code": of("incident", "Alarm"), "Alarm.Help": of("incident", "Help"), "alarmTexts": of("incident", "Alarm"), "notEnded": of("incident", "NotEnded"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
 		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),
 		"Stuck code": of("incident", "Code"), "bridgeState state": of("incident", "BridgeState"), "leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),
@@ -617,5 +617,29 @@ func TestEventName(t *testing.T) {
 		if got := words.EventName(event); got != want {
 			t.Errorf("%s: %q, want %q", event, got, want)
 		}
+	}
+}
+
+// While people can't get in, an alarm doesn't ask to send them the link.
+func TestAlarmAdvice(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		alarm words.Alarm
+		want  string
+	}{
+		{"everyone can get in", words.Alarm{}, "Send the link to the people who should be there, or resolve the incident."},
+		{"its host is busy", words.Alarm{HostFull: true, Help: "use_another_link"}, "Its host runs another call, and most hosts can run only one. Use another link, or end the other call."},
+		{"shared", words.Alarm{Help: "use_another_link"}, "People may not get in. Use another link, then send it to the people who should be there."},
+		{"needs its host", words.Alarm{Help: "start_as_host", MayStart: true}, "People may not get in before a host. Start the meeting as host, or use another link."},
+		{"needs another host", words.Alarm{Help: "start_as_host", Host: "bo@example.com"}, "Ask bo@example.com or an admin to start it as host, or use another link."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.alarm.Code, tt.alarm.Length = "nobody", 10
+			if got := tt.alarm.Says(); got.Title != "Nobody has joined for 10 minutes" || got.Text != tt.want {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }

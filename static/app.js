@@ -49,20 +49,21 @@
   // The sharing menu of phones.
   const showShare = () => { if (navigator.share) for (const b of $$("[data-db-share]")) b.hidden = false; };
 
-  // Relative times, in the same words as views.Ago.
-  const span = (s) => {
-    if (s < 90 * 60) return Math.max(1, Math.round(s / 60)) + " min";
-    if (s < 36 * 3600) return Math.round(s / 3600) + " h";
-    const days = Math.round(s / 86400);
+  // Relative times, in the same words as views.Ago and views.lasting.
+  const span = (s, plus = 0) => {
+    if (s < 90 * 60) return Math.max(1, Math.floor(s / 60 + plus)) + " min";
+    if (s < 36 * 3600) return Math.floor(s / 3600 + plus) + " h";
+    const days = Math.floor(s / 86400 + plus);
     return days === 1 ? "1 day" : days + " days";
   };
   const ago = (s) => {
-    if (s < 0) return s > -45 ? "now" : "in " + span(-s);
-    return s < 45 ? "just now" : span(s) + " ago";
+    if (s < 0) return s > -45 ? "now" : "in " + span(-s, 0.5);
+    return s < 60 ? "just now" : span(s) + " ago";
   };
+  const lasting = (s) => s < 60 ? Math.max(1, Math.floor(s)) + " s" : span(s);
   const tick = () => {
-    for (const el of $$("time:not([class])")) {
-      const text = ago((Date.now() - Date.parse(el.dateTime)) / 1000);
+    for (const el of $$("time:is(:not([class]), .db-for)")) {
+      const text = (el.className ? lasting : ago)((Date.now() - Date.parse(el.dateTime)) / 1000);
       if (el.textContent !== text) el.textContent = text;
     }
   };

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // IncidentPage is GET /incidents/{number}.
@@ -37,7 +38,6 @@ type IncidentPage struct {
 	CanAct  bool          // responders: resolve, reopen, run steps, retry, use another link
 	Bridges []BridgeBlock // the first is the one people are sent to
 	Steps   []IncidentStep
-	Alarms  []CallAlarm
 	Running *Running // nil: no call runs
 	Inside  []Participant
 	Waiting []Participant // to get in
@@ -64,6 +64,7 @@ type BridgeBlock struct {
 	Resolved bool   // its incident is
 
 	Verdict   Verdict
+	Alarms    []CallAlarm
 	JoinURL   string // "" until there is one
 	PagePath  string // "/j/INC-42"
 	PageURL   string // the same, absolute: what Copy link copies
@@ -224,13 +225,18 @@ func (p IncidentPage) inside() bool {
 	})
 }
 
+// unseen reports whether a call runs, and nobody knows who is inside.
+func (p IncidentPage) unseen() bool {
+	return len(p.Inside) == 0 && slices.ContainsFunc(p.Bridges, func(b BridgeBlock) bool { return b.State == "live" && b.Unseen })
+}
+
 // nobody says that no one is known to be inside.
 func (p IncidentPage) nobody() string {
+	if p.unseen() {
+		return unseen
+	}
 	most := 0
 	for _, b := range p.Bridges {
-		if b.State == "live" && b.Unseen {
-			return unseen
-		}
 		most = max(most, b.Most)
 	}
 	switch most {
@@ -264,6 +270,9 @@ func (p IncidentPage) helps(b BridgeBlock) string {
 
 func (p IncidentPage) details() []KeyValue {
 	var all []KeyValue
+	if utf8.RuneCountInString(p.Name) > 100 { // the title is cut on a phone
+		all = append(all, KeyValue{Key: "Name", Value: p.Name})
+	}
 	for _, kv := range []KeyValue{
 		{Key: "Runbook", Value: p.RunbookName, Href: p.RunbookURL},
 		{Key: "Type", Value: p.Type},
@@ -325,6 +334,9 @@ func (b BridgeBlock) says() string {
 	case "new", "creating":
 		return "Creating the bridge"
 	case "ready", "live":
+		if slices.ContainsFunc(b.Alarms, func(a CallAlarm) bool { return a.Waits }) && b.Verdict.Waits {
+			return "" // the alarm says it
+		}
 		return b.Verdict.Title
 	case "ended":
 		if b.Lasted == "" {

@@ -97,7 +97,7 @@ func TestIncident(t *testing.T) {
 	nasty.Name, nasty.Severity, nasty.Description, nasty.OpenedBy, nasty.RunbookName = hostile, hostile, hostile, hostile, hostile
 	nasty.Running = &views.Running{Inside: 3}
 	nasty.Bridges[0].Attendance = []views.Attendee{{Name: hostile, Email: hostile, Joined: when(9 * time.Minute), Length: "8 min"}, {Name: "Bo", Joined: when(9 * time.Minute), Left: when(time.Minute), Length: "8 min"}}
-	nasty.Alarms = []views.CallAlarm{{Level: "bad", Title: hostile, Text: hostile, Since: when(time.Minute)}}
+	nasty.Bridges[0].Alarms = []views.CallAlarm{{Level: "bad", Title: hostile, Text: hostile, Since: when(time.Minute)}}
 	nasty.Inside[0].Name, nasty.Entries[0].Text = hostile, hostile
 	nasty.Bridges[0].JoinURL, nasty.Bridges[0].PagePath = "javascript:alert(1)", "javascript:alert(1)"
 	nasty.Bridges[0].DialIn[0] = views.DialIn{Place: hostile, Number: hostile, Tel: "javascript:alert(1)"}

@@ -17,6 +17,7 @@ type Verdict struct {
 	State string // the bridge's state, or what keeps people out, for StateMark
 	Title string // "" for a bridge without a link
 	Help  string // what gets people in: start_as_host, use_another_link, or ""
+	Waits bool   // Title is that people wait to get in
 }
 
 // held reports whether something keeps people out.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // Frame is what every page shows around its content.
@@ -53,6 +55,7 @@ type Flash struct {
 type When struct {
 	ISO   string // 2026-11-22T02:14:07Z
 	Ago   string // "2 min ago"
+	For   string // "36 s", "2 min": how long it has lasted since
 	Exact string // "22 Nov 2026, 03:14:07 CET"
 	Clock string // "03:14:07", for dense lists
 	UTC   string // "22 Nov 2026, 02:14:07 UTC"
@@ -67,6 +70,7 @@ func NewWhen(t, now time.Time, loc *time.Location) When {
 	return When{
 		ISO:   t.UTC().Format("2006-01-02T15:04:05Z"),
 		Ago:   Ago(now.Sub(t)),
+		For:   lasting(now.Sub(t)),
 		Exact: t.In(loc).Format(exact),
 		Clock: t.In(loc).Format("15:04:05"),
 		UTC:   t.UTC().Format(exact),
@@ -88,37 +92,43 @@ func (w When) title() string {
 // Ago says how long ago something was, or for a negative d, how long until it happens.
 // static/app.js updates these texts in the browser and must use the same words.
 func Ago(d time.Duration) string {
-	if d < 0 {
-		if d > -45*time.Second {
-			return "now"
-		}
-		return "in " + span(-d)
-	}
-	if d < 45*time.Second {
+	switch {
+	case d <= -45*time.Second:
+		return "in " + span(-d, 0.5)
+	case d < 0:
+		return "now"
+	case d < time.Minute:
 		return "just now"
 	}
-	return span(d) + " ago"
+	return span(d, 0) + " ago"
 }
 
-func span(d time.Duration) string {
+// lasting says how long something has lasted so far.
+func lasting(d time.Duration) string {
+	if d < time.Minute {
+		return strconv.Itoa(max(1, int(d/time.Second))) + " s"
+	}
+	return span(d, 0)
+}
+
+// span is d in the largest unit that fits. What has passed isn't rounded up, as in Length:
+// plus is 0 for it, and 0.5 for what is to come.
+func span(d time.Duration, plus float64) string {
+	in := func(unit time.Duration) int { return int(float64(d)/float64(unit) + plus) }
 	switch {
 	case d < 90*time.Minute:
-		return strconv.Itoa(max(1, int(d.Round(time.Minute).Minutes()))) + " min"
+		return strconv.Itoa(max(1, in(time.Minute))) + " min"
 	case d < 36*time.Hour:
-		return strconv.Itoa(int(d.Round(time.Hour).Hours())) + " h"
+		return strconv.Itoa(in(time.Hour)) + " h"
 	}
-	days := int(d.Round(24*time.Hour).Hours()) / 24
-	if days == 1 {
-		return "1 day"
-	}
-	return strconv.Itoa(days) + " days"
+	return Plural(in(24*time.Hour), "day", "days")
 }
 
-// Length writes a duration: "0.8 s", "42 s", "14 min", "2 h 05 min", "12 days".
+// Length writes a duration: "under 0.1 s", "0.8 s", "42 s", "14 min", "2 h 05 min", "12 days".
 func Length(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return words.Seconds(d)
 	case d < time.Minute:
 		return strconv.Itoa(int(d.Seconds())) + " s"
 	case d < time.Hour:

@@ -116,13 +116,16 @@ func TestVisible(t *testing.T) {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, got, want string }{
-		{"just now", views.Ago(44 * time.Second), "just now"},
-		{"a minute", views.Ago(45 * time.Second), "1 min ago"},
-		{"minutes", views.Ago(14*time.Minute + 20*time.Second), "14 min ago"},
-		{"hours", views.Ago(90 * time.Minute), "2 h ago"},
-		{"a day", views.Ago(36 * time.Hour), "2 days ago"},
+		{"just now", views.Ago(59 * time.Second), "just now"},
+		{"a minute", views.Ago(60 * time.Second), "1 min ago"},
+		{"minutes", views.Ago(14*time.Minute + 40*time.Second), "14 min ago"},
+		{"hours", views.Ago(119 * time.Minute), "1 h ago"},
+		{"a day", views.Ago(36 * time.Hour), "1 day ago"},
 		{"days", views.Ago(72 * time.Hour), "3 days ago"},
-		{"ahead", views.Ago(-42 * time.Minute), "in 42 min"},
+		{"ahead", views.Ago(-42*time.Minute + 20*time.Second), "in 42 min"},
+		{"so far, in seconds", when(36 * time.Second).For, "36 s"},
+		{"so far, in minutes", when(100 * time.Second).For, "1 min"},
+		{"length of a moment", views.Length(20 * time.Millisecond), "under 0.1 s"},
 		{"length below ten seconds", views.Length(820 * time.Millisecond), "0.8 s"},
 		{"length in minutes", views.Length(14*time.Minute + 40*time.Second), "14 min"},
 		{"length in hours", views.Length(125 * time.Minute), "2 h 05 min"},

@@ -9,6 +9,7 @@ type Alarm struct {
 	Place    string // where people wait
 	Host     string // email address of the host
 	HostFull bool   // the host runs other calls, so this one may not start
+	Help     string // what gets people in, if something may keep them out; see incident.Help
 	MayStart bool   // the reader may start the meeting as host
 	Outside  bool   // the reader is on the join page
 	Length   int    // the minutes or hours after which it is an alarm
@@ -21,7 +22,7 @@ var alarmTexts = map[string]AlarmText{
 	"stuck":  {"{people} to get in, and nobody lets them in", "{where} {help}"},
 	"empty":  {"Everybody left, and the call is still running", "End the meeting, or resolve the incident."},
 	"over":   {"The call is over, and the incident is still open", "Start the call again, or resolve the incident."},
-	"nobody": {"Nobody has joined for {minutes}", "Send the link to the people who should be there, or resolve the incident."},
+	"nobody": {"Nobody has joined for {minutes}", "{help}"},
 	"long":   {"The call has been running for more than {hours}", "If the work is done, end the meeting and resolve the incident."},
 }
 
@@ -42,6 +43,12 @@ func (a Alarm) Says() AlarmText {
 		help = "The people handling the incident see this."
 	case a.HostFull:
 		help = "Its host runs another call, and most hosts can run only one. Use another link, or end the other call."
+	case a.Code == "nobody" && a.Help == "":
+		help = "Send the link to the people who should be there, or resolve the incident."
+	case a.Code == "nobody" && a.Help == "use_another_link":
+		help = "People may not get in. Use another link, then send it to the people who should be there."
+	case a.Code == "nobody" && a.MayStart:
+		help = "People may not get in before a host. Start the meeting as host, or use another link."
 	case a.MayStart:
 		help = "Start the meeting as host and admit them, or use another link."
 	case a.Host == "":

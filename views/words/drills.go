@@ -55,13 +55,13 @@ func (s DrillStage) Says() Text {
 		case !s.Linked:
 			return Text{join("There was no link.", why.Cause), why.Fix}
 		case !s.Made:
-			return Text{join("The link after "+Seconds(s.Took)+" wasn’t that of a new Zoom meeting.", why.Cause), why.Fix}
+			return Text{join("There was a link in "+Seconds(s.Took)+", but not that of a new Zoom meeting.", why.Cause), why.Fix}
 		case s.Level == "bad": // another bridge of the runbook
 			return Text{join("One of the bridges got no link.", why.Cause), why.Fix}
 		case s.Level == "warning":
 			return Text{Cause: join("The link took "+Seconds(s.Took)+", hosted by "+s.Host+". It should take 3 s at most.", why.Cause)}
 		}
-		return Text{Cause: join("Here after "+Seconds(s.Took)+", hosted by "+s.Host+".", why.Cause)}
+		return Text{Cause: join("Here in "+Seconds(s.Took)+", hosted by "+s.Host+".", why.Cause)}
 	case "verdict":
 		if len(s.Findings) == 0 {
 			return Text{Cause: EveryoneGetsIn + "."}
