@@ -137,7 +137,10 @@ func TestPostgresGone(t *testing.T) {
 			for _, b := range []*tab{viewer, o.nobody()} {
 				inTime("the join page", func() {
 					page := b.get(joinPath)
-					page.want(t, http.StatusOK, known.Name, "can’t get anything newer")
+					page.want(t, http.StatusOK, known.Name, "can’t get anything newer right now", "ready at ")
+					if strings.Contains(page.body, "db-st-ready") || strings.Contains(page.body, "db-st-live") {
+						t.Error("it shows as checked what is from memory")
+					}
 					if !strings.Contains(page.body, `href="`+joinURL) {
 						t.Error("the page has no link")
 					}

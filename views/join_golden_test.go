@@ -30,7 +30,9 @@ func TestJoin(t *testing.T) {
 		{"full", joinFull()},
 		{"creating", state("creating", none)},
 		{"unknown", state("unknown", none)},
-		{"remembered", state("live", func(p *views.JoinPage) { p.AsOf = when(12 * time.Minute) })},
+		{"remembered", state("live", func(p *views.JoinPage) {
+			p.AsOf, p.Verdict.State = when(12*time.Minute), "live"
+		})},
 		{"long", state("live", func(p *views.JoinPage) {
 			p.Name, p.Passcode, p.DialIn[0].Place = longWords+longWord, longWord, longWords
 			p.Bridge, p.Others = "Bridge 1 ("+longWord+")", []views.Link{{Text: "Bridge 2 (" + longWords + ")", Href: "/j/INC-42?bridge=b2"}}
