@@ -205,7 +205,9 @@ func (d *disk) noteWrite(err error) {
 		if gone || known.Code != incident.Unavailable {
 			return // the caller has gone, or the write was rejected: this says nothing about the database
 		}
-		problem = known.Message
+		if problem = known.Message; brokenFile(err) == nil && !errors.As(err, new(*incident.Error)) {
+			problem = noAnswer // Drawbridge tries again, and nobody else has to
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -65,13 +65,23 @@ func coded(err error) error {
 	if isWrongStatement(err) || errors.As(err, &bug) {
 		return &incident.Error{Code: incident.Internal, Message: "Drawbridge could not read or write its database because of an internal error. The log has the details.", Err: err}
 	}
+	if broken := brokenFile(err); broken != nil {
+		return broken
+	}
+	return unavailable(noAnswer+" Try again in a moment.", err)
+}
+
+const noAnswer = "The database doesn’t answer."
+
+// brokenFile is what is wrong with the database's file or its disk, or nil.
+func brokenFile(err error) error {
 	switch sqliteCode(err) & 0xff {
 	case sqlite3.SQLITE_FULL:
 		return errDiskFull(err)
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return unavailable("The database file "+SQLiteFile+" is damaged. Stop Drawbridge and restore the last backup as described in docs/backup.md.", err)
 	}
-	return unavailable("The database doesn’t answer. Try again in a moment.", err)
+	return nil
 }
 
 // isWrongStatement reports whether the statement or its values are wrong, so

@@ -75,7 +75,10 @@ func TestPostgresGone(t *testing.T) {
 
 			inTime("the form", func() {
 				page := boss.get("/incidents/new?name=Disk+full")
-				page.want(t, http.StatusOK, "Production outage", "The database doesn’t answer.", "Customer")
+				page.want(t, http.StatusOK, "Production outage", "The database doesn’t answer.", "Customer", "The incident gets a static link as its bridge (War room)", "Others see it once the database is back")
+				if strings.Contains(page.body, "Create Zoom meeting") || strings.Contains(page.body, "everyone can see it") || strings.Contains(page.body, "Hosts the bridge") {
+					t.Error("the form promises what needs the database")
+				}
 				if !strings.Contains(page.body, `value="Disk full"`) {
 					t.Error("the form lost what the address says")
 				}
@@ -87,10 +90,13 @@ func TestPostgresGone(t *testing.T) {
 					if !strings.Contains(page.body, `href="https://meet.example.com/war"`) {
 						t.Error("the page has no link")
 					}
+					if strings.Contains(page.text(), "ry again") || strings.Contains(page.text(), "stored completely") || !strings.Contains(page.body, "db-sev-1") {
+						t.Errorf("the page asks for something, or has no severity: %s", page.text())
+					}
 				})
 			}
 			inTime("the refusal", func() {
-				responder.post("/runbooks/"+outage.ID+"/run", "name", "", "vars.customer", "ACME").want(t, http.StatusUnprocessableEntity, "Describe in a few words what is wrong.")
+				responder.post("/runbooks/"+outage.ID+"/run", "name", "", "vars.customer", "ACME").want(t, http.StatusUnprocessableEntity, "Describe in a few words what is wrong.", "Others see it once the database is back")
 			})
 			inTime("the API", func() {
 				status, answer := post(c.name)

@@ -208,7 +208,7 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, 
 	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, report.At)}
 	if level == incident.LevelNote {
 		facts := []string{"It can’t create meetings: people use their own link as the bridge."}
-		if names := staticNames(a); names != "" {
+		if names := staticNames(a.StaticLinks); names != "" {
 			facts = []string{"It can’t create meetings: incidents get a static link as their bridge (" + names + ")."}
 		}
 		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: facts}, nil

@@ -38,8 +38,10 @@ func (s *Site) showPending(c echo.Context, p incident.Pending) error {
 	actor := Actor(c)
 	actor.Recalled = true // this page reads nothing from the database
 	SetActor(c, actor)
+	frame := s.Frame(c, p.Request.Name, "incidents")
+	frame.Banner = nil // the page says it
 	return Render(c, http.StatusOK, views.Pending(views.PendingPage{
-		Frame: s.Frame(c, p.Request.Name, "incidents"), Name: p.Request.Name, Severity: p.Request.Severity, Warnings: words.Pending(p.Saved),
+		Frame: frame, Name: p.Request.Name, Severity: p.Request.Severity, Warnings: words.Pending(p.Saved),
 		JoinURL: b.JoinURL, LinkHost: incident.LinkHost(b.JoinURL), LinkName: cmp.Or(b.LinkName, incident.LinkHost(b.JoinURL)), PIN: b.Passcode, DialIn: dialIn(b),
 		FormURL: pendingPath(p),
 	}))
@@ -53,13 +55,21 @@ func (s *Site) runFromMemory(c echo.Context, id string) error {
 	if at < 0 {
 		return incident.ErrNoAnswer
 	}
-	page := s.runFields(c, known[at])
-	for _, r := range known {
-		page.Runbooks = append(page.Runbooks, views.Choice{Value: r.ID, Label: r.Name, Selected: r.ID == known[at].ID})
-	}
-	page.NoBridges = "The database doesn’t answer. The incident gets a static link, and Drawbridge stores it as soon as the database accepts it."
+	page := s.rememberedPage(c, known[at])
 	s.fillRun(c, &page)
 	return Render(c, http.StatusOK, views.Run(page))
+}
+
+// rememberedPage is the form while the database doesn't answer.
+func (s *Site) rememberedPage(c echo.Context, r incident.Runbook) views.RunPage {
+	page := s.runFields(c, r)
+	for _, k := range s.Service.KnownRunbooks() {
+		page.Runbooks = append(page.Runbooks, views.Choice{Value: k.ID, Label: k.Name, Selected: k.ID == r.ID})
+	}
+	names := staticNames(s.Service.KnownLinks())
+	page.NoBridges = "The database doesn’t answer. The incident gets a static link (" + names + "), and Drawbridge stores it as soon as the database accepts it."
+	page.FromMemory, page.Automatic, page.Manual = true, []string{words.StepInstead("", names)}, nil
+	return page
 }
 
 // OpenFromMemory is where the user can open an incident although this request failed, ""

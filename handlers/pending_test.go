@@ -88,7 +88,10 @@ func TestPending(t *testing.T) {
 	responder.get("/runbooks/"+outage.ID+"/run?form=0199aaaa-0000-7000-8000-000000000001").want(t, http.StatusOK, "Form by night", "has no number yet")
 
 	home := responder.get("/")
-	home.want(t, http.StatusOK, "2 incidents aren’t stored completely. People got a static link from memory.", "db down", "Form by night", "not stored yet", "Static link “War room”")
+	home.want(t, http.StatusOK, "2 incidents aren’t stored completely. People got a static link from memory.", "The database doesn’t answer.", "db down", "Form by night", "not stored yet", "Static link “War room”")
+	if strings.Contains(home.text(), "ry again in a moment") {
+		t.Error("Overview asks people to try what Drawbridge does itself")
+	}
 	if got := strings.Count(home.body, `href="https://meet.example.com/war"`); got != 2 {
 		t.Errorf("Overview has %d links to the room, want that of each incident", got)
 	}

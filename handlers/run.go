@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // newIncidentPath is where a person opens an incident.
@@ -207,10 +208,10 @@ func (s *Site) runFields(c echo.Context, r incident.Runbook) views.RunPage {
 }
 
 func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error) {
-	page := s.runFields(c, r)
 	if Actor(c).Recalled {
-		return page, nil
+		return s.rememberedPage(c, r), nil
 	}
+	page := s.runFields(c, r)
 	switch {
 	case !r.ArchivedAt.IsZero():
 		page.Disabled = "This runbook is archived. Choose another one."
@@ -221,7 +222,9 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error
 	if err != nil {
 		return page, err
 	}
-	page.NoBridges = noBridges(account)
+	if page.NoBridges = noBridges(account); page.NoBridges != "" {
+		page.Automatic, page.Manual = insteadOf(r, true, account.StaticLinks), insteadOf(r, false, account.StaticLinks)
+	}
 	usable, err := s.usableRunbooks(c.Request().Context())
 	for _, u := range usable {
 		page.Runbooks = append(page.Runbooks, views.Choice{Value: u.ID, Label: u.Name, Selected: u.ID == r.ID})
@@ -229,10 +232,20 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error
 	return page, err
 }
 
+// insteadOf is what the steps of a runbook do that would create Zoom meetings.
+func insteadOf(r incident.Runbook, automatic bool, links []incident.StaticLink) (all []string) {
+	for _, step := range r.Steps {
+		if step.ExecuteAutomatically == automatic {
+			all = append(all, words.StepInstead(step.Name, staticNames(links)))
+		}
+	}
+	return all
+}
+
 // noBridges says why no incident gets a Zoom meeting, and what people do instead; ""
 // if nothing is known to prevent it.
 func noBridges(a incident.Account) string {
-	instead := staticNames(a)
+	instead := staticNames(a.StaticLinks)
 	switch {
 	case a.OnlyEvents() && instead != "":
 		return "Drawbridge only receives events from Zoom here and can’t create meetings. Incidents get a static link as their bridge: " + instead + "."

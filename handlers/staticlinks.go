@@ -87,9 +87,9 @@ func staticRows(links []incident.StaticLink) (rows []views.StaticLink) {
 }
 
 // staticNames lists the static links of the account, "" for none.
-func staticNames(a incident.Account) string {
+func staticNames(links []incident.StaticLink) string {
 	var names []string
-	for _, l := range a.StaticLinks {
+	for _, l := range links {
 		names = append(names, cmp.Or(l.Name, l.Host()))
 	}
 	return strings.Join(names, ", ")

@@ -77,6 +77,11 @@ func TestZoomTutorials(t *testing.T) {
 		for _, path := range []string{"/runbooks", "/runbooks/" + r.ID + "/run"} {
 			responder.get(path).want(t, http.StatusOK, "Incidents get no Zoom meeting", "use your own link")
 		}
+		form := responder.get("/runbooks/" + r.ID + "/run")
+		form.want(t, http.StatusOK, "No Zoom meeting: people use their own link as the bridge")
+		if strings.Contains(form.text(), "Create Zoom meeting") || strings.Contains(form.text(), "Hosts the bridge") {
+			t.Errorf("the form promises a meeting: %s", form.text())
+		}
 
 		// An incident says at once what to do, and its own link works.
 		page := responder.post("/runbooks/"+r.ID+"/run", "name", "db down", "vars.customer", "Acme").

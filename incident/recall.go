@@ -148,6 +148,14 @@ func (s *Service) KnownRunbooks() []Runbook {
 	return s.journal.runbooks
 }
 
+// KnownLinks returns the static links of the account, as last read: one of them is the
+// bridge of such an incident.
+func (s *Service) KnownLinks() []StaticLink {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return s.journal.links
+}
+
 // PendingForm returns the incident that the form with this key opened, if it is not in the
 // database yet, or nil.
 func (s *Service) PendingForm(key string) *Pending {

@@ -29,6 +29,7 @@ type RunPage struct {
 	Errors      map[string]string // field name → sentence
 	Problem     string            // why the form was refused, if no field is wrong; "" for nothing
 	NoBridges   string            // why no incident gets a bridge; "" if nothing is known to prevent it
+	FromMemory  bool              // the database doesn't answer: others don't see the incident yet
 	Disabled    string            // why this runbook can't be used; "" if it can
 }
 
@@ -36,10 +37,18 @@ func (p RunPage) says() string {
 	if p.chosen() {
 		return ""
 	}
-	if p.Description == "" {
+	if p.about() == "" {
 		return p.RunbookName
 	}
-	return p.RunbookName + " · " + p.Description
+	return p.RunbookName + " · " + p.about()
+}
+
+// about describes the runbook, which may say that it creates a meeting.
+func (p RunPage) about() string {
+	if p.NoBridges != "" {
+		return ""
+	}
+	return p.Description
 }
 
 // chosen reports whether there is a choice of runbooks.
@@ -60,6 +69,29 @@ type RunVariable struct {
 	Value    string
 	Help     string
 	Choices  []string
+}
+
+// hosts says what the address of the opener is for.
+func (p RunPage) hosts() string {
+	if p.NoBridges != "" {
+		return ""
+	}
+	return "Hosts the bridge if Zoom knows the address; otherwise the backup user does."
+}
+
+// busy and slow are shown while the form is sent.
+func (p RunPage) busy() string {
+	if p.NoBridges != "" {
+		return "Opening the incident…"
+	}
+	return "Opening the incident and asking Zoom for a meeting…"
+}
+
+func (p RunPage) slow() string {
+	if p.NoBridges != "" {
+		return "This takes a few seconds."
+	}
+	return "Zoom is slow to answer. The incident page opens anyway, with what is known."
 }
 
 // severities are the choices, most severe first. A severity that isn't one of them is kept as another choice.

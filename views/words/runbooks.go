@@ -16,6 +16,19 @@ func StepKind(kind string) string {
 // Step is the name of a step, or what its kind does if it has none.
 func Step(kind, name string) string { return cmp.Or(name, StepKind(kind)) }
 
+// StepInstead is what a step that creates a Zoom meeting does where that can't be done.
+// links are the names of the static links.
+func StepInstead(name, links string) string {
+	says := "No Zoom meeting: people use their own link as the bridge"
+	if links != "" {
+		says = "The incident gets a static link as its bridge (" + links + ")"
+	}
+	if name != "" {
+		return name + ": " + strings.ToLower(says[:1]) + says[1:]
+	}
+	return says
+}
+
 // PlainTopic and NoAgenda say what an incident's meeting gets if a template fails or
 // comes out empty.
 func PlainTopic(topic string) string {
