@@ -33,6 +33,14 @@ func (s *Site) stuckRow(c echo.Context, p incident.Pending) views.StuckRow {
 		Tries: fmt.Sprintf("Tried %s, next at %s.", views.Plural(p.Not.Failures, "time", "times"), s.When(c, p.Not.TryAt).Clock),
 		Facts: []views.KeyValue{{Key: "Opened", When: s.When(c, r.OpenedAt)}, {Key: "By", Value: p.Actor.Email}, {Key: "Link that people got", Value: incident.LinkHost(r.Given.URL)}},
 	}
+	if r.RunbookName == "" {
+		if runbook, err := s.Store.Runbook(c.Request().Context(), r.RunbookID); err == nil {
+			r.RunbookName = runbook.Name
+		}
+	}
+	if row.Runbooks = slices.Contains(p.Not.Fields, "runbook"); row.Runbooks {
+		row.Why = words.StuckRunbook
+	}
 	for _, kv := range []views.KeyValue{
 		{Key: "Runbook", Value: cmp.Or(r.RunbookName, r.RunbookID)}, {Key: "Severity", Value: r.Severity}, {Key: "Type", Value: r.Type},
 		{Key: "Opener", Value: r.OpenerEmail}, {Key: "Deduplication key", Value: r.DedupKey}, {Key: "Bridge", Value: p.BridgeID},
@@ -45,6 +53,16 @@ func (s *Site) stuckRow(c echo.Context, p incident.Pending) views.StuckRow {
 		row.Facts = append(row.Facts, views.KeyValue{Key: name, Value: r.Vars[name]})
 	}
 	return row
+}
+
+// TryStuck is POST /unstored/:id/try.
+func (s *Site) TryStuck(c echo.Context) error {
+	stored, err := s.Service.TryPending(c.Request().Context(), Actor(c), c.Param("id"))
+	if err == nil && !stored {
+		s.Flash(c, views.LevelWarning, "The incident still can’t be stored.")
+		return c.Redirect(http.StatusSeeOther, stuckPath)
+	}
+	return s.finish(c, err, stuckPath, "The incident is stored.")
 }
 
 // DiscardStuck is POST /unstored/:id/discard.

@@ -31,10 +31,12 @@ func TestStuckPage(t *testing.T) {
 		t.Error("a responder gets a link to the page, or reads that the database accepts no writes")
 	}
 	responder.get(path).want(t, http.StatusForbidden)
-	admin.get(path).want(t, http.StatusOK, "db <b>down</b>", "Drawbridge refuses these fields: runbook.", "Tried 4 times, next at ", "Gone", "SEV1", "All of it.", "ACME", "pager", "meet.example.com")
+	admin.get(path).want(t, http.StatusOK, "db <b>down</b>", "mark another runbook as the default one", "Tried 4 times, next at ", "Gone", "SEV1", "All of it.", "ACME", "pager", "meet.example.com")
 	if page := admin.get(path).body; strings.Contains(page, "secret=1") || strings.Contains(page, "<b>down") {
 		t.Error("the page has the whole link, or takes a name for markup")
 	}
+	responder.post(path+"/0192f0c4-1111-7222-8333-444455556666/try").want(t, http.StatusForbidden)
+	admin.post(path+"/0192f0c4-1111-7222-8333-444455556666/try").leadsTo(admin, path, "The incident still can’t be stored.", "Tried 5 times")
 	responder.post(path+"/0192f0c4-1111-7222-8333-444455556666/discard").want(t, http.StatusForbidden)
 	admin.post(path+"/0192f0c4-1111-7222-8333-444455556666/discard").want(t, http.StatusSeeOther)
 	admin.get(path).want(t, http.StatusOK, "Nothing to decide")
@@ -42,5 +44,20 @@ func TestStuckPage(t *testing.T) {
 	if page := admin.get("/").body; strings.Contains(page, need) {
 		t.Error("Overview still has it")
 	}
+
+	// What the page says helps.
+	o.must(os.WriteFile(filepath.Join(o.dataDir, "journal.jsonl"), []byte(`{"ID":"0192f0c4-1111-7222-8333-444455556667","Actor":{"Kind":"token","Email":"pager","Role":"responder"},"Request":{"RunbookName":"Gone","Name":"db down","Source":"api","FormKey":"f2","Given":{"url":"https://meet.example.com/war"},"OpenedAt":"2026-11-22T02:00:00Z"}}`+"\n"), 0o600))
+	o.service = incident.New(incident.Config{Store: o.store, Now: o.clock, Log: o.site.Log, JournalPath: filepath.Join(o.dataDir, "journal.jsonl")})
+	o.site.Service = o.service
+	for range 4 {
+		o.wait(5 * time.Second)
+		_, _ = o.service.RunOnce(t.Context())
+	}
+	r := incident.SampleRunbook()
+	r.Default = true
+	_, _, err := o.service.SaveRunbook(t.Context(), theConsole, r)
+	o.must(err)
+	admin.post(path+"/0192f0c4-1111-7222-8333-444455556667/try").leadsTo(admin, path, "The incident is stored.", "Nothing to decide")
+	admin.get("/incidents/1").want(t, http.StatusOK, "db down", "the static link to meet.example.com")
 	admin.get("/settings/audit").want(t, http.StatusOK, "discarded an incident that couldn’t be stored,")
 }

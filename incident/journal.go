@@ -47,6 +47,7 @@ type journal struct {
 	// hangs may keep it for long, so nobody who needs a link waits for it.
 	file sync.Mutex
 
+	replays sync.Mutex // one at a time
 	mu      sync.Mutex
 	loaded  bool
 	pending []Pending
@@ -310,9 +311,11 @@ func (j *journal) rewrite() error {
 // replayOnce keeps the static links in memory current, and writes down the incidents of
 // the journal, oldest first.
 func (s *Service) replayOnce(ctx context.Context) (did int, err error) {
+	j := &s.journal
+	j.replays.Lock()
+	defer j.replays.Unlock()
 	s.load()
 	s.readLinks(ctx)
-	j := &s.journal
 	j.mu.Lock()
 	if len(j.pending) == 0 || s.now().Sub(j.tried) < replayPause {
 		j.mu.Unlock()

@@ -63,17 +63,50 @@ func (s *Service) Unstored() []Pending {
 	return slices.DeleteFunc(slices.Clone(s.journal.pending), func(p Pending) bool { return p.BridgeID != "" })
 }
 
+// stuck is the incident with this ID that can't be stored.
+func (s *Service) stuck(id string) (Pending, error) {
+	all := s.StuckIncidents()
+	i := slices.IndexFunc(all, func(p Pending) bool { return p.ID == id })
+	if i < 0 {
+		return Pending{}, refuse(NotFound, "This incident isn’t waiting any more: Drawbridge has stored it, or somebody has discarded it.")
+	}
+	return all[i], nil
+}
+
+// TryPending tries now to store an incident that couldn't be stored, and reports whether
+// it is stored.
+func (s *Service) TryPending(ctx context.Context, actor Actor, id string) (stored bool, err error) {
+	if err := need(actor, Admin); err != nil {
+		return false, err
+	}
+	if _, err := s.stuck(id); err != nil {
+		return false, err
+	}
+	j := &s.journal
+	j.mu.Lock()
+	j.tried = time.Time{}
+	for i := range j.pending {
+		if j.pending[i].ID == id {
+			j.pending[i].Not.TryAt = time.Time{}
+		}
+	}
+	j.mu.Unlock()
+	if _, err := s.replayOnce(ctx); err != nil {
+		return false, err
+	}
+	_, err = s.stuck(id)
+	return err != nil, nil
+}
+
 // DiscardPending removes an incident that can't be stored from the journal.
 func (s *Service) DiscardPending(ctx context.Context, actor Actor, id string) error {
 	if err := need(actor, Admin); err != nil {
 		return err
 	}
-	stuck := s.StuckIncidents()
-	i := slices.IndexFunc(stuck, func(p Pending) bool { return p.ID == id })
-	if i < 0 {
-		return refuse(NotFound, "This incident isn’t waiting any more: Drawbridge has stored it, or somebody has discarded it.")
+	p, err := s.stuck(id)
+	if err != nil {
+		return err
 	}
-	p := stuck[i]
 	if err := s.store.AddAudit(ctx, s.audit(actor, AuditPendingDiscard, cmp.Or(p.Request.Name, p.Request.Given.Host()))); err != nil {
 		return err
 	}

@@ -141,6 +141,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Page, GET, "/preflight/fix", admin, s.PreflightFixPage},
 		{Form, POST, "/preflight/fix", admin, s.FixPreflight},
 		{Page, GET, "/unstored", admin, s.StuckPage},
+		{Form, POST, "/unstored/:id/try", admin, s.TryStuck},
 		{Form, POST, "/unstored/:id/discard", admin, s.DiscardStuck},
 		{Page, GET, "/drills", viewer, s.DrillsPage},
 		{Form, POST, "/drills", admin, s.RunDrill},

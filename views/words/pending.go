@@ -14,12 +14,15 @@ func Pending(saved bool) []string {
 // Incomplete says that an answer about a stored incident has only what people need to join.
 const Incomplete = "The incident is stored, but the database doesn’t answer at the moment. The steps and other warnings may be missing here."
 
+// StuckRunbook is Stuck for an incident whose runbook was refused.
+const StuckRunbook = "Its runbook is archived, disabled or deleted. Restore or enable it, or mark another runbook as the default one. Drawbridge then stores the incident automatically."
+
 // Stuck says why an incident that people opened while the database didn't answer can't be
 // stored. fields are those that were refused.
 func Stuck(code string, fields []string) string {
 	switch code {
 	case "invalid":
-		why := "Drawbridge refuses it as it is. Its runbook may have been deleted meanwhile."
+		why := "Drawbridge refuses it as it is."
 		if len(fields) > 0 {
 			why = "Drawbridge refuses these fields: " + strings.Join(fields, ", ") + "."
 		}
