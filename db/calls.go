@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -34,6 +35,18 @@ func (s *Store) ClaimAsk(ctx context.Context, now, until time.Time) (f incident.
 		return readFacts(ctx, tx, &f)
 	})
 	return f, found, err
+}
+
+// BridgesOfHost implements incident.Events.
+func (s *Store) BridgesOfHost(ctx context.Context, emails []string, zoomID string) ([]string, error) {
+	in := `''`
+	if len(emails) > 0 {
+		in = placeholders(2, len(emails))
+	}
+	return list(ctx, s.r, scalar[string], `
+		SELECT id FROM bridges WHERE state IN ('ready', 'live') AND kind <> 'static' AND (host_email IN (`+in+`)
+			OR host_email IN (SELECT email FROM host_checks WHERE LOWER(zoom_id) = $1 AND zoom_id <> '')) ORDER BY id`,
+		append([]any{strings.ToLower(zoomID)}, anys(emails)...)...)
 }
 
 // readFacts fills in what is stored beside a bridge about its call.
@@ -97,7 +110,7 @@ func (s *Store) ApplyAnswer(ctx context.Context, a incident.Answer, at time.Time
 			return err
 		}
 		topics = append(topics, TopicIncident(before.IncidentNumber)) // each answer has a new time
-		if after.State != before.State || after.Inside != before.Inside || after.Waiting != before.Waiting || after.Alarm != before.Alarm {
+		if after.State != before.State || after.Inside != before.Inside || after.Waiting != before.Waiting || after.Alarm != before.Alarm || after.JoinURL != before.JoinURL || after.Passcode != before.Passcode || after.Attention() != before.Attention() {
 			topics = append(topics, TopicBridges, TopicIncidents)
 		}
 		return bump(ctx, tx, slices.Clone(topics)...)

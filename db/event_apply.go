@@ -297,6 +297,9 @@ func bridgesOf(r incident.Reading) map[string]bool {
 	for _, f := range r.Files {
 		ids[f.BridgeID] = true
 	}
+	for _, id := range r.Changed {
+		ids[id] = true
+	}
 	return ids
 }
 
@@ -359,6 +362,11 @@ func followRule(ctx context.Context, tx *sql.Tx, f incident.BridgeFacts, rule in
 		b.Inside, b.InsideMost, asJSON(b.Recordings), b.UpdatedAt, b.Waiting, asJSON(b.Later),
 		b.ToldAt, b.ToldBy, b.AskAt, asJSON(b.Watch), b.Attention(),
 		b.Alarm, b.AlarmSince, b.AlarmAt)
+	if err == nil && f.Answer != nil && f.Answer.Meeting != nil {
+		err = exec(ctx, tx, `
+			UPDATE bridges SET topic = $2, recording = $3, passcode = $4, phone_passcode = $5, dial_in = $6, findings = $7, link_changed_at = $8
+			WHERE id = $1`, b.ID, b.Topic, b.Recording, b.Passcode, b.PhonePasscode, asJSON(b.DialIn), asJSON(b.Findings), b.LinkChangedAt)
+	}
 	if err == nil && b.State != f.Bridge.State {
 		topics, err = waitsForHost(ctx, tx, b.ID)
 	}

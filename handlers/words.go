@@ -117,6 +117,9 @@ func entryWords(e incident.TimelineEntry, now time.Time) words.Entry {
 		Kind: string(e.Kind), Runbook: d.Runbook, Step: string(d.Step), StepName: d.StepName, Who: d.Who, Host: d.Host, Link: d.Link,
 		Field: d.Field, Topic: d.Topic, Text: d.Text, Issues: d.Issues, Count: d.Count, Place: string(d.Place), Reasons: reasonsWords(d.Reasons, now),
 	}
+	for _, f := range d.Findings {
+		w.Findings = append(w.Findings, findingWords(f, now))
+	}
 	for _, a := range d.Adjusted {
 		w.Adjusted = append(w.Adjusted, adjustmentWords(a))
 	}

@@ -140,6 +140,8 @@ func fill(t *testing.T, data any, comment string) {
 			value = &incident.Reason{Code: incident.ReasonLogTooLong}
 		case *incident.NoteText:
 			value = &incident.NoteText{Subject: "Token", Reason: "Zoom issued one.", Fix: "Nothing to do."}
+		case []incident.Finding:
+			value = []incident.Finding{{Code: incident.FoundWaitingRoomOn, Topic: incident.TopicMeeting, Level: incident.LevelWarning}}
 		case []incident.Reason:
 			value = []incident.Reason{{Code: incident.ReasonNobodyHosts}}
 		case []incident.TemplateError:

@@ -89,6 +89,9 @@ func (s *Service) pauseAsking(err error) {
 func (s *Service) ask(ctx context.Context, client *zoom.Client, f BridgeFacts, a *Answer) error {
 	b := f.Bridge
 	m, err := client.GetMeeting(ctx, cmp.Or(b.PMI, b.MeetingID))
+	if err == nil {
+		a.Meeting = &m
+	}
 	if foreignLink(err) {
 		err = nil
 	}

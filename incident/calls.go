@@ -3,6 +3,8 @@ package incident
 import (
 	"slices"
 	"time"
+
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 // Told says how we know what a bridge shows about its call.
@@ -20,6 +22,7 @@ type Watch struct {
 	Since      time.Time `json:"since,omitzero"`        // of the first of these failures
 	NotRunning int       `json:"not_running,omitempty"` // answers in a row that the call does not run, although an instance has not ended
 	Gone       int       `json:"gone,omitempty"`        // answers in a row that there is no such meeting
+	ChangedAt  time.Time `json:"changed_at,omitzero"`   // when an event said that the meeting may have been changed; zero: Zoom has been asked since
 	Unseen     bool      `json:"unseen,omitempty"`      // the call runs, but Zoom did not say who is inside
 }
 
@@ -41,6 +44,7 @@ type Answer struct {
 	MeetingID string // of the bridge when Drawbridge asked
 	At        time.Time
 	State     CallState
+	Meeting   *zoom.Meeting // nil: it can't be used
 	Instances []Instance
 	Presences []Presence
 	DeletedAt time.Time // when Drawbridge noticed that the meeting is gone
@@ -79,7 +83,15 @@ func (f BridgeFacts) watch(b *Bridge) (entries []TimelineEntry, jobs []Job) {
 	w := &b.Watch
 	if a := f.Answer; a != nil {
 		entries = a.Timeline
-		w.TriedAt = a.At
+		if a.Meeting != nil && b.MeetingID == a.MeetingID && b.State != BridgeFailed && b.Kind != KindStatic && !f.Blanked && !a.At.Before(w.TriedAt) {
+			entries = append(entries, b.reread(*a.Meeting, !w.ChangedAt.IsZero(), f.At)...)
+		}
+		if a.At.After(w.TriedAt) { // it may be the answer to an earlier question
+			w.TriedAt = a.At
+		}
+		if a.State != CallNoAnswer && !a.At.Before(w.ChangedAt) {
+			w.ChangedAt = time.Time{}
+		}
 		switch a.State {
 		case CallNoAnswer:
 			if w.Failures++; w.Failures == 1 {
@@ -102,6 +114,9 @@ func (f BridgeFacts) watch(b *Bridge) (entries []TimelineEntry, jobs []Job) {
 		}
 	}
 	for _, r := range f.Readings {
+		if slices.Contains(r.Changed, b.ID) {
+			w.ChangedAt = f.At
+		}
 		if r.BridgeID != b.ID || r.Instance == nil && r.Presence == nil && r.Wait == nil && r.DeletedAt.IsZero() && r.RestoredAt.IsZero() {
 			continue
 		}
@@ -168,12 +183,18 @@ func (f BridgeFacts) askAt(b Bridge) time.Time {
 	if pause == 0 {
 		return time.Time{}
 	}
+	if !b.Watch.ChangedAt.IsZero() {
+		pause = askChanged
+	}
 	if n := b.Watch.Failures; n > 0 {
 		pause = max(pause, min(askMost, askSoon<<min(n, 10)))
 	}
 	next := b.Watch.TriedAt.Add(pause)
 	if b.Watch.TriedAt.IsZero() {
 		next = b.ReadyAt.Add(pause)
+	}
+	if next.Before(f.At) && !b.Watch.ChangedAt.IsZero() {
+		return f.At // what somebody is asking at the moment may be older
 	}
 	if !next.After(f.At) && b.AskAt.After(f.At) { // somebody is asking at the moment
 		next = b.AskAt

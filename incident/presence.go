@@ -26,7 +26,8 @@ type BridgeRule func(BridgeFacts) Followed
 
 // Followed is the result of a BridgeRule. Only these parts of the bridge are written:
 // state, times, link, reasons, people inside and waiting, recordings, what Zoom changed
-// later, and what belongs to asking Zoom.
+// later, and what belongs to asking Zoom; after an answer with a meeting, also what the
+// bridge has from it.
 type Followed struct {
 	Bridge   Bridge
 	StepRun  *StepRun // nil: it does not change

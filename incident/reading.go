@@ -97,7 +97,8 @@ func (s *Service) readings(ctx context.Context, events []Event) ([]Reading, erro
 	return readings, nil
 }
 
-// addRechecks adds what the events mean for the check of the account.
+// addRechecks adds what the events about users mean for the check of the account, and for
+// the bridges that they host.
 func (s *Service) addRechecks(ctx context.Context, events []Event, readings []Reading, bodies []zoom.Event) error {
 	var account Account
 	read := false
@@ -113,7 +114,21 @@ func (s *Service) addRechecks(ctx context.Context, events []Event, readings []Re
 			read = true
 		}
 		readings[i].Recheck = s.recheck(account, e, bodies[i].User)
-		readings[i].ChangedHost = s.changedHost(e, bodies[i].User)
+		changed := s.changedHost(e, bodies[i].User)
+		readings[i].ChangedHost = changed
+		if changed == nil || readings[i].Event != "user.settings_updated" {
+			continue
+		}
+		emails := slices.Clone(changed.Emails)
+		for email, id := range account.Check.Users {
+			if id != "" && strings.EqualFold(id, changed.ZoomID) {
+				emails = append(emails, email)
+			}
+		}
+		var err error
+		if readings[i].Changed, err = s.store.BridgesOfHost(ctx, emails, changed.ZoomID); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -265,6 +280,8 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 		person(EntryInWaitingRoom)
 	case "meeting.participant_admitted", "meeting.participant_left_waiting_room":
 		r.wait(z.Participant, Wait{UUID: instance.UUID, Place: WaitsInRoom, Until: r.At})
+	case "meeting.updated":
+		r.Changed = []string{r.BridgeID}
 	case "meeting.deleted", "meeting.permanently_deleted":
 		r.DeletedAt = r.At
 		entry(EntryMeetingDeleted)

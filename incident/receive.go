@@ -22,6 +22,9 @@ type Events interface {
 	MeetingsOfBridges(ctx context.Context, ids []string) (map[string]bool, error)
 	// BridgeForMeeting finds the bridge that an event belongs to; "" if none.
 	BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (bridgeID string, incidentNumber int64, err error)
+	// BridgesOfHost returns the bridges that are ready or live and have a meeting that one of
+	// these users hosts, or the user with this id in Zoom.
+	BridgesOfHost(ctx context.Context, emails []string, zoomID string) ([]string, error)
 	// ApplyReadings marks events as read and stores their effects. It then
 	// updates each affected bridge by the rule, while nobody else can change the
 	// bridge.

@@ -301,6 +301,7 @@ type Reading struct {
 	Files       []FileChange    // of recordings, also of other bridges than BridgeID; the latest times count
 	Recheck     *Recheck        // what the account's check says about a user is no longer known
 	ChangedHost *ChangedHost    // the same for the pre-flight check
+	Changed     []string        // the bridges whose meetings may have been changed in Zoom, so that it is asked soon
 	Timeline    []TimelineEntry // their ids are derived from the event, so that reading it twice adds them once
 }
 

@@ -12,6 +12,7 @@ type Entry struct {
 	Runbook, Step, StepName, Who, Host, Link, Field, Topic, Text string
 	Template                                                     []string // the errors of a template, one sentence each
 	Issues                                                       []string // what is wrong with the quality of a call, in Zoom's words
+	Findings                                                     []Finding
 	Reasons                                                      []Reason
 	Adjusted                                                     []Adjustment
 	Count                                                        int
@@ -75,6 +76,10 @@ var entryTexts = map[string]string{
 	"summary":                "Zoom’s AI summary of the call is ready in Zoom.",
 	"summary_gone":           "Zoom’s AI summary was deleted or moved to the trash in Zoom.",
 	"summary_back":           "Zoom’s AI summary was recovered from the trash in Zoom.",
+	"changed_in_zoom":        "Someone changed the meeting in Zoom.",
+	"mended_in_zoom":         "Someone changed the meeting in Zoom. No longer a problem: {subjects}.",
+	"new_passcode":           "Someone changed the passcode of the meeting in Zoom. People need the new one.",
+	"new_link":               "The meeting has a new link, at {link}. Someone changed it in Zoom.",
 	"fixed":                  "Fixed “{setting}” of the meeting in Zoom.",
 	"fix_kept":               "Tried to fix “{setting}” of the meeting. " + keptSetting,
 	"fix_unsaid":             "Zoom accepted a change of “{setting}”, but didn’t say what the setting is now.",
@@ -128,6 +133,17 @@ func (e Entry) Says() string {
 		for _, a := range e.Adjusted {
 			because = join(because, a.Says())
 		}
+	case "changed_in_zoom":
+		for _, f := range e.Findings {
+			l := f.Says()
+			because = join(because, l.Subject+": "+l.Reason)
+		}
+	case "mended_in_zoom":
+		var subjects []string
+		for _, f := range e.Findings {
+			subjects = append(subjects, f.Says().Subject)
+		}
+		form = strings.ReplaceAll(form, "{subjects}", strings.Join(subjects, ", "))
 	case "template_failed":
 		if e.Field == "agenda" {
 			form = "The agenda’s template failed, so the meeting has no agenda."
