@@ -73,8 +73,12 @@ func compare(asked MeetingTemplate, m zoom.Meeting) (list []Finding) {
 		there := slices.ContainsFunc(got.AlternativeHosts, func(h string) bool { return strings.EqualFold(h, want) })
 		found(!there, Finding{Code: FoundNoAlternative, Email: want})
 	}
+	link, said := compareLink(m)
+	if !said {
+		unsaid.Settings = append(unsaid.Settings, SettingJoinLink)
+	}
 	if len(unsaid.Settings) > 0 {
 		list = append(list, unsaid)
 	}
-	return append(list, compareLink(m)...)
+	return append(list, link...)
 }

@@ -141,6 +141,7 @@ const (
 	SettingPersonalID     Setting = "use_pmi"
 	SettingRegistration   Setting = "approval_type"
 	SettingRecording      Setting = "auto_recording"
+	SettingJoinLink       Setting = "join_url" // whether it leads to the meeting
 )
 
 // NoteText is the wording that an older version stored for a finding, if it could

@@ -48,19 +48,23 @@ func (b Bridge) LinkedID() string {
 	return b.MeetingID
 }
 
-var linkedMeeting = regexp.MustCompile(`^/j/([0-9]+)$`)
+// linkedMeeting matches the paths of Zoom's links that lead into a meeting: in the app, of
+// a webinar, and in the browser.
+var linkedMeeting = regexp.MustCompile(`^/(?:j|w|wc|wc/join)/([0-9]+)(?:/join)?/?$`)
 
-// compareLink returns what is wrong with where the join link leads within Zoom.
-func compareLink(m zoom.Meeting) []Finding {
+// compareLink returns what is wrong with where the join link leads within Zoom. said is
+// false if the link doesn't show that it leads to a meeting.
+func compareLink(m zoom.Meeting) (list []Finding, said bool) {
 	u, err := url.Parse(m.JoinURL)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	if strings.HasPrefix(u.Path, "/my/") {
-		return []Finding{{Code: FoundPersonalLink, Topic: TopicMeeting, Level: LevelBad, Email: m.HostEmail}}
+		return []Finding{{Code: FoundPersonalLink, Topic: TopicMeeting, Level: LevelBad, Email: m.HostEmail}}, true
 	}
-	if id := linkedMeeting.FindStringSubmatch(u.Path); id != nil && id[1] != m.ID && id[1] != m.PMI {
-		return []Finding{{Code: FoundOtherMeetingLink, Topic: TopicMeeting, Level: LevelBad, Value: id[1]}}
+	id := linkedMeeting.FindStringSubmatch(u.Path)
+	if id != nil && id[1] != m.ID && id[1] != m.PMI {
+		list = []Finding{{Code: FoundOtherMeetingLink, Topic: TopicMeeting, Level: LevelBad, Value: id[1]}}
 	}
-	return nil
+	return list, id != nil
 }

@@ -99,7 +99,11 @@ func TestLinkToAnotherMeeting(t *testing.T) {
 		{"its own id", "https://zoom.us/j/{id}?pwd=x", "[]"},
 		{"another id", "https://zoom.us/j/12345678901?pwd=x", "[bad other_meeting_link 12345678901]"},
 		{"personal room", "https://example.zoom.us/my/ana?pwd=x", "[bad personal_link ]"},
-		{"an address that says nothing about ids", "https://example.zoom.us/launch/x", "[]"},
+		{"another id in the browser", "https://zoom.us/wc/join/12345678901?pwd=x", "[bad other_meeting_link 12345678901]"},
+		{"its own id in the browser", "https://zoom.us/wc/{id}/join?pwd=x", "[]"},
+		{"an address that says nothing about ids", "https://example.zoom.us/launch/x", "[unknown not_said ]"},
+		{"a page to sign in", "https://zoom.us/signin", "[unknown not_said ]"},
+		{"Zoom's own page", "https://zoom.us", "[unknown not_said ]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)

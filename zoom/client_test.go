@@ -181,6 +181,7 @@ func TestJoinLink(t *testing.T) {
 		{"port", "https://zoom.us:8443/j/1", false},
 		{"dot", "https://zoom.us./j/1", false},
 		{"control", "https://zoom.us/j/1\\u0000", false},
+		{"writing direction", "https://zoom.us/j/1?x=\u202egnp.exe", false},
 		{"quote", `https://zoom.us/j/1\"onclick`, false},
 		{"relative", "/j/1", false},
 		{"scheme only", "https:///j/1", false},

@@ -2,8 +2,10 @@ package zoom
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // domains are Zoom's own domains. Links of an account can lead to any of their
@@ -32,18 +34,21 @@ func NewLinks(apiURL string, more []string) Links {
 
 // Accepts reports whether s may be shown as a link to Zoom: https, without user
 // and port, on one of the domains or their subdomains; or http or https on the
-// host of a simulator or gateway.
+// host of a simulator or gateway. Zoom's links are ASCII. Other characters can look
+// like parts of a link, or change the writing direction.
 func (l Links) Accepts(s string) bool {
 	u := link(s)
-	if u == nil {
+	if u == nil || strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return false
 	}
 	return u.Scheme == "https" && u.Port() == "" && l.zooms(u.Host) || l.own != "" && strings.EqualFold(u.Hostname(), l.own)
 }
 
+var hostName = regexp.MustCompile(`^([a-z0-9-]+\.)*[a-z0-9-]+$`)
+
 func (l Links) zooms(host string) bool {
 	host = strings.ToLower(host)
-	return slices.ContainsFunc(slices.Concat(domains, l.more), func(d string) bool {
+	return hostName.MatchString(host) && slices.ContainsFunc(slices.Concat(domains, l.more), func(d string) bool {
 		return host == d || strings.HasSuffix(host, "."+d)
 	})
 }
@@ -62,14 +67,14 @@ func link(s string) *url.URL {
 
 // LinkHost returns where a link that Links does not accept leads: its host with
 // the port, and with http:// in front if it is not https. It returns "" if s is
-// no link at all.
+// no link at all. What cannot be seen is escaped.
 func LinkHost(s string) string {
 	u := link(s)
 	switch {
 	case u == nil:
 		return ""
 	case u.Scheme == "http":
-		return cutRunes("http://"+u.Host, 300)
+		return oneLine("http://" + u.Host)
 	}
-	return cutRunes(u.Host, 300)
+	return oneLine(u.Host)
 }

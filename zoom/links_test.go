@@ -58,6 +58,8 @@ func TestForeignLink(t *testing.T) {
 		{"other host", `{"id":1,"join_url":"https://evil.example/j/1"}`, "evil.example"},
 		{"port", `{"id":1,"join_url":"https://zoom.us:8443/j/1"}`, "zoom.us:8443"},
 		{"http", `{"id":1,"join_url":"http://zoom.us/j/1"}`, "http://zoom.us"},
+		{"look-alike", `{"id":1,"join_url":"https://evil.example／.zoom.us/j/1"}`, "evil.example／.zoom.us"},
+		{"writing direction", `{"id":1,"join_url":"https://\u202emoc.live.zoom.us/j/1"}`, `\u202emoc.live.zoom.us`},
 		{"no link", `{"id":1}`, ""},
 		{"not a link", `{"id":1,"join_url":"javascript:alert(1)"}`, ""},
 		{"no meeting", `{"join_url":"https://evil.example/j/1"}`, ""},

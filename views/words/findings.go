@@ -231,6 +231,7 @@ var audio = map[string]string{"telephony": "by telephone only", "voip": "by comp
 var settingNames = map[string]string{
 	"waiting_room": "the waiting room is on", "join_before_host": "people get in before the host", "meeting_authentication": "people must be signed in",
 	"use_pmi": "the meeting uses a personal meeting ID", "approval_type": "people must register", "auto_recording": "the meeting is recorded",
+	"join_url": "the link leads to the meeting",
 }
 
 // unsaid words settings as what follows “Zoom didn’t say”.
