@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The limits of static links. The texts are in characters.
@@ -48,16 +52,36 @@ func LinkHost(link string) string {
 	return u.Host
 }
 
+// staticHost matches host names, also of an intranet and in any script. A name whose last
+// label is a number is no name, but an IP address or nothing.
+var staticHost = regexp.MustCompile(`^([\pL\pN][\pL\pM\pN-]*\.)*\pN*\pL[\pL\pM\pN-]*$`)
+
 // linkProblem returns why people cannot be sent to a link, or "".
 func linkProblem(link string) string {
-	u, err := url.Parse(link)
-	switch {
-	case strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r == '\\' || r > '~' }):
+	if strings.ContainsFunc(link, func(r rune) bool {
+		return r <= ' ' || r == '\\' || r > '~' && !unicode.In(r, unicode.L, unicode.M, unicode.N)
+	}) {
 		return "The link contains a space or another character that isn’t allowed."
-	case len(link) > maxLink:
+	}
+	if len(link) > maxLink {
 		return "The link is too long. Use at most 2,000 characters."
-	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil:
+	}
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return "Paste a complete link that starts with https://."
+	}
+	host := strings.ToLower(u.Hostname())
+	_, notIP := netip.ParseAddr(host)
+	port, badPort := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16)
+	switch {
+	case host == "https", host == "http":
+		return "The link starts with https:// twice. Remove one of them."
+	case notIP != nil && !staticHost.MatchString(host):
+		return "Correct the host name after https://. It has only letters, digits, hyphens and single dots, such as meet.example.com."
+	case badPort != nil, port == 0:
+		return "The port after the colon must be a number from 1 to 65535."
+	case strings.HasPrefix(u.Path, "//"):
+		return "Remove one of the two slashes after the host."
 	}
 	return ""
 }

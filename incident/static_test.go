@@ -187,6 +187,31 @@ func TestStaticLinkThatComesLater(t *testing.T) {
 	}
 }
 
+// A link that can't work is refused with what to correct.
+func TestStaticLinkThatCannotWork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const characters, complete, host, port = "The link contains a space", "Paste a complete link", "Correct the host name", "The port after the colon"
+	for link, want := range map[string]string{
+		warRoom.URL: "", "HTTPS://meet.example.com:8443/war#x": "", "https://meet/": "", "https://3cx/": "", "https://10.0.0.5/": "", "https://[2001:db8::1]:443/": "",
+		"https://xn--mte-0na.example/": "", "https://møte.example/": "", "https://会议.example/": "", "https://meet.example.com/a//b": "",
+		"https://https://meet.example.com/war": "The link starts with https:// twice", "https://HTTP//meet.example.com": "The link starts with https:// twice",
+		"https://meet.example.com:99999/war": port, "https://meet.example.com:0/": port, "https://meet.example.com:https/": complete,
+		"https://.": host, "https://...": host, "https://-": host, "https://a..b/": host, "https://meet,example,com/": host, "https://meet.example.com;evil/": host,
+		"https://$(id)/": host, "https://10.0.0.256/": host, "https://meet.example.com//war": "Remove one of the two slashes",
+		"https://meet.example.com／war": characters, "https://meet.example.com\u200b/": characters, "https:meet.example.com/war": complete,
+	} {
+		t.Run(link, func(t *testing.T) {
+			_, err := w.service.SaveStaticLinks(t.Context(), admin, []incident.StaticLink{{URL: link}}, w.account().Version)
+			if want == "" {
+				w.ok(err)
+			} else if got := fieldsOf(t, err)["static_links.0.url"]; !strings.HasPrefix(got, want) {
+				t.Errorf("refused with %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestSaveStaticLinks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
