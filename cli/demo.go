@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/static"
@@ -19,6 +22,20 @@ type demoCommand struct {
 	Empty bool `help:"Start without the Zoom account and the sample runbooks and incidents."`
 }
 
+// demoSets are the flags that the demo has its own values for.
+var demoSets = []string{"data-dir", "public-url", "key-file", "zoom-api-url", "zoom-oauth-url"}
+
+// AfterApply refuses flags that would change nothing. A variable of the environment may be
+// there for the real server.
+func (demoCommand) AfterApply(k *kong.Context) error {
+	for _, p := range k.Path {
+		if p.Flag != nil && slices.Contains(demoSets, p.Flag.Name) {
+			return fmt.Errorf("the demo can’t use --%s: it has a temporary database, an address on this machine and a simulated Zoom. Leave it out, or run serve", p.Flag.Name)
+		}
+	}
+	return nil
+}
+
 // The logins of the demo. It listens on this machine only and its data is deleted
 // when it stops.
 const (
@@ -26,6 +43,9 @@ const (
 	DemoPassword = "drawbridge-demo"
 	DemoBackup   = "oncall@example.com"
 )
+
+// DemoPool are the backup users. Several can host while one of them runs a call.
+var DemoPool = []string{DemoBackup, "oncall-2@example.com", "oncall-3@example.com"}
 
 // The credentials of the simulated Zoom app.
 const (
@@ -82,8 +102,9 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 
 %[4]s
 Zoom is simulated; play Zoom at %[1]s/simulator/
+Its API, for a server of your own: --zoom-api-url %[5]s --zoom-oauth-url %[6]s
 Press Ctrl-C to stop the demo; its data is deleted.
-`, cfg.publicURL(), DemoEmail, DemoPassword, demoHint(c.Empty))
+`, cfg.publicURL(), DemoEmail, DemoPassword, demoHint(c.Empty), cfg.ZoomAPIURL, cfg.ZoomOAuthURL)
 		return err
 	})
 }
@@ -138,7 +159,9 @@ func newDemoZoom(publicURL string) *zoomsim.Sim {
 		BaseURL:     publicURL,
 		Stylesheets: []string{static.URL("vendor/tabler.css"), static.URL("app.css")}, Icon: static.URL("mark.svg"),
 	})
-	sim.AddUser(zoomsim.User{Email: DemoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true})
+	for n, email := range DemoPool {
+		sim.AddUser(zoomsim.User{Email: email, DisplayName: fmt.Sprintf("On-call bridge %d", n+1), JoinBeforeHost: true, CloudRecording: true})
+	}
 	sim.AddUser(zoomsim.User{Email: DemoEmail, DisplayName: "Ada Admin", JoinBeforeHost: true, CloudRecording: true})
 	sim.AddUser(zoomsim.User{Email: "ravi@example.com", DisplayName: "Ravi", JoinBeforeHost: true, UsePMIForScheduled: true})
 	sim.AddUser(zoomsim.User{Email: "basic@example.com", DisplayName: "Basil Basic", Type: 1})
@@ -164,7 +187,7 @@ func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 	}
 	appID := DemoAppID
 	if _, err := p.Service.SaveAccount(ctx, actor, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: DemoAccountID, ClientID: DemoClientID, AppID: &appID, BackupUsers: []string{DemoBackup},
+		Auth: "server_to_server", ZoomAccountID: DemoAccountID, ClientID: DemoClientID, AppID: &appID, BackupUsers: DemoPool,
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: DemoClientSecret, incident.WebhookToken1: DemoSecretToken},
 	}); err != nil {
 		return err

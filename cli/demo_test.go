@@ -29,3 +29,13 @@ func TestDemoHint(t *testing.T) {
 		t.Errorf("the demo says %q", got)
 	}
 }
+
+// The demo refuses flags that it would ignore.
+func TestDemoFlags(t *testing.T) {
+	for _, name := range demoSets {
+		var said strings.Builder
+		if status := Run(t.Context(), []string{"demo", "--" + name, "x"}, nil, &said, &said); status != 2 || !strings.Contains(said.String(), "the demo can’t use --"+name) {
+			t.Errorf("--%s: status %d: %s", name, status, &said)
+		}
+	}
+}

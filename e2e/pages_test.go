@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/drawbridge-hq/drawbridge/cli"
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/handlers"
 	"github.com/drawbridge-hq/drawbridge/incident"
@@ -372,7 +373,7 @@ func (w *world) eventOf(t *testing.T, name string) string {
 func (w *world) connect(ctx context.Context, admin incident.Actor) error {
 	appID := demoAppID
 	if _, err := w.service.SaveAccount(ctx, admin, incident.AccountForm{
-		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, AppID: &appID, BackupUsers: []string{demoBackup},
+		Auth: "server_to_server", ZoomAccountID: demoAccountID, ClientID: demoClientID, AppID: &appID, BackupUsers: cli.DemoPool,
 		Secrets: map[incident.SecretName]string{incident.ClientSecret: demoClientSecret, incident.WebhookToken1: demoSecretToken},
 	}); err != nil {
 		return err

@@ -114,11 +114,13 @@ func startWorld(dir, publicURL, database string) (*world, error) {
 		Stylesheets: []string{static.URL("vendor/tabler.css"), static.URL("app.css")}, Icon: static.URL("mark.svg"),
 	})
 	for _, u := range []zoomsim.User{
-		{Email: demoBackup, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true},
 		{Email: demoEmail, DisplayName: "Ada Admin", JoinBeforeHost: true, CloudRecording: true},
 		{Email: "ravi@example.com", DisplayName: "Ravi", JoinBeforeHost: true, UsePMIForScheduled: true},
 	} {
 		w.sim.AddUser(u)
+	}
+	for _, email := range cli.DemoPool {
+		w.sim.AddUser(zoomsim.User{Email: email, DisplayName: "On-call bridge", JoinBeforeHost: true, CloudRecording: true})
 	}
 	api := httptest.NewServer(w.sim.API())
 	cfg.ZoomAPIURL, cfg.ZoomOAuthURL = api.URL+"/v2", api.URL+"/oauth/token"

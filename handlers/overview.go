@@ -230,6 +230,13 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, 
 		}
 		return r, nil
 	}
+	if len(newest) > 0 && newest[0].CreatedAt.After(since) && now.Sub(newest[0].CreatedAt) > usual && slices.Contains([]incident.BridgeState{incident.BridgeNew, incident.BridgeCreating}, newest[0].State) {
+		key := incident.Key(newest[0].IncidentNumber)
+		return views.Ready{
+			Level: views.LevelWarning, Title: "The last bridge takes longer than usual.", AsOf: s.When(c, now),
+			Facts: []string{key + " has no link yet. Drawbridge is still creating its bridge."}, LinkText: "View " + key, Href: incidentPath(newest[0].IncidentNumber),
+		}, nil
+	}
 	silent := s.zoomSilent(c)
 	if silent != "" || level == incident.LevelBad {
 		r.Level, r.Title = notReady(nextWords(o), cmp.Or(silent, "Zoom isn’t ready."))
@@ -298,17 +305,29 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, 
 			}
 		}
 	default:
+		var users []string
 		for _, l := range report.Lines {
-			if l.Level == incident.LevelOK && (l.Topic == incident.TopicToken || l.Topic == incident.TopicBackupUser) {
+			switch {
+			case l.Level != incident.LevelOK:
+			case l.Topic == incident.TopicToken:
 				r.Facts = append(r.Facts, factOf(l, now))
+			case l.Topic == incident.TopicBackupUser:
+				users = append(users, factOf(l, now))
 			}
 		}
+		if len(users) > 2 {
+			users = []string{fmt.Sprintf("%d backup users are active and licensed.", len(users))}
+		}
+		r.Facts = append(r.Facts, users...)
 		if free := len(o.Hosts()); free < len(o.Pool) {
 			r.Facts = append(r.Facts, fmt.Sprintf("%d of %d backup users can host another call now.", free, len(o.Pool)))
 		}
 	}
 	return r, nil
 }
+
+// usual is how soon an incident has its link if all is well.
+const usual = 2 * time.Second
 
 // maxFacts is how many reasons a headline has. What needs attention has all.
 const maxFacts = 3
