@@ -12,6 +12,7 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
 	"github.com/drawbridge-hq/drawbridge/views/words"
+	"github.com/drawbridge-hq/drawbridge/zoom"
 )
 
 const preflightPath = "/preflight"
@@ -76,7 +77,9 @@ func (s *Site) preflightPage(c echo.Context) (views.PreflightPage, error) {
 	fixable := false
 	for _, h := range hosts {
 		row := s.preflightRow(c, h, page.CanChange)
-		row.Cells[len(row.Cells)-1] = leftToday(loads[h.Email])
+		if !stranger(h) {
+			row.Cells[len(row.Cells)-1] = leftToday(loads[h.Email])
+		}
 		fixable = fixable || slices.ContainsFunc(h.Fixable(), func(code incident.FindingCode) bool { return !h.Locked(code) })
 		page.Rows = append(page.Rows, row)
 	}
@@ -99,12 +102,14 @@ func (s *Site) possibleHosts(c echo.Context, a incident.Account) ([]incident.Pos
 
 // preflightSummary says how all of them fare, in one line.
 func preflightSummary(hosts []incident.PossibleHost) (level views.Level, title string, unchecked int) {
-	var bad, warned int
+	var bad, warned, strangers int
 	for _, h := range hosts {
-		switch h.Level() {
-		case incident.LevelBad:
+		switch level := h.Level(); {
+		case level == incident.LevelBad:
 			bad++
-		case incident.LevelWarning:
+		case level == incident.LevelWarning && stranger(h):
+			strangers++
+		case level == incident.LevelWarning:
 			warned++
 		default: // fine, or not said
 		}
@@ -116,12 +121,19 @@ func preflightSummary(hosts []incident.PossibleHost) (level views.Level, title s
 	switch {
 	case bad > 0:
 		level = views.LevelBad
-	case warned > 0:
+	case warned+strangers > 0:
 		level = views.LevelWarning
 	case unchecked > 0:
 		level = views.LevelUnknown
 	}
-	return level, words.Preflight(len(hosts), unchecked, bad, warned), unchecked
+	return level, words.Preflight(len(hosts), unchecked, bad, warned, strangers), unchecked
+}
+
+// stranger reports whether Zoom said that somebody is no user of the account.
+func stranger(h incident.PossibleHost) bool {
+	return slices.ContainsFunc(h.Lines, func(f incident.Finding) bool {
+		return f.Code == incident.FoundUserUnknown && f.Zoom != nil && (f.Zoom.Code == zoom.ProblemNoSuchUser || f.Zoom.Code == zoom.ProblemOtherAccount)
+	})
 }
 
 func (s *Site) preflightRow(c echo.Context, h incident.PossibleHost, canChange bool) views.PreflightRow {

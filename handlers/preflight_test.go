@@ -29,12 +29,12 @@ func TestPreflightPage(t *testing.T) {
 	o.work()
 
 	page := admin.get("/preflight")
-	page.want(t, http.StatusOK, "2 people have settings that don’t suit bridges", "oncall@example.com Host pool, checked just now Licensed 1 Off Off Off On On Not required 99",
-		"pmi@example.com On call, checked just now Licensed 1 warning On Fix", "gone@example.com On call, checked just now warning Not found", "1 problem", "Fix all", "Check all")
+	page.want(t, http.StatusOK, "1 person has settings that don’t suit bridges, and 1 person isn’t a Zoom user of this account", "oncall@example.com Host pool, checked just now Licensed 1 Off Off Off On On Not required 99",
+		"pmi@example.com On call, checked just now Licensed 1 warning On Fix", "gone@example.com On call, checked just now warning Not found – – – – – – – – 1 problem", "1 problem", "Fix all", "Check all")
 	if page := viewer.get("/preflight"); strings.Contains(page.body, "/preflight/fix") || strings.Contains(page.body, "/preflight/check") || strings.Contains(page.text(), "Turn off") {
 		t.Error("a viewer is offered what only admins may do")
 	}
-	viewer.get("/").want(t, http.StatusOK, "Pre-flight: 2 people have settings that don’t suit bridges.", "Ready. New incidents will get a bridge.")
+	viewer.get("/").want(t, http.StatusOK, "Pre-flight: 1 person has settings that don’t suit bridges, and 1 person isn’t a Zoom user of this account.", "Ready. New incidents will get a bridge.")
 
 	t.Run("somebody who can't host is on Overview", func(t *testing.T) {
 		o.sim.SetUser("pmi@example.com", func(u *zoomsim.User) { u.Status = "inactive" })
@@ -43,7 +43,7 @@ func TestPreflightPage(t *testing.T) {
 		o.work()
 		admin.get("/preflight").want(t, http.StatusOK, "1 person can’t host a bridge", "bad Inactive")
 		page := viewer.get("/")
-		page.want(t, http.StatusOK, "New incidents will get a bridge, but not everyone can host one.", "Pre-flight: 1 person can’t host a bridge.")
+		page.want(t, http.StatusOK, "New incidents will get a bridge, but not everyone can host one.", "Pre-flight: 1 person can’t host a bridge, and 1 person isn’t a Zoom user of this account.")
 		if strings.Contains(page.body, "db-ready-ok") {
 			t.Error("Overview is green")
 		}

@@ -16,7 +16,7 @@ func preflightFull() views.PreflightPage {
 	pmi := cell("warning", words.Finding{Code: "pmi_scheduled"})
 	pmi.Href = "/preflight/fix?code=pmi_scheduled&email=ravi%40example.com"
 	return views.PreflightPage{
-		Frame: in("Pre-flight", "preflight"), CanChange: true, Level: "bad", Title: words.Preflight(4, 1, 1, 2), Waiting: 1, FixAll: "/preflight/fix",
+		Frame: in("Pre-flight", "preflight"), CanChange: true, Level: "bad", Title: words.Preflight(4, 1, 1, 2, 0), Waiting: 1, FixAll: "/preflight/fix",
 		Checks: []string{"Zoom user", "PMI, scheduled", "Waiting room"}, OnCall: "bo@example.com",
 		Rows: []views.PreflightRow{
 			{Email: "oncall@example.com", Roles: "Host pool", Level: "ok", Checked: when(3 * time.Hour), Cells: []views.PreflightCell{

@@ -70,12 +70,22 @@ func HostRoles(roles []string) string {
 }
 
 // Preflight says how the people of the pre-flight check fare.
-func Preflight(people, unchecked, bad, warned int) string {
+func Preflight(people, unchecked, bad, warned, strangers int) string {
+	said, foreign := "", ""
+	if strangers > 0 {
+		foreign = plural(strangers, "person isn’t a Zoom user of this account", "people aren’t Zoom users of this account")
+	}
 	switch {
 	case bad > 0:
-		return plural(bad, "person can’t host a bridge", "people can’t host a bridge")
+		said = plural(bad, "person can’t host a bridge", "people can’t host a bridge")
 	case warned > 0:
-		return plural(warned, "person has settings that don’t suit bridges", "people have settings that don’t suit bridges")
+		said = plural(warned, "person has settings that don’t suit bridges", "people have settings that don’t suit bridges")
+	}
+	switch {
+	case said != "" && foreign != "":
+		return said + ", and " + foreign
+	case said+foreign != "":
+		return said + foreign
 	case unchecked > 0:
 		return "Not everybody is checked yet"
 	}
