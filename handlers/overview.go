@@ -84,6 +84,9 @@ func (s *Site) Overview(c echo.Context) error {
 		Ready: ready,
 		Hours: hours,
 	}
+	if len(runbooks) == 0 && page.Ready.Level != views.LevelNote {
+		page.Ready = views.Ready{Level: views.LevelBad, Title: "Not ready. Incidents need a runbook, and there is none."}
+	}
 	report := account.Report(now)
 	if level, _ := account.Readiness(now); level == incident.LevelBad { // Ready says these
 		report.Lines = slices.DeleteFunc(report.Lines, func(f incident.Finding) bool {

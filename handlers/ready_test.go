@@ -170,3 +170,36 @@ func TestReadyKeepsOut(t *testing.T) {
 		t.Error("the incident is resolved")
 	}
 }
+
+// When the last runbook is archived, open incidents stay on Overview, with the step that is
+// missing.
+func TestReadyWithoutRunbook(t *testing.T) {
+	t.Parallel()
+	o := checkedOffice(t, 0)
+	outage := o.outage()
+	o.open(outage)
+	_, err := o.service.DeleteRunbook(t.Context(), theConsole, outage.ID)
+	o.must(err)
+	page := o.as(incident.Admin).get("/")
+	page.want(t, http.StatusOK, "Not ready. Incidents need a runbook, and there is none.", "INC-1", "Open incidents", "Write a runbook")
+	if strings.Contains(page.text(), "Three steps to the first bridge") {
+		t.Error("it is called new")
+	}
+}
+
+// The timeline says once why Zoom created no meeting.
+func TestStandbyReasonOnce(t *testing.T) {
+	t.Parallel()
+	o := checkedOffice(t, 1)
+	o.work()
+	o.faults(zoomsim.Faults{Down: true})
+	i := o.open(o.outage())
+	if b := o.bridge(i.Number); b.Kind != incident.KindStandby {
+		t.Fatalf("the bridge is a %s", b.Kind)
+	}
+	page := o.as(incident.Responder).get("/incidents/" + i.Key())
+	_, timeline, _ := strings.Cut(page.body, "Timeline")
+	if n := strings.Count(timeline, "HTTP 502"); n != 1 {
+		t.Errorf("the timeline says %d times what Zoom answered", n)
+	}
+}
