@@ -122,7 +122,7 @@ func (p *Program) addRungs(ctx context.Context, empty bool) error {
 	_, err = p.Service.SaveAccount(ctx, commandLine, incident.AccountForm{
 		Auth: string(account.Auth), ZoomAccountID: account.ZoomAccountID, ClientID: account.ClientID, BackupUsers: account.BackupUsers, Version: account.Version,
 		StandbyMeetings: new(2), OnCallUsers: &[]string{"ravi@example.com"},
-		StaticLinks: &[]incident.StaticLink{{Name: "War room", URL: "https://meet.example.com/war-room", Phone: "+47 21 00 00 00", PIN: "4711"}},
+		StaticLinks: &[]incident.StaticLink{{Name: "Spare room", URL: "https://meet.example.com/spare-room", Phone: "+47 21 00 00 00", PIN: "4711"}},
 	})
 	return err
 }

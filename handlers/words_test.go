@@ -612,7 +612,7 @@ func TestEventName(t *testing.T) {
 		"recording.completed":             "recording completed",
 		"user.signed_in":                  "user signed in",
 		"phone.callee_answered":           "phone callee answered",
-		"meeting.participant_jbh_waiting": "participant jbh waiting",
+		"meeting.participant_jbh_waiting": "participant waits for the host",
 		"app_deauthorized":                "app deauthorized",
 		"":                                "",
 	} {

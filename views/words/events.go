@@ -73,7 +73,9 @@ func EventName(event string) string {
 	if strings.HasPrefix(event, "meeting.participant_") {
 		event = strings.TrimPrefix(event, "meeting.")
 	}
-	return strings.NewReplacer("_", " ", ".", " ").Replace(event)
+	// JBH is Zoom's short form of “join before host”.
+	return strings.NewReplacer("jbh_waiting_left", "stopped waiting for the host", "jbh_waiting", "waits for the host",
+		"jbh_joined", "joined before the host", "_", " ", ".", " ").Replace(event)
 }
 
 // EventUse says why to subscribe to an event.

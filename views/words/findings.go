@@ -129,7 +129,7 @@ var findingTexts = map[string]Line{
 	"other_recording": {"Recording", "{recording}",
 		"In Zoom, as {host}: Settings → Recording. Check “Automatic recording” and “Cloud recording”. Cloud recording needs a paid plan."},
 	"standby_recording": {"Recording", "Zoom doesn’t record this meeting: it was kept ready without recording. Drawbridge asks Zoom to record it.",
-		"Start the recording in the call if this line is still here then."},
+		"If Zoom doesn’t record the call, start the recording in it."},
 	"standby_room": {"Waiting room", "The waiting room is off, although the runbook asks for one: the meeting was kept ready without it.",
 		"In the call, as the host: Security → Enable waiting room."},
 	"standby_host": {"Alternative host", "{email} isn’t an alternative host: the meeting was kept ready without any.", "Make them a co-host in the call."},

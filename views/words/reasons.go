@@ -51,8 +51,8 @@ var reasonTexts = map[string]Text{
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
 	"reserved":         {Cause: "The last {count} meetings that {host} can make today are kept for incidents that people open."},
-	"storm":            {Cause: "The source of this incident has used its {count} new Zoom meetings of ten minutes. An admin sets how many on the Zoom account page: “New meetings for one source in ten minutes”."},
-	"standby":          {Cause: "People use a meeting that was kept ready."},
+	"storm":            {Cause: "The source of this incident got {count} new Zoom meetings in ten minutes, and gets no more for now."},
+	"standby":          {Cause: "This is a standby meeting."},
 	"host_busy":        {Cause: "{host} {busy}, so somebody else hosts this one."},
 	"host_runs":        {Cause: "{host} {busy}, so somebody else hosts this one."},
 	"host_spent":       {Cause: "{host} has made the {count} meetings that Zoom allows a user each day.", Fix: "This host can create meetings again after midnight UTC."},
@@ -118,6 +118,9 @@ func (r Reason) says(byHand bool) Text {
 	}
 	return Text{Cause: sentence(code(r.Code))}
 }
+
+// ofAttempt reports whether an attempt to get a meeting of a host failed for this reason.
+func (r Reason) ofAttempt() bool { return r.Code == "zoom" && r.Host != "" }
 
 // attempt says what became of an attempt that failed for this reason, "" if Zoom just
 // created no meeting.

@@ -2,6 +2,7 @@ package words
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,7 +124,11 @@ func (e Entry) Says() string {
 	if !ok {
 		form = sentence(code(e.Kind))
 	}
-	because := Reasons(e.Reasons).Cause
+	told := e.Reasons
+	if e.Kind == "bridge_ready" || e.Kind == "static_link" { // the entries of the attempts say these
+		told = slices.DeleteFunc(slices.Clone(told), Reason.ofAttempt)
+	}
+	because := Reasons(told).Cause
 	switch e.Kind {
 	case "attempt_failed":
 		for _, r := range e.Reasons {
