@@ -55,7 +55,7 @@ func (b *Bridge) reread(m zoom.Meeting, sure bool, at time.Time) (entries []Time
 	case b.Passcode != before.Passcode:
 		says(EntryNewPasscode, "passcode", TimelineData{})
 	case b.JoinURL != before.JoinURL:
-		says(EntryNewLink, "link", TimelineData{Link: linkHost(b.JoinURL)})
+		says(EntryNewLink, "link", TimelineData{Link: LinkHost(b.JoinURL)})
 	}
 	return entries
 }
