@@ -199,7 +199,7 @@ func TestMoveBridge(t *testing.T) {
 		t.Error("the join page doesn’t lead to the new meeting")
 	}
 	responder.post(move).want(t, http.StatusSeeOther)
-	responder.get(page).want(t, http.StatusOK, "This bridge is no static link any more.")
+	responder.get(page).want(t, http.StatusOK, "People can get into this bridge now, or are in it.")
 	responder.post("/bridges/nobody-has-this-id/move").want(t, http.StatusNotFound)
 }
 
