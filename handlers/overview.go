@@ -1,12 +1,10 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -14,7 +12,6 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
-	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // lastBridges is how many of the newest bridges count for whether people can join the next.
@@ -84,7 +81,7 @@ func (s *Site) Overview(c echo.Context) error {
 		Ready: ready,
 		Hours: hours,
 	}
-	if len(runbooks) == 0 && page.Ready.Level != views.LevelNote {
+	if len(runbooks) == 0 && page.Ready.Level != views.LevelNote && page.Ready.Level != views.LevelBad {
 		page.Ready = views.Ready{Level: views.LevelBad, Title: "Not ready. Incidents need a runbook, and there is none."}
 	}
 	report := account.Report(now)
@@ -198,220 +195,6 @@ func setupSteps(a incident.Account, runbooks []db.RunbookRow, tried bool, role i
 		}
 	}
 	return steps
-}
-
-// ready says whether the next incident will get a bridge that people can join, judged by
-// the last check, by the newest bridges since a person asked for a check, and by what the
-// host pool runs now. A check that a bridge caused says less than the bridge: it creates no
-// meeting.
-func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, o incident.Outlook) (views.Ready, error) {
-	now := s.Now()
-	level, reasons := a.Readiness(now)
-	report := a.Report(now)
-	r := views.Ready{Level: views.LevelOK, Title: "Ready. New incidents will get a bridge.", AsOf: s.When(c, report.At)}
-	if level == incident.LevelNote {
-		facts := []string{"It can’t create meetings: people use their own link as the bridge."}
-		if names := staticNames(a.StaticLinks); names != "" {
-			facts = []string{"It can’t create meetings: incidents get a static link as their bridge (" + names + ")."}
-		}
-		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: facts}, nil
-	}
-	if h := s.Store.Health(); h.WriteProblem != "" || s.Service.PendingIncidents() > 0 {
-		r.Level, r.Title, r.AsOf = views.LevelBad, "Drawbridge can’t store incidents right now.", views.When{}
-		if len(a.StaticLinks) > 0 {
-			r.Level, r.Title = views.LevelWarning, "Drawbridge can’t store incidents right now. New ones get a static link."
-		}
-		return r, nil
-	}
-	since := cmp.Or(report.Asked, report.At)
-	if len(newest) > 0 && newest[0].CreatedAt.After(since) && slices.Contains(incident.AttentionStates, newest[0].State) {
-		r := lastBridge(newest[0], now)
-		r.AsOf = s.When(c, newest[0].CreatedAt)
-		r.Level, r.Title = views.LevelBad, "The last bridge failed."
-		if newest[0].State == incident.BridgeUnknown {
-			r.Level, r.Title = views.LevelWarning, "We don’t know yet whether Zoom created the last bridge’s meeting."
-		}
-		return r, nil
-	}
-	if len(newest) > 0 && newest[0].CreatedAt.After(since) && now.Sub(newest[0].CreatedAt) > usual && slices.Contains([]incident.BridgeState{incident.BridgeNew, incident.BridgeCreating}, newest[0].State) {
-		key := incident.Key(newest[0].IncidentNumber)
-		return views.Ready{
-			Level: views.LevelWarning, Title: "The last bridge takes longer than usual.", AsOf: s.When(c, now),
-			Facts: []string{key + " has no link yet. Drawbridge is still creating its bridge."}, LinkText: "View " + key, Href: incidentPath(newest[0].IncidentNumber),
-		}, nil
-	}
-	silent := s.zoomSilent(c)
-	if silent != "" || level == incident.LevelBad {
-		r.Level, r.Title = notReady(nextWords(o), cmp.Or(silent, "Zoom isn’t ready."))
-		r.Facts = facts(reasons, incident.LevelBad, now)
-		if silent != "" && !strings.HasPrefix(r.Title, silent) {
-			r.Facts = append([]string{silent}, r.Facts...)
-		}
-		if level != incident.LevelBad {
-			r.AsOf = s.When(c, now)
-		} else if Actor(c).Role.Includes(incident.Admin) {
-			r.LinkText, r.Href = "Fix", "/account"
-		}
-		return r, nil
-	}
-	if len(o.Pool) > 0 && len(o.Hosts()) == 0 {
-		next := nextWords(o)
-		next.Blocked = next.Blocked || slices.ContainsFunc(o.Pool, incident.Host.RunsAll)
-		r.Level, r.Title = notReady(next, "No backup user can host another call now.")
-		r.AsOf = s.When(c, now)
-		for _, h := range o.Pool[:min(len(o.Pool), maxFacts)] {
-			if h.RunsAll() {
-				r.Facts = append(r.Facts, words.HostRunsAll(h.Email, h.Runs))
-			} else {
-				r.Facts = append(r.Facts, reasonWords(told(c, h.Why)[0], now).Says().Cause)
-			}
-		}
-		r.Facts = append(r.Facts, words.OpenersHost)
-		return r, nil
-	}
-	if len(newest) > 0 && zoomGaveNone(newest[0].Bridge) && newest[0].CreatedAt.After(report.At) {
-		r := lastBridge(newest[0], now)
-		r.AsOf = s.When(c, newest[0].CreatedAt)
-		r.Level, r.Title = views.LevelWarning, "The last incident got a static link instead of a Zoom meeting."
-		if newest[0].Rung == incident.RungStandby {
-			r.Title = "The last incident got a standby meeting, because Zoom created none."
-		}
-		r.Facts = append(r.Facts, nextWords(o).Left())
-		return r, nil
-	}
-	keepsOut, err := s.keepsOut(c, newest, since)
-	if err != nil {
-		return r, err
-	}
-	if worst := incident.WorstLevel(keepsOut.Findings); worst.Compare(level) > 0 {
-		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but people may not get in."
-		if worst == incident.LevelUnknown {
-			r.Level, r.Title = views.LevelUnknown, "New incidents will get a bridge, but Zoom didn’t say whether people get in."
-		}
-		key := incident.Key(keepsOut.IncidentNumber)
-		f := keepsOut.Findings[slices.IndexFunc(keepsOut.Findings, func(f incident.Finding) bool { return f.Level == worst })]
-		r.Facts = []string{"The bridge of " + key + ": " + factOf(f, now)}
-		r.LinkText, r.Href = "View "+key, incidentPath(keepsOut.IncidentNumber)
-		return r, nil
-	}
-	switch level {
-	case incident.LevelUnknown:
-		r.Level, r.Title = views.LevelUnknown, "New incidents should get a bridge, but Zoom didn’t say everything that was checked."
-		r.Facts = facts(reasons, incident.LevelUnknown, now)
-	case incident.LevelWarning:
-		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but something needs attention."
-		r.Facts = facts(reasons, incident.LevelWarning, now)
-		if report.At.IsZero() {
-			r.Level, r.Title, r.Facts = views.LevelUnknown, "Nobody has checked yet whether new incidents will get a bridge.", nil
-			if Actor(c).Role.Includes(incident.Admin) {
-				r.LinkText, r.Href = "Check connection", "/account"
-			}
-		}
-	default:
-		var users []string
-		for _, l := range report.Lines {
-			switch {
-			case l.Level != incident.LevelOK:
-			case l.Topic == incident.TopicToken:
-				r.Facts = append(r.Facts, factOf(l, now))
-			case l.Topic == incident.TopicBackupUser:
-				users = append(users, factOf(l, now))
-			}
-		}
-		if len(users) > 2 {
-			users = []string{fmt.Sprintf("%d backup users are active and licensed.", len(users))}
-		}
-		r.Facts = append(r.Facts, users...)
-		if free := len(o.Hosts()); free < len(o.Pool) {
-			r.Facts = append(r.Facts, fmt.Sprintf("%d of %d backup users can host another call now.", free, len(o.Pool)))
-		}
-	}
-	return r, nil
-}
-
-// usual is how soon an incident has its link if all is well.
-const usual = 2 * time.Second
-
-// maxFacts is how many reasons a headline has. What needs attention has all.
-const maxFacts = 3
-
-// facts words the reasons that are at least as bad as a level.
-func facts(reasons []incident.Finding, level incident.Level, now time.Time) (list []string) {
-	for _, f := range reasons {
-		if f.Level.Compare(level) >= 0 && len(list) < maxFacts {
-			list = append(list, factOf(f, now))
-		}
-	}
-	return list
-}
-
-// notReady is the level and the headline while no host gives a meeting that can start.
-func notReady(n words.Next, why string) (views.Level, string) {
-	if n.AtHand() {
-		return views.LevelWarning, why + " " + n.Gets()
-	}
-	return views.LevelBad, "Not ready. " + n.Gets()
-}
-
-// zoomSilent says since when Zoom has answered no call, "" if it answers.
-func (s *Site) zoomSilent(c echo.Context) string {
-	since := s.Service.SilentSince()
-	if since.IsZero() {
-		return ""
-	}
-	return "Zoom hasn’t answered since " + s.When(c, since).Clock + "."
-}
-
-// lastBridge says why the newest bridge is as it is.
-func lastBridge(b db.BridgeRow, now time.Time) views.Ready {
-	key := incident.Key(b.IncidentNumber)
-	return views.Ready{Facts: []string{key + ": " + why(b.Bridge, now).Cause}, LinkText: "View " + key, Href: incidentPath(b.IncidentNumber)}
-}
-
-// zoomGaveNone reports whether a bridge has another link because Zoom created no meeting.
-// Hosts that were busy then are no reason: whether they still are is known.
-func zoomGaveNone(b incident.Bridge) bool {
-	return (b.Rung == incident.RungStatic || b.Rung == incident.RungStandby) && slices.ContainsFunc(b.Reasons, func(r incident.Reason) bool {
-		return !slices.Contains([]incident.ReasonCode{incident.ReasonHostBusy, incident.ReasonHostRuns, incident.ReasonStandby, incident.ReasonStaticLink}, r.Code)
-	})
-}
-
-// keepsOut is the newest bridge with findings that keep people out, and only those, if
-// they say something about the next one: it isn't of a drill, people may still join it, and
-// nobody has changed its host's settings in Zoom since.
-func (s *Site) keepsOut(c echo.Context, newest []db.BridgeRow, since time.Time) (worst db.BridgeRow, err error) {
-	checks, err := s.Store.HostChecks(c.Request().Context())
-	if err != nil {
-		return worst, err
-	}
-	for _, b := range newest {
-		if !b.CreatedAt.After(since) {
-			break
-		}
-		if b.Drill || b.IncidentStatus != incident.StatusOpen || b.State != incident.BridgeReady && b.State != incident.BridgeLive {
-			continue
-		}
-		if slices.ContainsFunc(checks, func(h incident.HostCheck) bool {
-			return h.Email == b.HostEmail && h.ChangedAt.After(b.CreatedAt) && h.Level().Fine()
-		}) {
-			continue
-		}
-		b.Findings = incident.KeepingOut(b.Findings)
-		if incident.WorstLevel(b.Findings).Compare(incident.WorstLevel(worst.Findings)) > 0 {
-			worst = b
-		}
-	}
-	return worst, nil
-}
-
-// factOf words a finding in one line, with whom it is about.
-func factOf(f incident.Finding, now time.Time) string {
-	l := checkLine(f, now)
-	text := l.Subject + ": " + l.Reason
-	if f.Email != "" && !strings.Contains(text, f.Email) {
-		text = f.Email + ": " + text
-	}
-	return text
 }
 
 // needs is what needs attention: failed bridges, findings of the last check, and
