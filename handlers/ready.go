@@ -49,9 +49,10 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, 
 	}
 	silent := s.zoomSilent(c)
 	if silent != "" || level == incident.LevelBad {
-		r.Level, r.Title = notReady(nextWords(o), cmp.Or(silent, "Zoom isn’t ready."))
+		next := nextWords(o)
+		r.Level, r.Title = notReady(next, cmp.Or(silent, "Zoom isn’t ready."))
 		r.Facts = facts(reasons, incident.LevelBad, now)
-		if silent != "" && !strings.HasPrefix(r.Title, silent) {
+		if silent != "" && !next.AtHand() { // the headline doesn't say it
 			r.Facts = append([]string{silent}, r.Facts...)
 		}
 		if level != incident.LevelBad {
