@@ -394,10 +394,20 @@ func TestJourneyKeyboard(t *testing.T) {
 		b.goTo(path, strings.Fields(keys)...)
 	}
 
-	// n opens the form of the page.
+	// Escape closes the event that is open.
+	b.goTo("/events", "g", "e")
+	b.click("table.db-events tbody a.db-row-main")
+	b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+	b.press("Escape")
+	b.wait("the list", `!document.querySelector("[data-db-detail]") && location.pathname === "/events"`)
+
+	// n opens the form of the page, or the one that opens an incident.
 	b.goTo("/runbooks", "g", "r")
 	b.press("n")
 	b.at("/runbooks/new")
+	b.open("/account")
+	b.press("n")
+	b.at("/incidents/new")
 
 	// The help dialog keeps the focus inside, and returns it when it closes.
 	b.open("/incidents/2")

@@ -276,13 +276,22 @@ func TestReprocessEvent(t *testing.T) {
 	})
 }
 
+// The log never seems to hold fewer events than its last hour.
+func TestBusyHour(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.manyEvents(1000)
+	o.sql(`UPDATE event_counts SET count = 2 * count WHERE width = 60000`) // as if the total were older than the count of the hour
+	o.as(incident.Viewer).get("/events").want(t, http.StatusOK, "1,804 in the last hour", "about 1,804 in the log")
+}
+
 func TestManyEvents(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	viewer := o.as(incident.Viewer)
 	o.manyEvents(10_000)
 
-	viewer.get("/events").want(t, http.StatusOK, "902 in the last hour")
+	viewer.get("/events").want(t, http.StatusOK, "902 in the last hour", "about 10,000 in the log")
 	for _, test := range []struct {
 		name, path  string
 		rows, pages int

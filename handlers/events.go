@@ -195,7 +195,11 @@ func (s *Site) eventCount(c echo.Context, q eventQuery, l eventList, page *views
 		}
 		// A large number is rounded, so nobody sees that it is a few seconds old.
 		total, err := s.total.get(ctx, s.Now(), summaryAge, s.Store.EventTotal, func(n int64) bool { return n > manyEvents })
-		page.Count = views.EventCount{Number: views.Count(int(busy.hour)), Words: "in the last hour", Total: views.About(total) + " in the log"}
+		says := views.About(total)
+		if n := busy.hour; n > total-total/100 { // rounded, or a few seconds old, the log could seem smaller than its last hour
+			says = "about " + views.Count(int(max(n, total)))
+		}
+		page.Count = views.EventCount{Number: views.Count(int(busy.hour)), Words: "in the last hour", Total: says + " in the log"}
 		return err
 	}
 	if drawn := page.Chart.Total(); !q.filter.After.IsZero() && page.Chart.Note == "" { // the chart has all of them

@@ -194,7 +194,13 @@
         search.select();
         break;
       }
-      case "n": { const link = $("a[data-db-new]"); if (link) { e.preventDefault(); link.click(); } break; }
+      case "n": {
+        const link = $("a[data-db-new]");
+        if (!link && !$("[data-db-opens]")) return; // viewers open no incidents
+        e.preventDefault();
+        if (link) link.click(); else location.assign("/incidents/new");
+        break;
+      }
       case "p": { const pause = $("[data-db-pause]"); if (pause) { e.preventDefault(); pause.click(); } break; }
       case "?": if (openDialog("help", document.activeElement)) e.preventDefault(); break;
     }

@@ -27,6 +27,10 @@
       }
       apply();
     });
+    document.addEventListener("keydown", (e) => {
+      if (e.key !== "Escape" || e.defaultPrevented || document.querySelector("dialog[open], :popover-open") || e.target.closest("input, textarea, select")) return;
+      detail()?.querySelector("a[aria-label=Close]")?.click();
+    });
     let looking = false;
     addEventListener("scroll", () => {
       if (looking) return;
