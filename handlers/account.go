@@ -82,6 +82,8 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	switch {
 	case len(said.Remove) > 0 && len(changed) == 1:
 		text = "The older secret token was removed."
+	case stored.Auth == "":
+		text = "The account was saved."
 	case len(changed) > 0:
 		text = "Saved: " + strings.Join(changedFields(changed), ", ") + "."
 	}
@@ -311,7 +313,7 @@ func unreachable(base string) string {
 	default:
 		return ""
 	}
-	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs a public https address. Set DRAWBRIDGE_PUBLIC_URL to one. To try it on your own machine, run “ngrok http 8080” and use the address that it prints.", base, why)
+	return fmt.Sprintf("This server’s address is %s, %s. Zoom needs a public https address. Set DRAWBRIDGE_PUBLIC_URL to one. To try it on your own machine, run “ngrok http %s” and use the address that it prints.", base, why, cmp.Or(u.Port(), "8080"))
 }
 
 // accountCheck is the account's report as the page shows it, which lists separately what

@@ -179,7 +179,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "Saved:", "client secret", "The check found nothing wrong. Next, validate the webhook address in Zoom.", "Active and licensed.")
+		page := b.post("/account", accountFields(0)...).leadsTo(b, "/account", "The account was saved.", "client secret", "The check found nothing wrong. Next, validate the webhook address in Zoom.", "Active and licensed.")
 		if strings.Contains(page.body, "CANARY") || strings.Contains(o.log.String(), "CANARY") {
 			t.Error("a secret came out")
 		}
@@ -266,7 +266,7 @@ func TestSaveAccount(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
-		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "Saved:", "The check found 1 problem.", "bad Access token")
+		b.post("/account", accountFields(0, "client_secret", "another-secret-altogether")...).leadsTo(b, "/account", "The account was saved.", "The check found 1 problem.", "bad Access token")
 	})
 }
 

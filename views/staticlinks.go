@@ -25,8 +25,8 @@ func StaticField(i int, key string) string { return "static_links." + strconv.It
 func staticID(i int, key string) string { return "static-" + strconv.Itoa(i) + "-" + key }
 
 // help says where the link leads.
-func (l StaticLink) help() string {
-	if l.Host == "" {
+func (l StaticLink) help(refused string) string {
+	if l.Host == "" || refused != "" {
 		return ""
 	}
 	return "Leads to " + l.Host

@@ -33,7 +33,7 @@ func staticLinks(f StaticLinksForm) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form id=\"static-links\" method=\"post\" action=\"/account/links\" data-guard novalidate autocomplete=\"off\"><input type=\"hidden\" name=\"version\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form id=\"static-links\" class=\"db-apart\" method=\"post\" action=\"/account/links\" data-guard novalidate autocomplete=\"off\"><input type=\"hidden\" name=\"version\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -91,7 +91,7 @@ func staticLinks(f StaticLinksForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "Add static link</button> <button class=\"btn btn-primary\" type=\"submit\" name=\"op\" value=\"save\">Save static links</button></div></section></form>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "Add static link</button> <button class=\"btn\" type=\"submit\" name=\"op\" value=\"save\">Save static links</button></div></section></form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -141,15 +141,15 @@ func staticRow(f StaticLinksForm, i int, l StaticLink) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Class: "db-var-help", Label: "Link", Name: StaticField(i, "url"), ID: staticID(i, "url"), Value: l.URL, Error: f.Errors[StaticField(i, "url")], Help: l.help(), Placeholder: "https://", InputMode: "url", Mono: true, MaxLength: 2000}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Class: "db-var-help", Label: "Link", Name: StaticField(i, "url"), ID: staticID(i, "url"), Value: l.URL, Error: f.Errors[StaticField(i, "url")], Help: l.help(f.Errors[StaticField(i, "url")]), Placeholder: "https://", InputMode: "url", Mono: true, MaxLength: 2000}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Class: "db-var-label", Label: "Phone", Name: StaticField(i, "phone"), ID: staticID(i, "phone"), Value: l.Phone, Error: f.Errors[StaticField(i, "phone")], Placeholder: "+47 21 00 00 00", Optional: true, InputMode: "tel", MaxLength: 40}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Class: "db-var-phone", Label: "Phone", Name: StaticField(i, "phone"), ID: staticID(i, "phone"), Value: l.Phone, Error: f.Errors[StaticField(i, "phone")], Placeholder: "+47 21 00 00 00", Optional: true, InputMode: "tel", MaxLength: 40}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Input(Field{Class: "db-var-label", Label: "PIN", Name: StaticField(i, "pin"), ID: staticID(i, "pin"), Value: l.PIN, Error: f.Errors[StaticField(i, "pin")], Optional: true, Mono: true, MaxLength: 50}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Input(Field{Class: "db-var-pin", Label: "PIN", Name: StaticField(i, "pin"), ID: staticID(i, "pin"), Value: l.PIN, Error: f.Errors[StaticField(i, "pin")], Optional: true, Mono: true, MaxLength: 50}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
