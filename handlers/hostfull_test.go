@@ -23,7 +23,7 @@ func TestHostFullPages(t *testing.T) {
 		page  = "/incidents/2"
 		title = "Can’t start while its host runs the call of INC-1"
 	)
-	admin.get(page).want(t, http.StatusOK, "Everyone can get in")
+	admin.get(page).want(t, http.StatusOK, "Everyone can get in", "oncall@example.com also hosts 1 other meeting of open incidents. Only 1 can run at the same time.")
 	admin.get("/account").want(t, http.StatusOK, "Runs 0 of 1 call at once. Nobody has joined 2 other meetings of open incidents. Only 1 can run at the same time.")
 
 	meeting := o.bridge(first.Number).MeetingID

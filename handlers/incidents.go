@@ -473,6 +473,11 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			if f, full := b.HostFull(); full {
 				block.Checks = append(checkLines([]incident.Finding{f}, s.Now()), block.Checks...)
 			}
+			if f, shared, err := s.hostShared(c, b); err != nil {
+				return block, err
+			} else if shared {
+				block.Checks = append(block.Checks, checkLine(f, s.Now()))
+			}
 			for n := range block.Checks {
 				if !Actor(c).Role.Includes(incident.Responder) {
 					block.Checks[n].Fix = ""
@@ -482,6 +487,21 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 	case incident.BridgeEnded:
 	}
 	return block, nil
+}
+
+// hostShared is what is known about the other meetings of the host of a bridge.
+func (s *Site) hostShared(c echo.Context, b incident.Bridge) (f incident.Finding, shared bool, err error) {
+	if b.State != incident.BridgeReady {
+		return f, false, nil
+	}
+	ctx := c.Request().Context()
+	account, err := s.Store.Account(ctx)
+	if err != nil {
+		return f, false, err
+	}
+	loads, err := s.Store.HostLoads(ctx, incident.LoadsAt(s.Now(), []string{b.HostEmail}))
+	f, shared = account.HostShared(b, loads[b.HostEmail], s.Now())
+	return f, shared, err
 }
 
 // latestAttempts is how many attempts a page shows while another one runs.

@@ -147,7 +147,7 @@ func (s *Site) otherLinks(c echo.Context, i incident.Incident, b incident.Bridge
 	}
 	level, _ := account.Readiness(s.Now())
 	switch number, back := b.ZoomIsBack(account, others, s.Now()); {
-	case s.Service.SilentNow():
+	case !s.Service.SilentSince().IsZero():
 		block.MoveFails = "Zoom doesn’t answer right now, so a move will probably fail."
 	case b.Kind == incident.KindMeeting: // which Zoom gave
 	case back && number > 0:

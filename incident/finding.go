@@ -102,6 +102,7 @@ const (
 	FoundStaticLink       FindingCode = "static_link"         // Value: the host of the static link; Asked: its name; see Bridge.Verdict
 	FoundHostFull         FindingCode = "host_full"           // Email: the host; Count: other calls that it runs, as many as it may; Incident: one of them; see Bridge.Verdict
 	FoundHostMayBeFull    FindingCode = "host_may_be_full"    // Email, Count, Incident: the same, if Zoom did not say how many calls the host may run
+	FoundHostShared       FindingCode = "host_shared"         // Email: the host; Count: other meetings of ours that take up its room; Value: how many can run at once; see Account.HostShared
 	FoundZoomApp          FindingCode = "zoom_app"            // replaces findings about the app's credentials for people who aren't admins; never stored
 	FoundEventsRejected   FindingCode = "events_rejected"     // the same for the secret tokens
 	FoundNote             FindingCode = "note"                // Text: from an older version

@@ -94,10 +94,6 @@ func (c *climber) readyEntry() (TimelineEntry, AuditEntry) {
 	return entry, c.s.audit(*c.movedBy, AuditBridgeMove, Key(c.bridge.IncidentNumber), hostChange(c.leaves, c.bridge.JoinURL)...)
 }
 
-// SilentNow reports whether Zoom answered none of the last calls, so that a move will
-// probably fail.
-func (s *Service) SilentNow() bool { return s.zoomIsSilent() }
-
 // ZoomIsBack reports whether something shows that Zoom works again, since the bridge
 // got its link: a check that found no blocking problem, or another bridge that got a
 // meeting. number is the incident of that bridge, or 0.

@@ -2,6 +2,8 @@ package incident
 
 import (
 	"slices"
+	"strconv"
+	"time"
 )
 
 // Verdict says whether people can get into a bridge.
@@ -74,6 +76,16 @@ func (b Bridge) HostFull() (Finding, bool) {
 		f.Code, f.Level = FoundHostMayBeFull, LevelWarning
 	}
 	return f, true
+}
+
+// HostShared reports whether more meetings of ours are made for the host of a bridge than can
+// run at once. People get in now, but whoever joins another one first keeps them out.
+func (a Account) HostShared(b Bridge, load HostLoad, now time.Time) (Finding, bool) {
+	h := a.Host(b.HostEmail, load, now)
+	if _, full := b.HostFull(); full || b.State != BridgeReady || b.Kind == KindStatic || h.Room() >= 0 {
+		return Finding{}, false
+	}
+	return Finding{Code: FoundHostShared, Topic: TopicMeeting, Level: LevelNote, Email: b.HostEmail, Count: h.Open - 1, Value: strconv.Itoa(h.AtOnce)}, true
 }
 
 // Verdict returns whether people can get in now, from stored facts. It is unknown

@@ -82,7 +82,7 @@ func (f Finding) Says() Line {
 		"{until}", f.Until.UTC().Format("15:04")+" UTC", "{span}", span(f.Span), "{count}", strconv.Itoa(f.Count),
 		"{events}", plural(f.Count, "event", "events"), "{them}", them(f.Count), "{incident}", Key(f.Incident), "{recording}", f.recording(),
 		"{audio}", cmp.Or(audio[f.Value], "“"+f.Value+"”"), "{people}", waitingPeople(f.Count), "{settings}", unsaid(f.Settings),
-		"{cause}", why.Cause, "{fix}", why.Fix, "{calls}", f.calls())
+		"{cause}", why.Cause, "{fix}", why.Fix, "{calls}", f.calls(), "{others}", plural(f.Count, "other meeting", "other meetings"))
 	reason := strings.TrimSpace(fill.Replace(l.Reason))
 	if f.Locked {
 		reason = join(reason, keptSetting)
@@ -144,6 +144,7 @@ var findingTexts = map[string]Line{
 		"Use another link, or move to a new Zoom meeting."},
 	"host_may_be_full": {"Host", "{host} runs {calls}. Zoom didn’t say whether this host can run another at the same time. Most hosts can’t.",
 		"Use another link, or move to a new Zoom meeting."},
+	"host_shared": {"Host", "{host} also hosts {others} of open incidents. Only {value} can run at the same time.", "An admin can add backup users, who host the next ones."},
 	"static_link": {"Static link", "Drawbridge can’t check whether people get in: the static link leads to {value}.", ""},
 	"other_host":  {"External link", "Drawbridge can’t check whether people get in: the link leads to {value}.", ""},
 
