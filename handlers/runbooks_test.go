@@ -468,7 +468,7 @@ func TestPreviewRunbook(t *testing.T) {
 	t.Run("a template with a mistake", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/runbooks/preview", runbookFields(0, "step.0.topic", "a {{ incident.nam }}", "step.0.agenda", "{% for %}")...).
-			want(t, http.StatusOK, "An incident’s meeting would be called “INC-42 Checkout is slow”.", "Line 1, column 6", "incident.name", "An incident’s meeting would have no agenda.")
+			want(t, http.StatusOK, "If this template fails or gives no text in an incident, the meeting is called “INC-42 Checkout is slow”.", "Line 1, column 6", "incident.name", "If this template fails or gives no text in an incident, the meeting has no agenda.")
 	})
 	t.Run("a mistake leaves nothing that looks like a result", func(t *testing.T) {
 		t.Parallel()
@@ -480,7 +480,7 @@ func TestPreviewRunbook(t *testing.T) {
 	t.Run("a topic that comes out empty", func(t *testing.T) {
 		t.Parallel()
 		newOffice(t).as(incident.Admin).post("/runbooks/preview", runbookFields(0, "step.0.topic", "{% if vars.region == 'x' %}x{% endif %}", "step.0.agenda", "")...).
-			want(t, http.StatusOK, "Topic 0/200 Empty", "An incident’s meeting would be called “INC-42 Checkout is slow”.")
+			want(t, http.StatusOK, "Topic 0/200 Empty", "If this template fails or gives no text in an incident, the meeting is called “INC-42 Checkout is slow”.")
 	})
 	t.Run("a long topic", func(t *testing.T) {
 		t.Parallel()

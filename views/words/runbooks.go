@@ -32,10 +32,10 @@ func StepInstead(name, links string) string {
 // PlainTopic and NoAgenda say what an incident's meeting gets if a template fails or
 // comes out empty.
 func PlainTopic(topic string) string {
-	return "An incident’s meeting would be called “" + topic + "”."
+	return "If this template fails or gives no text in an incident, the meeting is called “" + topic + "”."
 }
 
-const NoAgenda = "An incident’s meeting would have no agenda."
+const NoAgenda = "If this template fails or gives no text in an incident, the meeting has no agenda."
 
 // Meeting is what a step asks Zoom for; see incident.MeetingTemplate.
 type Meeting struct {
