@@ -287,10 +287,11 @@ type Presence struct {
 	LeftAt    time.Time
 }
 
-// sure reports whether the session has an id of its own, Zoom's user_id, which is digits.
-// Without it, sessions of two people, or of two devices of one person, can be one.
+// sure reports whether the session has an id of its own: Zoom's user_id, which is digits or
+// at least not the participant_uuid. Without it, sessions of two people, or of two devices
+// of one person, can be one.
 func (p Presence) sure() bool {
-	return p.SessionID != "" && p.SessionID != p.Name && strings.Trim(p.SessionID, "0123456789") == ""
+	return p.SessionID != p.Name && (p.SessionID != p.Person || strings.Trim(p.SessionID, "0123456789") == "")
 }
 
 // Inside reports whether the person is in the meeting, provided that the instance

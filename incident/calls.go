@@ -120,7 +120,7 @@ func (f BridgeFacts) watch(b *Bridge) (entries []TimelineEntry, jobs []Job) {
 		if r.BridgeID != b.ID || r.Instance == nil && r.Presence == nil && r.Wait == nil && r.DeletedAt.IsZero() && r.RestoredAt.IsZero() {
 			continue
 		}
-		at := r.At
+		at := r.EventAt
 		if at.After(f.At) {
 			at = f.At // Zoom's clock is ahead
 		}

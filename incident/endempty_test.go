@@ -47,7 +47,7 @@ func TestNotEnded(t *testing.T) {
 		setup func(w *world)                    // before the incident
 		with  func(w *world, b incident.Bridge) // while the host is inside
 		then  func(w *world, b incident.Bridge) // after everybody left
-		says  string                            // "": nobody says that the call is empty
+		says  string                            // "": nobody says that the call is empty; "inside": somebody is known to be inside
 	}{
 		{"the next call", nil, nil, func(w *world, b incident.Bridge) {
 			w.faults(zoomsim.Faults{LoseEvents: "*"})
@@ -103,6 +103,11 @@ func TestNotEnded(t *testing.T) {
 				w.send(b, event(name, `{"user_name":"iPhone"}`))
 			}
 		}, nil, `not_ended {"field":"names"}`},
+		{"left for a breakout room", nil, func(w *world, b incident.Bridge) {
+			w.send(b, event("meeting.participant_joined", `{"user_id":"77","user_name":"Bob","participant_uuid":"bob"}`))
+			w.clock.Add(time.Second)
+			w.send(b, event("meeting.participant_left", `{"user_id":"77","user_name":"Bob","participant_uuid":"bob","leave_reason":"left the meeting.<br>Reason: Join Breakout Room"}`))
+		}, nil, "inside"},
 		{"breakout rooms", nil, func(w *world, b incident.Bridge) {
 			w.send(b, event("meeting.participant_joined_breakout_room", `{"user_id":"77","user_name":"Bob","participant_uuid":"bob"}`))
 		}, nil, `not_ended {"field":"breakout"}`},
@@ -132,6 +137,12 @@ func TestNotEnded(t *testing.T) {
 			got, lines := w.bridge(i), w.timeline(i)
 			if got.State != incident.BridgeLive || w.calls("PUT /meetings/{meetingId}/status") > 0 {
 				t.Errorf("the bridge is %s, and Zoom was asked to end the call: %q", got.State, lines)
+			}
+			if tt.says == "inside" {
+				if got.Inside != 1 {
+					t.Errorf("%d are inside", got.Inside)
+				}
+				return
 			}
 			if tt.says == "" && (got.Alarm != incident.AlarmNone || !got.Watch.Unseen) || tt.says != "" && !slices.Contains(lines, tt.says) {
 				t.Errorf("the alarm is %q with %+v, the timeline %q", got.Alarm, got.Watch, lines)

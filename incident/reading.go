@@ -264,7 +264,7 @@ func (r *Reading) follow(z zoom.Event, number int64, links zoom.Links) {
 				r.Presence.JoinedAt = r.At
 			}
 			person(EntryJoined)
-		} else {
+		} else if !p.Breakout {
 			if r.Presence.LeftAt = p.LeaveTime; p.LeaveTime.IsZero() {
 				r.Presence.LeftAt = r.At
 			}

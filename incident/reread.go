@@ -37,18 +37,23 @@ func (b *Bridge) reread(m zoom.Meeting, sure bool, at time.Time) (entries []Time
 	if len(b.DialIn) == 0 {
 		b.DialIn = before.DialIn
 	}
-	if !sure && len(unsaidIn(b.Findings)) > len(unsaidIn(before.Findings)) {
-		b.Findings, b.Recording = before.Findings, before.Recording
+	more, less := without(b.Findings, before.Findings), without(before.Findings, b.Findings)
+	switch was, is := len(unsaidIn(before.Findings)), len(unsaidIn(b.Findings)); {
+	case sure:
+	case is > was:
+		b.Findings, b.Recording, more, less = before.Findings, before.Recording, nil, nil
+	case is < was: // nothing changed, Zoom only says more
+		more, less = nil, nil
 	}
 	says := func(kind TimelineKind, what string, data TimelineData) {
 		entries = append(entries, TimelineEntry{
 			ID: fmt.Sprint("reread-", b.ID, "-", what, "-", at.UnixMilli()), IncidentNumber: b.IncidentNumber, BridgeID: b.ID, At: at, Kind: kind, Data: data,
 		})
 	}
-	if more := without(b.Findings, before.Findings); len(more) > 0 {
+	if len(more) > 0 {
 		says(EntryChangedInZoom, "more", TimelineData{Findings: more})
 	}
-	if less := without(before.Findings, b.Findings); len(less) > 0 {
+	if less = slices.DeleteFunc(less, func(f Finding) bool { return f.Code == FoundNotSaid }); len(less) > 0 {
 		says(EntryMendedInZoom, "less", TimelineData{Findings: less})
 	}
 	switch {

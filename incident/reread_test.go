@@ -93,6 +93,13 @@ func TestMeetingChangedInZoom(t *testing.T) {
 			w.meetingSays(func(_, s map[string]any) { delete(s, "waiting_room") })
 			w.send(b, meetingUpdated)
 		}, 5 * time.Second, []string{"not_said"}, false, false, []string{"changed_in_zoom"}},
+		{"Zoom had not said how the meeting is set up", func(w *world) {
+			w.edit = func(call string, answer map[string]any) {
+				if call == "POST meetings" {
+					delete(answer, "settings")
+				}
+			}
+		}, func(*world, incident.Bridge) {}, time.Minute, nil, false, false, nil},
 		{"the link has the passcode in other words", nil, func(w *world, b incident.Bridge) {
 			w.meetingSays(func(m, _ map[string]any) {
 				m["join_url"] = strings.Split(fmt.Sprint(m["join_url"]), "?")[0] + "?pwd=OTHER.1"

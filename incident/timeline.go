@@ -63,10 +63,10 @@ const (
 	EntrySummaryGone          TimelineKind = "summary_gone"           // it was deleted or moved to the trash
 	EntrySummaryBack          TimelineKind = "summary_back"           // it was recovered
 	EntryRenamed              TimelineKind = "renamed"                // Topic: a standby meeting got it in Zoom
-	EntryChangedInZoom        TimelineKind = "changed_in_zoom"        // Findings: what was changed about the meeting in Zoom
-	EntryMendedInZoom         TimelineKind = "mended_in_zoom"         // Findings: what was changed about the meeting in Zoom, so that they are no longer so
-	EntryNewPasscode          TimelineKind = "new_passcode"           // the passcode of the meeting was changed in Zoom
-	EntryNewLink              TimelineKind = "new_link"               // Link: the host name; the link of the meeting was changed in Zoom
+	EntryChangedInZoom        TimelineKind = "changed_in_zoom"        // Findings: how the meeting in Zoom differs since from what was asked for
+	EntryMendedInZoom         TimelineKind = "mended_in_zoom"         // Findings: what is no longer so, because the meeting changed in Zoom
+	EntryNewPasscode          TimelineKind = "new_passcode"           // the passcode of the meeting changed in Zoom
+	EntryNewLink              TimelineKind = "new_link"               // Link: the host name of the meeting's new link; it changed in Zoom
 	EntryFixed                TimelineKind = "fixed"                  // Field: code of the finding about the meeting that a person had Zoom mend
 	EntryFixKept              TimelineKind = "fix_kept"               // Field; Zoom kept the setting
 	EntryFixUnsaid            TimelineKind = "fix_unsaid"             // Field; Zoom accepted the change and did not say what the setting is

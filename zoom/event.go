@@ -71,6 +71,7 @@ type EventParticipant struct {
 	Email     string // empty for guests and for people from other accounts
 	JoinTime  time.Time
 	LeaveTime time.Time
+	Breakout  bool // Zoom's reason for leaving names a breakout room: they may still be in the call
 }
 
 // EventRecording is a recording. It does not include the token for downloads.
@@ -156,6 +157,7 @@ func ReadEvent(raw []byte) (Event, error) {
 			Email:     word(p.Get("email")),
 			JoinTime:  instant(p.Get("join_time")),
 			LeaveTime: instant(p.Get("leave_time")),
+			Breakout:  strings.Contains(strings.ToLower(p.Get("leave_reason").String()), "breakout"),
 		}
 	}
 	if family == "recording" && object.Exists() {

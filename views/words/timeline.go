@@ -77,10 +77,10 @@ var entryTexts = map[string]string{
 	"summary":                "Zoom’s AI summary of the call is ready in Zoom.",
 	"summary_gone":           "Zoom’s AI summary was deleted or moved to the trash in Zoom.",
 	"summary_back":           "Zoom’s AI summary was recovered from the trash in Zoom.",
-	"changed_in_zoom":        "Someone changed the meeting in Zoom.",
-	"mended_in_zoom":         "Someone changed the meeting in Zoom. No longer a problem: {subjects}.",
-	"new_passcode":           "Someone changed the passcode of the meeting in Zoom. People need the new one.",
-	"new_link":               "The meeting has a new link, at {link}. Someone changed it in Zoom.",
+	"changed_in_zoom":        "The meeting changed in Zoom.",
+	"mended_in_zoom":         "The meeting changed in Zoom. No longer a problem: {subjects}.",
+	"new_passcode":           "The passcode of the meeting changed in Zoom. People need the new one.",
+	"new_link":               "The link of the meeting changed in Zoom. The new one leads to {link}.",
 	"fixed":                  "Fixed “{setting}” of the meeting in Zoom.",
 	"fix_kept":               "Tried to fix “{setting}” of the meeting. " + keptSetting,
 	"fix_unsaid":             "Zoom accepted a change of “{setting}”, but didn’t say what the setting is now.",
@@ -148,7 +148,7 @@ func (e Entry) Says() string {
 		for _, f := range e.Findings {
 			subjects = append(subjects, f.Says().Subject)
 		}
-		form = strings.ReplaceAll(form, "{subjects}", strings.Join(subjects, ", "))
+		form = strings.ReplaceAll(form, "{subjects}", cmp.Or(strings.Join(subjects, ", "), "a setting"))
 	case "template_failed":
 		if e.Field == "agenda" {
 			form = "The agenda’s template failed, so the meeting has no agenda."
