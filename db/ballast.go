@@ -205,9 +205,10 @@ func (d *disk) noteWrite(err error) {
 		if gone || known.Code != incident.Unavailable {
 			return // the caller has gone, or the write was rejected: this says nothing about the database
 		}
-		if problem = known.Message; brokenFile(err) == nil && !errors.As(err, new(*incident.Error)) {
-			problem = noAnswer // Drawbridge tries again, and nobody else has to
+		if brokenFile(err) == nil && !errors.As(err, new(*incident.Error)) { // Drawbridge tries again, and nobody else has to
+			errors.As(unavailable("The database doesn’t answer.", err), &known)
 		}
+		problem = known.Message
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -68,10 +68,8 @@ func coded(err error) error {
 	if broken := brokenFile(err); broken != nil {
 		return broken
 	}
-	return unavailable(noAnswer+" Try again in a moment.", err)
+	return unavailable("The database doesn’t answer. Try again in a moment.", err)
 }
-
-const noAnswer = "The database doesn’t answer."
 
 // brokenFile is what is wrong with the database's file or its disk, or nil.
 func brokenFile(err error) error {
