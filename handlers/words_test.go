@@ -467,7 +467,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"verdictTexts": of("incident", "FindingCode"), "settingNames": of("incident", "Setting"), "audio": {"telephony", "voip", "thirdParty"},
 		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
-		"families": families, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
+		"families": families, "eventNames": events, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
 		"Actor kind": of("incident", "ActorKind"), "Alarm.Code": of("incident", "Alarm"), "Alarm.Help": of("incident", "Help"), "alarmTexts": of("incident", "Alarm"), "notEnded": of("incident", "NotEnded"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
 		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),

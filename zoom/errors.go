@@ -166,7 +166,7 @@ func (c *Client) answerError(a answer, op string, token Secret) *Error {
 	if m := missingScopes.FindStringSubmatch(e.Message + string(a.body)); m != nil {
 		e.Scopes = scopeName.FindAllString(m[1], 20)
 	}
-	if e.Status >= 500 || op == opCreateMeeting && !e.zooms(a) {
+	if e.Status >= 500 || e.Op == opCreateMeeting && !e.zooms(a) {
 		e.Outcome = Unknown
 	}
 	if e.Status == http.StatusTooManyRequests || e.Code == http.StatusTooManyRequests {

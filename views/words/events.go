@@ -70,12 +70,21 @@ var eventSentences = map[string]string{
 // Only the people in a meeting go without its name, "participant joined", because they
 // are most of the log.
 func EventName(event string) string {
+	if name, ok := eventNames[event]; ok {
+		return name
+	}
 	if strings.HasPrefix(event, "meeting.participant_") {
 		event = strings.TrimPrefix(event, "meeting.")
 	}
-	// JBH is Zoom's short form of “join before host”.
-	return strings.NewReplacer("jbh_waiting_left", "stopped waiting for the host", "jbh_waiting", "waits for the host",
-		"jbh_joined", "joined before the host", "_", " ", ".", " ").Replace(event)
+	return strings.NewReplacer("_", " ", ".", " ").Replace(event)
+}
+
+// eventNames are the names of events whose types people don't understand. JBH is Zoom's short
+// form of “join before host”.
+var eventNames = map[string]string{
+	"meeting.participant_jbh_waiting":      "participant waits for the host",
+	"meeting.participant_jbh_waiting_left": "participant stopped waiting for the host",
+	"meeting.participant_jbh_joined":       "participant joined before the host",
 }
 
 // EventUse says why to subscribe to an event.
