@@ -456,10 +456,12 @@ func (s *Service) deleteDiscarded(ctx context.Context, job Job) (again time.Time
 	if err == nil && !s.made(meeting.Agenda) {
 		return time.Time{}, nil // the sweep lists it
 	}
-	if err == nil && meeting.Status == "waiting" { // or else people may be in it
-		if err = client.DeleteMeeting(ctx, attempt.MeetingID); err == nil {
-			return time.Time{}, s.sayTwin(ctx, attempt, EntryTwinDeleted)
-		}
+	if err == nil {
+		// If Zoom didn't say whether the call runs, it refuses to delete one that does.
+		err = client.DeleteMeeting(ctx, attempt.MeetingID)
+	}
+	if err == nil {
+		return time.Time{}, s.sayTwin(ctx, attempt, EntryTwinDeleted)
 	}
 	if gone(err) {
 		return time.Time{}, nil

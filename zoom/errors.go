@@ -178,11 +178,12 @@ func (c *Client) answerError(a answer, op string, token Secret) *Error {
 }
 
 // zooms reports whether an error answer is certainly Zoom's and about a meeting that it
-// did not create. A proxy may answer in Zoom's place after Zoom created the meeting.
+// did not create. A proxy may answer in Zoom's place after Zoom created the meeting, but
+// limits a rate before it asks Zoom.
 func (e *Error) zooms(a answer) bool {
 	h := a.header
 	named := cmp.Or(h.Get("X-Zm-Trackingid"), h.Get("X-RateLimit-Category"), h.Get("X-RateLimit-Type")) != ""
-	return (e.Code != 0 || e.tokenRefused() || e.Status >= 400 && named) && !hasID.Match(a.body)
+	return (e.Code != 0 || e.tokenRefused() || e.Status == http.StatusTooManyRequests || e.Status >= 400 && named) && !hasID.Match(a.body)
 }
 
 var (
