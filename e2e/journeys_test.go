@@ -397,7 +397,7 @@ func TestJourneyKeyboard(t *testing.T) {
 	// Escape closes the event that is open.
 	b.goTo("/events", "g", "e")
 	b.click("table.db-events tbody a.db-row-main")
-	b.wait("the event", `document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
+	b.wait("the event", `document.readyState === "complete" && document.querySelector("[data-db-detail]") && location.pathname !== "/events"`)
 	b.press("Escape")
 	b.wait("the list", `!document.querySelector("[data-db-detail]") && location.pathname === "/events"`)
 
