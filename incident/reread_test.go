@@ -67,7 +67,7 @@ func TestMeetingChangedInZoom(t *testing.T) {
 		}, 5 * time.Second, nil, true, true, []string{"new_passcode"}},
 		{"another passcode, and no event", nil, func(w *world, _ incident.Bridge) { w.meetingSays(newPasscode) }, time.Minute, nil, true, true, []string{"new_passcode"}},
 		{"another link", nil, func(w *world, b incident.Bridge) {
-			w.meetingSays(func(m, _ map[string]any) { m["join_url"] = "https://us05web.zoom.us/s/" + b.MeetingID })
+			w.meetingSays(func(m, _ map[string]any) { m["join_url"] = "https://us06web.zoom.us/j/" + b.MeetingID })
 			w.send(b, meetingUpdated)
 		}, 5 * time.Second, nil, false, true, []string{"new_link"}},
 		{"the host's settings, by email address", nil, func(w *world, b incident.Bridge) {
