@@ -245,14 +245,21 @@ func TestEventSearchGoesOn(t *testing.T) {
 	o.sql(`UPDATE events SET meeting_id = '80000000001'`)
 	o.sql(`UPDATE events SET event = 'user.rare' WHERE id IN (SELECT id FROM events ORDER BY id LIMIT 3)`)
 
-	path := "/events?meeting_id=80000000001&event=user.rare"
-	first := viewer.get(path)
+	get := func(path string) (r reply) { // a machine with too much to do may answer 503 first
+		for range 20 {
+			if r = viewer.get(html.UnescapeString(path)); r.status != http.StatusServiceUnavailable {
+				break
+			}
+		}
+		return r
+	}
+	first := get("/events?meeting_id=80000000001&event=user.rare")
 	first.want(t, http.StatusOK, "No match so far", "Searched back to", "Continue search", "found so far")
 	next := olderPage.FindStringSubmatch(first.body)
 	if next == nil {
 		t.Fatal("no way on")
 	}
-	r := viewer.get(html.UnescapeString(next[1]))
+	r := get(next[1])
 	r.want(t, http.StatusOK, "Newest")
 	if rows := r.rows(rowOfEvent); len(rows) != 3 || strings.Contains(r.text(), "Continue search") {
 		t.Errorf("%d rows, want the 3 there are", len(rows))
@@ -261,7 +268,7 @@ func TestEventSearchGoesOn(t *testing.T) {
 	if back == nil {
 		t.Fatal("no way back")
 	}
-	viewer.get(html.UnescapeString(back[1])).want(t, http.StatusOK, "Searched forward to", "Newer")
+	get(back[1]).want(t, http.StatusOK, "Searched forward to", "Newer")
 }
 
 func TestEventTail(t *testing.T) {

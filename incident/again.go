@@ -138,5 +138,13 @@ func (s *Service) saidEnded(ctx context.Context, b Bridge, e TimelineEntry, audi
 	now := s.now()
 	b.AskAt = now.Add(5 * time.Second)
 	e.ID, e.IncidentNumber, e.BridgeID, e.At = newID(), b.IncidentNumber, b.ID, now
-	return moved(s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeLive}, Timeline: []TimelineEntry{e}, Audit: audit}))
+	err := s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeLive}, Timeline: []TimelineEntry{e}, Audit: audit})
+	if CodeOf(err) != Conflict {
+		return err
+	}
+	// The bridge has changed meanwhile, most likely because the end was noticed.
+	if err := s.store.AddTimeline(ctx, e); err != nil || audit.Action == "" {
+		return err
+	}
+	return s.store.AddAudit(ctx, audit)
 }

@@ -248,6 +248,9 @@ func (s *Service) load() {
 		list = append(list, p)
 	}
 	j.mu.Lock()
+	list = slices.DeleteFunc(list, func(p Pending) bool { // written while this waited for the file
+		return slices.ContainsFunc(j.pending, func(other Pending) bool { return other.ID == p.ID })
+	})
 	j.loaded, j.pending = true, append(list, j.pending...)
 	j.mu.Unlock()
 	if len(content) > 0 && !bytes.HasSuffix(content, []byte("\n")) {

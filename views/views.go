@@ -111,7 +111,7 @@ func lasting(d time.Duration) string {
 	return span(d, 0)
 }
 
-// span is d in the largest unit that fits. What has passed isn't rounded up, as in Length:
+// span is d in the largest unit that fits. What has passed never counts more than it was, as in Length:
 // plus is 0 for it, and 0.5 for what is to come.
 func span(d time.Duration, plus float64) string {
 	in := func(unit time.Duration) int { return int(float64(d)/float64(unit) + plus) }
