@@ -46,11 +46,7 @@ func (s *Service) heard(err error) {
 }
 
 // zoomIsSilent reports whether Zoom answered none of the last calls.
-func (s *Service) zoomIsSilent() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.silent >= mostSilences
-}
+func (s *Service) zoomIsSilent() bool { return !s.SilentSince().IsZero() }
 
 // SilentSince returns since when Zoom has answered no call, or zero if it answers.
 func (s *Service) SilentSince() time.Time {

@@ -35,9 +35,6 @@ func (a Account) Outlook(loads map[string]HostLoad, standbys []Standby, now time
 	return o
 }
 
-// RunsAll reports whether the host runs as many calls as it may, so that no other can start.
-func (h Host) RunsAll() bool { return h.Runs >= h.AtOnce }
-
 // Hosts returns the backup users who can host another call now.
 func (o Outlook) Hosts() []Host {
 	return slices.DeleteFunc(slices.Clone(o.Pool), func(h Host) bool { return h.RunsAll() || h.Why.Code != "" })

@@ -79,8 +79,8 @@ type Host struct {
 // Room is how many more meetings the host may run at the same time.
 func (h Host) Room() int { return h.AtOnce - h.Open }
 
-// full reports whether the host runs as many calls as it may, so that no other can start.
-func (h Host) full() bool { return h.Runs >= h.AtOnce }
+// RunsAll reports whether the host runs as many calls as it may, so that no other can start.
+func (h Host) RunsAll() bool { return h.Runs >= h.AtOnce }
 
 // Host returns what is known about a Zoom user as a host.
 func (a Account) Host(email string, load HostLoad, now time.Time) Host {
@@ -156,7 +156,7 @@ func (c *climber) order(list []rung, loads map[string]HostLoad) []rung {
 		case h.Room() < 1:
 			h.place = placeFull
 			h.Why = Reason{Code: ReasonHostBusy, Host: r.host, Count: h.Open}
-			if h.full() {
+			if h.RunsAll() {
 				h.place, h.rung.runs = placeRuns, true
 				h.Why = Reason{Code: ReasonHostRuns, Host: r.host, Count: h.Runs}
 			}

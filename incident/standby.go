@@ -445,7 +445,7 @@ func (s *Service) standbys(ctx context.Context, a Account) (rows []Standby, full
 	// Those with room come first, and those whose host is full last.
 	place := func(m Standby) int {
 		switch h := a.Host(m.HostEmail, loads[m.HostEmail], s.now()); {
-		case h.full():
+		case h.RunsAll():
 			return placeRuns
 		case h.Room() < 1:
 			return placeFull
