@@ -27,6 +27,7 @@ func (w *world) over() (incident.Incident, incident.Bridge) {
 }
 
 func TestStartAgain(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		prepare  func(w *world, b incident.Bridge)
@@ -72,6 +73,7 @@ func TestStartAgain(t *testing.T) {
 }
 
 func TestStartAgainRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.over()
 	wantCode(t, w.service.StartAgain(t.Context(), viewer, b.ID), incident.Forbidden)
@@ -80,6 +82,7 @@ func TestStartAgainRefused(t *testing.T) {
 }
 
 func TestEndCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, b := w.open()
 	wantCode(t, w.service.EndCall(t.Context(), anaIs, b.ID, 9), incident.Conflict) // it does not run

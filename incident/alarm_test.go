@@ -14,6 +14,7 @@ import (
 // People who wait for 30 seconds while nobody is let in are an alarm, without another
 // event, and open pages learn of it.
 func TestPeopleStuck(t *testing.T) {
+	t.Parallel()
 	ana := zoomsim.Person{Name: "Ana", Email: opener}
 	for _, tt := range []struct {
 		name      string

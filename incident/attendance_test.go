@@ -11,6 +11,7 @@ import (
 )
 
 func TestAttendance(t *testing.T) {
+	t.Parallel()
 	at := func(min int) time.Time {
 		if min < 0 {
 			return time.Time{}

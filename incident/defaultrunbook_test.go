@@ -11,6 +11,7 @@ import (
 
 // A program that names no usable runbook gets the default one, and is told so.
 func TestDefaultRunbook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	byDefault := w.runbook
 	disabled := meeting()

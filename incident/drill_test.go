@@ -72,6 +72,7 @@ func (w *world) wantStages(id string, want ...string) {
 }
 
 func TestDrill(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.drill()
 
@@ -104,6 +105,7 @@ func TestDrill(t *testing.T) {
 }
 
 func TestDrillTimes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.edit = func(call string, _ map[string]any) {
 		if call == "POST meetings" {
@@ -128,6 +130,7 @@ func TestDrillTimes(t *testing.T) {
 }
 
 func TestDrillFails(t *testing.T) {
+	t.Parallel()
 	hosts := func(f func(*zoomsim.User)) func(*world) {
 		return func(w *world) {
 			w.sim.SetUser(opener, f)
@@ -217,6 +220,7 @@ func TestDrillFails(t *testing.T) {
 
 // A meeting is deleted only when nobody is in it.
 func TestDrillPeopleInside(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		after func(w *world, meeting, person string)
@@ -275,6 +279,7 @@ func TestDrillPeopleInside(t *testing.T) {
 // A meeting that Zoom made although its answer was lost is deleted, also if it is found
 // after the drill.
 func TestDrillLateMeeting(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Only: createOnly, ResetAfterCommit: true})
 	w.drill()
@@ -297,6 +302,7 @@ func TestDrillLateMeeting(t *testing.T) {
 
 // A drill goes on where it was when the program stopped.
 func TestDrillRestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{Only: readOnly, Down: true})
 	w.drill()
@@ -318,6 +324,7 @@ func TestDrillRestart(t *testing.T) {
 }
 
 func TestDrillGuards(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	wantCode(t, w.service.RunDrill(t.Context(), anaIs, "d1", ""), incident.Forbidden)
 	wantFields(t, w.service.RunDrill(t.Context(), admin, "d1", "another"), "runbook")
@@ -331,6 +338,7 @@ func TestDrillGuards(t *testing.T) {
 
 // A variable that people must fill in does not stop a drill.
 func TestDrillVariables(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.runbook
 	r.Variables = []incident.Variable{{Name: "customer", Label: "Customer", Type: "choice", Required: true, Choices: []string{"a", "b"}}}
@@ -343,6 +351,7 @@ func TestDrillVariables(t *testing.T) {
 }
 
 func TestDrillSchedule(t *testing.T) {
+	t.Parallel()
 	day := func(text string) time.Time {
 		at, err := time.Parse("2006-01-02 15:04", text)
 		if err != nil {
@@ -394,6 +403,7 @@ func (w *world) drillIDs() (ids []string) {
 
 // A drill of the schedule uses the runbook of the plan, and fails if that can't be used.
 func TestDrillPlanRunbook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := meeting()
 	m.Topic = "Another {{ incident.name }}"
@@ -421,6 +431,7 @@ func TestDrillPlanRunbook(t *testing.T) {
 
 // Of two servers that come to the hour at the same time, one starts the drill.
 func TestDrillTwoServers(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		w := worldWith(t, s)
 		w.clock.Add(time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC).Sub(w.clock.Now()))
@@ -445,6 +456,7 @@ func TestDrillTwoServers(t *testing.T) {
 }
 
 func TestSaveDrillPlan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p, err := w.store.DrillPlan(t.Context())
 	w.ok(err)
@@ -475,6 +487,7 @@ func TestSaveDrillPlan(t *testing.T) {
 // A standby meeting that helped out is deleted like any other, but the drill has failed: no
 // host gave a new meeting.
 func TestDrillOnStandby(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	kept := w.standby(1)[0].Meeting.ID
 	w.faults(zoomsim.Faults{Down: true, Only: "POST /users/{userId}/meetings"})

@@ -209,6 +209,7 @@ func TestLinkGivenDuringReadBack(t *testing.T) {
 
 // A standby meeting that is fixed before it is renamed still gets the topic of its incident.
 func TestFixBeforeRename(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.faults(zoomsim.Faults{OverwriteSettings: true})
 	w.standby(1)

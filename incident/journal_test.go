@@ -71,6 +71,7 @@ func (w *world) incidents() []incident.Incident {
 // The database accepts no writes. Incidents get their link from memory, and are written
 // down once, also if the program stops in between.
 func TestOpenFromMemory(t *testing.T) {
+	t.Parallel()
 	w, unlock := locked(t)
 	at := w.clock.Now()
 	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }
@@ -170,6 +171,7 @@ func TestAskedAgainWhileDown(t *testing.T) {
 }
 
 func TestOpenFromMemoryTwice(t *testing.T) {
+	t.Parallel()
 	w, unlock := locked(t)
 	dedup := func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }
 	w.ask(dedup)
@@ -198,6 +200,7 @@ func TestOpenFromMemoryTwice(t *testing.T) {
 }
 
 func TestOpenFromMemoryLimits(t *testing.T) {
+	t.Parallel()
 	t.Run("the journal can't be written", func(t *testing.T) {
 		w, unlock := locked(t, func(w *world) {
 			w.cfg.JournalPath = filepath.Join(t.TempDir(), "gone", "journal.jsonl")
@@ -312,6 +315,7 @@ func TestManyAdjustments(t *testing.T) {
 // The database stops to accept writes after the incident is stored, while Zoom creates
 // the meeting.
 func TestBridgeFromMemory(t *testing.T) {
+	t.Parallel()
 	cfg := dbtest.Migrated(t)
 	w := worldWith(t, dbtest.Open(t, cfg))
 	w.links(warRoom)
@@ -424,6 +428,7 @@ func TestRepeatedAlertLeavesInTime(t *testing.T) {
 // The database stored the incident but its answer was lost, so people got the link from
 // memory. The journal makes that link the bridge.
 func TestOpenFromMemoryStoredUnheard(t *testing.T) {
+	t.Parallel()
 	w, unlock := locked(t)
 	w.ask(func(r *incident.OpenRequest) { r.FormKey = "key-1" })
 	unlock()

@@ -12,6 +12,7 @@ import (
 // An incident of the journal can never be stored, because its runbook was deleted. Drawbridge
 // tries less and less often, says so, and an admin discards it. One beside it is stored.
 func TestStuckJournal(t *testing.T) {
+	t.Parallel()
 	w, unlock := locked(t)
 	gone := w.runbook
 	stuck := w.ask(func(r *incident.OpenRequest) {
@@ -60,6 +61,7 @@ func TestStuckJournal(t *testing.T) {
 
 // A database that is down for long is no reason to discard anything.
 func TestJournalWhileDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.links(warRoom)
 	w.ok(w.store.Close())

@@ -31,6 +31,7 @@ func TestDummyHash(t *testing.T) {
 }
 
 func TestLogIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ana := w.person("ana", incident.Responder)
 	gone := w.person("gone", incident.Viewer)

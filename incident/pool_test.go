@@ -29,6 +29,7 @@ func (w *world) byStranger() incident.Bridge {
 }
 
 func TestHostPoolSharesMeetings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.pool("a@example.com", "b@example.com", "c@example.com")
 	hosts := map[string]int{}
@@ -49,6 +50,7 @@ func TestHostPoolSharesMeetings(t *testing.T) {
 
 // Whom the next incident gets, after what happened before.
 func TestNextHost(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		before  func(w *world)
@@ -156,6 +158,7 @@ func (w *world) resolve(b incident.Bridge) {
 // Incidents that are opened at the same time share the hosts too, and those that don't
 // find room wait for nobody.
 func TestHostPoolInParallel(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var hosts []string
 	for n := range 6 {

@@ -23,6 +23,7 @@ func (w *world) minutes(n int) {
 }
 
 func TestQuietCalls(t *testing.T) {
+	t.Parallel()
 	ana := zoomsim.Person{Name: "Ana", Email: opener}
 	leaves := func(w *world, b incident.Bridge) {
 		key := w.join(b, ana)
@@ -101,6 +102,7 @@ func TestQuietCalls(t *testing.T) {
 }
 
 func TestEndEmpty(t *testing.T) {
+	t.Parallel()
 	ana, mia := zoomsim.Person{Name: "Ana", Email: opener}, zoomsim.Person{Name: "Mia"}
 	for _, tt := range []struct {
 		name  string
@@ -165,6 +167,7 @@ func TestEndEmpty(t *testing.T) {
 
 // Of a call behind a static link nothing is known, so nothing is said about it.
 func TestQuietStaticLink(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		do   func(w *world) incident.Incident

@@ -55,6 +55,7 @@ func (w *world) wantKept(n int) {
 }
 
 func TestStandbyMeetings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.pool("a@example.com", "b@example.com")
 	kept := w.standby(3)
@@ -92,6 +93,7 @@ func TestStandbyMeetings(t *testing.T) {
 
 // What happens to a standby meeting in Zoom, and whether it is replaced at the next check.
 func TestStandbyCheck(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name     string
 		change   func(w *world, m incident.Standby)
@@ -167,6 +169,7 @@ func TestStandbyEvent(t *testing.T) {
 
 // A change that Zoom reports while the meeting is read back is not in what was read.
 func TestStandbyChangesDuringCheck(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	before := w.standby(1)[0]
 	changed := false
@@ -189,6 +192,7 @@ func TestStandbyChangesDuringCheck(t *testing.T) {
 // A standby meeting that Zoom said was deleted is not handed out, although Zoom does not
 // answer any more.
 func TestDeletedStandbyIsNotUsed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	before := w.standby(1)[0]
 	w.ok(w.zoom().DeleteMeeting(t.Context(), before.Meeting.ID))
@@ -202,6 +206,7 @@ func TestDeletedStandbyIsNotUsed(t *testing.T) {
 
 // No standby meeting is left behind whose creation had no clear end.
 func TestStandbyUnknown(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		fault zoomsim.Faults
@@ -229,6 +234,7 @@ func TestStandbyUnknown(t *testing.T) {
 // With Zoom down, incidents get the standby meetings, each once; they get their names
 // when Zoom is back, and the next ones are made.
 func TestStandbyIsUsed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	kept := w.standby(2)
 	w.faults(zoomsim.Faults{Reset: true})
@@ -286,6 +292,7 @@ func TestStandbyIsUsed(t *testing.T) {
 
 // A number that the hosts' day does not allow is refused with the arithmetic.
 func TestTooManyStandbyMeetings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	many := 200
 	_, err := w.service.SaveAccount(t.Context(), admin, w.accountForm(func(f *incident.AccountForm) { f.StandbyMeetings = &many }))
@@ -297,6 +304,7 @@ func TestTooManyStandbyMeetings(t *testing.T) {
 // In a storm of alerts, one source gets as many new meetings as the account says, and
 // the rest what is at hand. Without anything at hand it gets new meetings all the same.
 func TestStormBrake(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		links []incident.StaticLink
@@ -339,6 +347,7 @@ func TestStormBrake(t *testing.T) {
 
 // A host whom Zoom no longer has takes the standby meeting along.
 func TestStandbyOfHostWhoLeft(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.standby(1)
 	w.sim.SetUser(backup, func(u *zoomsim.User) { u.Unknown = true })

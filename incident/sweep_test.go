@@ -126,6 +126,7 @@ func (w *world) replaced(i incident.Incident, b incident.Bridge) {
 
 // A left-over meeting is listed until it is gone, also if its host has not hosted for long.
 func TestSweepLongAfter(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		change func(w *world, m zoom.Meeting)
@@ -392,6 +393,7 @@ func TestSweep(t *testing.T) {
 // An unused meeting is deleted without anybody asking. The timeline says so, Zoom's event
 // about it is no surprise, and a person who recovers the meeting keeps it.
 func TestSweepBySchedule(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		w.must(w.service.CheckConnection(t.Context(), admin))
@@ -431,6 +433,7 @@ func TestSweepBySchedule(t *testing.T) {
 
 // Somebody reopens the incident whose meeting is deleted next: it keeps its link.
 func TestSweepWhileReopened(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		i, b := w.open()
@@ -454,6 +457,7 @@ func TestSweepWhileReopened(t *testing.T) {
 
 // A meeting that is in use again is no longer listed.
 func TestSweepAfterReopening(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	i, _ := w.open()
 	w.clock.Add(aDay)
@@ -470,6 +474,7 @@ func TestSweepAfterReopening(t *testing.T) {
 
 // Zoom failed for one host: the page can say which, and the look is repeated soon.
 func TestSweepFailure(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.service.CheckConnection(t.Context(), admin))
 	i, _ := w.open()
@@ -503,6 +508,7 @@ func TestSweepFailure(t *testing.T) {
 
 // An opener who is no Zoom user has no meetings, which is no failure.
 func TestSweepOfGuest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.byStranger()
 	w.sweep()
@@ -520,6 +526,7 @@ func TestSweepOfGuest(t *testing.T) {
 }
 
 func TestSweepRefused(t *testing.T) {
+	t.Parallel()
 	w := newEmptyWorld(t)
 	wantCode(t, w.service.SweepNow(t.Context(), anaIs), incident.Forbidden)
 	wantCode(t, w.service.SweepNow(t.Context(), admin), incident.Unavailable)
@@ -531,6 +538,7 @@ func TestSweepRefused(t *testing.T) {
 
 // Two servers look at the same time, and one meeting is deleted once.
 func TestSweepOnTwoServers(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		w := worldWith(t, store)
 		i, _ := w.open()

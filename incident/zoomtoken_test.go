@@ -57,6 +57,7 @@ func (w *world) all(services ...*incident.Service) {
 // Servers with the same database share one access token, even if Zoom invalidates
 // a token when another is requested.
 func TestServersShareToken(t *testing.T) {
+	t.Parallel()
 	dbtest.EachConfig(t, func(t *testing.T, cfg db.Config) {
 		w := worldWith(t, dbtest.Open(t, cfg))
 		b := w.another(dbtest.Open(t, cfg))
