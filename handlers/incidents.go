@@ -249,7 +249,7 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 			page.Running.Inside, page.Running.Unseen = page.Running.Inside+b.Inside, page.Running.Unseen || b.Watch.Unseen
 		}
 		// What a bridge says about the Zoom app needs no banner.
-		if block.Cause != "" && slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide) && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {
+		if block.Cause != "" && slices.ContainsFunc(b.Reasons, incident.Reason.AccountWide) && page.Frame.Banner != nil && page.Frame.Banner.NoMeetings {
 			page.Frame.Banner = nil
 		}
 		inside, waiting, err := s.people(c, b)

@@ -78,18 +78,13 @@ func (s *Site) Overview(c echo.Context) error {
 	page := views.OverviewPage{
 		Frame: s.Frame(c, "Overview", "overview"),
 		Steps: setupSteps(account, runbooks, count+len(unstored)+len(resolved.Items) > 0, Actor(c).Role, now),
-		Ready: ready,
+		Ready: ready.Ready,
 		Hours: hours,
 	}
 	if len(runbooks) == 0 && page.Ready.Level != views.LevelNote && page.Ready.Level != views.LevelBad {
 		page.Ready = views.Ready{Level: views.LevelBad, Title: "Not ready. Incidents need a runbook, and there is none."}
 	}
 	report := account.Report(now)
-	if level, _ := account.Readiness(now); level == incident.LevelBad { // Ready says these
-		report.Lines = slices.DeleteFunc(report.Lines, func(f incident.Finding) bool {
-			return f.Level == incident.LevelBad && slices.Contains(page.Ready.Facts, factOf(f, now))
-		})
-	}
 	if page.Alarms, err = s.alarms(c, needy.Items); err != nil {
 		return err
 	}
@@ -97,8 +92,8 @@ func (s *Site) Overview(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	report.Lines = slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { // the pre-flight check says these
-		return slices.ContainsFunc(people, func(h incident.PossibleHost) bool { return h.Email == f.Email })
+	report.Lines = slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { // the headline or the pre-flight check says these
+		return ready.says(f) || slices.ContainsFunc(people, func(h incident.PossibleHost) bool { return h.Email == f.Email })
 	})
 	if page.Needs, err = s.needs(c, account, outlook, report, health, needy.Items); err != nil {
 		return err
@@ -112,9 +107,8 @@ func (s *Site) Overview(c echo.Context) error {
 		page.Needs = append([]views.Need{*drill}, page.Needs...)
 	}
 	s.addStuck(c, &page)
-	// What the headline says needs no second line, and no banner.
-	page.Needs = slices.DeleteFunc(page.Needs, func(n views.Need) bool { return slices.Contains(page.Ready.Facts, n.Text) })
-	if len(page.Ready.Facts) > 0 && page.Ready.Level != views.LevelOK && page.Frame.Banner != nil && page.Frame.Banner.Href == "/account" {
+	// What the headline says needs no banner.
+	if len(page.Ready.Facts) > 0 && page.Ready.Level != views.LevelOK && page.Frame.Banner != nil && page.Frame.Banner.NoMeetings {
 		page.Frame.Banner = nil
 	}
 	if page.Health, err = s.healthPanel(c, account, health); err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,21 +17,45 @@ import (
 // readyTitle is the headline if everything that was checked is well.
 const readyTitle = "Ready. New incidents will get a bridge."
 
+// headline is what Overview says first, and the findings that it says.
+type headline struct {
+	views.Ready
+	said []incident.Finding
+}
+
+// say adds the reasons that are at least as bad as a level.
+func (h *headline) say(reasons []incident.Finding, level incident.Level, now time.Time) {
+	for _, f := range reasons {
+		if f.Level.Compare(level) >= 0 && len(h.said) < maxFacts {
+			h.said = append(h.said, f)
+			h.Facts = append(h.Facts, factOf(f, now))
+		}
+	}
+}
+
+// says reports whether the headline says a finding.
+func (h headline) says(f incident.Finding) bool {
+	return slices.ContainsFunc(h.said, func(said incident.Finding) bool {
+		return said.Code == f.Code && said.Topic == f.Topic && said.Email == f.Email && said.Value == f.Value
+	})
+}
+
 // ready says whether the next incident will get a bridge that people can join, judged by
 // the last check, by the newest bridges since a person asked for a check, and by what the
 // host pool runs now. A check that a bridge caused says less than the bridge: it creates no
 // meeting.
-func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, o incident.Outlook) (views.Ready, error) {
+func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, o incident.Outlook) (headline, error) {
 	now := s.Now()
 	level, reasons := a.Readiness(now)
 	report := a.Report(now)
-	r := views.Ready{Level: views.LevelOK, Title: readyTitle, AsOf: s.When(c, report.At)}
+	r := headline{Ready: views.Ready{Level: views.LevelOK, Title: readyTitle, AsOf: s.When(c, report.At)}}
 	if level == incident.LevelNote {
 		facts := []string{"It can’t create meetings: people use their own link as the bridge."}
 		if names := staticNames(a.StaticLinks); names != "" {
 			facts = []string{"It can’t create meetings: incidents get a static link as their bridge (" + names + ")."}
 		}
-		return views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: facts}, nil
+		r.Ready = views.Ready{Level: views.LevelNote, Title: "Drawbridge only receives events from Zoom here.", Facts: facts}
+		return r, nil
 	}
 	if h := s.Store.Health(); h.WriteProblem != "" || s.Service.PendingIncidents() > 0 {
 		r.Level, r.Title, r.AsOf = views.LevelBad, "Drawbridge can’t store incidents right now.", views.When{}
@@ -43,15 +66,15 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, 
 	}
 	since := cmp.Or(report.Asked, report.At)
 	if len(newest) > 0 && newest[0].CreatedAt.After(since) {
-		if r, found := s.noLink(c, newest[0]); found {
-			return r, nil
+		if ready, found := s.noLink(c, newest[0]); found {
+			return headline{Ready: ready}, nil
 		}
 	}
 	silent := s.zoomSilent(c)
 	if silent != "" || level == incident.LevelBad {
 		next := nextWords(o)
 		r.Level, r.Title = notReady(next, cmp.Or(silent, "Zoom isn’t ready."))
-		r.Facts = facts(reasons, incident.LevelBad, now)
+		r.say(reasons, incident.LevelBad, now)
 		if silent != "" && !next.AtHand() { // the headline doesn't say it
 			r.Facts = append([]string{silent}, r.Facts...)
 		}
@@ -63,10 +86,10 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, 
 		return r, nil
 	}
 	if len(o.Pool) > 0 && len(o.Hosts()) == 0 {
-		return s.poolReady(c, o), nil
+		return headline{Ready: s.poolReady(c, o)}, nil
 	}
 	if len(newest) > 0 && zoomGaveNone(newest[0].Bridge) && newest[0].CreatedAt.After(report.At) {
-		r := lastBridge(newest[0], now)
+		r := headline{Ready: lastBridge(newest[0], now)}
 		r.AsOf = s.When(c, newest[0].CreatedAt)
 		r.Level, r.Title = views.LevelWarning, "The last incident got a static link instead of a Zoom meeting."
 		if newest[0].Rung == incident.RungStandby {
@@ -130,22 +153,23 @@ func (s *Site) poolReady(c echo.Context, o incident.Outlook) views.Ready {
 }
 
 // checkedReady says what the last check found, if nothing else stands against a bridge.
-func (s *Site) checkedReady(c echo.Context, level incident.Level, reasons []incident.Finding, report incident.CheckReport, o incident.Outlook) views.Ready {
+func (s *Site) checkedReady(c echo.Context, level incident.Level, reasons []incident.Finding, report incident.CheckReport, o incident.Outlook) headline {
 	now := s.Now()
-	r := views.Ready{Level: views.LevelOK, Title: readyTitle, AsOf: s.When(c, report.At)}
+	r := headline{Ready: views.Ready{Level: views.LevelOK, Title: readyTitle, AsOf: s.When(c, report.At)}}
 	switch level {
 	case incident.LevelUnknown:
 		r.Level, r.Title = views.LevelUnknown, "New incidents should get a bridge, but Zoom didn’t say everything that was checked."
-		r.Facts = facts(reasons, incident.LevelUnknown, now)
+		r.say(reasons, incident.LevelUnknown, now)
 	case incident.LevelWarning:
 		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but something needs attention."
-		r.Facts = facts(reasons, incident.LevelWarning, now)
 		if report.At.IsZero() {
-			r.Level, r.Title, r.Facts = views.LevelUnknown, "Nobody has checked yet whether new incidents will get a bridge.", nil
+			r.Level, r.Title = views.LevelUnknown, "Nobody has checked yet whether new incidents will get a bridge."
 			if Actor(c).Role.Includes(incident.Admin) {
 				r.LinkText, r.Href = "Check connection", "/account"
 			}
+			break
 		}
+		r.say(reasons, incident.LevelWarning, now)
 	default:
 		var users []string
 		for _, l := range report.Lines {
@@ -173,16 +197,6 @@ const usual = 2 * time.Second
 
 // maxFacts is how many reasons a headline has. What needs attention has all.
 const maxFacts = 3
-
-// facts words the reasons that are at least as bad as a level.
-func facts(reasons []incident.Finding, level incident.Level, now time.Time) (list []string) {
-	for _, f := range reasons {
-		if f.Level.Compare(level) >= 0 && len(list) < maxFacts {
-			list = append(list, factOf(f, now))
-		}
-	}
-	return list
-}
 
 // notReady is the level and the headline while no host gives a meeting that can start.
 func notReady(n words.Next, why string) (views.Level, string) {
@@ -244,11 +258,4 @@ func (s *Site) keepsOut(c echo.Context, newest []db.BridgeRow, since time.Time) 
 }
 
 // factOf words a finding in one line, with whom it is about.
-func factOf(f incident.Finding, now time.Time) string {
-	l := checkLine(f, now)
-	text := l.Subject + ": " + l.Reason
-	if f.Email != "" && !strings.Contains(text, f.Email) {
-		text = f.Email + ": " + text
-	}
-	return text
-}
+func factOf(f incident.Finding, now time.Time) string { return findingWords(f, now).Fact() }

@@ -187,7 +187,7 @@ func (s *Site) banner(c echo.Context, section string, readErr error) *views.Bann
 	}
 	for _, secret := range account.Secrets {
 		if secret.Locked {
-			return &views.Banner{Level: views.LevelBad, Text: "The current master key can’t open a stored secret.", LinkText: "Zoom account", Href: "/account"}
+			return &views.Banner{Level: views.LevelBad, Text: "The current master key can’t open a stored secret.", LinkText: "Zoom account", Href: "/account", NoMeetings: true}
 		}
 	}
 	if b := s.zoomBanner(c, section, account); b != nil {
@@ -228,7 +228,7 @@ func (s *Site) zoomBanner(c echo.Context, section string, a incident.Account) *v
 		return nil // the next read says that the database doesn't answer
 	}
 	next := nextWords(o)
-	b := &views.Banner{LinkText: "View it", Href: "/account", Text: why + " " + next.Gets()}
+	b := &views.Banner{LinkText: "View it", Href: "/account", Text: why + " " + next.Gets(), NoMeetings: true}
 	b.Level, _ = notReady(next, why)
 	return b
 }

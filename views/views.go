@@ -43,6 +43,8 @@ func (p *Person) CanAdmin() bool { return p != nil && p.Role == "admin" }
 type Banner struct {
 	Level                Level
 	Text, LinkText, Href string
+	// NoMeetings says that it is about why hosts get no meetings, which a page may say itself.
+	NoMeetings bool
 }
 
 // Flash is one sentence about the last action.

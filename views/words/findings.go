@@ -90,6 +90,16 @@ func (f Finding) Says() Line {
 	return Line{fill.Replace(l.Subject), reason, fill.Replace(l.Fix)}
 }
 
+// Fact words the finding in one line, with whom it is about.
+func (f Finding) Fact() string {
+	l := f.Says()
+	text := l.Subject + ": " + l.Reason
+	if f.Email != "" && !strings.Contains(text, f.Email) { // many name the user
+		text = f.Email + ": " + text
+	}
+	return text
+}
+
 // findingTexts has the words of the other findings.
 var findingTexts = map[string]Line{
 	"no_token":          {"Access token", "{cause}", "{fix}"},
