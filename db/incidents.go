@@ -263,10 +263,10 @@ func (s *Store) StepRun(ctx context.Context, id string) (incident.StepRun, error
 	return one(ctx, s.r, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
 }
 
-// StepRuns returns the steps of an incident, in the order of the runbook.
-func (s *Store) StepRuns(ctx context.Context, number int64) ([]incident.StepRun, error) {
-	return list(ctx, s.r, stepRunFields,
-		`SELECT `+stepRunColumns+` FROM step_runs WHERE incident_number = $1 ORDER BY position, id`, number)
+// StepRuns returns the steps of incidents, those of each in the order of its runbook.
+func (s *Store) StepRuns(ctx context.Context, numbers ...int64) ([]incident.StepRun, error) {
+	return list(ctx, s.r, stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs
+		WHERE incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY incident_number, position, id`, anys(numbers)...)
 }
 
 const timelineColumns = `id, incident_number, bridge_id, at, kind, data, actor`
@@ -327,12 +327,16 @@ func (s *Store) Timeline(ctx context.Context, number int64, limit int) ([]incide
 		ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(max(limit, 1)), number)
 }
 
-// Adjustments returns what Drawbridge changed in the request that opened an
-// incident.
-func (s *Store) Adjustments(ctx context.Context, number int64) ([]incident.Adjustment, error) {
-	e, _, err := first(ctx, s.r, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries
-		WHERE incident_number = $1 AND kind = $2 ORDER BY at, id`, number, string(incident.EntryAdjusted))
-	return e.Data.Adjusted, err
+// Adjustments returns what Drawbridge changed in the requests that opened incidents, by
+// number.
+func (s *Store) Adjustments(ctx context.Context, numbers ...int64) (map[int64][]incident.Adjustment, error) {
+	entries, err := list(ctx, s.r, timelineFields, `SELECT `+timelineColumns+` FROM timeline_entries
+		WHERE incident_number IN (`+placeholders(2, len(numbers))+`) AND kind = $1 ORDER BY at DESC, id DESC`, append([]any{string(incident.EntryAdjusted)}, anys(numbers)...)...)
+	of := map[int64][]incident.Adjustment{}
+	for _, e := range entries {
+		of[e.IncidentNumber] = e.Data.Adjusted // the first is what counts
+	}
+	return of, err
 }
 
 func timelineFields(e *incident.TimelineEntry) []any {

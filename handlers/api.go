@@ -361,12 +361,9 @@ func (s *Site) ListIncidents(c echo.Context) error {
 		return err
 	}
 	out := newList[apiIncident](page.Next)
-	for _, row := range page.Items {
-		i, err := s.apiIncident(c.Request().Context(), row.Incident, row.Bridges)
-		if err != nil {
-			return err
-		}
-		out.Items = append(out.Items, i)
+	out.Items, err = s.apiIncidents(c.Request().Context(), page.Items)
+	if err != nil {
+		return err
 	}
 	return c.JSON(http.StatusOK, out)
 }
@@ -507,37 +504,54 @@ func incidentNumber(c echo.Context) (int64, error) {
 	return number, nil
 }
 
-// apiIncident reads the steps of an incident and its warnings. If that fails, the rest is in
-// out.
-func (s *Site) apiIncident(ctx context.Context, i incident.Incident, bridges []incident.Bridge) (out apiIncident, err error) {
-	out = apiIncident{
-		apiBrief: apiBrief{
-			Number: i.Number, Key: i.Key(), Status: string(i.Status), CreatedAt: apiTime(i.CreatedAt), JoinPage: s.Service.JoinPage(i),
-			Warnings: []string{}, Steps: []apiStepRun{}, Bridges: []apiBriefBridge{},
-		},
-		Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description, OpenerEmail: i.OpenerEmail,
-		DedupKey: i.DedupKey, Vars: i.Vars, ResolvedAt: apiTime(i.ResolvedAt), Bridges: []apiBridge{},
+// apiIncident is apiIncidents for one.
+func (s *Site) apiIncident(ctx context.Context, i incident.Incident, bridges []incident.Bridge) (apiIncident, error) {
+	list, err := s.apiIncidents(ctx, []db.IncidentRow{{Incident: i, Bridges: bridges}})
+	return list[0], err
+}
+
+// apiIncidents reads the steps of incidents and their warnings. If that fails, the rest is
+// in what it returns.
+func (s *Site) apiIncidents(ctx context.Context, rows []db.IncidentRow) ([]apiIncident, error) {
+	list, at, numbers := make([]apiIncident, len(rows)), map[int64]int{}, make([]int64, len(rows))
+	for n, row := range rows {
+		i := row.Incident
+		out := apiIncident{
+			apiBrief: apiBrief{
+				Number: i.Number, Key: i.Key(), Status: string(i.Status), CreatedAt: apiTime(i.CreatedAt), JoinPage: s.Service.JoinPage(i),
+				Warnings: []string{}, Steps: []apiStepRun{}, Bridges: []apiBriefBridge{},
+			},
+			Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description, OpenerEmail: i.OpenerEmail,
+			DedupKey: i.DedupKey, Vars: i.Vars, ResolvedAt: apiTime(i.ResolvedAt), Bridges: []apiBridge{},
+		}
+		if out.Vars == nil {
+			out.Vars = map[string]string{}
+		}
+		for _, b := range row.Bridges {
+			bridge := s.apiBridge(s.Service.Shown(b))
+			out.Bridges = append(out.Bridges, bridge)
+			out.apiBrief.Bridges = append(out.apiBrief.Bridges, bridge.apiBriefBridge)
+		}
+		list[n], numbers[n], at[i.Number] = out, i.Number, n
 	}
-	if out.Vars == nil {
-		out.Vars = map[string]string{}
+	if len(rows) == 0 {
+		return list, nil
 	}
-	for _, b := range bridges {
-		bridge := s.apiBridge(s.Service.Shown(b))
-		out.Bridges = append(out.Bridges, bridge)
-		out.apiBrief.Bridges = append(out.apiBrief.Bridges, bridge.apiBriefBridge)
-	}
-	steps, err := s.Store.StepRuns(ctx, i.Number)
+	steps, err := s.Store.StepRuns(ctx, numbers...)
 	if err != nil {
-		return out, err
+		return list, err
 	}
 	for _, r := range steps {
+		out := &list[at[r.IncidentNumber]]
 		out.Steps = append(out.Steps, apiStepRun{ID: r.ID, Kind: string(r.Step.Kind), Name: stepWords(r.Step), State: string(r.State)})
 	}
-	adjusted, err := s.Store.Adjustments(ctx, i.Number)
-	for _, a := range adjusted {
-		out.Warnings = append(out.Warnings, adjustmentWords(a).Says())
+	adjusted, err := s.Store.Adjustments(ctx, numbers...)
+	for number, of := range adjusted {
+		for _, a := range of {
+			list[at[number]].Warnings = append(list[at[number]].Warnings, adjustmentWords(a).Says())
+		}
 	}
-	return out, err
+	return list, err
 }
 
 func (s *Site) apiBridge(b incident.Bridge) apiBridge {

@@ -43,8 +43,9 @@ func TestDefaultRunbook(t *testing.T) {
 	for _, name := range names {
 		i, err := open(incident.SourceAPI, name)
 		w.ok(err)
-		adjusted, err := w.store.Adjustments(t.Context(), i.Number)
+		of, err := w.store.Adjustments(t.Context(), i.Number)
 		w.ok(err)
+		adjusted := of[i.Number]
 		if i.RunbookID != byDefault.ID || w.bridge(i).State != incident.BridgeReady || adjusted[0].Code != incident.AdjustedRunbook || !strings.HasPrefix(adjusted[0].Text, strings.ToValidUTF8(name, "")[:min(len(name), 100)]) {
 			data, _ := json.Marshal(adjusted)
 			t.Errorf("%.20q: opened with %s, adjusted %.200s", name, i.RunbookName, data)
