@@ -59,11 +59,7 @@ func (s *Service) StartAgain(ctx context.Context, actor Actor, bridgeID string) 
 
 // meetingOf asks Zoom for the meeting of a bridge.
 func (s *Service) meetingOf(ctx context.Context, b Bridge) (zoom.Meeting, error) {
-	account, err := s.store.Account(ctx)
-	if err != nil {
-		return zoom.Meeting{}, err
-	}
-	client, err := s.zoomClient(account)
+	client, err := s.accountClient(ctx)
 	if err != nil {
 		return zoom.Meeting{}, err
 	}
@@ -117,11 +113,7 @@ func (s *Service) EndCalls(ctx context.Context, actor Actor, number int64, seen 
 }
 
 func (s *Service) endMeeting(ctx context.Context, b Bridge) error {
-	account, err := s.store.Account(ctx)
-	if err != nil {
-		return err
-	}
-	client, err := s.zoomClient(account)
+	client, err := s.accountClient(ctx)
 	if err != nil {
 		return err
 	}

@@ -59,11 +59,7 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 	if !slices.Contains(b.Mendable(), code) {
 		return false, refuse(Conflict, "There is nothing to fix any more, or Drawbridge can’t fix it. Look at the bridge again.")
 	}
-	account, err := s.store.Account(ctx)
-	if err != nil {
-		return false, err
-	}
-	client, err := s.zoomClient(account)
+	client, err := s.accountClient(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -152,6 +152,15 @@ func (s *Service) zoomClient(a Account) (*zoom.Client, error) {
 	return s.client, nil
 }
 
+// accountClient is zoomClient for the account as it is stored now.
+func (s *Service) accountClient(ctx context.Context) (*zoom.Client, error) {
+	account, err := s.store.Account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.zoomClient(account)
+}
+
 func (s *Service) newZoomClient(a Account) *zoom.Client {
 	api, oauth := zoom.Endpoints(a.Cluster)
 	if s.zoomAPIURL != "" {
