@@ -10,9 +10,9 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "github.com/drawbridge-hq/drawbridge/static"
 
-// htmxConfig keeps htmx within the Content-Security-Policy and on this host, and keeps pages out of the browser's storage.
+// htmxConfig keeps htmx within the Content-Security-Policy and keeps pages out of the browser's storage.
 // What it swaps in works at once: a link that is pressed before htmx has settled starts a navigation, which settling cancels.
-const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"defaultSettleDelay":0,"refreshOnHistoryMiss":true,"scrollIntoViewOnBoost":false}`
+const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"historyCacheSize":0,"defaultSettleDelay":0,"refreshOnHistoryMiss":true,"scrollIntoViewOnBoost":false}`
 
 // navItem is an entry of the menu. Pressing g and then its key opens it.
 type navItem struct {
