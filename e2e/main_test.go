@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-hq/drawbridge/cli"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
 
@@ -20,12 +21,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runsProgram) != "" {
 		os.Exit(cli.Main())
 	}
-	code := m.Run()
-	chromium.stop()
-	if dir, err := buildDir(); err == nil {
-		os.RemoveAll(dir)
-	}
-	os.Exit(code)
+	os.Exit(dbtest.Run(m, chromium.stop, func() {
+		if dir, err := buildDir(); err == nil {
+			os.RemoveAll(dir)
+		}
+	}))
 }
 
 // allTests is set in CI. Without it, the longest tests are skipped and each page is

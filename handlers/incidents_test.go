@@ -93,7 +93,7 @@ func TestResolveIncident(t *testing.T) {
 
 	o.wait(90 * time.Minute)
 	b.post("/incidents/1/reopen").leadsTo(b, "/incidents/1", "The incident is no longer resolved.")
-	b.post("/incidents/1/resolve").leadsTo(b, "/incidents/1", "INC-1 is resolved.", "Reopen", "by responder@example.com", "1 h 30 min")
+	b.post("/incidents/1/resolve").leadsTo(b, "/incidents/1", "INC-1 is resolved.", "Reopen", "· responder@example.com", "1 h 30 min")
 	if got := o.incident(1); got.Status != incident.StatusResolved || got.ResolvedAt.IsZero() {
 		t.Errorf("stored %+v", got)
 	}
@@ -199,7 +199,7 @@ func TestAddNote(t *testing.T) {
 	t.Run("done", func(t *testing.T) {
 		key := b.get("/incidents/1").value("idempotency_key")
 		page := b.post(path, "note", " Restarted db-1.\r\n\r\n  It {who} helped: https://example.com/ "+hostile, "idempotency_key", key).leadsTo(b, "/incidents/1",
-			"The note was added.", "It {who} helped", "by responder@example.com")
+			"The note was added.", "It {who} helped", "· responder@example.com")
 		wantInert(t, page)
 		if strings.Contains(page.body, `href="https://example.com/`) {
 			t.Error("a link in a note is a link")
