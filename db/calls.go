@@ -83,7 +83,7 @@ func (s *Store) ApplyAnswer(ctx context.Context, a incident.Answer, at time.Time
 	return s.write(ctx, func(tx *sql.Tx) error {
 		bridges, err := s.lockBridges(ctx, tx, []incident.Reading{{BridgeID: a.BridgeID}})
 		f := bridges[a.BridgeID]
-		if err != nil || f == nil {
+		if err != nil || f == nil || f.Bridge.MeetingID != a.MeetingID {
 			return err
 		}
 		before := f.Bridge

@@ -41,7 +41,7 @@ const (
 // instances and presences are upserts like those of a Reading.
 type Answer struct {
 	BridgeID  string
-	MeetingID string // of the bridge when Drawbridge asked
+	MeetingID string // of the bridge when Drawbridge asked: the answer counts only while it has this meeting
 	At        time.Time
 	State     CallState
 	Meeting   *zoom.Meeting // nil: it can't be used
@@ -83,7 +83,7 @@ func (f BridgeFacts) watch(b *Bridge) (entries []TimelineEntry, jobs []Job) {
 	w := &b.Watch
 	if a := f.Answer; a != nil {
 		entries = a.Timeline
-		if a.Meeting != nil && b.MeetingID == a.MeetingID && b.State != BridgeFailed && b.Kind != KindStatic && !f.Blanked && !a.At.Before(w.TriedAt) {
+		if a.Meeting != nil && b.State != BridgeFailed && b.Kind != KindStatic && !f.Blanked && !a.At.Before(w.TriedAt) {
 			entries = append(entries, b.reread(*a.Meeting, !w.ChangedAt.IsZero(), f.At)...)
 		}
 		if a.At.After(w.TriedAt) { // it may be the answer to an earlier question
@@ -107,7 +107,7 @@ func (f BridgeFacts) watch(b *Bridge) (entries []TimelineEntry, jobs []Job) {
 		case CallNoAnswer, CallUnsaid:
 		}
 		switch {
-		case a.State == CallGone && b.MeetingID == a.MeetingID:
+		case a.State == CallGone:
 			w.Gone = f.Bridge.Watch.Gone + 1
 		case a.State == CallNotRunning && b.State == BridgeLive:
 			w.NotRunning = f.Bridge.Watch.NotRunning + 1

@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/db/dbtest"
@@ -99,6 +100,35 @@ func TestLeaveBusyHost(t *testing.T) {
 			w.ok(err)
 			if got.JoinURL != warRoom.URL || got.Passcode != warRoom.PIN || got.LinkName != warRoom.Name || len(got.DialIn) != 1 || got.DialIn[0].Number != warRoom.Phone {
 				t.Errorf("the bridge is %+v", got)
+			}
+		})
+	})
+	t.Run("while Zoom is asked about the meeting that it leaves", func(t *testing.T) {
+		dbtest.Each(t, func(t *testing.T, store *db.Store) {
+			w, second := stuck(t, store)
+			w.pool(a, b)
+			var moved incident.Bridge
+			w.during = func(call string) {
+				if call != "GET /v2/meetings/"+second.MeetingID {
+					return
+				}
+				w.during = nil
+				w.ok(w.service.MoveToZoom(t.Context(), admin, second.ID))
+				var err error
+				moved, err = store.Bridge(t.Context(), second.ID)
+				w.ok(err)
+			}
+			w.work(2 * time.Minute)
+			got, err := store.Bridge(t.Context(), second.ID)
+			w.ok(err)
+			if moved.MeetingID == second.MeetingID || got.MeetingID != moved.MeetingID || !got.ToldAt.Equal(moved.ToldAt) {
+				t.Errorf("the bridge was told of at %v; when it moved, at %v; its meeting is %q, it was %q", got.ToldAt, moved.ToldAt, got.MeetingID, second.MeetingID)
+			}
+			w.work(2 * time.Minute)
+			got, err = store.Bridge(t.Context(), second.ID)
+			w.ok(err)
+			if !got.ToldAt.After(moved.ToldAt) {
+				t.Error("Zoom is not asked about the new meeting")
 			}
 		})
 	})
