@@ -295,21 +295,17 @@ func (b *tab) at(path string) {
 	b.wait("the address "+path, fmt.Sprintf(`document.readyState === "complete" && (location.pathname + location.search).startsWith(%s)`, quoted(path)))
 }
 
-// goTo presses a sequence of keys until it has led to a page whose path starts with path.
-// On a busy machine the second key may come too late to count as part of the sequence.
+// goTo presses a sequence of keys until it has led to a path. On a busy machine the
+// second key may come too late to count as part of the sequence.
 func (b *tab) goTo(path string, keys ...string) {
 	b.t.Helper()
-	there := fmt.Sprintf(`location.pathname.startsWith(%s)`, quoted(path))
-	if path == "/" {
-		there = `location.pathname === "/"`
-	}
 	look := time.NewTicker(15 * time.Millisecond)
 	defer look.Stop()
 	for range 5 {
 		b.press(keys...)
 		for late := time.Now().Add(3 * time.Second); time.Now().Before(late); <-look.C {
-			var yes bool
-			if err := b.js(there, &yes); err == nil && yes {
+			var there bool
+			if err := b.js(fmt.Sprintf(`location.pathname === %s`, quoted(path)), &there); err == nil && there {
 				b.at(path)
 				return
 			}

@@ -390,7 +390,7 @@ func TestJourneyKeyboard(t *testing.T) {
 	b.press("c", "h", "e", "c", "k", "o", "u", "t", "Enter")
 	b.at("/search?")
 	b.see("Checkout answers slowly")
-	for keys, path := range map[string]string{"g o": "/", "g b": "/bridges", "g r": "/runbooks", "g e": "/events", "g z": "/account", "g s": "/settings"} {
+	for keys, path := range map[string]string{"g o": "/", "g b": "/bridges", "g r": "/runbooks", "g e": "/events", "g z": "/account", "g s": "/settings/users"} {
 		b.goTo(path, strings.Fields(keys)...)
 	}
 

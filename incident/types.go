@@ -163,7 +163,8 @@ type Incidents interface {
 	// ClaimAsk leases the bridge whose call Zoom is to be asked about next, if one is due,
 	// with all facts about the call except readings.
 	ClaimAsk(ctx context.Context, now, until time.Time) (f BridgeFacts, found bool, err error)
-	// ApplyAnswer applies what Zoom said, and what follows from it by the rule.
+	// ApplyAnswer applies what Zoom said, and what follows from it by the rule. It does
+	// nothing if the bridge has another meeting meanwhile.
 	ApplyAnswer(ctx context.Context, a Answer, at time.Time, rule BridgeRule) error
 
 	// FollowDue applies the rule to one bridge whose AlarmAt has come, if there is one.
