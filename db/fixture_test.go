@@ -69,7 +69,7 @@ func addRunbook(t testing.TB, s *db.Store, name string) incident.Runbook {
 		Variables: []incident.Variable{{Name: "customer", Label: "Customer", Type: "choice", Choices: []string{"a", "b"}}},
 		Steps: []incident.Step{
 			{ID: id(), Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()},
-			{ID: id(), Kind: incident.StepCreateMeeting, Meeting: incident.NewMeetingTemplate(), Conditions: `{"all":[]}`, Schedule: `{"in":5}`},
+			{ID: id(), Kind: incident.StepCreateMeeting, Meeting: incident.NewMeetingTemplate(), Schedule: incident.Schedule{Wait: 5}},
 		},
 		CreatedAt: now, UpdatedAt: now,
 	}

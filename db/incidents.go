@@ -92,6 +92,9 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 	if err := insertJobs(ctx, tx, n.Jobs); err != nil {
 		return i, err
 	}
+	if err := watchSteps(ctx, tx, i.Number, n.StepRuns, n.Next); err != nil {
+		return i, err
+	}
 	for _, entry := range n.Timeline {
 		entry.IncidentNumber = i.Number
 		if err := insertTimeline(ctx, tx, entry); err != nil {
@@ -244,29 +247,6 @@ func (s *Store) Openers(ctx context.Context, since time.Time) ([]string, error) 
 	return list(ctx, s.r, scalar[string], `
 		SELECT opener_email FROM incidents WHERE created_at >= $1 AND opener_email <> ''
 		GROUP BY opener_email ORDER BY MAX(number) DESC LIMIT 500`, since)
-}
-
-const stepRunColumns = `id, incident_number, position, step, state, reason, started_at, finished_at, run_by`
-
-func stepRunFields(run *incident.StepRun) []any {
-	return []any{&run.ID, &run.IncidentNumber, &run.Position, jsonOf(&run.Step), &run.State, jsonOf(&run.Reason),
-		timeOf(&run.StartedAt), timeOf(&run.FinishedAt), &run.RunBy}
-}
-
-func insertStepRun(ctx context.Context, tx *sql.Tx, run incident.StepRun) error {
-	return exec(ctx, tx, `INSERT INTO step_runs (`+stepRunColumns+`) VALUES (`+placeholders(1, 9)+`)`,
-		run.ID, run.IncidentNumber, run.Position, asJSON(run.Step), run.State, reasonJSON(run.Reason), run.StartedAt, run.FinishedAt, run.RunBy)
-}
-
-// StepRun returns the step run with this id.
-func (s *Store) StepRun(ctx context.Context, id string) (incident.StepRun, error) {
-	return one(ctx, s.r, "step", stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs WHERE id = $1`, id)
-}
-
-// StepRuns returns the steps of incidents, those of each in the order of its runbook.
-func (s *Store) StepRuns(ctx context.Context, numbers ...int64) ([]incident.StepRun, error) {
-	return list(ctx, s.r, stepRunFields, `SELECT `+stepRunColumns+` FROM step_runs
-		WHERE incident_number IN (`+placeholders(1, len(numbers))+`) ORDER BY incident_number, position, id`, anys(numbers)...)
 }
 
 const timelineColumns = `id, incident_number, bridge_id, at, kind, data, actor`

@@ -377,13 +377,12 @@ func TestStoredStep(t *testing.T) {
 		_, b := openIncident(t, s, addRunbook(t, s, "outage"))
 		_, err := raw(t, cfg).Exec(`UPDATE step_runs SET step = '{"ID":"s1","Kind":"create_meeting","ExecuteAutomatically":true,` +
 			`"Meeting":{"topic":"T","agenda":"A","recording":"cloud","duration_minutes":45,"host":"always_backup","waiting_room":true,"join_before_host":true,"alternative_hosts":["a@example.com"]},` +
-			`"Conditions":"c","Schedule":"d"}'`)
+			`"conditions":"","schedule":""}'`)
 		check(t, err)
 		run, err := s.StepRun(t.Context(), b.StepRunID)
 		check(t, err)
 		same(t, run.Step, incident.Step{ID: "s1", Kind: "create_meeting", ExecuteAutomatically: true,
 			Meeting: incident.MeetingTemplate{Topic: "T", Agenda: "A", Recording: "cloud", DurationMinutes: 45, Host: incident.HostBackup,
-				WaitingRoom: true, JoinBeforeHost: true, AlternativeHosts: []string{"a@example.com"}},
-			Conditions: "c", Schedule: "d"})
+				WaitingRoom: true, JoinBeforeHost: true, AlternativeHosts: []string{"a@example.com"}}})
 	})
 }

@@ -12,12 +12,16 @@ import (
 // returns one row for each step.
 const runbookColumns = `r.id, r.name, r.incident_type, r.description, r.variables, r.is_default, r.disabled_at, r.archived_at,
 	r.version, r.created_at, r.updated_at,
-	s.id, s.kind, s.execute_automatically, s.settings, s.conditions, s.schedule`
+	s.id, s.kind, s.execute_automatically, s.settings`
 
-// stepSettings is the column settings of a step.
+// stepSettings is the column settings of a step: what the kind of the step says and when
+// it runs.
 type stepSettings struct {
 	Name string `json:"name,omitempty"`
 	incident.MeetingTemplate
+	Schedule   incident.Schedule `json:"timing,omitzero"`
+	Text       string            `json:"text,omitempty"`
+	WithPeople bool              `json:"with_people,omitempty"`
 }
 
 // runbooks runs a query for runbookColumns whose rows are ordered by runbook
@@ -31,12 +35,13 @@ func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]inci
 		var automatic sql.NullBool
 		err := r.Scan(&b.ID, &b.Name, &b.IncidentType, &b.Description, jsonOf(&b.Variables), &b.Default, timeOf(&b.DisabledAt), timeOf(&b.ArchivedAt),
 			&b.Version, timeOf(&b.CreatedAt), timeOf(&b.UpdatedAt),
-			textOf(&step.ID), textOf(&step.Kind), &automatic, jsonOf(&settings), textOf(&step.Conditions), textOf(&step.Schedule))
+			textOf(&step.ID), textOf(&step.Kind), &automatic, jsonOf(&settings))
 		if len(found) == 0 || found[len(found)-1].ID != b.ID {
 			found = append(found, b)
 		}
 		if step.ID != "" {
 			step.Name, step.Meeting, step.ExecuteAutomatically = settings.Name, settings.MeetingTemplate, automatic.Bool
+			step.Schedule, step.Text, step.WithPeople = settings.Schedule, settings.Text, settings.WithPeople
 			last := &found[len(found)-1]
 			last.Steps = append(last.Steps, step)
 		}
@@ -181,9 +186,9 @@ func freeDefault(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
 func insertSteps(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
 	for i, step := range b.Steps {
 		err := exec(ctx, tx, `
-			INSERT INTO steps (id, runbook_id, position, kind, execute_automatically, settings, conditions, schedule)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			step.ID, b.ID, i, step.Kind, step.ExecuteAutomatically, asJSON(stepSettings{step.Name, step.Meeting}), step.Conditions, step.Schedule)
+			INSERT INTO steps (id, runbook_id, position, kind, execute_automatically, settings)
+			VALUES ($1, $2, $3, $4, $5, $6)`,
+			step.ID, b.ID, i, step.Kind, step.ExecuteAutomatically, asJSON(stepSettings{step.Name, step.Meeting, step.Schedule, step.Text, step.WithPeople}))
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ var rules = map[string]struct {
 	"cli":               {ours: []string{"db", "handlers", "incident", "static", "views/words", "web", "zoom", "zoom/zoomsim"}},
 	"zoom":              {never: []string{sqlPackage, echoPackage, templPackage}},
 	"zoom/zoomsim":      {never: []string{sqlPackage, echoPackage}},
-	"incident":          {ours: []string{"incident/template", "zoom"}, never: []string{sqlPackage, sqlitePackage, pgxPackage, echoPackage, templPackage}},
+	"incident":          {ours: []string{"incident/severity", "incident/template", "zoom"}, never: []string{sqlPackage, sqlitePackage, pgxPackage, echoPackage, templPackage}},
 	"incident/template": {never: []string{sqlPackage, echoPackage, templPackage, "net/http"}},
 	"incident/severity": {never: []string{sqlPackage, echoPackage, templPackage, "net/http"}},
 	"db":                {ours: []string{"incident", "zoom"}, never: []string{echoPackage, templPackage, "net/http"}},

@@ -263,9 +263,8 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 		}
 		page.Inside, page.Waiting = append(page.Inside, inside...), append(page.Waiting, waiting...)
 	}
-	for _, r := range runs {
-		r.Reason = told(c, r.Reason)[0]
-		page.Steps = append(page.Steps, stepLine(r, page.CanAct && !page.Resolved, s.Now()))
+	if page.Steps, err = s.stepLines(c, i, runs, page.CanAct); err != nil {
+		return err
 	}
 	return Render(c, status, views.Incident(page))
 }
@@ -297,17 +296,6 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 		}
 	}
 	return page
-}
-
-func stepLine(r incident.StepRun, canRun bool, now time.Time) views.IncidentStep {
-	line := views.IncidentStep{
-		ID: r.ID, Label: stepWords(r.Step), State: string(r.State), Note: reasonWords(r.Reason, now).Says().Cause,
-		CanRun: canRun && r.State == incident.StepWaiting,
-	}
-	if r.State == incident.StepDone && !r.StartedAt.IsZero() && line.Note == "" {
-		line.Note = views.Length(max(0, r.FinishedAt.Sub(r.StartedAt)))
-	}
-	return line
 }
 
 // people are those in a bridge and those who wait to get in.
@@ -639,21 +627,4 @@ func (s *Site) AddNoteForm(c echo.Context) error {
 		return s.showIncident(c, http.StatusUnprocessableEntity, refusedInput{note: note, noteKey: key, problem: cmp.Or(fields["note"], message)})
 	}
 	return s.finish(c, err, incidentPath(number), "The note was added.")
-}
-
-// RunStep is POST /incidents/:number/steps/:id/run.
-func (s *Site) RunStep(c echo.Context) error {
-	number, err := incidentNumber(c)
-	if err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
-	run, err := s.Store.StepRun(ctx, c.Param("id"))
-	if err != nil {
-		return err
-	}
-	if run.IncidentNumber != number {
-		return echo.NewHTTPError(http.StatusNotFound, "The incident has no such step.")
-	}
-	return s.finish(c, s.Service.RunStep(ctx, Actor(c), run.ID), incidentPath(number), "The step was started.")
 }

@@ -32,10 +32,46 @@ func problemWords(p *zoom.Problem) *words.Problem {
 }
 
 func reasonWords(r incident.Reason, now time.Time) words.Reason {
-	w := words.Reason{Code: string(r.Code), Host: r.Host, By: r.By, Text: r.Text, Count: r.Count, Retries: !r.RetryAt.IsZero(), Zoom: problemWords(r.Zoom)}
+	w := words.Reason{Code: string(r.Code), Host: r.Host, By: r.By, Text: r.Text, Doubt: string(r.Doubt), Count: r.Count, Retries: !r.RetryAt.IsZero(), Zoom: problemWords(r.Zoom)}
 	if w.Retries {
 		w.RetryIn = r.RetryAt.Sub(now)
 	}
+	if r.Waited != nil {
+		waited := outlookWords(*r.Waited, incident.Step{}, nil)
+		w.Waited = &waited
+	}
+	return w
+}
+
+// conditionWords words conditions of a step with what is so now.
+func conditionWords(list []incident.Checked) (all []words.Condition) {
+	for _, c := range list {
+		all = append(all, words.Condition{Field: c.Field, Is: string(c.Is), Values: c.Value, Zone: c.Zone, Now: c.Now, Holds: c.Holds, Broken: c.Broken})
+	}
+	return all
+}
+
+// scheduleWords words when a step of these runs.
+func scheduleWords(step incident.Step, steps []incident.Step) words.Schedule {
+	c := step.Schedule
+	w := words.Schedule{
+		Manual: !step.ExecuteAutomatically, When: string(c.When), Outcome: string(c.After.Outcome), Wait: int(c.Wait),
+		All: len(c.OnlyIf.Any) == 0, Every: int(c.Repeat.Every), Times: c.Repeat.Times, OnChange: c.Repeat.OnChange,
+	}
+	if n := c.After.Step; n > 0 && n <= len(steps) {
+		w.After = stepWords(steps[n-1])
+	}
+	var list []incident.Checked
+	for _, one := range slices.Concat(c.OnlyIf.All, c.OnlyIf.Any) {
+		list = append(list, incident.Checked{Condition: one})
+	}
+	w.Conditions = conditionWords(list)
+	return w
+}
+
+func outlookWords(o incident.StepOutlook, step incident.Step, steps []incident.Step) words.StepOutlook {
+	w := words.StepOutlook{Code: string(o.Code), Left: o.Left, Schedule: scheduleWords(step, steps)}
+	w.Schedule.Conditions, w.Schedule.All = conditionWords(o.Conditions), o.All
 	return w
 }
 

@@ -138,6 +138,8 @@ func fill(t *testing.T, data any, comment string) {
 			value = &zoom.Problem{Code: zoom.ProblemTimedOut, MaybeCreated: true}
 		case *incident.Reason:
 			value = &incident.Reason{Code: incident.ReasonLogTooLong}
+		case *incident.StepOutlook:
+			value = &incident.StepOutlook{Code: incident.OutlookTrigger}
 		case *incident.NoteText:
 			value = &incident.NoteText{Subject: "Token", Reason: "Zoom issued one.", Fix: "Nothing to do."}
 		case []incident.Finding:
@@ -150,7 +152,7 @@ func fill(t *testing.T, data any, comment string) {
 			value = []incident.Adjustment{{Code: incident.AdjustedCut, Field: "name", Limit: 200}}
 		case []zoom.FieldError:
 			value = []zoom.FieldError{{Field: "topic", Message: "Too long."}}
-		case incident.Level, incident.Topic, zoom.ProblemCode, incident.ReasonCode, incident.FindingCode, bool:
+		case incident.NotEnded, incident.Level, incident.Topic, zoom.ProblemCode, incident.ReasonCode, incident.FindingCode, bool:
 			continue
 		default:
 			t.Fatalf("%s.%s is of a type that this test has no value for", v.Type(), name)
@@ -335,6 +337,19 @@ func TestOtherWords(t *testing.T) {
 	}
 	for _, c := range constants(t, "incident", "StepKind") {
 		wantSentence(t, c.code, words.StepKind(c.code)+".")
+		wantSentence(t, c.code, words.StepDoes(c.code))
+	}
+	for _, trigger := range incident.Triggers {
+		wantSentence(t, string(trigger), words.Trigger(string(trigger))+".")
+		for _, c := range constants(t, "incident", "OutlookCode") {
+			o := words.StepOutlook{Code: c.code, Left: 2, Schedule: words.Schedule{When: string(trigger), After: "Tell people", Wait: 5}}
+			if says := o.Says(); c.code != string(incident.OutlookNone) && c.code != string(incident.OutlookMissed) && c.code != string(incident.OutlookNow) && says == "" {
+				t.Errorf("the outlook %s has no words", c.code)
+			}
+			if says := o.Schedule.Says() + o.Says(); strings.ContainsAny(says, "{}") {
+				t.Errorf("%s: %q", trigger, says)
+			}
+		}
 	}
 	for _, e := range zoom.EventTypes {
 		wantSentence(t, e.Name, words.EventUse(e.Name))
@@ -454,6 +469,10 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 			changed = append(changed, f.Tag.Get("json"))
 		}
 	}
+	var conditionFields, conditionValues []string
+	for _, f := range incident.ConditionFields {
+		conditionFields, conditionValues = append(conditionFields, f.Name), append(conditionValues, f.Values...)
+	}
 	// Which codes each field, parameter, variable or table may have: a parameter or variable
 	// is named after its function.
 	may := map[string][]string{
@@ -465,7 +484,9 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"findingTexts": of("incident", "FindingCode"), "settingTexts": of("incident", "FindingCode"), "settingStates": of("incident", "FindingCode"),
 		"difference d": of("incident", "Difference"), "differences": of("incident", "Difference"), "unreadable": of("incident", "ReadProblem"),
 		"verdictTexts": of("incident", "FindingCode"), "settingNames": of("incident", "Setting"), "audio": {"telephony", "voip", "thirdParty"},
-		"features": of("zoom", "Feature"), "StepKind kind": of("incident", "StepKind"),
+		"features": of("zoom", "Feature"), "stepKinds": of("incident", "StepKind"),
+		"triggerTexts": of("incident", "Trigger"), "Schedule.When": of("incident", "Trigger"), "outcomeTexts": of("incident", "Outcome"), "comparisonTexts": of("incident", "Comparison"),
+		"fieldTexts": conditionFields, "valueTexts": append(conditionFields, conditionValues...), "StepOutlook.Code": of("incident", "OutlookCode"),
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"families": families, "eventNames": events, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
 		"Actor kind": of("incident", "ActorKind"), "Alarm.Code": of("incident", "Alarm"), "Alarm.Help": of("incident", "Help"), "alarmTexts": of("incident", "Alarm"), "notEnded": of("incident", "NotEnded"), "stuckIn": of("incident", "Place"),

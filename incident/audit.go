@@ -30,6 +30,7 @@ const (
 	AuditIncidentReopened  AuditAction = "incident.reopened"    // key
 	AuditIncidentNote      AuditAction = "incident.note"        // key
 	AuditStepRun           AuditAction = "step.run"             // key of the incident
+	AuditStepTick          AuditAction = "step.tick"            // key of the incident
 	AuditBridgeUseLink     AuditAction = "bridge.use_link"      // key of the incident
 	AuditBridgeMove        AuditAction = "bridge.move"          // key of the incident
 	AuditBridgeAgain       AuditAction = "bridge.again"         // key of the incident

@@ -147,11 +147,17 @@ func (s *Service) climb(ctx context.Context, run StepRun) error {
 	}
 	c.attempts = len(attempts)
 	c.noAlternatives = slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Code == codeAlternativeHost })
-	if c.incident.Status != StatusOpen && c.bridge.State == BridgeFailed {
-		return c.rest(ctx)
-	}
 	if c.incident.Status != StatusOpen {
-		return c.fail(ctx, Reason{Code: ReasonResolved})
+		runs, err := s.store.StepRuns(ctx, run.IncidentNumber)
+		switch may := (StepFacts{Incident: c.incident, Runs: runs}).runsResolved(run); {
+		case err != nil:
+			return err
+		case may && c.bridge.State == BridgeNew:
+		case c.bridge.State == BridgeFailed:
+			return c.rest(ctx)
+		default:
+			return c.fail(ctx, Reason{Code: ReasonResolved})
+		}
 	}
 	if c.account, err = s.store.Account(ctx); err != nil {
 		return err

@@ -100,25 +100,17 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	if given != nil {
 		n.Timeline = append(n.Timeline, memoryEntry(Pending{Actor: actor, Request: req}, 0))
 	}
-	for at, step := range runbook.Steps {
+	for at, step := range runbook.stepsFor(i) {
 		run := StepRun{ID: newID(), Position: at, Step: step, State: StepWaiting}
-		if step.ExecuteAutomatically && given != nil {
+		if step.ExecuteAutomatically && step.Kind == StepCreateMeeting && given != nil {
 			b := s.newBridge(run)
 			b.fromMemory(*given, i.CreatedAt)
 			run.State, run.Reason, run.StartedAt, run.FinishedAt = StepDone, b.Reasons[1], i.CreatedAt, i.CreatedAt
 			n.Bridges, given = append(n.Bridges, b), nil
-		} else if step.ExecuteAutomatically {
-			run.State = StepScheduled
-			n.Bridges = append(n.Bridges, s.newBridge(run))
-			// While a person waits, this call runs the job, which it claims with the
-			// incident: a claim of its own would cost them another commit. The worker
-			// takes over only after humanBudget.
-			job := s.newJob(JobRunStep, run.ID, i.CreatedAt.Add(humanBudget))
-			job.State, job.Attempt, job.Worker, job.LeaseUntil = JobRunning, 1, s.worker, s.now().Add(jobLease)
-			n.Jobs = append(n.Jobs, job)
 		}
 		n.StepRuns = append(n.StepRuns, run)
 	}
+	mine := s.beginAtOnce(&n)
 
 	ctx = whole // the incident is opened even if the browser has gone
 	write := ctx
@@ -140,7 +132,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 	if err != nil || !created {
 		return i, false, err
 	}
-	for _, job := range n.Jobs {
+	for _, job := range mine {
 		if !tooLate(ctx) {
 			s.do(ctx, job)
 			continue
@@ -149,6 +141,7 @@ func (s *Service) OpenIncident(ctx context.Context, actor Actor, req OpenRequest
 			s.log.Error("a job waits for the end of its claim", "job", job.ID, "error", err)
 		}
 	}
+	nudge(s.wakeSteps)
 	s.openerSeen()
 	return i, true, nil
 }
@@ -480,6 +473,7 @@ func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to S
 	entry := TimelineEntry{ID: newID(), IncidentNumber: number, At: now, Kind: kind, Actor: actor.Email}
 	err := s.store.SetIncidentStatus(ctx, number, from, to, now, entry,
 		s.audit(actor, action, Key(number), Change{Field: "status", Before: string(from), After: string(to)}))
+	nudge(s.wakeSteps)
 	if err != nil || to != StatusOpen {
 		return err
 	}
@@ -502,60 +496,6 @@ func (s *Service) goOnWithFailed(ctx context.Context, number int64) error {
 		}
 	}
 	nudge(s.wakeJobs)
-	return nil
-}
-
-// RunStep runs a step that waits for a person or has failed. It returns when the
-// step is done, or after humanBudget at the latest. It returns Conflict if the
-// step is running or done.
-func (s *Service) RunStep(ctx context.Context, actor Actor, stepRunID string) error {
-	if err := need(actor, Responder); err != nil {
-		return err
-	}
-	ctx, cancel := attached(ctx, humanBudget)
-	defer cancel()
-	run, err := s.store.StepRun(ctx, stepRunID)
-	if err != nil {
-		return err
-	}
-	i, err := s.store.Incident(ctx, run.IncidentNumber)
-	if err != nil {
-		return err
-	}
-	if i.Status != StatusOpen {
-		return refuse(Conflict, "The incident is resolved. Reopen it to run its steps.")
-	}
-	bridge, err := s.store.BridgeOfStepRun(ctx, run.ID)
-	insert := CodeOf(err) == NotFound
-	if err != nil && !insert {
-		return err
-	}
-	if insert {
-		bridge = s.newBridge(run)
-	}
-	bridge.State, bridge.Reasons = BridgeNew, nil
-	if run.RunBy = ""; actor.Kind == ActorUser {
-		run.RunBy = actor.Email
-	}
-	return s.schedule(ctx, actor, BridgeChange{
-		Bridge: bridge, Insert: insert, From: []BridgeState{BridgeFailed},
-		StepRun: &run, StepRunFrom: []StepState{StepWaiting, StepFailed},
-		Audit: s.audit(actor, AuditStepRun, Key(run.IncidentNumber)),
-	})
-}
-
-// schedule stores the change with a job for its step, and does the job.
-func (s *Service) schedule(ctx context.Context, actor Actor, c BridgeChange) error {
-	now := s.now()
-	job := s.newJob(JobRunStep, c.StepRun.ID, now.Add(humanBudget)) // until then, the worker leaves it to us
-	c.StepRun.State, c.StepRun.Reason = StepScheduled, Reason{}
-	c.Jobs = []Job{job}
-	c.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: c.Bridge.IncidentNumber, BridgeID: c.Bridge.ID,
-		At: now, Kind: EntryStepStarted, Data: TimelineData{Step: c.StepRun.Step.Kind, StepName: c.StepRun.Step.Name}, Actor: actor.Email}}
-	if err := s.store.ChangeBridge(ctx, c); err != nil {
-		return err
-	}
-	s.runNow(ctx, job.ID)
 	return nil
 }
 

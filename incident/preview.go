@@ -102,7 +102,7 @@ func (s *Service) Preview(ctx context.Context, actor Actor, r Runbook, of Preten
 	previews := make([]Preview, len(r.Steps))
 	for n, step := range r.Steps {
 		problems := map[string]string{}
-		step.normalise("", r.VariableNames(), problems)
+		step.normalise("", n+1, r, problems)
 		previews[n] = s.previewTexts(step.Meeting, r.VariableNames(), i)
 		if problems["duration_minutes"] != "" || problems["alternative_hosts"] != "" {
 			previews[n].Refused = true

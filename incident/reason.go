@@ -49,6 +49,10 @@ const (
 	ReasonReserved        ReasonCode = "reserved"         // Host, Count: meetings of the host's day that are kept for people
 	ReasonStorm           ReasonCode = "storm"            // Count: new Zoom meetings that one source gets in ten minutes (storm_limit), all of which were or may have been made
 	ReasonStandby         ReasonCode = "standby"          // the bridge has a meeting that was made in advance
+	ReasonMissed          ReasonCode = "missed"           // of a step: the incident was resolved before it could run; Waited
+	ReasonNoCall          ReasonCode = "no_call"          // of a step that ends calls: none was running
+	ReasonWaitsEmpty      ReasonCode = "waits_empty"      // of a step that ends calls; Count: people inside
+	ReasonMayHold         ReasonCode = "may_hold"         // of a step that ends calls: Doubt; somebody may be inside, so the call goes on
 	ReasonZoomApp         ReasonCode = "zoom_app"         // replaces an account-wide reason for people who aren't admins; never stored
 	ReasonNote            ReasonCode = "note"             // Text: from an older version
 )
@@ -62,6 +66,8 @@ type Reason struct {
 	RetryAt time.Time     `json:"retry_at,omitzero"` // when Drawbridge retries automatically
 	Zoom    *zoom.Problem `json:"zoom,omitempty"`
 	Text    string        `json:"text,omitempty"` // what a person wrote, or an older version
+	Doubt   NotEnded      `json:"doubt,omitempty"`
+	Waited  *StepOutlook  `json:"waited,omitempty"` // what a step waited for
 }
 
 // reasonOf returns why a call to Zoom failed. host is "" if the call was not

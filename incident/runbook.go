@@ -5,11 +5,6 @@ import (
 	"time"
 )
 
-// StepKind says what a step does.
-type StepKind string
-
-const StepCreateMeeting StepKind = "create_meeting"
-
 // Recording says whether and where Zoom automatically records a meeting.
 type Recording string
 
@@ -59,26 +54,6 @@ type Variable struct {
 	Default  string   `json:"default,omitempty" yaml:"default,omitempty"`
 	Help     string   `json:"help,omitempty" yaml:"help,omitempty"`
 	Choices  []string `json:"choices,omitempty" yaml:"choices,omitempty"`
-}
-
-// Step is one action of a runbook. Conditions and Schedule are JSON texts
-// reserved for later; "" means always and at once.
-type Step struct {
-	ID                   string          `yaml:"-"`
-	Kind                 StepKind        `yaml:"kind"`
-	Name                 string          `json:"name,omitempty" yaml:"name,omitempty"` // "": pages show what its kind does
-	ExecuteAutomatically bool            `yaml:"execute_automatically"`
-	Meeting              MeetingTemplate `yaml:",inline"` // of create_meeting
-	Conditions           string          `json:"conditions" yaml:"-"`
-	Schedule             string          `json:"schedule" yaml:"-"`
-}
-
-// UnmarshalYAML starts from the values of a new step, so that a file may omit
-// them.
-func (step *Step) UnmarshalYAML(decode func(any) error) error {
-	type plain Step
-	*step = Step{Meeting: NewMeetingTemplate()}
-	return decode((*plain)(step))
 }
 
 // HostChoice says who hosts a bridge.

@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/drawbridge-hq/drawbridge/incident/template"
 )
 
 // The limits of a runbook.
@@ -83,7 +81,7 @@ func (r *Runbook) normalise() error {
 		fields["steps"] = fmt.Sprintf("Use at most %d steps.", maxSteps)
 	}
 	for i := range r.Steps {
-		r.Steps[i].normalise(fmt.Sprintf("steps.%d.", i), names, fields)
+		r.Steps[i].normalise(fmt.Sprintf("steps.%d.", i), i+1, *r, fields)
 	}
 	if len(fields) > 0 {
 		return invalid("Some fields are missing or invalid. Nothing was saved.", fields)
@@ -98,68 +96,4 @@ func (r Runbook) VariableNames() []string {
 		names[i] = strings.TrimSpace(v.Name)
 	}
 	return names
-}
-
-func (step *Step) normalise(p string, names []string, fields map[string]string) {
-	if step.Kind != StepCreateMeeting {
-		fields[p+"kind"] = "This kind of step doesn’t exist."
-		return
-	}
-	step.Name = strings.TrimSpace(step.Name)
-	notShort(fields, p+"name", step.Name, maxStepName)
-	m := &step.Meeting
-	m.Topic, m.Agenda = strings.TrimSpace(m.Topic), strings.TrimSpace(m.Agenda)
-	if m.Topic == "" {
-		fields[p+"topic"] = "Give the meeting a topic."
-	}
-	for key, src := range map[string]string{"topic": m.Topic, "agenda": m.Agenda} {
-		if _, err := template.Parse(src, templateNames(names)); err != nil {
-			fields[p+key] = err.Error()
-		}
-	}
-	if m.Recording == "" {
-		m.Recording = RecordingNone
-	}
-	if !slices.Contains([]Recording{RecordingNone, RecordingLocal, RecordingCloud}, m.Recording) {
-		fields[p+"recording"] = "Choose none, cloud or local."
-	}
-	if m.DurationMinutes == 0 {
-		m.DurationMinutes = 60
-	}
-	if m.DurationMinutes < 1 || m.DurationMinutes > 24*60 {
-		fields[p+"duration_minutes"] = "Enter a length from 1 to 1440 minutes."
-	}
-	for key, minutes := range map[string]int{"alarm_nobody_minutes": m.NobodyMinutes, "alarm_empty_minutes": m.EmptyMinutes} {
-		if minutes < 0 || minutes > 24*60 {
-			fields[p+key] = "Enter 1 to 1440 minutes, or 0 for no alarm."
-		}
-	}
-	if m.LongHours < 0 || m.LongHours > 7*24 {
-		fields[p+"alarm_long_hours"] = "Enter 1 to 168 hours, or 0 for no alarm."
-	}
-	if m.EndEmpty && m.EmptyMinutes == 0 {
-		fields[p+"alarm_empty_minutes"] = "Enter after how many minutes an empty call is ended."
-	}
-	if m.Host == "" {
-		m.Host = HostOpener
-	}
-	if m.Host != HostOpener && m.Host != HostBackup {
-		fields[p+"host"] = "Choose the opener with the backup user as a fallback, or always the backup user."
-	}
-	if m.WaitingRoom && m.JoinBeforeHost {
-		m.JoinBeforeHost = false // Zoom: a waiting room switches join before host off
-	}
-	var hosts []string
-	for _, h := range m.AlternativeHosts {
-		if h = CanonicalEmail(h); h == "" {
-			continue
-		}
-		if !validEmail(h) || strings.ContainsAny(h, ";,") {
-			fields[p+"alternative_hosts"] = "“" + cutRunes(h, 60) + "” isn’t an email address."
-		}
-		hosts = append(hosts, h)
-	}
-	if m.AlternativeHosts = hosts; len(hosts) > 10 {
-		fields[p+"alternative_hosts"] = "Use at most 10 alternative hosts."
-	}
 }

@@ -99,6 +99,7 @@ type Service struct {
 	retention retention // used only by the retention loop
 
 	wakeReader, wakeJobs    chan struct{} // signal a new event, a new job
+	wakeSteps               chan struct{} // signals an incident whose steps are to be looked at
 	wakeRetention, wakeGaps chan struct{} // signal changed rules, a new App ID
 }
 
@@ -125,6 +126,7 @@ func New(cfg Config) *Service {
 		hashing:      make(chan struct{}, 2),
 		wakeReader:   make(chan struct{}, 1),
 		wakeJobs:     make(chan struct{}, 1),
+		wakeSteps:    make(chan struct{}, 1),
 
 		wakeRetention: make(chan struct{}, 1),
 		wakeGaps:      make(chan struct{}, 1),

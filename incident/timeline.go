@@ -16,6 +16,11 @@ const (
 	EntryResolved             TimelineKind = "resolved"               //
 	EntryReopened             TimelineKind = "reopened"               //
 	EntryStepStarted          TimelineKind = "step_started"           // Step, StepName
+	EntryStepDue              TimelineKind = "step_due"               // Text: a line of a checklist, Count: the how many-th time it is to be done
+	EntryStepDone             TimelineKind = "step_done"              // Step, StepName
+	EntryStepFailed           TimelineKind = "step_failed"            // Step, StepName, Reasons
+	EntryTicked               TimelineKind = "ticked"                 // Text: a line of a checklist that somebody did
+	EntryUnticked             TimelineKind = "unticked"               // Text: a line whose tick somebody took back
 	EntryTemplateFailed       TimelineKind = "template_failed"        // Field; Topic: the topic used instead; Template
 	EntryAttemptFailed        TimelineKind = "attempt_failed"         // Host; Reasons: why this host gave no meeting
 	EntryBridgeReady          TimelineKind = "bridge_ready"           // Host; Reasons: why it differs from what was asked for
@@ -34,7 +39,7 @@ const (
 	EntrySeenEnded            TimelineKind = "seen_ended"             // Zoom answered that the call has ended; no event had said so
 	EntryMeetingGone          TimelineKind = "meeting_gone"           // Zoom answered that there is no such meeting; no event had said so
 	EntryAgain                TimelineKind = "again"                  // a person started the call again after it had ended, with the same link
-	EntryEndedBy              TimelineKind = "ended_by"               // Count: people inside; a person ended the call for everyone
+	EntryEndedBy              TimelineKind = "ended_by"               // Count: people inside; a person, or a step (Step, StepName), ended the call for everyone
 	EntryStuck                TimelineKind = "stuck"                  // Count, Place: people wait to get in, and nobody lets them in
 	EntryNobody               TimelineKind = "nobody_came"            // Count: for so many minutes nobody has joined
 	EntryEmpty                TimelineKind = "all_left"               // Count: so many minutes ago everybody left, and the call still runs

@@ -46,13 +46,17 @@ type Incident struct {
 	CreatedAt   time.Time
 	ResolvedAt  time.Time
 	UpdatedAt   time.Time
+
+	SeverityBefore string    // before its last change; "": it never changed
+	ChangedAt      time.Time // when the severity or the status last changed; zero: never
 }
 
 // Key returns the incident's name for people and links: INC-42.
 func (i Incident) Key() string { return Key(i.Number) }
 
-// StepState is the state of a step run: waiting (for a person or a condition) →
-// scheduled → running → done, failed or skipped.
+// StepState is the state of a step run: waiting (for a person, a time or conditions) →
+// scheduled → running (a line of a checklist, until somebody ticks it) → done, failed or
+// skipped. A step that repeats is scheduled or runs again.
 type StepState string
 
 const (
@@ -61,6 +65,7 @@ const (
 	StepRunning   StepState = "running"
 	StepDone      StepState = "done"
 	StepFailed    StepState = "failed"
+	StepSkipped   StepState = "skipped"
 )
 
 // StepRun is one step of one incident, with a copy of the step from when the
@@ -74,7 +79,11 @@ type StepRun struct {
 	Reason         Reason // why it failed or was done in another way; zero: none
 	StartedAt      time.Time
 	FinishedAt     time.Time
-	RunBy          string // email address of the user who last ran it by hand; "": nobody
+	RunBy          string    // email address of the user who last ran or ticked it; "": nobody
+	Times          int       // how often it ran by itself
+	DueAt          time.Time // when its last run was due; its repetitions count from then
+	Seen           string    // what its conditions were about when it last ran because of a change; "": they did not hold since
+	Said           string    // the text of the last run, if it has one
 }
 
 // JobState is the state of a job: queued → running → done or dead.
@@ -129,6 +138,13 @@ type Incidents interface {
 	// does not have the status from.
 	SetIncidentStatus(ctx context.Context, number int64, from, to Status, at time.Time, entry TimelineEntry, audit AuditEntry) error
 	StepRun(ctx context.Context, id string) (StepRun, error)
+	StepRuns(ctx context.Context, numbers ...int64) ([]StepRun, error) // in the order of the runbook
+	// ChangeSteps makes transitions of step runs. It returns Conflict and writes nothing if
+	// one of them is not in the state that the change expects.
+	ChangeSteps(ctx context.Context, number int64, c StepsChange) error
+	// FollowSteps applies the rule to one incident whose steps are to be looked at, if there
+	// is one: something about it changed, or its time has come.
+	FollowSteps(ctx context.Context, now time.Time, rule StepRule) (n int, err error)
 	AddTimeline(ctx context.Context, entries ...TimelineEntry) error
 	// AddNote adds an entry that a person wrote. It writes nothing if an entry with
 	// this id exists.
@@ -208,6 +224,7 @@ type NewIncident struct {
 	Jobs     []Job
 	Timeline []TimelineEntry
 	Audit    AuditEntry
+	Next     time.Time // when its steps are looked at first although nothing changes; zero: not before something does
 }
 
 // EventState is the state of an event: new → read or unreadable.

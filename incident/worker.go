@@ -47,6 +47,7 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Go(func() error { return s.loop(ctx, s.wakeJobs, s.jobsOnce) })
 	}
 	g.Go(func() error { return s.loop(ctx, nil, s.alarmOnce) })
+	g.Go(func() error { return s.loop(ctx, s.wakeSteps, s.stepsOnce) })
 	for range askers {
 		g.Go(func() error { return s.loop(ctx, nil, s.askOnce) })
 	}
@@ -99,10 +100,11 @@ func (s *Service) RunOnce(ctx context.Context) (did int, err error) {
 	asked, askErr := s.askOnce(ctx)
 	probed, probeErr := s.probeOnce(ctx)
 	alarmed, alarmErr := s.alarmOnce(ctx)
+	stepped, stepErr := s.stepsOnce(ctx)
 	retained, retainErr := s.retainOnce(ctx)
 	found, gapsErr := s.gapsOnce(ctx)
 	replayed, replayErr := s.replayOnce(ctx)
-	return read + drilled + done + asked + probed + alarmed + retained + found + replayed, errors.Join(readErr, drillErr, openersErr, jobsErr, askErr, probeErr, alarmErr, retainErr, gapsErr, replayErr)
+	return read + drilled + done + asked + probed + alarmed + stepped + retained + found + replayed, errors.Join(readErr, drillErr, openersErr, jobsErr, askErr, probeErr, alarmErr, stepErr, retainErr, gapsErr, replayErr)
 }
 
 // The pauses of readCalmly. readRest lets more events arrive, because committing
@@ -269,14 +271,17 @@ func (s *Service) giveUpJob(ctx context.Context, job Job) error {
 	if job.Kind != JobRunStep {
 		return nil
 	}
-	bridge, err := s.store.BridgeOfStepRun(ctx, job.Subject)
+	run, err := s.store.StepRun(ctx, job.Subject)
 	if CodeOf(err) == NotFound {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	run, err := s.store.StepRun(ctx, job.Subject)
+	bridge, err := s.store.BridgeOfStepRun(ctx, job.Subject)
+	if CodeOf(err) == NotFound {
+		return s.giveUpStep(ctx, run)
+	}
 	if err != nil {
 		return err
 	}
@@ -309,11 +314,7 @@ func (s *Service) perform(ctx context.Context, job Job) (again time.Time, err er
 	}()
 	switch job.Kind {
 	case JobRunStep:
-		run, err := s.store.StepRun(ctx, job.Subject)
-		if err != nil {
-			return time.Time{}, err
-		}
-		return time.Time{}, s.climb(ctx, run)
+		return s.doStep(ctx, job)
 	case JobReconcile:
 		return s.reconcile(ctx, job)
 	case JobLastLook:

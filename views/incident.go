@@ -145,11 +145,22 @@ type DialIn struct {
 
 // IncidentStep is one step run.
 type IncidentStep struct {
-	ID     string
-	Label  string
-	State  string // waiting, scheduled, running, done, failed
-	Note   string // "0.8 s", or the reason it failed
-	CanRun bool   // it waits to be run, and the person may run it
+	ID         string
+	Label      string // its name, or the line of a checklist
+	State      string // waiting, scheduled, running, done, failed, skipped
+	Note       string // "0.8 s", who ticked it, or the reason it failed
+	Waits      string // what it waits for; "" for nothing
+	At         When   // its next time; zero if no time is known
+	Conditions []IncidentCondition
+	CanRun     bool // it waits, was skipped or failed, and the person may run it
+	Line       bool // it is a line of a checklist
+	CanTick    bool // the person may tick the line, or take the tick back
+}
+
+// IncidentCondition is one condition of a step, as it is now.
+type IncidentCondition struct {
+	Says  string
+	Holds bool
 }
 
 // Participant is one person inside the bridge.
@@ -492,8 +503,8 @@ func (s BridgeProgress) shape() string {
 }
 
 func (s IncidentStep) says() string {
-	if s.CanRun && s.State == "waiting" {
-		return "Waiting for someone to run it"
+	if s.Line && s.State == "running" {
+		return "To do"
 	}
 	return capital(s.State)
 }
@@ -507,6 +518,11 @@ var entryLooks = map[string]entryLook{
 	"reopened":               {"flame", "busy"},
 	"resolved":               {"check", "ok"},
 	"step_started":           {"play", "plain"},
+	"step_due":               {"notes", "warning"},
+	"step_done":              {"check", "plain"},
+	"step_failed":            {"cross", "bad"},
+	"ticked":                 {"check", "ok"},
+	"unticked":               {"notes", "warning"},
 	"template_failed":        {"alert", "warning"},
 	"attempt_failed":         {"alert", "warning"},
 	"bridge_ready":           {"video", "busy"},

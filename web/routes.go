@@ -104,6 +104,7 @@ func routes(cfg Config, m *middleware) []Route {
 		{Form, POST, "/incidents/:number/reopen", responder, s.ReopenIncidentForm},
 		{Form, POST, "/incidents/:number/notes", responder, s.AddNoteForm},
 		{Form, POST, "/incidents/:number/steps/:id/run", responder, s.RunStep},
+		{Form, POST, "/incidents/:number/steps/:id/tick", responder, s.TickStep},
 		{Page, GET, "/runbooks/:id/run", opener, s.RunForm},
 		{Form, POST, "/runbooks/:id/run", opener, s.Run},
 		{Page, GET, "/bridges", viewer, s.BridgesPage},

@@ -25,6 +25,7 @@ var auditActions = map[string]action{
 	"incident.reopened":    {"reopened", ""},
 	"incident.note":        {"added a note to", ""},
 	"step.run":             {"ran a step of", ""},
+	"step.tick":            {"ticked a step of", ""},
 	"bridge.move":          {"moved the bridge to a Zoom meeting for", ""},
 	"bridge.use_link":      {"set another link for the bridge of", ""},
 	"bridge.again":         {"started the ended call again for", ""},

@@ -10,10 +10,12 @@ import (
 // Reason explains a bridge, an attempt, a step or a check for missing events; see incident.Reason.
 type Reason struct {
 	Code, Host, By, Text string
+	Doubt                string // why people may be inside of whom Drawbridge doesn't know
 	Count                int
 	Retries              bool          // Drawbridge retries automatically
 	RetryIn              time.Duration // until the retry
 	Zoom                 *Problem
+	Waited               *StepOutlook // what a step waited for
 }
 
 const (
@@ -48,6 +50,10 @@ var reasonTexts = map[string]Text{
 	"no_runbook":       {"No enabled runbook creates a meeting automatically.", "Enable one, or let one of its steps run automatically."},
 	"not_made":         {Cause: "The meeting isn’t the drill’s alone, or someone changed it in Zoom, so Drawbridge left it alone."},
 	"people_inside":    {Cause: "{people} inside, so Drawbridge left the meeting alone."},
+	"missed":           {Cause: "The incident was resolved before it could run."},
+	"no_call":          {Cause: "No call was running."},
+	"may_hold":         {"Drawbridge saw nobody inside, but {unsure}. The call goes on.", "Ask who is inside, then end the call on its bridge."},
+	"waits_empty":      {Cause: "Waits until the last of {inside} inside has left."},
 	"gave_up":          {"Drawbridge couldn’t finish this step. Its log says why.", orAnotherLink},
 	"zoom_app":         {"Drawbridge can’t use Zoom right now.", "An admin can fix it. " + cantWait},
 	"reserved":         {Cause: "The last {count} meetings that {host} can make today are kept for incidents that people open."},
@@ -107,7 +113,11 @@ func (r Reason) says(byHand bool) Text {
 		return t
 	case ok:
 		t.Cause = strings.NewReplacer("{host}", cmp.Or(r.Host, "the host"), "{by}", r.By, "{times}", plural(r.Count, "time", "times"),
-			"{count}", strconv.Itoa(r.Count), "{static}", staticLink(r.Text)+".", "{people}", peopleAre(r.Count), "{busy}", r.busyWith()).Replace(t.Cause)
+			"{count}", strconv.Itoa(r.Count), "{static}", staticLink(r.Text)+".", "{people}", peopleAre(r.Count), "{busy}", r.busyWith(),
+			"{inside}", plural(r.Count, "person", "people"), "{unsure}", cmp.Or(notEnded[r.Doubt], code(r.Doubt))).Replace(t.Cause)
+		if r.Waited != nil {
+			t.Cause = join(t.Cause, r.Waited.Missed())
+		}
 		return t
 	case r.Code == "zoom" && r.Zoom != nil:
 		return r.Zoom.says(r.Host, byHand)

@@ -1,20 +1,6 @@
 package words
 
-import (
-	"cmp"
-	"strings"
-)
-
-// StepKind names a kind of step.
-func StepKind(kind string) string {
-	if kind == "create_meeting" {
-		return "Create Zoom meeting"
-	}
-	return code(kind)
-}
-
-// Step is the name of a step, or what its kind does if it has none.
-func Step(kind, name string) string { return cmp.Or(name, StepKind(kind)) }
+import "strings"
 
 // StepInstead is what a step that creates a Zoom meeting does where that can't be done.
 // links are the names of the static links.

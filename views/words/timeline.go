@@ -30,6 +30,11 @@ var entryTexts = map[string]string{
 	"resolved":               "Resolved.",
 	"reopened":               "Reopened.",
 	"step_started":           "Started “{step}”.",
+	"step_due":               "To do: {text}",
+	"step_done":              "The step “{step}” is done.",
+	"step_failed":            "The step “{step}” failed.",
+	"ticked":                 "Done: {text}",
+	"unticked":               "Not done after all: {text}",
 	"template_failed":        "The topic’s template failed, so the meeting is called “{topic}”.",
 	"attempt_failed":         "Couldn’t create a meeting hosted by {host}.",
 	"bridge_ready":           "The bridge is ready, hosted by {host}.",
@@ -142,6 +147,14 @@ func (e Entry) Says() string {
 		for _, f := range e.Findings {
 			l := f.Says()
 			because = join(because, l.Subject+": "+l.Reason)
+		}
+	case "step_due":
+		if e.Count > 1 {
+			form = "To do again: {text}"
+		}
+	case "resolved", "ended_by":
+		if e.Step != "" {
+			form = strings.TrimSuffix(form, ".") + ", as the step “{step}” says."
 		}
 	case "mended_in_zoom":
 		var subjects []string

@@ -1,0 +1,35 @@
+package incident
+
+import (
+	"maps"
+	"slices"
+)
+
+// maxLine is the length of a line of a checklist, in characters.
+const maxLine = 300
+
+// checklist is a line that a person ticks. Its step runs until somebody does.
+var checklist = stepKind{
+	kind: StepChecklist, repeats: true,
+	check: func(step *Step, p string, vars []string, fields map[string]string) {
+		if step.Text == "" {
+			fields[p+"text"] = "Write what is to be done."
+			return
+		}
+		notShort(fields, p+"text", step.Text, maxLine)
+		stepTemplate(p+"text", step.Text, vars, fields)
+	},
+	begin: func(s *Service, i Incident, run *StepRun) StepsChange {
+		run.State, run.Said = StepRunning, s.line(i, run.Step)
+		return StepsChange{}
+	},
+}
+
+// line returns what a person is to do. A template that fails is shown as it is.
+func (s *Service) line(i Incident, step Step) string {
+	text, wrong := renderTemplate(step.Text, slices.Sorted(maps.Keys(i.Vars)), s.templateData(i), maxLine)
+	if text = oneLine(text); len(wrong) > 0 || text == "" {
+		return oneLine(step.Text)
+	}
+	return text
+}
