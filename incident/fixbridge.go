@@ -76,18 +76,19 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 		why := reasonOf(err, b.HostEmail)
 		return false, &Error{Code: Unavailable, Message: "Zoom accepted the change, but Drawbridge couldn’t read the meeting again. Press Fix once more.", Reason: &why, Err: err}
 	}
-	for range 3 { // events may move the bridge meanwhile
-		from, link := b.State, b.JoinURL
+	err = s.storeReadBack(ctx, b, m, func(b *Bridge) (entry TimelineEntry, audit AuditEntry) {
 		if b.Kind == KindStandby {
 			m.Topic = b.Topic // it may not be renamed yet
 		}
+		link := b.JoinURL
 		b.readBack(m)
 		still := slices.IndexFunc(b.Findings, func(f Finding) bool { return f.Code == code })
 		unsaid := slices.ContainsFunc(b.Findings, func(f Finding) bool {
 			return f.Code == FoundNotSaid && slices.Contains(f.Settings, mend.setting)
 		})
-		entry := TimelineEntry{ID: newID(), IncidentNumber: b.IncidentNumber, BridgeID: b.ID, At: s.now(), Kind: EntryFixed, Actor: actor.Email, Data: TimelineData{Field: string(code)}}
-		var audit AuditEntry
+		entry = s.bridgeEntry(*b, EntryFixed, TimelineData{Field: string(code)})
+		entry.Actor = actor.Email
+		fixed = still < 0 && !unsaid
 		switch {
 		case still >= 0:
 			b.Findings[still].Locked = true
@@ -95,26 +96,35 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 		case unsaid:
 			entry.Kind = EntryFixUnsaid
 		default:
-			fixed = true
 			after := code == FoundNoJoinBeforeHost
 			changes := append([]Change{{Field: string(mend.setting), Before: strconv.FormatBool(!after), After: strconv.FormatBool(after)}}, hostChange(link, b.JoinURL)...)
 			audit = s.audit(actor, AuditBridgeFix, Key(b.IncidentNumber), changes...)
 		}
+		return entry, audit
+	})
+	return fixed && err == nil, err
+}
+
+// storeReadBack stores what a function makes of a bridge after Zoom was asked to change its
+// meeting, which is now m. Events may change the bridge meanwhile, so it tries three times.
+// It returns Conflict if the bridge is over or has another meeting by then.
+func (s *Service) storeReadBack(ctx context.Context, b Bridge, m zoom.Meeting, take func(*Bridge) (TimelineEntry, AuditEntry)) error {
+	for tries := 3; tries > 0 && b.MeetingID == m.ID && (b.State == BridgeReady || b.State == BridgeLive); tries-- {
+		change := BridgeChange{From: []BridgeState{b.State}, FromLink: b.JoinURL}
 		b.UpdatedAt = s.now()
+		entry, audit := take(&b)
+		change.Bridge, change.Timeline, change.Audit = b, []TimelineEntry{entry}, audit
 		write, done := attached(ctx, stateWrite)
-		err = s.store.ChangeBridge(write, BridgeChange{Bridge: b, From: []BridgeState{from}, FromLink: link, Timeline: []TimelineEntry{entry}, Audit: audit})
+		err := s.store.ChangeBridge(write, change)
 		done()
 		if CodeOf(err) != Conflict {
-			return fixed, err
+			return err
 		}
-		if b, err = s.store.Bridge(ctx, bridgeID); err != nil {
-			return false, err
-		}
-		if b.State != BridgeReady && b.State != BridgeLive || cmp.Or(b.PMI, b.MeetingID) != id {
-			return false, refuse(Conflict, "The bridge has changed meanwhile. Look at it again.")
+		if b, err = s.store.Bridge(ctx, b.ID); err != nil {
+			return err
 		}
 	}
-	return fixed, err
+	return refuse(Conflict, "The bridge has changed meanwhile. Look at it again.")
 }
 
 // readBack takes what Zoom now says about the bridge's meeting. What Zoom has refused to

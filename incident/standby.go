@@ -544,11 +544,7 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 		return time.Time{}, err
 	}
 	again = s.now().Add(backoff(job.Attempt))
-	account, err := s.store.Account(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	client, err := s.zoomClient(account)
+	client, err := s.accountClient(ctx)
 	if err != nil {
 		return again, nil
 	}
@@ -557,30 +553,17 @@ func (s *Service) rename(ctx context.Context, job Job) (again time.Time, err err
 	if err == nil {
 		m, err = client.GetMeeting(ctx, bridge.MeetingID)
 	}
-	if err != nil {
-		if gone(err) || s.now().Sub(bridge.ReadyAt) > giveUpLook {
-			return time.Time{}, nil
-		}
-		s.log.Warn("could not rename a standby meeting", "incident", Key(bridge.IncidentNumber), "error", err)
-		return again, nil
+	if err == nil {
+		err = s.storeReadBack(ctx, bridge, m, func(b *Bridge) (TimelineEntry, AuditEntry) {
+			b.Findings = slices.DeleteFunc(slices.Clone(b.Findings), func(f Finding) bool { return f.Code == FoundStandbyRecording })
+			b.readBack(m)
+			return s.bridgeEntry(*b, EntryRenamed, TimelineData{Topic: b.Topic}), AuditEntry{}
+		})
 	}
-	for range 3 { // events may move the bridge meanwhile
-		if bridge.Kind != KindStandby || bridge.MeetingID != m.ID || bridge.State != BridgeReady && bridge.State != BridgeLive {
-			return time.Time{}, nil
-		}
-		from, link := bridge.State, bridge.JoinURL
-		bridge.UpdatedAt = s.now()
-		bridge.Findings = slices.DeleteFunc(slices.Clone(bridge.Findings), func(f Finding) bool { return f.Code == FoundStandbyRecording })
-		bridge.readBack(m)
-		err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: bridge, From: []BridgeState{from}, FromLink: link,
-			Timeline: []TimelineEntry{s.bridgeEntry(bridge, EntryRenamed, TimelineData{Topic: bridge.Topic})}})
-		if CodeOf(err) != Conflict {
-			return time.Time{}, err
-		}
-		if bridge, err = s.store.Bridge(ctx, bridge.ID); err != nil {
-			return time.Time{}, err
-		}
+	if err == nil || gone(err) || s.now().Sub(bridge.ReadyAt) > giveUpLook {
+		return time.Time{}, nil
 	}
+	s.log.Warn("could not rename a standby meeting", "incident", Key(bridge.IncidentNumber), "error", err)
 	return again, nil
 }
 
