@@ -22,16 +22,23 @@ func (s *Store) Standbys(ctx context.Context, refusedSince time.Time) ([]inciden
 		ORDER BY created_at, id`, refusedSince)
 }
 
-// standbyKept is how long standby meetings that are over are kept. They count against
-// the hosts' limits of a day.
-const standbyKept = 7 * 24 * time.Hour
+const (
+	// standbyKept is how long standby meetings that are over are kept. They count against
+	// the hosts' limits of a day.
+	standbyKept = 7 * 24 * time.Hour
+	// claimedKept is how long those of bridges are kept. Zoom forgets a meeting that nobody
+	// uses for a year, and until then the sweep must know it.
+	claimedKept = 400 * 24 * time.Hour
+)
 
 // SaveStandby implements incident.Standbys.
 func (s *Store) SaveStandby(ctx context.Context, m incident.Standby, from incident.StandbyState) error {
 	args := []any{m.ID, m.HostEmail, m.State, asJSON(m.Meeting), reasonJSON(m.Reason), m.Looks, m.BridgeID, m.CreatedAt, m.CheckedAt, m.TryAt, m.ClaimedAt}
 	return s.change(ctx, incident.AuditEntry{}, []string{TopicAccount}, func(tx *sql.Tx) error {
 		if from == "" {
-			if err := exec(ctx, tx, `DELETE FROM standby_meetings WHERE state IN ('gone', 'refused') AND created_at < $1`, m.CreatedAt.Add(-standbyKept)); err != nil {
+			err := exec(ctx, tx, `DELETE FROM standby_meetings WHERE state IN ('gone', 'refused') AND created_at < $1 OR state = 'claimed' AND claimed_at < $2`,
+				m.CreatedAt.Add(-standbyKept), m.CreatedAt.Add(-claimedKept))
+			if err != nil {
 				return err
 			}
 			return exec(ctx, tx, `INSERT INTO standby_meetings (`+standbyColumns+`) VALUES (`+placeholders(1, 11)+`)`, args...)

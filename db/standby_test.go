@@ -3,6 +3,7 @@ package db_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,14 @@ func TestStandbys(t *testing.T) {
 		same(t, kept(after(2)), []incident.Standby(nil))
 		if loads, err = s.HostLoads(t.Context(), incident.LoadsAt(now, []string{"a@example.com"})); err != nil || loads["a@example.com"].Creates != 2 {
 			t.Errorf("a claimed standby meeting counts as %d changes, want 2: %v", loads["a@example.com"].Creates, err)
+		}
+		for _, days := range []int{399, 401} { // the sweep must know it for a year
+			later := standby(incident.StandbyGone, "a@example.com")
+			later.CreatedAt = now.AddDate(0, 0, days)
+			check(t, s.SaveStandby(t.Context(), later, ""))
+			all, err := s.AllStandbys(t.Context())
+			check(t, err)
+			same(t, slices.ContainsFunc(all, func(a incident.Standby) bool { return a.ID == m.ID }), days < 400)
 		}
 
 		j := incident.Job{ID: "standby", Kind: incident.JobStandby, State: incident.JobQueued, RunAt: after(60), CreatedAt: now}
