@@ -282,3 +282,11 @@ func (s *Service) interrupted(ctx context.Context, b Bridge, run StepRun, attemp
 	}
 	return s.standIn(ctx, b.ID)
 }
+
+// helpOut stores the link that the bridge got although no host gave one.
+func (c *climber) helpOut(ctx context.Context, from BridgeState, change BridgeChange) error {
+	c.run.State, c.run.FinishedAt = StepDone, c.s.now()
+	change.Bridge, change.From = c.bridge, []BridgeState{from}
+	change.StepRun, change.StepRunFrom = &c.run, []StepState{StepScheduled, StepRunning, StepFailed}
+	return c.write(ctx, change)
+}

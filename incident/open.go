@@ -2,14 +2,9 @@ package incident
 
 import (
 	"context"
-	"fmt"
-	"math"
-	"net/mail"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // humanBudget is how long a person who opens an incident waits for its bridge at
@@ -287,16 +282,6 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 	return r, nil
 }
 
-// The limits of what forms and API clients may send, in characters.
-const (
-	maxName        = 200
-	maxSeverity    = 40
-	maxType        = 100
-	maxDescription = 4000
-	maxVar         = 1000
-	maxKey         = 200
-)
-
 func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident, []Adjustment, error) {
 	fit := fitter{made: req.Adjusted}
 	if req.Source == SourceAPI {
@@ -370,133 +355,6 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		return Incident{}, nil, invalid("Some fields are missing or invalid.", fields)
 	}
 	return i, fit.kept(), nil
-}
-
-// check returns what is wrong with a value of the variable, or "".
-func (v Variable) check(value string) string {
-	if value == "" {
-		if v.Required {
-			return v.label() + " is required."
-		}
-		return ""
-	}
-	if problem := shortProblem(value, maxVar); problem != "" {
-		return problem
-	}
-	switch v.Type {
-	case "number":
-		// Go also accepts NaN, Inf and hexadecimal numbers, which people do not
-		// expect.
-		if n, err := strconv.ParseFloat(value, 64); err != nil || math.IsNaN(n) || math.IsInf(n, 0) || strings.ContainsAny(value, "xX") {
-			return "Enter a number, such as 42 or 0.5."
-		}
-	case "date":
-		if _, err := time.Parse(time.DateOnly, value); err != nil {
-			return "Enter a date in the form 2026-01-31."
-		}
-	case "choice":
-		if !slices.Contains(v.Choices, value) {
-			return "Choose one of: " + strings.Join(v.Choices, ", ") + "."
-		}
-	}
-	return ""
-}
-
-func (v Variable) label() string {
-	if v.Label != "" {
-		return v.Label
-	}
-	return v.Name
-}
-
-func tooLong(fields map[string]string, name, value string, limit int) {
-	if problem := textProblem(value, limit); problem != "" {
-		fields[name] = problem
-	}
-}
-
-// notShort is tooLong for a field of one line.
-func notShort(fields map[string]string, name, value string, limit int) {
-	if problem := shortProblem(value, limit); problem != "" {
-		fields[name] = problem
-	}
-}
-
-func shortProblem(value string, limit int) string {
-	if hasLines(value) {
-		return "Write this on one line."
-	}
-	return textProblem(value, limit)
-}
-
-// textProblem returns why a text cannot be stored, or "". limit is its maximum
-// length in characters.
-func textProblem(value string, limit int) string {
-	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-		return "This text contains characters that can’t be stored."
-	}
-	if n := utf8.RuneCountInString(value); n > limit {
-		return fmt.Sprintf("Use at most %d characters. This text has %d.", limit, n)
-	}
-	return ""
-}
-
-// CanonicalEmail returns the form of an email address that is stored and
-// compared.
-func CanonicalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
-
-func validEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && len(s) <= 254 && !strings.ContainsAny(s, " \t\r\n/\\?#%")
-}
-
-// ResolveIncident resolves an open incident. Its bridge stays usable.
-func (s *Service) ResolveIncident(ctx context.Context, actor Actor, number int64) error {
-	return s.setStatus(ctx, actor, number, StatusResolved, EntryResolved, AuditIncidentResolved)
-}
-
-// ReopenIncident reopens a resolved incident. It returns Conflict if another open
-// incident has its dedup key now.
-func (s *Service) ReopenIncident(ctx context.Context, actor Actor, number int64) error {
-	return s.setStatus(ctx, actor, number, StatusOpen, EntryReopened, AuditIncidentReopened)
-}
-
-func (s *Service) setStatus(ctx context.Context, actor Actor, number int64, to Status, kind TimelineKind, action AuditAction) error {
-	if err := need(actor, Responder); err != nil {
-		return err
-	}
-	from := StatusOpen
-	if to == StatusOpen {
-		from = StatusResolved
-	}
-	now := s.now()
-	entry := TimelineEntry{ID: newID(), IncidentNumber: number, At: now, Kind: kind, Actor: actor.Email}
-	err := s.store.SetIncidentStatus(ctx, number, from, to, now, entry,
-		s.audit(actor, action, Key(number), Change{Field: "status", Before: string(from), After: string(to)}))
-	nudge(s.wakeSteps)
-	if err != nil || to != StatusOpen {
-		return err
-	}
-	return s.goOnWithFailed(ctx, number)
-}
-
-// goOnWithFailed tries again to get links for the bridges of a reopened incident.
-func (s *Service) goOnWithFailed(ctx context.Context, number int64) error {
-	bridges, err := s.store.Bridges(ctx, number)
-	if err != nil {
-		return err
-	}
-	for _, b := range bridges {
-		if b.State != BridgeFailed {
-			continue
-		}
-		job := s.newJob(JobRunStep, b.StepRunID, s.now())
-		if err := moved(s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeFailed}, Jobs: []Job{job}})); err != nil {
-			return err
-		}
-	}
-	nudge(s.wakeJobs)
-	return nil
 }
 
 const joinKeyLength = 16

@@ -2,6 +2,10 @@ package incident
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"time"
 )
 
@@ -141,4 +145,16 @@ func (s *Service) touch(ctx context.Context, store func(context.Context) error) 
 	case <-timer.C:
 		return nil
 	}
+}
+
+// newToken returns 256 random bits in a URL-safe form.
+func newToken() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
 }
