@@ -86,7 +86,7 @@ func TestJourneyAlwaysALink(t *testing.T) {
 		w.join(t, meeting, name)
 	}
 	w.clock.set(-31 * time.Second)
-	b.see("3 people are waiting to get in, and nobody lets them in")
+	b.see("3 people are waiting to get in, and nobody has let them in")
 
 	w.sim.SetFaults(func(f *zoomsim.Faults) { *f = zoomsim.Faults{} })
 	b.open("/drills")

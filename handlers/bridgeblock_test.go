@@ -48,7 +48,7 @@ func TestLookNow(t *testing.T) {
 	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked once and didn’t find the meeting. It checks again in 10 s.")
 	o.faults(zoomsim.Faults{})
 	b.post(path).leadsTo(b, "/incidents/1", "Drawbridge checked again.", "Everyone can get in")
-	b.post(path).leadsTo(b, "/incidents/1", "The bridge’s state has changed meanwhile.")
+	b.post(path).leadsTo(b, "/incidents/1", "The bridge has just changed.")
 	b.post("/bridges/nothing/look").want(t, http.StatusNotFound)
 }
 

@@ -101,7 +101,7 @@ func TestUntoldCall(t *testing.T) {
 		o.work()
 	}
 	for _, path := range []string{"/", "/account"} {
-		viewer.get(path).want(t, http.StatusOK, "A call started and no event came.", "A call of INC-1 started 9 min ago and no event came.")
+		viewer.get(path).want(t, http.StatusOK, "A call started, but Zoom sent no event.", "The call of INC-1 started 9 min ago, but Zoom sent no event.")
 	}
 	o.happened("meeting.started", o.bridge(1).MeetingID)
 	viewer.get("/").want(t, http.StatusOK, "Zoom’s events are arriving.")

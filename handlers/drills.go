@@ -38,7 +38,7 @@ func (s *Site) RunDrill(c echo.Context) error {
 	}
 	key := form.Get("key")
 	if uuid.Validate(key) != nil {
-		return BadRequest("The form is incomplete. Open the page of drills again.")
+		return BadRequest("The form is incomplete. Open the Drills page again.")
 	}
 	err = s.Service.RunDrill(c.Request().Context(), Actor(c), key, form.Get("runbook"))
 	return s.drillsDone(c, err, "The drill has started.", nil)

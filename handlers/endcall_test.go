@@ -19,8 +19,8 @@ func TestResolveEndsTheMeeting(t *testing.T) {
 	}{
 		{"not asked for", []string{"inside", "1"}, false, "is resolved."},
 		{"asked for", []string{"inside", "1", "end", "on"}, true, "is resolved. The meeting has ended."},
-		{"one more came", []string{"inside", "0", "end", "on"}, false, "The meeting goes on: 1 person is inside now."},
-		{"no number", []string{"inside", "many", "end", "on"}, false, "The meeting goes on"},
+		{"one more came", []string{"inside", "0", "end", "on"}, false, "The meeting is still running, with 1 person inside."},
+		{"no number", []string{"inside", "many", "end", "on"}, false, "The meeting is still running"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOffice(t)

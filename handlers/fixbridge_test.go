@@ -45,7 +45,7 @@ func TestFixBridgeForm(t *testing.T) {
 				t.Errorf("the page offers Fix: %v", !tt.locked)
 			}
 			responder.post(fix, "code", "waiting_room_on").want(t, 303)
-			says := "There is nothing to fix any more"
+			says := "There is nothing left to fix"
 			if tt.locked {
 				says = "Last time Zoom kept the setting."
 			}

@@ -151,7 +151,7 @@ func TestPostgresGone(t *testing.T) {
 			for _, b := range []*tab{viewer, o.nobody()} {
 				inTime("the join page", func() {
 					page := b.get(joinPath)
-					page.want(t, http.StatusOK, known.Name, "can’t get anything newer right now", "ready at ")
+					page.want(t, http.StatusOK, known.Name, "can’t update this page right now", "ready at ")
 					if strings.Contains(page.body, "db-st-ready") || strings.Contains(page.body, "db-st-live") {
 						t.Error("it shows as checked what is from memory")
 					}

@@ -96,5 +96,5 @@ func fixForAdmins(c echo.Context, said words.Text) words.Text {
 
 // SweepNow is POST /bridges/left-over.
 func (s *Site) SweepNow(c echo.Context) error {
-	return s.finish(c, s.Service.SweepNow(c.Request().Context(), Actor(c)), leftoversPath, "The check has started. This page shows its result.")
+	return s.finish(c, s.Service.SweepNow(c.Request().Context(), Actor(c)), leftoversPath, "The check has started. Its result appears here.")
 }

@@ -199,7 +199,7 @@ func (s *Site) preflightPeople(c echo.Context, a incident.Account) ([]incident.P
 
 // CheckPreflight is POST /preflight/check: everybody is checked, in the background.
 func (s *Site) CheckPreflight(c echo.Context) error {
-	return s.finish(c, s.Service.StartPreflight(c.Request().Context(), Actor(c)), preflightPath, "The check of everybody has started. This page shows its result.")
+	return s.finish(c, s.Service.StartPreflight(c.Request().Context(), Actor(c)), preflightPath, "The check of everyone has started. Its result appears here.")
 }
 
 // SaveOnCall is POST /preflight/on-call.

@@ -39,7 +39,7 @@ func TestPreflightPage(t *testing.T) {
 	t.Run("somebody who can't host is on Overview", func(t *testing.T) {
 		o.sim.SetUser("pmi@example.com", func(u *zoomsim.User) { u.Status = "inactive" })
 		o.wait(time.Minute)
-		admin.post("/preflight/check").leadsTo(admin, "/preflight", "The check of everybody has started.")
+		admin.post("/preflight/check").leadsTo(admin, "/preflight", "The check of everyone has started.")
 		o.work()
 		admin.get("/preflight").want(t, http.StatusOK, "1 person can’t host a bridge", "bad Inactive")
 		page := viewer.get("/")

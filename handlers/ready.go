@@ -105,7 +105,7 @@ func (s *Site) ready(c echo.Context, a incident.Account, newest []db.BridgeRow, 
 	if worst := incident.WorstLevel(keepsOut.Findings); worst.Compare(level) > 0 {
 		r.Level, r.Title = views.LevelWarning, "New incidents will get a bridge, but people may not get in."
 		if worst == incident.LevelUnknown {
-			r.Level, r.Title = views.LevelUnknown, "New incidents will get a bridge, but Zoom didn’t say whether people get in."
+			r.Level, r.Title = views.LevelUnknown, "New incidents will get a bridge, but Zoom didn’t say whether people can get in."
 		}
 		key := incident.Key(keepsOut.IncidentNumber)
 		f := keepsOut.Findings[slices.IndexFunc(keepsOut.Findings, func(f incident.Finding) bool { return f.Level == worst })]
@@ -127,7 +127,7 @@ func (s *Site) noLink(c echo.Context, b db.BridgeRow) (r views.Ready, found bool
 	case b.State == incident.BridgeUnknown:
 		r.Level, r.Title = views.LevelWarning, "We don’t know yet whether Zoom created the last bridge’s meeting."
 	case (b.State == incident.BridgeNew || b.State == incident.BridgeCreating) && now.Sub(b.CreatedAt) > usual:
-		r.Level, r.Title = views.LevelWarning, "The last bridge takes longer than usual."
+		r.Level, r.Title = views.LevelWarning, "The last bridge is taking longer than usual."
 		r.Facts = []string{incident.Key(b.IncidentNumber) + " has no link yet. Drawbridge is still creating its bridge."}
 	default:
 		return r, false

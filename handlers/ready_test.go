@@ -55,7 +55,7 @@ func TestReadyPoolIsBusy(t *testing.T) {
 
 	o.starts(first)
 	admin.get("/").want(t, http.StatusOK, "Not ready. The next bridge can’t start.",
-		"oncall@example.com runs 1 call, as many as Zoom lets it run at the same time.", "Openers who are Zoom users can still host.")
+		"oncall@example.com runs 1 call, the most that Zoom allows at the same time.", "Openers who are Zoom users can still host.")
 
 	o.must(o.saveStatic(incident.StaticLink{Name: "Room 1", URL: "https://meet.example.com/1"}))
 	page := admin.get("/")
@@ -81,7 +81,7 @@ func TestReadyStandby(t *testing.T) {
 	admin.get("/account").want(t, http.StatusOK, "2 of 2 ready.")
 	o.starts(first)
 	admin.get("/").want(t, http.StatusOK, greenReady, "1 of 2 backup users can host another call now.",
-		"Standby meetings: 2 of 2 ready. 1 can’t start now: the host already runs as many calls as Zoom lets it.")
+		"Standby meetings: 2 of 2 ready. 1 can’t start now: the host already runs the most calls that Zoom allows.")
 	admin.get("/account").want(t, http.StatusOK, "2 of 2 ready. 1 can’t start now")
 
 	o.faults(zoomsim.Faults{TokenRefused: true})

@@ -260,7 +260,7 @@ func readObject(body []byte) (map[string]json.RawMessage, error) {
 		return nil, BadRequest("The body isn’t valid JSON.")
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, BadRequest("There is something after the JSON object.")
+		return nil, BadRequest("There is unexpected text after the JSON object.")
 	}
 	return object, nil
 }

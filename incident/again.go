@@ -29,7 +29,7 @@ func (s *Service) StartAgain(ctx context.Context, actor Actor, bridgeID string) 
 	case i.Status != StatusOpen:
 		return refuse(Conflict, "The incident is resolved. Reopen it to start its meeting again.")
 	case b.State != BridgeEnded:
-		return refuse(Conflict, "This meeting hasn’t ended, or has been started again. Look at it again.")
+		return refuse(Conflict, "This meeting hasn’t ended, or has been started again. Check it again.")
 	}
 	now := s.now()
 	change := BridgeChange{
@@ -80,9 +80,9 @@ func (s *Service) EndCall(ctx context.Context, actor Actor, bridgeID string, see
 	}
 	switch {
 	case b.State != BridgeLive || b.Kind == KindStatic:
-		return refuse(Conflict, "This meeting isn’t running, as far as Drawbridge knows. Look at it again.")
+		return refuse(Conflict, "This meeting isn’t running, as far as Drawbridge knows. Check it again.")
 	case b.Inside > seen:
-		return refuse(Conflict, fmt.Sprintf("The meeting goes on: %s inside now. End it on the page of the incident.", map[bool]string{true: "1 person is", false: fmt.Sprint(b.Inside, " people are")}[b.Inside == 1]))
+		return refuse(Conflict, fmt.Sprintf("The meeting is still running, with %s inside. End it on the incident’s page.", map[bool]string{true: "1 person", false: fmt.Sprint(b.Inside, " people")}[b.Inside == 1]))
 	}
 	if err := s.endMeeting(ctx, b); err != nil {
 		why := reasonOf(err, b.HostEmail)

@@ -57,7 +57,7 @@ func (s *Service) FixBridge(ctx context.Context, actor Actor, bridgeID string, c
 		return false, err
 	}
 	if !slices.Contains(b.Mendable(), code) {
-		return false, refuse(Conflict, "There is nothing to fix any more, or Drawbridge can’t fix it. Look at the bridge again.")
+		return false, refuse(Conflict, "There is nothing left to fix, or Drawbridge can’t fix it.")
 	}
 	client, err := s.accountClient(ctx)
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Service) storeReadBack(ctx context.Context, b Bridge, m zoom.Meeting, t
 			return err
 		}
 	}
-	return refuse(Conflict, "The bridge has changed meanwhile. Look at it again.")
+	return refuse(Conflict, "The bridge has just changed. Check it again.")
 }
 
 // readBack takes what Zoom now says about the bridge's meeting. What Zoom has refused to

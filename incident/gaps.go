@@ -72,7 +72,7 @@ func (s *Service) FindGaps(ctx context.Context, actor Actor) (GapLook, error) {
 		return GapLook{}, err
 	}
 	if account.AppID == "" {
-		return GapLook{}, invalid("Enter the App ID of the Zoom app first.", map[string]string{"app_id": "Drawbridge needs it to read Zoom’s log of deliveries. Copy it from the address of the app’s page in the Zoom App Marketplace."})
+		return GapLook{}, invalid("Enter the App ID of the Zoom app first.", map[string]string{"app_id": "Drawbridge needs it to read Zoom’s delivery log. Copy it from the address of the app’s page in the Zoom App Marketplace."})
 	}
 	lookedTo, ok, err := s.store.ClaimGapLook(ctx, s.now(), s.now())
 	if err != nil {

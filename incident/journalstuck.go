@@ -68,7 +68,7 @@ func (s *Service) stuck(id string) (Pending, error) {
 	all := s.StuckIncidents()
 	i := slices.IndexFunc(all, func(p Pending) bool { return p.ID == id })
 	if i < 0 {
-		return Pending{}, refuse(NotFound, "This incident isn’t waiting any more: Drawbridge has stored it, or somebody has discarded it.")
+		return Pending{}, refuse(NotFound, "This incident is no longer waiting: it has been stored or discarded.")
 	}
 	return all[i], nil
 }

@@ -39,7 +39,7 @@ func (s *Service) MoveToZoom(ctx context.Context, actor Actor, bridgeID string) 
 		return refuse(Conflict, "The incident is resolved. Reopen it to move its bridge.")
 	}
 	if !c.bridge.Movable() {
-		return refuse(Conflict, "People can get into this bridge now, or are in it. Look at it again.")
+		return refuse(Conflict, "This bridge works now, or people are in it. Check it again.")
 	}
 	if c.account, err = s.store.Account(ctx); err != nil {
 		return err

@@ -90,7 +90,7 @@ func (s *Service) LookNow(ctx context.Context, actor Actor, bridgeID string) err
 		return err
 	}
 	if bridge.State != BridgeUnknown {
-		return refuse(Conflict, "The bridge’s state has changed meanwhile. Look at it again.")
+		return refuse(Conflict, "The bridge has just changed. Check it again.")
 	}
 	jobs, err := s.store.LookJobs(ctx, bridgeID)
 	if err != nil {

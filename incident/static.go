@@ -77,7 +77,7 @@ func linkProblem(link string) string {
 	case host == "https", host == "http":
 		return "The link starts with https:// twice. Remove one of them."
 	case notIP != nil && !staticHost.MatchString(host):
-		return "Correct the host name after https://. It has only letters, digits, hyphens and single dots, such as meet.example.com."
+		return "Correct the host name after https://. Use only letters, digits, hyphens and single dots, as in meet.example.com."
 	case badPort != nil, port == 0:
 		return "The port after the colon must be a number from 1 to 65535."
 	case strings.HasPrefix(u.Path, "//"):

@@ -99,7 +99,7 @@ func notUsed(b Bridge, given StaticLink) error {
 	if b.JoinURL == given.URL && b.Passcode == given.PIN {
 		return nil // somebody gave it the same
 	}
-	e := &Error{Code: Conflict, Message: "The bridge has just changed, so your link wasn’t used. Look at it again."}
+	e := &Error{Code: Conflict, Message: "The bridge has just changed, so your link wasn’t used. Check it again."}
 	if b.JoinURL != "" {
 		e.Message = "The bridge has just got another link, to " + LinkHost(b.JoinURL) + ". Yours wasn’t used. Use it only if that one is wrong."
 	}

@@ -242,7 +242,7 @@ func Leftovers(p LeftoversPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = tableHead(th("Meeting"), th("Host"), th("Made"), th("Why it is left over"), th("What became of it")).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = tableHead(th("Meeting"), th("Host"), th("Made"), th("Why"), th("Outcome")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -16,7 +16,7 @@ func leftoversFull() views.LeftoversPage {
 			{Topic: "SEV1 db down", MeetingID: "87685621847", Host: "oncall@example.com", Since: when(50 * time.Hour), Looked: when(2 * time.Hour), Key: "INC-42", Href: "/incidents/42",
 				Why: "The incident is resolved, and nobody joined.", Outcome: "Drawbridge deleted it."},
 			{Topic: "SEV2 slow", MeetingID: "87685621848", Host: "bo@example.com", Since: when(90 * time.Hour), Looked: when(2 * time.Hour), Key: "INC-41", Href: "/incidents/41",
-				Why: "Zoom made it, and the bridge has another link.", Outcome: "Left: somebody came to it, so it may have a recording.", Fix: "Delete it in Zoom if nobody needs it."},
+				Why: "Zoom made it, and the bridge has another link.", Outcome: "Left: someone joined it, so it may have a recording.", Fix: "Delete it in Zoom if nobody needs it."},
 			{Topic: "Standby meeting", MeetingID: "87685621849", Host: "oncall@example.com", Since: when(100 * time.Hour), Looked: when(2 * time.Hour),
 				Why: "It was made in advance, and Drawbridge no longer keeps it ready.", Outcome: "Drawbridge deleted it."},
 		},

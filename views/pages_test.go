@@ -154,7 +154,7 @@ func TestOverview(t *testing.T) {
 	bad.Unstored = unstored()
 	bad.Ready = views.Ready{Level: "bad", Title: "Not ready. Not ready. New incidents won’t get a bridge.", Facts: []string{"Zoom refuses the token: the app's secret was changed", "no static link"}, AsOf: when(3 * time.Minute)}
 	amber := overview()
-	bad.Alarms = []views.CallAlarm{{Level: "bad", Key: "INC-42", Title: "3 people are waiting to get in, and nobody lets them in", Text: "They wait for the host.", Since: when(time.Minute), StartPath: "/bridges/8/start", Href: "/incidents/42"}}
+	bad.Alarms = []views.CallAlarm{{Level: "bad", Key: "INC-42", Title: "3 people are waiting to get in, and nobody has let them in", Text: "They wait for the host.", Since: when(time.Minute), StartPath: "/bridges/8/start", Href: "/incidents/42"}}
 	amber.Ready = views.Ready{Level: "warning", Title: "Ready, on the backup user only.", Facts: []string{"2 of 5 openers are not Zoom users", "backup user ok"}, AsOf: when(time.Minute)}
 	amber.Health = unwell()
 	wide := overview()

@@ -99,7 +99,7 @@ func runbookFull() views.RunbookPage {
 					Calls:     []views.CallPreview{{Line: "POST /users/ana@example.com/meetings", Body: `{"topic":"SEV1 db down (Acme)"}`}, {Line: "POST /users/oncall@example.com/meetings", Body: `{"topic":"SEV1 db down (Acme)"}`}}},
 				{Index: 1, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "INC-42 customers", Length: 16, Max: 200}, Agenda: views.TextPreview{Max: 2000, Hints: []views.TemplateError{{Line: 1, Column: 4, Message: "Drawbridge doesn’t know \"incident.priority\", so it stays empty.", DidYouMean: "incident.severity"}}},
 					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by oncall@example.com.", "People wait in the waiting room.", "Not recorded."},
-					Link: "People would get the static link “War room”.", LinkLevel: views.LevelWarning, Why: "Zoom failed the last calls, so Drawbridge didn’t wait for it.", Storm: "Storm brake: off for this incident."},
+					Link: "People would get the static link “War room”.", LinkLevel: views.LevelWarning, Why: "Zoom hasn’t answered lately, so Drawbridge didn’t wait for it.", Storm: "Storm brake: off for this incident."},
 			},
 		},
 	}

@@ -13,7 +13,7 @@ func TestStuck(t *testing.T) {
 		return views.StuckPage{Frame: in("Incidents that can’t be stored", "overview"), Rows: []views.StuckRow{
 			{ID: "1", Name: "db down", Why: "Drawbridge refuses these fields: runbook.", Tries: "Tried 7 times, next at 02:18:07.", Saved: true, Description: "All of it.",
 				Facts: []views.KeyValue{{Key: "Opened", When: when(time.Hour)}, {Key: "By", Value: "pager"}, {Key: "customer", Value: "ACME"}}},
-			{ID: "2", Name: "The link of a stored incident", Why: "What it belongs to was deleted meanwhile.", Tries: "Tried 3 times, next at 02:18:09."},
+			{ID: "2", Name: "The link of a stored incident", Why: "What it belongs to has been deleted.", Tries: "Tried 3 times, next at 02:18:09."},
 		}}
 	}
 	long, nasty := full(), full()

@@ -19,7 +19,7 @@ type Alarm struct {
 type AlarmText struct{ Title, Text string }
 
 var alarmTexts = map[string]AlarmText{
-	"stuck":  {"{people} to get in, and nobody lets them in", "{where} {help}"},
+	"stuck":  {"{people} to get in, and nobody has let them in", "{where} {help}"},
 	"empty":  {"Everybody left, and the call is still running", "End the meeting, or resolve the incident."},
 	"over":   {"The call is over, and the incident is still open", "Start the call again, or resolve the incident."},
 	"nobody": {"Nobody has joined for {minutes}", "{help}"},

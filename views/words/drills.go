@@ -55,13 +55,13 @@ func (s DrillStage) Says() Text {
 		case !s.Linked:
 			return Text{join("There was no link.", why.Cause), why.Fix}
 		case !s.Made:
-			return Text{join("There was a link in "+Seconds(s.Took)+", but not that of a new Zoom meeting.", why.Cause), why.Fix}
+			return Text{join("Got a link in "+Seconds(s.Took)+", but not of a new Zoom meeting.", why.Cause), why.Fix}
 		case s.Level == "bad": // another bridge of the runbook
 			return Text{join("One of the bridges got no link.", why.Cause), why.Fix}
 		case s.Level == "warning":
 			return Text{Cause: join("The link took "+Seconds(s.Took)+", hosted by "+s.Host+". It should take 3 s at most.", why.Cause)}
 		}
-		return Text{Cause: join("Here in "+Seconds(s.Took)+", hosted by "+s.Host+".", why.Cause)}
+		return Text{Cause: join("Ready in "+Seconds(s.Took)+", hosted by "+s.Host+".", why.Cause)}
 	case "verdict":
 		if len(s.Findings) == 0 {
 			return Text{Cause: EveryoneGetsIn + "."}
@@ -76,7 +76,7 @@ func (s DrillStage) Says() Text {
 		if s.Level == "note" {
 			return Text{Cause: "No event about the meeting arrived. The Zoom app may not subscribe to meeting.created and meeting.deleted."}
 		}
-		return Text{Cause: "Zoom’s first event was here " + Seconds(s.Took) + " after Zoom sent it."}
+		return Text{Cause: "Zoom’s first event arrived " + Seconds(s.Took) + " after Zoom sent it."}
 	case "resolve":
 		return Text{Cause: "The incident is resolved."}
 	}

@@ -63,7 +63,7 @@ func (f Finding) Says() Line {
 	}
 	l, ok := findingTexts[f.Code]
 	if f.Code == "at_once" && f.Count == 0 {
-		l.Reason = "Zoom didn’t say how many. Drawbridge counts on 1."
+		l.Reason = "Zoom didn’t say how many. Drawbridge assumes 1."
 	}
 	if !ok {
 		return Line{"", sentence(code(f.Code)), ""}
@@ -123,7 +123,7 @@ var findingTexts = map[string]Line{
 		eventSubscription + ": check that the subscription is on. Then check for missing events on the Zoom account page."},
 	"silence_of_meeting": {"Silence", "The call of {incident} is running, but Zoom has sent nothing about its meeting for {span}. Either nobody came or left, or the event that ended it is missing.",
 		"Check whether people are still in the call. If not, check for missing events on the Zoom account page."},
-	"untold": {"Silence", "A call of {incident} started {span} ago and no event came. Drawbridge knows only because it asked Zoom.",
+	"untold": {"Silence", "The call of {incident} started {span} ago, but Zoom sent no event. Drawbridge found out by asking Zoom.",
 		eventSubscription + ": check that the subscription is on and has the events that start and end a meeting. Then check for missing events on the Zoom account page."},
 	"recovered":       {"Deliveries", "In the last day, {events} didn’t arrive. Drawbridge recovered {them} from Zoom’s delivery log.", findCause},
 	"lost":            {"Deliveries", "In the last day, {events} didn’t arrive and can’t be recovered: Zoom didn’t keep what it sent.", findCause},
@@ -155,8 +155,8 @@ var findingTexts = map[string]Line{
 	"host_may_be_full": {"Host", "{host} runs {calls}. Zoom didn’t say whether this host can run another at the same time. Most hosts can’t.",
 		"Use another link, or move to a new Zoom meeting."},
 	"host_shared": {"Host", "{host} also hosts {others} of open incidents. Only {value} can run at the same time.", "An admin can add backup users, who host the next ones."},
-	"static_link": {"Static link", "Drawbridge can’t check whether people get in: the static link leads to {value}.", ""},
-	"other_host":  {"External link", "Drawbridge can’t check whether people get in: the link leads to {value}.", ""},
+	"static_link": {"Static link", "Drawbridge can’t check whether people can get in: the static link leads to {value}.", ""},
+	"other_host":  {"External link", "Drawbridge can’t check whether people can get in: the link leads to {value}.", ""},
 
 	"no_alternative_host": {"Alternative host", "{email} isn’t an alternative host.", "Alternative hosts must be licensed users of the same Zoom account."},
 
@@ -217,7 +217,7 @@ func (f Finding) scopes() Line {
 // most serious first.
 var healthTitles = []struct{ code, title string }{
 	{"silence", "Zoom has sent nothing for a while, although a call is running."},
-	{"untold", "A call started and no event came."},
+	{"untold", "A call started, but Zoom sent no event."},
 	{"lost", "Events arrive, but {count} can’t be recovered."},
 	{"recovered", "Events arrive, but {count} had to be recovered."},
 	{"late", "Events arrive, but some are late."},
@@ -280,13 +280,13 @@ var features = map[string]string{
 	"reconcile":          "Find a meeting again when Zoom didn’t answer",
 	"delete_twin":        "Delete a duplicate meeting",
 	"past_meetings":      "Read when a call ended and who was in it",
-	"delete_leftovers":   "Delete left-over meetings in which nobody was",
+	"delete_leftovers":   "Delete left-over meetings that nobody joined",
 	"end_meetings":       "End a meeting",
 	"host_start_link":    "Give the host the start link",
 	"meeting_events":     "See when a bridge starts and ends",
 	"participant_events": "See who is inside",
 	"recording_events":   "Get the recording",
-	"fix_settings":       "Change settings of people that don’t suit bridges",
+	"fix_settings":       "Fix people’s settings that don’t suit bridges",
 	"change_meetings":    "Rename standby meetings, and fix settings that keep people out",
 	"find_gaps":          "Find events that weren’t delivered",
 }

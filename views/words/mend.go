@@ -8,8 +8,8 @@ type Mend struct {
 
 // mends has what Fix changes for each finding that it can mend.
 var mends = map[string]Mend{
-	"waiting_room_on":     {"Waiting room", "On", "Off", "People get in with the link alone. Those who wait already may have to be let in, or join again."},
-	"no_join_before_host": {"Join before host", "Off", "On", "People get in before the host comes."},
+	"waiting_room_on":     {"Waiting room", "On", "Off", "People get in with the link alone. People already waiting may have to be let in, or join again."},
+	"no_join_before_host": {"Join before host", "Off", "On", "People can join before the host."},
 	"sign_in_needed":      {"Sign-in", "Required", "Not required", "Everyone with the link gets in, whether signed in to Zoom or not."},
 	"registration":        {"Registration", "Required", "Not required", "Everyone with the link gets in without registering."},
 }
@@ -30,5 +30,5 @@ func Mended(code string, fixed bool) string {
 	if fixed {
 		return "Zoom changed the meeting. " + mends[code].Setting + ": " + mends[code].After + "."
 	}
-	return "Zoom accepted the call, but doesn’t say that the setting has changed. The bridge below says more."
+	return "Zoom accepted the change, but didn’t confirm it. See the bridge below."
 }

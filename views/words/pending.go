@@ -28,11 +28,11 @@ func Stuck(code string, fields []string) string {
 		}
 		return why
 	case "not_found":
-		return "What it belongs to was deleted meanwhile."
+		return "What it belongs to has been deleted."
 	case "forbidden":
 		return "The person or token that opened it no longer has permission."
 	case "conflict":
 		return "It conflicts with a stored incident."
 	}
-	return "Storing it fails. The log of this server has the cause."
+	return "Storing it fails. This server’s log says why."
 }

@@ -87,7 +87,7 @@ func Preflight(people, unchecked, bad, warned, strangers int) string {
 	case said+foreign != "":
 		return said + foreign
 	case unchecked > 0:
-		return "Not everybody is checked yet"
+		return "Not everyone has been checked yet"
 	}
 	return plural(people, "person can host a bridge", "people can host a bridge")
 }
@@ -110,7 +110,7 @@ func HostFixes(fixed, kept int, refused []Reason) string {
 
 // FixesLeft says that Zoom was not asked about some people.
 func FixesLeft(people int) string {
-	return plural(people, "person was left as they were", "people were left as they were") + ": nothing was left to change, or the time was over. Look again."
+	return plural(people, "person was left as they were", "people were left as they were") + ": nothing was left to change, or time ran out. Check again."
 }
 
 func capital(s string) string {
@@ -122,7 +122,7 @@ func capital(s string) string {
 
 // LeftToday says how many meetings Zoom still lets a host create or change today.
 func LeftToday(left, limit int) string {
-	return "Zoom lets this host create or change " + strconv.Itoa(left) + " of " + strconv.Itoa(limit) + " meetings more until midnight UTC."
+	return "This host can create or change " + plural(left, "more meeting", "more meetings") + " until midnight UTC. Zoom allows " + strconv.Itoa(limit) + " a day."
 }
 
 // ReadyForMost is the headline of Overview if somebody who may open an incident can't host.

@@ -76,7 +76,7 @@ func PreviewLink(rung, host, link string, checked bool) string {
 }
 
 // PreviewNoHost says why an incident would get no link although Zoom would be asked.
-const PreviewNoHost = "Zoom would refuse everybody who may host, and no standby meeting or static link is at hand."
+const PreviewNoHost = "Zoom would refuse every possible host, and there is no standby meeting or static link."
 
 // PreviewStorm says what the storm brake would do.
 func PreviewStorm(had, limit int) string {

@@ -45,7 +45,7 @@ func (n Next) list() string {
 
 // HostRunsAll says that a host runs as many calls as it may.
 func HostRunsAll(host string, calls int) string {
-	return host + " runs " + plural(calls, "call", "calls") + ", as many as Zoom lets it run at the same time."
+	return host + " runs " + plural(calls, "call", "calls") + ", the most that Zoom allows at the same time."
 }
 
 // OpenersHost says whom the host pool doesn't concern.
@@ -55,9 +55,9 @@ const OpenersHost = "Openers who are Zoom users can still host."
 func StandbyBlocked(ready, blocked int) string {
 	switch {
 	case blocked < ready:
-		return strconv.Itoa(blocked) + " can’t start now: the host already runs as many calls as Zoom lets it."
+		return strconv.Itoa(blocked) + " can’t start now: the host already runs the most calls that Zoom allows."
 	case ready == 1:
-		return "It can’t start now: its host already runs as many calls as Zoom lets it."
+		return "It can’t start now: its host already runs the most calls that Zoom allows."
 	}
-	return "None can start now: their hosts already run as many calls as Zoom lets them."
+	return "None can start now: their hosts already run the most calls that Zoom allows."
 }

@@ -27,7 +27,7 @@ const (
 var reasonTexts = map[string]Text{
 	"not_connected":    {"No Zoom app is connected.", "An admin can connect one on the Zoom account page."},
 	"only_events":      {"Drawbridge only receives events from Zoom here, so it can’t create meetings.", "Use another link."},
-	"nobody_hosts":     {"There is nobody to host: the opener isn’t known, and no backup user is set.", "An admin can set the backup user on the Zoom account page."},
+	"nobody_hosts":     {"Nobody can host: the opener isn’t known, and no backup user is set.", "An admin can set the backup user on the Zoom account page."},
 	"resolved":         {"The incident was resolved before the bridge was ready.", "Reopen the incident to get a bridge."},
 	"personal_meeting": {Cause: "Zoom used the personal meeting ID of {host}, which other calls use too."},
 	"meeting_id_taken": {Cause: "Zoom returned a meeting ID that another incident’s bridge already has."},
@@ -45,7 +45,7 @@ var reasonTexts = map[string]Text{
 	"from_memory":      {Cause: "Drawbridge couldn’t store anything when the incident was opened."},
 	"out_of_time":      {Cause: "There was no time left to ask Zoom."},
 	"overdue":          {Cause: "Drawbridge’s first try took too long."},
-	"zoom_silent":      {Cause: "Zoom failed the last calls, so Drawbridge didn’t wait for it."},
+	"zoom_silent":      {Cause: "Zoom hasn’t answered lately, so Drawbridge didn’t wait for it."},
 	"meeting_deleted":  {"Someone deleted the meeting in Zoom.", orAnotherLink},
 	"no_runbook":       {"No enabled runbook creates a meeting automatically.", "Enable one, or let one of its steps run automatically."},
 	"not_made":         {Cause: "The meeting isn’t the drill’s alone, or someone changed it in Zoom, so Drawbridge left it alone."},
