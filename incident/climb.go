@@ -204,6 +204,18 @@ func (c *climber) connect() Reason {
 	return Reason{}
 }
 
+// load reads a bridge, its step and its incident.
+func (c *climber) load(ctx context.Context, bridgeID string) (err error) {
+	if c.bridge, err = c.s.store.Bridge(ctx, bridgeID); err != nil {
+		return err
+	}
+	if c.run, err = c.s.store.StepRun(ctx, c.bridge.StepRunID); err != nil {
+		return err
+	}
+	c.incident, err = c.s.store.Incident(ctx, c.bridge.IncidentNumber)
+	return err
+}
+
 // skips reports whether another link is better than asking this host and those after it.
 func (c *climber) skips(r rung) bool {
 	return r.rests && c.atHand || r.runs && (c.opens || c.leaves != "")

@@ -187,14 +187,8 @@ func (s *Service) Shown(b Bridge) Bridge {
 // the bridge has got another one meanwhile, people learn that the link changed.
 func (s *Service) giveLink(ctx context.Context, p Pending) error {
 	c := climber{s: s, account: Account{StaticLinks: []StaticLink{*p.Request.Given}}, why: []Reason{{Code: ReasonFromMemory}}}
-	var err error
-	if c.bridge, err = s.store.Bridge(ctx, p.BridgeID); err != nil {
-		return err
-	}
-	if c.run, err = s.store.StepRun(ctx, c.bridge.StepRunID); err != nil {
-		return err
-	}
-	if c.incident, err = s.store.Incident(ctx, c.bridge.IncidentNumber); err != nil {
+	err := c.load(ctx, p.BridgeID)
+	if err != nil {
 		return err
 	}
 	if c.bridge.isBeingMade() || c.bridge.State == BridgeUnknown || c.bridge.State == BridgeFailed {

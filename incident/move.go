@@ -25,14 +25,8 @@ func (s *Service) MoveToZoom(ctx context.Context, actor Actor, bridgeID string) 
 	ctx, cancel := attached(ctx, humanBudget)
 	defer cancel()
 	c := climber{s: s, movedBy: &actor, answers: make(chan *call)}
-	var err error
-	if c.bridge, err = s.store.Bridge(ctx, bridgeID); err != nil {
-		return err
-	}
-	if c.run, err = s.store.StepRun(ctx, c.bridge.StepRunID); err != nil {
-		return err
-	}
-	if c.incident, err = s.store.Incident(ctx, c.bridge.IncidentNumber); err != nil {
+	err := c.load(ctx, bridgeID)
+	if err != nil {
 		return err
 	}
 	if c.incident.Status != StatusOpen {

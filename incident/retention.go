@@ -195,12 +195,7 @@ func (s *Service) retainCalmly(ctx context.Context) (int, error) {
 		return did, err
 	}
 	// A slice takes longer on a busy machine, so the pause does too.
-	rest := time.NewTimer(max(s.now().Sub(began)/3, retentionRest))
-	defer rest.Stop()
-	select {
-	case <-ctx.Done():
-	case <-rest.C:
-	}
+	rest(ctx, max(s.now().Sub(began)/3, retentionRest))
 	return did, nil
 }
 

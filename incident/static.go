@@ -230,22 +230,15 @@ func (b *Bridge) changeLink(link string, now time.Time) {
 // standIn gives a bridge that nobody is making, or whose meeting is unknown, a standby
 // meeting or a static link, so that nobody waits for the search.
 func (s *Service) standIn(ctx context.Context, bridgeID string) error {
-	var c climber
+	c := climber{s: s}
 	var err error
 	if c.account, err = s.store.Account(ctx); err != nil || len(c.account.StaticLinks) == 0 && c.account.StandbyMeetings == 0 {
 		return err
 	}
-	if c.bridge, err = s.store.Bridge(ctx, bridgeID); err != nil || c.bridge.State != BridgeUnknown && c.bridge.State != BridgeNew {
+	if err := c.load(ctx, bridgeID); err != nil || c.bridge.State != BridgeUnknown && c.bridge.State != BridgeNew {
 		return err
 	}
-	if c.incident, err = s.store.Incident(ctx, c.bridge.IncidentNumber); err != nil {
-		return err
-	}
-	if c.run, err = s.store.StepRun(ctx, c.bridge.StepRunID); err != nil {
-		return err
-	}
-	c.s, c.why = s, c.bridge.Reasons
-	if len(c.why) == 0 {
+	if c.why = c.bridge.Reasons; len(c.why) == 0 {
 		c.why = []Reason{{Code: ReasonOverdue}}
 	}
 	if done, err := c.useStandby(ctx); done || err != nil {

@@ -91,11 +91,7 @@ func (s *Service) SweepNow(ctx context.Context, actor Actor) error {
 	if err := need(actor, Admin); err != nil {
 		return err
 	}
-	a, err := s.store.Account(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := s.zoomClient(a); err != nil {
+	if _, err := s.accountClient(ctx); err != nil {
 		return err
 	}
 	return s.startSweep(ctx, s.now(), s.audit(actor, AuditSweepRun, ""))

@@ -134,13 +134,18 @@ func (s *Service) readCalmly(ctx context.Context) (int, error) {
 	case n < readBatch:
 		pause = readRest
 	}
-	rest := time.NewTimer(min(pause, readRestMost))
-	defer rest.Stop()
+	rest(ctx, min(pause, readRestMost))
+	return n, nil
+}
+
+// rest waits, unless ctx ends before.
+func rest(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-rest.C:
+	case <-timer.C:
 	}
-	return n, nil
 }
 
 func (s *Service) readOnce(ctx context.Context) (int, error) {
