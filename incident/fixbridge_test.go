@@ -207,6 +207,35 @@ func TestLinkGivenDuringReadBack(t *testing.T) {
 	}
 }
 
+// If the call starts while Fix reads the meeting back, the bridge still gets what Zoom says.
+func TestCallStartsDuringReadBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{OverwriteSettings: true})
+	i, b := w.open()
+	w.faults(zoomsim.Faults{})
+	w.clock.Add(time.Minute)
+	link := "https://us05web.zoom.us/j/" + b.MeetingID + "?pwd=new"
+	w.edit = func(call string, body map[string]any) {
+		if call != "GET meeting" {
+			return
+		}
+		body["join_url"] = link
+		if live := w.bridge(i); live.State == incident.BridgeReady {
+			live.State = incident.BridgeLive
+			w.ok(w.store.ChangeBridge(t.Context(), incident.BridgeChange{Bridge: live, From: []incident.BridgeState{incident.BridgeReady}}))
+		}
+	}
+	fixed, err := w.service.FixBridge(t.Context(), anaIs, b.ID, incident.FoundWaitingRoomOn)
+	if w.ok(err); !fixed {
+		t.Error("the waiting room is still on")
+	}
+	after := w.bridge(i)
+	if after.State != incident.BridgeLive || after.JoinURL != link || !after.LinkChangedAt.Equal(w.clock.Now()) {
+		t.Errorf("the bridge is %s with %s, changed at %v", after.State, after.JoinURL, after.LinkChangedAt)
+	}
+}
+
 // A standby meeting that is fixed before it is renamed still gets the topic of its incident.
 func TestFixBeforeRename(t *testing.T) {
 	t.Parallel()
