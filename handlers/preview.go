@@ -47,10 +47,25 @@ func (s *Site) preview(c echo.Context, form runbookForm) (views.RunbookPreviewPa
 		return part, err
 	}
 	for n, p := range steps {
-		step := views.StepPreview{
-			Index: n, Label: stepWords(runbook.Steps[n]), Asks: meetingWords(runbook.Steps[n].Meeting).Asks(),
-			Topic:  views.TextPreview{Text: p.Topic, Instead: words.PlainTopic(p.PlainTopic), Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)},
-			Agenda: views.TextPreview{Text: p.Agenda, Instead: words.NoAgenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors), Hints: templateErrors(p.AgendaHints)},
+		outlook := outlookWords(p.Outlook, runbook.Steps[n], runbook.Steps)
+		step := views.StepPreview{Index: n, Label: stepWords(runbook.Steps[n]), When: outlook.Preview(), At: s.When(c, p.Outlook.At)}
+		for _, condition := range outlook.Schedule.Conditions {
+			step.Conditions = append(step.Conditions, views.IncidentCondition{Says: condition.IsNow(), Holds: condition.Holds})
+		}
+		switch runbook.Steps[n].Kind {
+		case incident.StepChecklist:
+			step.Texts = []views.TextPreview{{Label: "Line", Field: "text", Text: p.Line, Instead: words.PlainLine, Length: p.TopicLength, Max: incident.MaxLine, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)}}
+			part.Steps = append(part.Steps, step)
+			continue
+		case incident.StepCreateMeeting:
+		default:
+			part.Steps = append(part.Steps, step)
+			continue
+		}
+		step.Asks = meetingWords(runbook.Steps[n].Meeting).Asks()
+		step.Texts = []views.TextPreview{
+			{Label: "Topic", Field: "topic", Text: p.Topic, Instead: words.PlainTopic(p.PlainTopic), Length: p.TopicLength, Max: incident.MaxTopic, Errors: templateErrors(p.TopicErrors), Hints: templateErrors(p.TopicHints)},
+			{Label: "Agenda", Field: "agenda", Text: p.Agenda, Instead: words.NoAgenda, Length: p.AgendaLength, Max: incident.MaxAgenda, Errors: templateErrors(p.AgendaErrors), Hints: templateErrors(p.AgendaHints)},
 		}
 		s.previewWay(c, p, &step)
 		part.Steps = append(part.Steps, step)

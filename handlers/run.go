@@ -193,9 +193,12 @@ func (s *Site) runFields(c echo.Context, r incident.Runbook) views.RunPage {
 		RunbookID: r.ID, RunbookName: r.Name, Description: r.Description, Errors: map[string]string{},
 	}
 	for _, step := range r.Steps {
-		if step.ExecuteAutomatically {
+		switch {
+		case step.AtOnce():
 			page.Automatic = append(page.Automatic, stepWords(step))
-		} else {
+		case step.ExecuteAutomatically:
+			page.Later = append(page.Later, stepWords(step)+": "+scheduleWords(step, r.Steps).Says())
+		default:
 			page.Manual = append(page.Manual, stepWords(step))
 		}
 	}
@@ -235,7 +238,7 @@ func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error
 // insteadOf is what the steps of a runbook do that would create Zoom meetings.
 func insteadOf(r incident.Runbook, automatic bool, links []incident.StaticLink) (all []string) {
 	for _, step := range r.Steps {
-		if step.ExecuteAutomatically == automatic {
+		if step.Kind == incident.StepCreateMeeting && step.ExecuteAutomatically == automatic && (!automatic || step.AtOnce()) {
 			all = append(all, words.StepInstead(step.Name, staticNames(links)))
 		}
 	}

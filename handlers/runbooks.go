@@ -73,8 +73,11 @@ func (s *Site) runbookRows(c echo.Context, rows []db.RunbookRow) ([]views.Runboo
 }
 
 func whenItRuns(step incident.Step) string {
-	if step.ExecuteAutomatically {
+	switch {
+	case step.AtOnce():
 		return "automatically"
+	case step.ExecuteAutomatically:
+		return "later"
 	}
 	return "manually"
 }

@@ -182,7 +182,10 @@ func (f StepFacts) outlook(run StepRun) (o StepOutlook, due time.Time) {
 	case !fresh && c.Repeat.Times > 0 && run.Times >= c.Repeat.Times:
 		return o, due
 	}
-	began := triggers[c.When](f, run)
+	var began time.Time
+	if happened, known := triggers[c.When]; known {
+		began = happened(f, run)
+	}
 	if o.Conditions, o.hold = c.OnlyIf.check(f); !o.hold && run.Step.Kind == StepCreateMeeting {
 		// What can't be checked holds back nothing that people wait for.
 		o.hold = slices.ContainsFunc(o.Conditions, func(c Checked) bool { return c.Broken }) &&

@@ -16,14 +16,19 @@ type Pretend struct {
 	Opener string // of the made-up incident; the actor if it is no email address
 }
 
-// Preview is what one step would do for an incident if it ran now: its rendered meeting
-// template, and how the incident would get its link. A text with errors is "".
+// Preview is what one step would do for an incident that is opened now: when it would run,
+// its rendered texts, and how the incident would get its link. A text with errors is "".
+// Length, errors and hints of Line stand in those of Topic.
 type Preview struct {
 	Topic, Agenda             string
 	PlainTopic                string // the topic of the meeting if Topic is ""
 	TopicErrors, AgendaErrors []TemplateError
 	TopicHints, AgendaHints   []TemplateError // what works but may surprise
 	TopicLength, AgendaLength int             // in characters, before truncation
+
+	// Outlook says whether the step would run at once, or what it would wait for.
+	Outlook StepOutlook
+	Line    string // what a line of a checklist would say
 
 	Refused  bool          // the step can't be saved like this, so nothing below is set
 	Hosts    []PreviewHost // in the order in which Drawbridge would ask Zoom
@@ -100,10 +105,23 @@ func (s *Service) Preview(ctx context.Context, actor Actor, r Runbook, of Preten
 		return nil, err
 	}
 	previews := make([]Preview, len(r.Steps))
+	facts := StepFacts{At: s.now(), Incident: i}
+	facts.Incident.CreatedAt = facts.At
 	for n, step := range r.Steps {
 		problems := map[string]string{}
 		step.normalise("", n+1, r, problems)
+		facts.Runs = append(facts.Runs, StepRun{Position: n, Step: step, State: StepWaiting})
+		outlook := facts.Outlook(facts.Runs[n])
+		if step.Kind != StepCreateMeeting {
+			previews[n] = Preview{Outlook: outlook}
+			if step.Kind == StepChecklist {
+				previews[n].Line, previews[n].TopicLength, previews[n].TopicErrors = previewOne(step.Text, r.VariableNames(), s.templateData(i), MaxLine)
+				previews[n].TopicHints = templateHints(step.Text, r.VariableNames())
+			}
+			continue
+		}
 		previews[n] = s.previewTexts(step.Meeting, r.VariableNames(), i)
+		previews[n].Outlook = outlook
 		if problems["duration_minutes"] != "" || problems["alternative_hosts"] != "" {
 			previews[n].Refused = true
 			continue

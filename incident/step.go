@@ -72,6 +72,13 @@ type Step struct {
 	WithPeople           bool            `json:"with_people,omitempty" yaml:"with_people,omitempty"` // of end_meeting: also while people are inside
 }
 
+// AtOnce reports whether the step runs as soon as an incident is opened.
+func (step Step) AtOnce() bool {
+	c := step.Schedule
+	list, _, _ := c.OnlyIf.list()
+	return step.ExecuteAutomatically && c.When == TriggerOpened && c.Wait == 0 && len(list) == 0
+}
+
 // NewStep returns a step as forms and files begin with it.
 func NewStep(kind StepKind) Step {
 	step := Step{Kind: kind, ExecuteAutomatically: true}

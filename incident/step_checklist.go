@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// maxLine is the length of a line of a checklist, in characters.
-const maxLine = 300
+// MaxLine is the maximum length of a line of a checklist, in characters.
+const MaxLine = 300
 
 // checklist is a line that a person ticks. Its step runs until somebody does.
 var checklist = stepKind{
@@ -16,7 +16,7 @@ var checklist = stepKind{
 			fields[p+"text"] = "Write what is to be done."
 			return
 		}
-		notShort(fields, p+"text", step.Text, maxLine)
+		notShort(fields, p+"text", step.Text, MaxLine)
 		stepTemplate(p+"text", step.Text, vars, fields)
 	},
 	begin: func(s *Service, i Incident, run *StepRun) StepsChange {
@@ -27,7 +27,7 @@ var checklist = stepKind{
 
 // line returns what a person is to do. A template that fails is shown as it is.
 func (s *Service) line(i Incident, step Step) string {
-	text, wrong := renderTemplate(step.Text, slices.Sorted(maps.Keys(i.Vars)), s.templateData(i), maxLine)
+	text, wrong := renderTemplate(step.Text, slices.Sorted(maps.Keys(i.Vars)), s.templateData(i), MaxLine)
 	if text = oneLine(text); len(wrong) > 0 || text == "" {
 		return oneLine(step.Text)
 	}

@@ -18,6 +18,7 @@ type RunPage struct {
 	RunbookName    string
 	Description    string   // of the runbook
 	Automatic      []string // steps that run automatically: "Create Zoom meeting"
+	Later          []string // steps that run by themselves later, and when
 	Manual         []string // steps that someone runs
 	IdempotencyKey string
 

@@ -158,11 +158,13 @@ type PreviewSample struct {
 
 // StepPreview is what a step would do for the chosen incident.
 type StepPreview struct {
-	Index  int // of the step in the form
-	Label  string
-	Topic  TextPreview
-	Agenda TextPreview
-	Asks   []string // what Drawbridge asks Zoom for, one line each
+	Index      int // of the step in the form
+	Label      string
+	When       string // when it would run
+	At         When   // the time that belongs to it; zero: none
+	Conditions []IncidentCondition
+	Texts      []TextPreview
+	Asks       []string // what Drawbridge asks Zoom for, one line each
 
 	Link      string // how the incident would get its link; "" if the step can't be saved
 	LinkLevel Level
@@ -187,6 +189,8 @@ type CallPreview struct{ Line, Body string }
 
 // TextPreview is one rendered template.
 type TextPreview struct {
+	Label   string // "Topic"
+	Field   string // its name in the form, after the step's
 	Text    string // rendered; "" if there are Errors
 	Length  int    // in characters, before it is cut
 	Max     int

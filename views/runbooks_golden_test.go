@@ -88,7 +88,7 @@ func runbookFull() views.RunbookPage {
 		Preview: views.RunbookPreviewPart{
 			Samples: []views.PreviewSample{{Label: "Sample incident", Selected: true}, {Value: "41", Label: "INC-41 · Checkout slow"}, {Value: "40", Label: "INC-40 · Login refused"}},
 			Steps: []views.StepPreview{
-				{Index: 0, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "SEV1 db down (Acme)", Length: 19, Max: 200}, Agenda: views.TextPreview{Text: "Checkout answers 500 since 02:10.\n\nOpened by Ana Ruud. Join any time: https://bridge.example.com/j/INC-42", Length: 107, Max: 2000},
+				{Index: 0, Label: "Create Zoom meeting", When: "Runs at once.", Texts: []views.TextPreview{{Label: "Topic", Field: "topic", Text: "SEV1 db down (Acme)", Length: 19, Max: 200}, {Label: "Agenda", Field: "agenda", Text: "Checkout answers 500 since 02:10.\n\nOpened by Ana Ruud. Join any time: https://bridge.example.com/j/INC-42", Length: 107, Max: 2000}},
 					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by ana@example.com, or by oncall@example.com if that fails.", "Everyone can get in before the host; no waiting room.", "Recorded to the cloud.", "Never the host's personal meeting ID."},
 					Link: "People would get a Zoom meeting hosted by oncall@example.com.", LinkLevel: views.LevelOK, Storm: "Storm brake: off. This source has had 1 of 5 new Zoom meetings within ten minutes.",
 					Hosts: []views.HostPreview{
@@ -97,7 +97,7 @@ func runbookFull() views.RunbookPage {
 					},
 					CallsNote: "Exactly what Drawbridge would send now.",
 					Calls:     []views.CallPreview{{Line: "POST /users/ana@example.com/meetings", Body: `{"topic":"SEV1 db down (Acme)"}`}, {Line: "POST /users/oncall@example.com/meetings", Body: `{"topic":"SEV1 db down (Acme)"}`}}},
-				{Index: 1, Label: "Create Zoom meeting", Topic: views.TextPreview{Text: "INC-42 customers", Length: 16, Max: 200}, Agenda: views.TextPreview{Max: 2000, Hints: []views.TemplateError{{Line: 1, Column: 4, Message: "Drawbridge doesn’t know \"incident.priority\", so it stays empty.", DidYouMean: "incident.severity"}}},
+				{Index: 1, Label: "Create Zoom meeting", When: "Waits until this holds:", Conditions: []views.IncidentCondition{{Says: "severity is SEV3, not SEV1 or SEV2"}, {Says: "type is outage", Holds: true}}, Texts: []views.TextPreview{{Label: "Topic", Field: "topic", Text: "INC-42 customers", Length: 16, Max: 200}, {Label: "Agenda", Field: "agenda", Max: 2000, Hints: []views.TemplateError{{Line: 1, Column: 4, Message: "Drawbridge doesn’t know \"incident.priority\", so it stays empty.", DidYouMean: "incident.severity"}}}},
 					Asks: []string{"A meeting of 60 minutes, starting now, with a passcode.", "Hosted by oncall@example.com.", "People wait in the waiting room.", "Not recorded."},
 					Link: "People would get the static link “War room”.", LinkLevel: views.LevelWarning, Why: "Zoom hasn’t answered lately, so Drawbridge didn’t wait for it.", Storm: "Storm brake: off for this incident."},
 			},
@@ -124,11 +124,11 @@ func TestRunbook(t *testing.T) {
 		"variable.1.name":          "Use lower-case letters, digits and _ only.",
 		"step.1.alternative_hosts": "ops@ isn’t an email address.",
 	}
-	refused.Preview.Steps[0].Topic = views.TextPreview{Text: "INC-42 db down", Length: 14, Max: 200, Errors: []views.TemplateError{
+	refused.Preview.Steps[0].Texts[0] = views.TextPreview{Label: "Topic", Field: "topic", Text: "INC-42 db down", Length: 14, Max: 200, Errors: []views.TemplateError{
 		{Line: 1, Column: 4, Message: "There is no incident.severty.", DidYouMean: "incident.severity"},
 		{Line: 1, Column: 27, Message: "This {{ is never closed."},
 	}}
-	refused.Preview.Steps[0].Agenda.Length = 2210
+	refused.Preview.Steps[0].Texts[1].Length = 2210
 	refused.Preview.Steps[0].Link = ""
 	refused.Preview.Number, refused.Preview.Problem = "INC-999", "There is no incident with this number. The preview is for a made-up one."
 
@@ -136,13 +136,13 @@ func TestRunbook(t *testing.T) {
 	long.Name, long.Description = longWord, longWords
 	long.Steps[0].Topic, long.Steps[0].Agenda = longWord, longWords
 	long.Variables[0].Name, long.Variables[0].Label = longWord, longWords
-	long.Preview.Steps[0].Topic = views.TextPreview{Text: longWord, Length: 300, Max: 200}
+	long.Preview.Steps[0].Texts[0] = views.TextPreview{Label: "Topic", Field: "topic", Text: longWord, Length: 300, Max: 200}
 
 	nasty := runbookFull()
 	nasty.Name, nasty.IncidentType, nasty.Description = hostile, hostile, hostile
 	nasty.Steps[0].Topic, nasty.Steps[0].Agenda, nasty.Steps[0].AlternativeHosts = hostile, hostile, hostile
 	nasty.Variables[0] = views.VariableForm{Name: hostile, Label: hostile, Type: hostile, Default: hostile, Help: hostile, Choices: hostile}
-	nasty.Preview.Steps[0].Topic.Text, nasty.Preview.Steps[0].Asks = hostile, []string{hostile}
+	nasty.Preview.Steps[0].Texts[0].Text, nasty.Preview.Steps[0].Asks = hostile, []string{hostile}
 	nasty.Preview.Steps[0].Link, nasty.Preview.Steps[0].Calls[0] = hostile, views.CallPreview{Line: hostile, Body: hostile}
 	nasty.Preview.Steps[0].Hosts[0] = views.HostPreview{Email: hostile, Says: hostile, Level: views.LevelNote}
 	nasty.Preview.Number, nasty.Preview.Opener, nasty.Preview.Me = hostile, hostile, hostile

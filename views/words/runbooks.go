@@ -23,6 +23,9 @@ func PlainTopic(topic string) string {
 
 const NoAgenda = "If this template fails or gives no text in an incident, the meeting has no agenda."
 
+// PlainLine says what a line of a checklist is if its template fails.
+const PlainLine = "If this template fails in an incident, the line stands there as it is written here."
+
 // Meeting is what a step asks Zoom for; see incident.MeetingTemplate.
 type Meeting struct {
 	BackupHosts, WaitingRoom, JoinBeforeHost bool

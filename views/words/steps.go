@@ -246,6 +246,14 @@ func (o StepOutlook) Says() string {
 	return ""
 }
 
+// Preview says when the step would run, for an incident that is opened now.
+func (o StepOutlook) Preview() string {
+	if o.Code == "now" {
+		return "Runs at once."
+	}
+	return o.Says()
+}
+
 func (o StepOutlook) waits() string {
 	return strings.ReplaceAll(triggerTexts[o.Schedule.When].waits, "{name}", o.Schedule.After)
 }
