@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -76,14 +77,15 @@ func (c demoCommand) Run(ctx context.Context, t terminal, cfg Config) error {
 	}
 	defer api.Close()
 
-	sim := newDemoZoom(cfg.publicURL())
+	clock := &demoClock{}
+	sim := newDemoZoom(cfg.publicURL(), clock)
 	zoomServer := &http.Server{Handler: sim.API(), ReadHeaderTimeout: 5 * time.Second}
 	defer zoomServer.Close()
 	go zoomServer.Serve(api)
 	cfg.ZoomAPIURL = "http://" + api.Addr().String() + "/v2"
 	cfg.ZoomOAuthURL = "http://" + api.Addr().String() + "/oauth/token"
 
-	p, err := Open(ctx, cfg, time.Now, newLog(t.err, max(cfg.logLevel, slog.LevelError)))
+	p, err := Open(ctx, cfg, clock.now, newLog(t.err, max(cfg.logLevel, slog.LevelError)))
 	if err != nil {
 		return err
 	}
@@ -149,11 +151,18 @@ func demoListener(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// demoClock is the time of the demo, which the page of the simulator can move forward.
+type demoClock struct{ ahead atomic.Int64 }
+
+func (c *demoClock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *demoClock) move(d time.Duration) { c.ahead.Add(int64(d)) }
+
 // newDemoZoom is a Zoom account with a few people, each with a setting found in
 // real accounts.
-func newDemoZoom(publicURL string) *zoomsim.Sim {
+func newDemoZoom(publicURL string, clock *demoClock) *zoomsim.Sim {
 	sim := zoomsim.New(zoomsim.Options{
-		Now:       time.Now,
+		Now: clock.now, MoveTime: clock.move,
 		AccountID: DemoAccountID, ClientID: DemoClientID, ClientSecret: DemoClientSecret, AppID: DemoAppID,
 		SecretToken: DemoSecretToken, WebhookURL: publicURL + "/webhook",
 		BaseURL:     publicURL,
@@ -205,7 +214,33 @@ func (p *Program) SeedDemo(ctx context.Context, sim *zoomsim.Sim, empty bool) er
 	if err != nil {
 		return err
 	}
+	if _, _, err := p.Service.SaveRunbook(ctx, actor, majorIncident()); err != nil {
+		return err
+	}
 	return p.seedIncidents(ctx, actor, sim, outage)
+}
+
+// majorIncident is a runbook whose steps run themselves when their time has come.
+func majorIncident() incident.Runbook {
+	war, customers := incident.NewStep(incident.StepCreateMeeting), incident.NewStep(incident.StepCreateMeeting)
+	war.Name, war.Meeting.Topic = "War room", "{{ incident.severity }} {{ incident.name }}"
+	customers.Name, customers.Meeting.Topic = "Customers", "{{ incident.key }} for customers"
+	customers.Schedule.OnlyIf.All = []incident.Condition{{Field: "severity", Is: incident.AtLeast, Value: incident.Values{"SEV1"}}}
+	line := func(text string, c incident.Schedule) incident.Step {
+		step := incident.NewStep(incident.StepChecklist)
+		step.Text, step.Schedule = text, c
+		return step
+	}
+	return incident.Runbook{
+		Name: "Major incident", IncidentType: "outage",
+		Description: "A second bridge for customers if it is a SEV1, and reminders of what to do.",
+		Steps: []incident.Step{
+			war, customers,
+			line("Page the second on-call: nobody is in the call about {{ incident.name }}", incident.Schedule{When: incident.TriggerNobody, Wait: 5}),
+			line("Post an update on the status page", incident.Schedule{Wait: 10, Repeat: incident.Repeat{Every: 30, Times: 3}}),
+			line("Write down what happened, while you remember", incident.Schedule{When: incident.TriggerResolved}),
+		},
+	}
 }
 
 // SeedRunbooks creates two runbooks and returns the one for outages.

@@ -145,6 +145,9 @@ func (s *Site) Frame(c echo.Context, title, section string) views.Frame {
 // which may be what failed.
 func (s *Site) ErrorFrame(c echo.Context) views.Frame {
 	f := views.Frame{Flash: s.takeFlash(c), Demo: s.Demo, Version: s.Version, Theme: theme(c)}
+	if s.Demo {
+		f.Now = s.When(c, s.Now()).ISO
+	}
 	if user := CurrentUser(c); user != nil {
 		f.User = &views.Person{Name: user.Name, Email: user.Email, Role: string(user.Role)}
 	}

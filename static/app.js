@@ -61,9 +61,10 @@
     return s < 60 ? "just now" : span(s) + " ago";
   };
   const lasting = (s) => s < 60 ? Math.max(1, Math.floor(s)) + " s" : span(s);
+  const ahead = Math.max(0, Date.parse(document.documentElement.dataset.dbNow) - Date.now()) || 0;
   const tick = () => {
     for (const el of $$("time:is(:not([class]), .db-for)")) {
-      const text = (el.className ? lasting : ago)((Date.now() - Date.parse(el.dateTime)) / 1000);
+      const text = (el.className ? lasting : ago)((Date.now() + ahead - Date.parse(el.dateTime)) / 1000);
       if (el.textContent !== text) el.textContent = text;
     }
   };

@@ -30,6 +30,7 @@ type Frame struct {
 	Flash   *Flash  // the result of the person's last action, shown once
 	Demo    bool    // shows a strip with a link to the simulator
 	Version string
+	Now     string // the time of the demo, which people can move, for relative times; "": that of the browser
 	Theme   string // cookie "theme": "", "light" or "dark"
 }
 

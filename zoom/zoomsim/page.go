@@ -36,6 +36,18 @@ func (s *Sim) Page() http.Handler {
 		s.RetryDue(r.Context())
 		s.done(w, r, "/simulator/", nil)
 	})
+	if s.opts.MoveTime != nil {
+		mux.HandleFunc("POST /simulator/time", func(w http.ResponseWriter, r *http.Request) {
+			minutes, err := strconv.Atoi(r.PostFormValue("minutes"))
+			if err != nil || !slices.Contains(timeSteps, minutes) {
+				http.Error(w, "Choose how far to move the clock.", http.StatusBadRequest)
+				return
+			}
+			s.opts.MoveTime(time.Duration(minutes) * time.Minute)
+			s.RetryDue(r.Context())
+			s.done(w, r, "/simulator/", nil)
+		})
+	}
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
@@ -146,6 +158,13 @@ func (s *Sim) resetAll() {
 		was := s.added[i]
 		u.Unknown, u.DailyLimitReached, u.UsePMIForScheduled, u.Status = was.Unknown, was.DailyLimitReached, was.UsePMIForScheduled, was.Status
 	}
+}
+
+// timeSteps are the steps, in minutes, in which the page moves the clock.
+var timeSteps = []int{1, 5, 30, 24 * 60}
+
+func timeStep(minutes int) string {
+	return strings.TrimSuffix(strings.TrimSuffix((time.Duration(minutes)*time.Minute).String(), "0s"), "0m")
 }
 
 type hostState struct{ Name, Label string }

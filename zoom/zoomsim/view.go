@@ -22,6 +22,7 @@ type pageView struct {
 	WebhookURL  string
 	Validation  string
 	Deliveries  []deliveryView // newest first
+	Clock       string         // what time it is; "": the page can't move it
 }
 
 type meetingView struct {
@@ -60,6 +61,9 @@ func (s *Sim) view(r *http.Request) pageView {
 	p := pageView{Stylesheets: s.opts.Stylesheets, Icon: s.opts.Icon, WebhookURL: s.opts.WebhookURL}
 	if c, err := r.Cookie("theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
 		p.Theme = c.Value
+	}
+	if s.opts.MoveTime != nil {
+		p.Clock = s.opts.Now().UTC().Format("2 Jan 2006, 15:04:05 MST")
 	}
 	for _, m := range slices.Backward(s.Meetings()) {
 		p.Meetings = append(p.Meetings, viewMeeting(m))

@@ -33,8 +33,9 @@ type Options struct {
 	// to play recordings lead there (BaseURL + "/simulator/j/<id>?pwd=…"). "" gives them Zoom's form
 	// (https://us05web.zoom.us/j/<id>?pwd=…).
 	BaseURL     string
-	Stylesheets []string // URLs of stylesheets for the simulator's pages
-	Icon        string   // URL of their icon
+	MoveTime    func(time.Duration) // lets the page move the clock of Now forward; nil: it can't
+	Stylesheets []string            // URLs of stylesheets for the simulator's pages
+	Icon        string              // URL of their icon
 }
 
 // Sim is one Zoom account. Its methods are safe for concurrent use.
