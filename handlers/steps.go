@@ -32,7 +32,7 @@ func (s *Site) stepLines(c echo.Context, i incident.Incident, runs []incident.St
 		open := canAct && i.Status == incident.StatusOpen
 		if r.Step.Kind == incident.StepChecklist {
 			line.Line, line.CanTick = true, canAct && (r.State == incident.StepRunning || r.State == incident.StepDone)
-			line.Label = cmp.Or(r.Said, r.Step.Text)
+			line.Label = cmp.Or(r.Said, s.Service.Line(i, r.Step))
 		} else {
 			line.CanRun = open && (r.State == incident.StepWaiting || r.State == incident.StepSkipped || r.State == incident.StepFailed)
 		}

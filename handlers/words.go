@@ -238,7 +238,7 @@ func checkLines(list []incident.Finding, now time.Time) (lines []views.CheckLine
 }
 
 // stepWords is what pages and the API call a step.
-func stepWords(s incident.Step) string { return words.Step(string(s.Kind), s.Name) }
+func stepWords(s incident.Step) string { return words.Step(string(s.Kind), cmp.Or(s.Name, s.Text)) }
 
 func meetingWords(m incident.MeetingTemplate) words.Meeting {
 	return words.Meeting{

@@ -57,7 +57,7 @@ func (m Minutes) Span() time.Duration { return time.Duration(m) * time.Minute }
 
 func (m Minutes) String() string {
 	text := strings.TrimSuffix(m.Span().String(), "0s")
-	if m >= 60 {
+	if m != 0 && m%60 == 0 {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text

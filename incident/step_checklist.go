@@ -20,13 +20,14 @@ var checklist = stepKind{
 		stepTemplate(p+"text", step.Text, vars, fields)
 	},
 	begin: func(s *Service, i Incident, run *StepRun) StepsChange {
-		run.State, run.Said = StepRunning, s.line(i, run.Step)
+		run.State, run.Said = StepRunning, s.Line(i, run.Step)
 		return StepsChange{}
 	},
 }
 
-// line returns what a person is to do. A template that fails is shown as it is.
-func (s *Service) line(i Incident, step Step) string {
+// Line returns what a line of a checklist asks for in an incident. A template that fails is
+// shown as it is.
+func (s *Service) Line(i Incident, step Step) string {
 	text, wrong := renderTemplate(step.Text, slices.Sorted(maps.Keys(i.Vars)), s.templateData(i), MaxLine)
 	if text = oneLine(text); len(wrong) > 0 || text == "" {
 		return oneLine(step.Text)

@@ -153,7 +153,7 @@ func (s *Service) TickStep(ctx context.Context, actor Actor, stepRunID string, d
 	case done && run.State != StepDone:
 		run.State, run.RunBy, run.FinishedAt, run.Reason = StepDone, actor.Email, now, Reason{}
 		if run.StartedAt.IsZero() { // ticked before it was due
-			run.StartedAt, run.DueAt, run.Times, run.Said = now, now, run.Times+1, s.line(i, run.Step)
+			run.StartedAt, run.DueAt, run.Times, run.Said = now, now, run.Times+1, s.Line(i, run.Step)
 		}
 	case !done && run.State == StepDone:
 		run.State, run.RunBy, run.FinishedAt, kind = StepRunning, "", time.Time{}, EntryUnticked

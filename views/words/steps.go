@@ -227,7 +227,12 @@ func (o StepOutlook) Says() string {
 	case "trigger":
 		return "Waits for " + o.waits() + "."
 	case "time":
+		if o.Schedule.When == "nobody_joined" {
+			return "If nobody joins, runs"
+		}
 		return "Runs"
+	case "now":
+		return "Starts."
 	case "conditions":
 		if len(o.Schedule.Conditions) > 1 && !o.Schedule.All {
 			return "Waits until one of these holds:"
