@@ -38,6 +38,19 @@ func addSearched(ctx context.Context, tx *sql.Tx, number int64, text string) err
 	return exec(ctx, tx, `UPDATE incidents SET search = search || $2 WHERE number = $1`, number, "\n"+folded(text))
 }
 
+// setSearched makes an incident searchable by these texts and its notes.
+func setSearched(ctx context.Context, tx *sql.Tx, number int64, texts ...string) error {
+	notes, err := list(ctx, tx, func(d *incident.TimelineData) []any { return []any{jsonOf(d)} }, `
+		SELECT data FROM timeline_entries WHERE incident_number = $1 AND kind = $2 ORDER BY at, id`, number, incident.EntryNote)
+	if err != nil {
+		return err
+	}
+	for _, n := range notes {
+		texts = append(texts, n.Text)
+	}
+	return exec(ctx, tx, `UPDATE incidents SET search = $2 WHERE number = $1`, number, searchedText(texts...))
+}
+
 // searchIncidents is version 23 of the schema.
 func (s *Store) searchIncidents() *goose.Migration {
 	return goose.NewGoMigration(23, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
@@ -57,16 +70,7 @@ func (s *Store) searchIncidents() *goose.Migration {
 			}
 			for _, r := range rows {
 				last = r.number
-				notes, err := list(ctx, tx, func(d *incident.TimelineData) []any { return []any{jsonOf(d)} }, `
-					SELECT data FROM timeline_entries WHERE incident_number = $1 AND kind = $2 ORDER BY at, id`, r.number, incident.EntryNote)
-				if err != nil {
-					return err
-				}
-				texts := r.texts[:]
-				for _, n := range notes {
-					texts = append(texts, n.Text)
-				}
-				if err := exec(ctx, tx, `UPDATE incidents SET search = $2 WHERE number = $1`, r.number, searchedText(texts...)); err != nil {
+				if err := setSearched(ctx, tx, r.number, r.texts[:]...); err != nil {
 					return err
 				}
 			}

@@ -12,12 +12,12 @@ import (
 
 const incidentColumns = `i.number, i.runbook_id, i.runbook_name, i.name, i.severity, i.type, i.description, i.status,
 	i.opener_email, i.opener_name, i.dedup_key, i.form_key, i.vars, i.source, i.created_by, i.join_key,
-	i.created_at, i.resolved_at, i.updated_at`
+	i.created_at, i.resolved_at, i.updated_at, i.severity_before, i.changed_at`
 
 func incidentFields(i *incident.Incident) []any {
 	return []any{&i.Number, &i.RunbookID, &i.RunbookName, &i.Name, &i.Severity, &i.Type, &i.Description, &i.Status,
 		&i.OpenerEmail, &i.OpenerName, textOf(&i.DedupKey), textOf(&i.FormKey), jsonOf(&i.Vars), &i.Source, &i.CreatedBy, &i.JoinKey,
-		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt)}
+		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt), &i.SeverityBefore, timeOf(&i.ChangedAt)}
 }
 
 // errKnown rolls back the transaction if the incident or the note exists, so that it
@@ -128,7 +128,7 @@ func (s *Store) SetIncidentStatus(ctx context.Context, number int64, from, to in
 	}
 	return s.change(ctx, audit, []string{TopicIncidents, TopicIncident(number), TopicBridges}, func(tx *sql.Tx) error {
 		n, err := execRows(ctx, tx, `
-			UPDATE incidents SET status = $3, resolved_at = $4, updated_at = $5
+			UPDATE incidents SET status = $3, resolved_at = $4, updated_at = $5, changed_at = $5
 			WHERE number = $1 AND status = $2`, number, from, to, resolved, at)
 		if isUnique(err) {
 			return &incident.Error{Code: incident.Conflict, Message: "Another open incident has the same deduplication key. Resolve that one first.", Err: err}
@@ -299,6 +299,54 @@ func (s *Store) AddNote(ctx context.Context, e incident.TimelineEntry, audit inc
 		return nil
 	}
 	return err
+}
+
+// EditIncident implements incident.Incidents.
+func (s *Store) EditIncident(ctx context.Context, number int64, rule incident.EditRule) (i incident.Incident, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		i, err = one(ctx, tx, "incident", incidentFields, `SELECT `+incidentColumns+` FROM incidents i WHERE i.number = $1`+s.forUpdate(), number)
+		if err != nil {
+			return err
+		}
+		c, err := rule(i)
+		if err != nil {
+			return err
+		}
+		written := false
+		for _, r := range c.Records {
+			_, known, err := first(ctx, tx, scalar[string], `SELECT id FROM timeline_entries WHERE id = $1`, r.Entry.ID)
+			if err != nil {
+				return err
+			}
+			if known {
+				continue
+			}
+			if err := insertTimeline(ctx, tx, r.Entry); err != nil {
+				return err
+			}
+			if err := insertAudit(ctx, tx, r.Audit); err != nil {
+				return err
+			}
+			written = true
+		}
+		if !written {
+			return nil
+		}
+		i = c.Incident
+		err = exec(ctx, tx, `
+			UPDATE incidents SET name = $2, severity = $3, type = $4, description = $5, opener_email = $6, opener_name = $7, vars = $8,
+				updated_at = $9, severity_before = $10, changed_at = $11
+			WHERE number = $1`,
+			number, i.Name, i.Severity, i.Type, i.Description, i.OpenerEmail, i.OpenerName, asJSON(i.Vars), i.UpdatedAt, i.SeverityBefore, i.ChangedAt)
+		if err != nil {
+			return err
+		}
+		if err := setSearched(ctx, tx, number, i.Name, i.Description, i.OpenerEmail); err != nil {
+			return err
+		}
+		return bump(ctx, tx, TopicIncidents, TopicIncident(number), TopicBridges)
+	})
+	return i, err
 }
 
 // Timeline returns what happened to an incident, newest first.

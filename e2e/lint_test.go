@@ -256,7 +256,7 @@ var queries = map[string]bool{
 }
 
 // storeWrite matches names of methods of the store that change something.
-var storeWrite = regexp.MustCompile(`^(Add|Append|Apply|Blank|Change|Claim|Clear|Delete|Drop|Finish|Free|Import|Insert|Open|Prepare|Release|Reprocess|Retire|Retry|Revoke|Save|Seed|Set|Tell|Touch|Update|Use)[A-Z]`)
+var storeWrite = regexp.MustCompile(`^(Add|Append|Apply|Blank|Change|Claim|Clear|Delete|Drop|Edit|Finish|Free|Import|Insert|Open|Prepare|Release|Reprocess|Retire|Retry|Revoke|Save|Seed|Set|Tell|Touch|Update|Use)[A-Z]`)
 
 var sqlVerb = regexp.MustCompile("^[\"`]\\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|PRAGMA|VACUUM)\\s")
 

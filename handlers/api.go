@@ -133,9 +133,18 @@ func (t apiTime) MarshalJSON() ([]byte, error) {
 // OpenIncident is POST /api/v1/incidents. It answers 201, or 200 with the existing
 // incident if an open one has the dedup_key.
 func (s *Site) OpenIncident(c echo.Context) error {
-	req := incident.OpenRequest{Source: incident.SourceAPI}
-	if err := readAlert(c, &req); err != nil {
+	fields, adjusted, err := readAlert(c, "runbook", "dedup_key")
+	if err != nil {
 		return err
+	}
+	req := incident.OpenRequest{
+		RunbookName: fields["runbook"], Name: fields["name"], Severity: fields["severity"], Type: fields["type"], Description: fields["description"],
+		OpenerEmail: fields["opener_email"], DedupKey: fields["dedup_key"], Source: incident.SourceAPI, Vars: map[string]string{}, Adjusted: adjusted,
+	}
+	for field, value := range fields {
+		if name, ok := strings.CutPrefix(field, "vars."); ok {
+			req.Vars[name] = value
+		}
 	}
 
 	ctx, cancel := context.WithTimeout(c.Request().Context(), answerTime)
@@ -203,61 +212,56 @@ func mendJSON(body []byte) []byte {
 	return mended
 }
 
-// readAlert reads a request that opens an incident. A program can't correct itself
-// at night, so fields that can't be used are dropped, and the incident says so.
-func readAlert(c echo.Context, req *incident.OpenRequest) error {
+// readAlert reads the fields of a request that opens or edits an incident: those of
+// vars are "vars.customer", and null is left out. more are fields that not both have. A
+// program can't correct itself at night, so fields that can't be used are dropped, and the
+// incident says so.
+func readAlert(c echo.Context, more ...string) (fields map[string]string, dropped []incident.Adjustment, err error) {
 	body, err := readJSON(c, maxAlert)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	object, err := readObject(mendJSON(body))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	drop := func(code incident.AdjustmentCode, field string, raw []byte) {
-		req.Adjusted = append(req.Adjusted, incident.Adjustment{Code: code, Field: clipped(field, 100), Text: clipped(string(raw), 4000)})
+		dropped = append(dropped, incident.Adjustment{Code: code, Field: clipped(field, 100), Text: clipped(string(raw), 4000)})
 	}
-	fields := map[string]*string{
-		"runbook": &req.RunbookName, "name": &req.Name, "severity": &req.Severity, "type": &req.Type,
-		"description": &req.Description, "opener_email": &req.OpenerEmail, "dedup_key": &req.DedupKey,
+	fields = map[string]string{}
+	keep := func(field string, raw json.RawMessage) {
+		if text, ok := scalar(raw); !ok {
+			drop(incident.AdjustedType, field, raw)
+		} else if string(raw) != "null" {
+			fields[field] = text
+		}
 	}
 	for _, name := range sortedNames(object) {
 		raw := object[name]
-		if name == "vars" {
-			vars := map[string]json.RawMessage{}
-			if string(raw) != "null" {
-				if vars, err = readObject(raw); err != nil && raw[0] == '{' {
-					return err
-				} else if err != nil {
-					drop(incident.AdjustedType, name, raw)
-				}
-			}
-			req.Vars = map[string]string{}
-			for _, v := range sortedNames(vars) {
-				if text, ok := scalar(vars[v]); ok {
-					req.Vars[v] = text
-				} else {
-					drop(incident.AdjustedType, "vars."+v, vars[v])
-				}
-			}
-			continue
-		}
-		into, known := fields[name]
-		text, ok := scalar(raw)
 		switch {
-		case !known:
-			drop(incident.AdjustedUnknown, name, raw)
-		case !ok:
+		case name == "vars" && raw[0] == '{':
+			vars, err := readObject(raw)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, v := range sortedNames(vars) {
+				keep("vars."+v, vars[v])
+			}
+		case name == "vars" && string(raw) != "null":
 			drop(incident.AdjustedType, name, raw)
+		case name != "vars" && !slices.Contains(alertFields, name) && !slices.Contains(more, name):
+			drop(incident.AdjustedUnknown, name, raw)
 		default:
-			*into = text
+			keep(name, raw)
 		}
 	}
-	if name := strings.Join(strings.Fields(req.Severity), " "); name != "" && severity.Level(name) == 0 {
+	if name := strings.Join(strings.Fields(fields["severity"]), " "); name != "" && severity.Level(name) == 0 {
 		drop(incident.AdjustedSeverity, "severity", []byte(name))
 	}
-	return nil
+	return fields, dropped, nil
 }
+
+var alertFields = []string{"name", "severity", "type", "description", "opener_email"}
 
 // clipped is s without what can't be stored, and at most n characters of it.
 func clipped(s string, n int) string {
@@ -285,6 +289,41 @@ func (s *Site) ResolveIncident(c echo.Context) error {
 		return err
 	}
 	return s.sendIncident(c, http.StatusOK, number)
+}
+
+// EditIncident is POST /api/v1/incidents/{number}. Its warnings are those of this request.
+func (s *Site) EditIncident(c echo.Context) error {
+	number, err := incidentNumber(c)
+	if err != nil {
+		return err
+	}
+	fields, adjusted, err := readAlert(c, "note", "runbook", "dedup_key")
+	if err != nil {
+		return err
+	}
+	edit := incident.IncidentEdit{Source: incident.SourceAPI, Fields: fields, Note: fields["note"], Adjusted: adjusted}
+	delete(fields, "note")
+
+	edited, err := s.Service.EditIncident(c.Request().Context(), Actor(c), number, edit)
+	if err != nil {
+		return err
+	}
+
+	return s.sendIncident(c, http.StatusOK, number, func(out *apiIncident) {
+		out.Warnings = adjustmentsWords(edited.Adjusted)
+	})
+}
+
+// RunStep is POST /api/v1/incidents/{number}/steps/{id}/run.
+func (s *Site) RunStep(c echo.Context) error {
+	run, err := s.stepOf(c)
+	if err != nil {
+		return err
+	}
+	if err := s.Service.RunStep(c.Request().Context(), Actor(c), run.ID); err != nil {
+		return err
+	}
+	return s.sendIncident(c, http.StatusOK, run.IncidentNumber)
 }
 
 // maxNote is the largest request that adds a note: 4000 characters, each as an escape.
@@ -323,7 +362,7 @@ func (s *Site) AddNote(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"number": number, "key": incident.Key(number)})
 }
 
-func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
+func (s *Site) sendIncident(c echo.Context, status int, number int64, change ...func(*apiIncident)) error {
 	ctx := c.Request().Context()
 	i, err := s.Store.Incident(ctx, number)
 	if err != nil {
@@ -334,6 +373,9 @@ func (s *Site) sendIncident(c echo.Context, status int, number int64) error {
 		return err
 	}
 	out, err := s.apiIncident(ctx, i, bridges)
+	for _, f := range change {
+		f(&out)
+	}
 	return sendAPI(c, status, out, err)
 }
 
@@ -547,9 +589,7 @@ func (s *Site) apiIncidents(ctx context.Context, rows []db.IncidentRow) ([]apiIn
 	}
 	adjusted, err := s.Store.Adjustments(ctx, numbers...)
 	for number, of := range adjusted {
-		for _, a := range of {
-			list[at[number]].Warnings = append(list[at[number]].Warnings, adjustmentWords(a).Says())
-		}
+		list[at[number]].Warnings = adjustmentsWords(of)
 	}
 	return list, err
 }

@@ -75,7 +75,7 @@ func (s *Site) auditRow(c echo.Context, e incident.AuditEntry) views.AuditRow {
 		row.URL = "/account"
 	case incident.AuditRetentionSave:
 		row.URL = "/settings/retention"
-	case incident.AuditIncidentResolved, incident.AuditIncidentReopened, incident.AuditIncidentNote, incident.AuditStepRun, incident.AuditBridgeUseLink, incident.AuditBridgeStart:
+	case incident.AuditIncidentResolved, incident.AuditIncidentReopened, incident.AuditIncidentEdit, incident.AuditIncidentNote, incident.AuditStepRun, incident.AuditBridgeUseLink, incident.AuditBridgeStart:
 		if number, ok := incident.ParseKey(e.Target); ok {
 			row.URL = incidentPath(number)
 		}

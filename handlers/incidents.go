@@ -214,6 +214,11 @@ func (s *Site) showIncident(c echo.Context, status int, refused refusedInput) er
 				entry.More = append(entry.More, views.TimelineMore{Title: "“" + a.Field + "” as it arrived", Text: a.Text})
 			}
 		}
+		for _, change := range said.Changes {
+			for _, v := range change.Values() {
+				entry.More = append(entry.More, views.TimelineMore{Title: v.Name, Text: v.Text})
+			}
+		}
 		page.Entries = append(page.Entries, entry)
 		if e.Kind == incident.EntryResolved && page.ResolvedBy == "" {
 			page.ResolvedBy = e.Actor

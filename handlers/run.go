@@ -190,7 +190,8 @@ func (s *Site) runbookToRun(c echo.Context) (incident.Runbook, error) {
 func (s *Site) runFields(c echo.Context, r incident.Runbook) views.RunPage {
 	page := views.RunPage{
 		Frame:     s.Frame(c, "Open incident", "incidents"),
-		RunbookID: r.ID, RunbookName: r.Name, Description: r.Description, Errors: map[string]string{},
+		RunbookID: r.ID, RunbookName: r.Name, Description: r.Description,
+		IncidentFields: views.IncidentFields{Variables: runVariables(r.Variables), Errors: map[string]string{}},
 	}
 	for _, step := range r.Steps {
 		switch {
@@ -202,12 +203,16 @@ func (s *Site) runFields(c echo.Context, r incident.Runbook) views.RunPage {
 			page.Manual = append(page.Manual, stepWords(step))
 		}
 	}
-	for _, v := range r.Variables {
-		page.Variables = append(page.Variables, views.RunVariable{
+	return page
+}
+
+func runVariables(list []incident.Variable) (inputs []views.RunVariable) {
+	for _, v := range list {
+		inputs = append(inputs, views.RunVariable{
 			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Value: v.Default, Help: v.Help, Choices: v.Choices,
 		})
 	}
-	return page
+	return inputs
 }
 
 func (s *Site) runPage(c echo.Context, r incident.Runbook) (views.RunPage, error) {

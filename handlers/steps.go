@@ -64,8 +64,8 @@ func (s *Site) stepOf(c echo.Context) (incident.StepRun, error) {
 	return run, err
 }
 
-// RunStep is POST /incidents/:number/steps/:id/run.
-func (s *Site) RunStep(c echo.Context) error {
+// RunStepForm is POST /incidents/:number/steps/:id/run.
+func (s *Site) RunStepForm(c echo.Context) error {
 	run, err := s.stepOf(c)
 	if err != nil {
 		return err

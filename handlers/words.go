@@ -147,6 +147,14 @@ func adjustmentWords(a incident.Adjustment) words.Adjustment {
 	return words.Adjustment{Code: string(a.Code), Field: a.Field, Text: a.Text, Limit: a.Limit}
 }
 
+func adjustmentsWords(list []incident.Adjustment) []string {
+	all := []string{}
+	for _, a := range list {
+		all = append(all, adjustmentWords(a).Says())
+	}
+	return all
+}
+
 func entryWords(e incident.TimelineEntry, now time.Time) words.Entry {
 	d := e.Data
 	w := words.Entry{
@@ -158,6 +166,9 @@ func entryWords(e incident.TimelineEntry, now time.Time) words.Entry {
 	}
 	for _, a := range d.Adjusted {
 		w.Adjusted = append(w.Adjusted, adjustmentWords(a))
+	}
+	for _, change := range d.Changes {
+		w.Changes = append(w.Changes, words.Change(change))
 	}
 	for _, p := range d.Template {
 		w.Template = append(w.Template, p.Error())

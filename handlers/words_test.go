@@ -150,6 +150,8 @@ func fill(t *testing.T, data any, comment string) {
 			value = []incident.TemplateError{{Code: template.TextNotClosed}}
 		case []incident.Adjustment:
 			value = []incident.Adjustment{{Code: incident.AdjustedCut, Field: "name", Limit: 200}}
+		case []incident.Change:
+			value = []incident.Change{{Field: "severity", Before: "SEV3", After: "SEV1"}}
 		case []zoom.FieldError:
 			value = []zoom.FieldError{{Field: "topic", Message: "Too long."}}
 		case incident.NotEnded, incident.Level, incident.Topic, zoom.ProblemCode, incident.ReasonCode, incident.FindingCode, bool:
@@ -473,6 +475,8 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 	for _, f := range incident.ConditionFields {
 		conditionFields, conditionValues = append(conditionFields, f.Name), append(conditionValues, f.Values...)
 	}
+	edited := []string{"severity", "opener_email", "vars"} // fields of an incident
+	changed = append(changed, edited...)
 	// Which codes each field, parameter, variable or table may have: a parameter or variable
 	// is named after its function.
 	may := map[string][]string{
@@ -489,7 +493,7 @@ func TestWordsOfCodesThatExist(t *testing.T) {
 		"fieldTexts": conditionFields, "valueTexts": append(conditionFields, conditionValues...), "StepOutlook.Code": of("incident", "OutlookCode"),
 		"adjustmentTexts": of("incident", "AdjustmentCode"), "auditActions": of("incident", "AuditAction"), "Audit code": of("incident", "AuditAction"), "fields": changed,
 		"families": families, "eventNames": events, "eventSentences": events, "eventUses": events, "rejections": rejections(t),
-		"Actor kind": of("incident", "ActorKind"), "Alarm.Code": of("incident", "Alarm"), "Alarm.Help": of("incident", "Help"), "alarmTexts": of("incident", "Alarm"), "notEnded": of("incident", "NotEnded"), "stuckIn": of("incident", "Place"),
+		"Actor kind": of("incident", "ActorKind"), "Change.Field": edited, "Alarm.Code": of("incident", "Alarm"), "Alarm.Help": of("incident", "Help"), "alarmTexts": of("incident", "Alarm"), "notEnded": of("incident", "NotEnded"), "stuckIn": of("incident", "Place"),
 		"DrillStage.Code": of("incident", "DrillStageCode"), "drillStages": of("incident", "DrillStageCode"), "DrillStage.Level": of("incident", "Level"),
 		"PreviewLink rung": of("incident", "Rung"), "previewRoles": of("incident", "Rung"),
 		"Stuck code": of("incident", "Code"), "bridgeState state": of("incident", "BridgeState"), "leftoverWhys": of("incident", "LeftoverWhy"), "leftoverOutcomes": of("incident", "LeftoverOutcome"), "leftoverKept": of("incident", "LeftoverReason"),

@@ -28,6 +28,7 @@ const (
 	AuditIncidentOpen      AuditAction = "incident.open"        // name
 	AuditIncidentResolved  AuditAction = "incident.resolved"    // key
 	AuditIncidentReopened  AuditAction = "incident.reopened"    // key
+	AuditIncidentEdit      AuditAction = "incident.edit"        // key
 	AuditIncidentNote      AuditAction = "incident.note"        // key
 	AuditStepRun           AuditAction = "step.run"             // key of the incident
 	AuditStepTick          AuditAction = "step.tick"            // key of the incident

@@ -213,8 +213,6 @@ func variableField(v Variable) ConditionField {
 	return field
 }
 
-const varPrefix = "vars."
-
 // FieldsOf returns the fields that the conditions of a runbook can be about.
 func FieldsOf(vars []Variable) []ConditionField {
 	fields := slices.Clone(ConditionFields)

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -28,6 +29,7 @@ const (
 	AdjustedRunbook    AdjustmentCode = "runbook"    // Text: names no runbook that can be used, so the default one is; "": the request has none
 	AdjustedSeverity   AdjustmentCode = "severity"   // Text: a name that has no rank; it was kept
 	AdjustedType       AdjustmentCode = "wrong_type" // not a text, so it was dropped
+	AdjustedFixed      AdjustmentCode = "fixed"      // Text: of a field that can't be edited
 	AdjustedMore       AdjustmentCode = "more"       // Limit: how many more adjustments are not kept
 )
 
@@ -115,14 +117,7 @@ func (f *fitter) variables(r Runbook, given map[string]string) map[string]string
 	vars := map[string]string{}
 	for _, v := range r.Variables {
 		field := "vars." + v.Name
-		value := f.text(field, given[v.Name], maxVar, true)
-		if value != "" && v.check(value) != "" {
-			f.adjust(AdjustedValue, field, value, 0)
-			value = ""
-		}
-		if value == "" {
-			value = v.Default
-		}
+		value := cmp.Or(f.field(r, field, given[v.Name]), v.Default)
 		if value == "" && v.Required {
 			f.adjust(AdjustedMissing, field, "", 0)
 		}

@@ -19,7 +19,7 @@ func (s *Service) AddNote(ctx context.Context, actor Actor, number int64, note, 
 	if err := need(actor, Responder); err != nil {
 		return err
 	}
-	note = strings.TrimSpace(strings.ReplaceAll(note, "\r\n", "\n"))
+	note = cleanNote(note)
 	fields := map[string]string{}
 	if note == "" {
 		fields["note"] = "Write a note."
@@ -29,11 +29,22 @@ func (s *Service) AddNote(ctx context.Context, actor Actor, number int64, note, 
 	if len(fields) > 0 {
 		return invalid("The note can’t be added.", fields)
 	}
+	n := s.note(actor, number, note, key)
+	return s.store.AddNote(ctx, n.Entry, n.Audit)
+}
+
+func cleanNote(note string) string {
+	return strings.TrimSpace(strings.ReplaceAll(note, "\r\n", "\n"))
+}
+
+// note returns a note of the actor. Its id depends on the key, unless that is "".
+func (s *Service) note(actor Actor, number int64, note, key string) Record {
 	id := newID()
 	if key != "" {
 		id = "note-" + uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%d\n%s\n%s\n%q\n%s", number, actor.Kind, actor.Email, key, note)).String()
 	}
-	return s.store.AddNote(ctx, TimelineEntry{
-		ID: id, IncidentNumber: number, At: s.now(), Kind: EntryNote, Data: TimelineData{Text: note}, Actor: actor.Email,
-	}, s.audit(actor, AuditIncidentNote, Key(number)))
+	return Record{
+		TimelineEntry{ID: id, IncidentNumber: number, At: s.now(), Kind: EntryNote, Data: TimelineData{Text: note}, Actor: actor.Email},
+		s.audit(actor, AuditIncidentNote, Key(number)),
+	}
 }

@@ -283,27 +283,15 @@ func (s *Service) findRunbook(ctx context.Context, req OpenRequest) (Runbook, er
 }
 
 func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident, []Adjustment, error) {
-	fit := fitter{made: req.Adjusted}
-	if req.Source == SourceAPI {
-		req.Name = fit.text("name", req.Name, maxName, true)
-		req.Severity = fit.text("severity", req.Severity, maxSeverity, true)
-		req.Type = fit.text("type", req.Type, maxType, true)
-		req.Description = fit.text("description", req.Description, maxDescription, false)
-		req.OpenerEmail = fit.opener(req.OpenerEmail)
-		req.Vars = fit.variables(r, req.Vars)
-	}
 	now := s.now()
 	if !req.OpenedAt.IsZero() {
 		now = req.OpenedAt
 	}
 	i := Incident{
 		RunbookID: r.ID, RunbookName: r.Name,
-		Name:        strings.TrimSpace(req.Name),
-		Severity:    strings.TrimSpace(req.Severity),
-		Type:        strings.TrimSpace(req.Type),
-		Description: strings.TrimSpace(req.Description),
+		Name: req.Name, Severity: req.Severity, Type: req.Type, Description: req.Description,
 		Status:      StatusOpen,
-		OpenerEmail: CanonicalEmail(req.OpenerEmail),
+		OpenerEmail: req.OpenerEmail,
 		DedupKey:    req.DedupKey,
 		FormKey:     req.FormKey,
 		Vars:        map[string]string{},
@@ -311,6 +299,17 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		CreatedBy:   actor.Email,
 		JoinKey:     newToken()[:joinKeyLength],
 		CreatedAt:   now, UpdatedAt: now,
+	}
+	fit := fitter{made: req.Adjusted}
+	for _, field := range incidentFields {
+		at := i.field(field)
+		if req.Source == SourceAPI {
+			*at = fit.field(r, field, *at)
+		}
+		*at = cleanField(field, *at)
+	}
+	if req.Source == SourceAPI {
+		req.Vars = fit.variables(r, req.Vars)
 	}
 	if i.Type == "" {
 		i.Type = r.IncidentType
@@ -320,18 +319,13 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 	}
 
 	fields := map[string]string{}
-	if i.Name == "" {
-		fields["name"] = "Describe in a few words what is wrong."
+	for _, field := range incidentFields {
+		if problem := fieldProblem(r, field, *i.field(field)); problem != "" {
+			fields[field] = problem
+		}
 	}
-	notShort(fields, "name", i.Name, maxName)
-	notShort(fields, "severity", i.Severity, maxSeverity)
-	notShort(fields, "type", i.Type, maxType)
-	tooLong(fields, "description", i.Description, maxDescription)
 	tooLong(fields, "dedup_key", i.DedupKey, maxKey)
 	tooLong(fields, "form_key", i.FormKey, maxKey)
-	if i.OpenerEmail != "" && !validEmail(i.OpenerEmail) {
-		fields["opener_email"] = "This isn’t an email address."
-	}
 	for _, v := range r.Variables {
 		value := strings.TrimSpace(req.Vars[v.Name])
 		if value == "" {

@@ -75,7 +75,8 @@ const (
 	EntryFixed                TimelineKind = "fixed"                  // Field: code of the finding about the meeting that a person had Zoom mend
 	EntryFixKept              TimelineKind = "fix_kept"               // Field; Zoom kept the setting
 	EntryFixUnsaid            TimelineKind = "fix_unsaid"             // Field; Zoom accepted the change and did not say what the setting is
-	EntryNote                 TimelineKind = "note"                   // Text: written by a person or an older version
+	EntryEdited               TimelineKind = "edited"                 // Changes; Adjusted: what Drawbridge changed in the request that edited the incident
+	EntryNote                 TimelineKind = "note"                   // Text: written by a person or an older version; Adjusted: see EntryEdited
 )
 
 // TimelineEntry is one thing that happened to an incident.
@@ -105,6 +106,7 @@ type TimelineData struct {
 	Issues   []string        `json:"issues,omitempty"` // in Zoom's words
 	Text     string          `json:"text,omitempty"`
 	Adjusted []Adjustment    `json:"adjusted,omitempty"`
+	Changes  []Change        `json:"changes,omitempty"`
 	Count    int             `json:"count,omitempty"`
 	Place    Place           `json:"place,omitempty"` // where people wait
 }

@@ -47,8 +47,8 @@ type Incident struct {
 	ResolvedAt  time.Time
 	UpdatedAt   time.Time
 
-	SeverityBefore string    // before its last change; "": it never changed
-	ChangedAt      time.Time // when the severity or the status last changed; zero: never
+	SeverityBefore string    // the severity before its last change; "": it had none, or never changed
+	ChangedAt      time.Time // when severity or status last changed; zero: never
 }
 
 // Key returns the incident's name for people and links: INC-42.
@@ -149,6 +149,9 @@ type Incidents interface {
 	// AddNote adds an entry that a person wrote. It writes nothing if an entry with
 	// this id exists.
 	AddNote(ctx context.Context, entry TimelineEntry, audit AuditEntry) error
+	// EditIncident stores what the rule makes of an incident as it is now. The rule may be
+	// called more than once.
+	EditIncident(ctx context.Context, number int64, rule EditRule) (Incident, error)
 
 	Bridge(ctx context.Context, id string) (Bridge, error)
 	BridgeOfStepRun(ctx context.Context, stepRunID string) (Bridge, error)

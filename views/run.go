@@ -2,7 +2,9 @@ package views
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
+	"time"
 )
 
 // RunPage is GET /runbooks/{id}/run, and the answer to a rejected POST (422).
@@ -22,16 +24,22 @@ type RunPage struct {
 	Manual         []string // steps that someone runs
 	IdempotencyKey string
 
+	IncidentFields
+	Problem    string // why the form was refused, if no field is wrong; "" for nothing
+	NoBridges  string // why no incident gets a bridge; "" if nothing is known to prevent it
+	FromMemory bool   // the database doesn't answer: others don't see the incident yet
+	Disabled   string // why this runbook can't be used; "" if it can
+}
+
+// IncidentFields are the fields of an incident, in the form that opens it and in the one
+// that edits it.
+type IncidentFields struct {
 	Name        string
 	Severity    string
 	Text        string // the incident's description as typed
 	OpenerEmail string
 	Variables   []RunVariable
 	Errors      map[string]string // field name → sentence
-	Problem     string            // why the form was refused, if no field is wrong; "" for nothing
-	NoBridges   string            // why no incident gets a bridge; "" if nothing is known to prevent it
-	FromMemory  bool              // the database doesn't answer: others don't see the incident yet
-	Disabled    string            // why this runbook can't be used; "" if it can
 }
 
 func (p RunPage) says() string {
@@ -96,7 +104,7 @@ func (p RunPage) slow() string {
 }
 
 // severities are the choices, most severe first. A severity that isn't one of them is kept as another choice.
-func (p RunPage) severities() []Choice {
+func (p IncidentFields) severities() []Choice {
 	all := []Choice{{Value: "SEV1", Label: "SEV1"}, {Value: "SEV2", Label: "SEV2"}, {Value: "SEV3", Label: "SEV3"}, {Value: "SEV4", Label: "SEV4"}, {Value: "", Label: "Not known yet"}}
 	for i := range all {
 		if all[i].Value == p.Severity {
@@ -107,7 +115,7 @@ func (p RunPage) severities() []Choice {
 	return append(all, Choice{Value: p.Severity, Label: p.Severity, Selected: true})
 }
 
-func (p RunPage) field(i int, v RunVariable) Field {
+func (p IncidentFields) field(i int, v RunVariable) Field {
 	name := "vars." + v.Name
 	f := Field{
 		Label: cmp.Or(v.Label, v.Name), Name: name, ID: "vars-" + strconv.Itoa(i), Value: v.Value, Error: p.Errors[name], Help: v.Help,
@@ -119,7 +127,9 @@ func (p RunPage) field(i int, v RunVariable) Field {
 	case "number":
 		f.InputMode = "decimal"
 	case "date":
-		f.Type = "date"
+		if _, err := time.Parse(time.DateOnly, v.Value); err == nil || v.Value == "" { // a browser drops any other value
+			f.Type = "date"
+		}
 	}
 	f.MaxLength = 1000
 	return f
@@ -134,7 +144,8 @@ func (v RunVariable) short() bool {
 	return n <= 40
 }
 
-// choices are those of v, and an empty one if v is optional or for a list.
+// choices are those of v, and an empty one if v is optional or for a list. A value that
+// isn't one of them is kept as another choice.
 func (v RunVariable) choices(list bool) []Choice {
 	var all []Choice
 	if list || !v.Required {
@@ -145,6 +156,9 @@ func (v RunVariable) choices(list bool) []Choice {
 	}
 	for _, c := range v.Choices {
 		all = append(all, Choice{Value: c, Label: c, Selected: c == v.Value})
+	}
+	if v.Value != "" && !slices.Contains(v.Choices, v.Value) {
+		all = append(all, Choice{Value: v.Value, Label: v.Value, Selected: true})
 	}
 	return all
 }

@@ -13,7 +13,13 @@ func runFull() views.RunPage {
 		Frame: in("Production outage", "incidents"), RunbookID: "1", RunbookName: "Production outage", Description: "Customers cannot use the product.",
 		Automatic: []string{"Create Zoom meeting"}, Manual: []string{"Create Zoom meeting"},
 		IdempotencyKey: "6f2c9f6e-5a35-4d0b-9d6e-2f3f6f0f0a11",
-		OpenerEmail:    "ana@example.com", Severity: "SEV2",
+		IncidentFields: incidentFields(),
+	}
+}
+
+func incidentFields() views.IncidentFields {
+	return views.IncidentFields{
+		OpenerEmail: "ana@example.com", Severity: "SEV2",
 		Variables: []views.RunVariable{
 			{Name: "customer", Label: "Customer", Type: "text", Required: true, Help: "As it stands in the contract"},
 			{Name: "region", Label: "Region", Type: "choice", Value: "eu-north-1", Choices: []string{"eu-north-1", "us-east-1", "ap-south-1"}},
@@ -25,7 +31,7 @@ func runFull() views.RunPage {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	empty := views.RunPage{Frame: in("Production outage", "incidents"), RunbookID: "1", RunbookName: "Production outage", Automatic: []string{"Create Zoom meeting"}, IdempotencyKey: "k", OpenerEmail: "ana@example.com"}
+	empty := views.RunPage{Frame: in("Production outage", "incidents"), RunbookID: "1", RunbookName: "Production outage", Automatic: []string{"Create Zoom meeting"}, IdempotencyKey: "k", IncidentFields: views.IncidentFields{OpenerEmail: "ana@example.com"}}
 	refused := runFull()
 	refused.Text = "Checkout answers 500 since 02:10."
 	refused.Errors = map[string]string{"name": "Say in a few words what is wrong.", "vars.customer": "This runbook needs a customer.", "opener_email": "That isn’t an email address."}

@@ -29,6 +29,7 @@ type entryLook struct{ icon, tone string }
 var entryLooks = map[string]entryLook{
 	"opened":                 {"flame", "busy"},
 	"adjusted":               {"alert", "warning"},
+	"edited":                 {"notes", "plain"},
 	"reopened":               {"flame", "busy"},
 	"resolved":               {"check", "ok"},
 	"step_started":           {"play", "plain"},

@@ -24,6 +24,7 @@ var adjustmentTexts = map[string]string{
 	"unknown":    "There is no field “{field}”, so it was ignored.",
 	"runbook":    "“{field}” names no runbook that can be used, so the default runbook opened the incident.",
 	"severity":   "“{field}” is {text}, which Drawbridge can’t rank. It was kept, and the incident is listed last. Use SEV1 to SEV4.",
+	"fixed":      "“{field}” of an incident can’t be changed, so it was ignored.",
 	"more":       "Other values that were changed or ignored: {limit}.",
 	"wrong_type": "“{field}” isn’t a text, so it was ignored.",
 }

@@ -23,6 +23,7 @@ var auditActions = map[string]action{
 	"incident.open":        {"opened incident", ""},
 	"incident.resolved":    {"resolved", ""},
 	"incident.reopened":    {"reopened", ""},
+	"incident.edit":        {"edited", ""},
 	"incident.note":        {"added a note to", ""},
 	"step.run":             {"ran a step of", ""},
 	"step.tick":            {"ticked a step of", ""},
@@ -105,7 +106,7 @@ func AuditActions(text string) (codes []string) {
 var fields = map[string]string{
 	"auth": "connection type", "account_id": "account ID", "client_id": "client ID", "app_id": "App ID", "api_key": "API key",
 	"api_secret": "API secret", "webhook_secret_token_1": "secret token", "webhook_secret_token_2": "older secret token",
-	"cluster": "Zoom cluster", "backup_user_email": "backup user", "backup_user_emails": "backup users", "duration_minutes": "length in minutes", "url": "link",
+	"cluster": "Zoom cluster", "opener_email": "opener", "vars": "variable", "backup_user_email": "backup user", "backup_user_emails": "backup users", "duration_minutes": "length in minutes", "url": "link",
 	"hour": "hour (UTC)", "keep_days": "keep (days)", "blank_days": "erase personal data after (days)", "lost": "not recoverable",
 	"alarm_nobody_minutes": "nobody has joined (minutes)", "alarm_empty_minutes": "everybody left (minutes)", "alarm_long_hours": "call has been running (hours)",
 	"end_empty": "then end the empty meeting", "meeting_authentication": "sign-in needed", "approval_type": "registration needed",

@@ -16,6 +16,7 @@ type Entry struct {
 	Findings                                                     []Finding
 	Reasons                                                      []Reason
 	Adjusted                                                     []Adjustment
+	Changes                                                      []Change
 	Count                                                        int
 	Place                                                        string // where people wait
 }
@@ -89,6 +90,7 @@ var entryTexts = map[string]string{
 	"fixed":                  "Fixed “{setting}” of the meeting in Zoom.",
 	"fix_kept":               "Tried to fix “{setting}” of the meeting. " + keptSetting,
 	"fix_unsaid":             "Zoom accepted a change of “{setting}”, but didn’t say what the setting is now.",
+	"edited":                 "{changes}",
 	"note":                   "{text}",
 }
 
@@ -134,12 +136,16 @@ func (e Entry) Says() string {
 		told = slices.DeleteFunc(slices.Clone(told), Reason.ofAttempt)
 	}
 	because := Reasons(told).Cause
+	changes := ""
+	for _, c := range e.Changes {
+		changes = join(changes, c.Says())
+	}
 	switch e.Kind {
 	case "attempt_failed":
 		for _, r := range e.Reasons {
 			form = cmp.Or(r.attempt(), form)
 		}
-	case "adjusted":
+	case "adjusted", "edited":
 		for _, a := range e.Adjusted {
 			because = join(because, a.Says())
 		}
@@ -169,5 +175,5 @@ func (e Entry) Says() string {
 		because = join(join(e.Template...), e.Text)
 	}
 	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
-		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{minutes}", plural(e.Count, "minute", "minutes"), "{hours}", plural(e.Count, "hour", "hours"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{unsure}", cmp.Or(notEnded[e.Field], code(e.Field)), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
+		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{minutes}", plural(e.Count, "minute", "minutes"), "{hours}", plural(e.Count, "hour", "hours"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{changes}", changes, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{unsure}", cmp.Or(notEnded[e.Field], code(e.Field)), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
 }

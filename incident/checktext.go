@@ -11,16 +11,6 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of what forms and API clients may send, in characters.
-const (
-	maxName        = 200
-	maxSeverity    = 40
-	maxType        = 100
-	maxDescription = 4000
-	maxVar         = 1000
-	maxKey         = 200
-)
-
 // check returns what is wrong with a value of the variable, or "".
 func (v Variable) check(value string) string {
 	if value == "" {
