@@ -195,7 +195,7 @@ func TestSetIncidentStatus(t *testing.T) {
 		wantCode(t, set(1, "open", "resolved", 2), incident.Conflict)
 		got, err := s.Incident(ctx, 1)
 		check(t, err)
-		i.Status, i.ResolvedAt, i.UpdatedAt = incident.StatusResolved, after(1), after(1)
+		i.Status, i.ResolvedAt, i.UpdatedAt, i.ChangedAt = incident.StatusResolved, after(1), after(1), after(1)
 		same(t, got, i)
 
 		// It cannot be reopened while another open incident has its key.
@@ -278,6 +278,75 @@ func TestAddNote(t *testing.T) {
 		if err := add(e); incident.CodeOf(err) != incident.NotFound {
 			t.Errorf("a note on no incident: %v", err)
 		}
+	})
+}
+
+func TestEditIncident(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, s *db.Store) {
+		ctx := t.Context()
+		openIncident(t, s, addRunbook(t, s, "outage"))
+		record := func(kind incident.TimelineKind, id string) incident.Record {
+			return incident.Record{
+				Entry: incident.TimelineEntry{ID: id, IncidentNumber: 1, At: after(3), Kind: kind, Data: incident.TimelineData{Text: "Østre"}, Actor: "ana@example.com"},
+				Audit: entry(incident.AuditIncidentEdit),
+			}
+		}
+		found := func(text string) int {
+			n, err := s.CountIncidents(ctx, db.IncidentFilter{Text: text})
+			check(t, err)
+			return n
+		}
+		check(t, s.AddNote(ctx, record(incident.EntryNote, "note-1").Entry, entry(incident.AuditIncidentNote)))
+		before, err := s.Incident(ctx, 1)
+		check(t, err)
+		want := before
+		want.Name, want.Severity, want.Type, want.Description, want.OpenerEmail, want.OpenerName = "Payments", "SEV4", "other", "Ærlig", "bo@example.com", "Bo"
+		want.Vars, want.UpdatedAt, want.SeverityBefore, want.ChangedAt = map[string]string{"customer": "b"}, after(3), before.Severity, after(3)
+		edit := func(records ...incident.Record) (incident.Incident, error) {
+			return s.EditIncident(ctx, 1, func(i incident.Incident) (incident.IncidentChange, error) {
+				i.Name, i.Severity, i.Type, i.Description, i.OpenerEmail, i.OpenerName = want.Name, want.Severity, want.Type, want.Description, want.OpenerEmail, want.OpenerName
+				i.Vars, i.UpdatedAt, i.SeverityBefore, i.ChangedAt = want.Vars, want.UpdatedAt, want.SeverityBefore, want.ChangedAt
+				return incident.IncidentChange{Incident: i, Records: records}, nil
+			})
+		}
+
+		// Without a new record, nothing is written.
+		same(t, topics(t, s, func() {
+			got, err := edit(record(incident.EntryNote, "note-1"))
+			check(t, err)
+			same(t, got, before)
+		}), []string(nil))
+		_, err = s.EditIncident(ctx, 1, func(incident.Incident) (incident.IncidentChange, error) {
+			return incident.IncidentChange{}, &incident.Error{Code: incident.Conflict, Message: "No."}
+		})
+		wantCode(t, err, incident.Conflict)
+		_, err = s.EditIncident(ctx, 7, nil)
+		wantCode(t, err, incident.NotFound)
+		got, err := s.Incident(ctx, 1)
+		check(t, err)
+		same(t, got, before)
+
+		same(t, topics(t, s, func() {
+			got, err := edit(record(incident.EntryEdited, "edit"), record(incident.EntryNote, "note-1"), record(incident.EntryNote, "note-2"))
+			check(t, err)
+			same(t, got, want)
+		}), []string{db.TopicBridges, db.TopicIncident(1), db.TopicIncidents})
+		got, err = s.Incident(ctx, 1)
+		check(t, err)
+		same(t, got, want)
+		entries, err := s.Timeline(ctx, 1, 10)
+		check(t, err)
+		if len(entries) != 4 {
+			t.Errorf("timeline %+v, want opened, a note, the edit and another note", entries)
+		}
+		same(t, actions(t, s), []string{"incident.edit", "incident.edit", "incident.note", "incident.open"})
+		same(t, []int{found("PAYMENTS ærlig bo@ østre"), found(before.Name), found(before.Description)}, []int{1, 0, 0})
+
+		check(t, s.SetIncidentStatus(ctx, 1, incident.StatusOpen, incident.StatusResolved, after(9), incident.TimelineEntry{ID: id(), At: now}, incident.AuditEntry{}))
+		got, err = s.Incident(ctx, 1)
+		check(t, err)
+		same(t, got.ChangedAt, after(9))
 	})
 }
 

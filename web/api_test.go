@@ -190,6 +190,136 @@ func TestResolveIncident(t *testing.T) {
 	})
 }
 
+func TestEditIncident(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runbook("Outage")
+	token, writer := w.token("incidents:write", "read"), w.token("incidents:write")
+	w.api(token, http.MethodPost, "/api/v1/incidents", map[string]any{"runbook": "Outage", "name": "x", "severity": "SEV3", "dedup_key": "k", "mood": "bad"})
+	const path = "/api/v1/incidents/INC-1"
+	edit := func(body any) answer { return w.api(token, http.MethodPost, path, body) }
+	t.Run("guard", func(t *testing.T) {
+		if r := w.api("", http.MethodPost, path, map[string]any{"name": "y"}); r.status != http.StatusUnauthorized {
+			t.Errorf("no token: status %d", r.status)
+		}
+		if r := w.api(w.token("read"), http.MethodPost, path, map[string]any{"name": "y"}); r.status != http.StatusForbidden {
+			t.Errorf("token without the scope incidents:write: status %d", r.status)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		before := w.fingerprint()
+		for name, tt := range map[string]struct {
+			path   string
+			body   any
+			status int
+		}{
+			"not JSON":      {path, `name=y`, 400},
+			"twice":         {path, `{"name":"a","name":"b"}`, 400},
+			"an array":      {path, `[]`, 400},
+			"no incident":   {"/api/v1/incidents/2", `{"name":"y"}`, 404},
+			"no number":     {"/api/v1/incidents/x", `{"name":"y"}`, 404},
+			"over 4 MiB":    {path, map[string]any{"description": strings.Repeat("x", 4<<20)}, 413},
+			"nothing":       {path, `{}`, 200},
+			"null":          {path, `{"name":null,"vars":null,"note":null,"opener_email":null}`, 200},
+			"the same":      {path, `{"name":"x ","severity":"SEV3","runbook":"Outage","dedup_key":"k","vars":{"customer":"all"}}`, 200},
+			"what isn’t it": {path, `{"name":["y"],"mood":"good","vars":{"planet":"mars"},"status":"resolved"}`, 200},
+		} {
+			if r := w.api(token, http.MethodPost, tt.path, tt.body); r.status != tt.status {
+				t.Errorf("%s: status %d, want %d: %.300s", name, r.status, tt.status, r.body)
+			}
+			w.clock.add(time.Second)
+		}
+		if after := w.fingerprint(); after != before {
+			t.Errorf("a request that changes nothing changed the database:\n%s", cmp.Diff(before, after))
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		r := edit(map[string]any{"name": strings.Repeat("y", 201), "severity": "SEV1", "opener_email": "Bo <bo@example.com>", "vars": map[string]any{"customer": 7}, "note": "Worse.", "runbook": "Other", "status": "x"})
+		v := r.json(t)
+		if r.status != http.StatusOK || v["name"] != strings.Repeat("y", 199)+"…" || v["severity"] != "SEV1" || v["opener_email"] != "bo@example.com" || v["vars"].(map[string]any)["customer"] != "7" {
+			t.Errorf("status %d: %s", r.status, r.body)
+		}
+		want := []any{"There is no field “status”, so it was ignored.", "“name” was longer than 200 characters, so it was cut.", "“runbook” of an incident can’t be changed, so it was ignored."}
+		if diff := cmp.Diff(want, v["warnings"]); diff != "" {
+			t.Errorf("warnings (-want +got):\n%s", diff)
+		}
+		entries, err := w.store.Timeline(t.Context(), 1, 2)
+		w.must(err)
+		if entries[0].Data.Text != "Worse." || len(entries[1].Data.Changes) != 4 || len(entries[1].Data.Adjusted) != 3 || entries[1].Data.Adjusted[1].Text != strings.Repeat("y", 201) {
+			t.Errorf("timeline %+v", entries)
+		}
+		// Later, the warnings are about the request that opened it.
+		v = w.api(token, http.MethodGet, path, nil).json(t)
+		if diff := cmp.Diff([]any{"There is no field “mood”, so it was ignored."}, v["warnings"]); diff != "" {
+			t.Errorf("warnings (-want +got):\n%s", diff)
+		}
+		v = w.api(writer, http.MethodPost, path, map[string]any{"name": "z"}).json(t)
+		if got := slices.Sorted(maps.Keys(v)); !slices.Equal(got, []string{"bridges", "created_at", "join_page", "key", "number", "status", "steps", "warnings"}) {
+			t.Errorf("without the scope read, the answer has %q", got)
+		}
+	})
+	t.Run("resolved", func(t *testing.T) {
+		w.api(token, http.MethodPost, path+"/resolve", nil)
+		if r := edit(map[string]any{"name": "late"}); r.status != http.StatusConflict || !strings.Contains(r.body, "Reopen it") {
+			t.Errorf("status %d: %s", r.status, r.body)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.token("incidents:write")
+		w.breakStore()
+		wantBroken(t, w.api(token, http.MethodPost, path, map[string]any{"name": "y"}))
+	})
+}
+
+func TestRunStep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.runbook("Outage")
+	r.Steps[0].ExecuteAutomatically = false
+	_, _, err := w.service.SaveRunbook(t.Context(), commandLine, r)
+	w.must(err)
+	token, writer := w.token("incidents:write", "read"), w.token("incidents:write")
+	for range 2 {
+		w.api(token, http.MethodPost, "/api/v1/incidents", map[string]any{"runbook": "Outage", "name": "x"})
+	}
+	steps := w.api(token, http.MethodGet, "/api/v1/incidents/1", nil).json(t)["steps"].([]any)
+	id := steps[0].(map[string]any)["id"].(string)
+	path := "/api/v1/incidents/INC-1/steps/" + id + "/run"
+	t.Run("guard", func(t *testing.T) {
+		if r := w.api(w.token("read"), http.MethodPost, path, nil); r.status != http.StatusForbidden {
+			t.Errorf("status %d", r.status)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		for _, other := range []string{"/api/v1/incidents/1/steps/x/run", "/api/v1/incidents/2/steps/" + id + "/run", "/api/v1/incidents/9/steps/" + id + "/run", "/api/v1/incidents/x/steps/" + id + "/run"} {
+			if r := w.api(token, http.MethodPost, other, nil); r.status != http.StatusNotFound {
+				t.Errorf("%s: status %d, want 404", other, r.status)
+			}
+		}
+	})
+	t.Run("done", func(t *testing.T) {
+		r := w.api(token, http.MethodPost, path, nil)
+		if v := r.json(t); r.status != http.StatusOK || len(v["bridges"].([]any)) != 1 || v["name"] != "x" {
+			t.Errorf("status %d: %s", r.status, r.body)
+		}
+		if r := w.api(writer, http.MethodPost, "/api/v1/incidents/2/resolve", nil); r.status != http.StatusOK {
+			t.Fatal(r.body)
+		}
+		runs, err := w.store.StepRuns(t.Context(), 2)
+		w.must(err)
+		if r := w.api(writer, http.MethodPost, "/api/v1/incidents/2/steps/"+runs[0].ID+"/run", nil); r.status != http.StatusConflict || !strings.Contains(r.body, "Reopen it") {
+			t.Errorf("of a resolved incident: status %d: %s", r.status, r.body)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.token("incidents:write")
+		w.breakStore()
+		wantBroken(t, w.api(token, http.MethodPost, path, nil))
+	})
+}
+
 func TestAddNote(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
