@@ -40,6 +40,22 @@ func TestJourneyFocusAfterActs(t *testing.T) {
 	press("button >> Add note")
 	b.wait("the focus on the message", message)
 
+	// Edit, on a phone: Save is in view from the start.
+	b.size(390, 844)
+	press("a >> Edit")
+	b.at("/incidents/2/edit")
+	b.wait("Save in view", `((r) => r.height > 20 && r.bottom <= innerHeight)(`+find("button >> Save")+`.getBoundingClientRect())`)
+	b.fill("#f-name", "")
+	b.press("Enter")
+	b.wait("the focus on what is wrong", `document.activeElement.querySelector(".db-errors a[href='#f-name']")`)
+	press(".db-errors a")
+	b.wait("the focus on the field to correct", `document.activeElement.id === "f-name"`)
+	b.fill("#f-name", "Payments are down")
+	press("button >> Save")
+	b.at("/incidents/2")
+	b.wait("the focus on the message", message+` && document.activeElement.innerText.includes("Saved: name.")`)
+	b.size(1280, 900)
+
 	// A part of the page that htmx replaces, with its button.
 	b.open("/account")
 	press("#check form[action='/account/check'] button")

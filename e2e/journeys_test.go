@@ -569,6 +569,17 @@ func TestJourneyNoScript(t *testing.T) {
 	if topic := w.bridge(t, 3).Topic; topic != "no scripts here core" {
 		t.Errorf("topic %q", topic)
 	}
+	b.click("a >> Edit")
+	b.at("/incidents/3/edit")
+	b.fill("#f-name", "")
+	b.fill("#f-note", "It spreads.")
+	b.click("label >> SEV1")
+	b.click("button >> Save")
+	b.wait("the error at the field", `document.querySelector("#f-name").getAttribute("aria-invalid") === "true" && document.querySelector("#f-note").value === "It spreads."`)
+	b.fill("#f-name", "no scripts anywhere")
+	b.click("button >> Save")
+	b.see("Saved: name, severity. The note was added.")
+	b.see("Changed the severity from SEV3 to SEV1.")
 	b.click("button >> Resolve")
 	b.wait("a resolved incident", find("button >> Reopen"))
 

@@ -282,6 +282,20 @@ func daySpots(t *testing.T, w *world) []spot {
 		{"incident-note", "/incidents/5", func(b *tab) { b.click("a >> Add note") }},
 		{"incident-ready", "/incidents/6", nil},
 		{"incident-resolved", "/incidents/2", nil},
+		{"incident-edit", "/incidents/6/edit", nil},
+		{"incident-edit-conflict", "/incidents/6/edit", func(b *tab) { // somebody else edits it before Save
+			b.allow("dialog beforeunload")
+			edit := incident.IncidentEdit{Fields: map[string]string{"severity": "SEV4", "description": "It began at 14:02 UTC.\n\n" + strings.Repeat("Orders fail in every region. ", 8)}}
+			if _, err := w.service.EditIncident(t.Context(), commandLine, 6, edit); err != nil {
+				t.Fatal(err)
+			}
+			b.click("label >> SEV1")
+			b.fill("#f-name", "")
+			b.fill("#f-description", "Orders fail since 14:00.")
+			b.click("button >> Save")
+			b.wait("the refusal", `document.querySelector(".db-errors")`)
+		}},
+		{"incident-edited", "/incidents/6", nil},
 		{"incidents-none-fits", "/incidents?q=nothing+is+called+this", nil},
 		{"runbook", "/runbooks/" + outage, nil},
 		{"runbook-open-step", "/runbooks/" + outage, func(b *tab) {
