@@ -121,7 +121,7 @@ func TestEditIncident(t *testing.T) {
 		trail := o.trail()
 		page := b.post(path, form.shown("severity", "SEV2", "description", "Mine.", "vars.customer", "", "note", "Mine too.")...)
 		page.want(t, http.StatusUnprocessableEntity, "Someone else changed this incident", "command line changed this 3 min ago. What you typed is kept; saving again replaces their version.",
-			"Severity is now SEV4", "Their version", "Somebody’s long")
+			"Severity : now SEV4", "Their version", "Somebody’s long")
 		wantInert(t, page)
 		for name, want := range map[string]string{"name": hostile, "description": "Mine.", "note": "Mine too.", "vars.customer": "", "seen.severity": "SEV4"} {
 			if got := page.value(name); got != want {

@@ -378,3 +378,20 @@ func TestEditAndMeetings(t *testing.T) {
 		t.Errorf("meetings (-want +got):\n%s", diff)
 	}
 }
+
+// Nobody becomes another person in Zoom by making themselves the opener.
+func TestEditOpenerStartsNoMeetingOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bo := incident.Actor{Kind: "user", UserID: "u9", Email: "bo@example.com", Role: incident.Responder}
+	for _, host := range []string{opener, backup} {
+		i, b := w.open(func(q *incident.OpenRequest) { q.OpenerEmail = host })
+		w.must(w.service.EditIncident(t.Context(), bo, i.Number, incident.IncidentEdit{Fields: fields("opener_email", bo.Email)}))
+		want := incident.Code("")
+		if host == opener {
+			want = incident.Forbidden
+		}
+		_, err := w.service.StartURL(t.Context(), bo, b.ID)
+		wantCode(t, err, want)
+	}
+}

@@ -121,7 +121,7 @@ func hostChange(before, after string) []Change {
 // StartURL asks Zoom for the link that makes whoever opens it host of the
 // bridge's meeting. The link is a secret and valid for two hours (Zoom, "Get a
 // meeting"). It is requested only when a host asks for it, shown to nobody else
-// and not stored. Admins, the opener and the host may have it.
+// and not stored. See MayHost for who may have it.
 func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (Secret, error) {
 	bridge, err := s.store.Bridge(ctx, bridgeID)
 	if err != nil {
@@ -132,7 +132,7 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 		return Secret{}, err
 	}
 	if !MayHost(actor, i, bridge) {
-		return Secret{}, refuse(Forbidden, "Only an admin, the opener of the incident or the host of the bridge can start it as host.")
+		return Secret{}, refuse(Forbidden, "Only an admin or the host of the bridge can start it as host, and the opener of the incident if a backup user hosts it.")
 	}
 	if bridge.MeetingID == "" || bridge.Kind == KindStatic {
 		return Secret{}, refuse(Conflict, "This bridge has no Zoom meeting to start.")
@@ -154,10 +154,12 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 	return meeting.StartURL, nil
 }
 
-// MayHost reports whether the actor may start the bridge's meeting as its host.
+// MayHost reports whether the actor may start the bridge's meeting as its host. Whoever
+// starts it is that person in Zoom, and responders choose the opener: an opener may be a
+// backup user so, and nobody else.
 func MayHost(actor Actor, i Incident, b Bridge) bool {
 	if actor.Kind != "user" || !actor.Role.Includes(Responder) {
 		return false
 	}
-	return actor.Role.Includes(Admin) || actor.Email == b.HostEmail || actor.Email == i.OpenerEmail
+	return actor.Role.Includes(Admin) || actor.Email == b.HostEmail || actor.Email == i.OpenerEmail && b.UsedBackupUser
 }

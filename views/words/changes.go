@@ -48,10 +48,12 @@ func (c Change) Values() (all []Value) {
 	if !long(c.Before) && !long(c.After) {
 		return nil
 	}
-	for _, v := range []Value{{" before", c.Before}, {" after", c.After}} {
-		if v.Text != "" {
-			all = append(all, Value{capital(Field(c.Field)) + v.Name, v.Text})
-		}
+	field := capital(Field(c.Field))
+	if c.Before != "" {
+		all = append(all, Value{field + " before", c.Before})
+	}
+	if c.After != "" {
+		all = append(all, Value{field + " after", c.After})
 	}
 	return all
 }
