@@ -52,7 +52,13 @@ func (s *Site) EditIncidentForm(c echo.Context) error {
 
 	edited, err := s.Service.EditIncident(c.Request().Context(), Actor(c), number, edit)
 
-	if message, fields, ok := Refusal(err); ok {
+	message, fields, refused := Refusal(err)
+	status := http.StatusUnprocessableEntity
+	if incident.CodeOf(err) == incident.Unavailable { // what was typed stays, if the database can still be read
+		s.Log.Error("could not store an edit", "incident", incident.Key(number), "error", err)
+		status, message, refused = http.StatusServiceUnavailable, "Drawbridge couldn’t store this. Save again in a moment.", true
+	}
+	if refused {
 		i, runbook, err := s.toEdit(c)
 		if err != nil {
 			return err
@@ -71,7 +77,7 @@ func (s *Site) EditIncidentForm(c echo.Context) error {
 				page.Theirs[field] = i.Field(field)
 			}
 		}
-		return Render(c, http.StatusUnprocessableEntity, views.IncidentEdit(page))
+		return Render(c, status, views.IncidentEdit(page))
 	}
 	if err != nil {
 		return err

@@ -151,6 +151,15 @@ func TestEditIncident(t *testing.T) {
 		o.must(o.service.ReopenIncident(context.Background(), theConsole, 1))
 		b.post(path, r.shown()...).leadsTo(b, "/incidents/1", "Saved: name. The note was added.")
 	})
+	t.Run("the database accepts no writes", func(t *testing.T) {
+		form := b.get(path)
+		unlock := o.lock()
+		r := b.post(path, form.shown("name", "Not stored", "note", "My note.")...)
+		r.want(t, http.StatusServiceUnavailable, "Not saved", "Drawbridge couldn’t store this. Save again in a moment.")
+		unlock()
+		b.post(path, r.shown()...).leadsTo(b, "/incidents/1", "Saved: name. The note was added.")
+		o.must(o.edit(1, "name", "Too late"))
+	})
 	t.Run("broken", func(t *testing.T) {
 		form := b.get(path)
 		testBroken(t, o, "audit_entries", func() reply { return b.post(path, form.shown("name", "Half")...) })
