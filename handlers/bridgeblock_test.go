@@ -150,7 +150,7 @@ func TestStartBridge(t *testing.T) {
 	}
 	host := o.as(incident.Responder)
 	other := o.logIn(o.person("other", incident.Responder).Email)
-	other.post(path).want(t, http.StatusForbidden, "Only an admin, the opener of the incident or the host")
+	other.post(path).want(t, http.StatusForbidden, "Only an admin or the host of the bridge can start it as host.")
 	if page := other.get("/incidents/1"); strings.Contains(page.text(), "Start as host") {
 		t.Error("another responder is offered to start the meeting")
 	}

@@ -132,7 +132,7 @@ func (s *Service) StartURL(ctx context.Context, actor Actor, bridgeID string) (S
 		return Secret{}, err
 	}
 	if !MayHost(actor, i, bridge) {
-		return Secret{}, refuse(Forbidden, "Only an admin or the host of the bridge can start it as host, and the opener of the incident if a backup user hosts it.")
+		return Secret{}, refuse(Forbidden, "Only an admin or the host of the bridge can start it as host. The opener of the incident can if a backup user hosts it.")
 	}
 	if bridge.MeetingID == "" || bridge.Kind == KindStatic {
 		return Secret{}, refuse(Conflict, "This bridge has no Zoom meeting to start.")
