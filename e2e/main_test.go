@@ -115,7 +115,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal("the demo's login does not work")
 	}
 	for path, want := range map[string]string{
-		"/": "Database primary is down", "/incidents/2": "Noor (Partner AS)", "/runbooks": "Production outage",
+		"/": "Ready. New incidents will get a bridge.", "/incidents": "Database primary is down", "/incidents/2": "Noor (Partner AS)", "/runbooks": "Production outage",
 		"/events": "participant", "/bridges": "INC-1", "/account": "Zoom validated this address", "/simulator/": "Ravi Responder",
 	} {
 		if status, body := p.do("GET", path, nil); status != http.StatusOK || !strings.Contains(body, want) {

@@ -49,8 +49,8 @@ func (b Bridge) LinkedID() string {
 }
 
 // linkedMeeting matches the paths of Zoom's links that lead into a meeting: in the app, of
-// a webinar, and in the browser.
-var linkedMeeting = regexp.MustCompile(`^/(?:j|w|wc|wc/join)/([0-9]+)(?:/join)?/?$`)
+// a webinar, and in the browser. A simulator or gateway may have them below a path.
+var linkedMeeting = regexp.MustCompile(`/(?:j|w|wc|wc/join)/([0-9]+)(?:/join)?/?$`)
 
 // compareLink returns what is wrong with where the join link leads within Zoom. said is
 // false if the link doesn't show that it leads to a meeting.

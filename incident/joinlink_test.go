@@ -101,6 +101,7 @@ func TestLinkToAnotherMeeting(t *testing.T) {
 		{"personal room", "https://example.zoom.us/my/ana?pwd=x", "[bad personal_link ]"},
 		{"another id in the browser", "https://zoom.us/wc/join/12345678901?pwd=x", "[bad other_meeting_link 12345678901]"},
 		{"its own id in the browser", "https://zoom.us/wc/{id}/join?pwd=x", "[]"},
+		{"its own id below the path of a simulator", "https://zoom.us/simulator/j/{id}?pwd=x", "[]"},
 		{"an address that says nothing about ids", "https://example.zoom.us/launch/x", "[unknown not_said ]"},
 		{"a page to sign in", "https://zoom.us/signin", "[unknown not_said ]"},
 		{"Zoom's own page", "https://zoom.us", "[unknown not_said ]"},
