@@ -109,6 +109,9 @@ func (s *Site) Webhook(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(answer)))
 		err := c.JSONBlob(http.StatusOK, answer)
 		c.Response().Flush()
+		// Zoom may close the connection once it has the answer.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), webhookTime)
+		defer cancel()
 		if noteErr := s.Service.NoteValidation(ctx); noteErr != nil {
 			s.Log.Warn("answered a validation but could not store it", "error", noteErr)
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"database/sql"
@@ -502,6 +503,14 @@ func challenge(plain string) []byte {
 	return []byte(`{"event":"endpoint.url_validation","payload":{"plainToken":` + plain + `},"event_ts":1761955200123}`)
 }
 
+// hangsUp is a client that closes the connection when it has the answer.
+type hangsUp struct {
+	*httptest.ResponseRecorder
+	hangUp func()
+}
+
+func (h hangsUp) Flush() { h.hangUp() }
+
 func TestWebhookValidation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -521,6 +530,20 @@ func TestWebhookValidation(t *testing.T) {
 		w.must(err)
 		if !account.WebhookValidatedAt.Equal(w.clock.now()) {
 			t.Errorf("validated at %v", account.WebhookValidatedAt)
+		}
+	})
+	t.Run("stored also if Zoom hangs up once it has the answer", func(t *testing.T) {
+		w := newWorld(t)
+		ctx, hangUp := context.WithCancel(t.Context())
+		body := challenge(`"abc"`)
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/webhook", bytes.NewReader(body))
+		r.Header.Set("X-Zm-Request-Timestamp", w.ts())
+		r.Header.Set("X-Zm-Signature", sign(secretToken, w.ts(), body))
+		w.server.ServeHTTP(hangsUp{httptest.NewRecorder(), hangUp}, r)
+		account, err := w.store.Account(t.Context())
+		w.must(err)
+		if ctx.Err() == nil || account.WebhookValidatedAt.IsZero() {
+			t.Errorf("validated at %v, connection %v", account.WebhookValidatedAt, ctx.Err())
 		}
 	})
 	t.Run("W-51 unsigned", func(t *testing.T) {
