@@ -94,13 +94,15 @@ func (s *Site) SaveAccount(c echo.Context) error {
 	} else {
 		// Before Zoom has validated the address, that is the next step and not a problem.
 		problems := slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { return f.Level.Fine() || f.Code == incident.FoundNotValidated })
-		switch {
-		case len(problems) > 0:
+		if len(problems) > 0 {
 			level, text = views.LevelWarning, text+" The check found "+views.Plural(len(problems), "problem", "problems")+"."
-		case stored.WebhookValidatedAt.IsZero():
-			text += " The check found nothing wrong. Next, validate the webhook address in Zoom."
-		default:
-			text += " The check found nothing wrong."
+		} else {
+			if said.Auth != webhookOnly { // such an app has nothing to check
+				text += " The check found nothing wrong."
+			}
+			if stored.WebhookValidatedAt.IsZero() {
+				text += " Next, validate the webhook address in Zoom."
+			}
 		}
 	}
 	s.Flash(c, level, text)

@@ -45,7 +45,7 @@ func TestZoomTutorials(t *testing.T) {
 		save := []string{"auth", "webhook_only", "webhook_secret_token_1", webhookToken, "version", "0", "op", "save"}
 		admin.post("/account", "auth", "webhook_only", "webhook_secret_token_1", "", "version", "0", "op", "save").
 			want(t, http.StatusUnprocessableEntity, "Copy the Secret Token from your app")
-		admin.post("/account", save...).leadsTo(admin, "/account", "Only receives events", "Next, validate the webhook address in Zoom.", "Zoom hasn’t validated")
+		admin.post("/account", save...).leadsTo(admin, "/account", "Only receives events", "The account was saved. Next, validate the webhook address in Zoom.", "Zoom hasn’t validated")
 
 		// Validate, and an event.
 		if v, err := app.Validate(ctx); err != nil || !v.OK {

@@ -10,7 +10,7 @@ var rejections = map[string]struct{ reason, advice string }{
 	"no_signature":        {"without a signature", "Zoom signs every request. Someone other than Zoom sent them, or a proxy removes headers."},
 	"malformed_signature": {"with a malformed signature", "Someone other than Zoom sent them, or a proxy changes headers."},
 	"malformed_timestamp": {"with a malformed timestamp", "Someone other than Zoom sent them, or a proxy changes headers."},
-	"not_configured":      {"before a secret token was set", "Set the webhook secret token. Zoom retries each for about 85 minutes."},
+	"not_configured":      {"before a secret token was set", "Set the webhook secret token, if it isn’t set yet. Zoom retries each for about 85 minutes."},
 	"locked":              {"that couldn’t be verified because the secret token is locked", "Start the server with the master key it was stored with, or enter the token again."},
 	"too_large":           {"that were too large", "Zoom’s events are far smaller than 4 MiB. Someone other than Zoom sent them."},
 	"validation":          {"with a validation that Zoom doesn’t send", "Someone other than Zoom sent them. Drawbridge didn’t answer the validation."},
