@@ -31,7 +31,7 @@ func (s *Site) callAlarm(c echo.Context, i incident.Incident, b incident.Bridge,
 }
 
 func alarmWords(b incident.Bridge) words.Alarm {
-	w := words.Alarm{Code: string(b.Alarm), Count: b.Waiting, Host: b.HostEmail}
+	w := words.Alarm{Code: string(b.Alarm), Count: b.Waiting, Host: b.HostEmail, Runs: b.Inside > 0}
 	_, w.HostFull = b.HostFull()
 	if v := b.Verdict(); v.Level == incident.LevelBad || v.Level == incident.LevelWarning {
 		w.Help = string(v.Help)

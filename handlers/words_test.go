@@ -647,6 +647,29 @@ func TestEventName(t *testing.T) {
 	}
 }
 
+// Once somebody is inside, no other link is offered, and the host in the call can admit people.
+func TestAlarmAdviceInCall(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		alarm words.Alarm
+		want  string
+	}{
+		{"may start", words.Alarm{Runs: true, MayStart: true}, "Ask the host in the call to admit them. If there is none, start the meeting as host."},
+		{"knows the host", words.Alarm{Runs: true, Host: "bo@example.com"}, "Ask the host in the call to admit them. If there is none, ask bo@example.com or an admin to start it as host."},
+		{"knows no host", words.Alarm{Runs: true}, "Ask the host in the call to admit them. If there is none, ask an admin to start it as host."},
+		{"nobody is inside", words.Alarm{MayStart: true}, "Start the meeting as host and admit them, or use another link."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.alarm.Code, tt.alarm.Place, tt.alarm.Count = "stuck", "room", 2
+			if got := tt.alarm.Says(); got.Text != "They are in Zoom’s waiting room. "+tt.want {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
 // While people can't get in, an alarm doesn't ask to send them the link.
 func TestAlarmAdvice(t *testing.T) {
 	t.Parallel()

@@ -206,9 +206,9 @@ func (b BridgeBlock) markState() string {
 	return b.Verdict.State
 }
 
-// askHost says who can start the bridge, to a person who can't.
+// askHost says who can start the bridge, to a person who can't, until it has started.
 func (b BridgeBlock) askHost() string {
-	if !b.open() || b.Resolved || !b.Verdict.held() || b.Verdict.Help != "start_as_host" || b.CanStart || b.Host == "" {
+	if !b.open() || b.Inside > 0 || b.Resolved || !b.Verdict.held() || b.Verdict.Help != "start_as_host" || b.CanStart || b.Host == "" {
 		return ""
 	}
 	return "Ask " + b.Host + " or an admin to start it as host."

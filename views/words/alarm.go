@@ -9,6 +9,7 @@ type Alarm struct {
 	Place    string // where people wait
 	Host     string // email address of the host
 	HostFull bool   // the host runs other calls, so this one may not start
+	Runs     bool   // somebody is inside
 	Help     string // what gets people in, if something may keep them out; see incident.Help
 	MayStart bool   // the reader may start the meeting as host
 	Outside  bool   // the reader is on the join page
@@ -38,6 +39,7 @@ func (a Alarm) Says() AlarmText {
 		return AlarmText{Title: code(a.Code)}
 	}
 	help := "Ask {host} or an admin to start it as host, or use another link."
+	admit := "Ask the host in the call to admit them. If there is none, "
 	switch {
 	case a.Outside:
 		help = "The people handling the incident see this."
@@ -49,6 +51,12 @@ func (a Alarm) Says() AlarmText {
 		help = "People may not get in. Use another link, then send it to the people who should be there."
 	case a.Code == "nobody" && a.MayStart:
 		help = "People may not get in before a host. Start the meeting as host, or use another link."
+	case a.Runs && a.MayStart:
+		help = admit + "start the meeting as host."
+	case a.Runs && a.Host != "":
+		help = admit + "ask {host} or an admin to start it as host."
+	case a.Runs:
+		help = admit + "ask an admin to start it as host."
 	case a.MayStart:
 		help = "Start the meeting as host and admit them, or use another link."
 	case a.Host == "":
