@@ -48,19 +48,21 @@ func alarmWords(b incident.Bridge) words.Alarm {
 	return w
 }
 
-// alarms are the calls with people who can't get in.
-func (s *Site) alarms(c echo.Context, bridges []db.BridgeRow) (list []views.CallAlarm, err error) {
+// alarms are the calls with people who can't get in. rest are the bridges that list leaves
+// out.
+func (s *Site) alarms(c echo.Context, bridges []db.BridgeRow) (list []views.CallAlarm, rest []db.BridgeRow, err error) {
 	for _, b := range bridges {
 		if b.Alarm != incident.AlarmStuck || len(list) == 3 {
+			rest = append(rest, b)
 			continue
 		}
 		i, err := s.Store.Incident(c.Request().Context(), b.IncidentNumber)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		found, err := s.callAlarm(c, i, b.Bridge, false)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, a := range found {
 			a.Key, a.Href = i.Key(), incidentPath(i.Number)
@@ -70,5 +72,5 @@ func (s *Site) alarms(c echo.Context, bridges []db.BridgeRow) (list []views.Call
 			list = append(list, a)
 		}
 	}
-	return list, nil
+	return list, rest, nil
 }

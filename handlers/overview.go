@@ -85,7 +85,8 @@ func (s *Site) Overview(c echo.Context) error {
 		page.Ready = views.Ready{Level: views.LevelBad, Title: "Not ready. Incidents need a runbook, and there is none."}
 	}
 	report := account.Report(now)
-	if page.Alarms, err = s.alarms(c, needy.Items); err != nil {
+	var quiet []db.BridgeRow
+	if page.Alarms, quiet, err = s.alarms(c, needy.Items); err != nil {
 		return err
 	}
 	people, err := s.preflightPeople(c, account)
@@ -95,7 +96,7 @@ func (s *Site) Overview(c echo.Context) error {
 	report.Lines = slices.DeleteFunc(report.Lines, func(f incident.Finding) bool { // the headline or the pre-flight check says these
 		return ready.says(f) || slices.ContainsFunc(people, func(h incident.PossibleHost) bool { return h.Email == f.Email })
 	})
-	if page.Needs, err = s.needs(c, account, outlook, report, health, needy.Items); err != nil {
+	if page.Needs, err = s.needs(c, account, outlook, report, health, quiet); err != nil {
 		return err
 	}
 	addPreflight(people, &page)

@@ -142,3 +142,17 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// While an alarm says what is wrong, the card below it doesn't say that nothing is.
+func TestNeedsBelowAlarm(t *testing.T) {
+	t.Parallel()
+	p := overview()
+	p.Needs, p.Alarms = nil, []views.CallAlarm{{Title: "2 people are waiting to get in"}}
+	var page strings.Builder
+	if err := views.Overview(p).Render(t.Context(), &page); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(page.String(), "Nothing else.") || strings.Contains(page.String(), "Nothing. Problems") {
+		t.Error("the card doesn’t say that nothing else needs attention")
+	}
+}
