@@ -200,18 +200,17 @@ func rankOf(name Rung) int {
 	return slices.Index([]Rung{RungRunner, RungOpener, RungBackup}, name)
 }
 
-// busy reports whether a host was passed over because of its other meetings.
-func (r Reason) busy() bool { return r.Code == ReasonHostBusy || r.Code == ReasonHostRuns }
-
 // passedOver returns why hosts that would have come before this one were passed over, and
 // drops what the reasons in said already say. If this one is as busy as they are, that they
 // are is no reason. host is "" if no host gave a meeting.
 func (c *climber) passedOver(host string, said []Reason) (why []Reason) {
-	busy := slices.ContainsFunc(c.passed, func(r Reason) bool { return r.Host == host && r.busy() })
+	runs := slices.ContainsFunc(c.passed, func(r Reason) bool { return r.Host == host && r.Code == ReasonHostRuns })
+	busy := runs || slices.ContainsFunc(c.passed, func(r Reason) bool { return r.Host == host && r.Code == ReasonHostBusy })
 	at := slices.Index(c.wished, host)
 	for _, r := range c.passed {
 		later := at >= 0 && slices.Index(c.wished, r.Host) > at
-		if r.Host != host && !later && !(busy && r.busy()) && !slices.ContainsFunc(said, func(s Reason) bool { return s.Host == r.Host }) {
+		asBusy := busy && r.Code == ReasonHostBusy || runs && r.Code == ReasonHostRuns
+		if r.Host != host && !later && !asBusy && !slices.ContainsFunc(said, func(s Reason) bool { return s.Host == r.Host }) {
 			why = append(why, r)
 		}
 	}

@@ -86,6 +86,13 @@ func TestNextHost(t *testing.T) {
 			w.join(b, zoomsim.Person{Name: "Mia"})
 			w.work(0)
 		}, true, "a@example.com", `{"code":"host_runs","host":"ana@example.com","count":1}`},
+		{"the opener runs a call, and nobody has joined the meetings of the others", func(w *world) {
+			_, b := w.open()
+			w.byStranger()
+			w.byStranger()
+			w.join(b, zoomsim.Person{Name: "Mia"})
+			w.work(0)
+		}, true, "a@example.com", `{"code":"host_runs","host":"ana@example.com","count":1}`},
 		{"a backup user that comes later is busy", func(w *world) {
 			w.sim.SetUser("a@example.com", func(u *zoomsim.User) { u.ConcurrentMeetings = 2 })
 			w.must(w.service.CheckConnection(w.Context(), admin))
