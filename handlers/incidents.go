@@ -390,6 +390,9 @@ func (s *Site) bridgeBlock(c echo.Context, i incident.Incident, b incident.Bridg
 			b.Reasons[n].RetryAt = time.Time{} // not before it is reopened
 		}
 	}
+	if b.Kind == incident.KindStatic && b.Joinable() { // the block names the link
+		b.Reasons = slices.DeleteFunc(b.Reasons, func(r incident.Reason) bool { return r.Code == incident.ReasonStaticLink })
+	}
 	said := why(b, s.Now())
 	block := views.BridgeBlock{
 		ID: b.ID, State: string(b.State), Kind: string(b.Kind), Resolved: i.Status == incident.StatusResolved,
