@@ -189,7 +189,7 @@ func TestMoveBridge(t *testing.T) {
 	responder.get(page).want(t, http.StatusOK, "Zoom works again: "+other.Key()+" got a meeting since then.")
 	responder.post(move).want(t, http.StatusSeeOther)
 	said := responder.get(page)
-	said.want(t, http.StatusOK, "The incident has a Zoom meeting of its own", "The link changed at 02:15:07", "The bridge moved from meet.example.com to a Zoom meeting of its own")
+	said.want(t, http.StatusOK, "The incident has a Zoom meeting of its own", "The link changed at 02:15:07", "The bridge moved to a Zoom meeting of its own")
 	if strings.Contains(said.body, move) {
 		t.Error("the page still offers to move the bridge")
 	}

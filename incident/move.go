@@ -84,7 +84,7 @@ func (c *climber) readyEntry() (TimelineEntry, AuditEntry) {
 	if c.movedBy == nil {
 		return entry, AuditEntry{}
 	}
-	entry.Kind, entry.Actor, entry.Data.Link = EntryMoved, c.movedBy.Email, LinkHost(c.leaves)
+	entry.Kind, entry.Actor = EntryMoved, c.movedBy.Email
 	return entry, c.s.audit(*c.movedBy, AuditBridgeMove, Key(c.bridge.IncidentNumber), hostChange(c.leaves, c.bridge.JoinURL)...)
 }
 

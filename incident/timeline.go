@@ -30,7 +30,7 @@ const (
 	EntryLinkGiven            TimelineKind = "link_given"             // Link: the host name of the link
 	EntryStaticLink           TimelineKind = "static_link"            // Link: the host of the static link; Text: its name; Reasons: why there is no meeting
 	EntryFromMemory           TimelineKind = "from_memory"            // Link: the host of the static link that people got while the incident could not be stored; Text: its name
-	EntryMoved                TimelineKind = "moved"                  // Link: the host of the link that the bridge had before; Host: of the meeting; Reasons
+	EntryMoved                TimelineKind = "moved"                  // Host, Reasons
 	EntrySecondMeeting        TimelineKind = "second_meeting"         // Host: of a second meeting that is in use and was not deleted
 	EntryTwinDeleted          TimelineKind = "twin_deleted"           // Host: of a second meeting that was not needed and that Drawbridge deleted
 	EntryCallStarted          TimelineKind = "call_started"           //

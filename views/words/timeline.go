@@ -45,7 +45,7 @@ var entryTexts = map[string]string{
 	"link_given":             "The bridge uses a link to {link}.",
 	"static_link":            "{static}, at {link}.",
 	"from_memory":            "Drawbridge couldn’t store this incident at first. People got the static link to {link}.",
-	"moved":                  "The bridge moved from {link} to a Zoom meeting of its own, hosted by {host}.",
+	"moved":                  "The bridge moved to a Zoom meeting of its own, hosted by {host}.",
 	"twin_deleted":           "Zoom had made a second meeting, hosted by {host}. Nobody was in it, and Drawbridge deleted it.",
 	"renamed":                "Zoom applied the topic “{topic}” and the step’s other settings to the standby meeting.",
 	"second_meeting":         "A second meeting of this bridge, hosted by {host}, is in use. Drawbridge left it alone.",
