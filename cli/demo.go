@@ -273,7 +273,7 @@ func (p *Program) SeedRunbooks(ctx context.Context, actor incident.Actor) (outag
 	security.Host, security.WaitingRoom = incident.HostBackup, true
 	_, _, err = p.Service.SaveRunbook(ctx, actor, incident.Runbook{
 		Name: "Security incident", IncidentType: "security",
-		Description: "Hosted by the backup user, with a waiting room, not recorded.",
+		Description: "Hosted by a backup user, with a waiting room, not recorded.",
 		Steps:       []incident.Step{{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: security}},
 	})
 	return outage, err

@@ -137,7 +137,7 @@ func TestRunStep(t *testing.T) {
 	if got := o.stepRun(1); got.State != incident.StepWaiting || o.asked(create) > 0 {
 		t.Fatalf("the step is %s and Zoom was asked %d times", got.State, o.asked(create))
 	}
-	b.post(path).leadsTo(b, "/incidents/1", "The step was started.", "Everyone can get in", "Hosted by oncall@example.com, the backup user")
+	b.post(path).leadsTo(b, "/incidents/1", "The step was started.", "Everyone can get in", "Hosted by oncall@example.com, a backup user")
 	if o.bridge(1).State != incident.BridgeReady || o.stepRun(1).State != incident.StepDone || o.asked(create) != 2 { // the responder isn’t a Zoom user
 		t.Errorf("bridge is %s, step %s, Zoom was asked %d times", o.bridge(1).State, o.stepRun(1).State, o.asked(create))
 	}

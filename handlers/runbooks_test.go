@@ -449,7 +449,7 @@ func TestPreviewRunbook(t *testing.T) {
 		o.run(o.outage(), "<b>db down</b>")
 		b := o.as(incident.Admin)
 		part := b.post("/runbooks/preview", runbookFields(0)...)
-		part.want(t, http.StatusOK, "Checkout is slow eu", "Line one line two", "Recording to the cloud", "hosted by the backup user")
+		part.want(t, http.StatusOK, "Checkout is slow eu", "Line one line two", "Recording to the cloud", "hosted by a backup user")
 		if strings.Contains(part.body, "<html") {
 			t.Error("htmx got a whole page")
 		}

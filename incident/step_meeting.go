@@ -57,7 +57,7 @@ func checkMeeting(step *Step, p string, vars []string, fields map[string]string)
 		m.Host = HostOpener
 	}
 	if m.Host != HostOpener && m.Host != HostBackup {
-		fields[p+"host"] = "Choose the opener with the backup user as a fallback, or always the backup user."
+		fields[p+"host"] = "Choose the opener with the backup user as a fallback, or always a backup user."
 	}
 	if m.WaitingRoom && m.JoinBeforeHost {
 		m.JoinBeforeHost = false // Zoom: a waiting room switches join before host off

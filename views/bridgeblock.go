@@ -236,7 +236,7 @@ func (b BridgeBlock) hostLine() string {
 	if b.Host != "" {
 		hosted := "Hosted by " + b.Host
 		if b.UsedBackup {
-			hosted += ", the backup user"
+			hosted += ", a backup user"
 		}
 		parts = append(parts, hosted+".")
 	}

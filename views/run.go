@@ -85,7 +85,7 @@ func (p RunPage) hosts() string {
 	if p.NoBridges != "" {
 		return ""
 	}
-	return "Hosts the bridge if Zoom knows the address; otherwise the backup user does."
+	return "Hosts the bridge if Zoom knows the address; otherwise a backup user does."
 }
 
 // busy and slow are shown while the form is sent.

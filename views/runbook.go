@@ -180,7 +180,7 @@ func stepSummary(s StepForm) string {
 		parts = append(parts, "recorded by the host")
 	}
 	if s.Host == "always_backup" {
-		parts = append(parts, "hosted by the backup user")
+		parts = append(parts, "hosted by a backup user")
 	}
 	return strings.Join(parts, ", ")
 }

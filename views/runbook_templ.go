@@ -803,8 +803,8 @@ func stepCard(p RunbookPage, i int, s StepForm) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = RadioCards(Field{Label: "Host", Name: stepName(i, "host"), ID: stepID(i, "host"), Error: p.Errors[stepName(i, "host")]}, []Choice{
-			{Value: "opener_with_backup", Label: "The opener, or else the backup user", Help: "Someone who is in the incident can manage the meeting.", Selected: s.Host != "always_backup"},
-			{Value: "always_backup", Label: "Always the backup user", Help: "The same host, no matter who opens the incident.", Selected: s.Host == "always_backup"},
+			{Value: "opener_with_backup", Label: "The opener, or else a backup user", Help: "Someone who is in the incident can manage the meeting.", Selected: s.Host != "always_backup"},
+			{Value: "always_backup", Label: "Always a backup user", Help: "No matter who opens the incident.", Selected: s.Host == "always_backup"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -42,8 +42,8 @@ func (m Meeting) Asks() []string {
 			list = append(list, text)
 		}
 	}
-	add(!m.BackupHosts, "A meeting hosted by the opener, or by the backup user if the opener can’t")
-	add(m.BackupHosts, "A meeting hosted by the backup user")
+	add(!m.BackupHosts, "A meeting hosted by the opener, or by a backup user if the opener can’t")
+	add(m.BackupHosts, "A meeting hosted by a backup user")
 	add(m.Minutes > 0, "A length of "+plural(m.Minutes, "minute", "minutes"))
 	add(true, "Its own meeting ID, never a personal one")
 	add(true, "A passcode")
