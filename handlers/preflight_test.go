@@ -29,7 +29,7 @@ func TestPreflightPage(t *testing.T) {
 	o.work()
 
 	page := admin.get("/preflight")
-	page.want(t, http.StatusOK, "1 person has settings that don’t suit bridges, and 1 person isn’t a Zoom user of this account", "oncall@example.com Host pool, checked just now Licensed 1 Off Off Off On On Not required 99",
+	page.want(t, http.StatusOK, "1 person has settings that don’t suit bridges, and 1 person isn’t a Zoom user of this account", "oncall@example.com Backup user, checked just now Licensed 1 Off Off Off On On Not required 99",
 		"pmi@example.com On call, checked just now Licensed 1 warning On Fix", "gone@example.com On call, checked just now warning Not found – – – – – – – – 1 problem", "1 problem", "Fix all", "Check all")
 	if page := viewer.get("/preflight"); strings.Contains(page.body, "/preflight/fix") || strings.Contains(page.body, "/preflight/check") || strings.Contains(page.text(), "Turn off") {
 		t.Error("a viewer is offered what only admins may do")

@@ -19,7 +19,7 @@ func preflightFull() views.PreflightPage {
 		Frame: in("Pre-flight", "preflight"), CanChange: true, Level: "bad", Title: words.Preflight(4, 1, 1, 2, 0), Waiting: 1, FixAll: "/preflight/fix",
 		Checks: []string{"Zoom user", "PMI, scheduled", "Waiting room"}, OnCall: "bo@example.com",
 		Rows: []views.PreflightRow{
-			{Email: "oncall@example.com", Roles: "Host pool", Level: "ok", Checked: when(3 * time.Hour), Cells: []views.PreflightCell{
+			{Email: "oncall@example.com", Roles: "Backup user", Level: "ok", Checked: when(3 * time.Hour), Cells: []views.PreflightCell{
 				cell("ok", words.Finding{Code: "user", Fine: true, Topic: "backup_user", Email: "oncall@example.com"}), cell("ok", words.Finding{Code: "pmi_scheduled", Fine: true}), cell("ok", words.Finding{Code: "waiting_room", Fine: true})}},
 			{Email: "ravi@example.com", Roles: "Opened incidents", Level: "bad", Checked: when(3 * time.Hour), Cells: []views.PreflightCell{
 				cell("bad", words.Finding{Code: "user_inactive", Value: "inactive", Email: "ravi@example.com"}), pmi, cell("warning", words.Finding{Code: "waiting_room", Locked: true})}},

@@ -530,7 +530,7 @@ func onCallForm(p PreflightPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Textarea(Field{Label: "On call", Name: "on_call_emails", Value: p.OnCall, Error: p.OnCallBad, Optional: true, Mono: true, Help: "Email addresses, one a line: people who may have to open an incident. The host pool and everyone who opened an incident in the last 90 days are checked anyway."}, 4).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Textarea(Field{Label: "On call", Name: "on_call_emails", Value: p.OnCall, Error: p.OnCallBad, Optional: true, Mono: true, Help: "Email addresses, one a line: people who may have to open an incident. Backup users and everyone who opened an incident in the last 90 days are checked anyway."}, 4).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -64,7 +64,7 @@ func SettingFix(code string) (setting, before, after string) {
 func HostRoles(roles []string) string {
 	names := make([]string, len(roles))
 	for i, r := range roles {
-		names[i] = map[string]string{"pool": "host pool", "on_call": "on call", "opener": "opened incidents"}[r]
+		names[i] = map[string]string{"pool": "backup user", "on_call": "on call", "opener": "opened incidents"}[r]
 	}
 	return capital(strings.Join(names, ", "))
 }
