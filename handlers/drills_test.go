@@ -42,7 +42,7 @@ func TestDrillsPage(t *testing.T) {
 			t.Error("the page offers a default runbook, and there is none")
 		}
 		refused := admin.post("/drills/schedule", "schedule", "weekly", "hour", "13")
-		refused.want(t, http.StatusUnprocessableEntity, "No runbook that can be used is the default one.")
+		refused.want(t, http.StatusUnprocessableEntity, "Choose a runbook, or mark an enabled one as the default")
 		for _, kept := range []string{`<option value="weekly" selected>`, `<option value="13" selected>`} {
 			if !strings.Contains(refused.body, kept) {
 				t.Errorf("the refused form lacks what was entered: %s", kept)

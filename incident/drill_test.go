@@ -465,7 +465,7 @@ func TestSaveDrillPlan(t *testing.T) {
 	}
 	weekly := incident.DrillPlan{Schedule: incident.DrillsWeekly, Hour: 13}
 	_, err = w.service.SaveDrillPlan(t.Context(), admin, weekly)
-	if said := fieldsOf(t, err)["runbook"]; !strings.Contains(said, "No runbook that can be used is the default one.") {
+	if said := fieldsOf(t, err)["runbook"]; !strings.Contains(said, "Choose a runbook, or mark an enabled one as the default") {
 		t.Errorf("without a default runbook it says %q, %v", said, err)
 	}
 	w.runbook.Default = true

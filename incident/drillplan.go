@@ -57,7 +57,7 @@ func (s *Service) SaveDrillPlan(ctx context.Context, actor Actor, p DrillPlan) (
 	}
 	p.Runbook = strings.TrimSpace(p.Runbook)
 	if notShort(fields, "runbook", p.Runbook, 120); len(fields) > 0 {
-		return nil, invalid("Some fields are missing or invalid. Nothing was saved.", fields)
+		return nil, invalid("Some fields are missing or invalid.", fields)
 	}
 	old, err := s.store.DrillPlan(ctx)
 	if err != nil {
@@ -72,8 +72,8 @@ func (s *Service) SaveDrillPlan(ctx context.Context, actor Actor, p DrillPlan) (
 			return nil, err
 		}
 		if !slices.ContainsFunc(all, Runbook.DefaultOfDrills) {
-			return nil, invalid("Some fields are missing or invalid. Nothing was saved.",
-				map[string]string{"runbook": "No runbook that can be used is the default one. Choose a runbook, or mark one as the default on its page."})
+			return nil, invalid("Some fields are missing or invalid.",
+				map[string]string{"runbook": "Choose a runbook, or mark an enabled one as the default on its page."})
 		}
 	}
 	p.SavedAt = s.now()
