@@ -44,6 +44,7 @@ var mayMatch = []struct{ file, text, why string }{
 	{"zoom/errors.go", "create meeting", "it is the name of an operation in the log"},
 	{"zoom/problem.go", "api key", "Zoom’s error code also has other meanings"},
 	{"zoom/problem.go", "create meeting", "it is the name of an operation in the log"},
+	{"zoom/meetingid.go", `(?i)^\s*meeting id:?\s*`, "people copy it from Zoom’s invitations"},
 	{"incident/reconcile.go", "Drawbridge ref ", "Zoom keeps nothing else of ours by which a list shows whose meeting it is"},
 	{"zoom/zoomsim/faults.go", "You have exceeded the daily rate limit (100) of Meeting Create/Update API requests permitted for this particular user. You may resume these requests at GMT 00:00:00.", "the simulator answers as Zoom does"},
 	{"zoom/zoomsim/faults.go", "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.", "the simulator answers as Zoom does"},

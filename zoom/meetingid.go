@@ -6,17 +6,29 @@ import (
 )
 
 // A meeting id has 9 to 11 digits. Zoom writes it in groups, such as 876 8562
-// 1847, and people also separate the groups with hyphens.
+// 1847, and people also separate the groups with hyphens. Its invitations write "Meeting
+// ID:" in front.
 var (
+	idLabel = regexp.MustCompile(`(?i)^\s*meeting id:?\s*`)
+	wide    = strings.NewReplacer("　", " ", "０", "0", "１", "1", "２", "2", "３", "3", "４", "4", "５", "5", "６", "6", "７", "7", "８", "8", "９", "9")
+
 	groupedID = regexp.MustCompile(`(?:^|[^\d+])(\d{3}[\s\x{a0}\x{2007}\x{202f}\x{2010}-\x{2015}\-]+\d{3,4}[\s\x{a0}\x{2007}\x{202f}\x{2010}-\x{2015}\-]+\d{3,4})(?:$|\D)`)
 	plainID   = regexp.MustCompile(`^\d{9,11}$`)
 	linkedID  = regexp.MustCompile(`(?i)/(?:j|s|w|wc|wc/join|meeting|join)/(\d{9,11})(?:$|\D)`)
 )
 
 // FindMeetingID finds a meeting id as people copy it: its digits, in groups or
-// not, or a link that contains it. before and after are the text around it, and
-// id is "" if there is none. Of a link nothing else remains.
+// not, in the digits of East Asian keyboards, or a link that contains it. before
+// and after are the text around it, and id is "" if there is none. Of a link
+// nothing else remains.
 func FindMeetingID(text string) (before, id, after string) {
+	if before, id, after = findMeetingID(wide.Replace(idLabel.ReplaceAllString(text, ""))); id == "" {
+		return text, "", ""
+	}
+	return before, id, after
+}
+
+func findMeetingID(text string) (before, id, after string) {
 	if m := linkedID.FindStringSubmatchIndex(text); m != nil {
 		id = text[m[2]:m[3]]
 		start := strings.LastIndexAny(text[:m[0]], " \t\r\n") + 1
