@@ -31,6 +31,16 @@ func TestLinkOnAnotherDomainOfZooms(t *testing.T) {
 	}
 }
 
+// What stands in Zoom's place, such as the simulator of the demo, has its links below a path.
+func TestLinkBelowPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.faults(zoomsim.Faults{Mangle: leadsTo("us05web.zoom.us/simulator")})
+	if _, b := w.open(); b.State != incident.BridgeReady || b.Verdict().Level != incident.LevelOK {
+		t.Errorf("the bridge is %s with %q, findings %+v", b.State, b.JoinURL, b.Findings)
+	}
+}
+
 func TestRefusedLink(t *testing.T) {
 	t.Parallel()
 	refused := func(t *testing.T, b incident.Bridge) {
