@@ -76,8 +76,8 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 
 // ChangeBridge implements incident.Incidents. It does not write what events say
 // about a bridge (people inside and waiting, recordings), which ApplyReadings does,
-// except that nobody waits at a static link, and it never clears a known start
-// time.
+// except that nobody is known to be or to wait at a static link, and it never clears a
+// known start time.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		topics := []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}
@@ -87,6 +87,9 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 				return err
 			}
 			topics = append(topics, waits...)
+			if err := exec(ctx, tx, `UPDATE bridge_instances SET left_at = $2 WHERE bridge_id = $1 AND left_at IS NULL`, c.Bridge.ID, c.Bridge.UpdatedAt); err != nil {
+				return err
+			}
 		}
 		if len(c.StepRunFrom) == 0 && c.StepRun != nil {
 			return errMoved() // no state is expected
@@ -168,7 +171,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
-			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END, alarm = CASE WHEN $2 = 'static' THEN '' ELSE alarm END,
+			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END, inside = CASE WHEN $2 = 'static' THEN 0 ELSE inside END, alarm = CASE WHEN $2 = 'static' THEN '' ELSE alarm END,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23,
 			link_name = $24, link_changed_at = $25, ask_at = $26, again_at = $28,
 			phone_passcode = CASE WHEN $2 = 'static' THEN '' ELSE $29 END, alarm_at = COALESCE($30, alarm_at)
@@ -246,8 +249,8 @@ func presences(ctx context.Context, q queryer, bridgeID string) ([]incident.Pres
 
 func instances(ctx context.Context, q queryer, bridgeID string) ([]incident.Instance, error) {
 	return list(ctx, q, func(i *incident.Instance) []any {
-		return []any{&i.UUID, timeOf(&i.StartedAt), timeOf(&i.EndedAt), timeOf(&i.SeenAt), timeOf(&i.RunsAt), timeOf(&i.OverAt), timeOf(&i.AskedAt)}
-	}, `SELECT uuid, started_at, ended_at, seen_at, runs_at, over_at, asked_at
+		return []any{&i.UUID, timeOf(&i.StartedAt), timeOf(&i.EndedAt), timeOf(&i.SeenAt), timeOf(&i.RunsAt), timeOf(&i.OverAt), timeOf(&i.AskedAt), timeOf(&i.LeftAt)}
+	}, `SELECT uuid, started_at, ended_at, seen_at, runs_at, over_at, asked_at, left_at
 		FROM bridge_instances WHERE bridge_id = $1 ORDER BY started_at, uuid`, bridgeID)
 }
 

@@ -218,6 +218,7 @@ type Instance struct {
 	RunsAt    time.Time // when Zoom last answered that
 	OverAt    time.Time // when Zoom first answered that it no longer runs
 	AskedAt   time.Time // when Zoom's list of who was in it was read, or given up
+	LeftAt    time.Time // when the bridge got another link during the call; zero: it did not
 }
 
 // Began returns when it began, as far as we know. Without the exact time, that is when
@@ -230,7 +231,8 @@ func (i Instance) Began() time.Time {
 }
 
 // Ended returns when it ended, as far as we know; zero: it runs. It also runs if Zoom has
-// answered so since: the event about its end was wrong, or Zoom uses the uuid again.
+// answered so since: the event about its end was wrong, or Zoom uses the uuid again. A call
+// that the bridge has left counts as over then.
 func (i Instance) Ended() time.Time {
 	switch {
 	case !i.EndedAt.IsZero() && !i.RunsAt.After(i.EndedAt.Add(startLag)):
@@ -238,7 +240,7 @@ func (i Instance) Ended() time.Time {
 	case i.OverAt.After(i.RunsAt):
 		return i.OverAt
 	}
-	return time.Time{}
+	return i.LeftAt
 }
 
 // lastEnd returns when Zoom last said that it ended, whether it did or not.

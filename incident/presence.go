@@ -132,23 +132,29 @@ func DeriveBridge(state BridgeState, instances []Instance, presences []Presence,
 		return d
 	}
 	ended := map[string]time.Time{}
-	running := false
+	running, over := false, false
 	for _, in := range instances {
 		began, end := in.Began(), in.Ended()
 		ended[in.UUID] = end
-		if end.IsZero() {
-			running = true
-		}
 		if !began.IsZero() && (d.StartedAt.IsZero() || began.Before(d.StartedAt)) {
 			d.StartedAt = began
 		}
-		if end.After(d.EndedAt) {
-			d.EndedAt = end
+		switch {
+		case !in.LeftAt.IsZero(): // it says nothing about the link that the bridge has now
+		case end.IsZero():
+			running = true
+		default:
+			over = true
+			if end.After(d.EndedAt) {
+				d.EndedAt = end
+			}
 		}
 	}
-	d.State = BridgeEnded
-	if running {
+	switch {
+	case running:
 		d.State, d.EndedAt = BridgeLive, time.Time{}
+	case over:
+		d.State = BridgeEnded
 	}
 
 	inside := map[string]bool{}

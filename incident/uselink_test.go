@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drawbridge-hq/drawbridge/db"
+	"github.com/drawbridge-hq/drawbridge/db/dbtest"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/zoom/zoomsim"
 )
@@ -70,6 +72,67 @@ func TestUseLinkMeanwhile(t *testing.T) {
 			if strings.Contains(strings.Join(w.timeline(i), "\n"), "meet.example.com") {
 				t.Errorf("timeline %q", w.timeline(i))
 			}
+		})
+	}
+}
+
+// Who gives a bridge another link while its meeting runs has left that meeting: whatever
+// Zoom says about it afterwards doesn't take the link away, nor that of a later meeting.
+func TestUseLinkDuringCall(t *testing.T) {
+	t.Parallel()
+	const link = "https://meet.example.com/mine"
+	ana := zoomsim.Person{Name: "Ana", Email: opener}
+	for _, tt := range []struct {
+		name      string
+		meanwhile func(w *world, b incident.Bridge) // while the person gives the link
+		moves     bool                              // the bridge gets a Zoom meeting before the old call ends
+	}{
+		{"the call ends", func(*world, incident.Bridge) {}, false},
+		{"somebody joins it again", func(w *world, b incident.Bridge) { w.join(b, ana); w.work(time.Second) }, false},
+		{"the bridge is moved to Zoom", func(*world, incident.Bridge) {}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dbtest.Each(t, func(t *testing.T, store *db.Store) {
+				w := worldWith(t, store)
+				w.faults(zoomsim.Faults{OverwriteSettings: true})
+				i, old := w.open()
+				w.faults(zoomsim.Faults{})
+				key := w.join(old, ana)
+				w.work(time.Second)
+				w.ok(w.sim.Leave(t.Context(), old.MeetingID, key))
+				w.work(time.Second)
+				s := w.another(&faultyStore{Store: w.store, change: func(incident.BridgeChange) error {
+					tt.meanwhile(w, old)
+					return nil
+				}})
+				w.ok(s.UseLink(t.Context(), anaIs, old.ID, link, ""))
+				want, kind := link, incident.KindStatic
+				if tt.moves {
+					w.clock.Add(time.Minute)
+					w.ok(w.service.MoveToZoom(t.Context(), anaIs, old.ID))
+					want, kind = w.bridge(i).JoinURL, incident.KindMeeting
+				}
+				w.ok(w.sim.End(t.Context(), old.MeetingID))
+				w.wait(5 * time.Minute)
+				b := w.bridge(i)
+				if b.State != incident.BridgeReady || b.Kind != kind || b.JoinURL != want || b.Inside != 0 {
+					t.Fatalf("the bridge is %s with %s, and %d inside", b.State, b.JoinURL, b.Inside)
+				}
+				if !tt.moves {
+					w.ok(w.service.MoveToZoom(t.Context(), anaIs, old.ID))
+				}
+				w.join(w.bridge(i), ana)
+				w.work(time.Second)
+				if b = w.bridge(i); b.State != incident.BridgeLive || b.Inside != 1 {
+					t.Errorf("the new meeting is %s with %d inside", b.State, b.Inside)
+				}
+				w.ok(w.sim.End(t.Context(), b.MeetingID))
+				w.work(time.Second)
+				if b = w.bridge(i); b.State != incident.BridgeEnded {
+					t.Errorf("after its end, the new meeting is %s", b.State)
+				}
+			})
 		})
 	}
 }

@@ -1,0 +1,6 @@
+-- +goose Up
+-- When the bridge got another link during the call; NULL: it did not.
+ALTER TABLE bridge_instances ADD COLUMN left_at INTEGER;
+UPDATE bridge_instances SET left_at = (SELECT ready_at FROM bridges WHERE id = bridge_id) WHERE bridge_id IN (SELECT id FROM bridges WHERE kind = 'static');
+
+-- +goose Down
