@@ -42,18 +42,18 @@ func (s *Service) StartAgain(ctx context.Context, actor Actor, bridgeID string) 
 		if err != nil {
 			return err
 		}
+		b.changeLink("", now) // it leads nowhere
 		b.State, b.Reasons, b.EndedAt, b.AgainAt = BridgeNew, nil, time.Time{}, now
 		change.Bridge, change.StepRun, change.StepRunFrom = b, &run, []StepState{StepDone, StepFailed}
 		return s.schedule(ctx, actor, change)
 	}
+	change.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: b.IncidentNumber, BridgeID: b.ID, At: now, Kind: EntryAgain, Actor: actor.Email}}
 	// If Zoom does not answer, the link is as good as it was.
 	if err == nil {
-		b.changeLink(m.JoinURL, now)
-		b.Passcode, b.PhonePasscode = m.Passcode, m.PhonePasscode
+		change.Timeline = append(change.Timeline, b.reread(m, false, now)...)
 	}
 	b.State, b.EndedAt, b.AgainAt, b.AskAt, b.UpdatedAt = BridgeReady, time.Time{}, now, now.Add(askSoon), now
 	change.Bridge = b
-	change.Timeline = []TimelineEntry{{ID: newID(), IncidentNumber: b.IncidentNumber, BridgeID: b.ID, At: now, Kind: EntryAgain, Actor: actor.Email}}
 	return s.store.ChangeBridge(ctx, change)
 }
 
@@ -127,10 +127,16 @@ func (s *Service) endMeeting(ctx context.Context, b Bridge) error {
 // saidEnded stores that Drawbridge ended a call. That it has ended follows from Zoom's
 // event, or from asking.
 func (s *Service) saidEnded(ctx context.Context, b Bridge, e TimelineEntry, audit AuditEntry) error {
+	ctx, cancel := attached(ctx, stateWrite)
+	defer cancel()
 	now := s.now()
+	b, err := s.store.Bridge(ctx, b.ID) // Zoom may have said more meanwhile
+	if err != nil {
+		return err
+	}
 	b.AskAt = now.Add(5 * time.Second)
 	e.ID, e.IncidentNumber, e.BridgeID, e.At = newID(), b.IncidentNumber, b.ID, now
-	err := s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeLive}, Timeline: []TimelineEntry{e}, Audit: audit})
+	err = s.store.ChangeBridge(ctx, BridgeChange{Bridge: b, From: []BridgeState{BridgeLive}, Timeline: []TimelineEntry{e}, Audit: audit})
 	if CodeOf(err) != Conflict {
 		return err
 	}

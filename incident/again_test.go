@@ -72,6 +72,53 @@ func TestStartAgain(t *testing.T) {
 	}
 }
 
+// What Zoom says about the meeting when it is started again counts at once, and a meeting
+// that is gone leaves no link behind.
+func TestStartAgainTakesWhatZoomSays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i, b := w.over()
+	w.meetingSays(func(_, settings map[string]any) { settings["waiting_room"] = true })
+	w.ok(w.service.StartAgain(t.Context(), anaIs, b.ID))
+	if got := w.bridge(i); got.Verdict().Level != incident.LevelWarning || !slices.Contains(w.kinds(i), "changed_in_zoom") {
+		t.Errorf("the verdict is %+v, the timeline %q", got.Verdict(), w.kinds(i))
+	}
+
+	w = newWorld(t)
+	i, b = w.over()
+	w.ok(w.zoom().DeleteMeeting(t.Context(), b.MeetingID))
+	w.faults(zoomsim.Faults{Down: true, Only: createOnly})
+	w.ok(w.service.StartAgain(t.Context(), anaIs, b.ID))
+	if got := w.bridge(i); got.State != incident.BridgeUnknown || got.JoinURL != "" {
+		t.Errorf("the bridge is %s with %s", got.State, got.JoinURL)
+	}
+	w.faults(zoomsim.Faults{})
+	w.wait(5 * time.Minute)
+	if got := w.bridge(i); got.State != incident.BridgeReady || got.JoinURL == "" || got.JoinURL == b.JoinURL || got.LinkChangedAt.IsZero() {
+		t.Errorf("later the bridge is %s with %s", got.State, got.JoinURL)
+	}
+}
+
+// What is stored about a meeting while Zoom ends its call stays.
+func TestEndCallMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i, b := w.open()
+	w.join(b, zoomsim.Person{Name: "Ana", Email: opener})
+	w.work(time.Second)
+	w.meetingSays(func(_, settings map[string]any) { settings["waiting_room"] = true })
+	w.during = func(call string) {
+		if call == "PUT /v2/meetings/"+b.MeetingID+"/status" {
+			w.send(b, meetingUpdated)
+			w.work(5 * time.Second)
+		}
+	}
+	w.ok(w.service.EndCall(t.Context(), anaIs, b.ID, 1))
+	if got := w.bridge(i); len(got.Findings) != 1 || got.Findings[0].Code != incident.FoundWaitingRoomOn {
+		t.Errorf("findings %+v", got.Findings)
+	}
+}
+
 func TestStartAgainRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
