@@ -181,9 +181,6 @@ func (j *journal) saved(list []Pending) {
 // append adds lines to a file. It returns once they are on the disk. The PIN of a link is
 // not in them: the account has it.
 func (j *journal) append(path string, list ...Pending) error {
-	if path == "" {
-		return errors.New("there is no file for the journal")
-	}
 	var lines []byte
 	for _, p := range list {
 		given := *p.Request.Given
@@ -193,6 +190,14 @@ func (j *journal) append(path string, list ...Pending) error {
 			return err
 		}
 		lines = append(append(lines, line...), '\n')
+	}
+	return appendTo(path, lines)
+}
+
+// appendTo adds lines to a file. It returns once they are on the disk.
+func appendTo(path string, lines []byte) error {
+	if path == "" {
+		return errors.New("there is no file for the journal")
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -219,7 +224,8 @@ func syncDir(dir string) error {
 }
 
 // load reads the file once. A line that was cut off by a crash belongs to a request that
-// got no answer.
+// got no answer. Any other that can't be read is kept in a file beside the journal, because
+// the journal is rewritten without it.
 func (s *Service) load() {
 	j := &s.journal
 	if j.isLoaded() {
@@ -236,16 +242,25 @@ func (s *Service) load() {
 		return // and never rewrite what was not read
 	}
 	var list []Pending
+	var damaged []byte
 	for line := range bytes.Lines(content) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		p := Pending{Saved: true}
-		if err := json.Unmarshal(line, &p); err != nil || p.Request.Given == nil {
-			s.log.Warn("a line of the journal can’t be read", "error", err)
-			continue
+		err := json.Unmarshal(line, &p)
+		switch {
+		case err == nil && p.Request.Given != nil:
+			list = append(list, p)
+		case bytes.HasSuffix(line, []byte("\n")):
+			s.log.Error("a line of the journal can’t be read; it is moved to a file of its own", "file", j.path+".damaged", "error", err)
+			damaged = append(damaged, line...)
 		}
-		list = append(list, p)
+	}
+	if len(damaged) > 0 {
+		if err := appendTo(j.path+".damaged", damaged); err != nil {
+			s.log.Error("could not keep what can’t be read of the journal", "error", err)
+		}
 	}
 	j.mu.Lock()
 	list = slices.DeleteFunc(list, func(p Pending) bool { // written while this waited for the file
@@ -253,7 +268,7 @@ func (s *Service) load() {
 	})
 	j.loaded, j.pending = true, append(list, j.pending...)
 	j.mu.Unlock()
-	if len(content) > 0 && !bytes.HasSuffix(content, []byte("\n")) {
+	if len(damaged) > 0 || len(content) > 0 && !bytes.HasSuffix(content, []byte("\n")) {
 		if err := j.rewrite(); err != nil {
 			s.log.Error("could not repair the journal", "error", err)
 		}

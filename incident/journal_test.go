@@ -97,12 +97,16 @@ func TestOpenFromMemory(t *testing.T) {
 	if strings.Contains(string(content), `"pin":"`+warRoom.PIN) {
 		t.Error("the PIN of a static link is in the journal")
 	}
-	w.ok(os.WriteFile(w.cfg.JournalPath, append(content, `{"ID":"torn","Request":{"Na`...), 0o600))
+	damaged := "\x00\x00{\"ID\":\"damaged\"}\n" // it was answered, so it is kept
+	w.ok(os.WriteFile(w.cfg.JournalPath, append([]byte(damaged), append(content, `{"ID":"torn","Request":{"Na`...)...), 0o600))
 	w.service = incident.New(w.cfg)
 	unlock()
 	journal, err := os.ReadFile(w.cfg.JournalPath)
 	w.ok(err)
 	w.work(time.Minute)
+	if kept, err := os.ReadFile(w.cfg.JournalPath + ".damaged"); string(kept) != damaged {
+		t.Errorf("kept %q (%v)", kept, err)
+	}
 	list := w.incidents()
 	if len(list) != 2 {
 		t.Fatalf("%d incidents are stored, want 2\n%s", len(list), w.log)
