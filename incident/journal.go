@@ -84,13 +84,14 @@ func (s *Service) pendingLike(req OpenRequest) *Pending {
 	return nil
 }
 
-// remember gives an incident a static link and puts it into the journal. It returns nil if
-// the last link was removed meanwhile. If the disk takes longer than the caller can wait,
-// the incident is only in memory until it is written.
-func (s *Service) remember(ctx context.Context, p Pending) *Pending {
-	given, fresh := s.giveFromMemory(ctx, p)
-	if !fresh {
-		return given
+// remember gives an incident a static link and puts it into the journal; created is false
+// if another caller has just done so. It returns nil if the last link was removed
+// meanwhile. If the disk takes longer than the caller can wait, the incident is only in
+// memory until it is written.
+func (s *Service) remember(ctx context.Context, p Pending) (given *Pending, created bool) {
+	given, created = s.giveFromMemory(ctx, p)
+	if given == nil {
+		return nil, false
 	}
 	end, _ := ctx.Deadline()
 	wait := time.NewTimer(max(time.Until(end), linkLook))
@@ -108,12 +109,12 @@ func (s *Service) remember(ctx context.Context, p Pending) *Pending {
 	case <-wait.C:
 		s.log.Warn("writing the journal takes long; an incident is only in memory until then")
 	}
-	return given
+	return given, created
 }
 
 // giveFromMemory gives an incident a static link, in memory. If it has one already, it
-// returns that one and fresh is false.
-func (s *Service) giveFromMemory(ctx context.Context, p Pending) (given *Pending, fresh bool) {
+// returns that one and created is false.
+func (s *Service) giveFromMemory(ctx context.Context, p Pending) (given *Pending, created bool) {
 	look, cancel := context.WithTimeout(ctx, linkLook)
 	defer cancel()
 	loaded := make(chan struct{})
@@ -147,11 +148,11 @@ func (s *Service) giveFromMemory(ctx context.Context, p Pending) (given *Pending
 	return &p, true
 }
 
-// save adds an incident to the file, unless it is in the database by now.
+// save adds an incident to the file, unless it is there or in the database by now.
 func (j *journal) save(p Pending) error {
 	j.file.Lock()
 	defer j.file.Unlock()
-	if !slices.ContainsFunc(j.snapshot(), func(other Pending) bool { return other.ID == p.ID }) {
+	if !slices.ContainsFunc(j.snapshot(), func(other Pending) bool { return other.ID == p.ID && !other.Saved }) {
 		return nil
 	}
 	err := j.append(j.path, p)

@@ -174,6 +174,32 @@ func TestAskedAgainWhileDown(t *testing.T) {
 	}
 }
 
+// Callers at the same time get one link. One of them opened the incident, and none is told
+// that it isn't saved.
+func TestOpenFromMemoryAtOnce(t *testing.T) {
+	t.Parallel()
+	w, unlock := locked(t)
+	defer unlock()
+	answers := make([]incident.Opened, 8)
+	var wg sync.WaitGroup
+	for n := range answers {
+		wg.Go(func() { answers[n] = w.ask(func(r *incident.OpenRequest) { r.DedupKey = "alert-7" }) })
+	}
+	wg.Wait()
+	created := 0
+	for _, a := range answers {
+		if a.Pending == nil || !a.Pending.Saved || a.Pending.ID != answers[0].Pending.ID {
+			t.Fatalf("a caller got %+v", a)
+		}
+		if a.Created {
+			created++
+		}
+	}
+	if created != 1 {
+		t.Errorf("%d callers were told that they opened the incident", created)
+	}
+}
+
 func TestOpenFromMemoryTwice(t *testing.T) {
 	t.Parallel()
 	w, unlock := locked(t)

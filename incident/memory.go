@@ -78,11 +78,11 @@ func (s *Service) openFromMemory(ctx context.Context, actor Actor, req OpenReque
 			}
 		}
 	}
-	p := s.remember(ctx, Pending{Actor: actor, Request: req})
+	p, created := s.remember(ctx, Pending{Actor: actor, Request: req})
 	if p == nil {
 		return Opened{}, ErrNoAnswer
 	}
-	return Opened{Created: true, Pending: p}, nil
+	return Opened{Created: created, Pending: p}, nil
 }
 
 // openInTime is OpenIncident for a caller who does not wait for a database that hangs. It
@@ -146,7 +146,7 @@ func (s *Service) ensureLink(ctx context.Context, actor Actor, req OpenRequest, 
 	}
 	if err != nil {
 		s.log.Error("could not read the bridges of an incident; it gets a static link from memory", "incident", o.Incident.Key(), "error", err)
-		if p := s.remember(ctx, Pending{Actor: actor, Request: req}); p != nil {
+		if p, _ := s.remember(ctx, Pending{Actor: actor, Request: req}); p != nil {
 			return Opened{Created: o.Created, Pending: p}
 		}
 		return o
