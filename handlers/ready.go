@@ -222,10 +222,11 @@ func lastBridge(b db.BridgeRow, now time.Time) views.Ready {
 }
 
 // zoomGaveNone reports whether a bridge has another link because Zoom created no meeting.
-// Hosts that were busy then are no reason: whether they still are is known.
+// Hosts that were busy then are no reason: whether they still are is known. Neither is the
+// storm brake, which is not about the next incident of somebody else.
 func zoomGaveNone(b incident.Bridge) bool {
 	return (b.Rung == incident.RungStatic || b.Rung == incident.RungStandby) && slices.ContainsFunc(b.Reasons, func(r incident.Reason) bool {
-		return !slices.Contains([]incident.ReasonCode{incident.ReasonHostBusy, incident.ReasonHostRuns, incident.ReasonStandby, incident.ReasonStaticLink}, r.Code)
+		return !slices.Contains([]incident.ReasonCode{incident.ReasonHostBusy, incident.ReasonHostRuns, incident.ReasonStorm, incident.ReasonStandby, incident.ReasonStaticLink}, r.Code)
 	})
 }
 

@@ -70,6 +70,27 @@ func TestReadyPoolIsBusy(t *testing.T) {
 	admin.get("/").want(t, http.StatusOK, greenReady)
 }
 
+// Who opens more incidents than the storm brake lets through says nothing about Zoom.
+func TestReadyAfterStorm(t *testing.T) {
+	t.Parallel()
+	o := checkedOffice(t, 0)
+	o.must(o.saveStatic(incident.StaticLink{Name: "Room 1", URL: "https://meet.example.com/1"}))
+	a, err := o.store.Account(t.Context())
+	o.must(err)
+	one := 1
+	_, err = o.service.SaveAccount(t.Context(), theConsole, incident.AccountForm{
+		Auth: string(a.Auth), ZoomAccountID: a.ZoomAccountID, ClientID: a.ClientID, BackupUsers: a.BackupUsers, StormLimit: &one, Version: a.Version,
+	})
+	o.must(err)
+	o.check(t)
+	outage := o.outage()
+	o.open(outage)
+	if b := o.bridge(o.open(outage).Number); b.Kind != incident.KindStatic || b.Reasons[0].Code != incident.ReasonStorm {
+		t.Fatalf("the bridge is a %s: %+v", b.Kind, b.Reasons)
+	}
+	o.as(incident.Admin).get("/").want(t, http.StatusOK, greenReady)
+}
+
 // One of two backup users who runs a call keeps Overview green, and a standby meeting of the
 // busy one doesn't count.
 func TestReadyStandby(t *testing.T) {
