@@ -395,8 +395,9 @@ func (s *Store) meetingsOfBridges(ctx context.Context, q queryer, ids []string) 
 // BridgeForMeeting finds the bridge that an event belongs to, with the number
 // of its incident: the newest bridge with this uuid (of an instance or of the
 // created meeting), or else the newest one with the meeting id or personal
-// meeting id that was created by a minute after at. A zero at is no limit. It
-// returns "" if there is none.
+// meeting id that was created by a minute after at. A zero at is no limit. The limit
+// also holds for the uuid of a standby meeting, in which there may have been a call
+// before it became the bridge's. It returns "" if there is none.
 func (s *Store) BridgeForMeeting(ctx context.Context, uuid, meetingID string, at time.Time) (string, int64, error) {
 	return bridgeForMeeting(ctx, s.r, uuid, meetingID, at)
 }
@@ -411,10 +412,14 @@ func bridgeForMeeting(ctx context.Context, q queryer, uuid, meetingID string, at
 	var ok bool
 	var err error
 	if uuid != "" {
+		args, before := []any{uuid}, ""
+		if !at.IsZero() {
+			args, before = append(args, at.Add(time.Minute)), ` AND (kind <> 'standby' OR created_at <= $2)`
+		}
 		b, ok, err = first(ctx, q, fields, `
 			SELECT id, incident_number FROM bridges
-			WHERE meeting_uuid = $1 OR id IN (SELECT bridge_id FROM bridge_instances WHERE uuid = $1)
-			ORDER BY created_at DESC, id DESC LIMIT 1`, uuid)
+			WHERE meeting_uuid = $1`+before+` OR id IN (SELECT bridge_id FROM bridge_instances WHERE uuid = $1)
+			ORDER BY created_at DESC, id DESC LIMIT 1`, args...)
 	}
 	if err == nil && !ok && meetingID != "" {
 		var w where

@@ -54,6 +54,38 @@ func (w *world) wantKept(n int) {
 	}
 }
 
+// Events about a call in a standby meeting that arrive late say nothing about the bridge that
+// got the meeting meanwhile.
+func TestStandbyLateEvents(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, store *db.Store) {
+		w := worldWith(t, store)
+		id := w.standby(1)[0].Meeting.ID
+		w.sim.Hold(true)
+		w.must(w.sim.Join(t.Context(), id, zoomsim.Person{Name: "On-call", Email: backup}))
+		w.ok(w.sim.End(t.Context(), id))
+		w.work(5 * time.Minute)
+		w.faults(zoomsim.Faults{Down: true, Only: createOnly})
+		i, b := w.open()
+		if b.MeetingID != id {
+			t.Fatalf("the bridge is a %s", b.Kind)
+		}
+		w.sim.Hold(false)
+		if w.sim.Release(t.Context(), nil) == 0 {
+			t.Fatal("no event was late")
+		}
+		w.wait(time.Minute)
+		if b = w.bridge(i); b.State != incident.BridgeReady || !b.StartedAt.IsZero() {
+			t.Errorf("the bridge is %s", b.State)
+		}
+		w.join(b, zoomsim.Person{Name: "Ana"})
+		w.work(time.Second)
+		if b = w.bridge(i); b.State != incident.BridgeLive || b.Inside != 1 {
+			t.Errorf("in the call of the incident, the bridge is %s with %d inside", b.State, b.Inside)
+		}
+	})
+}
+
 func TestStandbyMeetings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
