@@ -124,7 +124,8 @@ func (b Bridge) Verdict() Verdict {
 		}
 		causes = append([]Finding{f}, causes...)
 	}
-	if f, full := b.HostFull(); full {
+	f, full := b.HostFull()
+	if full {
 		causes = append([]Finding{f}, causes...)
 	}
 	if len(causes) == 0 {
@@ -132,7 +133,10 @@ func (b Bridge) Verdict() Verdict {
 	}
 	slices.SortStableFunc(causes, func(a, b Finding) int { return b.Level.Compare(a.Level) })
 	v := Verdict{Level: causes[0].Level, Causes: causes}
-	if v.Level != LevelUnknown {
+	switch {
+	case full: // nobody can start it, whatever else keeps people out
+		v.Help = HelpAnotherLink
+	case v.Level != LevelUnknown:
 		v.Help = keepsOut[causes[0].Code]
 	}
 	return v
