@@ -76,8 +76,8 @@ func (s *Store) Bridges(ctx context.Context, number int64) ([]incident.Bridge, e
 
 // ChangeBridge implements incident.Incidents. It does not write what events say
 // about a bridge (people inside and waiting, recordings), which ApplyReadings does,
-// except that nobody is known to be or to wait at a static link, and it never clears a
-// known start time.
+// except that nobody is known to be or to wait in a meeting that the bridge leaves, and it
+// never clears a known start time.
 func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		topics := []string{TopicBridges, TopicIncidents, TopicIncident(c.Bridge.IncidentNumber)}
@@ -87,7 +87,9 @@ func (s *Store) ChangeBridge(ctx context.Context, c incident.BridgeChange) error
 				return err
 			}
 			topics = append(topics, waits...)
-			if err := exec(ctx, tx, `UPDATE bridge_instances SET left_at = $2 WHERE bridge_id = $1 AND left_at IS NULL`, c.Bridge.ID, c.Bridge.UpdatedAt); err != nil {
+		}
+		if c.FromLink != "" {
+			if err := leaveMeeting(ctx, tx, c.Bridge); err != nil {
 				return err
 			}
 		}
@@ -158,11 +160,25 @@ func errMoved() error {
 	return conflict("This bridge has just changed. Reload the page to see its current state.")
 }
 
+// leaveMeeting notes that nothing that happens in the meeting of the stored bridge is about
+// the bridge any more, if it gets another one or a link that is none.
+func leaveMeeting(ctx context.Context, tx *sql.Tx, b incident.Bridge) error {
+	const leaves = ` AND EXISTS (SELECT 1 FROM bridges WHERE id = $1 AND COALESCE(meeting_id, '') <> $3)`
+	err := exec(ctx, tx, `UPDATE bridge_instances SET left_at = $2 WHERE bridge_id = $1 AND left_at IS NULL`+leaves, b.ID, b.UpdatedAt, b.MeetingID)
+	if err != nil {
+		return err
+	}
+	return exec(ctx, tx, `
+		UPDATE waits SET until = CASE WHEN since > $2 THEN since ELSE $2 END
+		WHERE bridge_id = $1 AND (until IS NULL OR until < since)`+leaves, b.ID, b.UpdatedAt, b.MeetingID)
+}
+
 func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error {
 	b := c.Bridge
 	if c.Insert {
 		return insertBridge(ctx, tx, b)
 	}
+	const left = `$2 = 'static' OR COALESCE(meeting_id, '') <> COALESCE($6, '')`
 	args := []any{b.ID, b.Kind, b.State, b.Rung, asJSON(b.Asked),
 		nullable(b.MeetingID), nullable(b.MeetingUUID), nullable(b.PMI), b.Topic, b.Agenda, b.Recording, b.JoinURL, b.Passcode,
 		b.HostEmail, b.UsedBackupUser, asJSON(b.DialIn), asJSON(b.Findings), b.Attention(), asJSON(b.Reasons),
@@ -171,7 +187,7 @@ func writeBridge(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) error
 		UPDATE bridges SET kind = $2, state = $3, rung = $4, asked = $5,
 			meeting_id = $6, meeting_uuid = $7, pmi = $8, topic = $9, agenda = $10, recording = $11, join_url = $12, passcode = $13,
 			host_email = $14, used_backup_user = $15, dial_in = $16, findings = $17, worst_finding = $18, reasons = $19,
-			waiting = CASE WHEN $2 = 'static' THEN 0 ELSE waiting END, inside = CASE WHEN $2 = 'static' THEN 0 ELSE inside END, alarm = CASE WHEN $2 = 'static' THEN '' ELSE alarm END,
+			waiting = CASE WHEN `+left+` THEN 0 ELSE waiting END, inside = CASE WHEN `+left+` THEN 0 ELSE inside END, alarm = CASE WHEN `+left+` THEN '' ELSE alarm END,
 			ready_at = $20, started_at = COALESCE($21, started_at), ended_at = $22, updated_at = $23,
 			link_name = $24, link_changed_at = $25, ask_at = $26, again_at = $28,
 			phone_passcode = CASE WHEN $2 = 'static' THEN '' ELSE $29 END, alarm_at = COALESCE($30, alarm_at)

@@ -218,7 +218,7 @@ type Instance struct {
 	RunsAt    time.Time // when Zoom last answered that
 	OverAt    time.Time // when Zoom first answered that it no longer runs
 	AskedAt   time.Time // when Zoom's list of who was in it was read, or given up
-	LeftAt    time.Time // when the bridge got another link during the call; zero: it did not
+	LeftAt    time.Time // when the bridge left its meeting for another link; zero: it did not
 }
 
 // Began returns when it began, as far as we know. Without the exact time, that is when

@@ -91,6 +91,33 @@ func TestLeaveBusyHost(t *testing.T) {
 			}
 		})
 	})
+	t.Run("while somebody waits in it", func(t *testing.T) {
+		dbtest.Each(t, func(t *testing.T, store *db.Store) {
+			w := worldWith(t, store)
+			w.pool(a)
+			w.faults(zoomsim.Faults{OverwriteSettings: true})
+			first, second := w.byStranger(), w.byStranger()
+			w.faults(zoomsim.Faults{})
+			w.join(first, zoomsim.Person{Name: "A", Email: a})
+			w.join(second, zoomsim.Person{Name: "Mia"})
+			w.work(time.Minute)
+			got, err := store.Bridge(t.Context(), second.ID)
+			w.ok(err)
+			if got.Waiting != 1 || got.Alarm != incident.AlarmStuck || got.Verdict().Help != incident.HelpAnotherLink { // nobody can start it as host
+				t.Fatalf("%d wait, the alarm is %q, and the verdict %+v", got.Waiting, got.Alarm, got.Verdict())
+			}
+			w.pool(a, b)
+			w.ok(w.service.MoveToZoom(t.Context(), admin, second.ID))
+			for range 3 {
+				got, err = store.Bridge(t.Context(), second.ID)
+				w.ok(err)
+				if got.HostEmail != b || got.Waiting != 0 || got.Alarm != "" || got.Verdict().Level != incident.LevelOK {
+					t.Fatalf("in the new meeting %d wait, the alarm is %q, and the verdict %+v", got.Waiting, got.Alarm, got.Verdict())
+				}
+				w.work(time.Minute)
+			}
+		})
+	})
 	t.Run("to a static link", func(t *testing.T) {
 		dbtest.Each(t, func(t *testing.T, store *db.Store) {
 			w, second := stuck(t, store)
