@@ -164,7 +164,7 @@ func (s Schedule) Says() string {
 	when := trigger.at
 	if s.Wait > 0 {
 		when = trigger.later
-		if s.When != "nobody_joined" {
+		if !s.forNobody() {
 			when = minutes(s.Wait) + " " + when
 		}
 	}
@@ -188,6 +188,9 @@ func (s Schedule) Says() string {
 	}
 	return says + "."
 }
+
+// forNobody reports whether the wait is part of what the step waits for.
+func (s Schedule) forNobody() bool { return s.When == "nobody_joined" }
 
 func (s Schedule) conditions() string {
 	list := make([]string, len(s.Conditions))
@@ -227,7 +230,7 @@ func (o StepOutlook) Says() string {
 	case "trigger":
 		return "Waits for " + o.waits() + "."
 	case "time":
-		if o.Schedule.When == "nobody_joined" {
+		if o.Schedule.forNobody() {
 			return "If nobody joins, runs"
 		}
 		return "Runs"
