@@ -180,6 +180,7 @@ func TestScheduleRefused(t *testing.T) {
 		{"repeat: {every: 5m, on_change: true}", "repeat.every", "either by time or at changes"},
 		{"repeat: {on_change: true}", "repeat.on_change", "Add a condition"},
 		{"repeat: {on_change: true}\nonly_if: {all: [{field: opened_for, is: at_least, value: 5m}]}", "repeat.on_change", "Add a condition"},
+		{"when: resolved\nrepeat: {every: 5m}", "repeat.times", "Enter how often"},
 		{"repeat: {every: 5m, times: 5000}", "repeat.times", "1 to 1000"},
 		{"only_if: {all: [{field: nothing, is: equals, value: x}]}", "only_if.all.0.field", "Choose what"},
 		{"only_if: {any: [{field: severity, is: at_least, value: huge}]}", "only_if.any.0.value", "how severe"},

@@ -198,12 +198,13 @@ func (f StepFacts) outlook(run StepRun) (o StepOutlook, due time.Time) {
 	case began.IsZero():
 		o.Code = OutlookTrigger
 		return o, due
-	case fresh:
+	case fresh, c.Repeat.OnChange:
 		due = began.Add(c.Wait.Span())
-	case c.Repeat.OnChange:
-		due = f.At
 	default:
 		due = nextSlot(run.DueAt, c.Repeat.Every.Span(), f.At)
+		if from := began.Add(c.Wait.Span()); due.Before(from) { // such as after it was resolved again
+			due = nextSlot(run.DueAt, c.Repeat.Every.Span(), from.Add(repeatLate))
+		}
 	}
 	switch {
 	case due.After(f.At) && fresh:

@@ -159,12 +159,25 @@ func (c *Schedule) normalise(p string, number int, k stepKind, r Runbook, fields
 	case c.Repeat.OnChange && len(c.OnlyIf.subjects()) == 0:
 		fields[p+"repeat.on_change"] = "Add a condition. The step runs again whenever something changes that its conditions name."
 	}
+	if c.Repeat.Every > 0 && c.Repeat.Times == 0 && r.runsResolved(number) {
+		fields[p+"repeat.times"] = "Enter how often it runs: once the incident is resolved, nothing else ends its repetitions."
+	}
 	if c.Repeat.Times < 0 || c.Repeat.Times > maxRepeats {
 		fields[p+"repeat.times"] = "Enter 1 to 1000 times, or nothing to repeat until the incident is resolved."
 	}
 	if !c.Repeat.again() {
 		c.Repeat = Repeat{}
 	}
+}
+
+// runsResolved reports whether a step, by its number, runs on a resolved incident.
+func (r Runbook) runsResolved(number int) bool {
+	f := StepFacts{}
+	for n, step := range r.Steps {
+		f.Runs = append(f.Runs, StepRun{Position: n, Step: step})
+	}
+	run, found := f.run(number)
+	return found && f.runsResolved(run)
 }
 
 // triggers says for each trigger when it happened; zero: not yet.

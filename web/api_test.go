@@ -53,7 +53,7 @@ func TestOpenIncident(t *testing.T) {
 			"name is a list":              {`{"runbook":"Outage","name":[7]}`, 422, `"name"`},
 			"F-31 same key twice":         {`{"name":"a","name":"b"}`, 400, "more than once"},
 			"F-31 same key twice in vars": {`{"runbook":"Outage","name":"a","vars":{"customer":"a","customer":"b"}}`, 400, "more than once"},
-			"data after the object":       {`{"name":"a"} {}`, 400, "something after"},
+			"data after the object":       {`{"name":"a"} {}`, 400, "text after"},
 			"array":                       {`[]`, 400, "object"},
 			"not JSON":                    {`{"name":`, 400, "JSON"},
 			"empty":                       {``, 400, "object"},
