@@ -119,6 +119,9 @@ type apiStep struct {
 	Topic                string `json:"topic"`
 	Agenda               string `json:"agenda"`
 	Recording            string `json:"recording"`
+	Text                 string `json:"text,omitempty"` // of a line of a checklist
+	WithPeople           bool   `json:"with_people,omitempty"`
+	incident.Schedule
 }
 
 type apiTime time.Time
@@ -326,6 +329,30 @@ func (s *Site) RunStep(c echo.Context) error {
 	return s.sendIncident(c, http.StatusOK, run.IncidentNumber)
 }
 
+// TickStep is POST /api/v1/incidents/{number}/steps/{id}/tick. Without a body it ticks.
+func (s *Site) TickStep(c echo.Context) error {
+	run, err := s.stepOf(c)
+	if err != nil {
+		return err
+	}
+	done := true
+	if c.Request().ContentLength != 0 {
+		object, err := readJSONObject(c, maxNote)
+		if err != nil {
+			return err
+		}
+		for name, raw := range object {
+			if name != "done" || json.Unmarshal(raw, &done) != nil {
+				return BadRequest("Send {\"done\": true} or {\"done\": false}.")
+			}
+		}
+	}
+	if err := s.Service.TickStep(c.Request().Context(), Actor(c), run.ID, done); err != nil {
+		return err
+	}
+	return s.sendIncident(c, http.StatusOK, run.IncidentNumber)
+}
+
 // maxNote is the largest request that adds a note: 4000 characters, each as an escape.
 const maxNote = 64 << 10
 
@@ -504,12 +531,13 @@ func (s *Site) ListRunbooks(c echo.Context) error {
 	for _, r := range rows {
 		runbook := apiRunbook{
 			ID: r.ID, Name: r.Name, IncidentType: r.IncidentType, Default: r.Default, Disabled: !r.DisabledAt.IsZero(),
-			Variables: slices.Concat([]incident.Variable{}, r.Variables), Steps: []apiStep{},
+			Variables: append([]incident.Variable{}, r.Variables...), Steps: []apiStep{},
 		}
 		for _, step := range r.Steps {
 			runbook.Steps = append(runbook.Steps, apiStep{
 				Kind: string(step.Kind), Name: step.Name, ExecuteAutomatically: step.ExecuteAutomatically,
-				Topic: step.Meeting.Topic, Agenda: step.Meeting.Agenda, Recording: string(step.Meeting.Recording),
+				Topic: step.Meeting.Topic, Agenda: step.Meeting.Agenda, Recording: cmp.Or(string(step.Meeting.Recording), string(incident.RecordingNone)),
+				Text: step.Text, WithPeople: step.WithPeople, Schedule: step.Schedule,
 			})
 		}
 		out.Items = append(out.Items, runbook)

@@ -73,8 +73,8 @@ func (s *Site) RunStepForm(c echo.Context) error {
 	return s.finish(c, s.Service.RunStep(c.Request().Context(), Actor(c), run.ID), incidentPath(run.IncidentNumber), "The step was started.")
 }
 
-// TickStep is POST /incidents/:number/steps/:id/tick. Without done, it takes a tick back.
-func (s *Site) TickStep(c echo.Context) error {
+// TickStepForm is POST /incidents/:number/steps/:id/tick. Without done, it takes a tick back.
+func (s *Site) TickStepForm(c echo.Context) error {
 	run, err := s.stepOf(c)
 	if err != nil {
 		return err

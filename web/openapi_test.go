@@ -284,6 +284,26 @@ func TestOpenAPIAnswers(t *testing.T) {
 	w.must(err)
 	call(writer, run, "/api/v1/incidents/1/steps/nothing/run", nil, 404)
 	call(whole, run, "/api/v1/incidents/1/steps/"+steps[1].ID+"/run", nil, 200)
+	const tick = "POST /api/v1/incidents/{number}/steps/{id}/tick"
+	check := incident.NewStep(incident.StepChecklist)
+	check.Text, check.Schedule.Repeat = "Tell {{ incident.opener.name }}", incident.Repeat{Every: 30}
+	check.Schedule.OnlyIf.Any = []incident.Condition{{Field: "severity", Is: incident.IsEmpty}}
+	_, _, err = w.service.SaveRunbook(t.Context(), commandLine, incident.Runbook{Name: "Checks", Steps: []incident.Step{check}})
+	w.must(err)
+	call(whole, open, "/api/v1/incidents", object{"runbook": "Checks", "name": "x"}, 201)
+	call(whole, "GET /api/v1/runbooks", "/api/v1/runbooks", nil, 200)
+	lines, err := w.store.StepRuns(t.Context(), 2)
+	w.must(err)
+	line := "/api/v1/incidents/2/steps/" + lines[0].ID + "/tick"
+	if a := call(whole, tick, line, nil, 200); !strings.Contains(a.body, `"state":"done"`) {
+		t.Errorf("the line is not ticked: %s", a.body)
+	}
+	if a := call(writer, tick, line, object{"done": false}, 200); !strings.Contains(a.body, `"state":"running"`) {
+		t.Errorf("the tick was not taken back: %s", a.body)
+	}
+	call(writer, tick, line, object{"done": "yes"}, 400)
+	call(writer, tick, "/api/v1/incidents/1/steps/"+lines[0].ID+"/tick", nil, 404)
+	call(writer, tick, "/api/v1/incidents/1/steps/"+steps[0].ID+"/tick", nil, 409)
 	call(writer, resolve, "/api/v1/incidents/1/resolve", nil, 200)
 	call(writer, edit, "/api/v1/incidents/1", object{}, 409)
 	call(writer, run, "/api/v1/incidents/1/steps/"+steps[0].ID+"/run", nil, 409)
