@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -285,7 +286,10 @@ func (s *Service) followSteps(f StepFacts) (all StepsChange) {
 			run.Seen = f.seen(run.Step.Schedule.OnlyIf)
 			all.Bridges, all.Jobs = append(all.Bridges, begun.Bridges...), append(all.Jobs, begun.Jobs...)
 			all.Timeline = append(all.Timeline, begun.Timeline...)
-			o, _ = f.outlook(run)
+			if o, _ = f.outlook(run); o.Code == OutlookLoop {
+				all.Timeline = append(all.Timeline, TimelineEntry{ID: newID(), IncidentNumber: f.Incident.Number, At: f.At, Kind: EntryStepLoop,
+					Data: TimelineData{Step: run.Step.Kind, StepName: cmp.Or(run.Step.Name, run.Said), Count: run.Times}})
+			}
 		}
 		if o.Code == OutlookChange && !o.hold { // once they hold again, that is a change
 			run.Seen = ""

@@ -202,7 +202,8 @@ func (s *Service) doStep(ctx context.Context, job Job) (again time.Time, err err
 		run.State, run.FinishedAt = StepFailed, s.now()
 		change.Timeline[0].Kind, change.Timeline[0].Data.Reasons = EntryStepFailed, []Reason{why}
 	}
-	run.Reason, was.Run = why, run
+	run.Reason = why
+	was.Run = run
 	change.Runs = []RunChange{was}
 	return again, moved(s.store.ChangeSteps(ctx, run.IncidentNumber, change))
 }

@@ -17,6 +17,7 @@ const (
 	EntryReopened             TimelineKind = "reopened"               //
 	EntryStepStarted          TimelineKind = "step_started"           // Step, StepName
 	EntryStepDue              TimelineKind = "step_due"               // Text: a line of a checklist, Count: the how many-th time it is to be done
+	EntryStepLoop             TimelineKind = "step_loop"              // Step, StepName, Count: so often it ran because something changed, and does not do so again
 	EntryStepDone             TimelineKind = "step_done"              // Step, StepName
 	EntryStepFailed           TimelineKind = "step_failed"            // Step, StepName, Reasons
 	EntryTicked               TimelineKind = "ticked"                 // Text: a line of a checklist that somebody did

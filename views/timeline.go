@@ -34,6 +34,7 @@ var entryLooks = map[string]entryLook{
 	"resolved":               {"check", "ok"},
 	"step_started":           {"play", "plain"},
 	"step_due":               {"notes", "warning"},
+	"step_loop":              {"alert", "warning"},
 	"step_done":              {"check", "plain"},
 	"step_failed":            {"cross", "bad"},
 	"ticked":                 {"check", "ok"},

@@ -32,6 +32,7 @@ var entryTexts = map[string]string{
 	"reopened":               "Reopened.",
 	"step_started":           "Started “{step}”.",
 	"step_due":               "To do: {text}",
+	"step_loop":              "The step “{step}” ran {often} because something changed. It doesn’t do so again.",
 	"step_done":              "The step “{step}” is done.",
 	"step_failed":            "The step “{step}” failed.",
 	"ticked":                 "Done: {text}",
@@ -174,6 +175,6 @@ func (e Entry) Says() string {
 		}
 		because = join(join(e.Template...), e.Text)
 	}
-	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{topic}", e.Topic, "{host}", e.Host,
+	return join(strings.NewReplacer("{runbook}", e.Runbook, "{step}", Step(e.Step, e.StepName), "{often}", plural(e.Count, "time", "times"), "{topic}", e.Topic, "{host}", e.Host,
 		"{waiting}", waitingPeople(e.Count), "{inside}", plural(e.Count, "person", "people"), "{minutes}", plural(e.Count, "minute", "minutes"), "{hours}", plural(e.Count, "hour", "hours"), "{where}", stuckIn[e.Place], "{link}", cmp.Or(e.Link, "another host"), "{who}", Person(e.Who), "{text}", e.Text, "{changes}", changes, "{issues}", strings.Join(e.Issues, ", "), "{static}", staticLink(e.Text), "{unsure}", cmp.Or(notEnded[e.Field], code(e.Field)), "{setting}", cmp.Or(mends[e.Field].Setting, code(e.Field))).Replace(form), because)
 }
