@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views/words"
@@ -24,7 +21,7 @@ type configFile struct {
 	Account   *fileAccount              `yaml:"account,omitempty"`
 	Retention *[]incident.RetentionRule `yaml:"retention,omitempty"` // the family others means all families without an entry
 	Drills    *incident.DrillPlan       `yaml:"drills,omitempty"`
-	Runbooks  []fileRunbook             `yaml:"runbooks,omitempty"`
+	Runbooks  []incident.RunbookFile    `yaml:"runbooks,omitempty"`
 }
 
 type fileAccount struct {
@@ -45,11 +42,6 @@ type fileAccount struct {
 	OnCallEmails        *[]string              `yaml:"on_call_emails,omitempty"`
 }
 
-type fileRunbook struct {
-	incident.Runbook `yaml:",inline"`
-	Disabled         bool `yaml:"disabled,omitempty"`
-}
-
 func readFile(name string, in io.Reader) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(in)
@@ -65,8 +57,8 @@ var envReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 // variables that are not set.
 func parseConfigFile(text []byte) (configFile, error) {
 	var f configFile
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return configFile{}, errors.New(yaml.FormatError(err, false, false)) // without the source lines, which hold secrets
+	if err := incident.ReadYAML(text, &f); err != nil {
+		return configFile{}, err
 	}
 	if f.Account == nil {
 		return f, nil
@@ -206,36 +198,25 @@ func (p *Program) apply(ctx context.Context, f configFile, dryRun bool) (changes
 		}
 	}
 	for _, file := range f.Runbooks {
-		r := file.Runbook
-		old, err := p.Store.RunbookByName(ctx, strings.TrimSpace(r.Name))
+		old, err := p.Store.RunbookByName(ctx, strings.TrimSpace(file.Name))
 		if err != nil && incident.CodeOf(err) != incident.NotFound {
 			return changes, err
 		}
-		r.ID, r.Version = old.ID, old.Version
-		for i := range min(len(r.Steps), len(old.Steps)) {
-			r.Steps[i].ID = old.Steps[i].ID
-		}
-		saved, fields, err := service.SaveRunbook(ctx, commandLine, r)
+		_, fields, err := service.SaveRunbookFile(ctx, commandLine, file, old)
 		if err != nil {
-			return changes, fmt.Errorf("runbook %q: %w", r.Name, err)
+			return changes, fmt.Errorf("runbook %q: %w", file.Name, err)
 		}
-		changed := []string{"created"}
-		if old.ID != "" {
-			changed = changed[:0]
-			for _, c := range fields {
-				changed = append(changed, words.Field(c.Field))
-			}
+		var changed []string
+		for _, c := range fields {
+			changed = append(changed, words.Field(c.Field))
 		}
-		if file.Disabled == saved.DisabledAt.IsZero() {
-			changed = append(changed, map[bool]string{true: "disabled", false: "enabled"}[file.Disabled])
-			if !dryRun || old.ID != "" {
-				if err := service.SetRunbookDisabled(ctx, commandLine, saved.ID, file.Disabled); err != nil {
-					return changes, fmt.Errorf("runbook %q: %w", r.Name, err)
-				}
+		if old.ID == "" {
+			if changed = []string{"created"}; file.Disabled {
+				changed = append(changed, "disabled")
 			}
 		}
 		for _, c := range changed {
-			changes = append(changes, fmt.Sprintf("runbook %q: %s", r.Name, c))
+			changes = append(changes, fmt.Sprintf("runbook %q: %s", file.Name, c))
 		}
 	}
 	if f.Drills != nil { // last: it may need a runbook of the file
@@ -332,7 +313,7 @@ func (p *Program) export(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	for _, row := range rows {
-		f.Runbooks = append(f.Runbooks, fileRunbook{row.Runbook, !row.DisabledAt.IsZero()})
+		f.Runbooks = append(f.Runbooks, row.File())
 	}
-	return yaml.MarshalWithOptions(f, yaml.Indent(2), yaml.IndentSequence(true))
+	return incident.WriteYAML(f)
 }

@@ -83,7 +83,7 @@ func newIncident(b incident.Runbook) incident.NewIncident {
 	run := incident.StepRun{ID: id(), Step: b.Steps[0], State: incident.StepScheduled}
 	return incident.NewIncident{
 		Incident: incident.Incident{
-			RunbookID: b.ID, RunbookName: b.Name, Name: "db down", Severity: "SEV1", Type: "outage", Description: "all of it",
+			RunbookID: b.ID, RunbookName: b.Name, RunbookVersion: b.Version, Name: "db down", Severity: "SEV1", Type: "outage", Description: "all of it",
 			Status: incident.StatusOpen, OpenerEmail: "ana@example.com", OpenerName: "Ana",
 			Vars: map[string]string{"customer": "a"}, Source: "api", CreatedBy: "alerts",
 			CreatedAt: now, UpdatedAt: now,

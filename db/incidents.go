@@ -10,12 +10,12 @@ import (
 	"github.com/drawbridge-hq/drawbridge/incident"
 )
 
-const incidentColumns = `i.number, i.runbook_id, i.runbook_name, i.name, i.severity, i.type, i.description, i.status,
+const incidentColumns = `i.number, i.runbook_id, i.runbook_name, i.runbook_version, i.name, i.severity, i.type, i.description, i.status,
 	i.opener_email, i.opener_name, i.dedup_key, i.form_key, i.vars, i.source, i.created_by, i.join_key,
 	i.created_at, i.resolved_at, i.updated_at, i.severity_before, i.changed_at`
 
 func incidentFields(i *incident.Incident) []any {
-	return []any{&i.Number, &i.RunbookID, &i.RunbookName, &i.Name, &i.Severity, &i.Type, &i.Description, &i.Status,
+	return []any{&i.Number, &i.RunbookID, &i.RunbookName, &i.RunbookVersion, &i.Name, &i.Severity, &i.Type, &i.Description, &i.Status,
 		&i.OpenerEmail, &i.OpenerName, textOf(&i.DedupKey), textOf(&i.FormKey), jsonOf(&i.Vars), &i.Source, &i.CreatedBy, &i.JoinKey,
 		timeOf(&i.CreatedAt), timeOf(&i.ResolvedAt), timeOf(&i.UpdatedAt), &i.SeverityBefore, timeOf(&i.ChangedAt)}
 }
@@ -68,10 +68,10 @@ func openIncident(ctx context.Context, tx *sql.Tx, n incident.NewIncident) (inci
 	i := n.Incident
 	i.Number = number
 	err = exec(ctx, tx, `
-		INSERT INTO incidents (number, runbook_id, runbook_name, name, severity, type, description, status,
+		INSERT INTO incidents (number, runbook_id, runbook_name, runbook_version, name, severity, type, description, status,
 			opener_email, opener_name, dedup_key, form_key, vars, source, created_by, join_key, created_at, resolved_at, updated_at, search)
-		VALUES (`+placeholders(1, 20)+`)`,
-		i.Number, i.RunbookID, i.RunbookName, i.Name, i.Severity, i.Type, i.Description, i.Status,
+		VALUES (`+placeholders(1, 21)+`)`,
+		i.Number, i.RunbookID, i.RunbookName, i.RunbookVersion, i.Name, i.Severity, i.Type, i.Description, i.Status,
 		i.OpenerEmail, i.OpenerName, nullable(i.DedupKey), nullable(i.FormKey), asJSON(i.Vars), i.Source, i.CreatedBy, i.JoinKey,
 		i.CreatedAt, i.ResolvedAt, i.UpdatedAt, searchedText(i.Name, i.Description, i.OpenerEmail))
 	if err != nil {

@@ -50,11 +50,16 @@ func runbooks(ctx context.Context, q queryer, query string, args ...any) ([]inci
 	return found, err
 }
 
-func (s *Store) oneRunbook(ctx context.Context, condition string, args ...any) (incident.Runbook, error) {
-	found, err := runbooks(ctx, s.r, `
+// runbookWhere returns one runbook, or none.
+func runbookWhere(ctx context.Context, q queryer, condition string, args ...any) ([]incident.Runbook, error) {
+	return runbooks(ctx, q, `
 		SELECT `+runbookColumns+`
 		FROM runbooks r LEFT JOIN steps s ON s.runbook_id = r.id
 		WHERE `+condition+` ORDER BY s.position`, args...)
+}
+
+func (s *Store) oneRunbook(ctx context.Context, condition string, args ...any) (incident.Runbook, error) {
+	found, err := runbookWhere(ctx, s.r, condition, args...)
 	if err == nil && len(found) == 0 {
 		err = notFound("runbook")
 	}
@@ -132,7 +137,7 @@ func (s *Store) Runbooks(ctx context.Context, archived bool) ([]RunbookRow, erro
 // Conflict if another runbook that is not archived has the name.
 func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
-		if err := freeDefault(ctx, tx, b); err != nil {
+		if err := freeDefault(ctx, tx, b, audit); err != nil {
 			return err
 		}
 		err := exec(ctx, tx, `
@@ -142,7 +147,10 @@ func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit inc
 		if err != nil {
 			return nameTaken(err)
 		}
-		return insertSteps(ctx, tx, b)
+		if err := insertSteps(ctx, tx, b); err != nil {
+			return err
+		}
+		return keepVersion(ctx, tx, b.ID, audit)
 	})
 }
 
@@ -151,7 +159,7 @@ func (s *Store) InsertRunbook(ctx context.Context, b incident.Runbook, audit inc
 func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit incident.AuditEntry) error {
 	return s.change(ctx, audit, []string{TopicRunbooks}, func(tx *sql.Tx) error {
 		changed := conflict("The runbook was changed or deleted since this page was opened. Open it again in another tab and copy your changes there.")
-		if err := freeDefault(ctx, tx, b); err != nil {
+		if err := freeDefault(ctx, tx, b, audit); err != nil {
 			return err
 		}
 		// The plan of drills names its runbook, as the YAML file does.
@@ -159,28 +167,36 @@ func (s *Store) UpdateRunbook(ctx context.Context, b incident.Runbook, audit inc
 		if err != nil {
 			return err
 		}
-		err = execOne(ctx, tx, changed, `
-			UPDATE runbooks SET name = $3, incident_type = $4, description = $5, variables = $6,
-				disabled_at = $7, archived_at = $8, updated_at = $9, is_default = $10, version = version + 1
-			WHERE id = $1 AND version = $2`,
-			b.ID, b.Version, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.UpdatedAt, b.Default)
-		if err != nil {
-			return nameTaken(err)
-		}
-		if err := exec(ctx, tx, `DELETE FROM steps WHERE runbook_id = $1`, b.ID); err != nil {
-			return err
-		}
-		return insertSteps(ctx, tx, b)
+		return newVersion(ctx, tx, b.ID, audit, func() error {
+			err := execOne(ctx, tx, changed, `
+				UPDATE runbooks SET name = $3, incident_type = $4, description = $5, variables = $6,
+					disabled_at = $7, archived_at = $8, updated_at = $9, is_default = $10, version = version + 1
+				WHERE id = $1 AND version = $2`,
+				b.ID, b.Version, b.Name, b.IncidentType, b.Description, asJSON(b.Variables), b.DisabledAt, b.ArchivedAt, b.UpdatedAt, b.Default)
+			if err != nil {
+				return nameTaken(err)
+			}
+			if err := exec(ctx, tx, `DELETE FROM steps WHERE runbook_id = $1`, b.ID); err != nil {
+				return err
+			}
+			return insertSteps(ctx, tx, b)
+		})
 	})
 }
 
 // freeDefault takes the default from the runbook that has it, if b shall have it. A form
 // of that runbook which is open somewhere must not take it back.
-func freeDefault(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
+func freeDefault(ctx context.Context, tx *sql.Tx, b incident.Runbook, by incident.AuditEntry) error {
 	if !b.Default {
 		return nil
 	}
-	return exec(ctx, tx, `UPDATE runbooks SET is_default = FALSE, updated_at = $2, version = version + 1 WHERE is_default AND id <> $1`, b.ID, b.UpdatedAt)
+	id, found, err := first(ctx, tx, scalar[string], `SELECT id FROM runbooks WHERE is_default AND id <> $1`, b.ID)
+	if err != nil || !found {
+		return err
+	}
+	return newVersion(ctx, tx, id, by, func() error {
+		return exec(ctx, tx, `UPDATE runbooks SET is_default = FALSE, updated_at = $2, version = version + 1 WHERE id = $1 AND is_default`, id, b.UpdatedAt)
+	})
 }
 
 func insertSteps(ctx context.Context, tx *sql.Tx, b incident.Runbook) error {
@@ -219,7 +235,9 @@ func (s *Store) DeleteRunbook(ctx context.Context, id string, at time.Time, audi
 			return err
 		}
 		if archived {
-			return exec(ctx, tx, `UPDATE runbooks SET archived_at = $2, updated_at = $2, is_default = FALSE, version = version + 1 WHERE id = $1`, id, at)
+			return newVersion(ctx, tx, id, audit, func() error {
+				return exec(ctx, tx, `UPDATE runbooks SET archived_at = $2, updated_at = $2, is_default = FALSE, version = version + 1 WHERE id = $1`, id, at)
+			})
 		}
 		return exec(ctx, tx, `DELETE FROM runbooks WHERE id = $1`, id)
 	})

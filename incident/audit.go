@@ -22,6 +22,7 @@ const (
 	AuditHostFix           AuditAction = "host.fix"             // email
 	AuditRunbookCreate     AuditAction = "runbook.create"       // name
 	AuditRunbookUpdate     AuditAction = "runbook.update"       // name
+	AuditRunbookBringBack  AuditAction = "runbook.bring_back"   // name
 	AuditRunbookEnable     AuditAction = "runbook.enable"       // name
 	AuditRunbookDisable    AuditAction = "runbook.disable"      // name
 	AuditRunbookDelete     AuditAction = "runbook.delete"       // name

@@ -288,7 +288,7 @@ func (s *Service) newIncident(actor Actor, r Runbook, req OpenRequest) (Incident
 		now = req.OpenedAt
 	}
 	i := Incident{
-		RunbookID: r.ID, RunbookName: r.Name,
+		RunbookID: r.ID, RunbookName: r.Name, RunbookVersion: r.Version,
 		Name: req.Name, Severity: req.Severity, Type: req.Type, Description: req.Description,
 		Status:      StatusOpen,
 		OpenerEmail: req.OpenerEmail,

@@ -25,6 +25,11 @@ func TestNeed(t *testing.T) {
 		{"SaveAccount", incident.Admin, func(a incident.Actor) error { _, err := s.SaveAccount(ctx, a, incident.AccountForm{}); return err }},
 		{"CheckConnection", incident.Admin, func(a incident.Actor) error { _, err := s.CheckConnection(ctx, a, "x"); return err }},
 		{"SaveRunbook", incident.Admin, func(a incident.Actor) error { _, _, err := s.SaveRunbook(ctx, a, incident.Runbook{}); return err }},
+		{"BringBackRunbook", incident.Admin, func(a incident.Actor) error { _, _, err := s.BringBackRunbook(ctx, a, "x", 1, 1); return err }},
+		{"SaveRunbookFile", incident.Admin, func(a incident.Actor) error {
+			_, _, err := s.SaveRunbookFile(ctx, a, incident.RunbookFile{}, incident.Runbook{})
+			return err
+		}},
 		{"DuplicateRunbook", incident.Admin, func(a incident.Actor) error { _, err := s.DuplicateRunbook(ctx, a, "x"); return err }},
 		{"SetRunbookDisabled", incident.Admin, func(a incident.Actor) error { return s.SetRunbookDisabled(ctx, a, "x", true) }},
 		{"DeleteRunbook", incident.Admin, func(a incident.Actor) error { _, err := s.DeleteRunbook(ctx, a, "x"); return err }},

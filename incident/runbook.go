@@ -30,10 +30,22 @@ type Runbook struct {
 	UpdatedAt    time.Time  `json:"-" yaml:"-"`
 }
 
-// Runbooks stores runbooks.
+// RunbookVersion is what one save made of a runbook: Version and UpdatedAt are those of
+// that save.
+type RunbookVersion struct {
+	Runbook
+	ActorKind ActorKind // "": not known
+	Actor     string
+}
+
+// RunbookChanges returns what differs between two versions of a runbook.
+func RunbookChanges(before, after Runbook) []Change { return changesOf(before, after) }
+
+// Runbooks stores runbooks with all their versions.
 type Runbooks interface {
 	Runbook(ctx context.Context, id string) (Runbook, error)         // finds archived runbooks too
 	RunbookByName(ctx context.Context, name string) (Runbook, error) // does not find archived runbooks
+	RunbookVersion(ctx context.Context, id string, version int64) (RunbookVersion, error)
 	DefaultRunbook(ctx context.Context) (Runbook, error)
 	ActiveRunbooks(ctx context.Context) ([]Runbook, error) // those that are not archived, sorted by name
 	// InsertRunbook and UpdateRunbook take Default from another runbook that has it.

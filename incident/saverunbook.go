@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -12,6 +13,26 @@ import (
 // "steps.0.topic" and so on. It returns Conflict if someone else saved the
 // runbook meanwhile.
 func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (saved Runbook, changes []Change, err error) {
+	return s.saveRunbook(ctx, actor, r, AuditRunbookUpdate)
+}
+
+// BringBackRunbook saves an earlier version of a runbook again, as its newest one, and
+// returns what that changes. latest is the newest version that the person knows.
+func (s *Service) BringBackRunbook(ctx context.Context, actor Actor, id string, version, latest int64) (saved Runbook, changes []Change, err error) {
+	if err := need(actor, Admin); err != nil {
+		return Runbook{}, nil, err
+	}
+	v, err := s.store.RunbookVersion(ctx, id, version)
+	if err != nil {
+		return Runbook{}, nil, err
+	}
+	v.Version = latest
+	return s.saveRunbook(ctx, actor, v.Runbook, AuditRunbookBringBack, Change{Field: "version_brought_back", After: strconv.FormatInt(version, 10)})
+}
+
+// saveRunbook is SaveRunbook. The audit entry of a changed runbook has the action and also
+// the changes more.
+func (s *Service) saveRunbook(ctx context.Context, actor Actor, r Runbook, action AuditAction, more ...Change) (saved Runbook, changes []Change, err error) {
 	if err := need(actor, Admin); err != nil {
 		return Runbook{}, nil, err
 	}
@@ -41,7 +62,7 @@ func (s *Service) SaveRunbook(ctx context.Context, actor Actor, r Runbook) (save
 	if changes, err = s.takesDefault(ctx, r, changes); err != nil {
 		return Runbook{}, nil, err
 	}
-	if err := s.store.UpdateRunbook(ctx, r, s.audit(actor, AuditRunbookUpdate, r.Name, changes...)); err != nil {
+	if err := s.store.UpdateRunbook(ctx, r, s.audit(actor, action, r.Name, append(more, changes...)...)); err != nil {
 		return Runbook{}, nil, err
 	}
 	r.Version++

@@ -27,25 +27,26 @@ const (
 
 // Incident is something that people are handling.
 type Incident struct {
-	Number      int64
-	RunbookID   string
-	RunbookName string
-	Name        string
-	Severity    string
-	Type        string
-	Description string
-	Status      Status
-	OpenerEmail string
-	OpenerName  string
-	DedupKey    string // "": none; unique among open incidents
-	FormKey     string // "": none; unique forever, so that one form opens one incident
-	Vars        map[string]string
-	Source      Source
-	CreatedBy   string // the actor's email address, or the name of the API token
-	JoinKey     string // random; the join page needs no login with it
-	CreatedAt   time.Time
-	ResolvedAt  time.Time
-	UpdatedAt   time.Time
+	Number         int64
+	RunbookID      string
+	RunbookName    string
+	RunbookVersion int64 // 0: not known
+	Name           string
+	Severity       string
+	Type           string
+	Description    string
+	Status         Status
+	OpenerEmail    string
+	OpenerName     string
+	DedupKey       string // "": none; unique among open incidents
+	FormKey        string // "": none; unique forever, so that one form opens one incident
+	Vars           map[string]string
+	Source         Source
+	CreatedBy      string // the actor's email address, or the name of the API token
+	JoinKey        string // random; the join page needs no login with it
+	CreatedAt      time.Time
+	ResolvedAt     time.Time
+	UpdatedAt      time.Time
 
 	SeverityBefore string    // the severity before its last change; "": it had none, or never changed
 	ChangedAt      time.Time // when severity or status last changed; zero: never

@@ -17,6 +17,7 @@ var auditActions = map[string]action{
 	"host.fix":             {"changed settings in Zoom of", ""},
 	"runbook.create":       {"created runbook", ""},
 	"runbook.update":       {"changed runbook", ""},
+	"runbook.bring_back":   {"brought back a version of runbook", ""},
 	"runbook.enable":       {"enabled runbook", ""},
 	"runbook.disable":      {"disabled runbook", ""},
 	"runbook.delete":       {"deleted or archived runbook", ""},
