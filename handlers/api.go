@@ -49,15 +49,17 @@ type apiStepRun struct {
 
 type apiIncident struct {
 	apiBrief
-	Name        string            `json:"name"`
-	Severity    string            `json:"severity"`
-	Type        string            `json:"type"`
-	Description string            `json:"description"`
-	OpenerEmail string            `json:"opener_email"`
-	DedupKey    string            `json:"dedup_key"`
-	Vars        map[string]string `json:"vars"`
-	ResolvedAt  apiTime           `json:"resolved_at"`
-	Bridges     []apiBridge       `json:"bridges"`
+	Runbook        string            `json:"runbook"`
+	RunbookVersion int64             `json:"runbook_version"` // 0: not known
+	Name           string            `json:"name"`
+	Severity       string            `json:"severity"`
+	Type           string            `json:"type"`
+	Description    string            `json:"description"`
+	OpenerEmail    string            `json:"opener_email"`
+	DedupKey       string            `json:"dedup_key"`
+	Vars           map[string]string `json:"vars"`
+	ResolvedAt     apiTime           `json:"resolved_at"`
+	Bridges        []apiBridge       `json:"bridges"`
 }
 
 // apiBriefBridge is what a token without the scope read sees of a bridge.
@@ -591,7 +593,7 @@ func (s *Site) apiIncidents(ctx context.Context, rows []db.IncidentRow) ([]apiIn
 				Number: i.Number, Key: i.Key(), Status: string(i.Status), CreatedAt: apiTime(i.CreatedAt), JoinPage: s.Service.JoinPage(i),
 				Warnings: []string{}, Steps: []apiStepRun{}, Bridges: []apiBriefBridge{},
 			},
-			Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description, OpenerEmail: i.OpenerEmail,
+			Runbook: i.RunbookName, RunbookVersion: i.RunbookVersion, Name: i.Name, Severity: i.Severity, Type: i.Type, Description: i.Description, OpenerEmail: i.OpenerEmail,
 			DedupKey: i.DedupKey, Vars: i.Vars, ResolvedAt: apiTime(i.ResolvedAt), Bridges: []apiBridge{},
 		}
 		if out.Vars == nil {

@@ -64,9 +64,7 @@ func (s *Site) AuditPage(c echo.Context) error {
 func (s *Site) auditRow(c echo.Context, e incident.AuditEntry) views.AuditRow {
 	row := views.AuditRow{At: s.When(c, e.At), Who: words.Actor(string(e.ActorKind), e.Actor), From: e.Address}
 	row.What, row.Subject = words.Audit(string(e.Action), e.Target)
-	for _, change := range e.Changes {
-		row.Changes = append(row.Changes, views.AuditChange{Field: words.Field(change.Field), Before: change.Before, After: change.After})
-	}
+	row.Changes = auditChanges(e.Changes)
 	if e.ActorKind == incident.ActorCommandLine {
 		row.From = "command line"
 	}
@@ -82,6 +80,13 @@ func (s *Site) auditRow(c echo.Context, e incident.AuditEntry) views.AuditRow {
 	default: // the target is a name, which can look like the key of an incident
 	}
 	return row
+}
+
+func auditChanges(changes []incident.Change) (list []views.AuditChange) {
+	for _, c := range changes {
+		list = append(list, views.AuditChange{Field: words.Field(c.Field), Before: c.Before, After: c.After})
+	}
+	return list
 }
 
 // changedFields names the changed fields.

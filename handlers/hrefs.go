@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -42,6 +43,11 @@ func pager(c echo.Context, cursor, next string) (p views.Pager) {
 		p.Newer = hrefWith(c, "cursor", "")
 	}
 	return p
+}
+
+// versionPath is the page of a version of a runbook.
+func versionPath(id string, version int64) string {
+	return "/runbooks/" + id + "/versions/" + strconv.FormatInt(version, 10)
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -292,7 +293,10 @@ func (s *Site) incidentHead(c echo.Context, i incident.Incident) views.IncidentP
 	case incident.SourceAPI:
 		page.Source = "API, token " + i.CreatedBy
 	}
-	if Actor(c).Role.Includes(incident.Admin) {
+	if i.RunbookVersion > 0 {
+		page.RunbookName = fmt.Sprintf("%s, version %d", i.RunbookName, i.RunbookVersion)
+		page.RunbookURL = versionPath(i.RunbookID, i.RunbookVersion)
+	} else if Actor(c).Role.Includes(incident.Admin) {
 		page.RunbookURL = "/runbooks/" + i.RunbookID
 	}
 	for _, name := range sortedNames(i.Vars) {

@@ -23,7 +23,7 @@ func (s *Site) sendPending(c echo.Context, status int, p incident.Pending) error
 			Status: string(incident.StatusOpen), CreatedAt: apiTime(r.OpenedAt), Warnings: words.Pending(p.Saved),
 			Steps: []apiStepRun{}, Bridges: []apiBriefBridge{bridge.apiBriefBridge},
 		},
-		Name: r.Name, Severity: r.Severity, Type: r.Type, Description: r.Description, OpenerEmail: incident.CanonicalEmail(r.OpenerEmail),
+		Runbook: r.RunbookName, Name: r.Name, Severity: r.Severity, Type: r.Type, Description: r.Description, OpenerEmail: incident.CanonicalEmail(r.OpenerEmail),
 		DedupKey: r.DedupKey, Vars: r.Vars, Bridges: []apiBridge{bridge},
 	}
 	if out.Vars == nil {

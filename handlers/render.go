@@ -70,12 +70,17 @@ type Form struct{ values url.Values }
 // ends in "*" allows every field that begins like that ("vars.*"). Other fields and
 // repeated fields are rejected, so that nobody can add "role" to a form without it.
 func ReadForm(c echo.Context, names ...string) (Form, error) {
+	return readForm(c, maxForm, maxFormValue, names...)
+}
+
+// readForm is ReadForm with other limits, in bytes, for the form and for a value.
+func readForm(c echo.Context, most int64, mostValue int, names ...string) (Form, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationForm {
 		return Form{}, echo.NewHTTPError(http.StatusUnsupportedMediaType, "This address accepts forms only.")
 	}
-	body, err := readBody(c, maxForm)
+	body, err := readBody(c, most)
 	if err != nil {
 		return Form{}, err
 	}
@@ -86,7 +91,7 @@ func ReadForm(c echo.Context, names ...string) (Form, error) {
 	if err != nil {
 		return Form{}, BadRequest("Drawbridge can’t read the form.")
 	}
-	if err := checkValues(values, names); err != nil {
+	if err := checkValues(values, mostValue, names); err != nil {
 		return Form{}, err
 	}
 	return Form{values}, nil
@@ -98,13 +103,13 @@ func ReadQuery(c echo.Context, names ...string) (Form, error) {
 	if err != nil {
 		return Form{}, BadRequest("Drawbridge can’t read the address’s query.")
 	}
-	if err := checkValues(values, names); err != nil {
+	if err := checkValues(values, maxFormValue, names); err != nil {
 		return Form{}, err
 	}
 	return Form{values}, nil
 }
 
-func checkValues(values url.Values, names []string) error {
+func checkValues(values url.Values, mostValue int, names []string) error {
 	for _, name := range sortedNames(values) {
 		if !slices.ContainsFunc(names, func(n string) bool {
 			prefix, open := strings.CutSuffix(n, "*")
@@ -115,7 +120,7 @@ func checkValues(values url.Values, names []string) error {
 		if len(values[name]) > 1 {
 			return BadRequest("The field %s appears more than once.", quote(name))
 		}
-		if v := values[name][0]; len(v) > maxFormValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+		if v := values[name][0]; len(v) > mostValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 			return BadRequest("The field %s is too long or isn’t text.", quote(name))
 		}
 	}

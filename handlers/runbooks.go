@@ -129,7 +129,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 	if _, fields, ok := Refusal(err); ok {
 		notes := editorNotes{changed: true, errors: formFields(fields)}
 		if len(fields) == 0 { // someone else saved in the meantime
-			notes.conflict = s.lastChange(c, stored.Name, incident.AuditRunbookCreate, incident.AuditRunbookUpdate, incident.AuditRunbookEnable, incident.AuditRunbookDisable) + " What you typed is kept below; saving now replaces their version."
+			notes.conflict = s.lastRunbookChange(c, stored) + " What you typed is kept below; saving now replaces their version."
 			form.Version = stored.Version
 		}
 		return s.showEditor(c, http.StatusUnprocessableEntity, stored, form, notes)
@@ -138,13 +138,18 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 		return err
 	}
 
-	said := "Saved: " + someOf(changedFields(changed)) + "."
-	if stored.ID == "" {
-		said = "“" + saved.Name + "” was created."
-	} else if len(changed) == 0 {
-		said = "Nothing was changed."
+	return s.done(c, "/runbooks/"+saved.ID, runbookSaid(stored, saved, changed))
+}
+
+// runbookSaid says what was saved.
+func runbookSaid(stored, saved incident.Runbook, changed []incident.Change) string {
+	switch {
+	case stored.ID == "":
+		return "“" + saved.Name + "” was created."
+	case len(changed) == 0:
+		return "Nothing was changed."
 	}
-	return s.done(c, "/runbooks/"+saved.ID, said)
+	return "Saved: " + someOf(changedFields(changed)) + "."
 }
 
 // usableRunbook is the runbook of the path; an archived one is a Conflict.

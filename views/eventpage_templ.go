@@ -353,7 +353,7 @@ func eventDetail(d EventDetail) templ.Component {
 			}
 		}
 		if len(d.Changes) > 0 {
-			templ_7745c5c3_Err = eventChanges(d.Changes).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = changesTable(d.Changes).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -950,7 +950,7 @@ func jsonLine(n jsonNode, comma string) templ.Component {
 	})
 }
 
-func eventChanges(changes []ValueChange) templ.Component {
+func changesTable(changes []ValueChange) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
