@@ -89,6 +89,10 @@ func seedDay(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
+	outage.Steps[0].Meeting.LongHours, outage.Steps[0].Meeting.EmptyMinutes, outage.Steps[0].Name = 6, 10, "War room"
+	if _, _, err := w.service.SaveRunbook(ctx, admin, outage); err != nil {
+		return err
+	}
 	for _, name := range []string{"pager", "status page"} {
 		if _, _, err := w.service.CreateToken(ctx, admin, name, []string{"incidents:write", "read"}, 0); err != nil {
 			return err
@@ -310,6 +314,16 @@ func daySpots(t *testing.T, w *world) []spot {
 		{"runbook-dry-run", "/runbooks/" + outage, func(b *tab) {
 			get[bool](b, `(document.querySelectorAll("#preview details").forEach((d) => { d.open = true }), true)`)
 		}},
+		{"runbook-versions", "/runbooks/" + outage + "/versions", nil},
+		{"runbook-version", "/runbooks/" + outage + "/versions/1", func(b *tab) { b.click("summary >> YAML of this version") }},
+		{"runbook-version-newest", "/runbooks/" + outage + "/versions/2", nil},
+		{"runbook-yaml", "/runbooks/" + outage + "/yaml", nil},
+		{"runbook-yaml-refused", "/runbooks/" + outage + "/yaml", func(b *tab) {
+			b.fill("#f-yaml", "runbooks:\n  - description: a\n    steps:\n      - kind: create_meeting\n        topic: \"{{ x\"\n")
+			b.click("button >> Save")
+			b.wait("the refusal", `document.querySelector("[role=alert]")`)
+			get[bool](b, `(document.querySelector("form[data-guard]").removeAttribute("data-changed"), true)`)
+		}},
 		{"runbook-add-step", "/runbooks/" + outage, func(b *tab) { b.click("button[popovertarget=add-step]") }},
 		{"runbook-delete", "/runbooks/" + outage, func(b *tab) { b.click("a[href='#delete']") }},
 		{"run", "/runbooks/" + outage + "/run", nil},
@@ -405,6 +419,10 @@ func seedWorst(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
+	runbook.Steps[0].Meeting.Agenda, runbook.Steps[1].Name, runbook.Description = longName+"\n\n"+longWord, longWord, longWord
+	if _, _, err := w.service.SaveRunbook(ctx, admin, runbook); err != nil {
+		return err
+	}
 	open := func(name string) (string, error) {
 		_, meeting, err := w.openIncident(ctx, admin, incident.OpenRequest{RunbookID: runbook.ID, Name: name, Severity: "SEV1",
 			Description: longName + "\n\n" + longWord, Source: "form", Vars: map[string]string{"many": "3", strings.ToLower(longWord[:40]): longWord}})
@@ -483,6 +501,9 @@ func worstSpots(t *testing.T, w *world) []spot {
 			b.wait("the refusal", `document.querySelector("[aria-invalid=true]")`)
 			get[bool](b, `(document.querySelector("form[data-guard]").removeAttribute("data-changed"), true)`)
 		}},
+		{"runbook-versions", "/runbooks/" + runbook + "/versions", nil},
+		{"runbook-version", "/runbooks/" + runbook + "/versions/2", nil},
+		{"runbook-yaml", "/runbooks/" + runbook + "/yaml", nil},
 		{"run", "/runbooks/" + runbook + "/run", nil},
 		{"run-refused", "/runbooks/" + runbook + "/run", func(b *tab) {
 			b.fill("[name='vars.many']", "many")

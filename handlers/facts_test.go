@@ -23,6 +23,8 @@ var mayHoldSentences = []string{
 	"users.name", "secrets.set_by", "api_tokens.name", "api_tokens.created_by", "audit_entries.actor", "audit_entries.target",
 	"audit_entries.changes.before", "audit_entries.changes.after",
 	"runbooks.name", "runbooks.description", "runbooks.variables.label", "runbooks.variables.default",
+	"runbook_versions.actor", "runbook_versions.body.name", "runbook_versions.body.description", "runbook_versions.body.variables.label",
+	"runbook_versions.body.variables.default", "runbook_versions.body.steps.Meeting.topic", "runbook_versions.body.steps.Meeting.agenda",
 	"steps.settings.topic", "steps.settings.agenda", "step_runs.step.Meeting.topic", "step_runs.step.Meeting.agenda", "step_runs.reason.by",
 	"incidents.name", "incidents.description", "incidents.runbook_name", "incidents.vars.customer", "incidents.created_by", "incidents.search",
 	"bridges.asked.topic", "bridges.asked.agenda", "bridges.topic", "bridges.agenda", "bridges.reasons.by", "bridges.dial_in.number", "bridges.dial_in.city",

@@ -128,6 +128,11 @@ func TestRunbookVersionPage(t *testing.T) {
 	if !strings.Contains(page.body, `href="`+path+`5"`) {
 		t.Error("no link leads to the version")
 	}
+	token, _, err := o.service.CreateToken(context.Background(), theConsole, "reader", []string{incident.ScopeRead}, 0)
+	o.must(err)
+	if status, answer := o.api(t, token, http.MethodGet, "/api/v1/incidents/"+i.Key(), ""); status != http.StatusOK || answer["runbook"] != "Production outage" || answer["runbook_version"] != 5.0 {
+		t.Errorf("the API answers %d: %v, version %v", status, answer["runbook"], answer["runbook_version"])
+	}
 	o.sql(`UPDATE incidents SET runbook_version = 0`)
 	if page := viewer.get("/incidents/" + i.Key()); strings.Contains(page.text(), ", version") || !strings.Contains(page.text(), "Production outage") {
 		t.Error("a version that isn’t known is shown")

@@ -132,7 +132,7 @@ func TestOpenIncidentKeeps(t *testing.T) {
 	stored, err := w.store.Incident(t.Context(), i.Number)
 	w.ok(err)
 	want := incident.Incident{
-		Number: i.Number, RunbookID: r.ID, RunbookName: r.Name, Name: "db down", Severity: "SEV1", Type: "outage", Description: "It does not answer.",
+		Number: i.Number, RunbookID: r.ID, RunbookName: r.Name, RunbookVersion: 1, Name: "db down", Severity: "SEV1", Type: "outage", Description: "It does not answer.",
 		Status: incident.StatusOpen, OpenerEmail: opener, OpenerName: "Ana", DedupKey: "alert-7", Source: "api", CreatedBy: opener, JoinKey: stored.JoinKey,
 		Vars:      map[string]string{"customer": "Acme", "affected": "-1.5e3", "region": "eu", "since": "2024-02-29"},
 		CreatedAt: w.clock.Now(), UpdatedAt: w.clock.Now(),

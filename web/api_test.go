@@ -86,7 +86,7 @@ func TestOpenIncident(t *testing.T) {
 		v := r.json(t)
 		for field, want := range map[string]any{
 			"number": float64(1), "key": "INC-1", "name": "db down", "severity": "SEV1", "type": "outage", "description": "db-1 is gone", "status": "open",
-			"opener_email": "ana@example.com", "dedup_key": "alert-7", "created_at": w.clock.now().Format("2006-01-02T15:04:05.000Z"), "resolved_at": nil,
+			"opener_email": "ana@example.com", "dedup_key": "alert-7", "runbook": "Outage", "runbook_version": float64(1), "created_at": w.clock.now().Format("2006-01-02T15:04:05.000Z"), "resolved_at": nil,
 		} {
 			if v[field] != want {
 				t.Errorf("%s is %v, want %v", field, v[field], want)
@@ -95,7 +95,7 @@ func TestOpenIncident(t *testing.T) {
 		if diff := cmp.Diff(map[string]any{"customer": "ACME"}, v["vars"]); diff != "" {
 			t.Error(diff)
 		}
-		wantFields(t, v, "number key name severity type description status opener_email dedup_key vars created_at resolved_at join_page warnings steps bridges")
+		wantFields(t, v, "number key runbook runbook_version name severity type description status opener_email dedup_key vars created_at resolved_at join_page warnings steps bridges")
 		b := v["bridges"].([]any)[0].(map[string]any)
 		wantFields(t, b, "id state kind meeting_id join_url passcode host_email used_backup_user reason topic agenda recording created_at started_at ended_at participants verdict waiting alarm alarm_since")
 		meetings := w.sim.Meetings()
