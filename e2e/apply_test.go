@@ -292,3 +292,18 @@ func proxyTo(t *testing.T, s *server) http.Handler {
 		_, _ = io.Copy(w, response.Body)
 	})
 }
+
+// The runbook of the README can be applied, and comes back from an export.
+func TestApplyReadme(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	alone(t)
+	ok(t, example, "apply", "-")
+	if out := ok(t, ok(t, "", "export"), "apply", "-"); out != "nothing to change\n" {
+		t.Errorf("applying the export prints %s", out)
+	}
+}
