@@ -23,7 +23,7 @@ import (
 // Limits for requests, in bytes and numbers of fields.
 const (
 	maxForm       = 256 << 10
-	maxFormFields = 1000
+	maxFormFields = 3000
 	maxFormValue  = 64 << 10
 )
 

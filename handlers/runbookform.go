@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,12 +50,12 @@ func readRunbookForm(c echo.Context) (f runbookForm, err error) {
 	if f.PreviewIncident, err = form.Int("preview_incident"); err != nil {
 		return f, err
 	}
-	steps, err := rowPrefixes(form, "step.", stepKeys)
+	steps, err := rowsOf(form, "step.", isStepKey, maxRows)
 	if err != nil {
 		return f, err
 	}
 	for _, p := range steps {
-		f.Steps = append(f.Steps, views.StepForm{
+		step := views.StepForm{
 			ID: form.Get(p + "id"), Kind: form.Get(p + "kind"), Name: form.Get(p + "name"), Open: form.Get(p+"open") == "true",
 			Topic: form.Get(p + "topic"), Agenda: form.Get(p + "agenda"), Recording: form.Get(p + "recording"),
 			ExecuteAutomatically: form.Has(p + "execute_automatically"),
@@ -63,7 +64,15 @@ func readRunbookForm(c echo.Context) (f runbookForm, err error) {
 			AlternativeHosts: form.Get(p + "alternative_hosts"),
 			NobodyMinutes:    form.Get(p + "alarm_nobody_minutes"), EmptyMinutes: form.Get(p + "alarm_empty_minutes"),
 			LongHours: form.Get(p + "alarm_long_hours"), EndEmpty: form.Has(p + "end_empty"),
-		})
+			Inputs: stepInputs(incident.Step{Kind: incident.StepKind(form.Get(p + "kind"))}),
+		}
+		for n, in := range step.Inputs {
+			step.Inputs[n].Value, step.Inputs[n].Checked = form.Get(p+in.Name), form.Has(p+in.Name)
+		}
+		if step.Schedule, err = readSchedule(form, p); err != nil {
+			return f, err
+		}
+		f.Steps = append(f.Steps, step)
 	}
 	variables, err := rowPrefixes(form, "variable.", variableKeys)
 	if err != nil {
@@ -81,14 +90,19 @@ func readRunbookForm(c echo.Context) (f runbookForm, err error) {
 // rowPrefixes are "step.0.", "step.1." … for the posted rows, in
 // order. The numbers may have gaps. Fields other than keys are rejected.
 func rowPrefixes(form Form, prefix string, keys []string) ([]string, error) {
+	return rowsOf(form, prefix, func(key string) bool { return slices.Contains(keys, key) }, maxRows)
+}
+
+// rowsOf is rowPrefixes for at most so many rows with the fields that isKey knows.
+func rowsOf(form Form, prefix string, isKey func(string) bool, most int) ([]string, error) {
 	rows := map[int]bool{}
 	for _, name := range form.Names(prefix) {
 		number, key, _ := strings.Cut(strings.TrimPrefix(name, prefix), ".")
 		n, err := strconv.Atoi(number)
-		if err != nil || n < 0 || strconv.Itoa(n) != number || !slices.Contains(keys, key) {
+		if err != nil || n < 0 || strconv.Itoa(n) != number || !isKey(key) {
 			return nil, BadRequest("There is no field %s here.", quote(name))
 		}
-		if rows[n] = true; len(rows) > maxRows {
+		if rows[n] = true; len(rows) > most {
 			return nil, BadRequest("The form has too many rows.")
 		}
 	}
@@ -107,22 +121,38 @@ func (f *runbookForm) change() (focus string, err error) {
 	case "preview":
 		return "", nil
 	case "add-step":
-		if incident.StepKind(arg) != incident.StepCreateMeeting {
+		kind := incident.StepKind(arg)
+		if !slices.Contains(incident.StepKinds(), kind) {
 			return "", BadRequest("There is no step of this kind.")
 		}
 		if len(f.Steps) < maxRows {
-			step := stepFormOf(incident.Step{Kind: incident.StepKind(arg), ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()})
+			step := stepFormOf(incident.NewStep(kind))
 			step.Open = true
 			f.Steps = append(f.Steps, step)
 		}
-		return "step." + strconv.Itoa(len(f.Steps)-1) + ".topic", nil
+		first := "name"
+		if kind == incident.StepCreateMeeting {
+			first = "topic"
+		} else if inputs := stepForms[kind].inputs; len(inputs) > 0 {
+			first = inputs[0].Name
+		}
+		return "step." + strconv.Itoa(len(f.Steps)-1) + "." + first, nil
 	case "add-variable":
 		if len(f.Variables) < maxRows {
 			f.Variables = append(f.Variables, views.VariableForm{Type: "text"})
 		}
 		return "variable." + strconv.Itoa(len(f.Variables)-1) + ".name", nil
 	case "remove-step", "step-up", "step-down":
-		f.Steps, focus, err = changeRow(f.Steps, "step", verb, arg)
+		for i := range f.Steps {
+			f.Steps[i].Was = i + 1
+		}
+		if f.Steps, focus, err = changeRow(f.Steps, "step", verb, arg); err == nil {
+			f.follow(func(number int) int {
+				return 1 + slices.IndexFunc(f.Steps, func(s views.StepForm) bool { return s.Was == number })
+			})
+		}
+	case "add-condition", "remove-condition":
+		return f.changeConditions(verb, arg)
 	case "remove-variable", "variable-up", "variable-down":
 		f.Variables, focus, err = changeRow(f.Variables, "variable", verb, arg)
 	default:
@@ -161,27 +191,37 @@ func changeRow[T any](rows []T, what, verb, arg string) (changed []T, focus stri
 // that the service rejects in its own words.
 func (f runbookForm) runbook(id string) incident.Runbook {
 	r := incident.Runbook{ID: id, Version: f.Version, Name: f.Name, IncidentType: f.IncidentType, Description: f.Description, Default: f.Default}
-	for _, v := range f.Variables {
-		r.Variables = append(r.Variables, incident.Variable{
-			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Default: v.Default, Help: v.Help,
-			Choices: fieldsOf(v.Choices, "\n"),
-		})
-	}
+	r.Variables = f.variables()
 	for _, s := range f.Steps {
 		minutes, err := strconv.Atoi(s.Duration)
 		if err != nil && s.Duration != "" || s.Duration == "0" {
 			minutes = -1
 		}
-		r.Steps = append(r.Steps, incident.Step{
-			ID: s.ID, Kind: incident.StepKind(s.Kind), Name: s.Name, ExecuteAutomatically: s.ExecuteAutomatically,
-			Meeting: incident.MeetingTemplate{
+		step := incident.Step{ID: s.ID, Kind: incident.StepKind(s.Kind), Name: s.Name, ExecuteAutomatically: s.ExecuteAutomatically}
+		if setInputs(&step, s.Inputs); s.ExecuteAutomatically {
+			step.Schedule = schedule(s.Schedule, step.Kind)
+		}
+		if step.Kind == incident.StepCreateMeeting {
+			step.Meeting = incident.MeetingTemplate{
 				Topic: s.Topic, Agenda: s.Agenda, Recording: incident.Recording(s.Recording), DurationMinutes: minutes, Host: incident.HostChoice(s.Host),
 				WaitingRoom: s.WaitingRoom, JoinBeforeHost: s.JoinBeforeHost, AlternativeHosts: fieldsOf(s.AlternativeHosts, ",;\n"),
 				NobodyMinutes: alarmAfter(s.NobodyMinutes), EmptyMinutes: alarmAfter(s.EmptyMinutes), LongHours: alarmAfter(s.LongHours), EndEmpty: s.EndEmpty,
-			},
-		})
+			}
+		}
+		r.Steps = append(r.Steps, step)
 	}
 	return r
+}
+
+// variables are those of the form as the service takes them.
+func (f runbookForm) variables() (list []incident.Variable) {
+	for _, v := range f.Variables {
+		list = append(list, incident.Variable{
+			Name: v.Name, Label: v.Label, Type: v.Type, Required: v.Required, Default: v.Default, Help: v.Help,
+			Choices: fieldsOf(v.Choices, "\n"),
+		})
+	}
+	return list
 }
 
 // alarmAfter reads after how many minutes or hours something is an alarm. An empty field
@@ -230,31 +270,12 @@ func stepFormOf(s incident.Step) views.StepForm {
 		Topic: m.Topic, Agenda: m.Agenda, Recording: string(m.Recording), Duration: strconv.Itoa(m.DurationMinutes), Host: string(m.Host),
 		WaitingRoom: m.WaitingRoom, JoinBeforeHost: m.JoinBeforeHost, AlternativeHosts: strings.Join(m.AlternativeHosts, ", "),
 		NobodyMinutes: strconv.Itoa(m.NobodyMinutes), EmptyMinutes: strconv.Itoa(m.EmptyMinutes), LongHours: strconv.Itoa(m.LongHours), EndEmpty: m.EndEmpty,
+		Inputs: stepInputs(s), Schedule: scheduleForm(s.Schedule),
 	}
 }
 
 // unlike reports whether saving f could change the runbook whose form is stored.
 func (f runbookForm) unlike(stored runbookForm) bool {
-	bare := func(f runbookForm) runbookForm {
-		f.Op, f.Version = "", 0
-		f.Steps = slices.Clone(f.Steps)
-		for i := range f.Steps {
-			f.Steps[i].Open, f.Steps[i].Label = false, ""
-		}
-		return f
-	}
-	a, b := bare(f), bare(stored)
-	return !slices.Equal(a.Steps, b.Steps) || !slices.Equal(a.Variables, b.Variables) ||
-		a.Name != b.Name || a.IncidentType != b.IncidentType || a.Description != b.Description || a.Default != b.Default
-}
-
-// formFields translates the field names of the service into those of the form.
-func formFields(fields map[string]string) map[string]string {
-	named := make(map[string]string, len(fields))
-	for name, text := range fields {
-		name = strings.Replace(name, "steps.", "step.", 1)
-		name = strings.Replace(name, "variables.", "variable.", 1)
-		named[strings.Replace(name, ".duration_minutes", ".duration", 1)] = text
-	}
-	return named
+	f.Version = stored.Version
+	return !reflect.DeepEqual(f.runbook(""), stored.runbook(""))
 }

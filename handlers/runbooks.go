@@ -12,7 +12,6 @@ import (
 	"github.com/drawbridge-hq/drawbridge/db"
 	"github.com/drawbridge-hq/drawbridge/incident"
 	"github.com/drawbridge-hq/drawbridge/views"
-	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // RunbooksPage is GET /runbooks.
@@ -84,7 +83,7 @@ func whenItRuns(step incident.Step) string {
 
 // NewRunbookPage is GET /runbooks/new.
 func (s *Site) NewRunbookPage(c echo.Context) error {
-	first := incident.Step{Kind: incident.StepCreateMeeting, ExecuteAutomatically: true, Meeting: incident.NewMeetingTemplate()}
+	first := incident.NewStep(incident.StepCreateMeeting)
 	return s.showEditor(c, http.StatusOK, incident.Runbook{}, formOf(incident.Runbook{Steps: []incident.Step{first}}), editorNotes{})
 }
 
@@ -117,6 +116,7 @@ func (s *Site) saveRunbook(c echo.Context, stored incident.Runbook) error {
 		return err
 	}
 	if form.Op != "" && form.Op != "save" {
+		form.suit()
 		focus, err := form.change()
 		if err != nil {
 			return err
@@ -186,11 +186,12 @@ func (s *Site) PreviewRunbook(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	form.suit()
 	preview, err := s.preview(c, form)
 	if err != nil {
 		return err
 	}
-	return Render(c, http.StatusOK, views.RunbookPreview(preview))
+	return Render(c, http.StatusOK, views.RunbookTyped(preview, form.says()))
 }
 
 // DuplicateRunbook is POST /runbooks/:id/duplicate.
@@ -297,8 +298,6 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 		Name: form.Name, IncidentType: form.IncidentType, Description: form.Description, Default: form.Default,
 		Enabled: stored.DisabledAt.IsZero(), Archived: archived,
 		Steps: form.Steps, Variables: form.Variables,
-		Kinds: []views.StepKind{{Kind: string(incident.StepCreateMeeting), Label: words.StepKind(string(incident.StepCreateMeeting)),
-			Help: "Creates a Zoom bridge for the incident."}},
 		CanEdit: Actor(c).Role.Includes(incident.Admin), CanRun: Actor(c).Role.Includes(incident.Responder),
 		Changed: notes.changed, Conflict: notes.conflict, Errors: notes.errors, Focus: notes.focus,
 		Preview: preview, Insert: insertGroups(form),
@@ -308,9 +307,7 @@ func (s *Site) showEditor(c echo.Context, status int, stored incident.Runbook, f
 		return err
 	}
 	page.NoBridges = noBridges(account)
-	for i := range page.Steps {
-		page.Steps[i].Label = words.StepKind(page.Steps[i].Kind)
-	}
+	form.offer(&page)
 	for _, r := range rows {
 		if r.IncidentType != "" && !slices.Contains(page.Types, r.IncidentType) {
 			page.Types = append(page.Types, r.IncidentType)

@@ -144,6 +144,9 @@ func leaves(field, shown string, v reflect.Value) (list []leaf) {
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
 			name, options, _ := strings.Cut(cmp.Or(f.Tag.Get("json"), f.Tag.Get("yaml"), f.Name), ",")
+			if strings.HasPrefix(f.Tag.Get("yaml"), ",inline") { // its fields have no name in between for people
+				name = ""
+			}
 			left := strings.HasPrefix(options, "omit") && v.Field(i).IsZero()
 			if f.IsExported() && name != "-" && !left {
 				below(name, f.Tag.Get("audit"), v.Field(i))

@@ -103,6 +103,12 @@ func (c Comparison) TakesValues() bool {
 	return most > 0
 }
 
+// TakesMany reports whether the comparison takes more than one value.
+func (c Comparison) TakesMany() bool {
+	_, most := c.values()
+	return most > 1
+}
+
 // The limits of conditions.
 const (
 	maxConditions      = 20

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -85,6 +86,19 @@ func (r *Runbook) normalise() error {
 	}
 	if len(fields) > 0 {
 		return invalid("Some fields are missing or invalid. Nothing was saved.", fields)
+	}
+	return nil
+}
+
+// Problems returns for each field that SaveRunbook would reject what to do about it.
+func (r Runbook) Problems() map[string]string {
+	r.Variables, r.Steps = slices.Clone(r.Variables), slices.Clone(r.Steps)
+	for i := range r.Steps {
+		only := &r.Steps[i].Schedule.OnlyIf
+		only.All, only.Any = slices.Clone(only.All), slices.Clone(only.Any)
+	}
+	if refused, ok := errors.AsType[*Error](r.normalise()); ok {
+		return refused.Fields
 	}
 	return nil
 }

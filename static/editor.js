@@ -17,11 +17,28 @@
     });
   });
 
-  // Keep track of which steps are open.
+  // Keep track of what is open.
   document.addEventListener("toggle", (event) => {
-    if (!(event.target instanceof Element) || !event.target.matches("details[data-step-open]")) return;
-    event.target.parentElement.querySelector("input[name$='.open']").value = String(event.target.open);
+    if (!(event.target instanceof Element) || !event.target.matches("details[data-keep-open]")) return;
+    document.getElementsByName(event.target.dataset.keepOpen)[0].value = String(event.target.open);
   }, true);
+
+  // Another field of a condition has other comparisons and values: the server sends the section anew. What is typed
+  // meanwhile stays.
+  on("change", "select[data-again]", (select) => {
+    if (!window.htmx) return;
+    const section = select.closest(".db-sched");
+    const fields = [...section.querySelectorAll("input:not([type=hidden]), textarea, select")];
+    const sent = new Map(fields.map((field) => [field, field.value]));
+    window.htmx.ajax("POST", select.form.action, {
+      source: section, target: section, select: "#" + section.id, swap: "outerHTML", values: { op: "preview" },
+    }).then(() => {
+      for (const [field, value] of sent) {
+        const now = field.id && !field.isConnected && field.value !== value && document.getElementById(field.id);
+        if (now && now.type === field.type) now.value = field.value;
+      }
+    });
+  });
 
   // Warn before a click discards unsaved input.
   let sent = null; // the form because of which the page unloads; another one on the page keeps its guard

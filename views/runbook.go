@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -28,9 +29,20 @@ func (p RunbookPage) refused() (list []refusedField) {
 	for i := range p.Steps {
 		of := "Step " + strconv.Itoa(i+1)
 		add(stepName(i, "kind"), stepID(i, "card"), of)
-		for _, f := range [][2]string{{"name", "name"}, {"topic", "topic"}, {"agenda", "agenda"}, {"recording", "recording"}, {"host", "host"},
+		fields := [][2]string{{"name", "name"}, {"topic", "topic"}, {"agenda", "agenda"}, {"recording", "recording"}, {"host", "host"},
 			{"duration", "length"}, {"alternative_hosts", "alternative hosts"},
-			{"alarm_nobody_minutes", "nobody has joined"}, {"alarm_empty_minutes", "everybody left"}, {"alarm_long_hours", "running for long"}} {
+			{"alarm_nobody_minutes", "nobody has joined"}, {"alarm_empty_minutes", "everybody left"}, {"alarm_long_hours", "running for long"}}
+		for _, in := range p.Steps[i].Inputs {
+			fields = append(fields, [2]string{in.Name, strings.ToLower(in.Label)})
+		}
+		fields = append(fields, [][2]string{{"when", "when"}, {"after_step", "which step"}, {"after_outcome", "how it ended"}, {"wait", "minutes"}, {"if", "only if"}}...)
+		for j := range p.Steps[i].Schedule.Conditions {
+			for _, key := range []string{"field", "is", "value", "zone"} {
+				fields = append(fields, [2]string{condKey(j, key), "condition " + strconv.Itoa(j+1) + ", " + map[string]string{"field": "field", "is": "comparison", "value": "value", "zone": "time zone"}[key]})
+			}
+		}
+		fields = append(fields, [][2]string{{"repeat", "repeat"}, {"every", "every"}, {"times", "times"}}...)
+		for _, f := range fields {
 			add(stepName(i, f[0]), stepID(i, f[0]), of+", "+f[1])
 		}
 	}
@@ -111,6 +123,112 @@ func (p RunbookPage) templateField(i int, key, label, value string) Field {
 	}
 }
 
+// inputField is a setting of step i.
+func (p RunbookPage) inputField(i int, in StepInput) Field {
+	f := Field{Label: in.Label, Name: stepName(i, in.Name), ID: stepID(i, in.Name), Value: in.Value, MaxLength: 4096}
+	if in.Template {
+		f = p.templateField(i, in.Name, in.Label, in.Value)
+	}
+	if in.Check {
+		f.Value = "true"
+	}
+	f.Help, f.Placeholder, f.Error, f.Autofocus = in.Help, in.Placeholder, p.Errors[f.Name], p.Focus == f.Name
+	return f
+}
+
+// stepError is what is wrong with a field of step i.
+func (p RunbookPage) stepError(i int, key string) string {
+	return cmp.Or(p.Errors[stepName(i, key)], p.Broken[stepName(i, key)])
+}
+
+// scheduleOpen reports whether the section "Conditions & scheduling" of step i is open:
+// because it says something, because something in it is wrong, or because somebody opened it.
+func (p RunbookPage) scheduleOpen(i int) bool {
+	s := p.Steps[i].Schedule
+	if s.Open || s.When != "" || len(s.Conditions) > 0 || s.Repeat != "" || zeroEmpty(s.Wait) != "" {
+		return true
+	}
+	return slices.ContainsFunc([]string{"when", "after_step", "after_outcome", "wait", "if", "repeat", "every", "times"}, func(key string) bool { return p.stepError(i, key) != "" })
+}
+
+func (p RunbookPage) scheduleField(i int, key, label string) Field {
+	return Field{Label: label, Name: stepName(i, key), ID: stepID(i, key), Error: p.stepError(i, key)}
+}
+
+func (p RunbookPage) numberField(i int, key, label, value, placeholder string) Field {
+	f := p.scheduleField(i, key, label)
+	f.Class, f.Value, f.Placeholder, f.InputMode, f.MaxLength = "db-sched-"+key, value, placeholder, "numeric", 10
+	return f
+}
+
+func (p RunbookPage) conditionField(i, j int, key, label string) Field {
+	f := p.scheduleField(i, condKey(j, key), label)
+	f.LabelHidden, f.Autofocus = true, p.Focus == f.Name
+	return f
+}
+
+// zeroEmpty leaves out a number of minutes that says nothing.
+func zeroEmpty(minutes string) string {
+	if minutes == "0" {
+		return ""
+	}
+	return minutes
+}
+
+// chosen selects one of the choices.
+func chosen(choices []Choice, value string) []Choice {
+	choices = slices.Clone(choices)
+	for i := range choices {
+		choices[i].Selected = choices[i].Value == value
+	}
+	return choices
+}
+
+// orChoose adds a first choice if none is selected.
+func orChoose(choices []Choice, value, label string) []Choice {
+	if slices.ContainsFunc(choices, func(c Choice) bool { return c.Selected }) {
+		return choices
+	}
+	return slices.Insert(slices.Clone(choices), 0, Choice{Value: value, Label: label, Selected: true})
+}
+
+// earlier are the steps that step i can run after. A step that runs at another time is
+// offered the one before it.
+func (p RunbookPage) earlier(i int) []Choice {
+	s := p.Steps[i].Schedule
+	after := s.AfterStep
+	if s.When != "after_step" && (after == "" || after == "0") {
+		after = strconv.Itoa(i)
+	}
+	return orChoose(chosen(s.Earlier, after), "0", "Choose a step")
+}
+
+// fields are the fields that a condition can be about, and the one that it is about.
+func (c ConditionForm) fields(all []Choice) []Choice {
+	if c.Missing != "" {
+		all = slices.Insert(slices.Clone(all), 0, Choice{Value: c.Field, Label: c.Missing + " (doesn’t exist)"})
+	}
+	return orChoose(chosen(all, c.Field), "", "Choose a field")
+}
+
+func (c ConditionForm) comparisons() []Choice {
+	return orChoose(chosen(c.Comparisons, c.Is), c.Is, "Choose how to compare")
+}
+
+func (c ConditionForm) oneValue() []Choice { return orChoose(c.Values, "", "Choose a value") }
+
+// line is value i of the condition.
+func (c ConditionForm) line(i int) string {
+	lines := strings.FieldsFunc(c.Value, func(r rune) bool { return r == ',' })
+	if strings.Contains(c.Value, "\n") {
+		lines = strings.Split(c.Value, "\n")
+	}
+	if i >= len(lines) {
+		return ""
+	}
+	return strings.TrimSpace(lines[i])
+}
+
 // removal is what deleting the runbook does.
 func (p RunbookPage) removal() string {
 	if p.Incidents > 0 {
@@ -162,17 +280,17 @@ func runbookSub(p RunbookPage) string {
 }
 
 func stepName(i int, key string) string { return "step." + strconv.Itoa(i) + "." + key }
-func stepID(i int, key string) string   { return "step-" + strconv.Itoa(i) + "-" + key }
-func varName(i int, key string) string  { return "variable." + strconv.Itoa(i) + "." + key }
-func varID(i int, key string) string    { return "variable-" + strconv.Itoa(i) + "-" + key }
-func op(name string, i int) string      { return name + ":" + strconv.Itoa(i) }
+func stepID(i int, key string) string {
+	return "step-" + strconv.Itoa(i) + "-" + strings.ReplaceAll(key, ".", "-")
+}
+func condKey(j int, key string) string { return "if." + strconv.Itoa(j) + "." + key }
+func varName(i int, key string) string { return "variable." + strconv.Itoa(i) + "." + key }
+func varID(i int, key string) string   { return "variable-" + strconv.Itoa(i) + "-" + key }
+func op(name string, i int) string     { return name + ":" + strconv.Itoa(i) }
 
-// stepSummary describes a step on its closed card.
+// stepSummary describes a meeting step on its closed card.
 func stepSummary(s StepForm) string {
-	parts := []string{"Manually"}
-	if s.ExecuteAutomatically {
-		parts[0] = "Automatically"
-	}
+	var parts []string
 	switch s.Recording {
 	case "cloud":
 		parts = append(parts, "recorded to the cloud")
@@ -182,7 +300,10 @@ func stepSummary(s StepForm) string {
 	if s.Host == "always_backup" {
 		parts = append(parts, "hosted by a backup user")
 	}
-	return strings.Join(parts, ", ")
+	if len(parts) == 0 {
+		return ""
+	}
+	return capital(strings.Join(parts, ", ")) + "."
 }
 
 // moreSummary describes the settings under More while it is closed.

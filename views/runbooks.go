@@ -3,6 +3,8 @@ package views
 import (
 	"fmt"
 	"net/url"
+
+	"github.com/a-h/templ"
 )
 
 // RunbooksPage is GET /runbooks.
@@ -43,16 +45,20 @@ type RunbookRow struct {
 //
 // The form posts to /runbooks (new) or /runbooks/{id} with: version, name, incident_type,
 // description; for each step, i from 0: step.{i}.id, .kind, .name, .topic, .agenda, .recording
-// (none | cloud | local), .execute_automatically (true), .duration (minutes), .host
+// (none | cloud | local), .text, .with_people (true), .execute_automatically (true), .duration (minutes), .host
 // (opener_with_backup | always_backup), .waiting_room (true), .join_before_host (true),
 // .alternative_hosts (comma separated), .alarm_nobody_minutes, .alarm_empty_minutes,
-// .alarm_long_hours (0: no alarm), .end_empty (true), .open (true while the card is open);
+// .alarm_long_hours (0: no alarm), .end_empty (true), .open (true while the card is open),
+// .when, .after_step (number of a step, from 1), .after_outcome, .wait (minutes), .match (all |
+// any), .repeat ("" | every | change), .every (minutes), .times, .schedule_open (true), and for
+// each condition, j from 0: .if.{j}.field, .is, .value (one a line, or separated by commas; or
+// .value.{k} for each), .zone;
 // for each variable: variable.{i}.name, .label, .type (text | number | choice | date),
 // .required (true), .default, .help, .choices (one a line); preview_incident (number of a
 // past incident, or "" for the sample).
 //
 // op is the pressed button: save, preview, add-step:KIND, remove-step:I, step-up:I,
-// step-down:I, add-variable, remove-variable:I, variable-up:I, variable-down:I.
+// step-down:I, add-condition:I, remove-condition:I.J, add-variable, remove-variable:I, variable-up:I, variable-down:I.
 // Every op except save answers 200 with the changed page and stores nothing.
 type RunbookPage struct {
 	Frame Frame
@@ -72,6 +78,9 @@ type RunbookPage struct {
 	Steps     []StepForm
 	Variables []VariableForm
 	Kinds     []StepKind // the choices of Add step
+	Triggers  []Choice   // of When
+	Outcomes  []Choice   // of an earlier step
+	Fields    []Choice   // that conditions can be about
 	Types     []string   // incident types in use, as suggestions
 
 	CanEdit   bool
@@ -79,6 +88,7 @@ type RunbookPage struct {
 	Changed   bool              // the form differs from the stored runbook
 	Conflict  string            // who else saved in the meantime, and when; "" for nobody
 	Errors    map[string]string // field name → sentence; "step.0.topic", "variable.1.name"
+	Broken    map[string]string // like Errors: what can't be saved because something else was removed
 	NoBridges string            // why no incident gets a bridge; "" if nothing is known to prevent it
 	Focus     string            // field with the cursor: "step.1.topic" after Add step; "" for none
 	Preview   RunbookPreviewPart
@@ -91,7 +101,9 @@ type StepForm struct {
 	Kind   string // "create_meeting"
 	Label  string // "Create Zoom meeting"
 	Name   string // of the step; "" for none
-	Open   bool   // the card is open, as a card with an error always is
+	Icon   templ.Component
+	Was    int  // its number before it was moved
+	Open   bool // the card is open, as a card with an error always is
 	Topic  string
 	Agenda string
 
@@ -106,7 +118,58 @@ type StepForm struct {
 	EmptyMinutes         string
 	LongHours            string
 	EndEmpty             bool
+
+	Inputs   []StepInput // of a kind other than create_meeting
+	Schedule ScheduleForm
 }
+
+// StepInput is one setting of a step in the editor.
+type StepInput struct {
+	Name, Label, Help, Placeholder string
+	Template                       bool // it holds a template
+	Rows                           int  // of a text of several lines; 0: of one
+	Value                          string
+	Check, Checked                 bool // it is a box to check
+}
+
+// ScheduleForm is the section "Conditions & scheduling" of a step, as typed.
+type ScheduleForm struct {
+	Open                                bool
+	When, AfterStep, AfterOutcome, Wait string
+	Match                               string // "all", "any"
+	Conditions                          []ConditionForm
+	Repeat                              string // "", "every", "change"
+	Every, Times                        string
+
+	Repeats bool     // the kind of step can
+	Earlier []Choice // the steps that it can run after, and the one that it does
+	Says    string   // the whole in one sentence
+}
+
+// ConditionForm is one condition of a step, as typed.
+type ConditionForm struct {
+	Field, Is, Value, Zone string // Value has one value a line, or several separated by commas
+
+	Missing     string   // what Field was called, if it is about something that doesn't exist
+	Comparisons []Choice // that suit the field
+	Values      []Choice // the only ones, selected or not
+	Input       InputKind
+	Example     string // of a value
+	Zoned       bool   // times are in Zone
+}
+
+// InputKind says how a value is entered.
+type InputKind string
+
+const (
+	InputNone   InputKind = "none"
+	InputLine   InputKind = "line"
+	InputLines  InputKind = "lines"
+	InputSelect InputKind = "select" // one of Values
+	InputChecks InputKind = "checks" // some of Values
+	InputTimes  InputKind = "times"  // two times of the day
+	InputDate   InputKind = "date"
+)
 
 // VariableForm is one variable in the editor.
 type VariableForm struct {
@@ -124,6 +187,7 @@ type StepKind struct {
 	Kind  string // "create_meeting"
 	Label string
 	Help  string // one line
+	Icon  templ.Component
 }
 
 // InsertGroup is a group of template variables.

@@ -59,6 +59,14 @@ func ConditionField(c string) string {
 	return cmp.Or(fieldTexts[c], code(c))
 }
 
+// ConditionFieldChoice names a field, for choosing it.
+func ConditionFieldChoice(c string) string {
+	if name, isVar := strings.CutPrefix(c, "vars."); isVar {
+		return "Variable " + name
+	}
+	return capital(ConditionField(c))
+}
+
 // valueTexts names the values of fields that have codes.
 var valueTexts = map[string]map[string]string{
 	"source":       {"form": "the form", "api": "the API", "drill": "a drill"},
@@ -69,6 +77,14 @@ var valueTexts = map[string]map[string]string{
 
 // ConditionValue names a value of a field.
 func ConditionValue(field, value string) string { return cmp.Or(valueTexts[field][value], value) }
+
+// ConditionValueChoice names a value of a field, for choosing it.
+func ConditionValueChoice(field, value string) string {
+	if name := valueTexts[field][value]; name != "" {
+		return capital(name)
+	}
+	return value
+}
 
 // comparisonTexts has for each comparison its choice, what it says with {values}, and what
 // is so instead with {now}.
@@ -291,7 +307,7 @@ func (o StepOutlook) Missed() string {
 			}
 		}
 		says := listed(list, "and") + "."
-		return strings.ToUpper(says[:1]) + says[1:]
+		return capital(says)
 	}
 	return ""
 }
