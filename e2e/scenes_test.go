@@ -158,6 +158,45 @@ func seedDay(ctx context.Context, w *world) error {
 	return w.deliverSamples(ctx, "meeting.ended", "meeting.updated", "meeting.participant_left", "recording.completed", "user.updated")
 }
 
+// seedSteps saves a runbook with every kind of step, and with every way to enter what a
+// condition compares with.
+func seedSteps(ctx context.Context, w *world, admin incident.Actor) error {
+	r := incident.Runbook{
+		Name: "Every kind of step",
+		Variables: []incident.Variable{
+			{Name: "region", Label: "Region", Type: "choice", Choices: []string{"eu-north", "us-east", "ap-south"}},
+			{Name: "customers", Label: "Customers", Type: "number"}, {Name: "release", Label: "Release", Type: "date"},
+		},
+	}
+	for _, kind := range incident.StepKinds() {
+		step := incident.NewStep(kind)
+		if kind == incident.StepChecklist {
+			step.Text = "Tell {{ vars.region }}"
+		}
+		r.Steps = append(r.Steps, step)
+	}
+	war := incident.NewStep(incident.StepCreateMeeting)
+	war.Name, war.Schedule = "War room", incident.Schedule{
+		When: incident.TriggerNobody, Wait: 5, OnlyIf: incident.Conditions{Any: []incident.Condition{
+			{Field: "severity", Is: incident.IsOneOf, Value: []string{"SEV1", "SEV2"}},
+			{Field: "vars.region", Is: incident.IsEqual, Value: []string{"us-east"}},
+			{Field: "vars.release", Is: incident.IsAfter, Value: []string{"2026-11-01"}},
+		}},
+	}
+	again := incident.NewStep(incident.StepChecklist)
+	again.Name, again.Text, again.Schedule = "Status page", "Write what is known on the status page", incident.Schedule{
+		When: incident.TriggerAfter, After: incident.After{Step: 1, Outcome: incident.OutcomeEither}, Wait: 10, Repeat: incident.Repeat{Every: 30, Times: 4},
+		OnlyIf: incident.Conditions{All: []incident.Condition{
+			{Field: "weekday", Is: incident.IsOneOf, Value: []string{"mon", "tue", "wed", "thu", "fri"}, Zone: "Europe/Oslo"},
+			{Field: "time_of_day", Is: incident.IsBetween, Value: []string{"09:00", "17:00"}, Zone: "Europe/Oslo"},
+			{Field: "severity", Is: incident.WentUp},
+		}},
+	}
+	r.Steps = append(r.Steps, war, again)
+	_, _, err := w.service.SaveRunbook(ctx, admin, r)
+	return err
+}
+
 // deliverSamples delivers events as Zoom documents them, dated an hour ago. They are
 // about meetings that are not bridges.
 func (w *world) deliverSamples(ctx context.Context, names ...string) error {

@@ -40,6 +40,11 @@
     });
   });
 
+  // The browser knows the names of time zones.
+  on("focusin", "input[list=zones]", (input) => {
+    if (input.list && !input.list.options.length) input.list.append(...Intl.supportedValuesOf("timeZone").map((zone) => new Option(zone, zone)));
+  });
+
   // Warn before a click discards unsaved input.
   let sent = null; // the form because of which the page unloads; another one on the page keeps its guard
   on("input", "form[data-guard]", (form, event) => { if (!event.target.name.startsWith("preview_")) form.dataset.changed = ""; });
@@ -83,6 +88,14 @@
     event.preventDefault();
     const first = document.getElementById(input.dataset.filter).querySelector("[data-filter-item]:not([hidden]) button, button[data-filter-item]:not([hidden])");
     if (first) first.click();
+  });
+
+  on("keydown", "[popover]:has([data-filter])", (popover, event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const stops = [...popover.querySelectorAll("[data-filter], .db-pop-item")].filter((stop) => stop.checkVisibility());
+    stops.at((stops.indexOf(document.activeElement) + step) % stops.length).focus();
   });
 
   // A form that htmx sent stays on the page and can be sent again.

@@ -45,7 +45,48 @@ func TestRunbooks(t *testing.T) {
 }
 
 func stepKinds() []views.StepKind {
-	return []views.StepKind{{Kind: "create_meeting", Label: "Create Zoom meeting", Help: "Creates a Zoom bridge for the incident."}}
+	return []views.StepKind{
+		{Kind: "create_meeting", Label: "Create Zoom meeting", Help: "Creates a Zoom bridge for the incident.", Icon: views.IconVideo},
+		{Kind: "checklist", Label: "Checklist line", Help: "A line that somebody ticks once it is done.", Icon: views.IconListDetails},
+	}
+}
+
+func choices(labels ...string) (list []views.Choice) {
+	for i := 0; i < len(labels); i += 2 {
+		list = append(list, views.Choice{Value: labels[i], Label: labels[i+1]})
+	}
+	return list
+}
+
+// scheduled is a step with every way to enter what a condition compares with.
+func scheduled() views.StepForm {
+	days := choices("mon", "Monday", "tue", "Tuesday")
+	days[1].Selected = true
+	regions := choices("eu", "eu", "us", "us")
+	regions[0].Selected = true
+	is := choices("equals", "is", "one_of", "is one of")
+	return views.StepForm{
+		ID: "s3", Kind: "checklist", Label: "Checklist line", Name: "Status page", Icon: views.IconListDetails, ExecuteAutomatically: true,
+		Inputs: []views.StepInput{
+			{Name: "text", Label: "What is to be done", Template: true, Value: "Tell {{ vars.customer }}"}, {Name: "long", Label: "Text", Rows: 3, Value: "One\ntwo"},
+			{Name: "with_people", Label: "Also while people are inside", Help: "Otherwise it waits.", Check: true, Checked: true},
+		},
+		Schedule: views.ScheduleForm{
+			When: "after_step", AfterStep: "2", AfterOutcome: "failed", Wait: "10", Match: "any", Repeat: "every", Every: "30", Times: "4", Repeats: true,
+			Earlier: choices("1", "1. Create Zoom meeting", "2", "2. Create Zoom meeting"), Says: "Runs 10 minutes after “Create Zoom meeting” has failed.",
+			Conditions: []views.ConditionForm{
+				{Field: "severity", Is: "equals", Value: "SEV1", Comparisons: is, Input: views.InputLine, Example: "SEV1"},
+				{Field: "severity", Is: "one_of", Value: "SEV1, SEV2", Comparisons: is, Input: views.InputLines, Example: "SEV1"},
+				{Field: "severity", Is: "", Value: "SEV1", Comparisons: is, Input: views.InputLine},
+				{Field: "severity", Is: "went_up", Comparisons: choices("went_up", "went up"), Input: views.InputNone},
+				{Field: "vars.region", Is: "equals", Value: "eu", Comparisons: is, Values: regions, Input: views.InputSelect},
+				{Field: "vars.day", Is: "equals", Value: "2026-11-22", Comparisons: is, Input: views.InputDate},
+				{Field: "weekday", Is: "one_of", Value: "tue", Comparisons: is, Values: days, Input: views.InputChecks, Zoned: true, Zone: "Europe/Oslo"},
+				{Field: "time_of_day", Is: "between", Value: "09:00\n17:00\n", Comparisons: choices("between", "is between"), Input: views.InputTimes, Zoned: true, Zone: "UTC"},
+				{Field: "vars.gone", Is: "equals", Value: "x", Missing: "Variable gone", Comparisons: is, Input: views.InputLine},
+			},
+		},
+	}
 }
 
 func insertGroups() []views.InsertGroup {
@@ -132,6 +173,22 @@ func TestRunbook(t *testing.T) {
 	refused.Preview.Steps[0].Link = ""
 	refused.Preview.Number, refused.Preview.Problem = "INC-999", "There is no incident with this number. The preview is for a made-up one."
 
+	scheduling := runbookFull()
+	scheduling.Steps = append(scheduling.Steps, scheduled())
+	scheduling.Steps[2].Open = true
+	scheduling.Triggers = choices("", "The incident opens", "after_step", "An earlier step has ended")
+	scheduling.Outcomes = choices("", "is done", "failed", "has failed")
+	scheduling.Fields = choices("severity", "Severity", "weekday", "Weekday", "time_of_day", "Time", "vars.region", "Variable region", "vars.day", "Variable day")
+	scheduling.Broken = map[string]string{"step.2.if.8.field": "The runbook has no variable “gone”. Add it, or delete this condition."}
+
+	unscheduled := scheduling
+	unscheduled.Steps = append(unscheduled.Steps[:2:2], scheduled())
+	unscheduled.Steps[2].Schedule.AfterStep = "0"
+	unscheduled.Errors = map[string]string{
+		"step.2.after_step": "Choose a step that comes before this one.", "step.2.if.1.value": "Enter a value.", "step.2.if.6.zone": "Enter a time zone.", "step.2.if.7.value": "Enter two times.",
+		"step.2.every": "Enter 5 to 10080 minutes.", "step.2.text": "Write what is to be done.", "step.2.if": "Use at most 20 conditions.", "step.2.wait": "Enter 0 to 10080 minutes.",
+	}
+
 	long := runbookFull()
 	long.Name, long.Description = longWord, longWords
 	long.Steps[0].Topic, long.Steps[0].Agenda = longWord, longWords
@@ -147,6 +204,10 @@ func TestRunbook(t *testing.T) {
 	nasty.Preview.Steps[0].Hosts[0] = views.HostPreview{Email: hostile, Says: hostile, Level: views.LevelNote}
 	nasty.Preview.Number, nasty.Preview.Opener, nasty.Preview.Me = hostile, hostile, hostile
 	nasty.Preview.Samples[1].Label, nasty.Preview.Samples[1].Value = hostile, hostile
+	nasty.Steps = append(nasty.Steps, scheduled())
+	nasty.Steps[2].Name, nasty.Steps[2].Label, nasty.Steps[2].Inputs[0].Value, nasty.Steps[2].Inputs[1].Value = hostile, hostile, hostile, hostile
+	nasty.Steps[2].Schedule = views.ScheduleForm{When: hostile, AfterStep: hostile, AfterOutcome: hostile, Wait: hostile, Match: hostile, Repeat: hostile, Every: hostile, Times: hostile, Says: hostile,
+		Conditions: []views.ConditionForm{{Field: hostile, Is: hostile, Value: hostile, Zone: hostile, Zoned: true, Missing: hostile, Input: views.InputLines}}}
 	nasty.Insert[0].Items[0] = views.InsertItem{Code: hostile, Help: hostile, Value: hostile}
 
 	archived := runbookFull()
@@ -159,7 +220,7 @@ func TestRunbook(t *testing.T) {
 		name string
 		page views.RunbookPage
 	}{
-		{"empty", empty}, {"full", runbookFull()}, {"error", refused}, {"long", long}, {"hostile", nasty}, {"archived", archived}, {"viewer", viewer},
+		{"empty", empty}, {"full", runbookFull()}, {"error", refused}, {"schedule", scheduling}, {"schedule-error", unscheduled}, {"long", long}, {"hostile", nasty}, {"archived", archived}, {"viewer", viewer},
 	}
 	var all []golden
 	for _, c := range cases {
