@@ -364,7 +364,7 @@ func (b *tab) press(keys ...string) {
 	b.t.Helper()
 	for _, name := range keys {
 		r := []rune(name)[0]
-		if named, ok := map[string]string{"Tab": kb.Tab, "Enter": kb.Enter, "Escape": kb.Escape, "Space": " "}[name]; ok {
+		if named, ok := map[string]string{"Tab": kb.Tab, "Enter": kb.Enter, "Escape": kb.Escape, "Space": " ", "ArrowDown": kb.ArrowDown, "ArrowUp": kb.ArrowUp}[name]; ok {
 			r = []rune(named)[0]
 		}
 		key := kb.Keys[r]
@@ -388,6 +388,31 @@ func (b *tab) press(keys ...string) {
 		}
 		b.run("press "+name, press, event(input.KeyUp))
 	}
+}
+
+// tabTo presses Tab until an element that matches a CSS selector has the focus.
+func (b *tab) tabTo(selector string) {
+	b.t.Helper()
+	for range 60 {
+		b.press("Tab")
+		if get[bool](b, `document.activeElement.matches(`+quoted(selector)+`)`) {
+			return
+		}
+	}
+	b.t.Fatalf("60 presses of Tab don't lead to %s but to %s", selector, b.focused())
+}
+
+// keys presses the keys of a text.
+func (b *tab) keys(text string) {
+	b.t.Helper()
+	b.press(strings.Split(text, "")...)
+}
+
+// choose selects an option of a select, as somebody does with a mouse.
+func (b *tab) choose(selector, value string) {
+	b.t.Helper()
+	b.wait(value+" in "+selector, `[...`+find(selector)+`.options].some((o) => o.value === `+quoted(value)+`)`)
+	get[bool](b, `((e) => { e.focus(); e.value = `+quoted(value)+`; for (const type of ["input", "change"]) e.dispatchEvent(new Event(type, { bubbles: true })); return true })(`+find(selector)+`)`)
 }
 
 // focused describes the element that has the focus: its text, name or id.

@@ -316,6 +316,17 @@ var parameter = regexp.MustCompile(`:\w+`)
 func daySpots(t *testing.T, w *world) []spot {
 	t.Helper()
 	outage := w.runbookID(t, "Production outage")
+	admin, err := w.admin(t.Context())
+	if err == nil {
+		err = seedSteps(t.Context(), w, admin)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := w.runbookID(t, "Every kind of step")
+	openSteps := func(b *tab) {
+		get[bool](b, `(document.querySelectorAll(".db-sc > details, .db-sched").forEach((d) => { d.open = true }), true)`)
+	}
 	ravi, err := w.store.UserByEmail(t.Context(), "ravi@example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -364,6 +375,22 @@ func daySpots(t *testing.T, w *world) []spot {
 			get[bool](b, `(document.querySelector("form[data-guard]").removeAttribute("data-changed"), true)`)
 		}},
 		{"runbook-add-step", "/runbooks/" + outage, func(b *tab) { b.click("button[popovertarget=add-step]") }},
+		{"runbook-steps", "/runbooks/" + steps, openSteps},
+		{"runbook-steps-refused", "/runbooks/" + steps, func(b *tab) {
+			b.allow("htmx:sendAbort") // a newer preview aborts an older one
+			b.allow("htmx:afterRequest")
+			openSteps(b)
+			b.fill("[name='step.4.wait']", "soon")
+			b.fill("[name='step.4.if.0.value']", ", ,")
+			b.fill("[name='step.5.if.0.zone']", "Oslo")
+			b.fill("[name='step.5.every']", "1")
+			b.choose("[name='step.3.when']", "after_step")
+			b.click("button[value='remove-variable:0']")
+			b.wait("what is broken", `document.body.innerText.includes("The runbook has no variable “region”.")`)
+			b.click("button >> Save")
+			b.wait("the refusal", `document.querySelector("[name='step.5.every'][aria-invalid=true]")`)
+			get[bool](b, `(document.querySelector("form[data-guard]").removeAttribute("data-changed"), true)`)
+		}},
 		{"runbook-delete", "/runbooks/" + outage, func(b *tab) { b.click("a[href='#delete']") }},
 		{"run", "/runbooks/" + outage + "/run", nil},
 		{"event", "/events", func(b *tab) {

@@ -37,7 +37,7 @@
         const now = field.id && !field.isConnected && field.value !== value && document.getElementById(field.id);
         if (now && now.type === field.type) now.value = field.value;
       }
-    });
+    }, () => {}); // a newer one took its place
   });
 
   // The browser knows the names of time zones.
