@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -198,5 +200,28 @@ func TestJourneyConditionsOnPhone(t *testing.T) {
 	b.see("“Phone” was created.")
 	if d := gocmp.Diff([]incident.Step{incident.NewStep(incident.StepCreateMeeting), workdays()}, w.steps(t, "Phone")); d != "" {
 		t.Errorf("stored (-want +got):\n%s", d)
+	}
+}
+
+// The complete file of the documentation can be applied, and its runbook is as it says.
+func TestDocumentedFile(t *testing.T) {
+	text, err := os.ReadFile("../docs/runbooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, file, _ := strings.Cut(string(text), "```yaml\n")
+	file, _, _ = strings.Cut(file, "```")
+	t.Setenv("ZOOM_CLIENT_SECRET", demoClientSecret)
+	t.Setenv("ZOOM_WEBHOOK_SECRET", demoSecretToken)
+	dir := t.TempDir()
+	ok(t, file, "apply", "-", "--data-dir", dir)
+	exported := ok(t, "", "export", "--data-dir", dir)
+	for _, line := range []string{"when: nobody_joined", "wait: 5m", "zone: Europe/Oslo", "on_change: true", "outcome: either"} {
+		if !strings.Contains(exported, line) {
+			t.Errorf("the export lacks %q", line)
+		}
+	}
+	if again := ok(t, exported, "apply", "-", "--data-dir", dir); !strings.Contains(again, "Nothing to change") && strings.Contains(again, "steps.") {
+		t.Errorf("applying the export changes something: %s", again)
 	}
 }

@@ -35,10 +35,7 @@ var notEntered = map[string]string{
 var (
 	notInForm = map[string]string{}
 	notInAPI  = map[string]string{
-		"Runbook.Description": "for admins", "Schedule.When": "for admins", "Schedule.Wait": "for admins", "After.Step": "for admins", "After.Outcome": "for admins",
-		"Condition.Field": "for admins", "Condition.Is": "for admins", "Condition.Value": "for admins", "Condition.Zone": "for admins",
-		"Repeat.Every": "for admins", "Repeat.Times": "for admins", "Repeat.OnChange": "for admins", "Step.Text": "for admins", "Step.WithPeople": "for admins",
-		"MeetingTemplate.DurationMinutes": "for admins", "MeetingTemplate.Host": "for admins", "MeetingTemplate.WaitingRoom": "for admins",
+		"Runbook.Description": "for admins", "MeetingTemplate.DurationMinutes": "for admins", "MeetingTemplate.Host": "for admins", "MeetingTemplate.WaitingRoom": "for admins",
 		"MeetingTemplate.NobodyMinutes": "for admins", "MeetingTemplate.EmptyMinutes": "for admins", "MeetingTemplate.LongHours": "for admins", "MeetingTemplate.EndEmpty": "for admins", "MeetingTemplate.JoinBeforeHost": "for admins", "MeetingTemplate.AlternativeHosts": "for admins",
 	}
 )
