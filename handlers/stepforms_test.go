@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/drawbridge-hq/drawbridge/incident"
+	"github.com/drawbridge-hq/drawbridge/views/words"
 )
 
 // sends returns what a browser would send of the editor on a page, except the button.
@@ -142,15 +143,24 @@ func TestStepsInTheEditor(t *testing.T) {
 			t.Errorf("a button that changes nothing changes the form (-page +answer):\n%s", diff)
 		}
 	})
+	for _, kind := range incident.StepKinds() {
+		t.Run("add "+string(kind), func(t *testing.T) {
+			t.Parallel()
+			b := newOffice(t).as(incident.Admin)
+			page := b.post("/runbooks", with(b.get("/runbooks/new").sends(t), "op", "add-step:"+string(kind))...)
+			page.want(t, http.StatusOK, words.StepKind(string(kind)), words.StepDoes(string(kind)))
+			if got := page.sends(t)["step.1.kind"]; got != string(kind) || strings.Count(page.body, " autofocus") < 2 {
+				t.Errorf("a step of kind %q was added, or the cursor is not in it", got)
+			}
+		})
+	}
 	t.Run("done", func(t *testing.T) {
 		t.Parallel()
 		o := newOffice(t)
 		b := o.as(incident.Admin)
 		sent := b.get("/runbooks/new").sends(t)
-		for _, kind := range incident.StepKinds() {
-			page := b.post("/runbooks", with(sent, "op", "add-step:"+string(kind))...)
-			page.want(t, http.StatusOK)
-			sent = page.sends(t)
+		for _, kind := range []incident.StepKind{incident.StepCreateMeeting, incident.StepChecklist, incident.StepEndMeeting, incident.StepResolve} {
+			sent = b.post("/runbooks", with(sent, "op", "add-step:"+string(kind))...).sends(t)
 		}
 		answer := b.post("/runbooks", with(sent, "op", "save", "name", "All kinds", "step.2.text", " Tell them ", "step.2.wait", "1h30m", "step.2.when", "bridge_ready", "step.2.after_step", "1",
 			"step.2.match", "any", "step.2.if.4.field", "severity", "step.2.if.4.is", "one_of", "step.2.if.4.value", "SEV1\r\n\r\n SEV2\r\n", "step.2.if.7.field", "type", "step.2.if.7.is", "empty", "step.2.if.7.value", "left",
