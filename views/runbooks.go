@@ -1,8 +1,10 @@
 package views
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -121,6 +123,16 @@ type StepForm struct {
 
 	Inputs   []StepInput // of a kind other than create_meeting
 	Schedule ScheduleForm
+}
+
+// title is the step's name, or else its text, or else what its kind does.
+func (s StepForm) title() string {
+	for _, in := range s.Inputs {
+		if in.Template {
+			return cmp.Or(s.Name, strings.TrimSpace(in.Value), s.Label)
+		}
+	}
+	return cmp.Or(s.Name, s.Label)
 }
 
 // StepInput is one setting of a step in the editor.
