@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -213,6 +214,12 @@ func writeAttempt(ctx context.Context, tx *sql.Tx, c incident.BridgeChange) erro
 		return nil
 	}
 	if c.AttemptFrom == "" {
+		if c.Alone != "" {
+			_, busy, err := first(ctx, tx, scalar[string], `SELECT id FROM bridge_attempts WHERE bridge_id = $1 AND state = $2 LIMIT 1`, a.BridgeID, c.Alone)
+			if err != nil || busy {
+				return cmp.Or(err, errMoved())
+			}
+		}
 		return exec(ctx, tx, `INSERT INTO bridge_attempts (`+attemptColumns+`) VALUES (`+placeholders(1, 11)+`)`,
 			a.ID, a.BridgeID, a.Rung, a.HostEmail, a.State, a.MeetingID, a.Code, reasonJSON(a.Reason), a.Looks, a.StartedAt, a.FinishedAt)
 	}

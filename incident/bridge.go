@@ -174,6 +174,9 @@ type BridgeChange struct {
 
 	Attempt     *Attempt     // inserted, or updated if AttemptFrom is set
 	AttemptFrom AttemptState // expected state of the attempt to update
+	// Alone is a state in which no other attempt of the bridge may be when one is inserted.
+	// "": any may.
+	Alone AttemptState
 	// Room limits the meetings of the host of an inserted attempt. If there are as many
 	// already, nothing is written and the error is ErrNoRoom.
 	Room Room

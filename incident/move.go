@@ -63,7 +63,11 @@ func stays(why Reason) error {
 func (c *climber) began(ctx context.Context, r rung, attempt Attempt) error {
 	if c.leaves != "" {
 		look := c.s.newJob(JobReconcile, attempt.ID, c.s.now().Add(moveCheck))
-		return c.write(ctx, BridgeChange{Bridge: c.bridge, From: []BridgeState{c.bridge.State}, Attempt: &attempt, Room: c.room(r), Jobs: []Job{look}})
+		change := BridgeChange{Bridge: c.bridge, From: []BridgeState{c.bridge.State}, Attempt: &attempt, Room: c.room(r), Jobs: []Job{look}}
+		if len(c.calls)+len(c.why) == 0 { // whoever presses the button meanwhile must not spend another meeting
+			change.Alone = AttemptCalling
+		}
+		return c.write(ctx, change)
 	}
 	from := c.bridge.State
 	c.bridge.State, c.bridge.Rung, c.bridge.HostEmail = BridgeCreating, r.name, r.host

@@ -106,10 +106,18 @@ func TestMoveToZoomOnce(t *testing.T) {
 	t.Parallel()
 	w, i, b := onStatic(t)
 	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() { _ = w.service.MoveToZoom(t.Context(), anaIs, b.ID) })
+	before := w.creates()
+	for range 12 {
+		wg.Go(func() {
+			if err := w.service.MoveToZoom(t.Context(), anaIs, b.ID); err != nil && incident.CodeOf(err) != incident.Conflict {
+				t.Error(err)
+			}
+		})
 	}
 	wg.Wait()
+	if n := w.creates() - before; n != 1 {
+		t.Errorf("Zoom made %d meetings, want 1", n)
+	}
 	w.work(time.Minute)
 	if after := w.bridge(i); after.Kind != incident.KindMeeting || len(w.ledger()) != 1 || after.MeetingID == "" {
 		t.Errorf("the bridge is a %s, and Zoom has %d meetings", after.Kind, len(w.ledger()))
