@@ -398,6 +398,7 @@ func (c Condition) varType() string {
 		if all(checkNumber) {
 			return "number"
 		}
+	default:
 	}
 	return "text"
 }

@@ -262,6 +262,7 @@ func (o StepOutlook) next(f StepFacts, run StepRun) time.Time {
 		}) {
 			return f.At.Add(clockLook)
 		}
+	default:
 	}
 	return time.Time{}
 }
@@ -290,6 +291,7 @@ func (s *Service) followSteps(f StepFacts) (all StepsChange) {
 				all.Timeline = append(all.Timeline, TimelineEntry{ID: newID(), IncidentNumber: f.Incident.Number, At: f.At, Kind: EntryStepLoop,
 					Data: TimelineData{Step: run.Step.Kind, StepName: cmp.Or(run.Step.Name, run.Said), Count: run.Times}})
 			}
+		default:
 		}
 		if o.Code == OutlookChange && !o.hold { // once they hold again, that is a change
 			run.Seen = ""

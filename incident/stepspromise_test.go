@@ -167,6 +167,8 @@ func (p *stepsPromise) look() {
 			if before := runs[c.After.Step-1]; before.State == done {
 				began = before.FinishedAt
 			}
+		default:
+			p.Fatalf("no runbook has the trigger %s", c.When)
 		}
 		due := !began.IsZero() && !began.Add(time.Duration(c.Wait)*time.Minute).After(now)
 		switch {
