@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/drawbridge-hq/drawbridge/zoom"
@@ -151,6 +152,10 @@ func sampleValues(vars []Variable, given map[string]string) map[string]string {
 			values[name] = v.Default
 		case len(v.Choices) > 0:
 			values[name] = v.Choices[0]
+		case v.Type == "number":
+			values[name] = "42"
+		case v.Type == "date":
+			values[name] = SampleTemplateData().CreatedAt.Format(time.DateOnly)
 		default:
 			values[name] = v.label()
 		}
