@@ -81,7 +81,7 @@ func TestSaveRunbookYAML(t *testing.T) {
 			{"blank lines first", "\r\n\r\n" + strings.Replace(newYAML, "topic", "topicc", 1), `Line 6: Unknown field`},
 			{"a wrong kind", strings.Replace(newYAML, "create_meeting", "open_door", 1), "Line 4, step 1 kind: This kind of step doesn’t exist. - kind: open_door"},
 			{"several fields", "runbooks:\n  - description: a\n    steps:\n      - kind: create_meeting\n        topic: \"{{ x\"\n", "Line 2, name: Give the runbook a name. - description: a Line 5, step 1 topic: "},
-			{"too large", large, "The text is too long; use at most 256 KiB and 5000 values."},
+			{"too large", large, "The text is larger than 256 KiB."},
 			{"a billion laughs", "runbooks:\n  - name: &a lol\n    variables: [{choices: &b [*a, *a]}, {choices: &c [*b, *b]}]\n", "An anchor must not contain an alias."},
 		} {
 			for _, to := range []string{path, "/runbooks/yaml"} {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -39,11 +38,11 @@ func (r Runbook) YAML() (string, error) {
 
 // ReadRunbook reads a file with one runbook. Its errors are YAMLErrors.
 func ReadRunbook(text string) (RunbookFile, error) {
-	if len(text) > maxRunbookBytes || len(lexer.Tokenize(text)) > maxRunbookTokens {
-		return RunbookFile{}, &YAMLError{Message: fmt.Sprintf("the text is too long; use at most %d KiB and %d values", maxRunbookBytes>>10, maxRunbookTokens/4)}
+	if len(text) > maxRunbookBytes {
+		return RunbookFile{}, &YAMLError{Message: fmt.Sprintf("the text is larger than %d KiB", maxRunbookBytes>>10)}
 	}
 	var file runbookFiles
-	if err := ReadYAML([]byte(text), &file); err != nil {
+	if err := readYAML([]byte(text), maxRunbookTokens, &file); err != nil {
 		return RunbookFile{}, err
 	}
 	switch n := len(file.Runbooks); n {

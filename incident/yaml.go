@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 
 	"github.com/goccy/go-yaml"
@@ -15,11 +16,12 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// The limits of YAML. Without them, a few lines with aliases of aliases take the library
-// minutes, and a few thousand brackets take it seconds.
+// The limits of YAML. Without them, aliases of aliases or a page of empty lines take the
+// library minutes, and a few thousand brackets take it seconds.
 const (
 	maxYAMLDepth   = 30
 	maxYAMLAliases = 100
+	maxYAMLEmpty   = 1000 // lines in a row
 )
 
 // YAMLError is why YAML can’t be read. It quotes no values, which may be secret.
@@ -49,13 +51,24 @@ func WriteYAML(v any) ([]byte, error) {
 }
 
 // ReadYAML reads one YAML document into v. Its errors are YAMLErrors; an unknown key is one.
-func ReadYAML(text []byte, v any) (err error) {
+func ReadYAML(text []byte, v any) error { return readYAML(text, math.MaxInt, v) }
+
+// readYAML is ReadYAML with a limit for the number of tokens: names, values, brackets and
+// so on.
+func readYAML(text []byte, maxTokens int, v any) (err error) {
 	defer func() {
 		if recover() != nil { // the library panics at some tags
 			err = &YAMLError{Message: "this can’t be read as YAML"}
 		}
 	}()
-	if err := checkTokens(lexer.Tokenize(string(text))); err != nil {
+	if err := checkLines(text); err != nil {
+		return err
+	}
+	tokens := lexer.Tokenize(string(text))
+	if len(tokens) > maxTokens {
+		return &YAMLError{Message: "the text has too many values"}
+	}
+	if err := checkTokens(tokens); err != nil {
 		return err
 	}
 	file, err := parser.ParseBytes(text, 0)
@@ -74,6 +87,26 @@ func ReadYAML(text []byte, v any) (err error) {
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(v); err != nil && !errors.Is(err, io.EOF) {
 		return yamlError(err)
+	}
+	return nil
+}
+
+func checkLines(text []byte) error {
+	line, empty := 1, 0
+	for _, b := range text {
+		switch b {
+		case '\n':
+			line++
+			empty++
+		case '\r':
+			empty++
+		case ' ', '\t':
+		default:
+			empty = 0
+		}
+		if empty > maxYAMLEmpty {
+			return &YAMLError{Line: line, Column: 1, Message: fmt.Sprintf("there are more than %d empty lines in a row", maxYAMLEmpty)}
+		}
 	}
 	return nil
 }

@@ -50,8 +50,9 @@ func TestReadRunbook(t *testing.T) {
 		{"deep brackets", head + "    steps: " + strings.Repeat("[", 15_000), "[3:42] values are nested more than 30 deep"},
 		{"deep lists", "runbooks:\n  " + strings.Repeat("- ", 15_000) + "\n", "[2:63] values are nested more than 30 deep"},
 		{"tags without a value", "runbooks: !!a !!a !!a\n", "this can’t be read as YAML"},
-		{"a long text", head + "    description: " + strings.Repeat("x", 256<<10), "the text is too long; use at most 256 KiB and 5000 values"},
-		{"many values", head + "    steps: [" + strings.Repeat("a,", 20_000) + "]", "the text is too long; use at most 256 KiB and 5000 values"},
+		{"empty lines", head + "    description: |\n" + strings.Repeat("\n", 200_000), "[1004:1] there are more than 1000 empty lines in a row"},
+		{"a long text", head + "    description: " + strings.Repeat("x", 256<<10), "the text is larger than 256 KiB"},
+		{"many values", head + "    steps: [" + strings.Repeat("a,", 20_000) + "]", "the text has too many values"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
