@@ -31,7 +31,7 @@ func (r *Runbook) normalise() error {
 	}
 	text("name", &r.Name, 120, "Give the runbook a name.")
 	text("incident_type", &r.IncidentType, 100, "")
-	r.Description = strings.TrimSpace(r.Description)
+	r.Description = strings.TrimSpace(lineEnds.Replace(r.Description))
 	tooLong(fields, "description", r.Description, 2000)
 
 	if len(r.Variables) > maxVariables {

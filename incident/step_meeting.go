@@ -24,7 +24,7 @@ var createMeeting = stepKind{
 
 func checkMeeting(step *Step, p string, vars []string, fields map[string]string) {
 	m := &step.Meeting
-	m.Topic, m.Agenda = strings.TrimSpace(m.Topic), strings.TrimSpace(m.Agenda)
+	m.Topic, m.Agenda = strings.TrimSpace(m.Topic), strings.TrimSpace(lineEnds.Replace(m.Agenda))
 	if m.Topic == "" {
 		fields[p+"topic"] = "Give the meeting a topic."
 	}

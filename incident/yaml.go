@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -47,7 +48,22 @@ func yamlErrorAt(t *token.Token, message string) *YAMLError {
 
 // WriteYAML returns v as YAML.
 func WriteYAML(v any) ([]byte, error) {
-	return yaml.MarshalWithOptions(v, yaml.Indent(2), yaml.IndentSequence(true))
+	node, err := yaml.ValueToNode(v, yaml.Indent(2), yaml.IndentSequence(true))
+	if err != nil || node == nil {
+		return nil, err
+	}
+	ast.Walk(quoter{}, node)
+	return []byte(node.String() + "\n"), nil
+}
+
+// quoter quotes the texts that the library writes so that it reads back something else.
+type quoter struct{}
+
+func (q quoter) Visit(n ast.Node) ast.Visitor {
+	if s, ok := n.(*ast.StringNode); ok && (strings.HasPrefix(s.Value, "?") || strings.Contains(s.Value, "\t")) && !strings.Contains(s.Value, "\n") {
+		s.Token.Type = token.DoubleQuoteType
+	}
+	return q
 }
 
 // ReadYAML reads one YAML document into v. Its errors are YAMLErrors; an unknown key is one.

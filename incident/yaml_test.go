@@ -141,3 +141,18 @@ func TestSaveRunbookFile(t *testing.T) {
 	_, _, err = w.service.SaveRunbookFile(ctx, admin, file, r)
 	wantCode(t, err, incident.Conflict)
 }
+
+// What was written comes back as it was.
+func TestWriteYAML(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"? what", "?", "a\tb", "- a", "a: b", "# c", "@x", "null", "1e3", "multi\nline", "multi\n  indented\n\nmore", "x\n\ty", "it's", `q"uote`, "{{ a }}", "[x]", "2026-01-01"} {
+		written, err := incident.WriteYAML(map[string]string{"text": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back map[string]string
+		if err := incident.ReadYAML(written, &back); err != nil || back["text"] != text {
+			t.Errorf("%q became %q (%v):\n%s", text, back["text"], err, written)
+		}
+	}
+}
