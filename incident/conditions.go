@@ -326,7 +326,7 @@ func (c *Condition) normalise(p string, vars []Variable, fields map[string]strin
 type Checked struct {
 	Condition
 	Holds  bool   `json:"holds,omitempty"`
-	Broken bool   `json:"broken,omitempty"` // it is about something that does not exist
+	Broken bool   `json:"broken,omitempty"` // it can't be checked: it is about something that does not exist, or has no value
 	Now    string `json:"now,omitempty"`    // what is so now; see ConditionField
 	Before string `json:"before,omitempty"` // of went_up and went_down: what was so before
 }

@@ -128,7 +128,7 @@ func (c Condition) Says() string { return c.words(cmp.Or(comparisonTexts[c.Is].s
 func (c Condition) IsNow() string {
 	switch {
 	case c.Broken:
-		return ConditionField(c.Field) + " doesn’t exist any more"
+		return ConditionField(c.Field) + " can’t be checked"
 	case c.Holds:
 		return c.Says()
 	}
