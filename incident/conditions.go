@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+
 	"github.com/drawbridge-hq/drawbridge/incident/severity"
 )
 
@@ -31,19 +34,26 @@ type Condition struct {
 // Values are what a field is compared with. A file may write one without a list.
 type Values []string
 
-// UnmarshalYAML implements yaml.InterfaceUnmarshaler.
-func (v *Values) UnmarshalYAML(decode func(any) error) error {
-	var list []any
-	if err := decode(&list); err != nil {
-		var one any
-		if err := decode(&one); err != nil {
-			return err
-		}
-		list = []any{one}
+// UnmarshalYAML implements yaml.NodeUnmarshaler. It takes values as they are written: 1.10 may be
+// a version, and 007 a name.
+func (v *Values) UnmarshalYAML(node ast.Node) error {
+	nodes := []ast.Node{node}
+	if list, ok := node.(*ast.SequenceNode); ok {
+		nodes = list.Values
 	}
 	*v = nil
-	for _, one := range list {
-		*v = append(*v, fmt.Sprint(one))
+	for _, one := range nodes {
+		switch one := one.(type) {
+		case *ast.NullNode:
+		case *ast.StringNode:
+			*v = append(*v, one.Value)
+		case *ast.LiteralNode:
+			*v = append(*v, one.Value.Value)
+		case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+			*v = append(*v, one.GetToken().Value)
+		default:
+			return &yaml.SyntaxError{Message: `this must be a text, a number or a list of them; put what has a colon in quotes, such as "09:00"`, Token: one.GetToken()}
+		}
 	}
 	return nil
 }

@@ -36,6 +36,8 @@ func TestReadRunbook(t *testing.T) {
 		{"a text that is a list", "runbooks:\n  - name: [a]\n", "[2:11] this must be text"},
 		{"a list that is a text", head + "    steps: all\n", "[3:12] string was used where sequence is expected"},
 		{"a field twice", head + "    name: b\n", `[3:5] mapping key "name" already defined at [2:5]`},
+		{"times without quotes", head + "    steps:\n      - {kind: resolve, only_if: {all: [{field: time_of_day, is: between, value: [09:00, 17:00]}]}}\n",
+			`[4:85] this must be a text, a number or a list of them; put what has a colon in quotes, such as "09:00"`},
 		{"a quote that isn't closed", "runbooks:\n  - name: \"a\n", "[2:11] could not find end character of double-quoted text"},
 		{"a tab", "runbooks:\n\t- name: a\n", "[2:1] found character '\t' that cannot start any token"},
 		{"another section", "account: {}\n" + head, `[1:1] unknown field "account"`},
@@ -105,6 +107,22 @@ func TestRunbookYAML(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, incident.RunbookLines(text, fields)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// Values of conditions are what the file says, whatever YAML would make of them.
+func TestConditionValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"1.10": {"1.10"}, "007": {"007"}, "5": {"5"}, "yes": {"yes"}, "true": {"true"}, "'09:00'": {"09:00"}, "": nil, "[1.10, ~, \"2\"]": {"1.10", "2"},
+		"\n              - 09:00\n              - 17:00": {"09:00", "17:00"}, "&v 1.20": {"1.20"}, "*n": {"a"}, "|-\n                b": {"b"},
+	} {
+		r, err := incident.ReadRunbook("runbooks:\n  - name: &n a\n    steps:\n      - kind: resolve\n        only_if:\n          all:\n            - value: " + text + "\n")
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if d := cmp.Diff(incident.Values(want), r.Steps[0].Schedule.OnlyIf.All[0].Value); d != "" {
+			t.Errorf("%s (-want +got):\n%s", text, d)
+		}
 	}
 }
 
