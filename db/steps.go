@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -88,7 +90,12 @@ func (s *Store) FollowSteps(ctx context.Context, now time.Time, rule incident.St
 	if err != nil || !due {
 		return 0, err
 	}
-	return 1, s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx *sql.Tx) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v", p)
+			}
+		}()
 		// What changes from here on makes the last statement find no row, so that the
 		// incident is looked at once more.
 		changes, err := one(ctx, tx, "incident", scalar[int64], `SELECT changes FROM step_looks WHERE incident_number = $1`, number)
@@ -113,7 +120,19 @@ func (s *Store) FollowSteps(ctx context.Context, now time.Time, rule incident.St
 		}
 		return exec(ctx, tx, `UPDATE step_looks SET look_at = $3 WHERE incident_number = $1 AND changes = $2`, number, changes, then.Next)
 	})
+	if err == nil || incident.CodeOf(err) == incident.Conflict {
+		return 1, err
+	}
+	// An incident that can't be looked at, such as one with a damaged row, must not hold back
+	// the others.
+	later := s.write(ctx, func(tx *sql.Tx) error {
+		return exec(ctx, tx, `UPDATE step_looks SET look_at = $2 WHERE incident_number = $1`, number, now.Add(lookAgain))
+	})
+	return 1, errors.Join(fmt.Errorf("the steps of incident %d: %w", number, err), later)
 }
+
+// lookAgain is when an incident is looked at again that could not be looked at.
+const lookAgain = 10 * time.Second
 
 // readSteps fills in what is stored beside an incident about its steps.
 func readSteps(ctx context.Context, q queryer, f *incident.StepFacts) (err error) {
