@@ -120,7 +120,7 @@ func (s *Store) FollowSteps(ctx context.Context, now time.Time, rule incident.St
 		}
 		return exec(ctx, tx, `UPDATE step_looks SET look_at = $3 WHERE incident_number = $1 AND changes = $2`, number, changes, then.Next)
 	})
-	if err == nil || incident.CodeOf(err) == incident.Conflict {
+	if e, ok := errors.AsType[*incident.Error](err); err == nil || ok && e.Code == incident.Conflict {
 		return 1, err
 	}
 	// An incident that can't be looked at, such as one with a damaged row, must not hold back
