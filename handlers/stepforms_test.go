@@ -384,6 +384,7 @@ func TestConditionButtons(t *testing.T) {
 	if page.want(t, http.StatusOK); page.sends(t)["step.0.if.0.field"] != "severity" || !focused(page.body, `name="step.0.if.0.field"`) || !strings.Contains(page.body, `id="step-0-schedule" open`) {
 		t.Error("no condition was added, or the cursor is not in it")
 	}
+	b.post("/runbooks/preview", with(page.sends(t))...).want(t, http.StatusOK, "the condition on severity isn’t complete")
 	page = b.post("/runbooks/"+r.ID, with(page.sends(t), "op", "remove-condition:0.0")...)
 	if page.want(t, http.StatusOK); page.sends(t)["step.0.if.0.field"] != "" || !focused(page.body, `value="add-condition:0"`) || !strings.Contains(page.body, `id="step-0-schedule" open`) {
 		t.Error("the condition was not removed, or the section has closed")

@@ -127,6 +127,8 @@ func (c Condition) Says() string { return c.words(cmp.Or(comparisonTexts[c.Is].s
 // IsNow says how it is now: "severity is SEV3, not SEV1 or SEV2".
 func (c Condition) IsNow() string {
 	switch {
+	case c.Broken && (!strings.HasPrefix(c.Field, "vars.") || len(c.Values) == 0 && strings.Contains(comparisonTexts[c.Is].says, "{")):
+		return "the condition on " + ConditionField(c.Field) + " isn’t complete"
 	case c.Broken:
 		return ConditionField(c.Field) + " can’t be checked"
 	case c.Holds:
