@@ -130,7 +130,7 @@ func (c Condition) IsNow() string {
 	case c.Broken && (!strings.HasPrefix(c.Field, "vars.") || len(c.Values) == 0 && strings.Contains(comparisonTexts[c.Is].says, "{")):
 		return "the condition on " + ConditionField(c.Field) + " isn’t complete"
 	case c.Broken:
-		return ConditionField(c.Field) + " can’t be checked"
+		return ConditionField(c.Field) + " doesn’t exist any more"
 	case c.Holds:
 		return c.Says()
 	}
