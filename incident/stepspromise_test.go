@@ -195,7 +195,7 @@ func (p *stepsPromise) look() {
 		every := time.Duration(c.Repeat.Every) * time.Minute
 		if ran = p.ran[run.ID]; every > 0 && len(ran) > 0 && may && holds && due && (c.Repeat.Times == 0 || len(ran) < c.Repeat.Times) {
 			last := ran[0].Add(now.Sub(ran[0]).Truncate(every))
-			if !last.Before(p.stopped) && now.Sub(last) <= time.Minute && ran[len(ran)-1].Before(last) {
+			if !last.Before(p.stopped) && !last.Before(began.Add(time.Duration(c.Wait)*time.Minute)) && now.Sub(last) <= time.Minute && ran[len(ran)-1].Before(last) {
 				wrong(run, "its repetition of "+last.String()+" is missing")
 			}
 		}
